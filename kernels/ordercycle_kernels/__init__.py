@@ -1,0 +1,1 @@
+"""The compiled core of ordercycle: NumPy arrays in, NumPy arrays out."""

@@ -1,0 +1,146 @@
+"""Compiled kernels on disk, shared by processes that do not know of each other.
+
+A cache file is found by a digest of everything that shapes the machine code: all kernel
+sources, the Python, NumPy, Numba and LLVM versions, the processor and Numba's settings. It
+carries a checksum of its content and is replaced whole, so that a stale, foreign, truncated or
+half-written file is never run: it is compiled anew, in memory where nothing can be written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import platform
+import stat
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from numba.core.caching import _Cache
+
+#: Where compiled kernels are kept; "off" compiles in memory only.
+DIRECTORY_VARIABLE = "ORDERCYCLE_CACHE_DIR"
+
+_CHECKSUM_BYTES = hashlib.sha256().digest_size
+
+
+class KernelCache(_Cache):
+    """Numba's cache interface for one kernel with one signature."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def cache_path(self) -> str:
+        return str(cache_directory() or "")
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the compiled kernel, or None where no sound file holds it."""
+        from numba.core.compiler import CompileResult
+
+        path = self._path(target_context.codegen())
+        if path is None:
+            return None
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        checksum, payload = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
+        if hashlib.sha256(payload).digest() != checksum:
+            return None
+        target_context.refresh()
+        return CompileResult._rebuild(target_context, *pickle.loads(payload))  # noqa: S301
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Write the compiled kernel; a directory that cannot be written is no error."""
+        from numba.core.serialize import dumps
+
+        path = self._path(data.codegen)
+        if path is None:
+            return
+        payload = dumps(data._reduce())
+        try:
+            _replace(path, hashlib.sha256(payload).digest() + payload)
+        except OSError:
+            return
+
+    def enable(self) -> None:
+        """Do nothing: caching is chosen by the environment."""
+
+    def disable(self) -> None:
+        """Do nothing: caching is chosen by the environment."""
+
+    def flush(self) -> None:
+        """Do nothing: files are found by digest and never go stale."""
+
+    def _path(self, codegen: Any) -> Path | None:
+        directory = cache_directory()
+        if directory is None:
+            return None
+        return directory / _digest(codegen.magic_tuple()) / f"{self._name}.bin"
+
+
+def cache_directory() -> Path | None:
+    """Where compiled kernels are kept, or None where they live in memory only."""
+    named = os.environ.get(DIRECTORY_VARIABLE)
+    if named is not None:
+        return None if named in ("", "off") else Path(named)
+    base = os.environ.get("XDG_CACHE_HOME") or (
+        os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None
+    )
+    try:
+        directory = Path(base) if base else Path.home() / ".cache"
+    except RuntimeError:  # a user without a home
+        return None
+    directory = directory / "ordercycle"
+    return directory if _is_private(directory) else None
+
+
+def _is_private(directory: Path) -> bool:
+    """Say whether only this user can put code there (a missing directory is made private)."""
+    try:
+        found = directory.stat()
+    except OSError:
+        return True
+    if not hasattr(os, "getuid"):
+        return True
+    return found.st_uid in (os.getuid(), 0) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+@cache
+def _digest(processor: tuple[str, ...]) -> str:
+    import llvmlite
+    import numba
+    import numpy
+
+    settings = numba.config
+    facts = [
+        sys.version,
+        platform.platform(terse=True),
+        numpy.__version__,
+        numba.__version__,
+        llvmlite.__version__,
+        *processor,
+        f"opt={settings.OPT}",
+        f"bounds={settings.BOUNDSCHECK}",
+        f"debug={settings.DEBUGINFO_DEFAULT}",
+    ]
+    digest = hashlib.sha256("\0".join(facts).encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()[:32]

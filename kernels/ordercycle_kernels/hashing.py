@@ -1,0 +1,63 @@
+"""One 64-bit hash of customer ids, used wherever customers are divided or ordered.
+
+Integers are hashed by a bijection of their 64-bit two's complement (the output function of
+SplitMix64: Steele, Lea and Flood 2014, with Stafford's thirteenth mix), so that the hash alone
+identifies the customer and no two integers share it. Bytes are hashed word by word with the
+same bijection; equal hashes are then told apart by the bytes themselves.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ordercycle_kernels._jit import helper, kernel
+
+INCREMENT = np.uint64(0x9E3779B97F4A7C15)
+FIRST_FACTOR = np.uint64(0xBF58476D1CE4E5B9)
+SECOND_FACTOR = np.uint64(0x94D049BB133111EB)
+# The factors' inverses modulo 2**64.
+FIRST_INVERSE = np.uint64(pow(0xBF58476D1CE4E5B9, -1, 2**64))
+SECOND_INVERSE = np.uint64(pow(0x94D049BB133111EB, -1, 2**64))
+
+SHIFT_30, SHIFT_31, SHIFT_27 = np.uint64(30), np.uint64(31), np.uint64(27)
+SHIFT_60, SHIFT_62, SHIFT_54 = np.uint64(60), np.uint64(62), np.uint64(54)
+
+#: The word that stands for "no customer" in hash tables: the hash of one integer only.
+NO_HASH = np.uint64(0)
+
+
+@helper
+def mix(word):
+    """Return the SplitMix64 hash of a 64-bit word."""
+    z = word + INCREMENT
+    z = (z ^ (z >> SHIFT_30)) * FIRST_FACTOR
+    z = (z ^ (z >> SHIFT_27)) * SECOND_FACTOR
+    return z ^ (z >> SHIFT_31)
+
+
+@helper
+def unmix(hashed):
+    """Return the 64-bit word whose hash this is."""
+    z = hashed ^ (hashed >> SHIFT_31) ^ (hashed >> SHIFT_62)
+    z = z * SECOND_INVERSE
+    z = z ^ (z >> SHIFT_27) ^ (z >> SHIFT_54)
+    z = z * FIRST_INVERSE
+    z = z ^ (z >> SHIFT_30) ^ (z >> SHIFT_60)
+    return z - INCREMENT
+
+
+# n = ids
+
+
+@kernel("(int64[], uint64[:]) -> void")
+def hash_integers(ids, out_hashes):
+    """Hash integers: ids: (n,), out_hashes: (n,)."""
+    for row in range(ids.size):
+        out_hashes[row] = mix(np.uint64(ids[row]))
+
+
+@kernel("(uint64[], int64[:]) -> void")
+def integers_of_hashes(hashes, out_ids):
+    """Recover the integers from their hashes: hashes: (n,), out_ids: (n,)."""
+    for row in range(hashes.size):
+        out_ids[row] = np.int64(unmix(hashes[row]))
