@@ -99,6 +99,14 @@ def cache_directory() -> Path | None:
     return directory if _is_private(directory) else None
 
 
+def usable_directory() -> Path | None:
+    """Return the cache directory where it can be written, or read and is filled; else None."""
+    directory = cache_directory()
+    if directory is None:
+        return None
+    return directory if any(directory.glob("*/*.bin")) else None
+
+
 def _is_private(directory: Path) -> bool:
     """Say whether only this user can put code there (a missing directory is made private)."""
     try:

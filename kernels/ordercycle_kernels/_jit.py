@@ -25,16 +25,18 @@ _COMPILING = threading.RLock()
 _ARRAY = re.compile(r"(\w+)\[([:,]*)\]")
 
 
-def kernel(signature: str) -> Callable[[Callable[P, R]], Kernel[P, R]]:
+def kernel(
+    signature: str, *, name: str | None = None
+) -> Callable[[Callable[P, R]], Kernel[P, R]]:
     """Declare a kernel, compiled for `signature` at its first call.
 
     The signature reads ``"(int64[], float64[:]) -> void"``: ``T[]`` is an input, which may be a
     read-only view of foreign memory; ``T[:]`` and ``T[:,:]`` are C-contiguous arrays that the
-    kernel writes.
+    kernel writes. A function declared for several signatures takes a `name` for each.
     """
 
     def declare(function: Callable[P, R]) -> Kernel[P, R]:
-        declared = Kernel(function, signature)
+        declared = Kernel(function, signature, name)
         REGISTRY[declared.name] = cast("Kernel[..., Any]", declared)
         return declared
 
@@ -49,10 +51,12 @@ def helper(function: Callable[P, R]) -> Kernel[P, R]:
 class Kernel(Generic[P, R]):
     """A function compiled at its first call; plain Python under ``NUMBA_DISABLE_JIT=1``."""
 
-    def __init__(self, function: Callable[P, R], signature: str | None) -> None:
+    def __init__(
+        self, function: Callable[P, R], signature: str | None, name: str | None = None
+    ) -> None:
         self.function = cast("FunctionType", function)
         self.signature = signature
-        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+        self.name = f"{function.__module__.rpartition('.')[2]}.{name or function.__qualname__}"
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
         self._callable: Callable[..., Any] | None = None

@@ -1,157 +1,214 @@
+"""Group the rows of one partition by customer and order them in time.
+
+A partition's customers live in one open-addressing hash table that fits the processor's cache.
+The home of a hash in the table follows the hash's order, so that a walk over the table meets the
+customers almost sorted.
+"""
+
 from __future__ import annotations
+
 import numpy as np
+
 from ordercycle_kernels._jit import helper, kernel
 
-@kernel("(uint64[], int32[], int64[], int64[], int64[], uint64[:], int32[:], int64[:]) -> void")
-def collect_partition(hashes, days, amounts, starts, stops, out_hashes, out_days, out_amounts):
-    position = 0
-    for run in range(starts.size):
-        start, stop = starts[run], stops[run]
-        for row in range(start, stop):
-            out_hashes[position+row-start] = hashes[row]
-        for row in range(start, stop):
-            out_days[position+row-start] = days[row]
-        for row in range(start, stop):
-            out_amounts[position+row-start] = amounts[row]
-        position += stop-start
+TABLE_FULL = np.int64(-1)
 
-@kernel("(uint64[], int64, int64, uint64[:], int32[:], int32[:]) -> int64")
-def find_slots(hashes, partition_bits, table_bits, table, counts, out_slots):
-    left = np.uint64(partition_bits)
-    right = np.uint64(64 - table_bits)
-    mask = np.int64((1 << table_bits) - 1)
-    limit = np.int64(1 << table_bits) >> 1
+# n = rows of the partition, c = customers, s = slots of the hash table (a power of two),
+# d = days from the first to the last day of all orders
+
+
+@helper
+def home_slot(hashed, partition_bits, table_bits):
+    """Return the first slot to look in: the hash's bits that follow the partition's."""
+    below = hashed << np.uint64(partition_bits)
+    return np.int64((below >> np.uint64(1)) >> np.uint64(63 - table_bits))
+
+
+@kernel("(uint64[], int64, uint64[:], int32[:], int32[:]) -> int64")
+def find_slots(hashes, partition_bits, table, sizes, out_slots):
+    """Give every row the slot of its customer, where a hash is one customer.
+
+    hashes: (n,); table, sizes: (s,), hash and number of rows of the customer in each slot, zero
+    on entry. Returns the number of customers, or TABLE_FULL when more than half of the slots
+    would be taken.
+    """
+    table_bits = np.int64(np.log2(table.size))
+    mask = table.size - 1
+    room = table.size >> 1
     customers = 0
     for row in range(hashes.size):
         hashed = hashes[row]
-        slot = np.int64((hashed << left) >> right)
+        slot = home_slot(hashed, partition_bits, table_bits)
         while table[slot] != hashed:
-            if counts[slot] == 0:
-                customers += 1
-                if customers > limit:
-                    return -1
+            if sizes[slot] == 0:
                 table[slot] = hashed
                 break
             slot = (slot + 1) & mask
-        counts[slot] += 1
+        if sizes[slot] == 0:
+            if customers == room:
+                return TABLE_FULL
+            customers += 1
+        sizes[slot] += 1
         out_slots[row] = slot
     return customers
 
-@kernel("(uint64[], int32[:], uint64[:], int32[:], int64[:]) -> void")
-def order_customers(table, counts, out_hashes, slot_of, out_offsets):
+
+@helper
+def same_bytes(offsets, data, one, other):
+    """Say whether two rows hold the same id."""
+    size = offsets[one + 1] - offsets[one]
+    if offsets[other + 1] - offsets[other] != size:
+        return False
+    for byte in range(size):
+        if data[offsets[one] + byte] != data[offsets[other] + byte]:
+            return False
+    return True
+
+
+@helper
+def bytes_before(offsets, data, one, other):
+    """Say whether a row's id comes before another's, byte by byte."""
+    one_size = offsets[one + 1] - offsets[one]
+    other_size = offsets[other + 1] - offsets[other]
+    for byte in range(min(one_size, other_size)):
+        left, right = data[offsets[one] + byte], data[offsets[other] + byte]
+        if left != right:
+            return left < right
+    return one_size < other_size
+
+
+@kernel("(uint64[], int64[], uint8[], int64, int32[:], int32[:], int32[:]) -> int64")
+def find_slots_of_bytes(hashes, offsets, data, partition_bits, first_rows, sizes, out_slots):
+    """Give every row the slot of its customer, told apart by the bytes of the id.
+
+    hashes: (n,); offsets: (n + 1,) into data; first_rows, sizes: (s,), the first row and number
+    of rows of the customer in each slot, sizes zero on entry. Returns the number of customers,
+    or TABLE_FULL when more than half of the slots would be taken.
+    """
+    table_bits = np.int64(np.log2(first_rows.size))
+    mask = first_rows.size - 1
+    room = first_rows.size >> 1
+    customers = 0
+    for row in range(hashes.size):
+        slot = home_slot(hashes[row], partition_bits, table_bits)
+        while True:
+            if sizes[slot] == 0:
+                if customers == room:
+                    return TABLE_FULL
+                customers += 1
+                first_rows[slot] = row
+                break
+            first = first_rows[slot]
+            if hashes[first] == hashes[row] and same_bytes(offsets, data, first, row):
+                break
+            slot = (slot + 1) & mask
+        sizes[slot] += 1
+        out_slots[row] = slot
+    return customers
+
+
+@kernel("(uint64[], int32[], uint64[:], int32[:]) -> void")
+def order_customers(table, sizes, out_hashes, out_slots):
+    """List the taken slots by ascending hash: out_hashes, out_slots: (c,)."""
     customers = 0
     for slot in range(table.size):
-        if counts[slot] > 0:
+        if sizes[slot] > 0:
             hashed = table[slot]
-            position = customers
-            while position > 0 and out_hashes[position-1] > hashed:
-                out_hashes[position] = out_hashes[position-1]
-                slot_of[position] = slot_of[position-1]
-                position -= 1
-            out_hashes[position] = hashed
-            slot_of[position] = slot
+            place = customers
+            while place > 0 and out_hashes[place - 1] > hashed:
+                out_hashes[place] = out_hashes[place - 1]
+                out_slots[place] = out_slots[place - 1]
+                place -= 1
+            out_hashes[place] = hashed
+            out_slots[place] = slot
             customers += 1
-    total = out_offsets[0]
-    for customer in range(customers):
-        slot = slot_of[customer]
-        size = counts[slot]
-        counts[slot] = total
-        total += size
-        out_offsets[customer + 1] = total
 
-@kernel("(int32[], int64[], int32[], int64, int32[:], int32[:], int32[:], int64[:]) -> void")
-def order_by_day(days, amounts, slots, first_day, histogram, out_days, out_slots, out_amounts):
+
+@kernel("(uint64[], int64[], uint8[], int32[], int32[], int32[:]) -> void")
+def order_customers_of_bytes(hashes, offsets, data, first_rows, sizes, out_slots):
+    """List the taken slots by ascending hash, then by id: out_slots: (c,)."""
+    customers = 0
+    for slot in range(first_rows.size):
+        if sizes[slot] > 0:
+            row = first_rows[slot]
+            place = customers
+            while place > 0:
+                before = first_rows[out_slots[place - 1]]
+                if hashes[before] < hashes[row] or (
+                    hashes[before] == hashes[row] and not bytes_before(offsets, data, row, before)
+                ):
+                    break
+                out_slots[place] = out_slots[place - 1]
+                place -= 1
+            out_slots[place] = slot
+            customers += 1
+
+
+@kernel("(int32[], int64, int64[:], int32[:]) -> void")
+def order_rows_by_day(days, first_day, histogram, out_rows):
+    """List the rows by day, rows of a day in their order.
+
+    days: (n,); histogram: (d,), zero on entry; out_rows: (n,).
+    """
     for row in range(days.size):
         histogram[days[row] - first_day] += 1
     total = 0
-    for d in range(histogram.size):
-        size = histogram[d]
-        histogram[d] = total
+    for day in range(histogram.size):
+        size = histogram[day]
+        histogram[day] = total
         total += size
     for row in range(days.size):
-        d = days[row] - first_day
-        t = histogram[d]
-        histogram[d] = t + 1
-        out_days[t] = days[row]
-        out_slots[t] = slots[row]
-        out_amounts[t] = amounts[row]
+        day = days[row] - first_day
+        out_rows[histogram[day]] = row
+        histogram[day] += 1
 
-@kernel("(int32[], int64[], int32[], int32[:], int32[:], int64[:]) -> void")
-def scatter_to_customers(days, amounts, slots, cursors, out_days, out_amounts):
-    for row in range(days.size):
+
+@kernel("(int32[], int32[], int32[:], int32[:]) -> int64")
+def register_customers(slots, days, out_registered, out_listed):
+    """Note which customers are listed, and since when: the first row of each counts.
+
+    slots, days: (listed rows,); out_registered: (s,); out_listed: (s,), zero on entry, the row
+    that lists the customer plus one. Returns how many rows list a customer again.
+    """
+    repeated = 0
+    for row in range(slots.size):
         slot = slots[row]
-        t = cursors[slot]
-        cursors[slot] = t + 1
-        out_days[t] = days[row]
-        out_amounts[t] = amounts[row]
+        if out_listed[slot] > 0:
+            repeated += 1
+        else:
+            out_listed[slot] = row + 1
+            out_registered[slot] = days[row]
+    return repeated
 
-@kernel("(int64[], int32[:], int64[:]) -> void")
-def sort_ties(offsets, days, amounts):
-    for customer in range(offsets.size - 1):
-        start, stop = offsets[customer], offsets[customer + 1]
-        for i in range(start + 1, stop):
-            if days[i] == days[i-1] and amounts[i] < amounts[i-1]:
-                amount = amounts[i]; j = i
-                while j > start and days[j-1] == days[i] and amounts[j-1] > amount:
-                    amounts[j] = amounts[j-1]
-                    j -= 1
-                amounts[j] = amount
 
-@kernel("(int64[], int32[:], int64[:]) -> void")
-def insertion_sort(offsets, days, amounts):
-    for customer in range(offsets.size - 1):
-        start, stop = offsets[customer], offsets[customer + 1]
-        for i in range(start + 1, stop):
-            amount = amounts[i]; day = days[i]; j = i
-            while j > start and (days[j-1] > day or (days[j-1] == day and amounts[j-1] > amount)):
-                amounts[j] = amounts[j-1]
-                days[j] = days[j-1]
-                j -= 1
-            amounts[j] = amount
-            days[j] = day
+@kernel("(int32[], int32[], int32[:], int64[:]) -> void")
+def place_customers(slots, listed, sizes_to_cursors, out_offsets):
+    """Find where each customer's orders start, in the order of the given slots.
 
-@kernel("(uint64[], int64[], int64[], int64, int64, uint64[:], int32[:], int32[:]) -> int64")
-def find_slots2(hashes, starts, stops, partition_bits, table_bits, table, counts, out_slots):
-    left = np.uint64(partition_bits)
-    right = np.uint64(64 - table_bits)
-    mask = np.int64((1 << table_bits) - 1)
-    limit = np.int64(1 << table_bits) >> 1
-    customers = 0
-    position = 0
-    for run in range(starts.size):
-        for row in range(starts[run], stops[run]):
-            hashed = hashes[row]
-            slot = np.int64((hashed << left) >> right)
-            while table[slot] != hashed:
-                if counts[slot] == 0:
-                    customers += 1
-                    if customers > limit:
-                        return -1
-                    table[slot] = hashed
-                    break
-                slot = (slot + 1) & mask
-            counts[slot] += 1
-            out_slots[position] = slot
-            position += 1
-    return customers
+    slots: (c,); listed, sizes_to_cursors: (s,), the number of rows of each slot becomes the
+    position of its first order, or -1 for slots that are not given; out_offsets: (c + 1,).
+    """
+    out_offsets[0] = 0
+    for customer in range(slots.size):
+        slot = slots[customer]
+        orders = sizes_to_cursors[slot] - (listed[slot] > 0)
+        out_offsets[customer + 1] = out_offsets[customer] + orders
+    sizes_to_cursors[:] = -1
+    for customer in range(slots.size):
+        sizes_to_cursors[slots[customer]] = out_offsets[customer]
 
-@kernel("(int32[], int64[], int64[], int64[], int32[], int64, int32[:], int32[:], int32[:], int64[:]) -> void")
-def order_by_day2(days, amounts, starts, stops, slots, first_day, histogram, out_days, out_slots, out_amounts):
-    for run in range(starts.size):
-        for row in range(starts[run], stops[run]):
-            histogram[days[row] - first_day] += 1
-    total = 0
-    for d in range(histogram.size):
-        size = histogram[d]
-        histogram[d] = total
-        total += size
-    position = 0
-    for run in range(starts.size):
-        for row in range(starts[run], stops[run]):
-            d = days[row] - first_day
-            t = histogram[d]
-            histogram[d] = t + 1
-            out_days[t] = days[row]
-            out_slots[t] = slots[position]
-            out_amounts[t] = amounts[row]
-            position += 1
+
+@kernel("(int32[], int32[], int32[:], int32[:]) -> void")
+def order_rows_by_customer(rows, slots, cursors, out_rows):
+    """List the rows by customer, a customer's rows in the order given.
+
+    rows: (n,), in the order wanted within a customer; slots: (n,), the slot of each row;
+    cursors: (s,), where each slot's rows start, moved to their end, or -1 to leave them out.
+    """
+    for position in range(rows.size):
+        row = rows[position]
+        slot = slots[row]
+        target = cursors[slot]
+        if target >= 0:
+            out_rows[target] = row
+            cursors[slot] = target + 1

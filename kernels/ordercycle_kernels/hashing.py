@@ -22,8 +22,6 @@ SECOND_INVERSE = np.uint64(pow(0x94D049BB133111EB, -1, 2**64))
 SHIFT_30, SHIFT_31, SHIFT_27 = np.uint64(30), np.uint64(31), np.uint64(27)
 SHIFT_60, SHIFT_62, SHIFT_54 = np.uint64(60), np.uint64(62), np.uint64(54)
 
-#: The word that stands for "no customer" in hash tables: the hash of one integer only.
-NO_HASH = np.uint64(0)
 
 
 @helper
@@ -61,3 +59,30 @@ def integers_of_hashes(hashes, out_ids):
     """Recover the integers from their hashes: hashes: (n,), out_ids: (n,)."""
     for row in range(hashes.size):
         out_ids[row] = np.int64(unmix(hashes[row]))
+
+
+@helper
+def word_at(data, start, size):
+    """Return up to eight bytes as one little-endian word."""
+    word = np.uint64(0)
+    for byte in range(size):
+        word |= np.uint64(data[start + byte]) << np.uint64(8 * byte)
+    return word
+
+
+@kernel("(int64[], uint8[], uint64[:]) -> void")
+def hash_bytes(offsets, data, out_hashes):
+    """Hash ids of several bytes: offsets: (n + 1,) into data; out_hashes: (n,).
+
+    The state starts as the hash of the length; every word of eight bytes, the last one padded
+    with zeros, is added by exclusive or and the state is mixed.
+    """
+    for row in range(out_hashes.size):
+        start, stop = offsets[row], offsets[row + 1]
+        state = mix(np.uint64(stop - start))
+        while stop - start >= 8:
+            state = mix(state ^ word_at(data, start, 8))
+            start += 8
+        if start < stop:
+            state = mix(state ^ word_at(data, start, stop - start))
+        out_hashes[row] = state

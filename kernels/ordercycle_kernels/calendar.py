@@ -1,0 +1,85 @@
+"""Instants to calendar days.
+
+Days count from 1970-01-01, as in Arrow's date32. Years 1900 to 2199 are accepted; an instant
+outside them becomes `NO_DAY`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ordercycle_kernels._jit import helper, kernel
+
+FIRST_DAY = np.int64(-25567)  # 1900-01-01
+LAST_DAY = np.int64(84005)  # 2199-12-31
+NO_DAY = np.int32(-(2**31))
+
+# n = instants, t = offsets of a time zone in force one after the other
+
+
+@helper
+def day_of(instant, units_per_day, days_per_unit):
+    """Divide and round down; a product and one correction, since division is several times slower."""
+    day = np.int64(np.float64(instant) * days_per_unit)
+    rest = instant - day * units_per_day
+    if rest < 0:
+        day -= 1
+    elif rest >= units_per_day:
+        day += 1
+    return day
+
+
+@helper
+def accepted(day):
+    """Return the day, or `NO_DAY` outside the years 1900 to 2199."""
+    return np.int32(day) if FIRST_DAY <= day <= LAST_DAY else NO_DAY
+
+
+@kernel("(int32[], int32[:]) -> int64")
+def check_days(days, out_days):
+    """Copy days and return how many are outside the accepted years."""
+    refused = 0
+    for row in range(days.size):
+        day = accepted(np.int64(days[row]))
+        out_days[row] = day
+        refused += day == NO_DAY
+    return refused
+
+
+@kernel("(int64[], int64, int32[:]) -> int64")
+def local_days(instants, units_per_day, out_days):
+    """Write the day of each local instant and return how many are outside the accepted years.
+
+    instants: (n,) in units of which units_per_day make a day; out_days: (n,).
+    """
+    refused = 0
+    days_per_unit = 1.0 / np.float64(units_per_day)
+    for row in range(instants.size):
+        day = accepted(day_of(instants[row], units_per_day, days_per_unit))
+        out_days[row] = day
+        refused += day == NO_DAY
+    return refused
+
+
+@kernel("(int64[], int64, int64[], int64[], int32[], int32[:]) -> int64")
+def zoned_days(instants, units_per_day, begins, offsets, first_of_day, out_days):
+    """Write the day of each UTC instant in a time zone; return how many are refused.
+
+    begins: (t,), the instant from which each offset is in force, in the instants' unit;
+    offsets: (t,), local minus UTC, in the same unit; first_of_day: which offset is in force when
+    a UTC day begins, from the day before FIRST_DAY to the day after LAST_DAY.
+    """
+    refused = 0
+    days_per_unit = 1.0 / np.float64(units_per_day)
+    for row in range(instants.size):
+        instant = instants[row]
+        utc_day = day_of(instant, units_per_day, days_per_unit)
+        day = NO_DAY
+        if FIRST_DAY - 1 <= utc_day <= LAST_DAY + 1:
+            offset = np.int64(first_of_day[utc_day - (FIRST_DAY - 1)])
+            while offset + 1 < begins.size and instant >= begins[offset + 1]:
+                offset += 1
+            day = accepted(day_of(instant + offsets[offset], units_per_day, days_per_unit))
+        out_days[row] = day
+        refused += day == NO_DAY
+    return refused

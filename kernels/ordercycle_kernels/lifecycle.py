@@ -1,0 +1,37 @@
+"""The nine lifecycle segments."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ordercycle_kernels._jit import kernel
+
+# Codes in the order in which reports show the segments.
+NEW_NO_ORDERS, NEW_ONE_ORDER, NEW_MORE_ORDERS = np.int8(0), np.int8(1), np.int8(2)
+PROMISING, ACTIVE, LOYAL = np.int8(3), np.int8(4), np.int8(5)
+AT_RISK, CHURNED, INACTIVE = np.int8(6), np.int8(7), np.int8(8)
+
+# c = customers
+
+
+@kernel("(int32[], int32[], int64[], int32[], int8[:]) -> void")
+def lifecycle_codes(since_registration, since_last_order, orders, thresholds, out_codes):
+    """Write each customer's segment.
+
+    since_registration, since_last_order (any value without orders), orders, out_codes: (c,);
+    thresholds: new_days, active_days, churned_days.
+    """
+    new_days, active_days, churned_days = thresholds[0], thresholds[1], thresholds[2]
+    for customer in range(orders.size):
+        # Within a group the codes follow the number of orders.
+        if since_registration[customer] <= new_days:
+            code = NEW_NO_ORDERS + min(orders[customer], 2)
+        elif orders[customer] == 0:
+            code = INACTIVE
+        elif since_last_order[customer] <= active_days:
+            code = PROMISING + min(orders[customer] - 1, 2)
+        elif since_last_order[customer] <= churned_days:
+            code = AT_RISK
+        else:
+            code = CHURNED
+        out_codes[customer] = code

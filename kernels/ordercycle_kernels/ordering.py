@@ -1,0 +1,123 @@
+"""Order a customer's rows so that their order in the input leaves no trace.
+
+Rows of one day are ordered by amount. Short stretches are sorted by insertion, long ones by a
+radix sort or a merge sort, so that no input is slow: one customer may have half of all rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ordercycle_kernels._jit import helper, kernel
+
+INSERTION_LIMIT = np.int64(32)
+RADIX_BITS = np.int64(8)
+RADIX = np.int64(256)
+SIGN = np.uint64(1 << 63)
+
+# n = rows, c = customers; keys order like the amounts
+
+
+@helper
+def insertion_sort(keys, start, stop):
+    """Sort keys[start:stop]."""
+    for position in range(start + 1, stop):
+        key = keys[position]
+        place = position
+        while place > start and keys[place - 1] > key:
+            keys[place] = keys[place - 1]
+            place -= 1
+        keys[place] = key
+
+
+@helper
+def radix_sort(keys, start, stop, scratch, histogram):
+    """Sort keys[start:stop], digit by digit: scratch: (n,), histogram: (RADIX,)."""
+    for digit in range(8):
+        shift = np.uint64(digit * RADIX_BITS)
+        histogram[:] = 0
+        for position in range(start, stop):
+            bucket = np.int64(((np.uint64(keys[position]) ^ SIGN) >> shift) & np.uint64(RADIX - 1))
+            histogram[bucket] += 1
+        if histogram.max() == stop - start:
+            continue
+        total = start
+        for bucket in range(RADIX):
+            size = histogram[bucket]
+            histogram[bucket] = total
+            total += size
+        for position in range(start, stop):
+            bucket = np.int64(((np.uint64(keys[position]) ^ SIGN) >> shift) & np.uint64(RADIX - 1))
+            scratch[histogram[bucket]] = keys[position]
+            histogram[bucket] += 1
+        keys[start:stop] = scratch[start:stop]
+
+
+@kernel("(int64[], int32[], int64[:], int64[:], int64[:]) -> void")
+def order_amounts_of_a_day(offsets, days, keys, scratch, histogram):
+    """Sort the keys of every customer's rows of one day.
+
+    offsets: (c + 1,); days: (n,), ascending per customer; keys, scratch: (n,);
+    histogram: (RADIX,).
+    """
+    for customer in range(offsets.size - 1):
+        start, stop = offsets[customer], offsets[customer + 1]
+        first = start
+        while first < stop - 1:
+            last = first + 1
+            if days[last] != days[first]:
+                first = last
+                continue
+            while last < stop and days[last] == days[first]:
+                last += 1
+            if last - first <= INSERTION_LIMIT:
+                insertion_sort(keys, first, last)
+            else:
+                radix_sort(keys, first, last, scratch, histogram)
+            first = last
+
+
+@helper
+def pair_before(firsts, seconds, one, other):
+    """Say whether row `one` comes before row `other`, by the first key, then the second."""
+    if firsts[one] != firsts[other]:
+        return firsts[one] < firsts[other]
+    return seconds[one] < seconds[other]
+
+
+@kernel("(int64[], int64[], int64[], int32[:], int32[:]) -> void")
+def order_rows_by_pair(offsets, firsts, seconds, rows, scratch):
+    """Sort the rows of every customer by two keys, equal rows staying in order.
+
+    offsets: (c + 1,) into rows; firsts, seconds: keys by row; rows, scratch: (n,).
+    """
+    for customer in range(offsets.size - 1):
+        start, stop = offsets[customer], offsets[customer + 1]
+        for block in range(start, stop, INSERTION_LIMIT):
+            block_stop = min(block + INSERTION_LIMIT, stop)
+            for position in range(block + 1, block_stop):
+                row = rows[position]
+                place = position
+                while place > block and pair_before(firsts, seconds, row, rows[place - 1]):
+                    rows[place] = rows[place - 1]
+                    place -= 1
+                rows[place] = row
+        width = INSERTION_LIMIT
+        while width < stop - start:
+            for left in range(start, stop, 2 * width):
+                middle = min(left + width, stop)
+                right = min(left + 2 * width, stop)
+                one, other = left, middle
+                for position in range(left, right):
+                    take_one = one < middle and (
+                        other >= right
+                        or not pair_before(firsts, seconds, rows[other], rows[one])
+                    )
+                    if take_one:
+                        scratch[position] = rows[one]
+                        one += 1
+                    else:
+                        scratch[position] = rows[other]
+                        other += 1
+            rows[start:stop] = scratch[start:stop]
+            width *= 2

@@ -1,0 +1,32 @@
+"""ordercycle: customer lifecycle knowledge from an order table."""
+
+from ordercycle.columns import Columns
+from ordercycle.errors import (
+    ColumnError,
+    ConfigError,
+    DataError,
+    OrdercycleError,
+    SourceError,
+    StorageError,
+)
+from ordercycle.history import OrderHistory
+from ordercycle.segments.lifecycle import Lifecycle
+from ordercycle.segments.presets import LifecyclePreset
+from ordercycle.summary import HistorySummary
+from ordercycle.warmup import WarmupResult, warmup
+
+__all__ = [
+    "ColumnError",
+    "Columns",
+    "ConfigError",
+    "DataError",
+    "HistorySummary",
+    "Lifecycle",
+    "LifecyclePreset",
+    "OrderHistory",
+    "OrdercycleError",
+    "SourceError",
+    "StorageError",
+    "WarmupResult",
+    "warmup",
+]

@@ -1,0 +1,76 @@
+"""The `ordercycle` command and its subcommands.
+
+Heavy libraries are imported by the commands that need them, so that help appears at once.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from ordercycle.cli.demo import demo
+from ordercycle.cli.endings import OneLineErrors
+from ordercycle.cli.profile import profile
+from ordercycle.cli.segment import segment
+from ordercycle.cli.warmup import warmup
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+TERMINATED = 143
+
+
+def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        number = version("ordercycle")
+    except PackageNotFoundError:
+        number = "(not installed: run from its source)"
+    click.echo(f"ordercycle {number}")
+    ctx.exit()
+
+
+@click.group(
+    cls=OneLineErrors,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
+    epilog="Data goes to stdout or to --out, everything else to stderr. "
+    "Exit codes: 0 done, 2 wrong usage, 1 anything else.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and stop.",
+)
+def cli() -> None:
+    """Turn an order table into customer profiles and lifecycle segments.
+
+    \b
+    Examples:
+      ordercycle demo
+      ordercycle profile orders/*.parquet --as-of 2026-11-01 --out profile.parquet
+      ordercycle segment profile.parquet --preset fashion --out segments.parquet
+    """  # noqa: D301 - click's mark for "keep these lines"
+
+
+for command in (demo, profile, segment, warmup):
+    cli.add_command(command)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    signal.signal(signal.SIGTERM, _terminated)
+    cli.main(prog_name="ordercycle")
+    raise SystemExit(0)  # not reached: click exits by itself
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
+    # Unwinds the stack, so that half-written results are removed.
+    raise SystemExit(TERMINATED)

@@ -1,0 +1,52 @@
+"""Columns that CSV cannot hold, turned into text it can."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+UUID_BYTES = 16
+UUID_GROUPS = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
+
+
+def csv_ready(table: pa.Table) -> pa.Table:
+    """Write bytes as hexadecimal text, UUIDs in their usual form, dictionaries as values."""
+    for position, field in enumerate(table.schema):
+        if _needs_text(field.type):
+            chunks = [_text(chunk) for chunk in table.column(position).chunks]
+            column = pa.chunked_array(chunks, type=pa.large_string())
+            table = table.set_column(position, field.name, column)
+        elif pa.types.is_dictionary(field.type):
+            values = table.column(position).cast(field.type.value_type)
+            table = table.set_column(position, field.name, values)
+    return table
+
+
+def _needs_text(kind: pa.DataType) -> bool:
+    if isinstance(kind, pa.UuidType) or pa.types.is_fixed_size_binary(kind):
+        return True
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _text(values: Any) -> Any:
+    if not isinstance(values.type, pa.UuidType):
+        return _hexadecimal(values)
+    digits = _hexadecimal(values.storage)
+    groups = [pc.utf8_slice_codeunits(digits, start, stop) for start, stop in UUID_GROUPS]
+    return pc.binary_join_element_wise(*groups, pa.scalar("-", pa.large_string()))
+
+
+def _hexadecimal(values: Any) -> Any:
+    """Spell the whole data buffer at once: two digits a byte, so offsets double."""
+    # Concatenating copies a slice into buffers of its own, with an offset of 0.
+    packed = pa.concat_arrays([values.cast(pa.large_binary())])
+    if not len(packed):
+        return pa.array([], pa.large_string())
+    _, offsets, data = packed.buffers()
+    spelt = bytes(data).hex().encode() if data is not None else b""
+    doubled = np.frombuffer(offsets, np.int64, len(packed) + 1) * 2
+    text = pa.LargeStringArray.from_buffers(len(packed), pa.py_buffer(doubled), pa.py_buffer(spelt))
+    return pc.if_else(packed.is_valid(), text, pa.scalar(None, pa.large_string()))

@@ -1,0 +1,71 @@
+"""How a command ends when it cannot finish: one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+INTERRUPTED = 130
+
+
+class OneLineError(click.ClickException):
+    """A failure that is told in one line, without a traceback."""
+
+    exit_code = 1
+
+    def show(self, file: Any = None) -> None:  # noqa: ARG002 - always stderr
+        """Print the line on stderr."""
+        click.echo(f"ordercycle: {self.format_message()}", err=True)
+
+
+class OneLineErrors(click.Group):
+    """A group whose commands never end in a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command and translate its failures into exit codes."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except KeyboardInterrupt:
+            click.echo("ordercycle: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:
+            _discard_stdout()
+            ctx.exit(1)
+        except Exception as error:
+            if os.environ.get("ORDERCYCLE_TRACEBACK"):
+                raise
+            raise _told(error) from None
+
+
+def _told(error: Exception) -> click.ClickException:
+    from ordercycle.errors import ConfigError, OrdercycleError
+
+    message = " ".join(str(error).split())
+    if isinstance(error, ConfigError):  # an option's value cannot be
+        return click.UsageError(message)
+    if isinstance(error, OrdercycleError):
+        return OneLineError(message)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return OneLineError(f"{where}{error.strerror or message}")
+    if isinstance(error, MemoryError):
+        return OneLineError(f"not enough memory {message}".rstrip())
+    return OneLineError(
+        f"unexpected {type(error).__name__}: {message} (ORDERCYCLE_TRACEBACK=1 shows where)"
+    )
+
+
+def _discard_stdout() -> None:
+    """Let what is still buffered for a reader who has gone be flushed into nothing."""
+    try:
+        stdout = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stdout)
+    os.close(nowhere)

@@ -1,0 +1,34 @@
+"""`ordercycle warmup`: compile every kernel ahead of the first use."""
+
+from __future__ import annotations
+
+import click
+
+from ordercycle.cli.endings import OneLineError
+from ordercycle.cli.watch import watched
+
+
+@click.command()
+@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
+def warmup(*, quiet: bool) -> None:
+    """Compile every kernel for later runs.
+
+    Do it once while building an image, so that no worker compiles anything when it starts.
+
+    \b
+    Example:
+      RUN pip install ordercycle && ordercycle warmup
+    """  # noqa: D301 - click's mark for "keep these lines"
+    from ordercycle.warmup import warmup as compile_kernels
+
+    with watched(quiet=quiet) as watch:
+        result = compile_kernels(progress=watch.report)
+    if result.directory is None:
+        raise OneLineError(
+            "no directory is writable for compiled kernels: every process will compile anew"
+        )
+    if not quiet:
+        click.echo(
+            f"{result.kernels} kernels ready in {result.seconds:.1f} s, kept in {result.directory}",
+            err=True,
+        )

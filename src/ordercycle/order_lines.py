@@ -1,0 +1,105 @@
+"""Order lines of one partition collapsed into orders."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ordercycle.amount_words import NO_WORDS, AmountKeys, AmountWords, keys_of, limit_words, words_of
+from ordercycle.readers import AmountReader
+from ordercycle_kernels import lines, ordering
+
+
+class PartitionOrders(NamedTuple):
+    """Orders of c customers, sorted by (day, amount): offsets (c + 1,), days and amounts (n,)."""
+
+    offsets: NDArray[np.int64]
+    days: NDArray[np.int32]
+    words: AmountWords
+
+
+class SumOverflowError(ArithmeticError):
+    """The lines of an order add up to more than their type holds: which customer."""
+
+    def __init__(self, customer: int) -> None:
+        super().__init__(customer)
+        self.customer = customer
+
+
+def collapse_lines(
+    offsets: NDArray[np.int64],
+    rows: NDArray[np.int32],
+    days: NDArray[np.int32],
+    order_keys: NDArray[np.int64],
+    amount_keys: AmountKeys,
+    reader: AmountReader,
+) -> PartitionOrders:
+    """Collapse the rows of one order into one: the earliest day, the sum of the amounts.
+
+    offsets: (c + 1,) into rows; days, order_keys, amount_keys: by row.
+
+    Raises
+    ------
+    SumOverflowError
+        Where the lines of an order add up to too much.
+    """
+    scratch = np.empty_like(rows)
+    ordering.order_rows_by_pair(offsets, order_keys, amount_keys.keys, rows, scratch)
+    order_offsets = np.empty_like(offsets)
+    line_offsets = np.empty(rows.size + 1, np.int64)
+    order_days = np.empty(rows.size, np.int32)
+    found = lines.find_orders(
+        offsets, rows, order_keys, days, order_offsets, line_offsets, order_days
+    )
+    words, overflow = _sum_lines(
+        line_offsets[: found + 1], rows, words_of(amount_keys, reader), reader
+    )
+    if overflow >= 0:
+        raise SumOverflowError(int(np.searchsorted(order_offsets, overflow, side="right")) - 1)
+    return PartitionOrders(order_offsets, order_days[:found], words)
+
+
+def _sum_lines(
+    line_offsets: NDArray[np.int64],
+    rows: NDArray[np.int32],
+    words: AmountWords,
+    reader: AmountReader,
+) -> tuple[AmountWords, int]:
+    found = line_offsets.size - 1
+    if reader.is_float:
+        sums = np.empty(found, np.float64)
+        overflow = lines.sum_float_lines(line_offsets, rows, words.lows, sums)
+        return AmountWords(sums, NO_WORDS), overflow
+    limit = limit_words(reader) if reader.is_wide else np.array([2**63 - 1, 0], np.uint64)
+    lows, highs = np.empty(found, np.int64), np.empty(found, np.int64)
+    overflow = lines.sum_integer_lines(
+        line_offsets, rows, words.lows, words.highs, limit, lows, highs
+    )
+    return AmountWords(lows, highs if reader.is_wide else NO_WORDS), overflow
+
+
+def drop_refunds(orders: PartitionOrders) -> PartitionOrders:
+    """Leave negative orders out."""
+    kept_offsets = np.empty_like(orders.offsets)
+    kept = np.empty(orders.days.size, np.int32)
+    lines.drop_orders(orders.offsets, orders.words.signs < 0, kept_offsets, kept)
+    kept = kept[: kept_offsets[-1]]
+    highs = orders.words.highs[kept] if orders.words.highs.size else NO_WORDS
+    return PartitionOrders(
+        kept_offsets, orders.days[kept], AmountWords(orders.words.lows[kept], highs)
+    )
+
+
+def sort_orders(orders: PartitionOrders, reader: AmountReader) -> PartitionOrders:
+    """Sort each customer's orders by (day, amount)."""
+    keys = keys_of(orders.words, reader)
+    rows = np.arange(orders.days.size, dtype=np.int32)
+    ordering.order_rows_by_pair(
+        orders.offsets, orders.days.astype(np.int64), keys.keys, rows, np.empty_like(rows)
+    )
+    highs = orders.words.highs[rows] if orders.words.highs.size else NO_WORDS
+    return PartitionOrders(
+        orders.offsets, orders.days[rows], AmountWords(orders.words.lows[rows], highs)
+    )

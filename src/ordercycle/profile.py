@@ -1,0 +1,146 @@
+"""The profile: one row per customer, as of a day."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle.amount_words import limit_words
+from ordercycle.arrow_views import array_of, bitmap
+from ordercycle.columns import NEVER, NO_CADENCE, NO_ORDER, PROFILE_COLUMNS, UNDER_2, UNDER_3
+from ordercycle.errors import DataError
+from ordercycle.grouping import CustomerBatch
+from ordercycle.readers import AmountReader, IdReader
+from ordercycle.workspace import Workspace
+from ordercycle_kernels import profile as kernels
+from ordercycle_kernels import sums
+from ordercycle_kernels.calendar import NO_DAY
+from ordercycle_kernels.median import NARROW
+
+Int64s = NDArray[np.int64]
+
+
+def profile_batch(
+    customers: CustomerBatch,
+    as_of: int,
+    after: int | None,
+    *,
+    schema: pa.Schema,
+    amount: AmountReader,
+    net_refunds: bool,
+    workspace: Workspace,
+) -> pa.RecordBatch:
+    """Return the profile of a batch of customers from their orders of the days (after, as_of]."""
+    existing = (customers.registered <= as_of) & (customers.registered != NO_DAY)
+    starts, stops = _orders_within(customers, as_of, after)
+    ids, registered = customers.ids, customers.registered
+    if not existing.all():
+        starts, stops, registered = starts[existing], stops[existing], registered[existing]
+        ids = ids.filter(pa.array(existing))
+    count = registered.size
+    counts = np.empty((kernels.COUNT_ROWS, count), np.int64)
+    days = np.empty((kernels.DAY_ROWS, count), np.int32)
+    gap_median = np.empty(count, np.float64)
+    longest = int((stops - starts).max(initial=0))
+    kernels.order_rhythm(
+        starts, stops, customers.days, customers.words.signs, net_refunds,
+        workspace.array("gaps", longest + NARROW, np.int32), counts, days, gap_median,
+    )  # fmt: skip
+    durations = np.empty((kernels.DURATION_ROWS, count), np.int32)
+    ratios = np.empty((kernels.RATIO_ROWS, count), np.float64)
+    kernels.durations(as_of, registered, counts, days, durations, ratios)
+    orders = counts[kernels.ORDERS]
+    money = _money(customers, starts, stops, registered, orders, ids, amount)
+    values: dict[str, NDArray[Any]] = {
+        "registered_on": registered,
+        "first_order_on": days[kernels.FIRST_ORDER],
+        "last_order_on": days[kernels.LAST_ORDER],
+        "orders": orders,
+        "order_days": counts[kernels.ORDER_DAYS],
+        "days_since_registration": durations[kernels.SINCE_REGISTRATION],
+        "days_since_last_order": durations[kernels.SINCE_LAST_ORDER],
+        "days_to_first_order": durations[kernels.TO_FIRST_ORDER],
+        "lifetime_days": durations[kernels.LIFETIME],
+        "time_between_orders": ratios[kernels.BETWEEN_ORDERS],
+        "gap_min": days[kernels.GAP_MIN],
+        "gap_max": days[kernels.GAP_MAX],
+        "last_gap": days[kernels.LAST_GAP],
+        "gap_median": gap_median,
+        "gap_square_sum": counts[kernels.GAP_SQUARE_SUM],
+        "gap_std": ratios[kernels.GAP_STD],
+        "missed_purchase_cycles": ratios[kernels.MISSED_CYCLES],
+        "next_order_expected_on": durations[kernels.NEXT_EXPECTED],
+        **money,
+    }
+    valid = {
+        NEVER: None,
+        NO_ORDER: bitmap(orders > 0),
+        UNDER_2: bitmap(orders > 1),
+        UNDER_3: bitmap(orders > 2),
+        NO_CADENCE: bitmap((orders > 1) & (durations[kernels.LIFETIME] > 0)),
+    }
+    arrays = [IdReader.as_produced(ids, schema.field(0).type)]
+    arrays += [
+        array_of(values[column.name], schema.field(column.name).type, valid[column.null])
+        for column in PROFILE_COLUMNS[1:]
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _orders_within(
+    customers: CustomerBatch, as_of: int, after: int | None
+) -> tuple[Int64s, Int64s]:
+    """Return where each customer's orders of the days (after, as_of] start and stop."""
+    offsets = customers.offsets
+    if after is None and (customers.days.size == 0 or customers.last_day <= as_of):
+        return offsets[:-1], offsets[1:]
+    starts, stops = np.empty(offsets.size - 1, np.int64), np.empty(offsets.size - 1, np.int64)
+    first = -(2**31) if after is None else after
+    kernels.orders_within(offsets, customers.days, first, as_of, starts, stops)
+    return starts, stops
+
+
+def _money(
+    customers: CustomerBatch,
+    starts: Int64s,
+    stops: Int64s,
+    registered: NDArray[np.int32],
+    orders: Int64s,
+    ids: pa.Array,
+    amount: AmountReader,
+) -> dict[str, NDArray[Any]]:
+    """Return revenue, revenue_first_90_days and average_order_value."""
+    lows, highs = customers.words
+    count = registered.size
+    average = np.empty(count, np.float64)
+    if amount.is_float:
+        revenue, first_revenue = np.empty(count, np.float64), np.empty(count, np.float64)
+        overflow = sums.sum_floats(
+            starts, stops, customers.days, lows, registered, revenue, first_revenue
+        )
+        sums.average_floats(revenue, orders, average)
+    else:
+        revenue, first_revenue = np.empty((count, 2), np.uint64), np.empty((count, 2), np.uint64)
+        overflow = sums.sum_integers(
+            starts, stops, customers.days, lows, highs, registered, limit_words(amount),
+            revenue, first_revenue,
+        )  # fmt: skip
+        unit = 10.0 ** getattr(amount.given, "scale", 0)
+        sums.average_integers(revenue, unit, orders, average)
+        if amount.produced.bit_width == 64:
+            revenue, first_revenue = revenue[:, 0], first_revenue[:, 0]
+    if overflow >= 0:
+        remedy = "cast the amounts to decimal128(38, 2) or float64"
+        if amount.is_float:
+            remedy = "look for amounts that are far too large"
+        raise DataError(
+            f"revenue of customer {ids[overflow]} exceeds what {amount.produced} holds; {remedy}"
+        )
+    return {
+        "revenue": revenue,
+        "revenue_first_90_days": first_revenue,
+        "average_order_value": average,
+    }

