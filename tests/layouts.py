@@ -70,7 +70,7 @@ class Layout:
     def _dictionary_array(self, values: list, kind: pa.DataType) -> pa.Array:
         entries = list({value for value in values if value is not None})
         self.random.shuffle(entries)
-        entries += self.random.choices([*entries, None], k=self.random.randint(0, 3))
+        entries += self._spare_entries(entries)
         places = {
             value: [place for place, entry in enumerate(entries) if entry == value]
             for value in {*entries, *values}
@@ -83,8 +83,13 @@ class Layout:
             pa.array(indices, kind.index_type), pa.array(entries, kind.value_type)
         )
 
+    def _spare_entries(self, entries: list) -> list:
+        """Return repeated entries and nulls: a code may well point at a null entry."""
+        return self.random.choices([*entries, None], k=self.random.randint(0, 3))
+
     def _with_memory_under_nulls(self, array: pa.Array, values: list, present: list) -> pa.Array:
-        if not values or isinstance(array, pa.ExtensionArray) or array.type == pa.string_view():
+        whole = isinstance(array, pa.ExtensionArray) or array.type == pa.string_view()
+        if not values or whole or array.type.num_fields:
             return array
         filled = [self.random.choice(present) if value is None else value for value in values]
         data = make_array(filled, array.type).buffers()[1:]

@@ -24,10 +24,12 @@ from .generate import Workload
 from .processes import JobFailed, run_job
 
 _COPY = "copy"
+_QUIET_LOAD = 0.5
 _HEADINGS = (
     "engine",
     "seconds",
     "first call",
+    "CPU seconds",
     "ns/order",
     "x ordercycle",
     "x copy, warm",
@@ -44,6 +46,9 @@ def main() -> int:
         skew=options.skew,
         ids=options.ids,
     )
+    load = os.getloadavg()[0]
+    if load > _QUIET_LOAD:
+        _note(f"the load average is {load:.1f}: something else is running, times will be too long")
     unequal = 0
     if options.check_orders and OURS in options.engines:
         unequal = _check(options, workload)
@@ -121,7 +126,8 @@ def _measure(options, workload):
                 continue
             samples[name].append(sample)
             _note(
-                f"round {turn + 1} {name}: {sample['repeat']:.3f} s, first {sample['first']:.3f} s"
+                f"round {turn + 1} {name}: {sample['repeat']:.3f} s, first {sample['first']:.3f} s, "
+                + (f"CPU {sample['busy']:.3f} s" if sample["busy"] else "one thread")
             )
     return samples, failures
 
@@ -144,6 +150,7 @@ def _print_table(options, workload, samples, failures):
                 ENGINES[name].title,
                 f"{seconds:.2f}",
                 f"{typical(name, 'first'):.2f}",
+                f"{typical(name, 'busy'):.2f}",
                 f"{seconds / workload.orders * 1e9:.1f}",
                 f"{seconds / ours:.1f}" if ours else "",
                 f"{seconds / warm:.1f}",
@@ -159,6 +166,7 @@ def _print_table(options, workload, samples, failures):
             (
                 title,
                 f"{seconds:.2f}",
+                "",
                 "",
                 f"{seconds / workload.orders * 1e9:.1f}",
                 f"{seconds / ours:.2f}" if ours else "",

@@ -12,7 +12,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,10 +41,13 @@ def measure(engine: str, workload: Workload) -> dict:
     peak = peak_memory()
     customers = result.num_rows
     del result
+    busy = process_time()
     repeat, _ = _timed(lambda: profile(orders, AS_OF))
+    busy = process_time() - busy
     return {
         "first": first,
         "repeat": repeat,
+        "busy": busy,
         "peak": None if before is None else peak - before,
         "customers": customers,
         "input": orders.nbytes,
@@ -70,6 +73,7 @@ def measure_copy(workload: Workload) -> dict:
     return {
         "first": float(np.median(cold)),
         "repeat": float(np.median(warm)),
+        "busy": None,
         "peak": None,
         "customers": None,
         "input": sum(source.size for source in sources),

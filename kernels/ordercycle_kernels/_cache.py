@@ -9,6 +9,7 @@ half-written file is never run: it is compiled anew, in memory where nothing can
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import pickle
 import platform
@@ -37,10 +38,8 @@ class KernelCache(_Cache):
     def cache_path(self) -> str:
         return str(cache_directory() or "")
 
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
+    def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ARG002 - Numba's interface
         """Return the compiled kernel, or None where no sound file holds it."""
-        from numba.core.compiler import CompileResult
-
         path = self._path(target_context.codegen())
         if path is None:
             return None
@@ -52,16 +51,15 @@ class KernelCache(_Cache):
         if hashlib.sha256(payload).digest() != checksum:
             return None
         target_context.refresh()
-        return CompileResult._rebuild(target_context, *pickle.loads(payload))  # noqa: S301
+        # The directory is this user's own, and the content is what this package wrote.
+        return _rebuild(target_context, pickle.loads(payload))  # noqa: S301
 
-    def save_overload(self, sig: Any, data: Any) -> None:
+    def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ARG002 - Numba's interface
         """Write the compiled kernel; a directory that cannot be written is no error."""
-        from numba.core.serialize import dumps
-
         path = self._path(data.codegen)
         if path is None:
             return
-        payload = dumps(data._reduce())
+        payload = _reduced(data)
         try:
             _replace(path, hashlib.sha256(payload).digest() + payload)
         except OSError:
@@ -81,6 +79,16 @@ class KernelCache(_Cache):
         if directory is None:
             return None
         return directory / _digest(codegen.magic_tuple()) / f"{self._name}.bin"
+
+
+def _rebuild(target_context: Any, reduced: Any) -> Any:
+    compiler: Any = importlib.import_module("numba.core.compiler")
+    return compiler.CompileResult._rebuild(target_context, *reduced)  # noqa: SLF001
+
+
+def _reduced(compiled: Any) -> bytes:
+    serialize: Any = importlib.import_module("numba.core.serialize")
+    return bytes(serialize.dumps(compiled._reduce()))  # noqa: SLF001 - as Numba's own cache does
 
 
 def cache_directory() -> Path | None:
@@ -134,13 +142,13 @@ def _replace(path: Path, content: bytes) -> None:
 def _digest(processor: tuple[str, ...]) -> str:
     import llvmlite
     import numba
-    import numpy
+    import numpy as np
 
-    settings = numba.config
+    settings: Any = numba.config
     facts = [
         sys.version,
         platform.platform(terse=True),
-        numpy.__version__,
+        np.__version__,
         numba.__version__,
         llvmlite.__version__,
         *processor,

@@ -7,13 +7,14 @@ them costs nothing and needs no Numba. Each has exactly one signature.
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import numpy as np
+
+from ordercycle_kernels._types import numba_type
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,57 +23,48 @@ R = TypeVar("R")
 REGISTRY: dict[str, Kernel[..., Any]] = {}
 
 _COMPILING = threading.RLock()
-_ARRAY = re.compile(r"(\w+)\[([:,]*)\]")
 
 
 def kernel(
-    signature: str, *, name: str | None = None
-) -> Callable[[Callable[P, R]], Kernel[P, R]]:
-    """Declare a kernel, compiled for `signature` at its first call.
+    function: Callable[P, R], *, items: str | None = None, name: str | None = None
+) -> Kernel[P, R]:
+    """Declare a kernel, compiled at its first call for the types of its annotations.
 
-    The signature reads ``"(int64[], float64[:]) -> void"``: ``T[]`` is an input, which may be a
-    read-only view of foreign memory; ``T[:]`` and ``T[:,:]`` are C-contiguous arrays that the
-    kernel writes. A function declared for several signatures takes a `name` for each.
+    A function over any item type, annotated with `Items`, becomes one kernel per type, each with
+    its `items` and its `name`.
     """
-
-    def declare(function: Callable[P, R]) -> Kernel[P, R]:
-        declared = Kernel(function, signature, name)
-        REGISTRY[declared.name] = cast("Kernel[..., Any]", declared)
-        return declared
-
-    return declare
+    declared = Kernel(function, name)
+    types = [numba_type(kind, items) for kind in function.__annotations__.values()]
+    declared.signature = f"{types.pop()}({', '.join(types)})"
+    REGISTRY[declared.name] = cast("Kernel[..., Any]", declared)
+    return declared
 
 
 def helper(function: Callable[P, R]) -> Kernel[P, R]:
     """Declare a function that kernels call: compiled into its callers, for their types."""
-    return Kernel(function, None)
+    return Kernel(function)
 
 
 class Kernel(Generic[P, R]):
     """A function compiled at its first call; plain Python under ``NUMBA_DISABLE_JIT=1``."""
 
-    def __init__(
-        self, function: Callable[P, R], signature: str | None, name: str | None = None
-    ) -> None:
+    def __init__(self, function: Callable[P, R], name: str | None = None) -> None:
         self.function = cast("FunctionType", function)
-        self.signature = signature
-        self.name = f"{function.__module__.rpartition('.')[2]}.{name or function.__qualname__}"
+        self.signature: str | None = None
+        self.name = f"{function.__module__.rpartition('.')[2]}.{name or self.function.__name__}"
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
         self._callable: Callable[..., Any] | None = None
 
     def __call__(self, *arguments: P.args, **named: P.kwargs) -> R:
-        function = self._callable or self._prepare()
+        function = self._callable or self.callable()
         return cast("R", function(*arguments, **named))
 
     def __repr__(self) -> str:
         return f"<kernel {self.name} {self.signature or '(helper)'}>"
 
-    def compile(self) -> None:
-        """Compile or load this kernel now, so that the first call finds it ready."""
-        self._prepare()
-
-    def _prepare(self) -> Callable[..., Any]:
+    def callable(self) -> Callable[..., Any]:
+        """Return what a call runs, compiled or loaded now where it was not before."""
         with _COMPILING:
             if self._callable is None:
                 interpreted = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
@@ -89,28 +81,17 @@ class Kernel(Generic[P, R]):
         from numba import njit
 
         names = {
-            name: value._prepare() if isinstance(value, Kernel) else value
+            name: value.callable() if isinstance(value, Kernel) else value
             for name, value in self.function.__globals__.items()
             if name in self.function.__code__.co_names
         }
         function = FunctionType(self.function.__code__, names, self.function.__name__)
         function.__module__ = self.function.__module__
-        dispatcher = njit(nogil=True, error_model="numpy")(function)
+        dispatcher: Any = njit(nogil=True, error_model="numpy")(function)
         if self.signature is not None:
             from ordercycle_kernels._cache import KernelCache
 
-            dispatcher._cache = KernelCache(self.name)
-            dispatcher.compile(_numba_signature(self.signature))
+            dispatcher._cache = KernelCache(self.name)  # noqa: SLF001 - there is no other way in
+            dispatcher.compile(self.signature)
             dispatcher.disable_compile()
         return cast("Callable[..., Any]", dispatcher)
-
-
-def _numba_signature(signature: str) -> str:
-    arguments, _, result = signature.partition(" -> ")
-    return result + _ARRAY.sub(_array_type, arguments)
-
-
-def _array_type(match: re.Match[str]) -> str:
-    item, axes = match.groups()
-    readonly = "" if axes else ", readonly=True"
-    return f"Array({item}, {axes.count(',') + 1}, 'C'{readonly})"

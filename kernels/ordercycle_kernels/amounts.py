@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ordercycle_kernels._jit import helper, kernel
+from ordercycle_kernels._types import Int64Out, Int64s
 
 EXPONENT = np.int64(0x7FF0000000000000)
 ALL_BUT_SIGN = np.int64(0x7FFFFFFFFFFFFFFF)
@@ -21,13 +22,13 @@ SHIFT_63 = np.int64(63)
 
 
 @helper
-def swap_negatives(bits):
+def swap_negatives(bits: np.int64) -> np.int64:
     """Reverse the order of negative floats' bits; its own inverse."""
     return bits ^ ((bits >> SHIFT_63) & ALL_BUT_SIGN)
 
 
-@kernel("(int64[], int64[:]) -> int64")
-def keys_of_floats(bits, out_keys):
+@kernel
+def keys_of_floats(bits: Int64s, out_keys: Int64Out) -> int:
     """Write each float64's key, given its bits, and return how many are NaN or infinite."""
     refused = 0
     for row in range(bits.size):
@@ -37,8 +38,8 @@ def keys_of_floats(bits, out_keys):
     return refused
 
 
-@kernel("(int64[:]) -> void")
-def floats_of_keys(keys_to_bits):
+@kernel
+def floats_of_keys(keys_to_bits: Int64Out) -> None:
     """Turn keys into the bits of their float64, in place."""
     for row in range(keys_to_bits.size):
         keys_to_bits[row] = swap_negatives(keys_to_bits[row])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ordercycle_kernels._jit import helper, kernel
+from ordercycle_kernels._types import Int32Out, Int32s, Int64s
 
 FIRST_DAY = np.int64(-25567)  # 1900-01-01
 LAST_DAY = np.int64(84005)  # 2199-12-31
@@ -18,8 +19,8 @@ NO_DAY = np.int32(-(2**31))
 
 
 @helper
-def day_of(instant, units_per_day, days_per_unit):
-    """Divide and round down; a product and one correction, since division is several times slower."""
+def day_of(instant: np.int64, units_per_day: int, days_per_unit: float) -> np.int64:
+    """Divide and round down: a product and one correction, far faster than a division."""
     day = np.int64(np.float64(instant) * days_per_unit)
     rest = instant - day * units_per_day
     if rest < 0:
@@ -30,13 +31,13 @@ def day_of(instant, units_per_day, days_per_unit):
 
 
 @helper
-def accepted(day):
+def accepted(day: np.int64) -> np.int32:
     """Return the day, or `NO_DAY` outside the years 1900 to 2199."""
     return np.int32(day) if FIRST_DAY <= day <= LAST_DAY else NO_DAY
 
 
-@kernel("(int32[], int32[:]) -> int64")
-def check_days(days, out_days):
+@kernel
+def check_days(days: Int32s, out_days: Int32Out) -> int:
     """Copy days and return how many are outside the accepted years."""
     refused = 0
     for row in range(days.size):
@@ -46,8 +47,8 @@ def check_days(days, out_days):
     return refused
 
 
-@kernel("(int64[], int64, int32[:]) -> int64")
-def local_days(instants, units_per_day, out_days):
+@kernel
+def local_days(instants: Int64s, units_per_day: int, out_days: Int32Out) -> int:
     """Write the day of each local instant and return how many are outside the accepted years.
 
     instants: (n,) in units of which units_per_day make a day; out_days: (n,).
@@ -61,8 +62,15 @@ def local_days(instants, units_per_day, out_days):
     return refused
 
 
-@kernel("(int64[], int64, int64[], int64[], int32[], int32[:]) -> int64")
-def zoned_days(instants, units_per_day, begins, offsets, first_of_day, out_days):
+@kernel
+def zoned_days(
+    instants: Int64s,
+    units_per_day: int,
+    begins: Int64s,
+    offsets: Int64s,
+    first_of_day: Int32s,
+    out_days: Int32Out,
+) -> int:
     """Write the day of each UTC instant in a time zone; return how many are refused.
 
     begins: (t,), the instant from which each offset is in force, in the instants' unit;

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ordercycle_kernels._jit import helper, kernel
+from ordercycle_kernels._types import Int32Out, Int32s, Int64Out, Int64s, UInt8s, UInt64Out, UInt64s
 
 TABLE_FULL = np.int64(-1)
 
@@ -18,14 +19,16 @@ TABLE_FULL = np.int64(-1)
 
 
 @helper
-def home_slot(hashed, partition_bits, table_bits):
+def home_slot(hashed: np.uint64, partition_bits: int, table_bits: int) -> int:
     """Return the first slot to look in: the hash's bits that follow the partition's."""
     below = hashed << np.uint64(partition_bits)
     return np.int64((below >> np.uint64(1)) >> np.uint64(63 - table_bits))
 
 
-@kernel("(uint64[], int64, uint64[:], int32[:], int32[:]) -> int64")
-def find_slots(hashes, partition_bits, table, sizes, out_slots):
+@kernel
+def find_slots(
+    hashes: UInt64s, partition_bits: int, table: UInt64Out, sizes: Int32Out, out_slots: Int32Out
+) -> int:
     """Give every row the slot of its customer, where a hash is one customer.
 
     hashes: (n,); table, sizes: (s,), hash and number of rows of the customer in each slot, zero
@@ -34,7 +37,7 @@ def find_slots(hashes, partition_bits, table, sizes, out_slots):
     """
     table_bits = np.int64(np.log2(table.size))
     mask = table.size - 1
-    room = table.size >> 1
+    room = table.size >> 2
     customers = 0
     for row in range(hashes.size):
         hashed = hashes[row]
@@ -54,19 +57,19 @@ def find_slots(hashes, partition_bits, table, sizes, out_slots):
 
 
 @helper
-def same_bytes(offsets, data, one, other):
+def same_bytes(offsets: Int64s, data: UInt8s, one: int, other: int) -> bool:
     """Say whether two rows hold the same id."""
     size = offsets[one + 1] - offsets[one]
     if offsets[other + 1] - offsets[other] != size:
         return False
+    same = True
     for byte in range(size):
-        if data[offsets[one] + byte] != data[offsets[other] + byte]:
-            return False
-    return True
+        same &= data[offsets[one] + byte] == data[offsets[other] + byte]
+    return same
 
 
 @helper
-def bytes_before(offsets, data, one, other):
+def bytes_before(offsets: Int64s, data: UInt8s, one: int, other: int) -> bool:
     """Say whether a row's id comes before another's, byte by byte."""
     one_size = offsets[one + 1] - offsets[one]
     other_size = offsets[other + 1] - offsets[other]
@@ -77,13 +80,22 @@ def bytes_before(offsets, data, one, other):
     return one_size < other_size
 
 
-@kernel("(uint64[], int64[], uint8[], int64, int32[:], int32[:], int32[:]) -> int64")
-def find_slots_of_bytes(hashes, offsets, data, partition_bits, first_rows, sizes, out_slots):
+@kernel
+def find_slots_of_bytes(
+    hashes: UInt64s,
+    offsets: Int64s,
+    data: UInt8s,
+    partition_bits: int,
+    first_rows: Int32Out,
+    sizes: Int32Out,
+    out_slots: Int32Out,
+) -> int:
     """Give every row the slot of its customer, told apart by the bytes of the id.
 
     hashes: (n,); offsets: (n + 1,) into data; first_rows, sizes: (s,), the first row and number
     of rows of the customer in each slot, sizes zero on entry. Returns the number of customers,
-    or TABLE_FULL when more than half of the slots would be taken.
+    or TABLE_FULL when more than a quarter of the slots would be
+    taken.
     """
     table_bits = np.int64(np.log2(first_rows.size))
     mask = first_rows.size - 1
@@ -107,8 +119,10 @@ def find_slots_of_bytes(hashes, offsets, data, partition_bits, first_rows, sizes
     return customers
 
 
-@kernel("(uint64[], int32[], uint64[:], int32[:]) -> void")
-def order_customers(table, sizes, out_hashes, out_slots):
+@kernel
+def order_customers(
+    table: UInt64s, sizes: Int32s, out_hashes: UInt64Out, out_slots: Int32Out
+) -> None:
     """List the taken slots by ascending hash: out_hashes, out_slots: (c,)."""
     customers = 0
     for slot in range(table.size):
@@ -124,8 +138,15 @@ def order_customers(table, sizes, out_hashes, out_slots):
             customers += 1
 
 
-@kernel("(uint64[], int64[], uint8[], int32[], int32[], int32[:]) -> void")
-def order_customers_of_bytes(hashes, offsets, data, first_rows, sizes, out_slots):
+@kernel
+def order_customers_of_bytes(
+    hashes: UInt64s,
+    offsets: Int64s,
+    data: UInt8s,
+    first_rows: Int32s,
+    sizes: Int32s,
+    out_slots: Int32Out,
+) -> None:
     """List the taken slots by ascending hash, then by id: out_slots: (c,)."""
     customers = 0
     for slot in range(first_rows.size):
@@ -144,8 +165,10 @@ def order_customers_of_bytes(hashes, offsets, data, first_rows, sizes, out_slots
             customers += 1
 
 
-@kernel("(int32[], int64, int64[:], int32[:]) -> void")
-def order_rows_by_day(days, first_day, histogram, out_rows):
+@kernel
+def order_rows_by_day(
+    days: Int32s, first_day: int, histogram: Int64Out, out_rows: Int32Out
+) -> None:
     """List the rows by day, rows of a day in their order.
 
     days: (n,); histogram: (d,), zero on entry; out_rows: (n,).
@@ -163,8 +186,10 @@ def order_rows_by_day(days, first_day, histogram, out_rows):
         histogram[day] += 1
 
 
-@kernel("(int32[], int32[], int32[:], int32[:]) -> int64")
-def register_customers(slots, days, out_registered, out_listed):
+@kernel
+def register_customers(
+    slots: Int32s, days: Int32s, out_registered: Int32Out, out_listed: Int32Out
+) -> int:
     """Note which customers are listed, and since when: the first row of each counts.
 
     slots, days: (listed rows,); out_registered: (s,); out_listed: (s,), zero on entry, the row
@@ -181,8 +206,10 @@ def register_customers(slots, days, out_registered, out_listed):
     return repeated
 
 
-@kernel("(int32[], int32[], int32[:], int64[:]) -> void")
-def place_customers(slots, listed, sizes_to_cursors, out_offsets):
+@kernel
+def place_customers(
+    slots: Int32s, listed: Int32s, sizes_to_cursors: Int32Out, out_offsets: Int64Out
+) -> None:
     """Find where each customer's orders start, in the order of the given slots.
 
     slots: (c,); listed, sizes_to_cursors: (s,), the number of rows of each slot becomes the
@@ -198,8 +225,10 @@ def place_customers(slots, listed, sizes_to_cursors, out_offsets):
         sizes_to_cursors[slots[customer]] = out_offsets[customer]
 
 
-@kernel("(int32[], int32[], int32[:], int32[:]) -> void")
-def order_rows_by_customer(rows, slots, cursors, out_rows):
+@kernel
+def order_rows_by_customer(
+    rows: Int32s, slots: Int32s, cursors: Int32Out, out_rows: Int32Out
+) -> None:
     """List the rows by customer, a customer's rows in the order given.
 
     rows: (n,), in the order wanted within a customer; slots: (n,), the slot of each row;

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ordercycle_kernels._jit import helper, kernel
+from ordercycle_kernels._types import Int64Out, Int64s, UInt8s, UInt64Out, UInt64s
 
 INCREMENT = np.uint64(0x9E3779B97F4A7C15)
 FIRST_FACTOR = np.uint64(0xBF58476D1CE4E5B9)
@@ -23,9 +24,8 @@ SHIFT_30, SHIFT_31, SHIFT_27 = np.uint64(30), np.uint64(31), np.uint64(27)
 SHIFT_60, SHIFT_62, SHIFT_54 = np.uint64(60), np.uint64(62), np.uint64(54)
 
 
-
 @helper
-def mix(word):
+def mix(word: np.uint64) -> np.uint64:
     """Return the SplitMix64 hash of a 64-bit word."""
     z = word + INCREMENT
     z = (z ^ (z >> SHIFT_30)) * FIRST_FACTOR
@@ -34,7 +34,7 @@ def mix(word):
 
 
 @helper
-def unmix(hashed):
+def unmix(hashed: np.uint64) -> np.uint64:
     """Return the 64-bit word whose hash this is."""
     z = hashed ^ (hashed >> SHIFT_31) ^ (hashed >> SHIFT_62)
     z = z * SECOND_INVERSE
@@ -44,25 +44,27 @@ def unmix(hashed):
     return z - INCREMENT
 
 
+WORD_BYTES = 8
+
 # n = ids
 
 
-@kernel("(int64[], uint64[:]) -> void")
-def hash_integers(ids, out_hashes):
+@kernel
+def hash_integers(ids: Int64s, out_hashes: UInt64Out) -> None:
     """Hash integers: ids: (n,), out_hashes: (n,)."""
     for row in range(ids.size):
         out_hashes[row] = mix(np.uint64(ids[row]))
 
 
-@kernel("(uint64[], int64[:]) -> void")
-def integers_of_hashes(hashes, out_ids):
+@kernel
+def integers_of_hashes(hashes: UInt64s, out_ids: Int64Out) -> None:
     """Recover the integers from their hashes: hashes: (n,), out_ids: (n,)."""
     for row in range(hashes.size):
         out_ids[row] = np.int64(unmix(hashes[row]))
 
 
 @helper
-def word_at(data, start, size):
+def word_at(data: UInt8s, start: int, size: int) -> np.uint64:
     """Return up to eight bytes as one little-endian word."""
     word = np.uint64(0)
     for byte in range(size):
@@ -70,8 +72,8 @@ def word_at(data, start, size):
     return word
 
 
-@kernel("(int64[], uint8[], uint64[:]) -> void")
-def hash_bytes(offsets, data, out_hashes):
+@kernel
+def hash_bytes(offsets: Int64s, data: UInt8s, out_hashes: UInt64Out) -> None:
     """Hash ids of several bytes: offsets: (n + 1,) into data; out_hashes: (n,).
 
     The state starts as the hash of the length; every word of eight bytes, the last one padded
@@ -80,9 +82,9 @@ def hash_bytes(offsets, data, out_hashes):
     for row in range(out_hashes.size):
         start, stop = offsets[row], offsets[row + 1]
         state = mix(np.uint64(stop - start))
-        while stop - start >= 8:
-            state = mix(state ^ word_at(data, start, 8))
-            start += 8
+        while stop - start >= WORD_BYTES:
+            state = mix(state ^ word_at(data, start, WORD_BYTES))
+            start += WORD_BYTES
         if start < stop:
             state = mix(state ^ word_at(data, start, stop - start))
         out_hashes[row] = state

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ordercycle_kernels._jit import kernel
+from ordercycle_kernels._types import Int8Out, Int32s, Int64s
 
 # Codes in the order in which reports show the segments.
 NEW_NO_ORDERS, NEW_ONE_ORDER, NEW_MORE_ORDERS = np.int8(0), np.int8(1), np.int8(2)
@@ -14,8 +15,14 @@ AT_RISK, CHURNED, INACTIVE = np.int8(6), np.int8(7), np.int8(8)
 # c = customers
 
 
-@kernel("(int32[], int32[], int64[], int32[], int8[:]) -> void")
-def lifecycle_codes(since_registration, since_last_order, orders, thresholds, out_codes):
+@kernel
+def lifecycle_codes(
+    since_registration: Int32s,
+    since_last_order: Int32s,
+    orders: Int64s,
+    thresholds: Int32s,
+    out_codes: Int8Out,
+) -> None:
     """Write each customer's segment.
 
     since_registration, since_last_order (any value without orders), orders, out_codes: (c,);

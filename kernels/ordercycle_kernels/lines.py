@@ -10,6 +10,16 @@ from __future__ import annotations
 import numpy as np
 
 from ordercycle_kernels._jit import kernel
+from ordercycle_kernels._types import (
+    Bools,
+    Float64Out,
+    Float64s,
+    Int32Out,
+    Int32s,
+    Int64Out,
+    Int64s,
+    UInt64s,
+)
 from ordercycle_kernels.sums import add_exactly, add_wide, magnitude_within
 
 SHIFT_63 = np.int64(63)
@@ -17,8 +27,16 @@ SHIFT_63 = np.int64(63)
 # n = lines, m = orders, c = customers
 
 
-@kernel("(int64[], int32[], int64[], int32[], int64[:], int64[:], int32[:]) -> int64")
-def find_orders(offsets, rows, orders, days, out_offsets, out_line_offsets, out_days):
+@kernel
+def find_orders(
+    offsets: Int64s,
+    rows: Int32s,
+    orders: Int64s,
+    days: Int32s,
+    out_offsets: Int64Out,
+    out_line_offsets: Int64Out,
+    out_days: Int32Out,
+) -> int:
     """Find each order's lines and day.
 
     offsets: (c + 1,) into rows; rows: (n,), sorted by order within a customer; orders, days: by
@@ -42,8 +60,10 @@ def find_orders(offsets, rows, orders, days, out_offsets, out_line_offsets, out_
     return found
 
 
-@kernel("(int64[], int32[], float64[], float64[:]) -> int64")
-def sum_float_lines(line_offsets, rows, amounts, out_amounts):
+@kernel
+def sum_float_lines(
+    line_offsets: Int64s, rows: Int32s, amounts: Float64s, out_amounts: Float64Out
+) -> int:
     """Sum the lines of each order; return the first order whose sum is not finite, or -1.
 
     line_offsets: (m + 1,) into rows; amounts: by row; out_amounts: (m,).
@@ -59,8 +79,16 @@ def sum_float_lines(line_offsets, rows, amounts, out_amounts):
     return overflow
 
 
-@kernel("(int64[], int32[], int64[], int64[], uint64[], int64[:], int64[:]) -> int64")
-def sum_integer_lines(line_offsets, rows, lows, highs, limit, out_lows, out_highs):
+@kernel
+def sum_integer_lines(
+    line_offsets: Int64s,
+    rows: Int32s,
+    lows: Int64s,
+    highs: Int64s,
+    limit: UInt64s,
+    out_lows: Int64Out,
+    out_highs: Int64Out,
+) -> int:
     """Sum the lines of each order exactly; return the first order that is too large, or -1.
 
     line_offsets: (m + 1,) into rows; lows, highs: words by row, highs empty where amounts fit
@@ -85,8 +113,10 @@ def sum_integer_lines(line_offsets, rows, lows, highs, limit, out_lows, out_high
     return overflow
 
 
-@kernel("(int64[], boolean[], int64[:], int32[:]) -> void")
-def drop_orders(offsets, dropped, out_offsets, out_orders):
+@kernel
+def drop_orders(
+    offsets: Int64s, dropped: Bools, out_offsets: Int64Out, out_orders: Int32Out
+) -> None:
     """List the orders that stay: offsets, out_offsets: (c + 1,); dropped: (m,)."""
     kept = 0
     out_offsets[0] = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ordercycle_kernels._jit import helper, kernel
+from ordercycle_kernels._types import Int32Out, Int32s, Int64Out, Int64s
 
 INSERTION_LIMIT = np.int64(32)
 RADIX_BITS = np.int64(8)
@@ -19,7 +20,7 @@ SIGN = np.uint64(1 << 63)
 
 
 @helper
-def insertion_sort(keys, start, stop):
+def insertion_sort(keys: Int64Out, start: int, stop: int) -> None:
     """Sort keys[start:stop]."""
     for position in range(start + 1, stop):
         key = keys[position]
@@ -31,7 +32,9 @@ def insertion_sort(keys, start, stop):
 
 
 @helper
-def radix_sort(keys, start, stop, scratch, histogram):
+def radix_sort(
+    keys: Int64Out, start: int, stop: int, scratch: Int64Out, histogram: Int64Out
+) -> None:
     """Sort keys[start:stop], digit by digit: scratch: (n,), histogram: (RADIX,)."""
     for digit in range(8):
         shift = np.uint64(digit * RADIX_BITS)
@@ -53,40 +56,46 @@ def radix_sort(keys, start, stop, scratch, histogram):
         keys[start:stop] = scratch[start:stop]
 
 
-@kernel("(int64[], int32[], int64[:], int64[:], int64[:]) -> void")
-def order_amounts_of_a_day(offsets, days, keys, scratch, histogram):
+@kernel
+def order_amounts_of_a_day(
+    offsets: Int64s, days: Int32s, keys: Int64Out, scratch: Int64Out, histogram: Int64Out
+) -> None:
     """Sort the keys of every customer's rows of one day.
 
     offsets: (c + 1,); days: (n,), ascending per customer; keys, scratch: (n,);
     histogram: (RADIX,).
     """
-    for customer in range(offsets.size - 1):
-        start, stop = offsets[customer], offsets[customer + 1]
-        first = start
-        while first < stop - 1:
-            last = first + 1
-            if days[last] != days[first]:
-                first = last
-                continue
-            while last < stop and days[last] == days[first]:
-                last += 1
-            if last - first <= INSERTION_LIMIT:
-                insertion_sort(keys, first, last)
-            else:
-                radix_sort(keys, first, last, scratch, histogram)
-            first = last
+    # One flat loop: most days are no tie, and the end of a customer is a branch guessed wrong.
+    customer = 0
+    sorted_until = 0
+    for first in range(days.size - 1):
+        if days[first + 1] != days[first] or first < sorted_until:
+            continue
+        while offsets[customer + 1] <= first:
+            customer += 1
+        stop = offsets[customer + 1]
+        last = first + 1
+        while last < stop and days[last] == days[first]:
+            last += 1
+        if last - first > INSERTION_LIMIT:
+            radix_sort(keys, first, last, scratch, histogram)
+        else:
+            insertion_sort(keys, first, last)
+        sorted_until = last
 
 
 @helper
-def pair_before(firsts, seconds, one, other):
+def pair_before(firsts: Int64s, seconds: Int64s, one: int, other: int) -> bool:
     """Say whether row `one` comes before row `other`, by the first key, then the second."""
     if firsts[one] != firsts[other]:
         return firsts[one] < firsts[other]
     return seconds[one] < seconds[other]
 
 
-@kernel("(int64[], int64[], int64[], int32[:], int32[:]) -> void")
-def order_rows_by_pair(offsets, firsts, seconds, rows, scratch):
+@kernel
+def order_rows_by_pair(
+    offsets: Int64s, firsts: Int64s, seconds: Int64s, rows: Int32Out, scratch: Int32Out
+) -> None:
     """Sort the rows of every customer by two keys, equal rows staying in order.
 
     offsets: (c + 1,) into rows; firsts, seconds: keys by row; rows, scratch: (n,).
@@ -110,8 +119,7 @@ def order_rows_by_pair(offsets, firsts, seconds, rows, scratch):
                 one, other = left, middle
                 for position in range(left, right):
                     take_one = one < middle and (
-                        other >= right
-                        or not pair_before(firsts, seconds, rows[other], rows[one])
+                        other >= right or not pair_before(firsts, seconds, rows[other], rows[one])
                     )
                     if take_one:
                         scratch[position] = rows[one]

@@ -8,23 +8,40 @@ one loop over all columns took 5.9.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import ParamSpec
 
 import numpy as np
 
 from ordercycle_kernels._jit import Kernel, helper, kernel
+from ordercycle_kernels._types import (
+    Bools,
+    Int32Out,
+    Int32s,
+    Int64Out,
+    Int64s,
+    Items,
+    ItemsOut,
+    UInt8Out,
+    UInt8s,
+    UInt64s,
+)
+
+P = ParamSpec("P")
 
 # n = rows of a run, p = partitions; shift = 64 - log2(p)
 
 
 @helper
-def partition_of(hashed, shift):
+def partition_of(hashed: np.uint64, shift: int) -> np.int64:
     """Return the partition of a hash (a shift by 64, for one partition, has to be halved)."""
     return np.int64((hashed >> np.uint64(1)) >> np.uint64(shift - 1))
 
 
-@kernel("(uint64[], boolean[], int64, int64[:], int32[:]) -> void")
-def partition_rows(hashes, kept, shift, out_offsets, out_targets):
+@kernel
+def partition_rows(
+    hashes: UInt64s, kept: Bools, shift: int, out_offsets: Int64Out, out_targets: Int32Out
+) -> None:
     """Find each row's place in the run laid out by partition.
 
     hashes: (n,); kept: (n,), or empty where every row is kept; out_offsets: (p + 1,), where each
@@ -51,7 +68,7 @@ def partition_rows(hashes, kept, shift, out_offsets, out_targets):
             out_targets[row] = -1
 
 
-def _scatter(values, targets, out_values):
+def _scatter(values: Items, targets: Int32s, out_values: ItemsOut) -> None:
     """Move a column's rows to their targets: values, targets: (n,)."""
     for row in range(targets.size):
         target = targets[row]
@@ -59,7 +76,7 @@ def _scatter(values, targets, out_values):
             out_values[target] = values[row]
 
 
-def _collect(values, starts, stops, out_values):
+def _collect(values: Items, starts: Int64s, stops: Int64s, out_values: ItemsOut) -> None:
     """Lay one partition's slices of all runs one behind the other: starts, stops: (runs,)."""
     position = 0
     for run in range(starts.size):
@@ -70,29 +87,29 @@ def _collect(values, starts, stops, out_values):
         position += size
 
 
-def _gather(values, rows, out_values):
+def _gather(values: Items, rows: Int32s, out_values: ItemsOut) -> None:
     """Take the rows in the order given: rows, out_values: (n,)."""
     for position in range(rows.size):
         out_values[position] = values[rows[position]]
 
 
-def _for_types(function: Any, signature: str) -> dict[str, Kernel[..., Any]]:
-    kernels = {}
-    for item in ("int32", "int64", "uint64"):
-        kernels[item] = kernel(signature.format(item), name=f"{function.__name__[1:]}_{item}")(
-            function
-        )
-    return kernels
+def _per_type(function: Callable[P, None]) -> dict[str, Kernel[P, None]]:
+    """Return a kernel per item type: values are only moved, never looked at."""
+    return {
+        items: kernel(function, items=items, name=f"{function.__name__[1:]}_{items}")
+        for items in ("int32", "int64", "uint64")
+    }
 
 
-#: One kernel per item type: values are only moved, never looked at.
-scatter = _for_types(_scatter, "({0}[], int32[], {0}[:]) -> void")
-collect = _for_types(_collect, "({0}[], int64[], int64[], {0}[:]) -> void")
-gather = _for_types(_gather, "({0}[], int32[], {0}[:]) -> void")
+scatter = _per_type(_scatter)
+collect = _per_type(_collect)
+gather = _per_type(_gather)
 
 
-@kernel("(int64[], uint8[], int32[], int64[], uint8[:]) -> void")
-def scatter_bytes(offsets, data, targets, starts, out_data):
+@kernel
+def scatter_bytes(
+    offsets: Int64s, data: UInt8s, targets: Int32s, starts: Int64s, out_data: UInt8Out
+) -> None:
     """Move ids of several bytes to their targets.
 
     offsets: (n + 1,) into data; targets: (n,); starts: where the id of each target row begins in
@@ -107,8 +124,16 @@ def scatter_bytes(offsets, data, targets, starts, out_data):
                 out_data[start + byte] = data[source + byte]
 
 
-@kernel("(int64[], int64[], uint8[], int64[], int64[], int64[:], uint8[:]) -> void")
-def collect_bytes(starts, lengths, data, run_starts, run_stops, out_offsets, out_data):
+@kernel
+def collect_bytes(
+    starts: Int64s,
+    lengths: Int64s,
+    data: UInt8s,
+    run_starts: Int64s,
+    run_stops: Int64s,
+    out_offsets: Int64Out,
+    out_data: UInt8Out,
+) -> None:
     """Lay one partition's ids of several bytes one behind the other, over all runs.
 
     starts, lengths: per row, into data; run_starts, run_stops: the partition's rows in each run;

@@ -5,8 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from ordercycle_kernels._jit import kernel
+from ordercycle_kernels._types import (
+    Float64Out,
+    Float64Table,
+    Int32Out,
+    Int32s,
+    Int32Table,
+    Int64Out,
+    Int64s,
+    Int64Table,
+)
 from ordercycle_kernels.calendar import NO_DAY
-from ordercycle_kernels.median import middle_sum
+from ordercycle_kernels.median import HALF, NARROW, WIDE, middle_sum, narrow_middle_sum
 
 # n = orders and refunds, sorted by (customer, day); c = customers
 # rows of a customer: starts[customer] to stops[customer]
@@ -21,8 +31,10 @@ COUNT_ROWS, DAY_ROWS, DURATION_ROWS, RATIO_ROWS = 3, 5, 5, 3
 NO_GAP_YET = np.int32(2**31 - 1)
 
 
-@kernel("(int64[], int32[], int32, int32, int64[:], int64[:]) -> void")
-def orders_within(offsets, days, after, until, out_starts, out_stops):
+@kernel
+def orders_within(
+    offsets: Int64s, days: Int32s, after: int, until: int, out_starts: Int64Out, out_stops: Int64Out
+) -> None:
     """Find each customer's rows of the days (after, until].
 
     offsets: (c + 1,); days: (n,); out_starts, out_stops: (c,).
@@ -37,8 +49,15 @@ def orders_within(offsets, days, after, until, out_starts, out_stops):
         out_stops[customer] = stop
 
 
-@kernel("(int64[], int32[], int64[], boolean, int32[], int32[:]) -> void")
-def registration_days(offsets, days, signs, net_refunds, given, out_registered):
+@kernel
+def registration_days(
+    offsets: Int64s,
+    days: Int32s,
+    signs: Int64s,
+    net_refunds: bool,
+    given: Int32s,
+    out_registered: Int32Out,
+) -> None:
     """Write the effective registration: the given day or the first order, whichever is earlier.
 
     offsets: (c + 1,); days, signs: (n,), a negative sign marks a refund where refunds are net;
@@ -58,22 +77,27 @@ def registration_days(offsets, days, signs, net_refunds, given, out_registered):
         out_registered[customer] = registered
 
 
-@kernel(
-    "(int64[], int64[], int32[], int64[], boolean, int32[:], int64[:,:], int32[:,:], float64[:])"
-    " -> void"
-)
+@kernel
 def order_rhythm(
-    starts, stops, days, signs, net_refunds, gaps, out_counts, out_days, out_gap_medians
-):
+    starts: Int64s,
+    stops: Int64s,
+    days: Int32s,
+    signs: Int64s,
+    net_refunds: bool,
+    gaps: Int32Out,
+    out_counts: Int64Table,
+    out_days: Int32Table,
+    out_gap_medians: Float64Out,
+) -> None:
     """Write what follows from a customer's order days alone.
 
     starts, stops, out_gap_medians: (c,); days, signs: (n,), a negative sign marks a refund where
     refunds are net; gaps: scratch, room for the longest customer and for the fixed-width median;
     out_counts: (COUNT_ROWS, c); out_days: (DAY_ROWS, c). What is undefined is 0.
     """
-    keys = np.empty(256, np.int32)
-    ranked = np.empty(256, np.int32)
-    histogram = np.empty(512, np.int64)
+    keys = np.empty(WIDE, np.int32)
+    ranked = np.empty(WIDE, np.int32)
+    histogram = np.empty(HALF, np.int64)
     for customer in range(starts.size):
         orders = 0
         order_days = 0
@@ -104,13 +128,23 @@ def order_rhythm(
         out_days[GAP_MIN, customer] = shortest if orders > 1 else np.int32(0)
         out_days[GAP_MAX, customer] = longest
         out_days[LAST_GAP, customer] = gap
-        out_gap_medians[customer] = (
-            0.5 * middle_sum(gaps, orders - 1, keys, ranked, histogram) if orders > 1 else 0.0
-        )
+        if orders <= 1:
+            out_gap_medians[customer] = 0.0
+        elif orders - 1 <= NARROW:
+            out_gap_medians[customer] = 0.5 * narrow_middle_sum(gaps, orders - 1, keys, ranked)
+        else:
+            out_gap_medians[customer] = 0.5 * middle_sum(gaps, orders - 1, keys, ranked, histogram)
 
 
-@kernel("(int32, int32[], int64[:,:], int32[:,:], int32[:,:], float64[:,:]) -> void")
-def durations(as_of, registered, counts, days, out_durations, out_ratios):
+@kernel
+def durations(
+    as_of: int,
+    registered: Int32s,
+    counts: Int64Table,
+    days: Int32Table,
+    out_durations: Int32Table,
+    out_ratios: Float64Table,
+) -> None:
     """Write the durations as of a day and the ratios that follow from them.
 
     registered: (c,); counts, days: the outputs of order_rhythm; out_durations:

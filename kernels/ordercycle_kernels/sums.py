@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ordercycle_kernels._jit import helper, kernel
+from ordercycle_kernels._types import Float64Out, Float64s, Int32s, Int64s, UInt64s, UInt64Table
 
 SHIFT_63 = np.int64(63)
 FIRST_DAYS = np.int32(90)
@@ -19,7 +20,7 @@ TWO_TO_64 = np.float64(2.0**64)
 
 
 @helper
-def add_exactly(total, error, value):
+def add_exactly(total: float, error: float, value: float) -> tuple[float, float]:
     """Return the rounded sum and the error carried so far."""
     rounded = total + value
     share = rounded - total
@@ -27,7 +28,9 @@ def add_exactly(total, error, value):
 
 
 @helper
-def add_wide(high, low, value_high, value_low):
+def add_wide(
+    high: np.int64, low: np.uint64, value_high: np.int64, value_low: np.uint64
+) -> tuple[np.int64, np.uint64, bool]:
     """Return the high and low word of a 128-bit sum and whether it left the range."""
     new_low = low + value_low
     new_high = high + value_high + np.int64(new_low < low)
@@ -37,7 +40,9 @@ def add_wide(high, low, value_high, value_low):
 
 
 @helper
-def magnitude_within(high, low, limit_high, limit_low):
+def magnitude_within(
+    high: np.int64, low: np.uint64, limit_high: np.int64, limit_low: np.uint64
+) -> bool:
     """Say whether |value| <= limit, for 128-bit words."""
     if high < 0:
         low = ~low + np.uint64(1)
@@ -45,8 +50,16 @@ def magnitude_within(high, low, limit_high, limit_low):
     return high >= 0 and (high < limit_high or (high == limit_high and low <= limit_low))
 
 
-@kernel("(int64[], int64[], int32[], float64[], int32[], float64[:], float64[:]) -> int64")
-def sum_floats(starts, stops, days, amounts, registered, out_sums, out_first_sums):
+@kernel
+def sum_floats(
+    starts: Int64s,
+    stops: Int64s,
+    days: Int32s,
+    amounts: Float64s,
+    registered: Int32s,
+    out_sums: Float64Out,
+    out_first_sums: Float64Out,
+) -> int:
     """Sum each customer's amounts, and those of the first 90 days from registration.
 
     starts, stops, registered, out_sums, out_first_sums: (c,); days, amounts: (n,). Returns the
@@ -56,13 +69,20 @@ def sum_floats(starts, stops, days, amounts, registered, out_sums, out_first_sum
     for customer in range(starts.size):
         total, error = 0.0, 0.0
         first_total, first_error = 0.0, 0.0
+        order, stop = starts[customer], stops[customer]
         begin = registered[customer]
         end = begin + FIRST_DAYS
-        for order in range(starts[customer], stops[customer]):
-            amount = amounts[order]
-            total, error = add_exactly(total, error, amount)
-            if begin <= days[order] < end:
-                first_total, first_error = add_exactly(first_total, first_error, amount)
+        # Refunds can come before the registration; mostly, the first days come first.
+        while order < stop and days[order] < begin:
+            total, error = add_exactly(total, error, amounts[order])
+            order += 1
+        while order < stop and days[order] < end:
+            total, error = add_exactly(total, error, amounts[order])
+            first_total, first_error = add_exactly(first_total, first_error, amounts[order])
+            order += 1
+        while order < stop:
+            total, error = add_exactly(total, error, amounts[order])
+            order += 1
         out_sums[customer] = total + error
         out_first_sums[customer] = first_total + first_error
         if overflow < 0 and not np.isfinite(out_sums[customer] + out_first_sums[customer]):
@@ -70,13 +90,18 @@ def sum_floats(starts, stops, days, amounts, registered, out_sums, out_first_sum
     return overflow
 
 
-@kernel(
-    "(int64[], int64[], int32[], int64[], int64[], int32[], uint64[], uint64[:,:], uint64[:,:])"
-    " -> int64"
-)
+@kernel
 def sum_integers(
-    starts, stops, days, lows, highs, registered, limit, out_sums, out_first_sums
-):
+    starts: Int64s,
+    stops: Int64s,
+    days: Int32s,
+    lows: Int64s,
+    highs: Int64s,
+    registered: Int32s,
+    limit: UInt64s,
+    out_sums: UInt64Table,
+    out_first_sums: UInt64Table,
+) -> int:
     """Sum each customer's amounts exactly, and those of the first 90 days from registration.
 
     lows, highs: (n,), the words of the amounts, highs empty where they fit one word;
@@ -110,8 +135,10 @@ def sum_integers(
     return overflow
 
 
-@kernel("(uint64[:,:], float64, int64[], float64[:]) -> void")
-def average_integers(sums, unit, counts, out_averages):
+@kernel
+def average_integers(
+    sums: UInt64Table, unit: float, counts: Int64s, out_averages: Float64Out
+) -> None:
     """Divide exact sums by counts: sums: (c, 2) low and high word; unit: 10**scale.
 
     counts, out_averages: (c,); an average over nothing is 0.
@@ -129,8 +156,8 @@ def average_integers(sums, unit, counts, out_averages):
             out_averages[customer] = -average if negative else average
 
 
-@kernel("(float64[], int64[], float64[:]) -> void")
-def average_floats(sums, counts, out_averages):
+@kernel
+def average_floats(sums: Float64s, counts: Int64s, out_averages: Float64Out) -> None:
     """Divide sums by counts: (c,) each; an average over nothing is 0."""
     for customer in range(counts.size):
         out_averages[customer] = 0.0

@@ -34,7 +34,7 @@ class AmountKeys(NamedTuple):
 
 def limit_words(reader: AmountReader) -> NDArray[np.uint64]:
     """Return the low and high word of the largest magnitude that sums may have."""
-    limit = 10**MAX_DIGITS - 1 if reader.produced.bit_width == 128 else 2**63 - 1
+    limit = 10**MAX_DIGITS - 1 if reader.is_decimal else 2**63 - 1
     return np.array([limit & (2**64 - 1), limit >> 64], np.uint64)
 
 

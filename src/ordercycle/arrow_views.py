@@ -45,9 +45,7 @@ def bytes_view(array: pa.Array) -> BytesView:
     _, ends, data = array.buffers()
     if ends is None or len(array) == 0:
         return BytesView(np.zeros(len(array) + 1, np.int64), np.zeros(0, np.uint8))
-    stored = np.frombuffer(
-        ends, item, count=len(array) + 1, offset=array.offset * item.itemsize
-    )
+    stored = np.frombuffer(ends, item, count=len(array) + 1, offset=array.offset * item.itemsize)
     return BytesView(stored.astype(np.int64, copy=False), _bytes(data))
 
 

@@ -95,9 +95,7 @@ def collect(blocks: Sequence[Block], number: int, workspace: Workspace, use: str
             target = collected[filled : filled + size]
             partition.collect[item](block.columns[name], starts, stops, target)
             filled += size
-    ids = {
-        name: _collect_ids(name, slices) for name in (blocks[0].ids if blocks else ())
-    }
+    ids = {name: _collect_ids(name, slices) for name in (blocks[0].ids if blocks else ())}
     return Collected(columns, ids, rows)
 
 

@@ -90,9 +90,7 @@ PROFILE_COLUMNS: tuple[ProducedColumn, ...] = (
     ProducedColumn("average_order_value", RATIO, NO_ORDER, "currency", "revenue / orders"),
     ProducedColumn("days_since_registration", DAYS, NEVER, "days", "as_of - registered_on"),
     ProducedColumn("days_since_last_order", DAYS, NO_ORDER, "days", "as_of - last_order_on"),
-    ProducedColumn(
-        "days_to_first_order", DAYS, NO_ORDER, "days", "first_order_on - registered_on"
-    ),
+    ProducedColumn("days_to_first_order", DAYS, NO_ORDER, "days", "first_order_on - registered_on"),
     ProducedColumn("lifetime_days", DAYS, NO_ORDER, "days", "last_order_on - first_order_on"),
     ProducedColumn(
         "time_between_orders", RATIO, UNDER_2, "days", "mean gap: lifetime_days / (orders - 1)"

@@ -31,9 +31,7 @@ def day_number(value: date | str, option: str) -> int:
             f"{option}={value!r} is not a day; pass a datetime.date or text as '2026-11-01'"
         )
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise ConfigError(
-            f"{option}={value!r} is outside the years {FIRST_YEAR} to {LAST_YEAR}"
-        )
+        raise ConfigError(f"{option}={value!r} is outside the years {FIRST_YEAR} to {LAST_YEAR}")
     return (day - EPOCH).days
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.amount_words import NO_WORDS, AmountKeys, AmountWords, ranks_of, words_of
-from ordercycle.arrow_views import BytesView, array_of_bytes
+from ordercycle.arrow_views import array_of_bytes
 from ordercycle.blocks import (
     AMOUNT,
     AMOUNT_HIGH,
@@ -82,7 +82,7 @@ class _Found(NamedTuple):
 
 class _Partition(NamedTuple):
     ids: NDArray[np.uint64] | pa.Array
-    given: NDArray[np.int32]
+    registered: NDArray[np.int32]
     offsets: NDArray[np.int64]
     rows: int
     unknown: NDArray[np.uint64] | pa.Array
@@ -129,14 +129,9 @@ class Grouper:
         if self.amount.is_float:
             words = AmountWords(words.lows.view(np.float64), NO_WORDS)
         offsets = _joined_offsets([part.offsets for part in grouped])
-        given = np.concatenate([part.given for part in grouped])
-        registered = np.empty_like(given)
-        registration_days(
-            offsets, days[:filled], words.signs, self.refunds == "net", given, registered
-        )
         return CustomerBatch(
             ids=self._joined_ids([part.ids for part in grouped]),
-            registered=registered,
+            registered=np.concatenate([part.registered for part in grouped]),
             offsets=offsets,
             days=days[:filled],
             words=words,
@@ -145,7 +140,9 @@ class Grouper:
             dropped_refunds=sum(part.dropped_refunds for part in grouped),
         )
 
-    def _group(self, number: int, out_days: NDArray[np.int32], out: AmountWords) -> _Partition | None:
+    def _group(
+        self, number: int, out_days: NDArray[np.int32], out: AmountWords
+    ) -> _Partition | None:
         listed = collect(self.customers or (), number, self.workspace, "listed")
         orders = collect(self.orders, number, self.workspace, "orders")
         found = self._find_customers(listed, orders)
@@ -153,9 +150,7 @@ class Grouper:
         lists = self.workspace.zeros("lists", found.sizes.size, np.int32)
         registered = self.workspace.array("registered", found.sizes.size, np.int32)
         registered.fill(NO_DAY)
-        if listed.rows and self._register(
-            listed, found.slots[: listed.rows], registered, lists
-        ):
+        if listed.rows and self._register(listed, found.slots[: listed.rows], registered, lists):
             return None  # the build ends with an error that counts the repeated rows
         is_listed = lists[taken] > 0
         unknown = _select(ids, ~is_listed) if self.customers is not None else ids[:0]
@@ -167,8 +162,9 @@ class Grouper:
         slots = found.slots[listed.rows :]
         rows = self._rows_in_order(orders, slots, found.sizes, int(offsets[-1]))
         if self.order_ids is None:
-            self._write_orders(offsets, rows, orders, out_days, out)
-            return _Partition(ids, given, offsets, rows.size, unknown, 0)
+            words = self._write_orders(offsets, rows, orders, out_days, out)
+            whole = PartitionOrders(offsets, out_days[: rows.size], words)
+            return self._partition(ids, given, whole, unknown, 0)
         try:
             whole = self._collapse(offsets, rows, orders)
         except SumOverflowError as overflow:
@@ -187,7 +183,29 @@ class Grouper:
         out.lows[:size] = whole.words.lows.view(np.int64)
         if self.amount.is_wide:
             out.highs[:size] = whole.words.highs
-        return _Partition(ids, given, whole.offsets, size, unknown, dropped)
+        return self._partition(ids, given, whole, unknown, dropped)
+
+    def _partition(
+        self,
+        ids: NDArray[np.uint64] | pa.Array,
+        given: NDArray[np.int32],
+        orders: PartitionOrders,
+        unknown: NDArray[np.uint64] | pa.Array,
+        dropped_refunds: int,
+    ) -> _Partition:
+        """Find the effective registration while the orders are still in the cache."""
+        registered = np.empty_like(given)
+        registration_days(
+            orders.offsets,
+            orders.days,
+            orders.words.signs,
+            self.refunds == "net",
+            given,
+            registered,
+        )
+        return _Partition(
+            ids, registered, orders.offsets, orders.days.size, unknown, dropped_refunds
+        )
 
     def _find_customers(self, listed: Collected, orders: Collected) -> _Found:
         """Find the customers of all rows: those of the customers table come first."""
@@ -275,10 +293,10 @@ class Grouper:
         orders: Collected,
         out_days: NDArray[np.int32],
         out: AmountWords,
-    ) -> None:
-        """Write the rows' days and amounts, those of a day sorted by amount."""
+    ) -> AmountWords:
+        """Write the rows' days and amounts, those of a day sorted by amount; return these."""
         if rows.size == 0:
-            return
+            return AmountWords(out.lows[:0], NO_WORDS)
         days, keys = out_days[: rows.size], out.lows[: rows.size]
         unordered = self._amount_keys(orders)
         gather["int32"](orders.columns[DAY], rows, days)
@@ -290,6 +308,7 @@ class Grouper:
         if self.amount.is_wide:
             out.lows[: rows.size] = words.lows
             out.highs[: rows.size] = words.highs
+        return words
 
     def _collapse(
         self, offsets: NDArray[np.int64], rows: NDArray[np.int32], orders: Collected

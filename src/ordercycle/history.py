@@ -46,7 +46,7 @@ class OrderHistory:
         )
 
     @classmethod
-    def build(
+    def build(  # noqa: PLR0913 - every option is keyword-only
         cls,
         orders: Any,
         customers: Any = None,
@@ -118,8 +118,10 @@ class OrderHistory:
         >>> history
         OrderHistory(2 customers, 3 orders, 2026-01-05 to 2026-01-19, 0.0 MB)
         >>> profile = history.profile("2026-02-01")
-        >>> profile.sort_by("customer_id").select(["customer_id", "orders", "revenue"]).to_pylist()
-        [{'customer_id': 'ann', 'orders': 2, 'revenue': 50.0}, {'customer_id': 'bob', 'orders': 1, 'revenue': 35.0}]
+        >>> for row in profile.sort_by("customer_id").to_pylist():
+        ...     print(row["customer_id"], row["orders"], row["revenue"])
+        ann 2 50.0
+        bob 1 35.0
         """
         columns = Columns() if columns is None else columns
         if not isinstance(columns, Columns):
@@ -160,7 +162,9 @@ class OrderHistory:
             [
                 pa.field("customer_id", self._id_type, nullable=False),
                 pa.field("registered_on", pa.date32()),
-                pa.field("orders", pa.large_list(pa.field("item", order, nullable=False)), nullable=False),
+                pa.field(
+                    "orders", pa.large_list(pa.field("item", order, nullable=False)), nullable=False
+                ),
             ]
         )
         for batch in self._batches:
@@ -175,7 +179,9 @@ class OrderHistory:
                 children=[pa.StructArray.from_arrays(fields_of_orders, fields=list(order))],
             )
             dated = batch.registered != NO_DAY
-            registered = array_of(np.where(dated, batch.registered, np.int32(0)), pa.date32(), dated)
+            registered = array_of(
+                np.where(dated, batch.registered, np.int32(0)), pa.date32(), dated
+            )
             ids = IdReader.as_produced(batch.ids, self._id_type)
             yield pa.RecordBatch.from_arrays([ids, registered, lists], schema=schema)
 
@@ -253,7 +259,7 @@ class OrderHistory:
 
     def _amount_words(self, batch: CustomerBatch) -> Any:
         lows, highs = batch.words
-        if self._amount.produced.bit_width == 64:
+        if not self._amount.is_decimal:
             return lows
         return np.column_stack([lows, highs if highs.size else lows >> 63])
 

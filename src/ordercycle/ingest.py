@@ -148,9 +148,7 @@ def ingest(
         if partition_bits is None:
             known = sum(piece.batch.num_rows for piece in pieces) if whole else source.rows
             partition_bits = partition_bits_for(known)
-        blocks.append(
-            _lay_out(pieces, reader, problems, partition_bits, workers, tally, report)
-        )
+        blocks.append(_lay_out(pieces, reader, problems, partition_bits, workers, tally, report))
     problems.check()
     return Ingested(blocks, tally, partition_bits or 0)
 
@@ -226,7 +224,9 @@ def _lay_out(
             reader.read(piece, slice(begin, end), run)
             begin = end
         if not problems:
-            placed = _scatter(run, block, number, int(begins[number]), partition_bits, workers.workspace)
+            placed = _scatter(
+                run, block, number, int(begins[number]), partition_bits, workers.workspace
+            )
             for name, ids in placed.items():
                 data[name][number] = ids
         return run.tally
@@ -333,7 +333,14 @@ class OrderReader(RowReader):
                 )
         _read_ids(self.id_readers[CUSTOMER_IDS], CUSTOMER_IDS, HASH, customers, window, run)
         read_days(
-            self.time, piece, self._columns.time, window, run, known, self._problems, null_is_bad=True
+            self.time,
+            piece,
+            self._columns.time,
+            window,
+            run,
+            known,
+            self._problems,
+            null_is_bad=True,
         )
         self._read_amounts(piece, window, run, known)
         if self._columns.order is not None:

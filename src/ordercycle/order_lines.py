@@ -7,7 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle.amount_words import NO_WORDS, AmountKeys, AmountWords, keys_of, limit_words, words_of
+from ordercycle.amount_words import (
+    NO_WORDS,
+    AmountKeys,
+    AmountWords,
+    keys_of,
+    limit_words,
+    words_of,
+)
 from ordercycle.readers import AmountReader
 from ordercycle_kernels import lines, ordering
 

@@ -116,6 +116,8 @@ def _money(
     lows, highs = customers.words
     count = registered.size
     average = np.empty(count, np.float64)
+    revenue: NDArray[Any]
+    first_revenue: NDArray[Any]
     if amount.is_float:
         revenue, first_revenue = np.empty(count, np.float64), np.empty(count, np.float64)
         overflow = sums.sum_floats(
@@ -130,7 +132,7 @@ def _money(
         )  # fmt: skip
         unit = 10.0 ** getattr(amount.given, "scale", 0)
         sums.average_integers(revenue, unit, orders, average)
-        if amount.produced.bit_width == 64:
+        if not amount.is_decimal:
             revenue, first_revenue = revenue[:, 0], first_revenue[:, 0]
     if overflow >= 0:
         remedy = "cast the amounts to decimal128(38, 2) or float64"

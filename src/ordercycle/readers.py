@@ -195,6 +195,11 @@ class AmountReader:
         return bool(pa.types.is_decimal128(self.given)) and self.given.precision > NARROW_DIGITS
 
     @property
+    def is_decimal(self) -> bool:
+        """Whether amounts are decimals, whose sums are decimal128."""
+        return not self.is_float and not pa.types.is_integer(self.given)
+
+    @property
     def produced(self) -> pa.DataType:
         """The type of amounts and their sums in results."""
         if self.is_float:
@@ -223,7 +228,7 @@ class AmountReader:
         """Return which amounts have no key: NaN, infinite, or beyond int64."""
         if self.is_float:
             return ~np.isfinite(fixed_view(array, self.given.to_pandas_dtype()))
-        return fixed_view(array, np.int64) < 0
+        return np.less(fixed_view(array, np.int64), 0)
 
     def highs_into(self, array: pa.Array, out: Int64s) -> None:
         """Write the high words of wide decimals."""

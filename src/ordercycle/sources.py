@@ -52,8 +52,8 @@ class Source:
     in_memory: bool = False
 
 
-def open_source(rows: Any, wanted: list[str], name: str) -> Source:
-    """Open a source of any accepted kind.
+def open_source(rows: Any, wanted: list[str], name: str) -> Source:  # noqa: C901, PLR0911
+    """Open a source of any accepted kind: one case after the other.
 
     Parameters
     ----------
@@ -76,7 +76,9 @@ def open_source(rows: Any, wanted: list[str], name: str) -> Source:
     if isinstance(rows, pa.Table):
         _check_columns(rows.schema, wanted, name)
         selected = rows.select(wanted)
-        return Source(name, selected.schema, iter(selected.to_batches()), selected.num_rows, in_memory=True)
+        return Source(
+            name, selected.schema, iter(selected.to_batches()), selected.num_rows, in_memory=True
+        )
     if isinstance(rows, (str, os.PathLike)):
         return _open_dataset(_dataset_of_files([os.fspath(rows)], name), wanted, name)
     if isinstance(rows, pa.RecordBatchReader):
@@ -93,7 +95,9 @@ def open_source(rows: Any, wanted: list[str], name: str) -> Source:
             "file it scans"
         )
     if isinstance(rows, (list, tuple)) and rows and all(map(_is_path, rows)):
-        return _open_dataset(_dataset_of_files([os.fspath(row) for row in rows], name), wanted, name)
+        return _open_dataset(
+            _dataset_of_files([os.fspath(row) for row in rows], name), wanted, name
+        )
     if isinstance(rows, Iterable) and not isinstance(rows, (bytes, dict)):
         return _open_iterable(rows, wanted, name)
     raise SourceError(f"{name}: a {type(rows).__name__} cannot be read; pass {ACCEPTED}")
@@ -207,7 +211,7 @@ def _dataset_of_files(paths: list[str], name: str) -> ds.Dataset:
         raise SourceError(f"{name}: files of several formats ({mixed}); pass one format at a time")
     kind: Any = formats[files[0]]
     if any(_without_compression(file).endswith(".tsv") for file in files):
-        import pyarrow.csv as csv
+        from pyarrow import csv
 
         kind = ds.CsvFileFormat(parse_options=csv.ParseOptions(delimiter="\t"))
     try:
@@ -224,9 +228,7 @@ def _files(path: str, name: str) -> list[str]:
             for file in Path(path).rglob("*")
             if file.is_file()
             and _format(str(file))
-            and not any(
-                part.startswith((".", "_")) for part in file.relative_to(path).parts
-            )
+            and not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
         )
         if not found:
             raise SourceError(

@@ -47,6 +47,9 @@ class HistorySummary:
         lines = []
         for field in fields(self):
             value = getattr(self, field.name)
-            lines.append(f"{field.name:<10} {value:,}" if isinstance(value, int) else
-                         f"{field.name:<10} {value}")
+            lines.append(
+                f"{field.name:<10} {value:,}"
+                if isinstance(value, int)
+                else f"{field.name:<10} {value}"
+            )
         return "\n".join(lines)

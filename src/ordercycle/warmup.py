@@ -57,7 +57,7 @@ def warmup(progress: Callable[[int, int, str], object] | None = None) -> WarmupR
         if not module.name.startswith("_"):
             importlib.import_module(f"ordercycle_kernels.{module.name}")
     for done, (name, kernel) in enumerate(sorted(REGISTRY.items()), start=1):
-        kernel.compile()
+        kernel.callable()
         if progress is not None:
             progress(done, len(REGISTRY), name)
     return WarmupResult(len(REGISTRY), usable_directory(), time.perf_counter() - started)

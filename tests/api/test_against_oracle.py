@@ -92,8 +92,25 @@ def check(
             build(case, orders, customers, names, threads)
         return
     history = build(case, orders, customers, names, threads)
+    check_summary(history.summary(), expected)
     check_batches(case, history, expected)
     check_profile(case, history, expected)
+
+
+def check_summary(summary: oc.HistorySummary, expected: oracle_history.History) -> None:
+    """Compare what was counted."""
+    entries = expected.entries()
+    customers = expected.customers.values()
+    negative = sum(entry.amount < 0 for entry in entries)
+    assert summary.rows == expected.rows
+    assert summary.orders == sum(not expected.is_refund(entry) for entry in entries)
+    assert summary.customers == len(customers)
+    assert summary.refunds == negative + expected.dropped_refunds
+    assert summary.anonymous == expected.anonymous_rows
+    assert summary.unknown == expected.unknown_customers
+    assert summary.undated == sum(customer.registered_on is None for customer in customers)
+    assert summary.first_day == min(expected.days_read, default=None)
+    assert summary.last_day == max(expected.days_read, default=None)
 
 
 def check_batches(case: Case, history: oc.OrderHistory, expected: oracle_history.History) -> None:

@@ -20,6 +20,7 @@ import ordercycle as oc
 from ordercycle.cli import cli
 from ordercycle.cli.csv_text import csv_ready
 from ordercycle.demo.generated import generated_customers, generated_orders
+from ordercycle.demo.shop import Shop
 
 AS_OF = "2024-06-30"
 SEGMENTS = list(oc.Lifecycle.preset("fashion").segments)
@@ -101,11 +102,9 @@ def test_version():
         ["profile", "orders.parquet", "--as-of", AS_OF, "--refunds", "keep"],
         ["profile", "orders.parquet", "--as-of", AS_OF, "--threads", "0"],
         ["profile", "orders.parquet", "--as-of", AS_OF, "--out", "profile.xlsx"],
-        ["profile", "orders.parquet", "--as-of", AS_OF, "--timezone", "Mars/Olympus"],
         ["segment", "absent.parquet"],
         ["segment", "orders.parquet", "--preset", "fashion", "--new-days", "20"],
         ["segment", "orders.parquet", "--preset", "spaceships"],
-        ["segment", "orders.parquet", "--active-days", "90", "--churned-days", "60"],
         ["segment", "orders.parquet", "--scheme", "horoscope"],
         ["demo", "--customers", "0"],
         ["demo", "--out", "demo.txt"],
@@ -119,6 +118,23 @@ def test_wrong_usage_is_exit_code_2(shop, arguments):
     assert not result.stdout
     assert "Usage: " in result.stderr
     assert sorted(path.name for path in shop.iterdir()) == ["customers.parquet", "orders.parquet"]
+
+
+@pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["profile", "orders.parquet", "--as-of", AS_OF, "--timezone", "Mars/Olympus"], "Mars"),
+        (["profile", "orders.parquet", "--as-of", AS_OF, "--time-column", "amount"], "amount"),
+        (["segment", "orders.parquet", "--active-days", "90", "--churned-days", "60"], "90"),
+    ],
+)
+def test_options_that_cannot_be_are_wrong_usage_too(arguments, named):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("ordercycle: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert named in result.stderr
 
 
 # --- profile -------------------------------------------------------------------------------
@@ -315,7 +331,7 @@ def test_what_is_no_profile():
 
 
 def test_a_defect_is_told_in_one_line_too(monkeypatch):
-    monkeypatch.setattr("ordercycle.warmup.warmup", lambda **_options: 1 / 0)
+    monkeypatch.setattr(oc, "warmup", lambda **_options: 1 / 0)
     assert "unexpected ZeroDivisionError" in one_line(run("warmup"))
     monkeypatch.setenv("ORDERCYCLE_TRACEBACK", "1")
     assert isinstance(run("warmup").exception, ZeroDivisionError)
@@ -327,7 +343,7 @@ def test_memory_and_disk_errors_are_one_line(monkeypatch):
         def fail(error=error, **_options):
             raise error
 
-        monkeypatch.setattr("ordercycle.warmup.warmup", fail)
+        monkeypatch.setattr(oc, "warmup", fail)
         line = one_line(run("warmup"))
         assert "not enough memory" in line or "profile.parquet: No space left" in line
 
@@ -451,7 +467,7 @@ def test_warmup_says_where_the_kernels_are(monkeypatch, tmp_path):
     class Ready:
         kernels, directory, seconds = 12, tmp_path, 3.21
 
-    monkeypatch.setattr("ordercycle.warmup.warmup", lambda **_options: Ready)
+    monkeypatch.setattr(oc, "warmup", lambda **_options: Ready)
     result = run("warmup")
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == f"12 kernels ready in 3.2 s, kept in {tmp_path}\n"
@@ -484,16 +500,11 @@ def test_demo_tells_of_generated_orders(tmp_path, monkeypatch):
         share = f"{found['values']}"
         line = next(line for line in result.stdout.splitlines() if line.strip().startswith(share))
         assert f" {found['counts']:,} " in line
-    refunds = pc.sum(pc.less(generated_orders_of(3_000, 8.0, 3)["amount"], 0)).as_py()
+    orders = generated_orders(3_000, seed=3, shop=Shop(orders_per_customer=8.0)).read_all()
+    known = pc.and_(pc.less(orders["amount"], 0), pc.is_valid(orders["customer_id"]))
+    refunds = pc.sum(known).as_py()
     assert f"{refunds:,} refunds" in result.stdout
     assert "--overwrite" in one_line(run("demo", *options, "--out", "made.parquet"))
-
-
-def generated_orders_of(customers, orders_per_customer, seed):
-    from ordercycle.demo.shop import Shop
-
-    shop = Shop(orders_per_customer=orders_per_customer)
-    return generated_orders(customers, seed=seed, shop=shop).read_all()
 
 
 def test_demo_without_its_data_says_how_to_get_it(tmp_path, monkeypatch):

@@ -58,14 +58,19 @@ class History:
 
     customers: dict[Hashable, CustomerHistory]
     policies: Policies
+    rows: int = 0
     anonymous_rows: int = 0
     unknown_customers: int = 0
-    first_day: date | None = field(default=None)
-    last_day: date | None = field(default=None)
+    dropped_refunds: int = 0
+    days_read: list[date] = field(default_factory=list)
 
     def is_refund(self, order: Order) -> bool:
         """Say whether an entry only lowers revenue."""
         return order.amount < 0 and self.policies.refunds != "count"
+
+    def entries(self) -> list[Order]:
+        """Return the orders and refunds of all customers."""
+        return [order for customer in self.customers.values() for order in customer.orders]
 
 
 def build(
@@ -104,7 +109,9 @@ def build(
     if policies.anonymous == "error" and len(known) < len(rows):
         raise DataError("a row without a customer")
     orders_of = _orders_per_customer(known, policies)
+    dropped = 0
     if policies.refunds == "drop":
+        dropped = sum(order.amount < 0 for orders in orders_of.values() for order in orders)
         orders_of = _without_refunds(orders_of)
 
     given = _given_registrations(customers or [], policies)
@@ -118,14 +125,14 @@ def build(
     for name in orders_of.keys() | given.keys():
         found = sorted(orders_of.get(name, []))
         histories[name] = CustomerHistory(_registered_on(given.get(name), found, policies), found)
-    days = [order.day for customer in histories.values() for order in customer.orders]
     return History(
         histories,
         policies,
+        rows=len(rows),
         anonymous_rows=len(rows) - len(known),
         unknown_customers=len(unknown),
-        first_day=min(days, default=None),
-        last_day=max(days, default=None),
+        dropped_refunds=dropped,
+        days_read=[local_day(row.time, policies.timezone) for row in known],
     )
 
 

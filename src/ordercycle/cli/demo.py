@@ -67,17 +67,17 @@ def demo(
     overwrite = overwrite or out is None
     out = out or RESULT
     refuse_existing(out, overwrite=overwrite)
+    import ordercycle as oc
     from ordercycle.demo.present import Pace, present
     from ordercycle.demo.scenes import generated, groceries
     from ordercycle.demo.stages import Stopwatch, run
-    from ordercycle.warmup import warmup
 
     if customers is None:
         scene = groceries()
     else:
         scene = generated(customers, orders_per_customer=orders_per_customer, seed=seed)
     with watched(quiet=False) as watch:
-        kernels = warmup(progress=watch.report)
+        kernels = oc.warmup(progress=watch.report_kernel)
         watch_and_time = Stopwatch(watch.report)
         with result_writer(out, overwrite=overwrite) as writer:
             outcome = run(scene, write=writer.write, clock=watch_and_time, threads=threads)

@@ -21,6 +21,12 @@ class OneLineError(click.ClickException):
         click.echo(f"ordercycle: {self.format_message()}", err=True)
 
 
+class ImpossibleOptionError(OneLineError):
+    """An option has a value that cannot be: wrong usage, seen only by the library."""
+
+    exit_code = 2
+
+
 class OneLineErrors(click.Group):
     """A group whose commands never end in a traceback."""
 
@@ -46,8 +52,8 @@ def _told(error: Exception) -> click.ClickException:
     from ordercycle.errors import ConfigError, OrdercycleError
 
     message = " ".join(str(error).split())
-    if isinstance(error, ConfigError):  # an option's value cannot be
-        return click.UsageError(message)
+    if isinstance(error, ConfigError):
+        return ImpossibleOptionError(message)
     if isinstance(error, OrdercycleError):
         return OneLineError(message)
     if isinstance(error, OSError):

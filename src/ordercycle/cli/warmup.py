@@ -19,10 +19,10 @@ def warmup(*, quiet: bool) -> None:
     Example:
       RUN pip install ordercycle && ordercycle warmup
     """  # noqa: D301 - click's mark for "keep these lines"
-    from ordercycle.warmup import warmup as compile_kernels
+    import ordercycle as oc
 
     with watched(quiet=quiet) as watch:
-        result = compile_kernels(progress=watch.report)
+        result = oc.warmup(progress=watch.report_kernel)
     if result.directory is None:
         raise OneLineError(
             "no directory is writable for compiled kernels: every process will compile anew"

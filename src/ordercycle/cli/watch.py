@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STAGES = {
-    "compile": "Compiling kernels",
+    "compile": "Preparing kernels",
     "read": "Reading orders",
+    "read customers": "Reading customers",
     "group": "Grouping by customer",
     "profile": "Computing profiles",
     "segment": "Assigning segments",
+    "write": "Writing the result",
 }
 
 
@@ -23,6 +25,10 @@ class Watch:
 
     def report(self, done: int, total: int | None, stage: str) -> None:
         """Take `done` of `total` (None: unknown) of a stage."""
+
+    def report_kernel(self, done: int, total: int, _kernel: str) -> None:
+        """Take the progress of a warm-up, which names the kernel at hand."""
+        self.report(done, total, "compile")
 
 
 class _Bar(Watch):

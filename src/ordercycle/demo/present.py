@@ -144,8 +144,7 @@ def _meanings(outcome: Outcome) -> Padding:
         f"days. At-risk: silent for longer. Churned: silent for more than {days.churned_days} "
         "days. Inactive: never ordered.\n"
     )
-    kind = "published" if days.published else "not published, our choice"
-    lines.append(f'Thresholds: preset "{outcome.preset}" ({kind}): {days.source}')
+    lines.append(f'Thresholds: preset "{outcome.preset}", {days.source}')
     return Padding(lines, (1, 0, 0, 1), expand=False)
 
 

@@ -12,6 +12,7 @@ from ordercycle.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
     import pyarrow as pa
 
@@ -28,6 +29,8 @@ class Scene:
         What is shown, in a few words and in a sentence.
     orders, customers
         As `OrderHistory.build` takes them.
+    as_of
+        The day to look from; None: the last day with an order.
     columns
         Keyword arguments of `Columns`.
     preset
@@ -44,6 +47,7 @@ class Scene:
     about: str
     orders: Any
     customers: Any = None
+    as_of: date | None = None
     columns: dict[str, str] = field(default_factory=dict)
     preset: str = "fashion"
     rows_are: str = "order rows"
@@ -98,7 +102,8 @@ def grocery_transactions() -> Path:
 
 def generated(customers: int, *, orders_per_customer: float, seed: int) -> Scene:
     """Return the scene of an imagined shop."""
-    from ordercycle.demo.generated import Shop, generated_customers, generated_orders
+    from ordercycle.demo.generated import generated_customers, generated_orders
+    from ordercycle.demo.shop import Shop
 
     shop = Shop(orders_per_customer=orders_per_customer)
     generating: list[float] = []
@@ -107,7 +112,8 @@ def generated(customers: int, *, orders_per_customer: float, seed: int) -> Scene
         title="An imagined shop",
         about=f"Generated orders of {customers:,} customers, seed {seed}: plausible, not real",
         orders=_timed(orders, generating),
-        customers=generated_customers(customers, seed=seed, shop=shop),
+        customers=_timed(generated_customers(customers, seed=seed, shop=shop), generating),
+        as_of=shop.last_day,
         columns={"order": "order_id"},
         generating=generating,
     )

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import ordercycle as oc
+from ordercycle.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from ordercycle.demo.scenes import Scene
 
 SEGMENT = "lifecycle"
-SAMPLE_POOL = 64  # customers per segment; the one with the middle number of orders is shown
+ROWS_PER_WRITE = 131_072
+SAMPLE_POOL = 64  # customers per segment, of whom the one with the middle number of orders is shown
 
 
 class Stopwatch:
@@ -71,7 +73,7 @@ def run(
     clock: Stopwatch,
     threads: int | None = None,
 ) -> Outcome:
-    """Profile and segment a scene as of its last day, batch by batch.
+    """Profile and segment a scene as of its last day.
 
     Parameters
     ----------
@@ -92,79 +94,69 @@ def run(
         progress=clock.report,
     )
     clock.lap("group")
-    clock.seconds["generate"] = sum(scene.generating)
-    if "read" in clock.seconds:
-        clock.seconds["read"] = max(0.0, clock.seconds["read"] - clock.seconds["generate"])
+    generating = sum(scene.generating)
+    reading = sum(clock.seconds.pop(stage, 0.0) for stage in ("read", "read customers"))
+    clock.seconds |= {"generate": generating, "read": max(0.0, reading - generating)}
     summary = history.summary()
     presets = oc.Lifecycle.presets()
     preset = scene.preset if scene.preset in presets else "fashion"
     lifecycle = oc.Lifecycle.preset(preset)
-    tally = _Tally(lifecycle.segments)
-    done = 0
-    for batch in history.profile_batches(summary.last_day):
-        done += batch.num_rows
-        clock.report(done, summary.customers, "profile")
-        table = lifecycle.assign(pa.Table.from_batches([batch]))
-        clock.report(done, summary.customers, "segment")
-        write(table)
-        clock.lap("write")
-        tally.add(table)
-        clock.lap("show")
+    as_of = scene.as_of or summary.last_day
+    if as_of is None:
+        raise SourceError("there is no order to show: the source has no rows")
+    table = lifecycle.assign(_profiles(history, as_of, clock))
+    clock.report(table.num_rows, table.num_rows, "segment")
+    for start in range(0, table.num_rows, ROWS_PER_WRITE):
+        piece = table.slice(start, ROWS_PER_WRITE)
+        write(piece)
+        clock.report(start + piece.num_rows, table.num_rows, "write")
+    names = table.column(SEGMENT).cast(pa.string())
     return Outcome(
         scene=scene,
         summary=summary,
         preset=preset,
         thresholds=presets[preset],
-        as_of=summary.last_day,
-        segments=tally.totals(),
-        samples=tally.samples(),
+        as_of=as_of,
+        segments=_totals(table, names, lifecycle.segments),
+        samples={name: _sample(table, names, name) for name in pc.unique(names).to_pylist()},
     )
 
 
-class _Tally:
-    """Sums and a few rows per segment, gathered batch by batch."""
+def _profiles(history: oc.OrderHistory, as_of: date, clock: Stopwatch) -> pa.Table:
+    """Compute all profiles before anything else is done with them.
 
-    def __init__(self, segments: tuple[str, ...]) -> None:
-        self._segments = segments
-        self._sums: list[pa.Table] = []
-        self._pools: dict[str, list[dict[str, Any]]] = {name: [] for name in segments}
+    Profiles are computed ahead in threads: work done between two batches would hide their time.
+    """
+    customers, batches, done = history.summary().customers, [], 0
+    for batch in history.profile_batches(as_of):
+        batches.append(batch)
+        done += batch.num_rows
+        clock.report(done, customers, "profile")
+    return pa.Table.from_batches(batches) if batches else history.profile(as_of)
 
-    def add(self, table: pa.Table) -> None:
-        names = table.column(SEGMENT).cast(pa.string())
-        sums = table.select(["orders", "revenue"]).append_column("segment", names)
-        self._sums.append(
-            sums.group_by("segment").aggregate(
-                [([], "count_all"), ("orders", "sum"), ("revenue", "sum")]
-            )
+
+def _totals(table: pa.Table, names: Any, segments: tuple[str, ...]) -> list[SegmentTotals]:
+    sums = table.select(["orders", "revenue"]).append_column("segment", names)
+    grouped = sums.group_by("segment").aggregate(
+        [([], "count_all"), ("orders", "sum"), ("revenue", "sum")]
+    )
+    found = {row["segment"]: row for row in grouped.to_pylist()}
+    empty = {"count_all": 0, "orders_sum": 0, "revenue_sum": 0}
+    return [
+        SegmentTotals(
+            name=name,
+            customers=found.get(name, empty)["count_all"],
+            orders=found.get(name, empty)["orders_sum"],
+            revenue=float(found.get(name, empty)["revenue_sum"] or 0),
         )
-        for name, pool in self._pools.items():
-            if len(pool) < SAMPLE_POOL:
-                rows = pc.indices_nonzero(pc.equal(names, name))[: SAMPLE_POOL - len(pool)]
-                pool.extend(table.take(rows).to_pylist())
+        for name in segments
+    ]
 
-    def totals(self) -> list[SegmentTotals]:
-        found: dict[str, dict[str, Any]] = {}
-        if self._sums:
-            merged = pa.concat_tables(self._sums).group_by("segment")
-            sums = merged.aggregate(
-                [("count_all", "sum"), ("orders_sum", "sum"), ("revenue_sum", "sum")]
-            )
-            found = {row["segment"]: row for row in sums.to_pylist()}
-        return [
-            SegmentTotals(
-                name=name,
-                customers=int(found.get(name, {}).get("count_all_sum") or 0),
-                orders=int(found.get(name, {}).get("orders_sum_sum") or 0),
-                revenue=float(found.get(name, {}).get("revenue_sum_sum") or 0),
-            )
-            for name in self._segments
-        ]
 
-    def samples(self) -> dict[str, dict[str, Any]]:
-        """Return the customer with the middle number of orders of each segment's pool."""
-        ranked = {
-            name: sorted(pool, key=lambda row: (row["orders"], row["revenue"]))
-            for name, pool in self._pools.items()
-            if pool
-        }
-        return {name: pool[len(pool) // 2] for name, pool in ranked.items()}
+def _sample(table: pa.Table, names: Any, segment: str) -> dict[str, Any]:
+    """Return the customer with the middle number of orders among some of a segment."""
+    pool = table.take(pc.indices_nonzero(pc.equal(names, segment))[:SAMPLE_POOL])
+    ranked: list[dict[str, Any]] = sorted(
+        pool.to_pylist(), key=lambda row: (row["orders"], row["revenue"])
+    )
+    return ranked[len(ranked) // 2]

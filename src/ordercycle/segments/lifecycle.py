@@ -77,10 +77,8 @@ class Lifecycle:
             whole = isinstance(days, (int, np.integer)) and not isinstance(days, bool)
             if not whole or not 0 <= days < 2**31:
                 raise ConfigError(f"{name}={days!r}: pass a number of days, 0 or more")
-        if not self.new_days <= self.active_days < self.churned_days:
-            raise ConfigError(
-                f"{self!r}: thresholds have to rise, new_days <= active_days < churned_days"
-            )
+        if self.active_days >= self.churned_days:
+            raise ConfigError(f"{self!r}: active_days has to be less than churned_days")
 
     @classmethod
     def preset(cls, name: str) -> Lifecycle:

@@ -1,0 +1,52 @@
+"""The types of kernel arguments: read by people, by the type checker, and by the compiler.
+
+A plural, such as `Int64s`, is an input, which may be a read-only view of foreign memory; `...Out`
+is written by the kernel, `...Table` is written and has two axes. All are C-contiguous. `int`,
+`float` and `bool` are 64-bit integers, 64-bit floats and booleans.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bools: TypeAlias = NDArray[np.bool_]
+UInt8s: TypeAlias = NDArray[np.uint8]
+Int32s: TypeAlias = NDArray[np.int32]
+Int64s: TypeAlias = NDArray[np.int64]
+UInt64s: TypeAlias = NDArray[np.uint64]
+Float64s: TypeAlias = NDArray[np.float64]
+Items: TypeAlias = NDArray[Any]
+
+Int8Out: TypeAlias = NDArray[np.int8]
+UInt8Out: TypeAlias = NDArray[np.uint8]
+Int32Out: TypeAlias = NDArray[np.int32]
+Int64Out: TypeAlias = NDArray[np.int64]
+UInt64Out: TypeAlias = NDArray[np.uint64]
+Float64Out: TypeAlias = NDArray[np.float64]
+ItemsOut: TypeAlias = NDArray[Any]
+
+Int32Table: TypeAlias = NDArray[np.int32]
+Int64Table: TypeAlias = NDArray[np.int64]
+UInt64Table: TypeAlias = NDArray[np.uint64]
+Float64Table: TypeAlias = NDArray[np.float64]
+
+SCALARS = {"int": "int64", "float": "float64", "bool": "boolean", "None": "void"}
+#: Endings of array types: axes, and whether foreign memory is welcome.
+ARRAYS = {"Table": (2, False), "Out": (1, False), "s": (1, True)}
+
+
+def numba_type(annotation: str, items: str | None) -> str:
+    """Return the Numba type of an annotation; `items` is what Items are made of."""
+    if annotation in SCALARS:
+        return SCALARS[annotation]
+    if annotation.startswith("Items"):
+        annotation = annotation.replace("Item", str(items), 1)
+        annotation = annotation.replace("sOut", "Out")
+    for ending, (axes, readonly) in ARRAYS.items():
+        if annotation.endswith(ending):
+            item = annotation.removesuffix(ending).lower().replace("bool", "boolean")
+            return f"Array({item}, {axes}, 'C'{', readonly=True' if readonly else ''})"
+    raise TypeError(f"{annotation} is no type of a kernel argument")
