@@ -99,7 +99,7 @@ def find_slots_of_bytes(
     """
     table_bits = np.int64(np.log2(first_rows.size))
     mask = first_rows.size - 1
-    room = first_rows.size >> 1
+    room = first_rows.size >> 2
     customers = 0
     for row in range(hashes.size):
         slot = home_slot(hashes[row], partition_bits, table_bits)

@@ -152,7 +152,8 @@ def durations(
     """
     for customer in range(registered.size):
         orders = counts[ORDERS, customer]
-        first, last = days[FIRST_ORDER, customer], days[LAST_ORDER, customer]
+        first = np.int64(days[FIRST_ORDER, customer])
+        last = np.int64(days[LAST_ORDER, customer])
         out_durations[SINCE_REGISTRATION, customer] = as_of - registered[customer]
         since_last, to_first, lifetime, expected = 0, 0, 0, 0
         between, spread, missed = 0.0, 0.0, 0.0

@@ -227,7 +227,7 @@ class AmountReader:
     def refused(self, array: pa.Array) -> NDArray[np.bool_]:
         """Return which amounts have no key: NaN, infinite, or beyond int64."""
         if self.is_float:
-            return ~np.isfinite(fixed_view(array, self.given.to_pandas_dtype()))
+            return np.logical_not(np.isfinite(fixed_view(array, self.given.to_pandas_dtype())))
         return np.less(fixed_view(array, np.int64), 0)
 
     def highs_into(self, array: pa.Array, out: Int64s) -> None:
