@@ -125,9 +125,10 @@ def _measure(options, workload):
                 _note(f"round {turn + 1} {name}: {failure}")
                 continue
             samples[name].append(sample)
+            threads = f"CPU {sample['busy']:.3f} s" if sample["busy"] else "one thread"
             _note(
-                f"round {turn + 1} {name}: {sample['repeat']:.3f} s, first {sample['first']:.3f} s, "
-                + (f"CPU {sample['busy']:.3f} s" if sample["busy"] else "one thread")
+                f"round {turn + 1} {name}: {sample['repeat']:.3f} s, {threads}, "
+                f"first {sample['first']:.3f} s"
             )
     return samples, failures
 

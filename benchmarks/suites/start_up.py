@@ -24,7 +24,7 @@ orders = pyarrow.table({
 history = ordercycle.OrderHistory.build(orders)
 ordercycle.Lifecycle().assign(history.profile("2025-02-01"))
 """
-_WARM_UP = "from ordercycle.warmup import warmup; warmup()"
+_WARM_UP = "import ordercycle; ordercycle.warmup()"
 
 
 class Import:

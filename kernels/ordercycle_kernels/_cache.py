@@ -16,6 +16,7 @@ import platform
 import stat
 import sys
 import tempfile
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ class KernelCache(_Cache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:  # noqa: ARG002 - Numba's interface
         """Return the compiled kernel, or None where no sound file holds it."""
-        path = self._path(target_context.codegen())
+        path = self.path(target_context.codegen())
         if path is None:
             return None
         try:
@@ -56,7 +57,7 @@ class KernelCache(_Cache):
 
     def save_overload(self, sig: Any, data: Any) -> None:  # noqa: ARG002 - Numba's interface
         """Write the compiled kernel; a directory that cannot be written is no error."""
-        path = self._path(data.codegen)
+        path = self.path(data.codegen)
         if path is None:
             return
         payload = _reduced(data)
@@ -74,7 +75,8 @@ class KernelCache(_Cache):
     def flush(self) -> None:
         """Do nothing: files are found by digest and never go stale."""
 
-    def _path(self, codegen: Any) -> Path | None:
+    def path(self, codegen: Any) -> Path | None:
+        """Return the kernel's file for this processor, or None where nothing is kept."""
         directory = cache_directory()
         if directory is None:
             return None
@@ -107,12 +109,13 @@ def cache_directory() -> Path | None:
     return directory if _is_private(directory) else None
 
 
-def usable_directory() -> Path | None:
-    """Return the cache directory where it can be written, or read and is filled; else None."""
-    directory = cache_directory()
-    if directory is None:
-        return None
-    return directory if any(directory.glob("*/*.bin")) else None
+def holds(names: Iterable[str]) -> bool:
+    """Say whether the directory holds the compiled code of all these kernels."""
+    from numba.core.registry import cpu_target
+
+    codegen = cpu_target.target_context.codegen()
+    paths = [KernelCache(name).path(codegen) for name in names]
+    return all(path is not None and path.exists() for path in paths)
 
 
 def _is_private(directory: Path) -> bool:

@@ -13,7 +13,7 @@ from ordercycle.history import OrderHistory
 from ordercycle.segments.lifecycle import Lifecycle
 from ordercycle.segments.presets import LifecyclePreset
 from ordercycle.summary import HistorySummary
-from ordercycle.warmup import WarmupResult, warmup
+from ordercycle.warm_up import WarmupResult, warmup
 
 __all__ = [
     "ColumnError",

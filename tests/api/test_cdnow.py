@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from oracle.history import OrderRow, build
+from oracle.lifecycle import fit
 
 import ordercycle as oc
 
@@ -103,3 +105,11 @@ def test_fader_hardie_customers_who_never_came_back_have_x_and_tx_of_zero(sample
     # 1,411 of the 2,357 made no repeat purchase in the 39 weeks.
     assert len(once) == 1_411
     assert {row["lifetime_days"] for row in once} == {0}
+
+
+def test_the_music_preset_is_what_the_master_file_fits(master):
+    rows = [OrderRow(*row.values()) for row in master.to_pylist()]
+    fitted = fit(build(rows), date(1998, 6, 30))
+    preset = oc.Lifecycle.presets()["music"]
+    assert not preset.published
+    assert (preset.active_days, preset.churned_days) == (fitted.active_days, fitted.churned_days)

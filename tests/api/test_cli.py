@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -67,13 +69,17 @@ def rows_by_customer(table):
     return {row["customer_id"]: row for row in table.to_pylist()}
 
 
+@contextmanager
 def process(*arguments, code="from ordercycle.cli import main; main()", **options):
-    """Start the command line as a shell would."""
+    """Start the command line as a shell would; it does not outlive the test."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-c", code, *map(str, arguments)], env=environment, **options
-    )
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    with subprocess.Popen(command, env=environment, **options) as started:  # noqa: S603 - ours
+        try:
+            yield started
+        finally:
+            started.kill()
 
 
 # --- help, version, usage ------------------------------------------------------------------
@@ -186,8 +192,7 @@ def test_every_format_holds_the_same():
     assert expected.num_rows == 3
     for ending in ("arrow", "feather"):
         assert feather.read_table(f"profile.{ending}").equals(expected)
-    with open("profile.csv", encoding="utf-8", newline="") as file:  # noqa: PTH123
-        rows = list(csv.reader(file))
+    rows = list(csv.reader(io.StringIO(Path("profile.csv").read_text(encoding="utf-8"))))
     assert rows[0] == expected.column_names
     assert len(rows) == 4
 
@@ -305,7 +310,7 @@ def test_bad_values_name_their_row():
     parquet.write_table(orders.set_column(3, "amount", amounts), "bad.parquet")
     result = run("profile", "bad.parquet", "--as-of", AS_OF, "--out", "profile.parquet")
     assert "amount" in one_line(result)
-    assert not os.path.exists("profile.parquet")  # noqa: PTH110
+    assert not Path("profile.parquet").exists()
 
 
 @pytest.mark.usefixtures("shop")
@@ -325,8 +330,7 @@ def test_missing_folder_of_the_result():
 @pytest.mark.usefixtures("shop")
 def test_what_is_no_profile():
     assert "days_since" in one_line(run("segment", "orders.parquet"))
-    with open("text.parquet", "w", encoding="utf-8") as file:  # noqa: PTH123
-        file.write("not a table")
+    Path("text.parquet").write_text("not a table", encoding="utf-8")
     assert "text.parquet cannot be read as parquet" in one_line(run("segment", "text.parquet"))
 
 
@@ -353,11 +357,9 @@ def test_memory_and_disk_errors_are_one_line(monkeypatch):
 
 @pytest.mark.usefixtures("shop")
 def test_existing_results_are_kept_without_overwrite():
-    with open("profile.parquet", "w", encoding="utf-8") as file:  # noqa: PTH123
-        file.write("precious")
+    Path("profile.parquet").write_text("precious", encoding="utf-8")
     assert "--overwrite" in one_line(run_profile("--out", "profile.parquet"))
-    with open("profile.parquet", encoding="utf-8") as file:  # noqa: PTH123
-        assert file.read() == "precious"
+    assert Path("profile.parquet").read_text(encoding="utf-8") == "precious"
     assert run_profile("--out", "profile.parquet", "--overwrite").exit_code == 0
     assert parquet.read_table("profile.parquet").num_rows == 3
 
@@ -550,8 +552,17 @@ def test_reader_who_leaves_early_is_no_failure_to_talk_about(tmp_path):
         assert started.wait(timeout=120) == 1
 
 
+def test_reader_who_never_reads_is_none_either(shop):
+    with process("profile", "orders.parquet", "--as-of", AS_OF, "--quiet", cwd=shop) as started:
+        started.stdout.close()  # long before so few rows leave their buffer
+        assert started.stderr.read() == b""
+        assert started.wait(timeout=120) == 1
+
+
 PAUSE_HALFWAY = """
 import time
+from contextlib import contextmanager
+from pathlib import Path
 from ordercycle.cli.results import ResultWriter
 whole = ResultWriter.write
 def halfway(self, table):

@@ -180,5 +180,18 @@ def test_a_part_of_the_customers_has_the_same_rows_in_the_same_order(orders, col
     assert_same_bits({"profile": profile}, {"profile": kept})
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_number_of_partitions_does_not_change_a_bit(
+    orders, columns, reference, threads, monkeypatch
+):
+    monkeypatch.setattr("ordercycle.ingest.RUN_ROWS", 2**13)
+    monkeypatch.setattr("ordercycle.ingest.BLOCK_ROWS", 2**16)
+    monkeypatch.setattr("ordercycle.ingest.PARTITION_ROWS", 1_000)
+    monkeypatch.setattr("ordercycle.build.BATCH_ROWS", 2**15)
+    assert_same_bits(results(orders, columns, threads), reference)
+    streamed = pa.RecordBatchReader.from_batches(orders.schema, orders.to_batches(5_000))
+    assert_same_bits(results(streamed, columns, threads), reference)
+
+
 def test_building_twice_gives_the_same_bits(orders, columns, reference):
     assert_same_bits(results(orders, columns, 1), reference)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from oracle.compare import differences
 from oracle.history import OrderRow, Policies, build
-from oracle.lifecycle import Thresholds, segment
+from oracle.lifecycle import Thresholds, fit, segment
 from oracle.profile import profile
 
 import ordercycle as oc
@@ -95,3 +95,14 @@ def test_households_are_as_the_oracle_says(history, households, as_of, window_da
     segments = {name: row.pop("lifecycle") for name, row in found.items()}
     assert differences(found, wanted, reference) == []
     assert segments == {name: segment(row, Thresholds()) for name, row in wanted.items()}
+
+
+def test_the_grocery_preset_is_what_the_baskets_fit(lines):
+    baskets = lines.group_by(["household_id", "basket_id"]).aggregate([(COLUMNS.time, "min")])
+    households = baskets["household_id"].to_pylist()
+    days = pc.cast(baskets[f"{COLUMNS.time}_min"], pa.date32(), safe=False).to_pylist()
+    rows = [OrderRow(name, day, 1) for name, day in zip(households, days, strict=True)]
+    fitted = fit(build(rows), LAST_DAY)
+    preset = oc.Lifecycle.presets()["grocery"]
+    assert not preset.published
+    assert (preset.active_days, preset.churned_days) == (fitted.active_days, fitted.churned_days)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any
 
 import click
@@ -39,8 +38,7 @@ class OneLineErrors(click.Group):
         except KeyboardInterrupt:
             click.echo("ordercycle: interrupted", err=True)
             ctx.exit(INTERRUPTED)
-        except BrokenPipeError:
-            _discard_stdout()
+        except BrokenPipeError:  # the reader has seen enough
             ctx.exit(1)
         except Exception as error:
             if os.environ.get("ORDERCYCLE_TRACEBACK"):
@@ -64,14 +62,3 @@ def _told(error: Exception) -> click.ClickException:
     return OneLineError(
         f"unexpected {type(error).__name__}: {message} (ORDERCYCLE_TRACEBACK=1 shows where)"
     )
-
-
-def _discard_stdout() -> None:
-    """Let what is still buffered for a reader who has gone be flushed into nothing."""
-    try:
-        stdout = sys.stdout.fileno()
-    except (OSError, ValueError):
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stdout)
-    os.close(nowhere)

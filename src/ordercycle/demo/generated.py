@@ -288,7 +288,8 @@ def _priced(
 def _refunds(random: np.random.Generator, rows: _Rows, shop: Shop) -> _Rows:
     chosen = rows.take(random.random(rows.customer.size) < shop.refund_share)
     days = 3.0 + shop.refund_days * random.standard_exponential(chosen.customer.size)
-    share = np.where(random.random(chosen.customer.size) < 0.75, 1.0, 0.5)  # noqa: PLR2004
+    whole = random.random(chosen.customer.size) < shop.whole_refund_share
+    share = np.where(whole, 1.0, 0.5)
     seconds = chosen.seconds + (days * SECONDS_PER_DAY).astype(np.int64)
     return _Rows(chosen.customer, seconds, -np.rint(chosen.amount * share * 100.0) / 100.0)
 

@@ -226,7 +226,7 @@ def _result(outcome: Outcome, out: Path) -> Group:
         (str(out), "bold"),
         f": {customers:,} profiles, each with its segment\n\n",
         "The same with orders of your own:\n",
-        (f"  ordercycle profile orders.parquet --as-of {outcome.as_of} --out profile.parquet\n"),
+        f"  ordercycle profile orders.parquet --as-of {outcome.as_of} --out profile.parquet\n",
         "  ordercycle segment profile.parquet --out segments.parquet",
     )
     return Group(_heading("Where the result is"), _indented(where))

@@ -38,7 +38,9 @@ class Shop:
         Standard deviations of the logarithm of the amount, between customers and between the
         orders of one customer.
     refund_share
-        Share of orders that are paid back, wholly or by half.
+        Share of orders that are paid back.
+    whole_refund_share
+        Share of refunds that pay back the whole amount; the others pay back half of it.
     refund_days
         Mean days from the order to its refund (exponential, from three days on).
     guest_share
@@ -59,6 +61,7 @@ class Shop:
     basket_spread_between: float = 0.45
     basket_spread_within: float = 0.55
     refund_share: float = 0.02
+    whole_refund_share: float = 0.75
     refund_days: float = 10.0
     guest_share: float = 0.03
 

@@ -50,7 +50,7 @@ def warmup(progress: Callable[[int, int, str], object] | None = None) -> WarmupR
     >>> warmup().kernels > 20
     True
     """
-    from ordercycle_kernels._cache import usable_directory
+    from ordercycle_kernels._cache import cache_directory, holds
 
     started = time.perf_counter()
     for module in pkgutil.iter_modules(ordercycle_kernels.__path__):
@@ -60,4 +60,5 @@ def warmup(progress: Callable[[int, int, str], object] | None = None) -> WarmupR
         kernel.callable()
         if progress is not None:
             progress(done, len(REGISTRY), name)
-    return WarmupResult(len(REGISTRY), usable_directory(), time.perf_counter() - started)
+    directory = cache_directory() if holds(REGISTRY) else None
+    return WarmupResult(len(REGISTRY), directory, time.perf_counter() - started)

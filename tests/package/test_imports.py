@@ -1,0 +1,115 @@
+"""Who may import whom, and what an import may cost."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import ordercycle
+import ordercycle_kernels
+
+SRC = Path(ordercycle.__file__).parent
+KERNELS = Path(ordercycle_kernels.__file__).parent
+
+#: Floors of the building, from the top: a module imports from floors below its own only, or from
+#: its own floor where that is written as one line.
+FLOORS = [
+    {"cli"},
+    {"demo"},
+    {"warm_up"},
+    {"history"},
+    {"build", "profile", "segments.lifecycle"},
+    {"grouping", "segments.presets"},
+    {"order_lines", "ingest"},
+    {"amount_words", "blocks"},
+    {"readers", "sources", "summary", "problems", "workspace"},
+    {"arrow_views", "columns", "days", "zones"},
+    {"errors"},
+]
+HEAVY = {"numba", "pandas", "polars", "duckdb", "dask", "pyspark", "click", "rich"}
+
+
+def modules(root):
+    return {
+        ".".join(path.relative_to(root).with_suffix("").parts): path
+        for path in sorted(root.rglob("*.py"))
+    }
+
+
+def imported(path):
+    """Return the full names that a module imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names.add(node.module)
+    return names
+
+
+def imported_at_the_top(path):
+    tree = ast.parse(path.read_text())
+    names = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def floor_of(module):
+    for height, rooms in enumerate(FLOORS):
+        if any(module == room or module.startswith(room + ".") for room in rooms):
+            return height
+    raise AssertionError(f"{module} is on no floor; add it to FLOORS")
+
+
+def test_kernels_know_numpy_and_numba_only():
+    allowed = {"numpy", "numba", "llvmlite", "ordercycle_kernels"} | set(sys.stdlib_module_names)
+    for path in modules(KERNELS).values():
+        tops = {name.partition(".")[0] for name in imported(path)}
+        assert tops <= allowed, f"{path.name} imports {tops - allowed}"
+
+
+def test_dependencies_point_down():
+    for module, path in modules(SRC).items():
+        if module.endswith("__init__"):
+            continue
+        height = floor_of(module)
+        for name in imported(path):
+            if name.startswith("ordercycle.") and name != "ordercycle":
+                below = floor_of(name.removeprefix("ordercycle."))
+                same_room = name.split(".")[1] == module.split(".")[0]
+                assert below > height or same_room, f"{module} imports {name}, which is not below"
+
+
+def test_the_core_imports_nothing_heavy_at_the_top():
+    for module, path in modules(SRC).items():
+        if module.partition(".")[0] in ("cli", "demo"):
+            continue
+        assert not imported_at_the_top(path) & HEAVY, module
+
+
+def test_init_files_hold_imports_and_names_only():
+    for path in SRC.rglob("__init__.py"):
+        body = ast.parse(path.read_text()).body
+        allowed = (ast.Import, ast.ImportFrom)
+        for node in body:
+            is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            is_all = isinstance(node, ast.Assign) and node.targets[0].id == "__all__"
+            assert isinstance(node, allowed) or is_docstring or is_all, path
+
+
+def test_import_loads_no_compiler_and_no_data_frame_library():
+    code = "import sys, ordercycle; print(*sorted({m.partition('.')[0] for m in sys.modules}))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not HEAVY & set(loaded)
+
+
+def test_every_public_name_has_a_docstring():
+    for name in ordercycle.__all__:
+        assert getattr(ordercycle, name).__doc__, name

@@ -1,0 +1,144 @@
+"""The kernel cache never serves stale, foreign or broken code, and never stands in the way."""
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ordercycle_kernels import _cache
+
+#: One kernel is enough: a fresh process compiles or loads it, and says which.
+PROBE = """
+import numpy as np
+from ordercycle_kernels import hashing
+out = np.empty(2, np.uint64)
+hashing.hash_integers(np.array([1, 2]), out)
+print(sum(hashing.hash_integers.callable().stats.cache_hits.values()), out.tolist())
+"""
+#: The first outputs of SplitMix64 for the seeds 1 and 2.
+EXPECTED = "[10451216379200822465, 10905525725756348110]"
+
+
+def loads(directory, **environment):
+    """Hash two integers in a fresh process; say whether it found its code in the cache."""
+    result = subprocess.run(
+        [sys.executable, "-c", PROBE],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "ORDERCYCLE_CACHE_DIR": str(directory), **environment},
+    )
+    hits, _, value = result.stdout.strip().partition(" ")
+    assert value == EXPECTED
+    return hits == "1"
+
+
+def files(directory):
+    return sorted(directory.rglob("*.bin"))
+
+
+def test_the_second_process_loads_what_the_first_compiled(tmp_path):
+    assert not loads(tmp_path)
+    assert loads(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "empty", "flip", "garbage"])
+def test_a_broken_file_is_compiled_anew(tmp_path, damage):
+    loads(tmp_path)
+    (path,) = files(tmp_path)
+    content = path.read_bytes()
+    flipped = bytearray(content)
+    flipped[len(content) // 2] ^= 1
+    path.write_bytes(
+        {
+            "truncate": content[: len(content) // 2],
+            "empty": b"",
+            "flip": bytes(flipped),
+            "garbage": os.urandom(1000),
+        }[damage]
+    )
+    assert not loads(tmp_path)
+    assert loads(tmp_path)
+
+
+def test_where_nothing_can_be_written_code_lives_in_memory(tmp_path):
+    file = tmp_path / "a_file"
+    file.touch()
+    for directory in (file / "below", "off", ""):
+        assert not loads(directory)
+        assert not loads(directory)
+    assert not files(tmp_path)
+
+
+def test_a_process_without_a_home_works(tmp_path):
+    (tmp_path / "a_file").touch()
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("XDG_CACHE_HOME", "ORDERCYCLE_CACHE_DIR")
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", PROBE],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**environment, "HOME": str(tmp_path / "a_file" / "below")},
+    )
+    assert result.stdout.strip() == f"0 {EXPECTED}"
+
+
+def test_a_directory_that_others_can_write_is_not_trusted(tmp_path, monkeypatch):
+    monkeypatch.delenv("ORDERCYCLE_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert _cache.cache_directory() == tmp_path / "ordercycle"
+    (tmp_path / "ordercycle").mkdir()
+    (tmp_path / "ordercycle").chmod(0o777)
+    assert _cache.cache_directory() is None
+
+
+def test_settings_that_change_the_code_have_their_own_files(tmp_path):
+    loads(tmp_path)
+    assert not loads(tmp_path, NUMBA_BOUNDSCHECK="1")
+    assert len(files(tmp_path)) == 2
+    assert not loads(tmp_path, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")
+    assert len(files(tmp_path)) == 3
+
+
+def test_a_change_in_any_kernel_source_is_a_new_key(tmp_path):
+    """A copy of the package with one more comment in a module that the kernel never names."""
+    copy = tmp_path / "copy"
+    shutil.copytree(Path(_cache.__file__).parent, copy / "ordercycle_kernels")
+    cache = tmp_path / "cache"
+    environment = {"PYTHONPATH": str(copy)}
+    assert not loads(cache, **environment)
+    assert loads(cache, **environment)
+    with (copy / "ordercycle_kernels" / "median.py").open("a") as source:
+        source.write("# changed\n")
+    assert not loads(cache, **environment)
+
+
+def test_many_processes_start_cold_at_once(tmp_path):
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda _: loads(tmp_path), range(6)))
+    assert len(files(tmp_path)) == 1
+    assert loads(tmp_path)
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_warm_up_fills_the_cache(tmp_path):
+    code = (
+        "import ordercycle; r = ordercycle.warmup(); print(r.kernels, r.directory); "
+        "from ordercycle_kernels._jit import REGISTRY; print(len(REGISTRY))"
+    )
+    environment = {**os.environ, "ORDERCYCLE_CACHE_DIR": str(tmp_path)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    kernels, directory, registered = result.stdout.split()
+    assert kernels == registered
+    assert Path(directory) == tmp_path
+    assert len(files(tmp_path)) == int(registered)
