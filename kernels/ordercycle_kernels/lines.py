@@ -20,7 +20,7 @@ from ordercycle_kernels._types import (
     Int64s,
     UInt64s,
 )
-from ordercycle_kernels.sums import add_exactly, add_wide, magnitude_within
+from ordercycle_kernels.sums import add_exactly, add_wide, within
 
 SHIFT_63 = np.int64(63)
 
@@ -85,14 +85,14 @@ def sum_integer_lines(
     rows: Int32s,
     lows: Int64s,
     highs: Int64s,
-    limit: UInt64s,
+    bounds: UInt64s,
     out_lows: Int64Out,
     out_highs: Int64Out,
 ) -> int:
     """Sum the lines of each order exactly; return the first order that is too large, or -1.
 
     line_offsets: (m + 1,) into rows; lows, highs: words by row, highs empty where amounts fit
-    one word; limit: (2,), low and high word of the largest magnitude; out_lows, out_highs: (m,).
+    one word; bounds: (4,), of the sums, as in `within`; out_lows, out_highs: (m,).
     """
     narrow = highs.size == 0
     overflow = -1
@@ -106,9 +106,7 @@ def sum_integer_lines(
             wrapped |= wrap
         out_lows[order] = np.int64(low)
         out_highs[order] = high
-        if overflow < 0 and (
-            wrapped or not magnitude_within(high, low, np.int64(limit[1]), limit[0])
-        ):
+        if overflow < 0 and (wrapped or not within(high, low, bounds)):
             overflow = order
     return overflow
 

@@ -40,14 +40,16 @@ def add_wide(
 
 
 @helper
-def magnitude_within(
-    high: np.int64, low: np.uint64, limit_high: np.int64, limit_low: np.uint64
-) -> bool:
-    """Say whether |value| <= limit, for 128-bit words."""
+def within(high: np.int64, low: np.uint64, bounds: UInt64s) -> bool:
+    """Say whether a 128-bit value is in a range.
+
+    bounds: (4,), low and high word of the largest value and of the complement of the smallest.
+    """
+    side = 0
     if high < 0:
-        low = ~low + np.uint64(1)
-        high = ~high + np.int64(low == np.uint64(0))
-    return high >= 0 and (high < limit_high or (high == limit_high and low <= limit_low))
+        high, low, side = ~high, ~low, 2
+    bound_high = np.int64(bounds[side + 1])
+    return high < bound_high or (high == bound_high and low <= bounds[side])
 
 
 @kernel
@@ -98,19 +100,18 @@ def sum_integers(
     lows: Int64s,
     highs: Int64s,
     registered: Int32s,
-    limit: UInt64s,
+    bounds: UInt64s,
     out_sums: UInt64Table,
     out_first_sums: UInt64Table,
 ) -> int:
     """Sum each customer's amounts exactly, and those of the first 90 days from registration.
 
     lows, highs: (n,), the words of the amounts, highs empty where they fit one word;
-    limit: (2,), low and high word of the largest magnitude allowed; out_sums, out_first_sums:
+    bounds: (4,), of the sums, as in `within`; out_sums, out_first_sums:
     (c, 2), low and high word. Returns the first customer whose sum is too large, or -1.
     """
     narrow = highs.size == 0
     overflow = -1
-    limit_low, limit_high = limit[0], np.int64(limit[1])
     for customer in range(starts.size):
         high, low = np.int64(0), np.uint64(0)
         first_high, first_low = np.int64(0), np.uint64(0)
@@ -127,9 +128,7 @@ def sum_integers(
                 wrapped |= wrap
         out_sums[customer, 0], out_sums[customer, 1] = low, np.uint64(high)
         out_first_sums[customer, 0], out_first_sums[customer, 1] = first_low, np.uint64(first_high)
-        fits = magnitude_within(high, low, limit_high, limit_low) and magnitude_within(
-            first_high, first_low, limit_high, limit_low
-        )
+        fits = within(high, low, bounds) and within(first_high, first_low, bounds)
         if overflow < 0 and (wrapped or not fits):
             overflow = customer
     return overflow

@@ -13,6 +13,17 @@ from ordercycle_kernels import amounts
 NO_WORDS: NDArray[np.int64] = np.zeros(0, np.int64)
 
 
+def _bounds(smallest: int, largest: int) -> NDArray[np.uint64]:
+    """Return the words of a range of sums, in the kernels' form."""
+    ends = (largest, ~smallest)
+    return np.array([word for end in ends for word in (end & (2**64 - 1), end >> 64)], np.uint64)
+
+
+#: What sums may be, as the kernels read it.
+INT64_BOUNDS: NDArray[np.uint64] = _bounds(-(2**63), 2**63 - 1)
+DECIMAL_BOUNDS: NDArray[np.uint64] = _bounds(-(10**MAX_DIGITS) + 1, 10**MAX_DIGITS - 1)
+
+
 class AmountWords(NamedTuple):
     """Amounts as in a history: float64, or low words and, for wide decimals, high words."""
 
@@ -30,12 +41,6 @@ class AmountKeys(NamedTuple):
 
     keys: NDArray[np.int64]
     ranked: AmountWords | None
-
-
-def limit_words(reader: AmountReader) -> NDArray[np.uint64]:
-    """Return the low and high word of the largest magnitude that sums may have."""
-    limit = 10**MAX_DIGITS - 1 if reader.is_decimal else 2**63 - 1
-    return np.array([limit & (2**64 - 1), limit >> 64], np.uint64)
 
 
 def keys_of(words: AmountWords, reader: AmountReader) -> AmountKeys:

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle.amount_words import (
+    DECIMAL_BOUNDS,
+    INT64_BOUNDS,
     NO_WORDS,
     AmountKeys,
     AmountWords,
     keys_of,
-    limit_words,
     words_of,
 )
 from ordercycle.readers import AmountReader
@@ -79,10 +80,10 @@ def _sum_lines(
         sums = np.empty(found, np.float64)
         overflow = lines.sum_float_lines(line_offsets, rows, words.lows, sums)
         return AmountWords(sums, NO_WORDS), overflow
-    limit = limit_words(reader) if reader.is_wide else np.array([2**63 - 1, 0], np.uint64)
+    bounds = DECIMAL_BOUNDS if reader.is_wide else INT64_BOUNDS
     lows, highs = np.empty(found, np.int64), np.empty(found, np.int64)
     overflow = lines.sum_integer_lines(
-        line_offsets, rows, words.lows, words.highs, limit, lows, highs
+        line_offsets, rows, words.lows, words.highs, bounds, lows, highs
     )
     return AmountWords(lows, highs if reader.is_wide else NO_WORDS), overflow
 

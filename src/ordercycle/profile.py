@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle.amount_words import limit_words
+from ordercycle.amount_words import DECIMAL_BOUNDS, INT64_BOUNDS
 from ordercycle.arrow_views import array_of, bitmap
 from ordercycle.columns import NEVER, NO_CADENCE, NO_ORDER, PROFILE_COLUMNS, UNDER_2, UNDER_3
 from ordercycle.errors import DataError
@@ -126,8 +126,9 @@ def _money(
         sums.average_floats(revenue, orders, average)
     else:
         revenue, first_revenue = np.empty((count, 2), np.uint64), np.empty((count, 2), np.uint64)
+        bounds = DECIMAL_BOUNDS if amount.is_decimal else INT64_BOUNDS
         overflow = sums.sum_integers(
-            starts, stops, customers.days, lows, highs, registered, limit_words(amount),
+            starts, stops, customers.days, lows, highs, registered, bounds,
             revenue, first_revenue,
         )  # fmt: skip
         unit = 10.0 ** getattr(amount.given, "scale", 0)

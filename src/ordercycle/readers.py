@@ -227,8 +227,10 @@ class AmountReader:
     def refused(self, array: pa.Array) -> NDArray[np.bool_]:
         """Return which amounts have no key: NaN, infinite, or beyond int64."""
         if self.is_float:
-            return np.logical_not(np.isfinite(fixed_view(array, self.given.to_pandas_dtype())))
-        return np.less(fixed_view(array, np.int64), 0)
+            bad: NDArray[np.bool_] = ~np.isfinite(fixed_view(array, self.given.to_pandas_dtype()))
+        else:
+            bad = fixed_view(array, np.int64) < 0
+        return bad
 
     def highs_into(self, array: pa.Array, out: Int64s) -> None:
         """Write the high words of wide decimals."""

@@ -210,14 +210,25 @@ def _dataset_of_files(paths: list[str], name: str) -> ds.Dataset:
         mixed = ", ".join(sorted({str(known) for known in formats.values()}))
         raise SourceError(f"{name}: files of several formats ({mixed}); pass one format at a time")
     kind: Any = formats[files[0]]
-    if any(_without_compression(file).endswith(".tsv") for file in files):
-        from pyarrow import csv
-
-        kind = ds.CsvFileFormat(parse_options=csv.ParseOptions(delimiter="\t"))
+    if kind == "csv":
+        kind = _csv_format(tabs=any(_without_compression(file).endswith(".tsv") for file in files))
     try:
         return ds.dataset(files, format=kind)
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{name} cannot be read: {_first_line(error)}") from error
+
+
+def _csv_format(*, tabs: bool) -> ds.CsvFileFormat:
+    """Return the CSV format in which an empty field, and nothing else, is a missing value."""
+    import pyarrow.dataset as ds
+    from pyarrow import csv
+
+    return ds.CsvFileFormat(
+        parse_options=csv.ParseOptions(delimiter="\t" if tabs else ","),
+        default_fragment_scan_options=ds.CsvFragmentScanOptions(
+            convert_options=csv.ConvertOptions(null_values=[""], strings_can_be_null=True)
+        ),
+    )
 
 
 def _files(path: str, name: str) -> list[str]:

@@ -58,12 +58,14 @@ def skewed() -> pa.Table:
 
 
 def named() -> pa.Table:
-    """Return orders with text ids and exact amounts, some rows without a customer."""
+    """Return orders with text ids and prices in cents, some rows without a customer."""
     random = np.random.default_rng(5)
     numbers = random.integers(0, 30_000, ROWS)
     table = order_table(numbers, random.normal(40, 60, ROWS).round(2), 6)
     names = [None if number < 300 else f"customer {number}" for number in numbers.tolist()]
-    return table.set_column(0, "customer_id", pa.array(names, pa.string()))
+    orders = [f"order {number}" for number in table["order_id"].to_pylist()]
+    table = table.set_column(0, "customer_id", pa.array(names, pa.string()))
+    return table.set_column(3, "order_id", pa.array(orders, pa.string()))
 
 
 TABLES = {"even": even, "skewed": skewed, "named": named}

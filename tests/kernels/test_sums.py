@@ -15,7 +15,8 @@ pytestmark = pytest.mark.kernels
 amounts = st.floats(-1e300, 1e300)
 wide = st.integers(-(2**127), 2**127 - 1) | st.integers(-1000, 1000)
 LIMIT_38 = 10**38 - 1
-LIMIT_64 = 2**63 - 1
+DECIMALS = (-LIMIT_38, LIMIT_38)
+INT64S = (-(2**63), 2**63 - 1)
 customers_of = st.lists(st.lists(st.tuples(st.integers(0, 200), amounts), max_size=12), min_size=1)
 
 
@@ -25,8 +26,8 @@ def words(values):
     return lows, highs
 
 
-def limit_words(limit):
-    return np.array([limit % 2**64, limit >> 64], np.uint64)
+def bounds(smallest, largest):
+    return np.array([largest % 2**64, largest >> 64, ~smallest % 2**64, ~smallest >> 64], np.uint64)
 
 
 def starts_and_stops(groups):
@@ -71,9 +72,9 @@ def test_a_float_sum_that_overflows_names_the_customer():
 @given(
     st.lists(st.lists(st.tuples(st.integers(0, 200), wide), max_size=6), min_size=1),
     st.integers(0, 200),
-    st.sampled_from([LIMIT_38, LIMIT_64]),
+    st.sampled_from([DECIMALS, INT64S]),
 )
-def test_integer_sums_are_exact_or_refused(customers, registered, limit):
+def test_integer_sums_are_exact_or_refused(customers, registered, limits):
     starts, stops = starts_and_stops(customers)
     rows = [row for part in customers for row in part]
     lows, highs = words([value for _, value in rows])
@@ -81,7 +82,7 @@ def test_integer_sums_are_exact_or_refused(customers, registered, limit):
     out_first = np.empty((len(customers), 2), np.uint64)
     overflow = sums.sum_integers(
         starts, stops, np.array([day for day, _ in rows], np.int32), lows, highs,
-        np.full(len(customers), registered, np.int32), limit_words(limit), out, out_first,
+        np.full(len(customers), registered, np.int32), bounds(*limits), out, out_first,
     )  # fmt: skip
     refused = []
     for customer, part in enumerate(customers):
@@ -90,7 +91,8 @@ def test_integer_sums_are_exact_or_refused(customers, registered, limit):
         partial = [sum(terms[:stop]) for stop in range(len(terms) + 1)]
         partial += [sum(first[:stop]) for stop in range(len(first) + 1)]
         wrapped = any(not -(2**127) <= value < 2**127 for value in partial)
-        if wrapped or abs(sum(terms)) > limit or abs(sum(first)) > limit:
+        fits = all(limits[0] <= sum(part) <= limits[1] for part in (terms, first))
+        if wrapped or not fits:
             refused.append(customer)
             continue
         low, high = words([sum(terms), sum(first)])
@@ -109,7 +111,7 @@ def test_one_word_amounts_need_no_high_words(values):
     out, out_first = np.empty((1, 2), np.uint64), np.empty((1, 2), np.uint64)
     sums.sum_integers(
         starts, stops, np.zeros(len(values), np.int32), np.array(values, np.int64),
-        np.zeros(0, np.int64), np.zeros(1, np.int32), limit_words(LIMIT_38), out, out_first,
+        np.zeros(0, np.int64), np.zeros(1, np.int32), bounds(*DECIMALS), out, out_first,
     )  # fmt: skip
     total = sum(values)
     assert out.tolist() == [[total % 2**64, (total >> 64) % 2**64]]
@@ -173,7 +175,7 @@ def test_lines_collapse_into_orders(customers):
     lows, highs = np.empty(found, np.int64), np.empty(found, np.int64)
     overflow = lines.sum_integer_lines(
         line_offsets[: found + 1], rows, amounts_by_row, np.zeros(0, np.int64),
-        limit_words(LIMIT_64), lows, highs,
+        bounds(*INT64S), lows, highs,
     )  # fmt: skip
     assert overflow == -1
     assert lows.tolist() == [amount for _, amount in expected]
@@ -193,7 +195,7 @@ def test_lines_that_add_up_to_too_much_name_the_order():
     lows, highs = np.empty(2, np.int64), np.empty(2, np.int64)
     none = np.zeros(0, np.int64)
     values = np.array([1, 2**62, 2**62], np.int64)
-    limit = limit_words(LIMIT_64)
+    limit = bounds(*INT64S)
     assert lines.sum_integer_lines(line_offsets, rows, values, none, limit, lows, highs) == 1
     huge = np.array([1.0, 1.7e308, 1.7e308])
     assert lines.sum_float_lines(line_offsets, rows, huge, np.empty(2)) == 1

@@ -1,7 +1,7 @@
 """Raw order rows and customer rows to one history per customer."""
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -62,6 +62,7 @@ class History:
     anonymous_rows: int = 0
     unknown_customers: int = 0
     dropped_refunds: int = 0
+    days_read: list[date] = field(default_factory=list)
 
     def is_refund(self, order: Order) -> bool:
         """Say whether an entry only lowers revenue."""
@@ -131,6 +132,7 @@ def build(
         anonymous_rows=len(rows) - len(known),
         unknown_customers=len(unknown),
         dropped_refunds=dropped,
+        days_read=[local_day(row.time, policies.timezone) for row in known],
     )
 
 
