@@ -11,7 +11,7 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from layouts import Layout
 from oracle import history as oracle_history
@@ -54,6 +54,15 @@ ODD_NAMES = {
     "order": "order/id",
     "registered": "amount",
 }
+# A busy machine draws slowly: that says nothing about the library.
+SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+
+
+def examples(count: int) -> settings:
+    """Return settings for that many cases, however long each takes."""
+    return settings(max_examples=count, deadline=None, suppress_health_check=SLOW)
+
+
 THREADS = st.sampled_from([1, 2])
 
 
@@ -245,7 +254,7 @@ def customer_table(case: Case, layout: Layout, names: dict[str, str]) -> pa.Tabl
     return None if case.customers is None else layout.table(customer_columns(case, names))
 
 
-@settings(max_examples=250, deadline=None)
+@examples(250)
 @given(
     case=cases(),
     layout=layouts(),
@@ -268,7 +277,7 @@ KEPT_ON_DISK = column_types().filter(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(case=cases(KEPT_ON_DISK), source=st.sampled_from(list(ON_DISK)), threads=THREADS)
 def test_any_table_on_disk(case, source, threads):
     plain = Layout(0)
@@ -277,7 +286,7 @@ def test_any_table_on_disk(case, source, threads):
         check(case, orders, customer_table(case, plain, NAMES), threads=threads)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     case=cases(),
     layout=layouts(),
@@ -300,7 +309,7 @@ def cut_small(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("source", IN_MEMORY)
-@settings(max_examples=8, deadline=None)
+@examples(8)
 @given(case=cases().filter(lambda case: case.customers), layout=layouts())
 def test_customers_come_from_any_source(source, case, layout):
     orders = layout.table(order_columns(case, NAMES))
@@ -339,7 +348,7 @@ def test_every_order_id_type(kind):
 def check_some(types: st.SearchStrategy[Types]) -> None:
     """Check a handful of cases of given types."""
 
-    @settings(max_examples=12, deadline=None)
+    @examples(12)
     @given(case=cases(types), layout=layouts())
     def run(case, layout):
         orders = layout.table(order_columns(case, NAMES))
