@@ -1,9 +1,8 @@
-"""Amounts as 64-bit keys that order like the amounts.
+"""Amounts as 64-bit words, and as keys that order like the amounts.
 
-While rows are grouped, an amount is one integer, so that moving and ordering need no case for
-its type. Integers and decimals of up to 18 digits are their own keys. A float64 becomes its bits
-with the order of the negative ones reversed; minus zero becomes zero, so that a negative key is a
-negative amount.
+While rows are grouped, an amount is one word, so that moving it needs no case for its type: an
+integer, an unscaled decimal, or the bits of a float64. Integers are their own keys. A float's key
+is its bits with the order of the negative ones reversed.
 """
 
 from __future__ import annotations
@@ -28,18 +27,22 @@ def swap_negatives(bits: np.int64) -> np.int64:
 
 
 @kernel
-def keys_of_floats(bits: Int64s, out_keys: Int64Out) -> int:
-    """Write each float64's key, given its bits, and return how many are NaN or infinite."""
+def check_floats(bits: Int64s, out_counts: Int64Out) -> None:
+    """Count what is refused, and what is minus zero, which would pass for a negative word.
+
+    bits: (n,), of float64; out_counts: (2,), NaN and infinities, then minus zeros.
+    """
     refused = 0
+    minus_zeros = 0
     for row in range(bits.size):
-        word = bits[row]
-        refused += (word & EXPONENT) == EXPONENT
-        out_keys[row] = swap_negatives(word) if word != MINUS_ZERO else 0
-    return refused
+        refused += (bits[row] & EXPONENT) == EXPONENT
+        minus_zeros += bits[row] == MINUS_ZERO
+    out_counts[0] = refused
+    out_counts[1] = minus_zeros
 
 
 @kernel
-def floats_of_keys(keys_to_bits: Int64Out) -> None:
-    """Turn keys into the bits of their float64, in place."""
-    for row in range(keys_to_bits.size):
-        keys_to_bits[row] = swap_negatives(keys_to_bits[row])
+def keys_of_floats(bits: Int64s, out_keys: Int64Out) -> None:
+    """Write the key of each float64, given its bits: (n,) each."""
+    for row in range(bits.size):
+        out_keys[row] = swap_negatives(bits[row])

@@ -212,17 +212,16 @@ def place_customers(
 ) -> None:
     """Find where each customer's orders start, in the order of the given slots.
 
-    slots: (c,); listed, sizes_to_cursors: (s,), the number of rows of each slot becomes the
-    position of its first order, or -1 for slots that are not given; out_offsets: (c + 1,).
+    slots: (c,), all that are taken; listed, sizes_to_cursors: (s,), the number of rows of each
+    slot, of which one may be the row that lists the customer, becomes the position of its first
+    order; out_offsets: (c + 1,).
     """
     out_offsets[0] = 0
     for customer in range(slots.size):
         slot = slots[customer]
         orders = sizes_to_cursors[slot] - (listed[slot] > 0)
+        sizes_to_cursors[slot] = out_offsets[customer]
         out_offsets[customer + 1] = out_offsets[customer] + orders
-    sizes_to_cursors[:] = -1
-    for customer in range(slots.size):
-        sizes_to_cursors[slots[customer]] = out_offsets[customer]
 
 
 @kernel
@@ -232,12 +231,10 @@ def order_rows_by_customer(
     """List the rows by customer, a customer's rows in the order given.
 
     rows: (n,), in the order wanted within a customer; slots: (n,), the slot of each row;
-    cursors: (s,), where each slot's rows start, moved to their end, or -1 to leave them out.
+    cursors: (s,), where each slot's rows start, moved to their end; out_rows: (n,).
     """
     for position in range(rows.size):
         row = rows[position]
         slot = slots[row]
-        target = cursors[slot]
-        if target >= 0:
-            out_rows[target] = row
-            cursors[slot] = target + 1
+        out_rows[cursors[slot]] = row
+        cursors[slot] += 1

@@ -11,7 +11,6 @@ import numpy as np
 
 from ordercycle_kernels._jit import kernel
 from ordercycle_kernels._types import (
-    Bools,
     Float64Out,
     Float64s,
     Int32Out,
@@ -109,18 +108,3 @@ def sum_integer_lines(
         if overflow < 0 and (wrapped or not within(high, low, bounds)):
             overflow = order
     return overflow
-
-
-@kernel
-def drop_orders(
-    offsets: Int64s, dropped: Bools, out_offsets: Int64Out, out_orders: Int32Out
-) -> None:
-    """List the orders that stay: offsets, out_offsets: (c + 1,); dropped: (m,)."""
-    kept = 0
-    out_offsets[0] = 0
-    for customer in range(offsets.size - 1):
-        for order in range(offsets[customer], offsets[customer + 1]):
-            if not dropped[order]:
-                out_orders[kept] = order
-                kept += 1
-        out_offsets[customer + 1] = kept

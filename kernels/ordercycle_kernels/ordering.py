@@ -10,6 +10,7 @@ import numpy as np
 
 from ordercycle_kernels._jit import helper, kernel
 from ordercycle_kernels._types import Int32Out, Int32s, Int64Out, Int64s
+from ordercycle_kernels.amounts import swap_negatives
 
 INSERTION_LIMIT = np.int64(32)
 RADIX_BITS = np.int64(8)
@@ -29,6 +30,13 @@ def insertion_sort(keys: Int64Out, start: int, stop: int) -> None:
             keys[place] = keys[place - 1]
             place -= 1
         keys[place] = key
+
+
+@helper
+def swap_stretch(words: Int64Out, start: int, stop: int) -> None:
+    """Turn the bits of floats into keys, or back."""
+    for position in range(start, stop):
+        words[position] = swap_negatives(words[position])
 
 
 @helper
@@ -58,12 +66,17 @@ def radix_sort(
 
 @kernel
 def order_amounts_of_a_day(
-    offsets: Int64s, days: Int32s, keys: Int64Out, scratch: Int64Out, histogram: Int64Out
+    offsets: Int64s,
+    days: Int32s,
+    words: Int64Out,
+    are_floats: bool,
+    scratch: Int64Out,
+    histogram: Int64Out,
 ) -> None:
-    """Sort the keys of every customer's rows of one day.
+    """Sort the amounts of every customer's rows of one day.
 
-    offsets: (c + 1,); days: (n,), ascending per customer; keys, scratch: (n,);
-    histogram: (RADIX,).
+    offsets: (c + 1,); days: (n,), ascending per customer; words: (n,), amounts, as bits where
+    they are floats; scratch: (n,); histogram: (RADIX,).
     """
     # One flat loop: most days are no tie, and the end of a customer is a branch guessed wrong.
     customer = 0
@@ -77,10 +90,14 @@ def order_amounts_of_a_day(
         last = first + 1
         while last < stop and days[last] == days[first]:
             last += 1
+        if are_floats:
+            swap_stretch(words, first, last)
         if last - first > INSERTION_LIMIT:
-            radix_sort(keys, first, last, scratch, histogram)
+            radix_sort(words, first, last, scratch, histogram)
         else:
-            insertion_sort(keys, first, last)
+            insertion_sort(words, first, last)
+        if are_floats:
+            swap_stretch(words, first, last)
         sorted_until = last
 
 

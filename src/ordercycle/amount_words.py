@@ -20,12 +20,12 @@ def _bounds(smallest: int, largest: int) -> NDArray[np.uint64]:
 
 
 #: What sums may be, as the kernels read it.
-INT64_BOUNDS: NDArray[np.uint64] = _bounds(-(2**63), 2**63 - 1)
-DECIMAL_BOUNDS: NDArray[np.uint64] = _bounds(-(10**MAX_DIGITS) + 1, 10**MAX_DIGITS - 1)
+INT64_BOUNDS = _bounds(-(2**63), 2**63 - 1)
+DECIMAL_BOUNDS = _bounds(-(10**MAX_DIGITS) + 1, 10**MAX_DIGITS - 1)
 
 
 class AmountWords(NamedTuple):
-    """Amounts as in a history: float64, or low words and, for wide decimals, high words."""
+    """Amounts: float64 or int64, and the high words of wide decimals (else empty)."""
 
     lows: NDArray[Any]
     highs: NDArray[np.int64]
@@ -35,40 +35,35 @@ class AmountWords(NamedTuple):
         """A word per amount that is negative where the amount is."""
         return self.highs if self.highs.size else self.lows.view(np.int64)
 
-
-class AmountKeys(NamedTuple):
-    """Keys that order like the amounts; those of wide decimals are ranks in `ranked`."""
-
-    keys: NDArray[np.int64]
-    ranked: AmountWords | None
+    def take(self, rows: NDArray[Any] | slice) -> AmountWords:
+        """Return the amounts of some rows: listed, marked by a mask, or a slice as a view."""
+        return AmountWords(self.lows[rows], self.highs[rows] if self.highs.size else NO_WORDS)
 
 
-def keys_of(words: AmountWords, reader: AmountReader) -> AmountKeys:
-    """Return the keys of amounts."""
-    if reader.is_float:
-        keys = np.empty(words.lows.size, np.int64)
-        amounts.keys_of_floats(words.lows.view(np.int64), keys)
-        return AmountKeys(keys, None)
-    return ranks_of(words) if reader.is_wide else AmountKeys(words.lows, None)
+class Ranks(NamedTuple):
+    """Wide decimals as ranks, equal ones sharing one, and the amount of each rank."""
+
+    ranks: NDArray[np.int64]
+    amounts: AmountWords
 
 
-def ranks_of(words: AmountWords) -> AmountKeys:
-    """Rank wide decimals: equal amounts share a rank."""
-    lows, highs = words
-    order = np.lexsort((lows.view(np.uint64), highs))
-    lows, highs = lows[order], highs[order]
+def keys_of(words: AmountWords, reader: AmountReader) -> NDArray[np.int64]:
+    """Return integers that order like the amounts."""
+    if reader.is_wide:
+        return ranked(words).ranks
+    if not reader.is_float:
+        return words.lows
+    keys = np.empty(words.lows.size, np.int64)
+    amounts.keys_of_floats(words.lows.view(np.int64), keys)
+    return keys
+
+
+def ranked(words: AmountWords) -> Ranks:
+    """Rank wide decimals."""
+    order = np.lexsort((words.lows.view(np.uint64), words.highs))
+    lows, highs = words.take(order)
     is_new = np.ones(order.size, np.bool_)
     is_new[1:] = (lows[1:] != lows[:-1]) | (highs[1:] != highs[:-1])
     ranks = np.empty(order.size, np.int64)
     ranks[order] = np.cumsum(is_new) - 1
-    return AmountKeys(ranks, AmountWords(lows[is_new], highs[is_new]))
-
-
-def words_of(keys: AmountKeys, reader: AmountReader) -> AmountWords:
-    """Return the amounts of keys; the keys of floats are turned in place."""
-    if keys.ranked is not None:
-        return AmountWords(keys.ranked.lows[keys.keys], keys.ranked.highs[keys.keys])
-    if reader.is_float:
-        amounts.floats_of_keys(keys.keys)
-        return AmountWords(keys.keys.view(np.float64), NO_WORDS)
-    return AmountWords(keys.keys, NO_WORDS)
+    return Ranks(ranks, AmountWords(lows[is_new], highs[is_new]))

@@ -1,7 +1,7 @@
 """Rows laid out by customer hash: what ingest writes and grouping reads.
 
-A block holds the rows of several runs, column by column; the rows of a partition are one slice of
-every run. Ids of several bytes lie in a buffer of their own, with a start and a length per row.
+The rows of a partition are one slice of each column of a block. Ids of several bytes lie in a
+buffer of their own, with a start and a length per row.
 """
 
 from __future__ import annotations
@@ -17,15 +17,8 @@ from ordercycle.arrow_views import BytesView
 from ordercycle.workspace import Workspace
 from ordercycle_kernels import partition
 
-#: The columns a block can have, and their item types. Ids of several bytes come beside them.
-HASH, DAY, AMOUNT, AMOUNT_HIGH, ORDER, ROW = (
-    "hash",
-    "day",
-    "amount",
-    "amount_high",
-    "order",
-    "row",
-)
+#: The columns a block can have, and their item types.
+HASH, DAY, AMOUNT, AMOUNT_HIGH, ORDER, ROW = "hash", "day", "amount", "amount_high", "order", "row"
 COLUMN_TYPES: dict[str, str] = {
     HASH: "uint64",
     DAY: "int32",
@@ -47,10 +40,10 @@ class BytesColumn:
 
 @dataclass
 class Block:
-    """Rows of several runs: (rows,) columns, and where each partition of each run lies."""
+    """Rows in the order of their partitions."""
 
-    columns: dict[str, NDArray[Any]]
-    offsets: NDArray[np.int64]  # (runs, partitions + 1) into the columns
+    columns: dict[str, NDArray[Any]]  # (rows,) each
+    offsets: NDArray[np.int64]  # (partitions + 1,) into the columns
     ids: dict[str, BytesColumn] = field(default_factory=dict)
 
 
@@ -67,53 +60,39 @@ def partition_sizes(blocks: Sequence[Block], partitions: int) -> NDArray[np.int6
     """Return the number of rows of each partition over all blocks."""
     sizes = np.zeros(partitions, np.int64)
     for block in blocks:
-        sizes += np.diff(block.offsets, axis=1).sum(axis=0)
+        sizes += np.diff(block.offsets)
     return sizes
 
 
 def collect(blocks: Sequence[Block], number: int, workspace: Workspace, use: str) -> Collected:
-    """Lay the rows of partition `number` of all blocks one behind the other.
+    """Return the rows of partition `number` of all blocks, one behind the other.
 
-    The arrays are the workspace's, under names that begin with `use`, valid until the next call.
+    Views of a single block; else arrays of the workspace, under names that begin with `use`,
+    valid until the next call.
     """
-    slices = [
-        (
-            block,
-            np.ascontiguousarray(block.offsets[:, number]),
-            np.ascontiguousarray(block.offsets[:, number + 1]),
-        )
-        for block in blocks
-    ]
-    sizes = [int((stops - starts).sum()) for _, starts, stops in slices]
-    rows = sum(sizes)
+    slices = [(block, slice(*block.offsets[number : number + 2].tolist())) for block in blocks]
+    rows = sum(part.stop - part.start for _, part in slices)
     columns = {}
     for name in blocks[0].columns if blocks else ():
-        item = COLUMN_TYPES[name]
-        collected = columns[name] = workspace.array(f"{use}.{name}", rows, item)
-        filled = 0
-        for (block, starts, stops), size in zip(slices, sizes, strict=True):
-            target = collected[filled : filled + size]
-            partition.collect[item](block.columns[name], starts, stops, target)
-            filled += size
-    ids = {name: _collect_ids(name, slices) for name in (blocks[0].ids if blocks else ())}
+        parts = [block.columns[name][part] for block, part in slices]
+        if len(parts) == 1:
+            columns[name] = parts[0]
+        else:
+            out = workspace.array(f"{use}.{name}", rows, COLUMN_TYPES[name])
+            columns[name] = np.concatenate(parts, out=out)
+    ids = {
+        name: joined_bytes([_bytes_of(block.ids[name], part) for block, part in slices])
+        for name in (blocks[0].ids if blocks else ())
+    }
     return Collected(columns, ids, rows)
 
 
-def _collect_ids(
-    name: str, slices: Sequence[tuple[Block, NDArray[np.int64], NDArray[np.int64]]]
-) -> BytesView:
-    views = []
-    for block, starts, stops in slices:
-        column = block.ids[name]
-        lengths = np.empty(int((stops - starts).sum()), np.int64)
-        partition.collect["int64"](column.lengths, starts, stops, lengths)
-        offsets = np.empty(lengths.size + 1, np.int64)
-        data = np.empty(int(lengths.sum()), np.uint8)
-        partition.collect_bytes(
-            column.starts, column.lengths, column.data, starts, stops, offsets, data
-        )
-        views.append(BytesView(offsets, data))
-    return joined_bytes(views)
+def _bytes_of(column: BytesColumn, part: slice) -> BytesView:
+    starts, lengths = column.starts[part], column.lengths[part]
+    offsets = np.empty(lengths.size + 1, np.int64)
+    data = np.empty(int(lengths.sum()), np.uint8)
+    partition.collect_bytes(starts, lengths, column.data, offsets, data)
+    return BytesView(offsets, data)
 
 
 def joined_bytes(views: Sequence[BytesView]) -> BytesView:

@@ -14,16 +14,10 @@ from ordercycle.columns import Columns
 from ordercycle.days import date_of
 from ordercycle.errors import ColumnError, DataError
 from ordercycle.grouping import CustomerBatch, Grouper
-from ordercycle.ingest import (
-    CUSTOMER_IDS,
-    ORDER_IDS,
-    CustomerReader,
-    Ingested,
-    OrderReader,
-    ingest,
-)
+from ordercycle.ingest import Ingested, ingest
 from ordercycle.problems import Problems
 from ordercycle.readers import AmountReader, IdReader
+from ordercycle.row_readers import CUSTOMER_IDS, CustomerReader, OrderReader
 from ordercycle.sources import open_source
 from ordercycle.summary import HistorySummary
 from ordercycle.workspace import Workers
@@ -117,7 +111,7 @@ def build(
             partition_bits=ingested.partition_bits,
             ids=order_reader.id_readers[CUSTOMER_IDS],
             amount=order_reader.amount,
-            order_ids=order_reader.id_readers.get(ORDER_IDS),
+            has_lines=columns.order is not None,
             refunds=policies.refunds,
             unknown=policies.unknown,
             days=(first_day or 0, last_day or 0),
@@ -146,15 +140,18 @@ def _grouped(
     # A power of two, from the number of rows alone: the same batches whatever the source.
     batches = min(partitions, 1 << max(0, -(-rows // BATCH_ROWS) - 1).bit_length())
     width = partitions // batches
-    tasks = [range(start, start + width) for start in range(0, partitions, width)]
+    begins = np.concatenate([[0], np.cumsum(sizes)])[::width]
+    # Memory for all at once: many small arrays would cost several times as much to touch first.
+    room = grouper.room(rows)
 
-    def group(task: range) -> CustomerBatch | None:
-        return grouper.batch(task, int(sizes[task.start : task.stop].sum()))
+    def group(number: int) -> CustomerBatch | None:
+        part = slice(int(begins[number]), int(begins[number + 1]))
+        return grouper.batch(range(number * width, (number + 1) * width), room.part(part))
 
     grouped = []
-    for task, batch in zip(tasks, workers.in_order(group, tasks), strict=True):
+    for number, batch in enumerate(workers.in_order(group, range(batches))):
         grouped.append(batch)
-        report(int(sizes[task.start : task.stop].sum()))
+        report(int(begins[number + 1] - begins[number]))
     return grouped
 
 
@@ -204,7 +201,7 @@ def _summarised(
 ) -> HistorySummary:
     tally = ingested.tally
     kept = sum(batch.days.size for batch in batches)
-    negative = sum(int(np.count_nonzero(batch.words.signs < 0)) for batch in batches)
+    negative = sum(batch.negative for batch in batches)
     dropped = tally.dropped_refunds + sum(batch.dropped_refunds for batch in batches)
     return HistorySummary(
         rows=tally.rows,

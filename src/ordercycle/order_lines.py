@@ -7,25 +7,29 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle.amount_words import (
-    DECIMAL_BOUNDS,
-    INT64_BOUNDS,
-    NO_WORDS,
-    AmountKeys,
-    AmountWords,
-    keys_of,
-    words_of,
-)
+from ordercycle.amount_words import DECIMAL_BOUNDS, INT64_BOUNDS, NO_WORDS, AmountWords, keys_of
 from ordercycle.readers import AmountReader
 from ordercycle_kernels import lines, ordering
 
 
 class PartitionOrders(NamedTuple):
-    """Orders of c customers, sorted by (day, amount): offsets (c + 1,), days and amounts (n,)."""
+    """Orders of c customers: offsets (c + 1,), days and amounts (n,)."""
 
     offsets: NDArray[np.int64]
     days: NDArray[np.int32]
     words: AmountWords
+
+    def keep(self, kept: NDArray[np.bool_]) -> PartitionOrders:
+        """Leave orders out; customers stay, perhaps without orders."""
+        before = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])
+        return PartitionOrders(before[self.offsets], self.days[kept], self.words.take(kept))
+
+    def select(self, customers: NDArray[np.bool_]) -> PartitionOrders:
+        """Leave customers out, with their orders."""
+        sizes = np.diff(self.offsets)
+        kept = self.keep(np.repeat(customers, sizes))
+        offsets = np.concatenate([[0], np.cumsum(sizes[customers])])
+        return kept._replace(offsets=offsets)
 
 
 class SumOverflowError(ArithmeticError):
@@ -41,12 +45,12 @@ def collapse_lines(
     rows: NDArray[np.int32],
     days: NDArray[np.int32],
     order_keys: NDArray[np.int64],
-    amount_keys: AmountKeys,
+    words: AmountWords,
     reader: AmountReader,
 ) -> PartitionOrders:
     """Collapse the rows of one order into one: the earliest day, the sum of the amounts.
 
-    offsets: (c + 1,) into rows; days, order_keys, amount_keys: by row.
+    offsets: (c + 1,) into rows; days, order_keys, words: by row.
 
     Raises
     ------
@@ -54,19 +58,17 @@ def collapse_lines(
         Where the lines of an order add up to too much.
     """
     scratch = np.empty_like(rows)
-    ordering.order_rows_by_pair(offsets, order_keys, amount_keys.keys, rows, scratch)
+    ordering.order_rows_by_pair(offsets, order_keys, keys_of(words, reader), rows, scratch)
     order_offsets = np.empty_like(offsets)
     line_offsets = np.empty(rows.size + 1, np.int64)
     order_days = np.empty(rows.size, np.int32)
     found = lines.find_orders(
         offsets, rows, order_keys, days, order_offsets, line_offsets, order_days
     )
-    words, overflow = _sum_lines(
-        line_offsets[: found + 1], rows, words_of(amount_keys, reader), reader
-    )
+    sums, overflow = _sum_lines(line_offsets[: found + 1], rows, words, reader)
     if overflow >= 0:
         raise SumOverflowError(int(np.searchsorted(order_offsets, overflow, side="right")) - 1)
-    return PartitionOrders(order_offsets, order_days[:found], words)
+    return PartitionOrders(order_offsets, order_days[:found], sums)
 
 
 def _sum_lines(
@@ -88,26 +90,14 @@ def _sum_lines(
     return AmountWords(lows, highs if reader.is_wide else NO_WORDS), overflow
 
 
-def drop_refunds(orders: PartitionOrders) -> PartitionOrders:
-    """Leave negative orders out."""
-    kept_offsets = np.empty_like(orders.offsets)
-    kept = np.empty(orders.days.size, np.int32)
-    lines.drop_orders(orders.offsets, orders.words.signs < 0, kept_offsets, kept)
-    kept = kept[: kept_offsets[-1]]
-    highs = orders.words.highs[kept] if orders.words.highs.size else NO_WORDS
-    return PartitionOrders(
-        kept_offsets, orders.days[kept], AmountWords(orders.words.lows[kept], highs)
-    )
-
-
 def sort_orders(orders: PartitionOrders, reader: AmountReader) -> PartitionOrders:
     """Sort each customer's orders by (day, amount)."""
-    keys = keys_of(orders.words, reader)
     rows = np.arange(orders.days.size, dtype=np.int32)
     ordering.order_rows_by_pair(
-        orders.offsets, orders.days.astype(np.int64), keys.keys, rows, np.empty_like(rows)
+        orders.offsets,
+        orders.days.astype(np.int64),
+        keys_of(orders.words, reader),
+        rows,
+        np.empty_like(rows),
     )
-    highs = orders.words.highs[rows] if orders.words.highs.size else NO_WORDS
-    return PartitionOrders(
-        orders.offsets, orders.days[rows], AmountWords(orders.words.lows[rows], highs)
-    )
+    return PartitionOrders(orders.offsets, orders.days[rows], orders.words.take(rows))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from ordercycle.amount_words import DECIMAL_BOUNDS, INT64_BOUNDS
 from ordercycle.arrow_views import array_of, bitmap
@@ -21,6 +22,26 @@ from ordercycle_kernels.calendar import NO_DAY
 from ordercycle_kernels.median import NARROW
 
 Int64s = NDArray[np.int64]
+
+#: What the computed columns of one customer need at most, with room to align each array.
+BYTES_PER_CUSTOMER = 160
+ALIGNMENT = 64
+ROOM_TO_ALIGN = 16 * ALIGNMENT
+
+
+class Room:
+    """Fresh memory for arrays of different types, one behind the other."""
+
+    def __init__(self, size: int) -> None:
+        self._memory = np.empty(size + ROOM_TO_ALIGN, np.uint8)
+        self._used = -self._memory.ctypes.data % ALIGNMENT
+
+    def array(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return a part of the memory as an array."""
+        start = self._used
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        self._used += size + -size % ALIGNMENT
+        return self._memory[start : start + size].view(dtype).reshape(shape)
 
 
 def profile_batch(
@@ -41,19 +62,28 @@ def profile_batch(
         starts, stops, registered = starts[existing], stops[existing], registered[existing]
         ids = ids.filter(pa.array(existing))
     count = registered.size
-    counts = np.empty((kernels.COUNT_ROWS, count), np.int64)
-    days = np.empty((kernels.DAY_ROWS, count), np.int32)
-    gap_median = np.empty(count, np.float64)
+    # One piece of memory for all columns: many small ones cost several times as much to touch.
+    room = Room(count * BYTES_PER_CUSTOMER)
+    counts = room.array((kernels.COUNT_ROWS, count), np.int64)
+    days = room.array((kernels.DAY_ROWS, count), np.int32)
+    gap_median = room.array((count,), np.float64)
     longest = int((stops - starts).max(initial=0))
     kernels.order_rhythm(
-        starts, stops, customers.days, customers.words.signs, net_refunds,
-        workspace.array("gaps", longest + NARROW, np.int32), counts, days, gap_median,
-    )  # fmt: skip
-    durations = np.empty((kernels.DURATION_ROWS, count), np.int32)
-    ratios = np.empty((kernels.RATIO_ROWS, count), np.float64)
+        starts,
+        stops,
+        customers.days,
+        customers.words.signs,
+        net_refunds and customers.negative > 0,
+        workspace.array("gaps", longest + NARROW, np.int32),
+        counts,
+        days,
+        gap_median,
+    )
+    durations = room.array((kernels.DURATION_ROWS, count), np.int32)
+    ratios = room.array((kernels.RATIO_ROWS, count), np.float64)
     kernels.durations(as_of, registered, counts, days, durations, ratios)
     orders = counts[kernels.ORDERS]
-    money = _money(customers, starts, stops, registered, orders, ids, amount)
+    money = _money(customers, starts, stops, registered, orders, ids, amount, room)
     values: dict[str, NDArray[Any]] = {
         "registered_on": registered,
         "first_order_on": days[kernels.FIRST_ORDER],
@@ -111,21 +141,24 @@ def _money(
     orders: Int64s,
     ids: pa.Array,
     amount: AmountReader,
+    room: Room,
 ) -> dict[str, NDArray[Any]]:
     """Return revenue, revenue_first_90_days and average_order_value."""
     lows, highs = customers.words
     count = registered.size
-    average = np.empty(count, np.float64)
+    average = room.array((count,), np.float64)
     revenue: NDArray[Any]
     first_revenue: NDArray[Any]
     if amount.is_float:
-        revenue, first_revenue = np.empty(count, np.float64), np.empty(count, np.float64)
+        revenue = room.array((count,), np.float64)
+        first_revenue = room.array((count,), np.float64)
         overflow = sums.sum_floats(
             starts, stops, customers.days, lows, registered, revenue, first_revenue
         )
         sums.average_floats(revenue, orders, average)
     else:
-        revenue, first_revenue = np.empty((count, 2), np.uint64), np.empty((count, 2), np.uint64)
+        revenue = room.array((count, 2), np.uint64)
+        first_revenue = room.array((count, 2), np.uint64)
         bounds = DECIMAL_BOUNDS if amount.is_decimal else INT64_BOUNDS
         overflow = sums.sum_integers(
             starts, stops, customers.days, lows, highs, registered, bounds,

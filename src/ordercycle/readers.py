@@ -115,16 +115,20 @@ class IdReader:
             return pa.ExtensionArray.from_storage(produced, plain)
         return plain
 
-    def hash_into(self, array: pa.Array, out: NDArray[np.uint64]) -> BytesView | None:
-        """Write the ids' hashes; return the bytes of ids that need comparing."""
+    def read(self, array: pa.Array) -> Int64s | BytesView:
+        """Return the ids as 64-bit integers, or as bytes."""
         plain = self.as_plain(array)
-        if self.is_integer:
-            values = fixed_view(plain, plain.type.to_pandas_dtype())
-            hashing.hash_integers(values.astype(np.int64, copy=False), out)
-            return None
-        view = bytes_view(plain)
-        hashing.hash_bytes(view.offsets, view.data, out)
-        return view
+        if not self.is_integer:
+            return bytes_view(plain)
+        return fixed_view(plain, plain.type.to_pandas_dtype()).astype(np.int64, copy=False)
+
+
+def hash_ids(ids: Int64s | BytesView, out: NDArray[np.uint64]) -> None:
+    """Write the hashes of ids."""
+    if isinstance(ids, BytesView):
+        hashing.hash_bytes(*ids, out)
+    else:
+        hashing.hash_integers(ids, out)
 
 
 @dataclass(frozen=True)
@@ -208,30 +212,37 @@ class AmountReader:
             return pa.int64()
         return pa.decimal128(MAX_DIGITS, self.given.scale)
 
-    def keys_into(self, array: pa.Array, out: Int64s) -> int:
-        """Write the keys (of wide decimals the low words) and return how many are refused."""
+    def words(self, array: pa.Array) -> tuple[Int64s, int]:
+        """Return the amounts as 64-bit words, low ones of wide decimals, and how many are refused.
+
+        The bits of floats are returned without copying where nothing has to change.
+        """
         if self.is_float:
-            values = fixed_view(array, self.given.to_pandas_dtype())
-            wide = values.astype(np.float64, copy=False)
-            return amounts.keys_of_floats(wide.view(np.int64), out)
+            floats = fixed_view(array, self.given.to_pandas_dtype()).astype(np.float64, copy=False)
+            counts = np.empty(2, np.int64)
+            amounts.check_floats(floats.view(np.int64), counts)
+            refused, minus_zeros = counts.tolist()
+            if minus_zeros:
+                floats = floats + 0.0
+            return floats.view(np.int64), refused
         if pa.types.is_decimal128(self.given):
-            out[:] = fixed_view(array, np.int64, per_row=2)[::2]
-            return 0
-        if pa.types.is_integer(self.given):
-            dtype: Any = self.given.to_pandas_dtype()
+            return fixed_view(array, np.int64, per_row=2)[::2], 0
+        if pa.types.is_decimal(self.given):
+            dtype: Any = np.int32 if pa.types.is_decimal32(self.given) else np.int64
         else:
-            dtype = np.int32 if pa.types.is_decimal32(self.given) else np.int64
-        out[:] = fixed_view(array, dtype).astype(np.int64, copy=False)
-        return int(np.count_nonzero(out < 0)) if pa.types.is_uint64(self.given) else 0
+            dtype = self.given.to_pandas_dtype()
+        integers = fixed_view(array, dtype).astype(np.int64, copy=False)
+        beyond = np.count_nonzero(integers < 0) if pa.types.is_uint64(self.given) else 0
+        return integers, int(beyond)
+
+    def high_words(self, array: pa.Array) -> Int64s:
+        """Return the high words of wide decimals."""
+        return fixed_view(array, np.int64, per_row=2)[1::2]
 
     def refused(self, array: pa.Array) -> NDArray[np.bool_]:
-        """Return which amounts have no key: NaN, infinite, or beyond int64."""
+        """Return which amounts have no word: NaN, infinite, or beyond int64."""
         if self.is_float:
             bad: NDArray[np.bool_] = ~np.isfinite(fixed_view(array, self.given.to_pandas_dtype()))
         else:
             bad = fixed_view(array, np.int64) < 0
         return bad
-
-    def highs_into(self, array: pa.Array, out: Int64s) -> None:
-        """Write the high words of wide decimals."""
-        out[:] = fixed_view(array, np.int64, per_row=2)[1::2]

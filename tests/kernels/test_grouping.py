@@ -88,11 +88,11 @@ def test_rows_are_listed_by_customer_and_day(rows, data):
     grouping.order_rows_by_day(days, -5, np.zeros(26, np.int64), by_day)
     assert by_day.tolist() == sorted(range(len(rows)), key=lambda row: days[row])
     listed = np.array(data.draw(st.lists(st.integers(0, 1), min_size=8, max_size=8)), np.int32)
-    taken = data.draw(st.lists(st.integers(0, 7), unique=True))
     sizes = np.bincount(slots, minlength=8).astype(np.int32) + listed
+    taken = data.draw(st.permutations(np.flatnonzero(sizes).tolist()))
     offsets = np.empty(len(taken) + 1, np.int64)
     grouping.place_customers(np.array(taken, np.int32), listed, sizes, offsets)
-    out = np.full(offsets[-1], -1, np.int32)
+    out = np.full(len(rows), -1, np.int32)
     grouping.order_rows_by_customer(by_day, slots, sizes, out)
     expected = [
         [row for row in sorted(range(len(rows)), key=lambda r: days[r]) if slots[row] == slot]

@@ -17,22 +17,20 @@ def test_rows_lie_by_partition_in_their_order(values, bits, data):
     kept = data.draw(
         st.none() | st.lists(st.booleans(), min_size=len(values), max_size=len(values))
     )
-    offsets = np.full((1 << bits) + 1, 99, np.int64)
-    targets = np.empty(len(values), np.int32)
-    partition.partition_rows(
-        np.array(values, np.uint64), np.array(kept or [], np.bool_), 64 - bits, offsets, targets
-    )
+    array, mask = np.array(values, np.uint64), np.array(kept or [], np.bool_)
     rows = [row for row in range(len(values)) if not kept or kept[row]]
-    by_partition = sorted(rows, key=lambda row: values[row] >> (64 - bits))
+    numbers = [values[row] >> (64 - bits) for row in rows]
+    counts = np.full(1 << bits, 99, np.int64)
+    partition.count_partitions(array, mask, 64 - bits, counts)
+    assert counts.tolist() == [numbers.count(number) for number in range(1 << bits)]
+    ends = np.cumsum(counts)
+    cursors, targets = ends - counts, np.empty(len(values), np.int32)
+    partition.place_rows(array, mask, 64 - bits, cursors, targets)
     expected = [-1] * len(values)
-    for place, row in enumerate(by_partition):
+    for place, row in enumerate(sorted(rows, key=lambda row: values[row] >> (64 - bits))):
         expected[row] = place
     assert targets.tolist() == expected
-    numbers = [values[row] >> (64 - bits) for row in by_partition]
-    assert offsets.tolist() == [
-        sum(number < partition_number for number in numbers)
-        for partition_number in range((1 << bits) + 1)
-    ]
+    assert cursors.tolist() == ends.tolist()
 
 
 @pytest.mark.parametrize("item", ["int32", "int64", "uint64"])
@@ -53,13 +51,17 @@ def test_columns_are_moved(item, data):
     assert out.tolist() == expected
     partition.gather[item](values, np.array(order, np.int32), out)
     assert out.tolist() == [int(values[row]) for row in order]
-    cuts = sorted(data.draw(st.lists(st.integers(0, values.size), min_size=2, max_size=8)))
-    starts, stops = np.array(cuts[:-1:2], np.int64), np.array(cuts[1::2], np.int64)
-    starts = starts[: stops.size]
-    slices = [values[start:stop].tolist() for start, stop in zip(starts, stops, strict=True)]
-    collected = np.zeros(sum(map(len, slices)), item)
-    partition.collect[item](values, starts, stops, collected)
-    assert collected.tolist() == [value for part in slices for value in part]
+    cuts = sorted(data.draw(st.lists(st.integers(0, values.size), min_size=1, max_size=4)))
+    offsets = np.array([0, *cuts, values.size], np.int64)
+    sizes = np.diff(offsets)
+    places = data.draw(st.permutations(range(sizes.size)))
+    begins = np.array([sum(sizes[p] for p in range(sizes.size) if places[p] < places[q])
+                       for q in range(sizes.size)], np.int64)  # fmt: skip
+    partition.deposit[item](values, offsets, begins, out)
+    in_place = sorted(range(sizes.size), key=lambda p: places[p])
+    assert out.tolist() == [
+        int(value) for p in in_place for value in values[offsets[p] : offsets[p + 1]]
+    ]
 
 
 @given(st.lists(st.binary(max_size=12), min_size=1), st.data())
@@ -72,17 +74,13 @@ def test_bytes_are_scattered_and_collected(values, data):
     out = np.zeros(source.size, np.uint8)
     partition.scatter_bytes(offsets, source, np.array(order, np.int32), starts, out)
     assert out.tobytes() == b"".join(placed)
-    middle = data.draw(st.integers(0, len(values)))
-    run_starts, run_stops = (
-        np.array([middle, 0], np.int64),
-        np.array([len(values), middle], np.int64),
-    )
-    collected_offsets = np.empty(len(values) + 1, np.int64)
-    collected = np.zeros(source.size, np.uint8)
+    some = data.draw(st.lists(st.sampled_from(range(len(values)))))
+    collected_offsets = np.empty(len(some) + 1, np.int64)
+    expected = [placed[place] for place in some]
+    collected = np.zeros(sum(map(len, expected)), np.uint8)
+    lengths = np.array([len(value) for value in expected], np.int64)
     partition.collect_bytes(
-        starts, np.array([len(value) for value in placed], np.int64), out,
-        run_starts, run_stops, collected_offsets, collected,
-    )  # fmt: skip
-    rotated = placed[middle:] + placed[:middle]
-    assert collected.tobytes() == b"".join(rotated)
-    assert collected_offsets.tolist() == np.cumsum([0] + [len(v) for v in rotated]).tolist()
+        starts[np.array(some, np.int64)], lengths, out, collected_offsets, collected
+    )
+    assert collected.tobytes() == b"".join(expected)
+    assert collected_offsets.tolist() == [0, *np.cumsum(lengths).tolist()]

@@ -199,14 +199,3 @@ def test_lines_that_add_up_to_too_much_name_the_order():
     assert lines.sum_integer_lines(line_offsets, rows, values, none, limit, lows, highs) == 1
     huge = np.array([1.0, 1.7e308, 1.7e308])
     assert lines.sum_float_lines(line_offsets, rows, huge, np.empty(2)) == 1
-
-
-@given(st.lists(st.lists(st.booleans(), max_size=6), min_size=1))
-def test_orders_are_dropped(customers):
-    dropped = [drop for part in customers for drop in part]
-    offsets = np.cumsum([0] + [len(part) for part in customers], dtype=np.int64)
-    out_offsets, out = np.empty(len(customers) + 1, np.int64), np.empty(len(dropped), np.int32)
-    lines.drop_orders(offsets, np.array(dropped, np.bool_), out_offsets, out)
-    kept = [order for order, drop in enumerate(dropped) if not drop]
-    assert out[: out_offsets[-1]].tolist() == kept
-    assert np.diff(out_offsets).tolist() == [part.count(False) for part in customers]

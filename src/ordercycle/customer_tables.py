@@ -1,0 +1,97 @@
+"""Who the rows of a partition belong to: hash tables of customers, grown as needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle.arrow_views import BytesView, array_of_bytes
+from ordercycle.workspace import Workspace
+from ordercycle_kernels import grouping
+
+#: Slots of a thread's first table; a larger size that was needed is kept for the next partition.
+FIRST_TABLE_BITS = 10
+
+#: Ids of a partition's customers: hashes of integers, or large_binary.
+Ids: TypeAlias = NDArray[np.uint64] | pa.Array
+
+
+class FoundCustomers(NamedTuple):
+    """The customers of n rows in a table of s slots; the arrays are the workspace's."""
+
+    slots: NDArray[np.int32]  # (n,) the slot of each row's customer
+    sizes: NDArray[np.int32]  # (s,) the number of rows of each slot
+    taken: NDArray[np.int32]  # (c,) the slots of the customers, by ascending hash, then id
+    ids: Ids  # (c,)
+
+
+def find_by_hash(
+    hashes: NDArray[np.uint64], partition_bits: int, workspace: Workspace
+) -> FoundCustomers:
+    """Find customers whose hash is their identity."""
+    slots = workspace.array("slots", hashes.size, np.int32)
+
+    def fill(bits: int) -> int:
+        table = workspace.zeros("table", 1 << bits, np.uint64)
+        sizes = workspace.zeros("sizes", 1 << bits, np.int32)
+        return grouping.find_slots(hashes, partition_bits, table, sizes, slots)
+
+    customers, bits = _grown(fill, "table_bits", workspace)
+    table = workspace.array("table", 1 << bits, np.uint64)
+    sizes = workspace.array("sizes", 1 << bits, np.int32)
+    ids, taken = np.empty(customers, np.uint64), np.empty(customers, np.int32)
+    grouping.order_customers(table, sizes, ids, taken)
+    return FoundCustomers(slots, sizes, taken, ids)
+
+
+def find_by_bytes(
+    hashes: NDArray[np.uint64], view: BytesView, partition_bits: int, workspace: Workspace
+) -> FoundCustomers:
+    """Find customers who are told apart by the bytes of their ids."""
+    slots = workspace.array("slots", hashes.size, np.int32)
+    firsts, sizes, customers = _slots_of_bytes(hashes, view, partition_bits, slots, workspace)
+    taken = np.empty(customers, np.int32)
+    grouping.order_customers_of_bytes(hashes, *view, firsts, sizes, taken)
+    ids = array_of_bytes(view).take(pa.array(firsts[taken]))
+    return FoundCustomers(slots, sizes, taken, ids)
+
+
+def numbers_of_bytes(
+    hashes: NDArray[np.uint64], view: BytesView, workspace: Workspace
+) -> NDArray[np.int64]:
+    """Return a number per row that is the same for the same bytes, and only then."""
+    slots = np.empty(hashes.size, np.int32)
+    _slots_of_bytes(hashes, view, 0, slots, workspace)
+    return slots.astype(np.int64)
+
+
+def _slots_of_bytes(
+    hashes: NDArray[np.uint64],
+    view: BytesView,
+    partition_bits: int,
+    slots: NDArray[np.int32],
+    workspace: Workspace,
+) -> tuple[NDArray[Any], NDArray[Any], int]:
+    use = "ids" if partition_bits else "all_ids"
+
+    def fill(bits: int) -> int:
+        firsts = workspace.array(f"{use}.firsts", 1 << bits, np.int32)
+        sizes = workspace.zeros(f"{use}.sizes", 1 << bits, np.int32)
+        return grouping.find_slots_of_bytes(hashes, *view, partition_bits, firsts, sizes, slots)
+
+    found, bits = _grown(fill, f"{use}.bits", workspace)
+    firsts = workspace.array(f"{use}.firsts", 1 << bits, np.int32)
+    return firsts, workspace.array(f"{use}.sizes", 1 << bits, np.int32), found
+
+
+def _grown(fill: Callable[[int], int], size: str, workspace: Workspace) -> tuple[int, int]:
+    """Fill a table, twice as large each time it is too small; return its count and bits."""
+    bits = workspace.known.get(size, FIRST_TABLE_BITS)
+    while (found := fill(bits)) == grouping.TABLE_FULL:
+        bits += 1
+    workspace.known[size] = bits
+    return found, bits

@@ -1,0 +1,283 @@
+"""Readers of the two kinds of table: rows of record batches into the arrays of a run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle.arrow_views import BytesView, validity
+from ordercycle.blocks import AMOUNT, AMOUNT_HIGH, DAY, HASH, ORDER, ROW
+from ordercycle.columns import Columns
+from ordercycle.problems import Problems, Trouble
+from ordercycle.readers import AmountReader, IdReader, TimeReader, hash_ids
+from ordercycle_kernels.calendar import NO_DAY
+
+CUSTOMER_IDS, ORDER_IDS = "customer", "order"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of a record batch, and the table's row at which it begins."""
+
+    batch: pa.RecordBatch
+    first_row: int
+
+
+@dataclass
+class Tally:
+    """What reading counted."""
+
+    rows: int = 0
+    anonymous: int = 0
+    dropped_refunds: int = 0
+    first_day: int | None = None
+    last_day: int | None = None
+
+    def add(self, other: Tally) -> None:
+        """Add another tally."""
+        self.rows += other.rows
+        self.anonymous += other.anonymous
+        self.dropped_refunds += other.dropped_refunds
+        self.see_days(other.first_day, other.last_day)
+
+    def see_days(self, first: int | None, last: int | None) -> None:
+        """Widen the range of days."""
+        if first is not None and last is not None:
+            self.first_day = first if self.first_day is None else min(self.first_day, first)
+            self.last_day = last if self.last_day is None else max(self.last_day, last)
+
+
+@dataclass
+class Run:
+    """The rows of one run: scratch arrays, or views of the input where nothing changes."""
+
+    columns: dict[str, NDArray[Any]]
+    kept: NDArray[np.bool_]  # empty where every row is kept
+    ids: dict[str, list[tuple[int, BytesView]]] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
+
+    def put(self, name: str, window: slice, values: NDArray[Any]) -> None:
+        """Set a window of a column; a window of the whole run becomes the column."""
+        column = self.columns[name]
+        if window.stop - window.start == column.size and values.flags.c_contiguous:
+            self.columns[name] = values
+        else:
+            column[window] = values
+
+    def leave_out(self, window: slice, keep: NDArray[np.bool_]) -> None:
+        """Keep only the marked rows of a window."""
+        if self.kept.size == 0:
+            self.kept = np.ones(self.columns[HASH].size, np.bool_)
+        self.kept[window] &= keep
+
+    def bytes_of(self, use: str) -> int:
+        """Return how many bytes the ids have at most."""
+        return sum(int(view.offsets[-1] - view.offsets[0]) for _, view in self.ids.get(use, ()))
+
+
+class RowReader(ABC):
+    """Reads the pieces of a table into a run."""
+
+    #: The columns read, and the readers of those that hold ids.
+    names: tuple[str, ...]
+    id_readers: dict[str, IdReader]
+
+    @abstractmethod
+    def locate(self, piece: Piece, window: slice, run: Run) -> None:
+        """Read what says where rows go: hash, ids, and which rows are kept."""
+
+    @abstractmethod
+    def read(self, piece: Piece, window: slice, run: Run) -> None:
+        """Read everything, check it and count it."""
+
+    def _read_ids(self, use: str, column: str, values: pa.Array, window: slice, run: Run) -> None:
+        ids = self.id_readers[use].read(values)
+        hash_ids(ids, run.columns[column][window])
+        if isinstance(ids, BytesView):
+            run.ids.setdefault(use, []).append((window.start, ids))
+
+
+NULL_REMEDY = "fill or drop these rows before the call"
+ORDER_REMEDY = "fill or drop these rows, or leave order=None where every row is an order"
+
+
+class OrderReader(RowReader):
+    """Reads order rows: customer, day, amount and, where named, the order id."""
+
+    def __init__(
+        self,
+        schema: pa.Schema,
+        columns: Columns,
+        problems: Problems,
+        *,
+        timezone: str,
+        anonymous: str,
+        drop_refunds: bool,
+    ) -> None:
+        table = problems.table
+        self._columns = columns
+        self._problems = problems
+        self._anonymous_is_error = anonymous == "error"
+        # With order lines, only the sum of an order tells whether it is a refund.
+        self._drop_refunds = drop_refunds and columns.order is None
+        self.time = TimeReader.of(schema.field(columns.time), table, timezone)
+        self.amount = AmountReader.of(schema.field(columns.amount), table)
+        self.id_readers = {CUSTOMER_IDS: IdReader.of(schema.field(columns.customer), table)}
+        names = [HASH, DAY, AMOUNT]
+        if self.amount.is_wide:
+            names.append(AMOUNT_HIGH)
+        if columns.order is not None:
+            self.id_readers[ORDER_IDS] = IdReader.of(schema.field(columns.order), table)
+            names.append(ORDER)
+        self.names = tuple(names)
+
+    def locate(self, piece: Piece, window: slice, run: Run) -> None:
+        """Read customers, order ids and, where refunds are dropped, which rows are none."""
+        customers = piece.batch.column(self._columns.customer)
+        known = validity(customers)
+        if known is not None:
+            run.leave_out(window, known)
+        self._read_ids(CUSTOMER_IDS, HASH, customers, window, run)
+        if self._columns.order is not None:
+            values = piece.batch.column(self._columns.order)
+            self._read_ids(ORDER_IDS, ORDER, values, window, run)
+        if self._drop_refunds:
+            run.leave_out(window, ~self._refunds(piece))
+
+    def read(self, piece: Piece, window: slice, run: Run) -> None:
+        """Read one piece of the orders into a window of the run."""
+        self.locate(piece, window, run)
+        run.tally.rows += piece.batch.num_rows
+        known = validity(piece.batch.column(self._columns.customer))
+        if known is not None:
+            run.tally.anonymous += int(np.count_nonzero(~known))
+            if self._anonymous_is_error:
+                trouble = Trouble(
+                    self._columns.customer,
+                    "is null",
+                    'give the rows a customer, or pass anonymous="drop"',
+                )
+                self._problems.add(trouble, piece.first_row, ~known)
+        if self._drop_refunds:
+            refunds = _among(self._refunds(piece), known)
+            run.tally.dropped_refunds += int(np.count_nonzero(refunds))
+        days = read_days(self.time, piece, self._columns.time, window, run, known, self._problems)
+        self._refuse_nulls(piece, self._columns.time, known, NULL_REMEDY)
+        if known is not None:
+            days = days[known]
+        if days.size:
+            run.tally.see_days(int(days.min()), int(days.max()))
+        self._read_amounts(piece, window, run, known)
+        if self._columns.order is not None:
+            self._refuse_nulls(piece, self._columns.order, known, ORDER_REMEDY)
+
+    def _refunds(self, piece: Piece) -> NDArray[np.bool_]:
+        values = piece.batch.column(self._columns.amount)
+        signs = self.amount.high_words(values) if self.amount.is_wide else None
+        negative: NDArray[np.bool_] = (self.amount.words(values)[0] if signs is None else signs) < 0
+        present = validity(values)
+        return negative if present is None else negative & present
+
+    def _read_amounts(
+        self, piece: Piece, window: slice, run: Run, known: NDArray[np.bool_] | None
+    ) -> None:
+        name = self._columns.amount
+        values = piece.batch.column(name)
+        words, refused = self.amount.words(values)
+        run.put(AMOUNT, window, words)
+        if self.amount.is_wide:
+            run.put(AMOUNT_HIGH, window, self.amount.high_words(values))
+        self._refuse_nulls(piece, name, known, NULL_REMEDY)
+        if refused:
+            what, remedy = "is NaN or infinite", "drop or fix them, or map them before the call"
+            if not self.amount.is_float:
+                what, remedy = "exceeds int64", "cast the column to decimal128(38, 0)"
+            bad = self.amount.refused(values)
+            present = validity(values)
+            if present is not None:
+                bad &= present
+            self._problems.add(Trouble(name, what, remedy), piece.first_row, _among(bad, known))
+
+    def _refuse_nulls(
+        self, piece: Piece, name: str, known: NDArray[np.bool_] | None, remedy: str
+    ) -> None:
+        present = validity(piece.batch.column(name))
+        if present is not None:
+            trouble = Trouble(name, "is null", remedy)
+            self._problems.add(trouble, piece.first_row, _among(~present, known))
+
+
+class CustomerReader(RowReader):
+    """Reads the customers table: customer, registration day, and the row for messages."""
+
+    names = (HASH, DAY, ROW)
+
+    def __init__(
+        self, schema: pa.Schema, columns: Columns, problems: Problems, *, timezone: str
+    ) -> None:
+        self._columns = columns
+        self._problems = problems
+        self.id_readers = {
+            CUSTOMER_IDS: IdReader.of(schema.field(columns.customer), problems.table)
+        }
+        self.time = (
+            TimeReader.of(schema.field(columns.registered), problems.table, timezone)
+            if columns.registered is not None
+            else None
+        )
+
+    def locate(self, piece: Piece, window: slice, run: Run) -> None:
+        """Read the customers."""
+        customers = piece.batch.column(self._columns.customer)
+        self._read_ids(CUSTOMER_IDS, HASH, customers, window, run)
+
+    def read(self, piece: Piece, window: slice, run: Run) -> None:
+        """Read one piece of the customers into a window of the run."""
+        self.locate(piece, window, run)
+        rows = piece.batch.num_rows
+        run.tally.rows += rows
+        known = validity(piece.batch.column(self._columns.customer))
+        if known is not None:
+            trouble = Trouble(self._columns.customer, "is null", "drop these rows before the call")
+            self._problems.add(trouble, piece.first_row, ~known)
+        run.columns[ROW][window] = np.arange(piece.first_row, piece.first_row + rows)
+        if self.time is None:
+            run.columns[DAY][window] = NO_DAY
+            return
+        name = str(self._columns.registered)
+        days = read_days(self.time, piece, name, window, run, None, self._problems)
+        present = validity(piece.batch.column(name))
+        if present is not None:
+            days[~present] = NO_DAY
+
+
+def read_days(
+    reader: TimeReader,
+    piece: Piece,
+    name: str,
+    window: slice,
+    run: Run,
+    known: NDArray[np.bool_] | None,
+    problems: Problems,
+) -> NDArray[np.int32]:
+    """Read a column of days into the run and refuse those outside the accepted years."""
+    values = piece.batch.column(name)
+    days: NDArray[np.int32] = run.columns[DAY][window]
+    if reader.days_into(values, days):
+        bad = days == NO_DAY
+        present = validity(values)
+        if present is not None:
+            bad &= present
+        trouble = Trouble(name, "is outside the years 1900 to 2199", "drop or fix these rows")
+        problems.add(trouble, piece.first_row, _among(bad, known))
+    return days
+
+
+def _among(bad: NDArray[np.bool_], known: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Leave anonymous rows out: nothing else about them matters."""
+    return bad if known is None else bad & known
