@@ -91,7 +91,7 @@ def _first_result(cache_directory):
 def _fresh_process(code, cache_directory):
     environment = {**os.environ, "ORDERCYCLE_CACHE_DIR": cache_directory}
     start = perf_counter()
-    done = subprocess.run(  # noqa: S603 - the code above
+    done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
         env=environment,

@@ -30,7 +30,7 @@ def run_job(task: str, workload: Workload, engine: str = "") -> dict:
     job = json.dumps({"task": task, "engine": engine, "workload": asdict(workload)})
     allowed = int(psutil.virtual_memory().available * _MEMORY_SHARE)
     with TemporaryFile() as out, TemporaryFile() as errors:
-        child = subprocess.Popen(  # noqa: S603 - this very program
+        child = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.worker", job],
             cwd=ROOT,
             stdout=out,

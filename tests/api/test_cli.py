@@ -75,7 +75,7 @@ def process(*arguments, code="from ordercycle.cli import main; main()", **option
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    with subprocess.Popen(command, env=environment, **options) as started:  # noqa: S603 - ours
+    with subprocess.Popen(command, env=environment, **options) as started:
         try:
             yield started
         finally:
