@@ -131,7 +131,7 @@ def order_rhythm(
         if orders <= 1:
             out_gap_medians[customer] = 0.0
         elif orders - 1 <= NARROW:
-            out_gap_medians[customer] = 0.5 * narrow_middle_sum(gaps, orders - 1, keys, ranked)
+            out_gap_medians[customer] = 0.5 * narrow_middle_sum(gaps, orders - 1)
         else:
             out_gap_medians[customer] = 0.5 * middle_sum(gaps, orders - 1, keys, ranked, histogram)
 

@@ -28,7 +28,7 @@ ANONYMOUS = ("drop", "error")
 UNKNOWN = ("add", "drop", "error")
 
 #: Rows of a batch to aim for: large enough that Python's share is nothing, small enough to stream.
-BATCH_ROWS = 2**20
+BATCH_ROWS = 2**21
 
 Progress = Callable[[int, int | None, str], object]
 

@@ -58,7 +58,6 @@ class CustomerBatch:
     days: NDArray[np.int32]  # (n,) of orders and, unless dropped, refunds
     words: AmountWords  # (n,)
     negative: int  # how many of the n are refunds, or would be
-    last_day: int  # the latest of `days`; without any, a day before all others
     dropped_refunds: int
     unknown: pa.Array  # ids of customers that the customers table does not list
 
@@ -153,7 +152,6 @@ class Grouper:
             days=days,
             words=words,
             negative=int(np.count_nonzero(words.signs < 0)),
-            last_day=int(days.max(initial=NO_DAY)),
             unknown=self._joined_ids([part.unknown for part in grouped]),
             dropped_refunds=sum(part.dropped_refunds for part in grouped),
         )
@@ -182,14 +180,17 @@ class Grouper:
             orders = sort_orders(orders, self.amount)
         else:
             orders = self._write_orders(offsets, by_customer, rows, room)
-        # Who had nothing but dropped refunds and is not listed does not exist.
-        exists = (np.diff(orders.offsets) > 0) | is_listed
-        unknown = ids[:0] if self.customers is None else _select(ids, exists & ~is_listed)
-        if self.unknown == "drop":
-            exists &= is_listed
-        if not exists.all():
-            ids, given, orders = _select(ids, exists), given[exists], orders.select(exists)
-        if self.has_lines or not exists.all():
+        unknown = ids[:0]
+        if self.customers is not None or dropped:
+            # Who had nothing but dropped refunds and is not listed does not exist.
+            exists = (np.diff(orders.offsets) > 0) | is_listed
+            if self.customers is not None:
+                unknown = _select(ids, exists & ~is_listed)
+            if self.unknown == "drop":
+                exists &= is_listed
+            if not exists.all():
+                ids, given, orders = _select(ids, exists), given[exists], orders.select(exists)
+        if orders.days.size and not np.may_share_memory(orders.days, room.days):
             room.fill(orders)
         registered = np.empty_like(given)
         registration_days(

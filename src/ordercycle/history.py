@@ -234,6 +234,8 @@ class OrderHistory:
         return self._profile_batches(day, after)
 
     def _profile_batches(self, day: int, after: int | None) -> Iterator[pa.RecordBatch]:
+        last = self._summary.last_day
+        last_day = day_number(last, "last_day") if last is not None else day
         with Workers(min(self._threads, max(1, len(self._batches)))) as workers:
 
             def profile(batch: CustomerBatch) -> pa.RecordBatch:
@@ -241,6 +243,7 @@ class OrderHistory:
                     batch,
                     day,
                     after,
+                    last_day=last_day,
                     schema=self._profile_schema,
                     amount=self._amount,
                     net_refunds=self._refunds == "net",

@@ -49,14 +49,18 @@ def profile_batch(
     as_of: int,
     after: int | None,
     *,
+    last_day: int,
     schema: pa.Schema,
     amount: AmountReader,
     net_refunds: bool,
     workspace: Workspace,
 ) -> pa.RecordBatch:
-    """Return the profile of a batch of customers from their orders of the days (after, as_of]."""
+    """Return the profile of a batch of customers from their orders of the days (after, as_of].
+
+    last_day: of the whole history, so that a later `as_of` need not look for it.
+    """
     existing = (customers.registered <= as_of) & (customers.registered != NO_DAY)
-    starts, stops = _orders_within(customers, as_of, after)
+    starts, stops = _orders_within(customers, as_of, after, last_day)
     ids, registered = customers.ids, customers.registered
     if not existing.all():
         starts, stops, registered = starts[existing], stops[existing], registered[existing]
@@ -121,11 +125,11 @@ def profile_batch(
 
 
 def _orders_within(
-    customers: CustomerBatch, as_of: int, after: int | None
+    customers: CustomerBatch, as_of: int, after: int | None, last_day: int
 ) -> tuple[Int64s, Int64s]:
     """Return where each customer's orders of the days (after, as_of] start and stop."""
     offsets = customers.offsets
-    if after is None and (customers.days.size == 0 or customers.last_day <= as_of):
+    if after is None and as_of >= last_day:
         return offsets[:-1], offsets[1:]
     starts, stops = np.empty(offsets.size - 1, np.int64), np.empty(offsets.size - 1, np.int64)
     first = -(2**31) if after is None else after

@@ -1,6 +1,8 @@
 """The profile kernels against statistics on lists of days."""
 
+import inspect
 import math
+import re
 import statistics
 from fractions import Fraction
 from itertools import pairwise
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ordercycle_kernels import lifecycle
+from ordercycle_kernels import lifecycle, median
 from ordercycle_kernels import profile as kernels
 from ordercycle_kernels.calendar import NO_DAY
 from ordercycle_kernels.median import NARROW, WIDE
@@ -69,6 +71,19 @@ def test_rhythm(customers, net_refunds):
 def test_the_median_of_every_size_class(gaps, random):
     rows = [(random.randint(-25_567, 84_005), 1) for _ in range(gaps + 1)]
     check_rhythm(*arrays([rows, rows[: gaps // 2]]), net_refunds=True)
+
+
+def test_the_network_sorts_every_pattern_of_zeros_and_ones():
+    """By the zero-one principle (Knuth, volume 3), a network that does so sorts everything."""
+    code = inspect.getsource(median.sort_sixteen.function)
+    exchanges = re.findall(r"g(\d+), g(\d+) = min\(g\1, g\2\), max\(g\1, g\2\)", code)
+    assert len(exchanges) == code.count("min(")
+    patterns = np.arange(2**16)[:, None] >> np.arange(16) & 1
+    expected = np.sort(patterns, axis=1)
+    for one, other in exchanges:
+        pair = patterns[:, [int(one), int(other)]]
+        patterns[:, int(one)], patterns[:, int(other)] = pair.min(axis=1), pair.max(axis=1)
+    assert (patterns == expected).all()
 
 
 @given(histories, st.integers(-30_000, 90_000), st.integers(-30_000, 90_000))
