@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ordercycle.batches import CustomerBatch
 from ordercycle.blocks import partition_sizes
 from ordercycle.columns import Columns
 from ordercycle.days import date_of
 from ordercycle.errors import ColumnError, DataError
-from ordercycle.grouping import CustomerBatch, Grouper
+from ordercycle.grouping import Grouper
 from ordercycle.ingest import Ingested, ingest
 from ordercycle.problems import Problems
 from ordercycle.readers import AmountReader, IdReader

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle.arrow_views import array_of
+from ordercycle.batches import CustomerBatch
 from ordercycle.build import ANONYMOUS, REFUNDS, UNKNOWN, Built, Policies, Progress, build
 from ordercycle.columns import Columns, profile_schema
 from ordercycle.days import day_number
 from ordercycle.errors import ConfigError, check_choice
-from ordercycle.grouping import CustomerBatch
 from ordercycle.profile import profile_batch
 from ordercycle.readers import IdReader
 from ordercycle.summary import HistorySummary
