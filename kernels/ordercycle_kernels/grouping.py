@@ -32,7 +32,7 @@ def find_slots(
     """Give every row the slot of its customer, where a hash is one customer.
 
     hashes: (n,); table, sizes: (s,), hash and number of rows of the customer in each slot, zero
-    on entry. Returns the number of customers, or TABLE_FULL when more than half of the slots
+    on entry. Returns the number of customers, or TABLE_FULL when more than a quarter of the slots
     would be taken.
     """
     table_bits = np.int64(np.log2(table.size))

@@ -57,12 +57,14 @@ def registration_days(
     net_refunds: bool,
     given: Int32s,
     out_registered: Int32Out,
+    out_visible: Int32Out,
 ) -> None:
-    """Write the effective registration: the given day or the first order, whichever is earlier.
+    """Write the effective registration, and the day from which a customer is in profiles.
 
     offsets: (c + 1,); days, signs: (n,), a negative sign marks a refund where refunds are net;
-    given, out_registered: (c,), NO_DAY where there is none. Without either, the first refund's
-    day counts.
+    given, out_registered, out_visible: (c,), NO_DAY where there is none. The registration is the
+    given day or the first order, whichever is earlier, or without either the first refund. Until
+    the first order, a customer without a given day is visible from the first refund on.
     """
     for customer in range(offsets.size - 1):
         start, stop = offsets[customer], offsets[customer + 1]
@@ -75,6 +77,9 @@ def registration_days(
         elif registered == NO_DAY and start < stop:
             registered = days[start]
         out_registered[customer] = registered
+        out_visible[customer] = registered
+        if given[customer] == NO_DAY and start < first:
+            out_visible[customer] = days[start]
 
 
 @kernel

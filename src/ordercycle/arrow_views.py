@@ -29,7 +29,9 @@ def fixed_view(array: pa.Array, dtype: DTypeLike, per_row: int = 1) -> NDArray[A
 def validity(array: pa.Array) -> NDArray[np.bool_] | None:
     """Return which rows are not null, or None where all are."""
     if pa.types.is_dictionary(array.type) and array.dictionary.null_count:
-        array = array.dictionary_decode()  # a code may stand for a missing value
+        # A code may stand for a missing value.
+        valid = array.dictionary.is_valid().take(array.indices).fill_null(fill_value=False)
+        return np.asarray(valid.to_numpy(zero_copy_only=False))
     if array.null_count == 0:
         return None
     return np.asarray(array.is_valid().to_numpy(zero_copy_only=False))

@@ -19,6 +19,7 @@ class CustomerBatch:
 
     ids: pa.Array  # (c,) plain: integers, strings or binaries
     registered: NDArray[np.int32]  # (c,) effective registration, NO_DAY where there is none
+    visible: NDArray[np.int32]  # (c,) from when on in profiles: mostly the registration itself
     offsets: NDArray[np.int64]  # (c + 1,)
     days: NDArray[np.int32]  # (n,) of orders and, unless dropped, refunds
     words: AmountWords  # (n,)

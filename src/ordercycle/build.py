@@ -30,6 +30,8 @@ UNKNOWN = ("add", "drop", "error")
 
 #: Rows of a batch to aim for: large enough that Python's share is nothing, small enough to stream.
 BATCH_ROWS = 2**21
+#: Smaller tables have as many batches as they can, up to this, for the threads to share.
+LEAST_BATCHES = 16
 
 Progress = Callable[[int, int | None, str], object]
 
@@ -79,6 +81,7 @@ def build(
         anonymous=policies.anonymous,
         drop_refunds=policies.refunds == "drop",
     )
+    ids = order_reader.id_readers[CUSTOMER_IDS]
     customer_source = None
     customer_problems = Problems("customers")
     if customers is not None:
@@ -87,9 +90,7 @@ def build(
         customer_reader = CustomerReader(
             customer_source.schema, columns, customer_problems, timezone=policies.timezone
         )
-        _check_same_ids(
-            order_reader.id_readers[CUSTOMER_IDS], customer_reader.id_readers[CUSTOMER_IDS], columns
-        )
+        ids = _common_ids(ids, customer_reader.id_readers[CUSTOMER_IDS], columns)
     with Workers(threads) as workers:
         read = _Counter(progress, "read", order_source.rows)
         ingested = ingest(
@@ -110,7 +111,7 @@ def build(
             orders=ingested.blocks,
             customers=None if listed is None else listed.blocks,
             partition_bits=ingested.partition_bits,
-            ids=order_reader.id_readers[CUSTOMER_IDS],
+            ids=ids,
             amount=order_reader.amount,
             has_lines=columns.order is not None,
             refunds=policies.refunds,
@@ -139,7 +140,8 @@ def _grouped(
     rows = int(sizes.sum())
     report = _Counter(progress, "group", rows)
     # A power of two, from the number of rows alone: the same batches whatever the source.
-    batches = min(partitions, 1 << max(0, -(-rows // BATCH_ROWS) - 1).bit_length())
+    batches = 1 << max(0, -(-rows // BATCH_ROWS) - 1).bit_length()
+    batches = min(partitions, max(batches, LEAST_BATCHES))
     width = partitions // batches
     begins = np.concatenate([[0], np.cumsum(sizes)])[::width]
     # Memory for all at once: many small arrays would cost several times as much to touch first.
@@ -171,20 +173,15 @@ class _Counter:
             self._progress(self._done, self._total, self._stage)
 
 
-def _check_same_ids(orders: IdReader, customers: IdReader, columns: Columns) -> None:
-    """Raise a ColumnError where the two tables' ids cannot be the same customers."""
-    if orders.is_integer != customers.is_integer or orders.is_text != customers.is_text:
+def _common_ids(orders: IdReader, customers: IdReader, columns: Columns) -> IdReader:
+    """Return the reader of both tables' ids, or raise a ColumnError where there is no such type."""
+    common = orders.together_with(customers)
+    if common is None:
         raise ColumnError(
             f"{columns.customer} is {orders.given} in orders and {customers.given} in customers; "
             "cast one of them, so that the same customer has the same id"
         )
-    signs = {pa.types.is_unsigned_integer(ids.plain) for ids in (orders, customers)}
-    widest = {ids.plain for ids in (orders, customers)} & {pa.uint64()}
-    if orders.is_integer and len(signs) > 1 and widest:
-        raise ColumnError(
-            f"{columns.customer} is {orders.given} in orders and {customers.given} in customers, "
-            "which have no common type; cast one of them"
-        )
+    return common
 
 
 def _refuse_unknown(batches: list[CustomerBatch], columns: Columns) -> None:

@@ -127,7 +127,13 @@ PROFILE_COLUMNS: tuple[ProducedColumn, ...] = (
 )
 
 
-def profile_schema(customer_id: pa.DataType, revenue: pa.DataType) -> pa.Schema:
+#: Schema metadata of a profile that keeps only the orders of some days: how many.
+WINDOW_KEY = b"ordercycle.window_days"
+
+
+def profile_schema(
+    customer_id: pa.DataType, revenue: pa.DataType, window_days: int | None = None
+) -> pa.Schema:
     """Return the schema of a profile, given the types that follow the input."""
     as_input = {AS_CUSTOMER_ID: customer_id, AS_REVENUE: revenue}
     return pa.schema(
@@ -138,5 +144,6 @@ def profile_schema(customer_id: pa.DataType, revenue: pa.DataType) -> pa.Schema:
                 nullable=column.null != NEVER,
             )
             for column in PROFILE_COLUMNS
-        ]
+        ],
+        metadata=None if window_days is None else {WINDOW_KEY: str(window_days)},
     )

@@ -54,6 +54,7 @@ class _Partition(NamedTuple):
 
     ids: Ids
     registered: NDArray[np.int32]
+    visible: NDArray[np.int32]
     offsets: NDArray[np.int64]
     unknown: Ids
     dropped_refunds: int
@@ -104,16 +105,22 @@ class Grouper:
             grouped.append(part)
             filled += int(part.offsets[-1])
         days, words = room.part(slice(filled))
-        if self.has_lines:
-            # Mostly far fewer orders than rows: give the rest back.
+        if 2 * filled < room.days.size:
+            # Lines became orders, or customers were left out: give the rest back.
             days, words = days.copy(), AmountWords(words.lows.copy(), words.highs.copy())
+        negative = int(np.count_nonzero(words.signs < 0))
+        registered = np.concatenate([part.registered for part in grouped])
+        visible = registered
+        if negative and self.refunds == "net":
+            visible = np.concatenate([part.visible for part in grouped])
         return CustomerBatch(
             ids=self._joined_ids([part.ids for part in grouped]),
-            registered=np.concatenate([part.registered for part in grouped]),
+            registered=registered,
+            visible=visible,
             offsets=_joined_offsets([part.offsets for part in grouped]),
             days=days,
             words=words,
-            negative=int(np.count_nonzero(words.signs < 0)),
+            negative=negative,
             unknown=self._joined_ids([part.unknown for part in grouped]),
             dropped_refunds=sum(part.dropped_refunds for part in grouped),
         )
@@ -154,7 +161,7 @@ class Grouper:
                 ids, given, orders = _select(ids, exists), given[exists], orders.select(exists)
         if orders.days.size and not np.may_share_memory(orders.days, room.days):
             room.fill(orders)
-        registered = np.empty_like(given)
+        registered, visible = np.empty_like(given), np.empty_like(given)
         registration_days(
             orders.offsets,
             orders.days,
@@ -162,8 +169,9 @@ class Grouper:
             self.refunds == "net",
             given,
             registered,
+            visible,
         )
-        return _Partition(ids, registered, orders.offsets, unknown, dropped)
+        return _Partition(ids, registered, visible, orders.offsets, unknown, dropped)
 
     def _find_customers(self, listed: Collected, rows: Collected) -> FoundCustomers:
         """Find the customers of all rows: those of the customers table come first."""
@@ -278,8 +286,8 @@ class Grouper:
             example = self._joined_ids([ids])[overflow.customer]
             raise DataError(
                 f"orders: {self.amount_column} adds up to more than {self.amount.produced} holds "
-                f"in an order of {self.customer_column} {example}; cast the column to "
-                "decimal128(38, 2) or float64"
+                f"in an order of {self.customer_column} {example}; "
+                f"{self.amount.remedy_for_overflow}"
             ) from None
 
     def _joined_ids(self, parts: list[Any]) -> pa.Array:

@@ -14,13 +14,13 @@ from ordercycle.batches import CustomerBatch
 from ordercycle.build import ANONYMOUS, REFUNDS, UNKNOWN, Built, Policies, Progress, build
 from ordercycle.columns import Columns, profile_schema
 from ordercycle.days import day_number
-from ordercycle.errors import ConfigError, check_choice
+from ordercycle.errors import ConfigError, check_choice, whole_number
 from ordercycle.profile import profile_batch
 from ordercycle.readers import IdReader
 from ordercycle.summary import HistorySummary
 from ordercycle.workspace import Workers, thread_count
 from ordercycle.zones import check_zone
-from ordercycle_kernels.calendar import NO_DAY
+from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY, NO_DAY
 
 
 class OrderHistory:
@@ -87,7 +87,7 @@ class OrderHistory:
             How many threads to use; None: every core this process may use.
         progress
             Called as ``progress(done, total, stage)`` with rows; total is None while unknown.
-            The stages are ``"read"`` and ``"group"``.
+            The stages are ``"read"``, ``"read customers"`` and ``"group"``.
 
         Returns
         -------
@@ -222,18 +222,18 @@ class OrderHistory:
         (15.0, 30, 2.0)
         """
         return pa.Table.from_batches(
-            list(self.profile_batches(as_of, window_days)), schema=self._profile_schema
+            list(self.profile_batches(as_of, window_days)), schema=self._schema(window_days)
         )
 
     def profile_batches(
         self, as_of: date | str, window_days: int | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Return the rows of :meth:`profile` batch by batch, in bounded memory."""
-        day = day_number(as_of, "as_of")
-        after = None if window_days is None else day - _window(window_days)
-        return self._profile_batches(day, after)
+        return self._profile_batches(day_number(as_of, "as_of"), _window(window_days))
 
-    def _profile_batches(self, day: int, after: int | None) -> Iterator[pa.RecordBatch]:
+    def _profile_batches(self, day: int, window_days: int | None) -> Iterator[pa.RecordBatch]:
+        after = None if window_days is None else day - window_days
+        schema = self._schema(window_days)
         last = self._summary.last_day
         last_day = day_number(last, "last_day") if last is not None else day
         with Workers(min(self._threads, max(1, len(self._batches)))) as workers:
@@ -244,7 +244,7 @@ class OrderHistory:
                     day,
                     after,
                     last_day=last_day,
-                    schema=self._profile_schema,
+                    schema=schema,
                     amount=self._amount,
                     net_refunds=self._refunds == "net",
                     workspace=workers.workspace,
@@ -256,9 +256,8 @@ class OrderHistory:
     def _id_type(self) -> pa.DataType:
         return self._ids.produced(self._summary.customers)
 
-    @property
-    def _profile_schema(self) -> pa.Schema:
-        return profile_schema(self._id_type, self._amount.produced)
+    def _schema(self, window_days: int | None) -> pa.Schema:
+        return profile_schema(self._id_type, self._amount.produced, _window(window_days))
 
     def _amount_words(self, batch: CustomerBatch) -> Any:
         lows, highs = batch.words
@@ -267,7 +266,11 @@ class OrderHistory:
         return np.column_stack([lows, highs if highs.size else lows >> 63])
 
 
-def _window(days: int) -> int:
-    if isinstance(days, bool) or not isinstance(days, int) or days < 1:
+def _window(days: int | None) -> int | None:
+    """Return the window, checked; one longer than all accepted years is as long as they are."""
+    if days is None:
+        return None
+    number = whole_number(days)
+    if number is None or number < 1:
         raise ConfigError(f"window_days={days!r}: pass a positive number of days, or None for all")
-    return days
+    return min(number, int(LAST_DAY - FIRST_DAY) + 1)

@@ -59,9 +59,12 @@ def profile_batch(
 
     last_day: of the whole history, so that a later `as_of` need not look for it.
     """
-    existing = (customers.registered <= as_of) & (customers.registered != NO_DAY)
+    existing = (customers.visible <= as_of) & (customers.visible != NO_DAY)
     starts, stops = _orders_within(customers, as_of, after, last_day)
     ids, registered = customers.ids, customers.registered
+    if customers.visible is not registered:
+        # Before the first order, the first refund stands for the registration.
+        registered = np.where(registered > as_of, customers.visible, registered)
     if not existing.all():
         starts, stops, registered = starts[existing], stops[existing], registered[existing]
         ids = ids.filter(pa.array(existing))
@@ -173,11 +176,9 @@ def _money(
         if not amount.is_decimal:
             revenue, first_revenue = revenue[:, 0], first_revenue[:, 0]
     if overflow >= 0:
-        remedy = "cast the amounts to decimal128(38, 2) or float64"
-        if amount.is_float:
-            remedy = "look for amounts that are far too large"
         raise DataError(
-            f"revenue of customer {ids[overflow]} exceeds what {amount.produced} holds; {remedy}"
+            f"revenue of customer {ids[overflow]} exceeds what {amount.produced} holds; "
+            f"{amount.remedy_for_overflow}"
         )
     return {
         "revenue": revenue,

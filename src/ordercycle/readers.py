@@ -47,7 +47,7 @@ class IdReader:
             plain = plain.value_type
         if isinstance(plain, pa.BaseExtensionType) and plain.extension_name == "arrow.uuid":
             plain = plain.storage_type
-        if pa.types.is_string_view(plain):
+        if pa.types.is_string_view(plain) or pa.types.is_null(plain):
             plain = pa.large_string()
         if pa.types.is_binary_view(plain):
             plain = pa.large_binary()
@@ -75,10 +75,32 @@ class IdReader:
         """Whether ids are strings, rather than integers or binaries."""
         return bool(pa.types.is_string(self.plain) or pa.types.is_large_string(self.plain))
 
+    def together_with(self, other: IdReader) -> IdReader | None:
+        """Return the reader that gives the ids of two tables in one type, or None without one.
+
+        The type given stays where both tables have it; integers of different width become the
+        wider one, strings and binaries of different kinds the large one.
+        """
+        if self.plain == other.plain:
+            same = self.given == other.given
+            return self if same else IdReader(self.plain, self.plain)
+        if self.is_integer and other.is_integer:
+            widest = np.promote_types(self.plain.to_pandas_dtype(), other.plain.to_pandas_dtype())
+            if widest.kind == "f":  # uint64 with a signed type
+                return None
+            common = pa.from_numpy_dtype(widest)
+        elif self.is_text and other.is_text:
+            common = pa.large_string()
+        elif self.is_integer or other.is_integer or self.is_text or other.is_text:
+            return None
+        else:
+            common = pa.large_binary()
+        return IdReader(common, common)
+
     def as_plain(self, array: pa.Array) -> pa.Array:
         """Return the array without dictionary, view or extension."""
         if pa.types.is_dictionary(array.type):
-            array = array.dictionary_decode()
+            return self.as_plain(array.dictionary).take(array.indices)
         if isinstance(array, pa.ExtensionArray):
             array = array.storage
         return array if array.type == self.plain else array.cast(self.plain)
@@ -98,19 +120,24 @@ class IdReader:
 
         Codes of a dictionary too narrow for that many customers become int32.
         """
-        if pa.types.is_dictionary(self.given):
-            codes = self.given.index_type
-            if customers > np.iinfo(codes.to_pandas_dtype()).max:
-                codes = pa.int32()
-            return pa.dictionary(codes, self.plain)
-        return self.given if isinstance(self.given, pa.BaseExtensionType) else self.plain
+        if not pa.types.is_dictionary(self.given):
+            return self._without_views(self.given)
+        codes = self.given.index_type
+        if customers > np.iinfo(codes.to_pandas_dtype()).max:
+            codes = pa.int32()
+        values = self._without_views(self.given.value_type)
+        return pa.dictionary(codes, values, ordered=self.given.ordered)
+
+    def _without_views(self, kind: pa.DataType) -> pa.DataType:
+        return kind if isinstance(kind, pa.BaseExtensionType) else self.plain
 
     @staticmethod
     def as_produced(plain: pa.Array, produced: pa.DataType) -> pa.Array:
         """Return distinct plain ids in the type of results."""
         if pa.types.is_dictionary(produced):
             codes = pa.array(np.arange(len(plain)), produced.index_type)
-            return pa.DictionaryArray.from_arrays(codes, plain)
+            values = IdReader.as_produced(plain, produced.value_type)
+            return pa.DictionaryArray.from_arrays(codes, values, ordered=produced.ordered)
         if isinstance(produced, pa.BaseExtensionType):
             return pa.ExtensionArray.from_storage(produced, plain)
         return plain
@@ -141,6 +168,8 @@ class TimeReader:
     @classmethod
     def of(cls, field: pa.Field, table: str, timezone: str) -> TimeReader:
         """Return the reader for a column, or raise a ColumnError for a type that is no time."""
+        if pa.types.is_null(field.type):  # nothing but nulls: each reader of the column judges
+            return cls(pa.date32(), timezone)
         if not (pa.types.is_date(field.type) or pa.types.is_timestamp(field.type)):
             raise ColumnError(
                 f"{table}: {field.name} is {field.type}, which is no time; cast it to a date or "
@@ -150,6 +179,9 @@ class TimeReader:
 
     def days_into(self, array: pa.Array, out: Int32s) -> int:
         """Write the days, NO_DAY outside the years 1900 to 2199, and return how many those are."""
+        if pa.types.is_null(array.type):
+            out[:] = calendar.NO_DAY
+            return 0
         if pa.types.is_date32(self.kind):
             return calendar.check_days(fixed_view(array, np.int32), out)
         instants = fixed_view(array, np.int64)
@@ -169,11 +201,12 @@ class AmountReader:
     """Reads amounts as 64-bit keys, with a second word for decimals beyond 18 digits."""
 
     given: pa.DataType
+    has_lines: bool = False
 
     @classmethod
-    def of(cls, field: pa.Field, table: str) -> AmountReader:
+    def of(cls, field: pa.Field, table: str, *, has_lines: bool) -> AmountReader:
         """Return the reader for a column, or raise a ColumnError for a type that is no amount."""
-        kind = field.type
+        kind = pa.float64() if pa.types.is_null(field.type) else field.type
         if not (
             pa.types.is_integer(kind)
             or pa.types.is_float32(kind)
@@ -186,7 +219,7 @@ class AmountReader:
                 f"{table}: {field.name} is {kind}, which is no amount; cast it to an integer, "
                 "float64 or decimal128"
             )
-        return cls(kind)
+        return cls(kind, has_lines)
 
     @property
     def is_float(self) -> bool:
@@ -195,13 +228,22 @@ class AmountReader:
 
     @property
     def is_wide(self) -> bool:
-        """Whether amounts need two words."""
-        return bool(pa.types.is_decimal128(self.given)) and self.given.precision > NARROW_DIGITS
+        """Whether amounts need two words: many digits, or sums of the lines of an order."""
+        return self.is_decimal and (self.has_lines or self.given.precision > NARROW_DIGITS)
 
     @property
     def is_decimal(self) -> bool:
         """Whether amounts are decimals, whose sums are decimal128."""
         return not self.is_float and not pa.types.is_integer(self.given)
+
+    @property
+    def remedy_for_overflow(self) -> str:
+        """What to do where a sum exceeds the type."""
+        if self.is_float:
+            return "look for amounts that are far too large"
+        if self.is_decimal:
+            return "cast the amounts to float64"
+        return "cast the amounts to decimal128(38, 0)"
 
     @property
     def produced(self) -> pa.DataType:
@@ -217,6 +259,8 @@ class AmountReader:
 
         The bits of floats are returned without copying where nothing has to change.
         """
+        if pa.types.is_null(array.type):
+            return np.zeros(len(array), np.int64), 0
         if self.is_float:
             floats = fixed_view(array, self.given.to_pandas_dtype()).astype(np.float64, copy=False)
             counts = np.empty(2, np.int64)
@@ -237,7 +281,9 @@ class AmountReader:
 
     def high_words(self, array: pa.Array) -> Int64s:
         """Return the high words of wide decimals."""
-        return fixed_view(array, np.int64, per_row=2)[1::2]
+        if pa.types.is_decimal128(self.given):
+            return fixed_view(array, np.int64, per_row=2)[1::2]
+        return self.words(array)[0] >> 63
 
     def refused(self, array: pa.Array) -> NDArray[np.bool_]:
         """Return which amounts have no word: NaN, infinite, or beyond int64."""

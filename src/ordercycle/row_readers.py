@@ -126,7 +126,9 @@ class OrderReader(RowReader):
         # With order lines, only the sum of an order tells whether it is a refund.
         self._drop_refunds = drop_refunds and columns.order is None
         self.time = TimeReader.of(schema.field(columns.time), table, timezone)
-        self.amount = AmountReader.of(schema.field(columns.amount), table)
+        self.amount = AmountReader.of(
+            schema.field(columns.amount), table, has_lines=columns.order is not None
+        )
         self.id_readers = {CUSTOMER_IDS: IdReader.of(schema.field(columns.customer), table)}
         names = [HASH, DAY, AMOUNT]
         if self.amount.is_wide:

@@ -86,7 +86,7 @@ def open_source(rows: Any, wanted: list[str], name: str) -> Source:  # noqa: C90
     if _is_dataset(rows):
         return _open_dataset(rows, wanted, name)
     if hasattr(rows, "__arrow_c_stream__"):
-        return _of_stream(pa.RecordBatchReader.from_stream(rows), wanted, name)
+        return _of_stream(_exported(rows, wanted, name), wanted, name)
     if hasattr(rows, "__arrow_c_array__"):
         return open_source(pa.record_batch(rows), wanted, name)
     if type(rows).__module__.partition(".")[0] == "polars" and hasattr(rows, "collect"):
@@ -138,12 +138,25 @@ def _open_reader(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> 
     )
     if reader in _consumed:
         raise SourceError(consumed)
-    _consumed.add(reader)
     source = _of_stream(reader, wanted, name)
+    _consumed.add(reader)
     first = next(source.batches, None)
     if first is None:
         raise SourceError(consumed)
     return Source(name, source.schema, chain([first], source.batches), None)
+
+
+def _exported(rows: Any, wanted: list[str], name: str) -> pa.RecordBatchReader:
+    """Return a reader of any object that exports an Arrow stream, of the wanted columns only."""
+    if type(rows).__module__.partition(".")[0] in ("pandas", "polars") and hasattr(rows, "columns"):
+        # Converted before it is asked for its columns, a frame would convert all of them.
+        names = list(rows.columns)
+        if all(names.count(column) == 1 for column in wanted):
+            rows = rows[wanted]
+    try:
+        return pa.RecordBatchReader.from_stream(rows)
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"{name} cannot be read: {_first_line(error)}") from error
 
 
 def _of_stream(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> Source:
@@ -187,7 +200,7 @@ def _reading(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.Record
     """Pass batches on, turning what the reader raises into a SourceError."""
     try:
         yield from batches
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{name} cannot be read: {_first_line(error)}") from error
 
 
@@ -275,10 +288,13 @@ def _open_dataset(dataset: ds.Dataset, wanted: list[str], name: str) -> Source:
         batch_readahead=BATCH_READAHEAD,
         fragment_readahead=FRAGMENT_READAHEAD,
     )
-    return Source(name, schema, _reading(scanner.to_batches(), name), _known_rows(dataset))
+    return Source(name, schema, _reading(scanner.to_batches(), name), _known_rows(dataset, name))
 
 
-def _known_rows(dataset: ds.Dataset) -> int | None:
+def _known_rows(dataset: ds.Dataset, name: str) -> int | None:
     """Return the number of rows where the files' footers tell it."""
     kind = getattr(getattr(dataset, "format", None), "default_extname", None)
-    return dataset.count_rows() if kind == "parquet" else None
+    try:
+        return dataset.count_rows() if kind == "parquet" else None
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"{name} cannot be read: {_first_line(error)}") from error

@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ordercycle.errors import ConfigError
+from ordercycle.errors import ConfigError, whole_number
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -73,9 +73,10 @@ def thread_count(threads: int | None) -> int:
     """Return the number of threads to use; None stands for every core of this process."""
     if threads is None:
         return usable_cores()
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+    number = whole_number(threads)
+    if number is None or number < 1:
         raise ConfigError(f"threads={threads!r}: pass a positive number, or None for every core")
-    return threads
+    return number
 
 
 class Workers:

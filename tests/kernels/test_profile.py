@@ -101,15 +101,17 @@ def test_registration(customers, net_refunds, data):
     customers, offsets, days, signs = arrays(customers)
     day = st.just(int(NO_DAY)) | st.integers(-25_567, 84_005)
     given_days = data.draw(st.lists(day, min_size=len(customers), max_size=len(customers)))
-    out = np.empty(len(customers), np.int32)
+    out, visible = np.empty(len(customers), np.int32), np.empty(len(customers), np.int32)
     kernels.registration_days(
-        offsets, days, signs, net_refunds, np.array(given_days, np.int32), out
+        offsets, days, signs, net_refunds, np.array(given_days, np.int32), out, visible
     )
     for customer, rows in enumerate(customers):
         orders = [day for day, sign in rows if sign > 0 or not net_refunds]
         known = [day for day in (given_days[customer],) if day != NO_DAY] + orders[:1]
         expected = min(known) if known else (rows[0][0] if rows else NO_DAY)
         assert out[customer] == expected
+        seen = [day for day, _ in rows[:1] if given_days[customer] == NO_DAY]
+        assert visible[customer] == (seen or [expected])[0]
 
 
 @given(histories, st.integers(0, 5000), st.integers(0, 5000))

@@ -39,6 +39,14 @@ class CustomerHistory:
 
     registered_on: date | None
     orders: list[Order]
+    listed_on: date | None = None
+
+    def registered_as_of(self, day: date) -> date | None:
+        """Return the registration as known on a day; until an order, a refund stands for it."""
+        if self.registered_on is not None and self.registered_on <= day:
+            return self.registered_on
+        seen = [order.day for order in self.orders if order.day <= day]
+        return min(seen, default=None) if self.listed_on is None else None
 
 
 @dataclass(frozen=True)
@@ -124,7 +132,9 @@ def build(
     histories = {}
     for name in orders_of.keys() | given.keys():
         found = sorted(orders_of.get(name, []))
-        histories[name] = CustomerHistory(_registered_on(given.get(name), found, policies), found)
+        listed_on = given.get(name)
+        registered_on = _registered_on(listed_on, found, policies)
+        histories[name] = CustomerHistory(registered_on, found, listed_on)
     return History(
         histories,
         policies,

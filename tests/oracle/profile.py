@@ -57,7 +57,7 @@ def profile(history: History, as_of: date, window_days: int | None = None) -> di
     return {
         name: _row(history, customer, as_of, window_days)
         for name, customer in history.customers.items()
-        if customer.registered_on is not None and customer.registered_on <= as_of
+        if customer.registered_as_of(as_of) is not None
     }
 
 
@@ -74,7 +74,7 @@ def entries_seen(
 def _row(history: History, customer: CustomerHistory, as_of: date, window_days: int | None) -> Row:
     entries = entries_seen(customer, as_of, window_days)
     days = sorted(order.day for order in entries if not history.is_refund(order))
-    registered_on = customer.registered_on
+    registered_on = customer.registered_as_of(as_of)
     first_days = [order for order in entries if 0 <= (order.day - registered_on).days < FIRST_DAYS]
     revenue = total(order.amount for order in entries)
     row: Row = {

@@ -8,9 +8,11 @@ from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ordercycle.arrow_views import array_of, fixed_view
-from ordercycle.errors import ColumnError, ConfigError, DataError, suggestion
+from ordercycle.columns import WINDOW_KEY
+from ordercycle.errors import ColumnError, ConfigError, DataError, suggestion, whole_number
 from ordercycle.segments.presets import LIFECYCLE_PRESETS, LifecyclePreset
 from ordercycle_kernels.lifecycle import lifecycle_codes
 
@@ -28,11 +30,11 @@ SEGMENTS = (
 )
 SEGMENT_TYPE = pa.dictionary(pa.int8(), pa.string())
 
-#: The profile columns that decide the segment: type, and whether it may be null.
+#: The profile columns that decide the segment, and their types.
 INPUTS = {
-    "days_since_registration": (pa.int32(), False),
-    "days_since_last_order": (pa.int32(), True),
-    "orders": (pa.int64(), False),
+    "days_since_registration": pa.int32(),
+    "days_since_last_order": pa.int32(),
+    "orders": pa.int64(),
 }
 
 
@@ -73,10 +75,12 @@ class Lifecycle:
 
     def __post_init__(self) -> None:
         for name in ("new_days", "active_days", "churned_days"):
-            days = getattr(self, name)
-            whole = isinstance(days, (int, np.integer)) and not isinstance(days, bool)
-            if not whole or not 0 <= days < 2**31:
-                raise ConfigError(f"{name}={days!r}: pass a number of days, 0 or more")
+            days = whole_number(getattr(self, name))
+            if days is None or not 0 <= days < 2**31:
+                raise ConfigError(
+                    f"{name}={getattr(self, name)!r}: pass a number of days, 0 or more"
+                )
+            object.__setattr__(self, name, days)  # a NumPy integer becomes an int
         if self.active_days >= self.churned_days:
             raise ConfigError(f"{self!r}: active_days has to be less than churned_days")
 
@@ -143,11 +147,14 @@ class Lifecycle:
         ColumnError
             Where a column is missing, has another type, or ``lifecycle`` is there already.
         DataError
-            Where a value that decides the segment is null.
+            Where a value that decides the segment is null, or orders are negative.
+        ConfigError
+            Where the profile has a window: what lies before it decides too.
 
         Examples
         --------
         >>> import pyarrow as pa
+        import pyarrow.compute as pc
         >>> profile = pa.table({
         ...     "days_since_registration": pa.array([400, 10], pa.int32()),
         ...     "days_since_last_order": pa.array([200, None], pa.int32()),
@@ -167,14 +174,15 @@ class Lifecycle:
             raise ColumnError(
                 "the table has a column 'lifecycle' already; drop or rename it before assigning"
             )
-        inputs = table.select(_checked_inputs(table))
+        inputs = _checked_inputs(table)
         thresholds = np.array([self.new_days, self.active_days, self.churned_days], np.int32)
         names = pa.array(SEGMENTS, pa.string())
         chunks = []
         for batch in inputs.to_batches():
             codes = np.empty(batch.num_rows, np.int8)
             registered, last_order, orders = (
-                fixed_view(batch.column(name), INPUTS[name][0].to_pandas_dtype()) for name in INPUTS
+                fixed_view(batch.column(name), kind.to_pandas_dtype())
+                for name, kind in INPUTS.items()
             )
             lifecycle_codes(registered, last_order, orders, thresholds, codes)
             chunks.append(pa.DictionaryArray.from_arrays(array_of(codes, pa.int8()), names))
@@ -182,22 +190,43 @@ class Lifecycle:
         return table.append_column(pa.field("lifecycle", SEGMENT_TYPE, nullable=False), column)
 
 
-def _checked_inputs(table: pa.Table) -> list[str]:
-    """Return the names of the columns that decide the segment, checked."""
-    for name, (kind, may_be_null) in INPUTS.items():
+def _checked_inputs(table: pa.Table) -> pa.Table:
+    """Return the columns that decide the segment, checked."""
+    if WINDOW_KEY in (table.schema.metadata or {}):
+        raise ConfigError(
+            "this profile has a window, in which a loyal customer looks like a newcomer; assign "
+            "lifecycle segments to a profile without window_days"
+        )
+    for name, kind in INPUTS.items():
         if table.column_names.count(name) != 1:
             hint = suggestion(name, table.column_names)
             raise ColumnError(
                 f"the table has no single column {name!r}{hint}; pass a profile, or a table that "
                 f"has {', '.join(map(repr, INPUTS))}"
             )
-        column = table.column(name)
-        if column.type != kind:
-            raise ColumnError(f"{name} is {column.type}; cast it to {kind}")
-        if not may_be_null and column.null_count:
-            row = column.is_null().index(True).as_py()
+        if table.column(name).type != kind:
+            raise ColumnError(f"{name} is {table.column(name).type}; cast it to {kind}")
+    inputs = table.select(list(INPUTS))
+    _refuse_undecided(inputs)
+    return inputs
+
+
+def _refuse_undecided(inputs: pa.Table) -> None:
+    """Raise a DataError where a value that decides a segment is null or makes no sense."""
+    orders = inputs.column("orders")
+    has_orders = pc.greater(orders, 0)
+    bad = {
+        "days_since_registration": ("is null", inputs.column(0).is_null()),
+        "orders": ("is null or negative", pc.fill_null(pc.less(orders, 0), fill_value=True)),
+        "days_since_last_order": (
+            "is null though there are orders",
+            pc.and_(inputs.column(1).is_null(), pc.fill_null(has_orders, fill_value=False)),
+        ),
+    }
+    for name, (what, rows) in bad.items():
+        if pc.any(rows).as_py():
+            row, count = rows.index(pa.scalar(value=True)).as_py(), pc.sum(rows).as_py()
             raise DataError(
-                f"{name} is null at row {row} ({column.null_count:,} such rows); every customer "
-                "needs a value to have a segment"
+                f"{name} {what} at row {row} ({count:,} such rows); every customer needs a value "
+                "to have a segment, so fix or drop these rows"
             )
-    return list(INPUTS)

@@ -27,8 +27,8 @@ class LifecyclePreset:
 
 
 _FITTED = (
-    "fitted by ordercycle, not published: the smallest days that hold 80 % and 95 % of the gaps "
-    "between orders, every repeat customer counted once, "
+    "active_days and churned_days fitted by ordercycle, not published: the smallest days that hold "
+    "80 % and 95 % of the gaps between orders, every repeat customer counted once, "
 )
 
 LIFECYCLE_PRESETS: dict[str, LifecyclePreset] = {
@@ -37,7 +37,10 @@ LIFECYCLE_PRESETS: dict[str, LifecyclePreset] = {
         active_days=120,
         churned_days=255,
         published=True,
-        source="published defaults for apparel, shoes and accessories",
+        source=(
+            "published by Maestra for fashion (apparel, shoes and accessories): Customer Lifecycle "
+            "Segmentation, help.maestra.io/en/articles/11900062"
+        ),
     ),
     "grocery": LifecyclePreset(
         new_days=30,
