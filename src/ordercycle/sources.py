@@ -124,6 +124,7 @@ def _check_columns(schema: pa.Schema, wanted: list[str], name: str) -> None:
             raise ColumnError(
                 f"{name} has no column {column!r}{hint}; it has {there}. "
                 "Say which columns to read with columns=Columns(...)"
+                + (", or Columns(registered=None) where it has none" * (name == "customers"))
             )
         if found > 1:
             raise ColumnError(

@@ -99,6 +99,13 @@ def test_version():
     assert result.stdout.startswith("ordercycle ")
 
 
+@pytest.mark.usefixtures("shop")
+def test_an_unknown_preset_is_told_with_those_there_are():
+    result = run("segment", "orders.parquet", "--preset", "fashoin")
+    assert result.exit_code == 2
+    assert "did you mean 'fashion'" in result.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -110,7 +117,6 @@ def test_version():
         ["profile", "orders.parquet", "--as-of", AS_OF, "--out", "profile.xlsx"],
         ["segment", "absent.parquet"],
         ["segment", "orders.parquet", "--preset", "fashion", "--new-days", "20"],
-        ["segment", "orders.parquet", "--preset", "spaceships"],
         ["segment", "orders.parquet", "--scheme", "horoscope"],
         ["demo", "--customers", "0"],
         ["demo", "--out", "demo.txt"],

@@ -100,6 +100,21 @@ def test_a_directory_that_others_can_write_is_not_trusted(tmp_path, monkeypatch)
     assert _cache.cache_directory() is None
 
 
+def test_a_permissive_umask_leaves_the_directory_private(tmp_path):
+    """The default directory is made by the first process and trusted by the second."""
+    environment = {name: value for name, value in os.environ.items() if "CACHE" not in name}
+    for hits in ("0", "1"):
+        result = subprocess.run(
+            [sys.executable, "-c", "import os; os.umask(0o002)" + PROBE],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**environment, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        )
+        assert result.stdout.strip() == f"{hits} {EXPECTED}"
+    assert (tmp_path / "cache" / "ordercycle").stat().st_mode & 0o777 == 0o700
+
+
 def test_settings_that_change_the_code_have_their_own_files(tmp_path):
     loads(tmp_path)
     assert not loads(tmp_path, NUMBA_BOUNDSCHECK="1")

@@ -39,5 +39,9 @@ def test_the_first_two_commands_set_up_and_run_the_demo_and_the_tests():
     assert "pytest" in blocks[1]
 
 
+def test_no_place_is_left_to_fill():
+    assert not re.search(r"[A-Z]+_[A-Z]+_?TABLE|TODO|BENCHMARK_", README.read_text())
+
+
 def test_columns_are_arrow_types():
     assert {type(column.type) for column in PROFILE_COLUMNS} <= {str, pa.DataType}

@@ -11,18 +11,20 @@ from ordercycle.cli.results import checked_out, refuse_existing, result_writer
 from ordercycle.cli.watch import watched
 
 RESULT = Path("ordercycle-demo.parquet")
+#: Generated orders and their profiles stay in memory.
+MOST_CUSTOMERS = 20_000_000
 
 
 @click.command()
 @click.option(
     "--customers",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=MOST_CUSTOMERS),
     metavar="N",
     help="Generate orders of N customers instead of reading the grocery baskets.",
 )
 @click.option(
     "--orders-per-customer",
-    type=click.FloatRange(min=1),
+    type=click.FloatRange(min=1, max=100),
     default=10.0,
     show_default=True,
     help="Generated orders: how many on average.",

@@ -9,6 +9,21 @@ import click
 
 INTERRUPTED = 130
 
+#: What messages call an argument of the library, and how it is said on the command line.
+OPTIONS = {
+    "columns=Columns(...)": "--customer-column, --time-column, --amount-column and so on",
+    "Columns(registered=None)": '--registered-column ""',
+    "leave order=None": "leave --order-column out",
+    "pass customers=": "pass --customers",
+    "as_of=": "--as-of ",
+    "timezone=": "--timezone ",
+    "anonymous=": "--anonymous ",
+    "unknown=": "--unknown ",
+    "new_days=": "--new-days ",
+    "active_days=": "--active-days ",
+    "churned_days=": "--churned-days ",
+}
+
 
 class OneLineError(click.ClickException):
     """A failure that is told in one line, without a traceback."""
@@ -50,6 +65,8 @@ def _told(error: Exception) -> click.ClickException:
     from ordercycle.errors import ConfigError, OrdercycleError
 
     message = " ".join(str(error).split())
+    for word, option in OPTIONS.items():
+        message = message.replace(word, option)
     if isinstance(error, ConfigError):
         return ImpossibleOptionError(message)
     if isinstance(error, OrdercycleError):

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     default="registered_at",
     show_default=True,
     metavar="NAME",
-    help="Registration time in the customer table.",
+    help='Registration time in the customer table; "" where it has none.',
 )
 @click.option("--timezone", default="UTC", show_default=True, help="Where days begin and end.")
 @click.option(
@@ -124,7 +124,7 @@ def profile(  # noqa: PLR0913 - one argument per option
                 time=time_column,
                 amount=amount_column,
                 order=order_column,
-                registered=registered_column,
+                registered=registered_column or None,
             ),
             timezone=timezone,
             refunds=refunds,

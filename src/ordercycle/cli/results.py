@@ -116,6 +116,8 @@ def result_writer(out: Path | None, *, overwrite: bool) -> Iterator[ResultWriter
     """
     refuse_existing(out, overwrite=overwrite)
     if out is None:
+        if sys.stdout is None:
+            raise OneLineError("stdout is closed; name a file with --out")
         stdout = sys.stdout.buffer
         with _finished(ResultWriter(stdout, ".csv")) as writer:
             yield writer
@@ -131,8 +133,10 @@ def result_writer(out: Path | None, *, overwrite: bool) -> Iterator[ResultWriter
             os.fsync(stream.fileno())
         refuse_existing(out, overwrite=overwrite)  # it may have appeared meanwhile
         temporary.replace(place)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(out)  # a full disk does not say which file it was
         raise
     _sync_folder(place.parent)
 

@@ -87,9 +87,6 @@ def _lifecycle(preset: str | None, days: dict[str, int]) -> Any:
 
     if preset is None:
         return oc.Lifecycle(**days)
-    known = oc.Lifecycle.presets()
-    if preset not in known:
-        raise click.UsageError(f"no preset {preset!r}; there is {', '.join(known)}")
     return oc.Lifecycle.preset(preset)
 
 
@@ -107,7 +104,7 @@ def _profile_tables(path: Path) -> Iterator[tuple[pa.Table, int | None]]:
             raise click.UsageError(
                 f"{path} must end in .parquet, .arrow or .feather: a profile keeps its types there"
             )
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError) as error:
         raise OneLineError(
             f"{path} cannot be read as {suffix[1:]}: {' '.join(str(error).split())}"
         ) from None

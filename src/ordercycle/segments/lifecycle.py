@@ -154,7 +154,6 @@ class Lifecycle:
         Examples
         --------
         >>> import pyarrow as pa
-        import pyarrow.compute as pc
         >>> profile = pa.table({
         ...     "days_since_registration": pa.array([400, 10], pa.int32()),
         ...     "days_since_last_order": pa.array([200, None], pa.int32()),
