@@ -230,11 +230,10 @@ def order_rows_by_customer(
 ) -> None:
     """List the rows by customer, a customer's rows in the order given.
 
-    rows: (n,), in the order wanted within a customer; slots: (n,), the slot of each row;
+    rows: (n,), in the order wanted within a customer; slots: (n,), the slot of each of them;
     cursors: (s,), where each slot's rows start, moved to their end; out_rows: (n,).
     """
     for position in range(rows.size):
-        row = rows[position]
-        slot = slots[row]
-        out_rows[cursors[slot]] = row
+        slot = slots[position]
+        out_rows[cursors[slot]] = rows[position]
         cursors[slot] += 1

@@ -15,6 +15,8 @@ from ordercycle_kernels.amounts import swap_negatives
 INSERTION_LIMIT = np.int64(32)
 RADIX_BITS = np.int64(8)
 RADIX = np.int64(256)
+DIGITS = np.int64(8)
+LAST_BUCKET = np.uint64(255)
 SIGN = np.uint64(1 << 63)
 
 # n = rows, c = customers; keys order like the amounts
@@ -41,26 +43,37 @@ def swap_stretch(words: Int64Out, start: int, stop: int) -> None:
 
 @helper
 def radix_sort(
-    keys: Int64Out, start: int, stop: int, scratch: Int64Out, histogram: Int64Out
+    keys: Int64Out, start: int, stop: int, scratch: Int64Out, histograms: Int64Out
 ) -> None:
-    """Sort keys[start:stop], digit by digit: scratch: (n,), histogram: (RADIX,)."""
-    for digit in range(8):
+    """Sort keys[start:stop], digit by digit: scratch: (n,), histograms: (DIGITS * RADIX,)."""
+    histograms[:] = 0
+    for position in range(start, stop):
+        word = np.uint64(keys[position]) ^ SIGN
+        for digit in range(DIGITS):
+            bucket = (word >> np.uint64(digit * RADIX_BITS)) & LAST_BUCKET
+            histograms[digit * RADIX + np.int64(bucket)] += 1
+    in_scratch = False
+    for digit in range(DIGITS):
+        first = digit * RADIX
         shift = np.uint64(digit * RADIX_BITS)
-        histogram[:] = 0
-        for position in range(start, stop):
-            bucket = np.int64(((np.uint64(keys[position]) ^ SIGN) >> shift) & np.uint64(RADIX - 1))
-            histogram[bucket] += 1
-        if histogram.max() == stop - start:
-            continue
         total = start
-        for bucket in range(RADIX):
-            size = histogram[bucket]
-            histogram[bucket] = total
+        largest = 0
+        for bucket in range(first, first + RADIX):
+            size = histograms[bucket]
+            histograms[bucket] = total
             total += size
+            largest = max(largest, size)
+        if largest == stop - start:
+            continue  # all keys have the same digit here
+        source = scratch if in_scratch else keys
+        target = keys if in_scratch else scratch
         for position in range(start, stop):
-            bucket = np.int64(((np.uint64(keys[position]) ^ SIGN) >> shift) & np.uint64(RADIX - 1))
-            scratch[histogram[bucket]] = keys[position]
-            histogram[bucket] += 1
+            word = np.uint64(source[position]) ^ SIGN
+            bucket = first + np.int64((word >> shift) & LAST_BUCKET)
+            target[histograms[bucket]] = source[position]
+            histograms[bucket] += 1
+        in_scratch = not in_scratch
+    if in_scratch:
         keys[start:stop] = scratch[start:stop]
 
 
@@ -71,12 +84,12 @@ def order_amounts_of_a_day(
     words: Int64Out,
     are_floats: bool,
     scratch: Int64Out,
-    histogram: Int64Out,
+    histograms: Int64Out,
 ) -> None:
     """Sort the amounts of every customer's rows of one day.
 
     offsets: (c + 1,); days: (n,), ascending per customer; words: (n,), amounts, as bits where
-    they are floats; scratch: (n,); histogram: (RADIX,).
+    they are floats; scratch: (n,); histograms: (DIGITS * RADIX,).
     """
     # One flat loop: most days are no tie, and the end of a customer is a branch guessed wrong.
     customer = 0
@@ -93,7 +106,7 @@ def order_amounts_of_a_day(
         if are_floats:
             swap_stretch(words, first, last)
         if last - first > INSERTION_LIMIT:
-            radix_sort(words, first, last, scratch, histogram)
+            radix_sort(words, first, last, scratch, histograms)
         else:
             insertion_sort(words, first, last)
         if are_floats:

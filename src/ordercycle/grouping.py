@@ -218,7 +218,11 @@ class Grouper:
             first, last = self.days
             histogram = self.workspace.zeros("days", last - first + 1, np.int64)
             grouping.order_rows_by_day(rows.columns[DAY], first, histogram, by_day)
-            grouping.order_rows_by_customer(by_day, slots, cursors, by_customer)
+            # Gathered first: looked up one by one, the slots of a customer with most of the rows
+            # would make every step wait for the one before.
+            slots_by_day = self.workspace.array("slots_by_day", rows.rows, np.int32)
+            gather["int32"](slots, by_day, slots_by_day)
+            grouping.order_rows_by_customer(by_day, slots_by_day, cursors, by_customer)
         return by_customer
 
     def _amounts(self, columns: dict[str, NDArray[Any]]) -> AmountWords:
@@ -248,7 +252,7 @@ class Grouper:
         unordered[:] = rows.columns[DAY]
         gather["int32"](unordered, by_customer, days)
         scratch = self.workspace.array("scratch", size, np.int64)
-        histogram = self.workspace.array("radix", int(ordering.RADIX), np.int64)
+        histogram = self.workspace.array("radix", int(ordering.DIGITS * ordering.RADIX), np.int64)
         if self.amount.is_wide:
             ranks, amounts = ranked(self._amounts(rows.columns))
             keys = ranks[by_customer]

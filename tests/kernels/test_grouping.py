@@ -93,7 +93,7 @@ def test_rows_are_listed_by_customer_and_day(rows, data):
     offsets = np.empty(len(taken) + 1, np.int64)
     grouping.place_customers(np.array(taken, np.int32), listed, sizes, offsets)
     out = np.full(len(rows), -1, np.int32)
-    grouping.order_rows_by_customer(by_day, slots, sizes, out)
+    grouping.order_rows_by_customer(by_day, slots[by_day], sizes, out)
     expected = [
         [row for row in sorted(range(len(rows)), key=lambda r: days[r]) if slots[row] == slot]
         for slot in taken

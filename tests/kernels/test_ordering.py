@@ -23,7 +23,7 @@ def offsets_of(groups):
 def order_days(offsets, days, values, *, floats):
     words = values.view(np.int64)
     ordering.order_amounts_of_a_day(
-        offsets, days, words, floats, np.empty_like(words), np.empty(256, np.int64)
+        offsets, days, words, floats, np.empty_like(words), np.empty(8 * 256, np.int64)
     )
 
 

@@ -212,20 +212,21 @@ def _checked_inputs(table: pa.Table) -> pa.Table:
 
 def _refuse_undecided(inputs: pa.Table) -> None:
     """Raise a DataError where a value that decides a segment is null or makes no sense."""
-    orders = inputs.column("orders")
-    has_orders = pc.greater(orders, 0)
-    bad = {
-        "days_since_registration": ("is null", inputs.column(0).is_null()),
-        "orders": ("is null or negative", pc.fill_null(pc.less(orders, 0), fill_value=True)),
-        "days_since_last_order": (
-            "is null though there are orders",
-            pc.and_(inputs.column(1).is_null(), pc.fill_null(has_orders, fill_value=False)),
-        ),
-    }
-    for name, (what, rows) in bad.items():
-        if pc.any(rows).as_py():
-            row, count = rows.index(pa.scalar(value=True)).as_py(), pc.sum(rows).as_py()
-            raise DataError(
-                f"{name} {what} at row {row} ({count:,} such rows); every customer needs a value "
-                "to have a segment, so fix or drop these rows"
-            )
+    registered, last_order, orders = inputs.columns
+    if registered.null_count:
+        raise _undecided("days_since_registration is null", registered.is_null())
+    if orders.null_count or (len(orders) and pc.min_max(orders)["min"].as_py() < 0):
+        bad = pc.fill_null(pc.less(orders, 0), fill_value=True)
+        raise _undecided("orders is null or negative", bad)
+    if last_order.null_count:
+        bad = pc.and_(last_order.is_null(), pc.greater(orders, 0))
+        if pc.any(bad).as_py():
+            raise _undecided("days_since_last_order is null though there are orders", bad)
+
+
+def _undecided(what: str, bad: pa.ChunkedArray) -> DataError:
+    row, count = bad.index(pa.scalar(value=True)).as_py(), pc.sum(bad).as_py()
+    return DataError(
+        f"{what} at row {row} ({count:,} such rows); every customer needs a value to have a "
+        "segment, so fix or drop these rows"
+    )
