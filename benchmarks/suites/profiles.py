@@ -1,5 +1,7 @@
 """The main job on warm code: compiled, loaded, and run once before the clock starts."""
 
+from abc import ABC, abstractmethod
+
 from benchmarks.peers.generate import AS_OF, Workload, order_table
 
 import ordercycle as oc
@@ -7,7 +9,7 @@ import ordercycle as oc
 COLUMNS = oc.Columns(customer="customer_id", time="ordered_at", amount="amount")
 
 
-class _Sizes:
+class _Sizes(ABC):
     param_names = ("customers", "orders_per_customer", "skew", "ids")
     params = ((10_000, 100_000), (2, 12), (0.0, 0.5), ("int64", "string"))
     timeout = 120
@@ -19,8 +21,9 @@ class _Sizes:
         self.orders = order_table(workload)
         self.prepare()
 
+    @abstractmethod
     def prepare(self):
-        raise NotImplementedError
+        """Make what a benchmark needs besides the orders; a suite that needs nothing says so."""
 
 
 class Build(_Sizes):
