@@ -2,7 +2,7 @@
 
 A plural, such as `Int64s`, is an input, which may be a read-only view of foreign memory; `...Out`
 is written by the kernel, `...Table` is written and has two axes. All are C-contiguous. `int`,
-`float` and `bool` are 64-bit integers, 64-bit floats and booleans.
+`np.uint64`, `float` and `bool` are 64-bit integers, 64-bit floats and booleans.
 """
 
 from __future__ import annotations
@@ -33,7 +33,13 @@ Int64Table: TypeAlias = NDArray[np.int64]
 UInt64Table: TypeAlias = NDArray[np.uint64]
 Float64Table: TypeAlias = NDArray[np.float64]
 
-SCALARS = {"int": "int64", "float": "float64", "bool": "boolean", "None": "void"}
+SCALARS = {
+    "int": "int64",
+    "float": "float64",
+    "bool": "boolean",
+    "np.uint64": "uint64",
+    "None": "void",
+}
 #: Endings of array types: axes, and whether foreign memory is welcome.
 ARRAYS = {"Table": (2, False), "Out": (1, False), "s": (1, True)}
 

@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle.batches import CustomerBatch
-from ordercycle.blocks import partition_sizes
+from ordercycle.blocks import AMOUNT, DAY, HASH, partition_sizes
 from ordercycle.columns import Columns
 from ordercycle.days import date_of
 from ordercycle.errors import ColumnError, DataError
 from ordercycle.grouping import Grouper
+from ordercycle.hot_customers import Division, Stretch
 from ordercycle.ingest import Ingested, ingest
 from ordercycle.problems import Problems
 from ordercycle.readers import AmountReader, IdReader
@@ -106,7 +107,7 @@ def build(
                 workers=workers,
                 report=_Counter(progress, "read customers", customer_source.rows),
             )
-        first_day, last_day = ingested.tally.first_day, ingested.tally.last_day
+        days = (ingested.tally.first_day or 0, ingested.tally.last_day or 0)
         grouper = Grouper(
             orders=ingested.blocks,
             customers=None if listed is None else listed.blocks,
@@ -116,11 +117,12 @@ def build(
             has_lines=columns.order is not None,
             refunds=policies.refunds,
             unknown=policies.unknown,
-            days=(first_day or 0, last_day or 0),
+            days=days,
             amount_column=columns.amount,
             customer_column=columns.customer,
             customer_problems=customer_problems,
             workspace=workers.workspace,
+            divided=_divided(ingested, order_reader, days, workers),
         )
         batches = _grouped(grouper, ingested, workers, progress)
     customer_problems.check()
@@ -129,6 +131,16 @@ def build(
         _refuse_unknown(found, columns)
     summary = _summarised(found, ingested, policies)
     return Built(found, summary, grouper.ids, grouper.amount, policies, threads)
+
+
+def _divided(
+    ingested: Ingested, reader: OrderReader, days: tuple[int, int], workers: Workers
+) -> dict[int, list[Stretch]]:
+    """Take hot customers out of their partitions, where their rows are orders of plain columns."""
+    if set(reader.names) != {HASH, DAY, AMOUNT} or not reader.id_readers[CUSTOMER_IDS].is_integer:
+        return {}
+    division = Division(days, reader.amount.is_float, workers)
+    return division.of(ingested.blocks, 1 << ingested.partition_bits)
 
 
 def _grouped(

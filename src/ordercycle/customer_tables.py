@@ -60,6 +60,16 @@ def find_by_bytes(
     return FoundCustomers(slots, sizes, taken, ids)
 
 
+def the_only_customer(hashed: int, listed: int, rows: int) -> FoundCustomers:
+    """Return the customer that all rows belong to: `listed` of a customers table, then orders."""
+    return FoundCustomers(
+        slots=np.zeros(listed, np.int32),
+        sizes=np.array([min(listed, 1) + rows], np.int32),
+        taken=np.zeros(1, np.int32),
+        ids=np.array([hashed], np.uint64),
+    )
+
+
 def numbers_of_bytes(
     hashes: NDArray[np.uint64], view: BytesView, workspace: Workspace
 ) -> NDArray[np.int64]:

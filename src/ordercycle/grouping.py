@@ -7,7 +7,7 @@ number of rows only, so that threads, chunks and the kind of source leave no tra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -36,8 +36,10 @@ from ordercycle.customer_tables import (
     find_by_bytes,
     find_by_hash,
     numbers_of_bytes,
+    the_only_customer,
 )
 from ordercycle.errors import DataError
+from ordercycle.hot_customers import LAST_HASH, Stretch
 from ordercycle.order_lines import PartitionOrders, SumOverflowError, collapse_lines, sort_orders
 from ordercycle.problems import Problems, Trouble
 from ordercycle.readers import AmountReader, IdReader
@@ -77,6 +79,7 @@ class Grouper:
     customer_column: str
     customer_problems: Problems
     workspace: Workspace
+    divided: Mapping[int, Sequence[Stretch]]  # partitions with hot customers
 
     def room(self, rows: int) -> OrderRoom:
         """Return memory for the orders of so many rows.
@@ -99,11 +102,12 @@ class Grouper:
         grouped = []
         filled = 0
         for number in partitions:
-            part = self._group(number, room.part(slice(filled, None)))
-            if part is None:
-                return None
-            grouped.append(part)
-            filled += int(part.offsets[-1])
+            for listed, stretch in self._stretches(number):
+                part = self._group(listed, stretch, room.part(slice(filled, None)))
+                if part is None:
+                    return None
+                grouped.append(part)
+                filled += int(part.offsets[-1])
         days, words = room.part(slice(filled))
         if 2 * filled < room.days.size:
             # Lines became orders, or customers were left out: give the rest back.
@@ -125,11 +129,29 @@ class Grouper:
             dropped_refunds=sum(part.dropped_refunds for part in grouped),
         )
 
-    def _group(self, number: int, room: OrderRoom) -> _Partition | None:
-        """Group one partition and write its orders to the beginning of the room."""
+    def _stretches(self, number: int) -> Iterator[tuple[Collected, Stretch]]:
+        """Yield a partition's stretches, each with the listed customers between its hashes."""
         listed = collect(self.customers or (), number, self.workspace, "listed")
-        rows = collect(self.orders, number, self.workspace, "orders")
-        found = self._find_customers(listed, rows)
+        if number not in self.divided:
+            rows = collect(self.orders, number, self.workspace, "orders")
+            yield listed, Stretch(rows, 0, LAST_HASH)
+            return
+        hashes = listed.columns.get(HASH)
+        for stretch in self.divided[number]:
+            here = listed
+            if hashes is not None:
+                between = (hashes >= np.uint64(stretch.first)) & (hashes <= np.uint64(stretch.last))
+                columns = {name: values[between] for name, values in listed.columns.items()}
+                here = Collected(columns, {}, columns[HASH].size)
+            yield here, stretch
+
+    def _group(self, listed: Collected, stretch: Stretch, room: OrderRoom) -> _Partition | None:
+        """Group the rows of a stretch and write its orders to the beginning of the room."""
+        rows = stretch.rows
+        if stretch.is_one_customer:
+            found = the_only_customer(stretch.first, listed.rows, rows.rows)
+        else:
+            found = self._find_customers(listed, rows)
         lists = self.workspace.zeros("lists", found.sizes.size, np.int32)
         given = self.workspace.array("given", found.sizes.size, np.int32)
         given.fill(NO_DAY)
@@ -138,17 +160,14 @@ class Grouper:
         offsets = np.empty(found.taken.size + 1, np.int64)
         grouping.place_customers(found.taken, lists, found.sizes, offsets)
         ids, given, is_listed = found.ids, given[found.taken], lists[found.taken] > 0
-        by_customer = self._rows_by_customer(rows, found.slots[listed.rows :], found.sizes)
+        orders = self._ordered(stretch, found, listed.rows, offsets, room)
         dropped = 0
         if self.has_lines:
-            orders = self._collapse(ids, offsets, by_customer, rows)
             if self.refunds == "drop":
                 kept = orders.words.signs >= 0
                 dropped = kept.size - int(np.count_nonzero(kept))
                 orders = orders.keep(kept)
             orders = sort_orders(orders, self.amount)
-        else:
-            orders = self._write_orders(offsets, by_customer, rows, room)
         unknown = ids[:0]
         if self.customers is not None or dropped:
             # Who had nothing but dropped refunds and is not listed does not exist.
@@ -159,7 +178,7 @@ class Grouper:
                 exists &= is_listed
             if not exists.all():
                 ids, given, orders = _select(ids, exists), given[exists], orders.select(exists)
-        if orders.days.size and not np.may_share_memory(orders.days, room.days):
+        if orders.days.size and orders.days.ctypes.data != room.days.ctypes.data:
             room.fill(orders)
         registered, visible = np.empty_like(given), np.empty_like(given)
         registration_days(
@@ -172,6 +191,23 @@ class Grouper:
             visible,
         )
         return _Partition(ids, registered, visible, orders.offsets, unknown, dropped)
+
+    def _ordered(
+        self,
+        stretch: Stretch,
+        found: FoundCustomers,
+        listed: int,
+        offsets: NDArray[np.int64],
+        room: OrderRoom,
+    ) -> PartitionOrders:
+        """Return the orders by customer, day and amount; those of lines by customer only."""
+        rows = stretch.rows
+        if stretch.is_one_customer:
+            return PartitionOrders(offsets, rows.columns[DAY], self._amounts(rows.columns))
+        by_customer = self._rows_by_customer(rows, found.slots[listed:], found.sizes)
+        if self.has_lines:
+            return self._collapse(found.ids, offsets, by_customer, rows)
+        return self._write_orders(offsets, by_customer, rows, room)
 
     def _find_customers(self, listed: Collected, rows: Collected) -> FoundCustomers:
         """Find the customers of all rows: those of the customers table come first."""

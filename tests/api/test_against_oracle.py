@@ -307,6 +307,10 @@ def cut_small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("ordercycle.ingest.BLOCK_ROWS", 7)
     patch.setattr("ordercycle.ingest.PARTITION_ROWS", 2)
     patch.setattr("ordercycle.build.BATCH_ROWS", 6)
+    patch.setattr("ordercycle.hot_customers.HOT_ROWS", 3)
+    patch.setattr("ordercycle.hot_customers.ENOUGH", 2)
+    patch.setattr("ordercycle.hot_customers.CHUNK_ROWS", 2)
+    patch.setattr("ordercycle.hot_customers.CHUNK_ROWS_PER_DAY", 0)
 
 
 @pytest.mark.parametrize("source", IN_MEMORY)

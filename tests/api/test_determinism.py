@@ -195,5 +195,17 @@ def test_the_number_of_partitions_does_not_change_a_bit(
     assert_same_bits(results(streamed, columns, threads), reference)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_hot_customers_grouped_by_all_threads_have_the_same_bits(
+    orders, columns, reference, threads, monkeypatch
+):
+    monkeypatch.setattr("ordercycle.hot_customers.HOT_ROWS", 2**14)
+    monkeypatch.setattr("ordercycle.hot_customers.ENOUGH", 4)
+    monkeypatch.setattr("ordercycle.hot_customers.CHUNK_ROWS", 2**12)
+    assert_same_bits(results(orders, columns, threads), reference)
+    streamed = pa.RecordBatchReader.from_batches(orders.schema, orders.to_batches(50_000))
+    assert_same_bits(results(streamed, columns, threads), reference)
+
+
 def test_building_twice_gives_the_same_bits(orders, columns, reference):
     assert_same_bits(results(orders, columns, 1), reference)

@@ -20,7 +20,7 @@ FLOORS = [
     {"history"},
     {"build", "profile", "segments.lifecycle"},
     {"grouping", "segments.presets"},
-    {"batches", "customer_tables", "ingest"},
+    {"batches", "customer_tables", "hot_customers", "ingest"},
     {"order_lines"},
     {"amount_words", "row_readers"},
     {"blocks"},
