@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ordercycle_kernels._jit import kernel
+from ordercycle_kernels._jit import helper, kernel
 from ordercycle_kernels._types import (
     Float64Out,
     Float64Table,
@@ -16,7 +16,15 @@ from ordercycle_kernels._types import (
     Int64Table,
 )
 from ordercycle_kernels.calendar import NO_DAY
-from ordercycle_kernels.median import HALF, NARROW, WIDE, middle_sum, narrow_middle_sum
+from ordercycle_kernels.median import (
+    HALF,
+    LANES,
+    NARROW,
+    WIDE,
+    fill_lane,
+    middle_sum,
+    sort_lanes,
+)
 
 # n = orders and refunds, sorted by (customer, day); c = customers
 # rows of a customer: starts[customer] to stops[customer]
@@ -82,6 +90,23 @@ def registration_days(
             out_visible[customer] = days[start]
 
 
+@helper
+def write_medians(
+    lanes: Int32Table, waiting: Int64s, count: int, orders: Int64s, out_gap_medians: Float64Out
+) -> None:
+    """Write the medians of customers whose gaps are in lanes.
+
+    lanes: (NARROW, LANES), unsorted; waiting: (LANES,), the customer of each, `count` of them
+    taken; orders, out_gap_medians: (c,).
+    """
+    sort_lanes(lanes)
+    for lane in range(count):
+        customer = waiting[lane]
+        gaps = orders[customer] - 1
+        middle = np.int64(lanes[(gaps - 1) // 2, lane]) + np.int64(lanes[gaps // 2, lane])
+        out_gap_medians[customer] = 0.5 * middle
+
+
 @kernel
 def order_rhythm(
     starts: Int64s,
@@ -97,12 +122,16 @@ def order_rhythm(
     """Write what follows from a customer's order days alone.
 
     starts, stops, out_gap_medians: (c,); days, signs: (n,), a negative sign marks a refund where
-    refunds are net; gaps: scratch, room for the longest customer and for the fixed-width median;
+    refunds are net; gaps: scratch, room for the longest customer;
     out_counts: (COUNT_ROWS, c); out_days: (DAY_ROWS, c). What is undefined is 0.
     """
     keys = np.empty(WIDE, np.int32)
     ranked = np.empty(WIDE, np.int32)
     histogram = np.empty(HALF, np.int64)
+    # Customers with few gaps wait until all lanes are taken.
+    lanes = np.empty((NARROW, LANES), np.int32)
+    waiting = np.empty(LANES, np.int64)
+    waiting_count = 0
     for customer in range(starts.size):
         orders = 0
         order_days = 0
@@ -133,12 +162,18 @@ def order_rhythm(
         out_days[GAP_MIN, customer] = shortest if orders > 1 else np.int32(0)
         out_days[GAP_MAX, customer] = longest
         out_days[LAST_GAP, customer] = gap
-        if orders <= 1:
-            out_gap_medians[customer] = 0.0
-        elif orders - 1 <= NARROW:
-            out_gap_medians[customer] = 0.5 * narrow_middle_sum(gaps, orders - 1)
-        else:
+        if orders - 1 > NARROW:
             out_gap_medians[customer] = 0.5 * middle_sum(gaps, orders - 1, keys, ranked, histogram)
+        elif orders > 1:
+            fill_lane(gaps, orders - 1, lanes, waiting_count)
+            waiting[waiting_count] = customer
+            waiting_count += 1
+            if waiting_count == LANES:
+                write_medians(lanes, waiting, waiting_count, out_counts[ORDERS], out_gap_medians)
+                waiting_count = 0
+        else:
+            out_gap_medians[customer] = 0.0
+    write_medians(lanes, waiting, waiting_count, out_counts[ORDERS], out_gap_medians)
 
 
 @kernel

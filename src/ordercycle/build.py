@@ -22,7 +22,7 @@ from ordercycle.readers import AmountReader, IdReader
 from ordercycle.row_readers import CUSTOMER_IDS, CustomerReader, OrderReader
 from ordercycle.sources import open_source
 from ordercycle.summary import HistorySummary
-from ordercycle.workspace import Workers
+from ordercycle.workspace import Spare, Workers
 from ordercycle_kernels.calendar import NO_DAY
 
 REFUNDS = ("net", "drop", "count")
@@ -57,6 +57,7 @@ class Built:
     amount: AmountReader
     policies: Policies
     threads: int
+    spare: Spare
 
 
 def build(
@@ -130,7 +131,8 @@ def build(
     if policies.unknown == "error":
         _refuse_unknown(found, columns)
     summary = _summarised(found, ingested, policies)
-    return Built(found, summary, grouper.ids, grouper.amount, policies, threads)
+    spare = Spare(block.columns[HASH] for block in ingested.blocks)
+    return Built(found, summary, grouper.ids, grouper.amount, policies, threads, spare)
 
 
 def _divided(

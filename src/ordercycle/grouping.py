@@ -45,7 +45,7 @@ from ordercycle.problems import Problems, Trouble
 from ordercycle.readers import AmountReader, IdReader
 from ordercycle.row_readers import CUSTOMER_IDS, ORDER_IDS
 from ordercycle.workspace import Workspace
-from ordercycle_kernels import grouping, hashing, ordering
+from ordercycle_kernels import amounts, grouping, hashing, ordering
 from ordercycle_kernels.calendar import NO_DAY
 from ordercycle_kernels.partition import gather
 from ordercycle_kernels.profile import registration_days
@@ -112,7 +112,7 @@ class Grouper:
         if 2 * filled < room.days.size:
             # Lines became orders, or customers were left out: give the rest back.
             days, words = days.copy(), AmountWords(words.lows.copy(), words.highs.copy())
-        negative = int(np.count_nonzero(words.signs < 0))
+        negative = amounts.count_negative(words.signs)
         registered = np.concatenate([part.registered for part in grouped])
         visible = registered
         if negative and self.refunds == "net":
@@ -290,11 +290,11 @@ class Grouper:
         scratch = self.workspace.array("scratch", size, np.int64)
         histogram = self.workspace.array("radix", int(ordering.DIGITS * ordering.RADIX), np.int64)
         if self.amount.is_wide:
-            ranks, amounts = ranked(self._amounts(rows.columns))
+            ranks, of_ranks = ranked(self._amounts(rows.columns))
             keys = ranks[by_customer]
             are_floats = False
             ordering.order_amounts_of_a_day(offsets, days, keys, are_floats, scratch, histogram)
-            words.lows[:], words.highs[:] = amounts.take(keys)
+            words.lows[:], words.highs[:] = of_ranks.take(keys)
         else:
             bits = words.lows.view(np.int64)
             scratch[:] = rows.columns[AMOUNT]

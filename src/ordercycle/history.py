@@ -15,10 +15,10 @@ from ordercycle.build import ANONYMOUS, REFUNDS, UNKNOWN, Built, Policies, Progr
 from ordercycle.columns import Columns, profile_schema
 from ordercycle.days import day_number
 from ordercycle.errors import ConfigError, check_choice, whole_number
-from ordercycle.profile import profile_batch
+from ordercycle.profile import Profiler
 from ordercycle.readers import IdReader
 from ordercycle.summary import HistorySummary
-from ordercycle.workspace import Workers, thread_count
+from ordercycle.workspace import Spare, Workers, thread_count
 from ordercycle.zones import check_zone
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY, NO_DAY
 
@@ -36,6 +36,9 @@ class OrderHistory:
         self._amount = built.amount
         self._refunds = built.policies.refunds
         self._threads = built.threads
+        # What the rows' hashes took: the first profile is written there, instead of to fresh
+        # memory, which would take longer to touch than to fill, and raise the peak.
+        self._spare: Spare | None = built.spare
 
     def __repr__(self) -> str:
         made = self._summary
@@ -221,36 +224,36 @@ class OrderHistory:
         >>> row["time_between_orders"], row["days_since_last_order"], row["missed_purchase_cycles"]
         (15.0, 30, 2.0)
         """
-        return pa.Table.from_batches(
-            list(self.profile_batches(as_of, window_days)), schema=self._schema(window_days)
-        )
+        day, window = day_number(as_of, "as_of"), _window(window_days)
+        spare, self._spare = self._spare, None
+        batches = self._profile_batches(day, window, spare)
+        return pa.Table.from_batches(list(batches), schema=self._schema(window_days))
 
     def profile_batches(
         self, as_of: date | str, window_days: int | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Return the rows of :meth:`profile` batch by batch, in bounded memory."""
-        return self._profile_batches(day_number(as_of, "as_of"), _window(window_days))
+        return self._profile_batches(day_number(as_of, "as_of"), _window(window_days), None)
 
-    def _profile_batches(self, day: int, window_days: int | None) -> Iterator[pa.RecordBatch]:
+    def _profile_batches(
+        self, day: int, window_days: int | None, spare: Spare | None
+    ) -> Iterator[pa.RecordBatch]:
         after = None if window_days is None else day - window_days
         schema = self._schema(window_days)
         last = self._summary.last_day
         last_day = day_number(last, "last_day") if last is not None else day
         with Workers(min(self._threads, max(1, len(self._batches)))) as workers:
-
-            def profile(batch: CustomerBatch) -> pa.RecordBatch:
-                return profile_batch(
-                    batch,
-                    day,
-                    after,
-                    last_day=last_day,
-                    schema=schema,
-                    amount=self._amount,
-                    net_refunds=self._refunds == "net",
-                    workspace=workers.workspace,
-                )
-
-            yield from workers.in_order(profile, self._batches)
+            profiler = Profiler(
+                as_of=day,
+                after=after,
+                last_day=last_day,
+                schema=schema,
+                amount=self._amount,
+                net_refunds=self._refunds == "net",
+                workspace=workers.workspace,
+                spare=spare,
+            )
+            yield from workers.in_order(profiler.batch, self._batches)
 
     @property
     def _id_type(self) -> pa.DataType:

@@ -78,3 +78,8 @@ def test_float_keys_order_like_the_floats(values):
     by_key = sorted(finite, key=lambda row: out[row])
     assert [values[row] for row in by_key] == sorted(values[row] for row in finite)
     assert all((out[row] < 0) == (values[row] < 0) for row in finite)
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1)))
+def test_negative_words_are_counted(values):
+    assert amounts.count_negative(np.array(values, np.int64)) == sum(word < 0 for word in values)
