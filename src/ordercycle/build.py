@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from ordercycle.batches import CustomerBatch
 from ordercycle.blocks import AMOUNT, DAY, HASH, partition_sizes
 from ordercycle.columns import Columns
 from ordercycle.days import date_of
 from ordercycle.errors import ColumnError, DataError
-from ordercycle.grouping import Grouper
+from ordercycle.grouping import GroupedBatch, Grouper
 from ordercycle.hot_customers import Division, Stretch
 from ordercycle.ingest import Ingested, ingest
+from ordercycle.parts import Counts, Kind, Policies
 from ordercycle.problems import Problems
-from ordercycle.readers import AmountReader, IdReader
-from ordercycle.row_readers import CUSTOMER_IDS, CustomerReader, OrderReader
+from ordercycle.readers import IdReader
+from ordercycle.row_readers import CUSTOMER_IDS, CustomerReader, OrderReader, Tally
 from ordercycle.sources import open_source
 from ordercycle.summary import HistorySummary
 from ordercycle.workspace import Spare, Workers
-from ordercycle_kernels.calendar import NO_DAY
 
 REFUNDS = ("net", "drop", "count")
 ANONYMOUS = ("drop", "error")
@@ -38,37 +37,28 @@ Progress = Callable[[int, int | None, str], object]
 
 
 @dataclass(frozen=True)
-class Policies:
-    """How rows are read: the business time zone, and what refunds and strangers are."""
+class Grouped:
+    """The customers of two tables, grouped, and what reading them counted."""
 
-    timezone: str
-    refunds: str
-    anonymous: str
-    unknown: str
-
-
-@dataclass(frozen=True)
-class Built:
-    """A grouped history and how it came about."""
-
+    kind: Kind
     batches: list[CustomerBatch]
-    summary: HistorySummary
-    ids: IdReader
-    amount: AmountReader
-    policies: Policies
-    threads: int
+    tally: Tally
     spare: Spare
 
 
-def build(
+def group(
     orders: Any,
     customers: Any,
     columns: Columns,
     policies: Policies,
     threads: int,
     progress: Progress | None,
-) -> Built:
-    """Read and group; the parameters are those of OrderHistory.build, checked."""
+    most_batches: int | None = None,
+) -> Grouped:
+    """Read and group; the parameters are those of OrderHistory.build, checked.
+
+    most_batches: a power of two, or None for as many as the number of rows asks for.
+    """
     wanted = [columns.customer, columns.time, columns.amount]
     if columns.order is not None:
         wanted.append(columns.order)
@@ -125,14 +115,14 @@ def build(
             workspace=workers.workspace,
             divided=_divided(ingested, order_reader, days, workers),
         )
-        batches = _grouped(grouper, ingested, workers, progress)
+        batches = _grouped(grouper, ingested, workers, progress, most_batches)
     customer_problems.check()
     found = [batch for batch in batches if batch is not None]
-    if policies.unknown == "error":
-        _refuse_unknown(found, columns)
-    summary = _summarised(found, ingested, policies)
+    tally = ingested.tally
+    tally.dropped_refunds += sum(batch.dropped_refunds for batch in found)
+    kind = Kind(grouper.ids, grouper.amount, columns, policies, customers is not None)
     spare = Spare(block.columns[HASH] for block in ingested.blocks)
-    return Built(found, summary, grouper.ids, grouper.amount, policies, threads, spare)
+    return Grouped(kind, [batch.customers for batch in found], tally, spare)
 
 
 def _divided(
@@ -146,8 +136,12 @@ def _divided(
 
 
 def _grouped(
-    grouper: Grouper, ingested: Ingested, workers: Workers, progress: Progress | None
-) -> list[CustomerBatch | None]:
+    grouper: Grouper,
+    ingested: Ingested,
+    workers: Workers,
+    progress: Progress | None,
+    most_batches: int | None,
+) -> list[GroupedBatch | None]:
     """Group all partitions, a batch of them at a time."""
     partitions = 1 << ingested.partition_bits
     sizes = partition_sizes(ingested.blocks, partitions)
@@ -155,18 +149,18 @@ def _grouped(
     report = _Counter(progress, "group", rows)
     # A power of two, from the number of rows alone: the same batches whatever the source.
     batches = 1 << max(0, -(-rows // BATCH_ROWS) - 1).bit_length()
-    batches = min(partitions, max(batches, LEAST_BATCHES))
+    batches = min(partitions, max(batches, LEAST_BATCHES), most_batches or partitions)
     width = partitions // batches
     begins = np.concatenate([[0], np.cumsum(sizes)])[::width]
     # Memory for all at once: many small arrays would cost several times as much to touch first.
     room = grouper.room(rows)
 
-    def group(number: int) -> CustomerBatch | None:
+    def group_batch(number: int) -> GroupedBatch | None:
         part = slice(int(begins[number]), int(begins[number + 1]))
         return grouper.batch(range(number * width, (number + 1) * width), room.part(part))
 
     grouped = []
-    for number, batch in enumerate(workers.in_order(group, range(batches))):
+    for number, batch in enumerate(workers.in_order(group_batch, range(batches))):
         grouped.append(batch)
         report(int(begins[number + 1] - begins[number]))
     return grouped
@@ -198,32 +192,34 @@ def _common_ids(orders: IdReader, customers: IdReader, columns: Columns) -> IdRe
     return common
 
 
-def _refuse_unknown(batches: list[CustomerBatch], columns: Columns) -> None:
-    unknown = pa.chunked_array([batch.unknown for batch in batches])
-    if len(unknown):
-        such = "1 such customer" if len(unknown) == 1 else f"{len(unknown):,} such customers"
+def refuse_unknown(parts: Iterable[CustomerBatch], columns: Columns) -> None:
+    """Raise a DataError where customers have orders and are not listed."""
+    unknown = 0
+    example = None
+    for batch in parts:
+        strangers = ~batch.listed & (batch.offsets[1:] > batch.offsets[:-1])
+        if strangers.any():
+            unknown += int(np.count_nonzero(strangers))
+            example = batch.ids[int(np.argmax(strangers))] if example is None else example
+    if unknown:
+        such = "1 such customer" if unknown == 1 else f"{unknown:,} such customers"
         raise DataError(
-            f"orders: {columns.customer} {unknown[0]} is not in customers ({such}); "
+            f"orders: {columns.customer} {example} is not in customers ({such}); "
             'add them there, or pass unknown="add" or unknown="drop"'
         )
 
 
-def _summarised(
-    batches: list[CustomerBatch], ingested: Ingested, policies: Policies
-) -> HistorySummary:
-    tally = ingested.tally
-    kept = sum(batch.days.size for batch in batches)
-    negative = sum(batch.negative for batch in batches)
-    dropped = tally.dropped_refunds + sum(batch.dropped_refunds for batch in batches)
+def summarised(kind: Kind, tally: Tally, counts: Counts, held: int) -> HistorySummary:
+    """Return the summary of a history of `held` bytes."""
     return HistorySummary(
         rows=tally.rows,
-        orders=kept - (negative if policies.refunds == "net" else 0),
-        customers=sum(len(batch.ids) for batch in batches),
-        refunds=negative + dropped,
+        orders=counts.orders - (counts.refunds if kind.net_refunds else 0),
+        customers=counts.customers,
+        refunds=counts.refunds + tally.dropped_refunds,
         anonymous=tally.anonymous,
-        unknown=sum(len(batch.unknown) for batch in batches),
-        undated=sum(int(np.count_nonzero(batch.registered == NO_DAY)) for batch in batches),
+        unknown=counts.unknown,
+        undated=counts.undated,
         first_day=None if tally.first_day is None else date_of(tally.first_day),
         last_day=None if tally.last_day is None else date_of(tally.last_day),
-        bytes=sum(batch.nbytes for batch in batches),
+        bytes=held,
     )

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.amount_words import NO_WORDS, AmountWords, ranked
-from ordercycle.batches import CustomerBatch, OrderRoom
+from ordercycle.batches import CustomerBatch, OrderKeys, OrderRoom
 from ordercycle.blocks import (
     AMOUNT,
     AMOUNT_HIGH,
@@ -52,13 +52,22 @@ from ordercycle_kernels.profile import registration_days
 
 
 class _Partition(NamedTuple):
-    """The customers of one partition, as in CustomerBatch."""
+    """The customers of one partition, as in CustomerBatch; their orders are in the room."""
 
     ids: Ids
+    given: NDArray[np.int32]
+    listed: NDArray[np.bool_]
     registered: NDArray[np.int32]
     visible: NDArray[np.int32]
     offsets: NDArray[np.int64]
-    unknown: Ids
+    order_keys: OrderKeys | None
+    dropped_refunds: int
+
+
+class GroupedBatch(NamedTuple):
+    """A batch of customers, and how many refunds were dropped on the way."""
+
+    customers: CustomerBatch
     dropped_refunds: int
 
 
@@ -94,7 +103,7 @@ class Grouper:
             columns = {name: np.empty(rows, COLUMN_TYPES[name]) for name in names}
         return OrderRoom(columns[DAY], self._amounts(columns))
 
-    def batch(self, partitions: range, room: OrderRoom) -> CustomerBatch | None:
+    def batch(self, partitions: range, room: OrderRoom) -> GroupedBatch | None:
         """Group a range of partitions into `room` for their rows, and join their customers.
 
         Returns None where a customer is listed twice: then there is nothing to go on with.
@@ -115,19 +124,27 @@ class Grouper:
         negative = amounts.count_negative(words.signs)
         registered = np.concatenate([part.registered for part in grouped])
         visible = registered
-        if negative and self.refunds == "net":
+        if (negative and self.refunds == "net") or self.unknown == "drop":
             visible = np.concatenate([part.visible for part in grouped])
-        return CustomerBatch(
+        keys = [part.order_keys for part in grouped if part.order_keys is not None]
+        customers = CustomerBatch(
             ids=self._joined_ids([part.ids for part in grouped]),
+            given=np.concatenate([part.given for part in grouped]),
+            listed=np.concatenate([part.listed for part in grouped]),
             registered=registered,
             visible=visible,
             offsets=_joined_offsets([part.offsets for part in grouped]),
             days=days,
             words=words,
             negative=negative,
-            unknown=self._joined_ids([part.unknown for part in grouped]),
-            dropped_refunds=sum(part.dropped_refunds for part in grouped),
+            order_keys=OrderKeys(
+                _joined_offsets([part.offsets for part in keys]),
+                np.concatenate([part.keys for part in keys]),
+            )
+            if keys
+            else None,
         )
+        return GroupedBatch(customers, sum(part.dropped_refunds for part in grouped))
 
     def _stretches(self, number: int) -> Iterator[tuple[Collected, Stretch]]:
         """Yield a partition's stretches, each with the listed customers between its hashes."""
@@ -160,24 +177,14 @@ class Grouper:
         offsets = np.empty(found.taken.size + 1, np.int64)
         grouping.place_customers(found.taken, lists, found.sizes, offsets)
         ids, given, is_listed = found.ids, given[found.taken], lists[found.taken] > 0
-        orders = self._ordered(stretch, found, listed.rows, offsets, room)
+        orders, keys = self._ordered(stretch, found, listed.rows, offsets, room)
         dropped = 0
-        if self.has_lines:
+        if keys is not None:
             if self.refunds == "drop":
                 kept = orders.words.signs >= 0
                 dropped = kept.size - int(np.count_nonzero(kept))
                 orders = orders.keep(kept)
             orders = sort_orders(orders, self.amount)
-        unknown = ids[:0]
-        if self.customers is not None or dropped:
-            # Who had nothing but dropped refunds and is not listed does not exist.
-            exists = (np.diff(orders.offsets) > 0) | is_listed
-            if self.customers is not None:
-                unknown = _select(ids, exists & ~is_listed)
-            if self.unknown == "drop":
-                exists &= is_listed
-            if not exists.all():
-                ids, given, orders = _select(ids, exists), given[exists], orders.select(exists)
         if orders.days.size and orders.days.ctypes.data != room.days.ctypes.data:
             room.fill(orders)
         registered, visible = np.empty_like(given), np.empty_like(given)
@@ -190,7 +197,9 @@ class Grouper:
             registered,
             visible,
         )
-        return _Partition(ids, registered, visible, orders.offsets, unknown, dropped)
+        if self.unknown == "drop":
+            visible[~is_listed] = NO_DAY
+        return _Partition(ids, given, is_listed, registered, visible, orders.offsets, keys, dropped)
 
     def _ordered(
         self,
@@ -199,15 +208,18 @@ class Grouper:
         listed: int,
         offsets: NDArray[np.int64],
         room: OrderRoom,
-    ) -> PartitionOrders:
-        """Return the orders by customer, day and amount; those of lines by customer only."""
+    ) -> tuple[PartitionOrders, OrderKeys | None]:
+        """Return the orders by customer, day and amount; those of lines by order, with keys."""
         rows = stretch.rows
         if stretch.is_one_customer:
-            return PartitionOrders(offsets, rows.columns[DAY], self._amounts(rows.columns))
+            whole = PartitionOrders(offsets, rows.columns[DAY], self._amounts(rows.columns))
+            return whole, None
         by_customer = self._rows_by_customer(rows, found.slots[listed:], found.sizes)
         if self.has_lines:
-            return self._collapse(found.ids, offsets, by_customer, rows)
-        return self._write_orders(offsets, by_customer, rows, room)
+            orders, firsts = self._collapse(found.ids, offsets, by_customer, rows)
+            keys = rows.columns[ORDER][firsts] if rows.rows else np.zeros(0, np.uint64)
+            return orders, OrderKeys(orders.offsets, keys)
+        return self._write_orders(offsets, by_customer, rows, room), None
 
     def _find_customers(self, listed: Collected, rows: Collected) -> FoundCustomers:
         """Find the customers of all rows: those of the customers table come first."""
@@ -310,10 +322,10 @@ class Grouper:
         offsets: NDArray[np.int64],
         by_customer: NDArray[np.int32],
         rows: Collected,
-    ) -> PartitionOrders:
+    ) -> tuple[PartitionOrders, NDArray[np.int32]]:
         if rows.rows == 0:
             nothing = AmountWords(np.zeros(0, np.int64), NO_WORDS)
-            return PartitionOrders(offsets, np.zeros(0, np.int32), nothing)
+            return PartitionOrders(offsets, np.zeros(0, np.int32), nothing), by_customer
         order_keys = rows.columns[ORDER].view(np.int64)
         if ORDER_IDS in rows.ids:
             order_keys = numbers_of_bytes(rows.columns[ORDER], rows.ids[ORDER_IDS], self.workspace)
@@ -337,10 +349,6 @@ class Grouper:
         integers = np.empty(hashes.size, np.int64)
         hashing.integers_of_hashes(hashes, integers)
         return pa.array(integers.astype(self.ids.plain.to_pandas_dtype(), copy=False))
-
-
-def _select(ids: Ids, keep: NDArray[np.bool_]) -> Ids:
-    return ids[keep] if isinstance(ids, np.ndarray) else ids.filter(pa.array(keep))
 
 
 def _joined_offsets(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import date
+from functools import reduce
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from ordercycle.arrow_views import array_of
-from ordercycle.batches import CustomerBatch
-from ordercycle.build import ANONYMOUS, REFUNDS, UNKNOWN, Built, Policies, Progress, build
+from ordercycle.appending import append
+from ordercycle.batch_files import dates_array, order_list, orders_array
+from ordercycle.build import (
+    ANONYMOUS,
+    REFUNDS,
+    UNKNOWN,
+    Progress,
+    group,
+    refuse_unknown,
+    summarised,
+)
 from ordercycle.columns import Columns, profile_schema
 from ordercycle.days import day_number
 from ordercycle.errors import ConfigError, check_choice, whole_number
+from ordercycle.parts import Counts, Part, Policies, as_parts, count
 from ordercycle.profile import Profiler
 from ordercycle.readers import IdReader
+from ordercycle.store import State, open_folder, save
 from ordercycle.summary import HistorySummary
 from ordercycle.workspace import Spare, Workers, thread_count
 from ordercycle.zones import check_zone
-from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY, NO_DAY
+from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
 
 
 class OrderHistory:
@@ -29,23 +40,22 @@ class OrderHistory:
     Made by :meth:`build`; immutable, and safe to use from several threads.
     """
 
-    def __init__(self, built: Built) -> None:
-        self._batches = built.batches
-        self._summary = built.summary
-        self._ids = built.ids
-        self._amount = built.amount
-        self._refunds = built.policies.refunds
-        self._threads = built.threads
+    def __init__(self, state: State, threads: int, spare: Spare | None = None) -> None:
+        self._state = state
+        self._kind = state.kind
+        self._threads = threads
         # What the rows' hashes took: the first profile is written there, instead of to fresh
         # memory, which would take longer to touch than to fill, and raise the peak.
-        self._spare: Spare | None = built.spare
+        self._spare = spare
 
     def __repr__(self) -> str:
-        made = self._summary
+        made = self.summary()
         span = f", {made.first_day} to {made.last_day}" if made.first_day else ""
+        folder = self._state.folder
+        where = f", in {str(folder.path)!r}" if folder else ""
         return (
             f"OrderHistory({made.customers:,} customers, {made.orders:,} orders{span}, "
-            f"{made.bytes / 1e6:,.1f} MB)"
+            f"{made.bytes / 1e6:,.1f} MB{where})"
         )
 
     @classmethod
@@ -138,11 +148,142 @@ class OrderHistory:
             )
         check_zone(timezone)
         policies = Policies(timezone, refunds, anonymous, unknown)
-        return cls(build(orders, customers, columns, policies, thread_count(threads), progress))
+        count_of_threads = thread_count(threads)
+        made = group(orders, customers, columns, policies, count_of_threads, progress)
+        if unknown == "error":
+            refuse_unknown(made.batches, columns)
+        counts = reduce(Counts.plus, (count(made.kind, batch) for batch in made.batches))
+        state = State(made.kind, as_parts(made.kind, made.batches), made.tally, counts)
+        return cls(state, count_of_threads, made.spare)
+
+    @classmethod
+    def open(
+        cls, directory: str | os.PathLike[str], *, verify: bool = True, threads: int | None = None
+    ) -> OrderHistory:
+        """Open a history that was saved.
+
+        Its files are mapped into memory, not read: what a profile needs is read when it needs it.
+
+        Parameters
+        ----------
+        directory
+            The folder that :meth:`save` wrote.
+        verify
+            Read all files once and compare their checksums. False: trust them; sizes and the
+            manifest are still compared.
+        threads
+            How many threads to use; None: every core this process may use.
+
+        Raises
+        ------
+        StorageError
+            The folder holds no history, or one of another format; a file is missing, was cut
+            off or has changed.
+        """
+        number = thread_count(threads)
+        with Workers(number) as workers:
+            return cls(open_folder(directory, verify=verify, workers=workers), number)
+
+    def save(self, directory: str | os.PathLike[str]) -> OrderHistory:
+        """Save the history to a folder of its own.
+
+        The folder holds Arrow IPC files that any Arrow tool reads, of one range of customers
+        each, and a manifest that is written last. A history that is there already is replaced:
+        whoever opens the folder finds the old or the new one, whenever the writer was stopped.
+
+        Parameters
+        ----------
+        directory
+            A folder that is new, empty, or holds a saved history.
+
+        Returns
+        -------
+        OrderHistory
+            The history as saved: appending to it extends the folder.
+
+        Raises
+        ------
+        StorageError
+            The folder holds other files, another process is writing there, or writing failed.
+
+        Examples
+        --------
+        >>> import datetime, tempfile, pyarrow as pa
+        >>> def orders(*days):
+        ...     return pa.table({
+        ...         "customer_id": ["ann"] * len(days),
+        ...         "ordered_at": [datetime.date(2026, 1, day) for day in days],
+        ...         "amount": [10.0] * len(days),
+        ...     })
+        >>> folder = tempfile.mkdtemp()
+        >>> saved = OrderHistory.build(orders(5, 12)).save(folder)
+        >>> OrderHistory.open(folder).append(orders(19), batch="2026-01-19").summary().orders
+        3
+        >>> OrderHistory.open(folder).profile("2026-02-01")["orders"].to_pylist()
+        [3]
+        """
+        with Workers(self._threads) as workers:
+            return OrderHistory(save(self._state, directory, workers), self._threads)
+
+    def append(
+        self,
+        orders: Any,
+        customers: Any = None,
+        *,
+        batch: str | None = None,
+        repeated: str = "error",
+        progress: Progress | None = None,
+    ) -> OrderHistory:
+        """Return the history with more orders and customers, as if built from all at once.
+
+        Columns, time zone and policies are those of the history. What arrives is kept on top of
+        what is there and merged when it is read; when it piles up, it is merged for good. A
+        history that is saved is extended in its folder, in one step: after a crash, the batch is
+        in it or it is not.
+
+        Parameters
+        ----------
+        orders, customers
+            As for :meth:`build`; customers who are listed already must not come again.
+        batch
+            A name for what arrives, so that it is not taken twice.
+        repeated
+            What to do where the history has a batch of that name: ``"error"``, or ``"skip"`` to
+            return the history as it is.
+        progress
+            As for :meth:`build`.
+
+        Returns
+        -------
+        OrderHistory
+            The same, to the bit, as one built from all orders. This one stays as it was.
+
+        Raises
+        ------
+        DataError
+            As for :meth:`build`; also where the batch is there already, a customer is listed
+            again, or lines arrive for an order that is there.
+        ColumnError
+            Where ids or amounts are of another type than those of the history.
+        StorageError
+            Where the folder was changed since the history was opened, or cannot be written.
+        """
+        state = append(
+            self._state,
+            orders,
+            customers,
+            batch=batch,
+            repeated=repeated,
+            threads=self._threads,
+            progress=progress,
+        )
+        return OrderHistory(state, self._threads)
 
     def summary(self) -> HistorySummary:
         """Return what the history was built from: rows, orders, customers and what was dropped."""
-        return self._summary
+        state = self._state
+        held = sum(run.nbytes for part in state.parts for run in part.runs)
+        return summarised(state.kind, state.tally, state.counts, held)
 
     def to_batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the history itself, without copying.
@@ -155,38 +296,22 @@ class OrderHistory:
             decimal128). Customers ascend by hash, orders by day, then amount. Refunds are
             among the orders, with negative amounts, unless they were dropped.
         """
-        order = pa.struct(
-            [
-                pa.field("ordered_on", pa.date32(), nullable=False),
-                pa.field("amount", self._amount.produced, nullable=False),
-            ]
-        )
+        kind = self._kind
         schema = pa.schema(
             [
                 pa.field("customer_id", self._id_type, nullable=False),
                 pa.field("registered_on", pa.date32()),
-                pa.field(
-                    "orders", pa.large_list(pa.field("item", order, nullable=False)), nullable=False
-                ),
+                pa.field("orders", order_list(kind.amount), nullable=False),
             ]
         )
-        for batch in self._batches:
-            fields_of_orders = [
-                array_of(batch.days, pa.date32()),
-                array_of(self._amount_words(batch), self._amount.produced),
-            ]
-            lists = pa.Array.from_buffers(
-                schema.field("orders").type,
-                len(batch.ids),
-                [None, pa.py_buffer(batch.offsets)],
-                children=[pa.StructArray.from_arrays(fields_of_orders, fields=list(order))],
-            )
-            dated = batch.registered != NO_DAY
-            registered = array_of(
-                np.where(dated, batch.registered, np.int32(0)), pa.date32(), dated
-            )
+        for part in self._state.parts:
+            batch = part.read()
+            hidden = batch.hidden(drop_unknown=kind.drop_unknown)
+            if hidden is not None:
+                batch = batch.select(~hidden)
             ids = IdReader.as_produced(batch.ids, self._id_type)
-            yield pa.RecordBatch.from_arrays([ids, registered, lists], schema=schema)
+            arrays = [ids, dates_array(batch.registered), orders_array(batch, kind.amount)]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     def profile(self, as_of: date | str, window_days: int | None = None) -> pa.Table:
         """Return one row per customer as of the end of a day.
@@ -240,33 +365,33 @@ class OrderHistory:
     ) -> Iterator[pa.RecordBatch]:
         after = None if window_days is None else day - window_days
         schema = self._schema(window_days)
-        last = self._summary.last_day
-        last_day = day_number(last, "last_day") if last is not None else day
-        with Workers(min(self._threads, max(1, len(self._batches)))) as workers:
+        last_day = self._state.tally.last_day
+        parts = self._state.parts
+        with Workers(min(self._threads, max(1, len(parts)))) as workers:
             profiler = Profiler(
                 as_of=day,
                 after=after,
-                last_day=last_day,
+                last_day=day if last_day is None else last_day,
                 schema=schema,
-                amount=self._amount,
-                net_refunds=self._refunds == "net",
+                amount=self._kind.amount,
+                net_refunds=self._kind.net_refunds,
                 workspace=workers.workspace,
                 spare=spare,
             )
-            yield from workers.in_order(profiler.batch, self._batches)
+
+            def profile(part: Part) -> pa.RecordBatch:
+                made = profiler.batch(part.read(workers.workspace))
+                part.release()
+                return made
+
+            yield from workers.in_order(profile, parts)
 
     @property
     def _id_type(self) -> pa.DataType:
-        return self._ids.produced(self._summary.customers)
+        return self._kind.ids.produced(self._state.counts.customers)
 
     def _schema(self, window_days: int | None) -> pa.Schema:
-        return profile_schema(self._id_type, self._amount.produced, _window(window_days))
-
-    def _amount_words(self, batch: CustomerBatch) -> Any:
-        lows, highs = batch.words
-        if not self._amount.is_decimal:
-            return lows
-        return np.column_stack([lows, highs if highs.size else lows >> 63])
+        return profile_schema(self._id_type, self._kind.amount.produced, _window(window_days))
 
 
 def _window(days: int | None) -> int | None:

@@ -24,13 +24,6 @@ class PartitionOrders(NamedTuple):
         before = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])
         return PartitionOrders(before[self.offsets], self.days[kept], self.words.take(kept))
 
-    def select(self, customers: NDArray[np.bool_]) -> PartitionOrders:
-        """Leave customers out, with their orders."""
-        sizes = np.diff(self.offsets)
-        kept = self.keep(np.repeat(customers, sizes))
-        offsets = np.concatenate([[0], np.cumsum(sizes[customers])])
-        return kept._replace(offsets=offsets)
-
 
 class SumOverflowError(ArithmeticError):
     """The lines of an order add up to more than their type holds: which customer."""
@@ -47,10 +40,11 @@ def collapse_lines(
     order_keys: NDArray[np.int64],
     words: AmountWords,
     reader: AmountReader,
-) -> PartitionOrders:
+) -> tuple[PartitionOrders, NDArray[np.int32]]:
     """Collapse the rows of one order into one: the earliest day, the sum of the amounts.
 
-    offsets: (c + 1,) into rows; days, order_keys, words: by row.
+    offsets: (c + 1,) into rows; days, order_keys, words: by row. Returns the orders, by order key
+    within a customer, and a row of each.
 
     Raises
     ------
@@ -68,7 +62,8 @@ def collapse_lines(
     sums, overflow = _sum_lines(line_offsets[: found + 1], rows, words, reader)
     if overflow >= 0:
         raise SumOverflowError(int(np.searchsorted(order_offsets, overflow, side="right")) - 1)
-    return PartitionOrders(order_offsets, order_days[:found], sums)
+    firsts = rows[line_offsets[:found]]
+    return PartitionOrders(order_offsets, order_days[:found], sums), firsts
 
 
 def _sum_lines(
