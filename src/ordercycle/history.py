@@ -277,7 +277,7 @@ class OrderHistory:
             threads=self._threads,
             progress=progress,
         )
-        return OrderHistory(state, self._threads)
+        return self if state is self._state else OrderHistory(state, self._threads)
 
     def summary(self) -> HistorySummary:
         """Return what the history was built from: rows, orders, customers and what was dropped."""
