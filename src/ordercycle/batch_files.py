@@ -7,6 +7,7 @@ import os
 import threading
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -181,6 +182,11 @@ class _Sink:
         self.closed = True
         self._stream.close()
 
+    def abandon(self) -> None:
+        """Close the file, whatever becomes of what is not written yet."""
+        with suppress(OSError):
+            self.close()
+
     def sync(self) -> None:
         self._stream.flush()
         os.fsync(self._stream.fileno())
@@ -208,7 +214,7 @@ def write_file(
         sink.close()
     except BaseException:
         if sink is not None:
-            sink.close()
+            sink.abandon()
         path.unlink(missing_ok=True)
         raise
     return FileEntry(path.name, sink.bytes, sink.crc32, written)

@@ -79,9 +79,9 @@ def save(state: State, directory: str | os.PathLike[str], workers: Workers) -> S
                 part.release()
                 return entry
 
-            entries = tuple(workers.in_order(write, range(len(state.parts))))
-            folder = Folder(path, generation, (entries,))
-            return _finished(state, folder)
+            with _tidied(path):
+                entries = tuple(workers.in_order(write, range(len(state.parts))))
+                return _finished(state, Folder(path, generation, (entries,)))
 
 
 def add_run(
@@ -93,10 +93,31 @@ def add_run(
     """
     with _writing(there.path, "extended"), _locked(there.path):
         _check_generation(there)
-        file = there.path / f"run-{there.generation + 1:05d}-{secrets.token_hex(4)}.arrow"
-        entry = write_file(file, pieces, state.kind)
-        folder = Folder(there.path, there.generation + 1, (*there.runs, (entry,)))
-        return _finished(state, folder, kept)
+        generation = there.generation + 1
+        file = there.path / f"run-{generation:05d}-{secrets.token_hex(4)}.arrow"
+        with _tidied(there.path):
+            entry = write_file(file, pieces, state.kind)
+            folder = Folder(there.path, generation, (*there.runs, (entry,)))
+            return _finished(state, folder, kept)
+
+
+@contextmanager
+def _tidied(path: Path) -> Iterator[None]:
+    """Afterwards, whatever happened, remove the files that are of no history."""
+    try:
+        yield
+    finally:
+        listed = set()
+        if (path / MANIFEST).exists():
+            listed = {entry["file"] for run in _manifest(path)["runs"] for entry in run}
+        for file in path.iterdir():
+            if _is_ours(file.name) and file.name not in listed:
+                file.unlink(missing_ok=True)
+
+
+def _is_ours(name: str) -> bool:
+    """Say whether a file is one that a writer makes, beside the manifest and the lock."""
+    return name.startswith(("part-", "run-", f".{MANIFEST}."))
 
 
 def open_folder(directory: str | os.PathLike[str], *, verify: bool, workers: Workers) -> State:
@@ -139,16 +160,12 @@ def _stored(files: Iterable[MappedFile]) -> list[Stored]:
 
 
 def _finished(state: State, folder: Folder, kept: Sequence[Part] = ()) -> State:
-    """Write the manifest, remove what it does not list, and return the history as saved.
+    """Write the manifest and return the history as saved.
 
     kept: the parts as they were, where the newest run comes on top of them.
     """
     path = folder.path
     _write_manifest(path, _manifest_of(state, folder))
-    listed = {entry.file for run in folder.runs for entry in run}
-    for file in path.glob("*.arrow"):
-        if file.name.startswith(("part-", "run-")) and file.name not in listed:
-            file.unlink(missing_ok=True)
     newest = _stored(
         MappedFile(path / entry.file, entry, state.kind, verify=False) for entry in folder.runs[-1]
     )
@@ -254,9 +271,7 @@ def _generation_to_replace(path: Path) -> int:
     if (path / MANIFEST).exists():
         return int(_manifest(path)["generation"])
     strangers = [
-        file.name
-        for file in path.iterdir()
-        if file.name != LOCK and not file.name.startswith(("part-", "run-", f".{MANIFEST}."))
+        file.name for file in path.iterdir() if file.name != LOCK and not _is_ours(file.name)
     ]
     if strangers:
         raise StorageError(

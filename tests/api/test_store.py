@@ -1,0 +1,253 @@
+"""Saved histories: what is written, what damage is told, and what a killed writer leaves."""
+
+import json
+import os
+import resource
+import signal
+import time
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import ordercycle as oc
+
+AS_OF = date(2024, 1, 1)
+#: How often a writer is killed; more by way of the environment.
+KILLS = int(os.environ.get("ORDERCYCLE_KILLS", "60"))
+
+
+def orders(rows: int, seed: int, ids: pa.DataType | None = None) -> pa.Table:
+    random = np.random.default_rng(seed)
+    customers = pa.array(random.integers(0, rows // 4 + 1, rows))
+    return pa.table(
+        {
+            "customer_id": customers if ids is None else customers.cast(ids),
+            "ordered_at": pa.array(
+                [
+                    date(2023, 1, 1) + timedelta(days=int(day))
+                    for day in random.integers(0, 365, rows)
+                ]
+            ),
+            "amount": random.normal(40, 30, rows).round(2),
+        }
+    )
+
+
+def saved(folder: Path, rows: int = 300) -> oc.OrderHistory:
+    return oc.OrderHistory.build(orders(rows, 1), threads=1).save(folder)
+
+
+def extended(folder: Path) -> oc.OrderHistory:
+    """Save a history of two runs."""
+    return saved(folder).append(orders(50, 2), batch="second")
+
+
+def test_opening_maps_the_files_and_gives_the_same_bits(tmp_path):
+    history = extended(tmp_path)
+    opened = oc.OrderHistory.open(tmp_path)
+    assert opened.summary() == history.summary()
+    assert opened.profile(AS_OF).equals(history.profile(AS_OF))
+    assert repr(opened).endswith(f", in {str(tmp_path)!r})")
+
+
+def test_any_arrow_tool_reads_the_files(tmp_path):
+    history = saved(tmp_path)
+    files = sorted(tmp_path.glob("part-*.arrow"))
+    frame = pl.concat([pl.read_ipc(file) for file in files])
+    expected = pa.Table.from_batches(history.to_batches())
+    assert frame["customer_id"].to_list() == expected["customer_id"].to_pylist()
+    assert frame["orders"].to_list() == expected["orders"].to_pylist()
+    assert {oct(file.stat().st_mode & 0o777) for file in files} == {"0o600"}
+
+
+def test_a_history_is_replaced_as_a_whole(tmp_path):
+    extended(tmp_path)
+    other = oc.OrderHistory.build(orders(40, 9))
+    other.save(tmp_path)
+    assert oc.OrderHistory.open(tmp_path).profile(AS_OF).equals(other.profile(AS_OF))
+    listed = json.loads((tmp_path / "manifest.json").read_text())["runs"]
+    files = {entry["file"] for run in listed for entry in run}
+    assert {file.name for file in tmp_path.glob("*.arrow")} == files
+
+
+def test_an_open_history_survives_its_replacement(tmp_path):
+    history = extended(tmp_path)
+    before = history.profile(AS_OF)
+    oc.OrderHistory.build(orders(40, 9)).save(tmp_path)
+    assert history.profile(AS_OF).equals(before)
+
+
+def test_every_flipped_bit_is_noticed(tmp_path):
+    extended(tmp_path)
+    random = Random(3)  # noqa: S311 - reproducible, not secret
+    for file in sorted(tmp_path.iterdir()):
+        content = file.read_bytes()
+        # All of the manifest, and of the larger files as much as takes a second or two.
+        places = range(len(content))
+        if len(content) > 4000:
+            places = sorted({0, 1, len(content) - 1, *random.sample(places, 300)})
+        for place in places:
+            damaged = bytearray(content)
+            damaged[place] ^= 1 << random.randrange(8)
+            file.write_bytes(damaged)
+            with pytest.raises(oc.StorageError, match=file.name):
+                oc.OrderHistory.open(tmp_path, threads=1)
+        file.write_bytes(content)
+    oc.OrderHistory.open(tmp_path)
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_truncated_and_missing_files_are_noticed(tmp_path, verify):
+    extended(tmp_path)
+    for file in sorted(tmp_path.iterdir()):
+        content = file.read_bytes()
+        for size in {0, 1, len(content) // 2, len(content) - 1} - {len(content)}:
+            if not content:
+                continue
+            file.write_bytes(content[:size])
+            with pytest.raises(oc.StorageError, match=file.name):
+                oc.OrderHistory.open(tmp_path, verify=verify)
+        file.unlink()
+        if content:
+            with pytest.raises(oc.StorageError, match=f"{file.name} is missing"):
+                oc.OrderHistory.open(tmp_path, verify=verify)
+        file.write_bytes(content)
+    oc.OrderHistory.open(tmp_path)
+
+
+def rewritten(folder: Path, **changes) -> None:
+    """Change the manifest, checksum and all."""
+    from ordercycle.store import _manifest, _write_manifest
+
+    manifest = _manifest(folder)
+    _write_manifest(folder, {**manifest, **changes})
+
+
+def test_other_formats_are_told(tmp_path):
+    saved(tmp_path)
+    rewritten(tmp_path, version=2)
+    with pytest.raises(oc.StorageError, match="format version 2, and this ordercycle reads"):
+        oc.OrderHistory.open(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"format": "something else"}')
+    with pytest.raises(oc.StorageError, match=r"damaged|not of a saved history"):
+        oc.OrderHistory.open(tmp_path)
+
+
+def test_folders_that_are_none_are_told(tmp_path):
+    with pytest.raises(oc.StorageError, match="there is no folder"):
+        oc.OrderHistory.open(tmp_path / "nowhere")
+    with pytest.raises(oc.StorageError, match="holds no saved history"):
+        oc.OrderHistory.open(tmp_path)
+    (tmp_path / "letter.txt").write_text("keep me")
+    with pytest.raises(oc.StorageError, match=r"holds other files \('letter.txt'\)"):
+        saved(tmp_path)
+    with pytest.raises(oc.StorageError):
+        saved(tmp_path / "letter.txt")
+    assert [file.name for file in tmp_path.iterdir() if file.suffix] == ["letter.txt"]
+
+
+def test_empty_histories_can_be_saved(tmp_path):
+    history = oc.OrderHistory.build(orders(10, 1)[:0]).save(tmp_path)
+    opened = oc.OrderHistory.open(tmp_path)
+    assert opened.profile(AS_OF).equals(history.profile(AS_OF))
+    assert opened.append(orders(10, 1)).summary().rows == 10
+
+
+def forked(work) -> int:
+    """Run in a child of this process; return its exit code, negative for a signal."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path):
+    history = saved(tmp_path)
+    before = sorted(file.name for file in tmp_path.iterdir())
+
+    def fill() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        large = oc.OrderHistory.build(orders(9000, 4), threads=1)
+        for write in (
+            lambda: large.save(tmp_path),
+            lambda: large.save(tmp_path / "new"),
+            lambda: history.append(orders(9000, 5)),
+        ):
+            with pytest.raises(oc.StorageError, match=r"too large|No space"):
+                write()
+
+    assert forked(fill) == 0
+    left = sorted(file.name for file in tmp_path.iterdir() if file.name != "new")
+    assert left == before
+    assert not list((tmp_path / "new").glob("*.arrow"))
+    assert oc.OrderHistory.open(tmp_path).profile(AS_OF).equals(history.profile(AS_OF))
+
+
+def test_two_writers_do_not_meet(tmp_path):
+    from ordercycle.store import _locked
+
+    history = saved(tmp_path)
+    with _locked(tmp_path):
+        for write in (
+            lambda: history.append(orders(5, 1)),
+            lambda: oc.OrderHistory.build(orders(5, 1)).save(tmp_path),
+        ):
+            with pytest.raises(oc.StorageError, match="being written by another process"):
+                write()
+    assert history.append(orders(5, 1)).summary().rows == 305
+
+
+def test_a_killed_writer_leaves_the_old_or_the_new_history(tmp_path):
+    """Kill a process that saves and appends without end, and open what it leaves."""
+    random = Random(8)  # noqa: S311 - reproducible, not secret
+    base = oc.OrderHistory.build(orders(300, 1), threads=1)
+    base.save(tmp_path)
+    whole: dict[int, pa.Table] = {0: base.profile(AS_OF)}
+    batches = [orders(30, 100 + number) for number in range(200)]
+    reached = set()
+
+    def write_without_end() -> None:
+        history = oc.OrderHistory.open(tmp_path, threads=1)
+        while True:
+            done = len(history._state.names)
+            if done == len(batches):
+                history = base.save(tmp_path)
+            elif done % 5 == 4 and random.random() < 0.5:
+                history.save(tmp_path)
+                history = oc.OrderHistory.open(tmp_path, threads=1)
+            else:
+                history = history.append(batches[done], batch=str(done))
+
+    for _ in range(KILLS):
+        child = os.fork()
+        if child == 0:
+            try:
+                write_without_end()
+            finally:
+                os._exit(1)
+        time.sleep(random.uniform(0.0, 0.06))
+        os.kill(child, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert code == -signal.SIGKILL
+        opened = oc.OrderHistory.open(tmp_path, threads=1)
+        done = len(opened._state.names)
+        reached.add(done)
+        if done not in whole:
+            rows = pa.concat_tables([orders(300, 1), *batches[:done]])
+            whole[done] = oc.OrderHistory.build(rows, threads=1).profile(AS_OF)
+        assert opened.profile(AS_OF).equals(whole[done])
+    assert len(reached) > 3
+    # What dead writers left behind goes with the next one.
+    opened.append(orders(3, 3)).save(tmp_path)
+    listed = json.loads((tmp_path / "manifest.json").read_text())["runs"]
+    assert len(list(tmp_path.glob("*.arrow"))) == sum(map(len, listed))
