@@ -49,7 +49,15 @@ def append(
         )
     kind = state.kind
     policies = replace(kind.policies, unknown="add")  # judged below, with all that are listed
-    grouped = group(orders, customers, kind.columns, policies, threads, progress, len(state.parts))
+    grouped = group(
+        orders,
+        customers,
+        kind.columns,
+        policies,
+        threads,
+        progress,
+        most_batches=len(state.parts),
+    )
     _check_types(kind, grouped.kind)
     has_listing = kind.has_listing or grouped.kind.has_listing
     kind = replace(kind, has_listing=has_listing)
@@ -107,12 +115,12 @@ def _check_types(there: Kind, arriving: Kind) -> None:
 
 def _pieces(grouped: Grouped, parts: int, kind: Kind) -> list[CustomerBatch]:
     """Cut what was grouped into one piece for each part, with ids of the history's type."""
-    width = parts // len(grouped.batches)
-    bits = len(grouped.batches).bit_length() - 1
+    width = parts // len(grouped.runs)
+    bits = len(grouped.runs).bit_length() - 1
     return [
         replace(piece, ids=_as_kept(piece, kind))
-        for batch in grouped.batches
-        for piece in cut(batch, width, bits)
+        for run in grouped.runs
+        for piece in cut(run.read(), width, bits)
     ]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -159,11 +159,10 @@ def _words(values: pa.Array, amount: AmountReader) -> AmountWords:
 
 
 class _Sink:
-    """A file that counts and checks what is written to it."""
+    """A stream that counts and checks what is written to it."""
 
-    def __init__(self, path: Path) -> None:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        self._stream = os.fdopen(handle, "wb")
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
         self.bytes = 0
         self.crc32 = 0
         self.closed = False
@@ -180,53 +179,55 @@ class _Sink:
 
     def close(self) -> None:
         self.closed = True
-        self._stream.close()
-
-    def abandon(self) -> None:
-        """Close the file, whatever becomes of what is not written yet."""
-        with suppress(OSError):
-            self.close()
-
-    def sync(self) -> None:
         self._stream.flush()
-        os.fsync(self._stream.fileno())
 
 
-def write_file(
-    path: Path, batches: Iterable[CustomerBatch], kind: Kind, *, durable: bool = True
+def write_batches(
+    stream: IO[bytes], name: str, batches: Iterable[CustomerBatch], kind: Kind
 ) -> FileEntry:
-    """Write batches to a new file, readable by its owner only; on error, remove it.
+    """Write batches to an empty file that is open; `name` is what it is called."""
+    sink = _Sink(stream)
+    written = 0
+    schema = batch_schema(kind, has_keys=kind.amount.has_lines)
+    with pa.PythonFile(sink, mode="w") as target, pa.ipc.new_file(target, schema) as writer:
+        for batch in batches:
+            writer.write_batch(to_arrow(batch, kind))
+            written += 1
+    return FileEntry(name, sink.bytes, sink.crc32, written)
 
-    durable: whether the file has to survive a power cut from now on.
-    """
-    sink = None
+
+def write_file(path: Path, batches: Iterable[CustomerBatch], kind: Kind) -> FileEntry:
+    """Write batches to a new file, to stay, for its owner only; on error, remove it."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    stream = os.fdopen(handle, "wb")
     try:
-        sink = _Sink(path)
-        schema = batch_schema(kind, has_keys=kind.amount.has_lines)
-        target = pa.PythonFile(sink, mode="w")
-        with pa.ipc.new_file(target, schema) as writer:
-            written = 0
-            for batch in batches:
-                writer.write_batch(to_arrow(batch, kind))
-                written += 1
-        if durable:
-            sink.sync()
-        sink.close()
+        entry = write_batches(stream, path.name, batches, kind)
+        os.fsync(stream.fileno())
+        stream.close()
     except BaseException:
-        if sink is not None:
-            sink.abandon()
+        with suppress(OSError):
+            stream.close()
         path.unlink(missing_ok=True)
         raise
-    return FileEntry(path.name, sink.bytes, sink.crc32, written)
+    return entry
 
 
 class MappedFile:
     """A file of batches, mapped into memory when it is opened: it may be removed from then on."""
 
-    def __init__(self, path: Path, entry: FileEntry, kind: Kind, *, verify: bool) -> None:
+    def __init__(self, stream: IO[bytes], entry: FileEntry, kind: Kind, where: object) -> None:
         self._kind = kind
-        self._path = path
+        self._where = where  # for messages
         self.entry = entry
+        self._memory = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        self._reader: Any = None
+        self._negative: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, folder: Path, entry: FileEntry, kind: Kind, *, verify: bool) -> MappedFile:
+        """Map a file of a folder, with its checksum compared or its size only."""
+        path = folder / entry.file
         try:
             with path.open("rb", buffering=0) as stream:
                 size = os.fstat(stream.fileno()).st_size
@@ -235,25 +236,13 @@ class MappedFile:
                         f"{path} has {size:,} bytes instead of {entry.bytes:,}: it was cut off or "
                         f"changed; {REBUILD}"
                     )
-                if verify:
-                    self._verify(stream)
-                self._memory = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+                if verify and _checksum(stream) != entry.crc32:
+                    raise StorageError(f"{path} is damaged: its checksum differs; {REBUILD}")
+                return cls(stream, entry, kind, path)
         except FileNotFoundError:
             raise StorageError(f"{path} is missing; {REBUILD}") from None
         except OSError as error:
             raise StorageError(f"{path} cannot be read: {error.strerror}") from error
-        self._reader: Any = None
-        self._negative: dict[int, int] = {}
-        self._lock = threading.Lock()
-
-    def _verify(self, stream: Any) -> None:
-        """Compare the checksum, reading through a small buffer that leaves no memory behind."""
-        found = 0
-        buffer = bytearray(CHECK_BYTES)
-        while size := stream.readinto(buffer):
-            found = zlib.crc32(memoryview(buffer)[:size], found)
-        if found != self.entry.crc32:
-            raise StorageError(f"{self._path} is damaged: its checksum differs; {REBUILD}")
 
     def batch(self, number: int) -> CustomerBatch:
         """Return a batch, as views of the file."""
@@ -265,7 +254,7 @@ class MappedFile:
                     self._reader.get_batch(number), self._kind, self._negative.get(number)
                 )
             except (pa.ArrowException, OSError, KeyError) as error:
-                raise StorageError(f"{self._path} is no file of a history: {error}") from error
+                raise StorageError(f"{self._where} is no file of a history: {error}") from error
         self._negative[number] = batch.negative
         return batch
 
@@ -273,6 +262,15 @@ class MappedFile:
         """Let the system take back the memory that reading filled; reading fills it again."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._memory.madvise(mmap.MADV_DONTNEED)
+
+
+def _checksum(stream: Any) -> int:
+    """Return the checksum, reading through a small buffer that leaves no memory behind."""
+    found = 0
+    buffer = bytearray(CHECK_BYTES)
+    while size := stream.readinto(buffer):
+        found = zlib.crc32(memoryview(buffer)[:size], found)
+    return found
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ordercycle.batches import CustomerBatch
+from ordercycle.batch_files import MappedFile, Stored, write_batches
+from ordercycle.batches import CustomerBatch, OrderRoom
 from ordercycle.blocks import AMOUNT, DAY, HASH, partition_sizes
 from ordercycle.columns import Columns
 from ordercycle.days import date_of
@@ -16,13 +18,14 @@ from ordercycle.errors import ColumnError, DataError
 from ordercycle.grouping import GroupedBatch, Grouper
 from ordercycle.hot_customers import Division, Stretch
 from ordercycle.ingest import Ingested, ingest
-from ordercycle.parts import Counts, Kind, Policies
+from ordercycle.parts import Counts, Held, Kind, Policies, Run, count
 from ordercycle.problems import Problems
 from ordercycle.readers import IdReader
 from ordercycle.row_readers import CUSTOMER_IDS, CustomerReader, OrderReader, Tally
 from ordercycle.sources import open_source
+from ordercycle.spill import Spill, guarded
 from ordercycle.summary import HistorySummary
-from ordercycle.workspace import Spare, Workers
+from ordercycle.workspace import Spare, Workers, Workspace
 
 REFUNDS = ("net", "drop", "count")
 ANONYMOUS = ("drop", "error")
@@ -41,7 +44,8 @@ class Grouped:
     """The customers of two tables, grouped, and what reading them counted."""
 
     kind: Kind
-    batches: list[CustomerBatch]
+    runs: list[Run]  # of ranges of hashes that are equally wide
+    counts: Counts
     tally: Tally
     spare: Spare
 
@@ -53,11 +57,14 @@ def group(
     policies: Policies,
     threads: int,
     progress: Progress | None,
+    *,
     most_batches: int | None = None,
+    spill: Spill | None = None,
 ) -> Grouped:
     """Read and group; the parameters are those of OrderHistory.build, checked.
 
-    most_batches: a power of two, or None for as many as the number of rows asks for.
+    most_batches: a power of two, or None for as many as the number of rows asks for; spill: what
+    to do past a memory limit, None without one.
     """
     wanted = [columns.customer, columns.time, columns.amount]
     if columns.order is not None:
@@ -86,7 +93,13 @@ def group(
     with Workers(threads) as workers:
         read = _Counter(progress, "read", order_source.rows)
         ingested = ingest(
-            order_source, order_reader, problems, partition_bits=None, workers=workers, report=read
+            order_source,
+            order_reader,
+            problems,
+            partition_bits=None,
+            workers=workers,
+            report=read,
+            spill=spill,
         )
         listed = None
         if customer_source is not None:
@@ -115,14 +128,53 @@ def group(
             workspace=workers.workspace,
             divided=_divided(ingested, order_reader, days, workers),
         )
-        batches = _grouped(grouper, ingested, workers, progress, most_batches)
+        kind = Kind(ids, order_reader.amount, columns, policies, customers is not None)
+        keep = _Keeper(kind, spill if ingested.is_spilled else None, workers.workspace)
+        kept = _grouped(grouper, ingested, keep, workers, progress, most_batches)
     customer_problems.check()
-    found = [batch for batch in batches if batch is not None]
+    found = [batch for batch in kept if batch is not None]
     tally = ingested.tally
     tally.dropped_refunds += sum(batch.dropped_refunds for batch in found)
-    kind = Kind(grouper.ids, grouper.amount, columns, policies, customers is not None)
-    spare = Spare(block.columns[HASH] for block in ingested.blocks)
-    return Grouped(kind, [batch.customers for batch in found], tally, spare)
+    counts = reduce(Counts.plus, (batch.counts for batch in found))
+    spare = Spare(block.columns[HASH] for block in ingested.blocks if not ingested.is_spilled)
+    return Grouped(kind, [batch.run for batch in found], counts, tally, spare)
+
+
+class _Kept(NamedTuple):
+    """A batch where it stays, and what it counts."""
+
+    run: Run
+    counts: Counts
+    dropped_refunds: int
+
+
+@dataclass(frozen=True)
+class _Keeper:
+    """Where grouped customers stay: in memory, or past a limit in files."""
+
+    kind: Kind
+    spill: Spill | None
+    workspace: Workspace
+
+    def room(self, rows: int, grouper: Grouper) -> OrderRoom | None:
+        """Return memory for all orders where they stay in it."""
+        return grouper.room(rows) if self.spill is None else None
+
+    def keep(self, batch: GroupedBatch) -> _Kept:
+        """Take a batch over."""
+        counts = count(self.kind, batch.customers)
+        run: Run = Held(batch.customers)
+        if self.spill is not None:
+            run = self._stored(batch.customers, self.spill)
+        return _Kept(run, counts, batch.dropped_refunds)
+
+    def _stored(self, customers: CustomerBatch, spill: Spill) -> Run:
+        def write() -> Run:
+            with spill.file() as stream:
+                entry = write_batches(stream, "a spill file", [customers], self.kind)
+                return Stored(MappedFile(stream, entry, self.kind, entry.file), 0)
+
+        return guarded(write, spill.folder)
 
 
 def _divided(
@@ -138,10 +190,11 @@ def _divided(
 def _grouped(
     grouper: Grouper,
     ingested: Ingested,
+    keeper: _Keeper,
     workers: Workers,
     progress: Progress | None,
     most_batches: int | None,
-) -> list[GroupedBatch | None]:
+) -> list[_Kept | None]:
     """Group all partitions, a batch of them at a time."""
     partitions = 1 << ingested.partition_bits
     sizes = partition_sizes(ingested.blocks, partitions)
@@ -153,11 +206,14 @@ def _grouped(
     width = partitions // batches
     begins = np.concatenate([[0], np.cumsum(sizes)])[::width]
     # Memory for all at once: many small arrays would cost several times as much to touch first.
-    room = grouper.room(rows)
+    room = keeper.room(rows, grouper)
 
-    def group_batch(number: int) -> GroupedBatch | None:
+    def group_batch(number: int) -> _Kept | None:
         part = slice(int(begins[number]), int(begins[number + 1]))
-        return grouper.batch(range(number * width, (number + 1) * width), room.part(part))
+        partitions_of_batch = range(number * width, (number + 1) * width)
+        here = grouper.scratch_room(part.stop - part.start) if room is None else room.part(part)
+        batch = grouper.batch(partitions_of_batch, here)
+        return None if batch is None else keeper.keep(batch)
 
     grouped = []
     for number, batch in enumerate(workers.in_order(group_batch, range(batches))):

@@ -99,9 +99,20 @@ class Grouper:
         if len(self.orders) == 1:
             columns = self.orders[0].columns
         else:
-            names = (DAY, AMOUNT, AMOUNT_HIGH) if self.amount.is_wide else (DAY, AMOUNT)
-            columns = {name: np.empty(rows, COLUMN_TYPES[name]) for name in names}
+            columns = {name: np.empty(rows, COLUMN_TYPES[name]) for name in self._kept_columns}
         return OrderRoom(columns[DAY], self._amounts(columns))
+
+    def scratch_room(self, rows: int) -> OrderRoom:
+        """Return memory of the thread for the orders of so many rows, until it asks again."""
+        columns = {
+            name: self.workspace.array(f"room.{name}", rows, COLUMN_TYPES[name])
+            for name in self._kept_columns
+        }
+        return OrderRoom(columns[DAY], self._amounts(columns))
+
+    @property
+    def _kept_columns(self) -> tuple[str, ...]:
+        return (DAY, AMOUNT, AMOUNT_HIGH) if self.amount.is_wide else (DAY, AMOUNT)
 
     def batch(self, partitions: range, room: OrderRoom) -> GroupedBatch | None:
         """Group a range of partitions into `room` for their rows, and join their customers.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import date
-from functools import reduce
 from typing import Any
 
 import pyarrow as pa
@@ -24,9 +23,10 @@ from ordercycle.build import (
 from ordercycle.columns import Columns, profile_schema
 from ordercycle.days import day_number
 from ordercycle.errors import ConfigError, check_choice, whole_number
-from ordercycle.parts import Counts, Part, Policies, as_parts, count
+from ordercycle.parts import Part, Policies, as_parts
 from ordercycle.profile import Profiler
 from ordercycle.readers import IdReader
+from ordercycle.spill import Spill
 from ordercycle.store import State, open_folder, save
 from ordercycle.summary import HistorySummary
 from ordercycle.workspace import Spare, Workers, thread_count
@@ -70,6 +70,8 @@ class OrderHistory:
         anonymous: str = "drop",
         unknown: str = "add",
         threads: int | None = None,
+        memory_limit: int | str | None = None,
+        spill_directory: str | os.PathLike[str] | None = None,
         progress: Progress | None = None,
     ) -> OrderHistory:
         """Group an order table by customer.
@@ -98,6 +100,13 @@ class OrderHistory:
             (``"drop"``) or refused (``"error"``).
         threads
             How many threads to use; None: every core this process may use.
+        memory_limit
+            Bytes, or a text like ``"4GB"``: what building may hold in memory beyond what the
+            process takes anyway (some 400 MB with all libraries). Past it, rows wait on disk and
+            so does the history. None: no limit. The orders of one customer have to fit.
+        spill_directory
+            The folder for what waits on disk, in files without a name that are freed with the
+            process; None: the system's folder for temporary files.
         progress
             Called as ``progress(done, total, stage)`` with rows; total is None while unknown.
             The stages are ``"read"``, ``"read customers"`` and ``"group"``.
@@ -118,6 +127,8 @@ class OrderHistory:
             1900 to 2199, an order id is null, a customer is listed twice.
         ConfigError
             An option is not one of those above.
+        StorageError
+            The spill directory is full or cannot be written.
 
         Examples
         --------
@@ -149,11 +160,11 @@ class OrderHistory:
         check_zone(timezone)
         policies = Policies(timezone, refunds, anonymous, unknown)
         count_of_threads = thread_count(threads)
-        made = group(orders, customers, columns, policies, count_of_threads, progress)
+        spill = Spill.of(memory_limit, spill_directory)
+        made = group(orders, customers, columns, policies, count_of_threads, progress, spill=spill)
         if unknown == "error":
-            refuse_unknown(made.batches, columns)
-        counts = reduce(Counts.plus, (count(made.kind, batch) for batch in made.batches))
-        state = State(made.kind, as_parts(made.kind, made.batches), made.tally, counts)
+            refuse_unknown((run.read() for run in made.runs), columns)
+        state = State(made.kind, as_parts(made.kind, made.runs), made.tally, made.counts)
         return cls(state, count_of_threads, made.spare)
 
     @classmethod

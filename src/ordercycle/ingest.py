@@ -18,12 +18,13 @@ from ordercycle.blocks import COLUMN_TYPES, HASH, Block, BytesColumn
 from ordercycle.problems import Problems
 from ordercycle.row_readers import Piece, RowReader, Run, Tally
 from ordercycle.sources import Source
+from ordercycle.spill import Spill, Waiting
 from ordercycle.workspace import Workers
 from ordercycle_kernels import partition
 
 #: Rows of a run: measured best on 2 MB of cache per core.
 RUN_ROWS = 2**18
-#: A block of a stream is laid out when it has this many rows; a larger batch is not cut.
+#: A block of a stream is laid out when it has this many rows; a larger batch is cut.
 BLOCK_ROWS = 2**22
 #: Rows of a partition to aim for, and the most partitions a run can be laid out by.
 PARTITION_ROWS = 100_000
@@ -49,6 +50,7 @@ class Ingested:
     blocks: list[Block]
     tally: Tally
     partition_bits: int
+    is_spilled: bool  # whether blocks wait on disk
 
 
 def ingest(
@@ -59,6 +61,7 @@ def ingest(
     partition_bits: int | None,
     workers: Workers,
     report: Report,
+    spill: Spill | None = None,
 ) -> Ingested:
     """Read a source to its end, check it and lay its rows out by customer hash.
 
@@ -68,34 +71,42 @@ def ingest(
         After the last row, so that the message can count the bad values.
     """
     tally = Tally()
-    blocks: list[Block] = []
-    for pieces, whole in _gathered(source):
+    waiting = Waiting(spill)
+    for pieces, whole in _gathered(source, _block_rows(source, reader, spill)):
         if partition_bits is None:
             known = sum(piece.batch.num_rows for piece in pieces) if whole else source.rows
             partition_bits = partition_bits_for(known)
         layout = _Layout(list(_runs(pieces)), reader, problems, partition_bits, workers)
-        blocks.append(layout.block)
         for size, run_tally in layout.fill():
             tally.add(run_tally)
             report(size)
+        waiting.add(layout.block)
     problems.check()
-    return Ingested(blocks, tally, partition_bits or 0)
+    return Ingested(waiting.blocks, tally, partition_bits or 0, waiting.is_spilled)
 
 
-def _gathered(source: Source) -> Iterator[tuple[list[Piece], bool]]:
+def _block_rows(source: Source, reader: RowReader, spill: Spill | None) -> int:
+    """Return how many rows a block has at least, but for the last one."""
+    if spill is not None:
+        row_bytes = sum(np.dtype(COLUMN_TYPES[name]).itemsize for name in reader.names)
+        return min(BLOCK_ROWS, spill.block_rows(row_bytes))
+    # What is in memory anyway is laid out in one block.
+    return source.rows if source.rows is not None and source.in_memory else BLOCK_ROWS
+
+
+def _gathered(source: Source, block_rows: int) -> Iterator[tuple[list[Piece], bool]]:
     """Yield pieces for one block after the other, and whether they are the whole source."""
     pieces: list[Piece] = []
     gathered = seen = 0
     first = True
-    # What is in memory anyway is laid out in one block.
-    limit = source.rows if source.rows is not None and source.in_memory else BLOCK_ROWS
     for batch in source.batches:
-        if gathered and gathered >= limit:
-            yield pieces, False
-            pieces, gathered, first = [], 0, False
         for start in range(0, batch.num_rows, RUN_ROWS):
-            pieces.append(Piece(batch.slice(start, RUN_ROWS), seen + start))
-        gathered += batch.num_rows
+            piece = batch.slice(start, RUN_ROWS)
+            if gathered and gathered >= block_rows:
+                yield pieces, False
+                pieces, gathered, first = [], 0, False
+            pieces.append(Piece(piece, seen + start))
+            gathered += piece.num_rows
         seen += batch.num_rows
     if pieces:
         yield pieces, first

@@ -194,6 +194,6 @@ def cut(batch: CustomerBatch, pieces: int, first_bits: int) -> Iterator[Customer
         start = end
 
 
-def as_parts(kind: Kind, batches: Sequence[CustomerBatch]) -> tuple[Part, ...]:
-    """Return a part for every batch."""
-    return tuple(Part(kind, (Held(batch),)) for batch in batches)
+def as_parts(kind: Kind, runs: Sequence[Run]) -> tuple[Part, ...]:
+    """Return a part for every run."""
+    return tuple(Part(kind, (run,)) for run in runs)

@@ -140,7 +140,7 @@ def _state_of(path: Path, manifest: dict[str, Any], *, verify: bool, workers: Wo
     entries = [entry for run in runs for entry in run]
 
     def map_file(entry: FileEntry) -> MappedFile:
-        return MappedFile(path / entry.file, entry, kind, verify=verify)
+        return MappedFile.open(path, entry, kind, verify=verify)
 
     mapped = dict(zip(entries, workers.in_order(map_file, entries), strict=True))
     by_run = [_stored(mapped[entry] for entry in run) for run in runs]
@@ -167,7 +167,7 @@ def _finished(state: State, folder: Folder, kept: Sequence[Part] = ()) -> State:
     path = folder.path
     _write_manifest(path, _manifest_of(state, folder))
     newest = _stored(
-        MappedFile(path / entry.file, entry, state.kind, verify=False) for entry in folder.runs[-1]
+        MappedFile.open(path, entry, state.kind, verify=False) for entry in folder.runs[-1]
     )
     parts = kept or [Part(state.kind, ()) for _ in newest]
     saved = tuple(part.with_run(run) for part, run in zip(parts, newest, strict=True))

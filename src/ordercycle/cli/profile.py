@@ -81,6 +81,17 @@ if TYPE_CHECKING:
 @click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="Threads. Default: every core."
 )
+@click.option(
+    "--memory-limit",
+    metavar="SIZE",
+    help="What building may hold in memory, as in 4GB; the rest waits on disk. Default: no limit.",
+)
+@click.option(
+    "--spill-directory",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where it waits. Default: the system's folder for temporary files.",
+)
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
 def profile(  # noqa: PLR0913 - one argument per option
     *,
@@ -100,6 +111,8 @@ def profile(  # noqa: PLR0913 - one argument per option
     unknown: str,
     window_days: int | None,
     threads: int | None,
+    memory_limit: str | None,
+    spill_directory: Path | None,
     quiet: bool,
 ) -> None:
     """Turn orders into one row per customer.
@@ -131,6 +144,8 @@ def profile(  # noqa: PLR0913 - one argument per option
             anonymous=anonymous,
             unknown=unknown,
             threads=threads,
+            memory_limit=memory_limit,
+            spill_directory=spill_directory,
             progress=watch.report,
         )
         summary = history.summary()

@@ -1,0 +1,123 @@
+"""Building past a memory limit: the same bits, and nothing left on disk."""
+
+import os
+import resource
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from histories import assert_same, built, is_refused, results, tables
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from strategies import cases, layouts
+
+import ordercycle as oc
+
+AS_OF = date(2024, 6, 30)
+SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+
+
+def spill_everything(patch: pytest.MonkeyPatch, waiting: int) -> None:
+    """Let blocks have a few rows, and few of them wait in memory."""
+    patch.setattr("ordercycle.spill.Spill.block_rows", lambda _self, _row_bytes: 5)
+    patch.setattr("ordercycle.spill.Spill.is_over", lambda _self, held: held > waiting)
+    patch.setattr("ordercycle.ingest.RUN_ROWS", 3)
+    patch.setattr("ordercycle.ingest.PARTITION_ROWS", 4)
+    patch.setattr("ordercycle.build.BATCH_ROWS", 8)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
+@given(case=cases(), layout=layouts(), waiting=st.sampled_from([-1, 100, 10**6]))
+def test_a_limit_does_not_change_a_bit(case, layout, waiting):
+    orders, customers = tables(case, layout)
+    with pytest.MonkeyPatch.context() as patch:
+        spill_everything(patch, waiting)
+        if is_refused(case):
+            with pytest.raises(oc.DataError):
+                built(case, orders, customers, memory_limit="1GB")
+            return
+        limited = built(case, orders, customers, memory_limit="1GB")
+        found = results(limited, case)
+    assert_same(found, results(built(case, orders, customers), case))
+
+
+def some_orders(rows: int) -> pa.Table:
+    random = np.random.default_rng(5)
+    return pa.table(
+        {
+            "customer_id": random.integers(0, rows // 9 + 1, rows),
+            "ordered_at": pa.array(random.integers(19_000, 19_900, rows), pa.int32()).cast(
+                pa.date32()
+            ),
+            "amount": random.normal(40, 30, rows).round(2),
+        }
+    )
+
+
+def test_files_have_no_name_while_and_after_building(tmp_path, monkeypatch):
+    monkeypatch.setattr("ordercycle.spill.Spill.is_over", lambda _self, _held: True)
+    monkeypatch.setattr("ordercycle.spill.Spill.block_rows", lambda _self, _row_bytes: 20_000)
+    orders = some_orders(100_000)
+    pq.write_table(orders, tmp_path / "orders.parquet", row_group_size=10_000)
+    folder = tmp_path / "spill"
+    folder.mkdir()
+    seen = []
+    history = oc.OrderHistory.build(
+        tmp_path / "orders.parquet",
+        memory_limit="100MB",
+        spill_directory=folder,
+        progress=lambda *_: seen.extend(os.listdir(folder)),
+    )
+    assert seen == os.listdir(folder) == []
+    expected = oc.OrderHistory.build(orders)
+    assert history.profile(AS_OF).equals(expected.profile(AS_OF))
+    more = history.append(some_orders(1_000))
+    assert more.profile(AS_OF).equals(expected.append(some_orders(1_000)).profile(AS_OF))
+    assert history.save(tmp_path / "saved").profile(AS_OF).equals(expected.profile(AS_OF))
+
+
+def test_a_full_disk_is_a_storage_error(tmp_path, monkeypatch):
+    monkeypatch.setattr("ordercycle.spill.Spill.is_over", lambda _self, _held: True)
+    orders = some_orders(100_000)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+            with pytest.raises(oc.StorageError, match=r"free some space, name another folder"):
+                oc.OrderHistory.build(
+                    orders, memory_limit="100MB", spill_directory=tmp_path, threads=1
+                )
+            code = len(os.listdir(tmp_path))
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "size"),
+    [("4GB", 4 * 10**9), ("1.5 GiB", 3 * 2**29), ("200000000", 2 * 10**8), (10**9, 10**9)],
+)
+def test_limits_are_bytes_or_text(limit, size):
+    from ordercycle.spill import Spill
+
+    spill = Spill.of(limit, None)
+    assert spill is not None
+    assert spill.limit == size
+
+
+@pytest.mark.parametrize("limit", ["four", "4 XB", -1, 0, 1.5, True, "1MB", b"4GB"])
+def test_limits_that_are_none_are_refused(limit):
+    with pytest.raises(oc.ConfigError, match="memory_limit="):
+        oc.OrderHistory.build(some_orders(10), memory_limit=limit)
+
+
+def test_the_folder_has_to_be_there(tmp_path):
+    with pytest.raises(oc.ConfigError, match=r"spill_directory=.* is no folder"):
+        oc.OrderHistory.build(
+            some_orders(10), memory_limit="1GB", spill_directory=tmp_path / "nowhere"
+        )
+    with pytest.raises(oc.ConfigError, match="needs a memory_limit"):
+        oc.OrderHistory.build(some_orders(10), spill_directory=tmp_path)

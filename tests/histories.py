@@ -1,0 +1,80 @@
+"""Histories of drawn cases, and whether two of them say the same."""
+
+from dataclasses import replace
+
+import pyarrow as pa
+from layouts import Layout
+from oracle import history as oracle_history
+from oracle.errors import DataError
+from strategies import Case, customer_columns, order_columns
+
+import ordercycle as oc
+
+NAMES = {
+    "customer": "customer_id",
+    "time": "ordered_at",
+    "amount": "amount",
+    "order": "order_id",
+    "registered": "registered_at",
+}
+
+
+def built(
+    case: Case, orders: pa.Table, customers: pa.Table | None, memory_limit: str | None = None
+) -> oc.OrderHistory:
+    policies = case.policies
+    order = "order_id" if case.types.order is not None else None
+    return oc.OrderHistory.build(
+        orders,
+        customers,
+        columns=oc.Columns(order=order),
+        timezone=policies.timezone,
+        refunds=policies.refunds,
+        anonymous=policies.anonymous,
+        unknown=policies.unknown,
+        threads=2,
+        memory_limit=memory_limit,
+    )
+
+
+def tables(case: Case, layout: Layout) -> tuple[pa.Table, pa.Table | None]:
+    orders = layout.table(order_columns(case, NAMES))
+    if case.customers is None:
+        return orders, None
+    return orders, layout.table(customer_columns(case, NAMES))
+
+
+def results(history: oc.OrderHistory, case: Case) -> dict:
+    """Return all that a history says, but for where it lies."""
+    batches = list(history.to_batches())
+    return {
+        "orders": pa.Table.from_batches(batches),
+        "profile": history.profile(case.as_of, case.window_days),
+        "summary": replace(history.summary(), bytes=0),
+    }
+
+
+def assert_same(found: dict, expected: dict) -> None:
+    for name, value in expected.items():
+        if isinstance(value, pa.Table):
+            assert found[name].schema == value.schema
+            found[name].validate(full=True)
+            assert decoded(found[name]).equals(decoded(value)), name
+        else:
+            assert found[name] == value
+
+
+def decoded(table: pa.Table) -> pa.Table:
+    """Return a table without dictionaries, which differ where batches do."""
+    ids = table["customer_id"]
+    if pa.types.is_dictionary(ids.type):
+        table = table.set_column(0, "customer_id", ids.cast(ids.type.value_type))
+    return table
+
+
+def is_refused(case: Case) -> bool:
+    try:
+        oracle_history.build(case.order_rows(), case.customer_rows(), case.policies)
+    except DataError:
+        return True
+    return False
