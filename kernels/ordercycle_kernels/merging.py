@@ -109,18 +109,16 @@ def _merge(there: Items, arriving: Items, places: Int64s, out_values: ItemsOut) 
 
     there: (b,); arriving, places: (m,), places ascending; out_values: (b + m,).
     """
-    read = 0
-    written = 0
+    first = places[0] if places.size else out_values.size
+    out_values[:first] = there[:first]
     for row in range(places.size):
-        size = places[row] - written
-        for step in range(size):
-            out_values[written + step] = there[read + step]
-        read += size
-        written += size
-        out_values[written] = arriving[row]
-        written += 1
-    for step in range(there.size - read):
-        out_values[written + step] = there[read + step]
+        place = places[row]
+        end = places[row + 1] if row + 1 < places.size else out_values.size
+        out_values[place] = arriving[row]
+        # Plain loops over views are as fast as a copy; with offsets they took half as long again.
+        stretch, target = there[place - row : end - row - 1], out_values[place + 1 : end]
+        for step in range(target.size):
+            target[step] = stretch[step]
 
 
 def _per_type(function: Callable[P, None]) -> dict[str, Kernel[P, None]]:

@@ -59,7 +59,8 @@ def orders_within(
 
 @kernel
 def registration_days(
-    offsets: Int64s,
+    starts: Int64s,
+    stops: Int64s,
     days: Int32s,
     signs: Int64s,
     net_refunds: bool,
@@ -69,13 +70,13 @@ def registration_days(
 ) -> None:
     """Write the effective registration, and the day from which a customer is in profiles.
 
-    offsets: (c + 1,); days, signs: (n,), a negative sign marks a refund where refunds are net;
+    starts, stops: (c,); days, signs: (n,), a negative sign marks a refund where refunds are net;
     given, out_registered, out_visible: (c,), NO_DAY where there is none. The registration is the
     given day or the first order, whichever is earlier, or without either the first refund. Until
     the first order, a customer without a given day is visible from the first refund on.
     """
-    for customer in range(offsets.size - 1):
-        start, stop = offsets[customer], offsets[customer + 1]
+    for customer in range(starts.size):
+        start, stop = starts[customer], stops[customer]
         registered = given[customer]
         first = start
         while first < stop and net_refunds and signs[first] < 0:

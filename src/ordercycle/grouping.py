@@ -200,7 +200,8 @@ class Grouper:
             room.fill(orders)
         registered, visible = np.empty_like(given), np.empty_like(given)
         registration_days(
-            orders.offsets,
+            orders.offsets[:-1],
+            orders.offsets[1:],
             orders.days,
             orders.words.signs,
             self.refunds == "net",

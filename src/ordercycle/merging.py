@@ -102,16 +102,22 @@ def merge_batches(
     offsets = _merged_offsets(there.offsets, arriving.offsets, places)
     given = _merged_values(there.given, arriving.given, places, arriving.given != NO_DAY)
     listed = _merged_values(there.listed, arriving.listed, places, arriving.listed)
-    registered, visible = np.empty_like(given), np.empty_like(given)
-    registration_days(offsets, days, merged_words.signs, net_refunds, given, registered, visible)
+    # Only those who got something may be registered earlier now.
+    rows = places.positions + np.cumsum(~found) - ~found
+    registered, visible = np.empty(rows.size, np.int32), np.empty(rows.size, np.int32)
+    registration_days(
+        offsets[rows], offsets[rows + 1], days, merged_words.signs, net_refunds,
+        given[rows], registered, visible,
+    )  # fmt: skip
     if drop_unknown:
-        visible[~listed] = NO_DAY
+        visible[~listed[rows]] = NO_DAY
+    every = np.ones(rows.size, np.bool_)
     return CustomerBatch(
         ids=_merged_ids(there.ids, arriving.ids, places),
         given=given,
         listed=listed,
-        registered=registered,
-        visible=visible,
+        registered=_merged_values(there.registered, registered, places, every),
+        visible=_merged_values(there.visible, visible, places, every),
         offsets=offsets,
         days=days,
         words=merged_words,

@@ -109,7 +109,14 @@ def test_registration(customers, net_refunds, data):
     given_days = data.draw(st.lists(day, min_size=len(customers), max_size=len(customers)))
     out, visible = np.empty(len(customers), np.int32), np.empty(len(customers), np.int32)
     kernels.registration_days(
-        offsets, days, signs, net_refunds, np.array(given_days, np.int32), out, visible
+        offsets[:-1],
+        offsets[1:],
+        days,
+        signs,
+        net_refunds,
+        np.array(given_days, np.int32),
+        out,
+        visible,
     )
     for customer, rows in enumerate(customers):
         orders = [day for day, sign in rows if sign > 0 or not net_refunds]
