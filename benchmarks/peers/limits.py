@@ -18,6 +18,7 @@ from time import perf_counter
 from .engines import OURS
 from .generate import Workload
 from .processes import ROOT, run_job
+from .verdicts import Figure, print_figures
 
 SIZES = (1_000_000, 3_000_000, 10_000_000, 30_000_000, 100_000_000)
 
@@ -40,17 +41,7 @@ print(ordercycle.Lifecycle().assign(history.profile("2025-02-01")).num_rows)
 def main() -> int:
     options = _parser().parse_args()
     lines = [*_start_up(options.repeats), *_growth(options), *_skew(options)]
-    width = max(len(what) for what, _, _ in lines)
-    missed = 0
-    for what, value, limit in lines:
-        verdict = ""
-        if limit is not None:
-            number, unit = limit
-            held = value <= number
-            missed += not held
-            verdict = f"limit {number:g} {unit}: {'held' if held else 'MISSED'}"
-        print(f"{what.ljust(width)}  {value:8.2f}  {verdict}".rstrip())
-    return 1 if missed else 0
+    return 1 if print_figures(lines) else 0
 
 
 def _parser():
@@ -72,9 +63,9 @@ def _start_up(repeats):
         imports = [float(_fresh_process(_IMPORT, warm_cache)[1]) for _ in range(repeats)]
         warm = [_first_result(warm_cache) for _ in range(repeats)]
     return [
-        ("import ordercycle, s", median(imports), (0.5, "s")),
-        ("first result, fresh process, warm cache, s", median(warm), (1.5, "s")),
-        ("first result, fresh process, cold cache, s", median(cold), (30.0, "s")),
+        Figure("import ordercycle", median(imports), "s", most=0.5),
+        Figure("first result, fresh process, warm cache", median(warm), "s", most=1.5),
+        Figure("first result, fresh process, cold cache", median(cold), "s", most=30.0),
     ]
 
 
@@ -109,9 +100,10 @@ def _growth(options):
     lines = []
     costs = _nanoseconds_per_order([Workload(orders=size) for size in sizes], options.rounds)
     for size, cost in zip(sizes, costs, strict=True):
-        lines.append((f"{size:,} orders, ns/order", cost, None))
+        lines.append(Figure(f"{size:,} orders", cost, "ns/order"))
     if len(sizes) > 1:
-        lines.append(("largest against smallest, per order, x", costs[-1] / costs[0], (1.5, "x")))
+        growth = costs[-1] / costs[0]
+        lines.append(Figure("largest against smallest, per order", growth, "x", most=1.5))
     return lines
 
 
@@ -120,9 +112,9 @@ def _skew(options):
     skewed = Workload(orders=options.skew_orders, skew=0.5)
     costs = _nanoseconds_per_order([even, skewed], options.rounds)
     return [
-        (f"{even.orders:,} orders, even, ns/order", costs[0], None),
-        (f"{even.orders:,} orders, one customer with half, ns/order", costs[1], None),
-        ("one customer with half against even, x", costs[1] / costs[0], (2.0, "x")),
+        Figure(f"{even.orders:,} orders, even", costs[0], "ns/order"),
+        Figure(f"{even.orders:,} orders, one customer with half", costs[1], "ns/order"),
+        Figure("one customer with half against even", costs[1] / costs[0], "x", most=2.0),
     ]
 
 
