@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle import store
+from ordercycle.batch_files import put_on_disk
 from ordercycle.batches import CustomerBatch
 from ordercycle.build import Grouped, Progress, group, refuse_unknown
 from ordercycle.errors import ColumnError, ConfigError, DataError, check_choice
@@ -70,7 +71,7 @@ def append(
         parts = tuple(replace(part, kind=kind) for part in state.parts)
         runs = zip(parts, pieces, strict=True)
         held = tuple(part.with_run(Held(piece)) for part, piece in runs)
-        extended = State(kind, held, tally, counts, names)
+        extended = State(kind, held, tally, counts, names, spill=state.spill)
         if state.folder is not None:
             extended = store.add_run(state.folder, extended, pieces, parts)
         return compacted(extended, workers) if _is_piled_up(extended) else extended
@@ -81,8 +82,9 @@ def compacted(state: State, workers: Workers) -> State:
 
     def merged(part: Part) -> Part:
         batch = part.read()
+        run = Held(batch) if state.spill is None else put_on_disk(batch, state.kind, state.spill)
         part.release()
-        return Part(state.kind, (Held(batch),))
+        return Part(state.kind, (run,))
 
     if state.folder is not None:
         return store.save(state, state.folder.path, workers)

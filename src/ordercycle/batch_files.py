@@ -22,6 +22,7 @@ from ordercycle.batches import CustomerBatch, OrderKeys
 from ordercycle.errors import StorageError
 from ordercycle.parts import Kind
 from ordercycle.readers import AmountReader
+from ordercycle.spill import Spill, guarded
 from ordercycle_kernels import amounts
 from ordercycle_kernels.calendar import NO_DAY
 
@@ -292,3 +293,14 @@ class Stored:
     def release(self) -> None:
         """Give back what reading took."""
         self.file.release()
+
+
+def put_on_disk(batch: CustomerBatch, kind: Kind, spill: Spill) -> Stored:
+    """Write a batch to a file without a name."""
+
+    def write() -> Stored:
+        with spill.file() as stream:
+            entry = write_batches(stream, "a spill file", [batch], kind)
+            return Stored(MappedFile(stream, entry, kind, entry.file), 0)
+
+    return guarded(write, spill.folder)

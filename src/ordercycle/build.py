@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ordercycle.batch_files import MappedFile, Stored, write_batches
+from ordercycle.batch_files import put_on_disk
 from ordercycle.batches import CustomerBatch, OrderRoom
 from ordercycle.blocks import AMOUNT, DAY, HASH, partition_sizes
 from ordercycle.columns import Columns
@@ -23,9 +23,9 @@ from ordercycle.problems import Problems
 from ordercycle.readers import IdReader
 from ordercycle.row_readers import CUSTOMER_IDS, CustomerReader, OrderReader, Tally
 from ordercycle.sources import open_source
-from ordercycle.spill import Spill, guarded
+from ordercycle.spill import Spill
 from ordercycle.summary import HistorySummary
-from ordercycle.workspace import Spare, Workers, Workspace
+from ordercycle.workspace import Spare, Workers
 
 REFUNDS = ("net", "drop", "count")
 ANONYMOUS = ("drop", "error")
@@ -47,6 +47,7 @@ class Grouped:
     runs: list[Run]  # of ranges of hashes that are equally wide
     counts: Counts
     tally: Tally
+    spill: Spill | None  # where the runs are on disk
     spare: Spare
 
 
@@ -129,7 +130,7 @@ def group(
             divided=_divided(ingested, order_reader, days, workers),
         )
         kind = Kind(ids, order_reader.amount, columns, policies, customers is not None)
-        keep = _Keeper(kind, spill if ingested.is_spilled else None, workers.workspace)
+        keep = _Keeper(kind, spill if ingested.is_spilled else None)
         kept = _grouped(grouper, ingested, keep, workers, progress, most_batches)
     customer_problems.check()
     found = [batch for batch in kept if batch is not None]
@@ -137,7 +138,7 @@ def group(
     tally.dropped_refunds += sum(batch.dropped_refunds for batch in found)
     counts = reduce(Counts.plus, (batch.counts for batch in found))
     spare = Spare(block.columns[HASH] for block in ingested.blocks if not ingested.is_spilled)
-    return Grouped(kind, [batch.run for batch in found], counts, tally, spare)
+    return Grouped(kind, [batch.run for batch in found], counts, tally, keep.spill, spare)
 
 
 class _Kept(NamedTuple):
@@ -154,7 +155,6 @@ class _Keeper:
 
     kind: Kind
     spill: Spill | None
-    workspace: Workspace
 
     def room(self, rows: int, grouper: Grouper) -> OrderRoom | None:
         """Return memory for all orders where they stay in it."""
@@ -165,16 +165,8 @@ class _Keeper:
         counts = count(self.kind, batch.customers)
         run: Run = Held(batch.customers)
         if self.spill is not None:
-            run = self._stored(batch.customers, self.spill)
+            run = put_on_disk(batch.customers, self.kind, self.spill)
         return _Kept(run, counts, batch.dropped_refunds)
-
-    def _stored(self, customers: CustomerBatch, spill: Spill) -> Run:
-        def write() -> Run:
-            with spill.file() as stream:
-                entry = write_batches(stream, "a spill file", [customers], self.kind)
-                return Stored(MappedFile(stream, entry, self.kind, entry.file), 0)
-
-        return guarded(write, spill.folder)
 
 
 def _divided(

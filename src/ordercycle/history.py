@@ -164,7 +164,8 @@ class OrderHistory:
         made = group(orders, customers, columns, policies, count_of_threads, progress, spill=spill)
         if unknown == "error":
             refuse_unknown((run.read() for run in made.runs), columns)
-        state = State(made.kind, as_parts(made.kind, made.runs), made.tally, made.counts)
+        parts = as_parts(made.kind, made.runs)
+        state = State(made.kind, parts, made.tally, made.counts, spill=made.spill)
         return cls(state, count_of_threads, made.spare)
 
     @classmethod

@@ -89,7 +89,7 @@ def _block_rows(source: Source, reader: RowReader, spill: Spill | None) -> int:
     """Return how many rows a block has at least, but for the last one."""
     if spill is not None:
         row_bytes = sum(np.dtype(COLUMN_TYPES[name]).itemsize for name in reader.names)
-        return min(BLOCK_ROWS, spill.block_rows(row_bytes))
+        return spill.block_rows(row_bytes)
     # What is in memory anyway is laid out in one block.
     return source.rows if source.rows is not None and source.in_memory else BLOCK_ROWS
 

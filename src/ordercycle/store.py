@@ -27,6 +27,7 @@ from ordercycle.errors import StorageError
 from ordercycle.parts import Counts, Kind, Part, Policies
 from ordercycle.readers import AmountReader, IdReader
 from ordercycle.row_readers import Tally
+from ordercycle.spill import Spill
 from ordercycle.workspace import Workers
 
 MANIFEST = "manifest.json"
@@ -50,6 +51,7 @@ class State:
     counts: Counts
     names: tuple[str, ...] = ()  # of the appended batches that have one
     folder: Folder | None = None
+    spill: Spill | None = None  # where parts that were too many for memory are
 
 
 @dataclass(frozen=True)

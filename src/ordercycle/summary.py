@@ -29,7 +29,7 @@ class HistorySummary:
     first_day, last_day
         Of the orders read; None where there are none.
     bytes
-        Memory that the history holds.
+        What the history takes, in memory or on disk.
     """
 
     rows: int

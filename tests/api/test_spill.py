@@ -75,6 +75,10 @@ def test_files_have_no_name_while_and_after_building(tmp_path, monkeypatch):
     assert history.profile(AS_OF).equals(expected.profile(AS_OF))
     more = history.append(some_orders(1_000))
     assert more.profile(AS_OF).equals(expected.append(some_orders(1_000)).profile(AS_OF))
+    for _ in range(10):  # past the runs that are merged for good
+        history = history.append(some_orders(100))
+        expected = expected.append(some_orders(100))
+    assert os.listdir(folder) == []
     assert history.save(tmp_path / "saved").profile(AS_OF).equals(expected.profile(AS_OF))
 
 
