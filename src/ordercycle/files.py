@@ -117,12 +117,14 @@ def _folder_values(files: list[DataFile], column: str) -> dict[str, pa.Scalar]:
     """Return the value of a column that folders name, by file: integers, days, or else text."""
     texts = {file.path: file.partition[column] for file in files if column in file.partition}
     given = sorted(set(texts.values()) - {MISSING})
-    kind, pattern = next(
-        (kind, pattern)
-        for kind, pattern in READINGS
-        if all(re.fullmatch(pattern, text) for text in given)
+    kind = next(
+        kind for kind, pattern in READINGS if all(re.fullmatch(pattern, text) for text in given)
     )
-    values = pa.array(given, pa.string()).cast(kind)
+    try:
+        values = pa.array(given, pa.string()).cast(kind)
+    except pa.ArrowInvalid:  # February has no 30th: text
+        kind = pa.string()
+        values = pa.array(given, kind)
     by_text = {text: values[number] for number, text in enumerate(given)}
     by_text[MISSING] = pa.scalar(None, kind)
     return {path: by_text[text] for path, text in texts.items()}
