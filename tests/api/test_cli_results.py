@@ -166,3 +166,28 @@ def test_dictionaries_only_where_values_repeat(orders, tmp_path):
         assert ("RLE_DICTIONARY" in encodings) == (name not in results.HARDLY_REPEATING), name
     assert set(results.HARDLY_REPEATING) < set(metadata.schema.names)
     assert parquet.read_table(out).equals(oc.OrderHistory.build(orders).profile(AS_OF))
+
+
+def test_segments_with_the_profile_are_those_of_the_segment_command(orders, tmp_path):
+    def run(*arguments):
+        result = CliRunner().invoke(cli, [*map(str, arguments), "--quiet"])
+        assert result.exit_code == 0, result.stderr
+
+    at_once, first, then = (tmp_path / f"{name}.parquet" for name in ("at_once", "first", "then"))
+    profile = ("profile", orders, "--as-of", AS_OF)
+    run(*profile, "--lifecycle", "grocery", "--out", at_once)
+    run(*profile, "--out", first)
+    run("segment", first, "--preset", "grocery", "--out", then)
+    assert parquet.read_table(at_once).equals(parquet.read_table(then))
+    for wrong in (["--lifecycle", "grocer"], ["--lifecycle", "fashion", "--window-days", "9"]):
+        assert CliRunner().invoke(cli, [*map(str, profile), *wrong]).exit_code == 2
+
+
+@pytest.mark.parametrize("first", ["profile", "profile_batches"])
+def test_memory_that_is_used_again_belongs_to_one_profile(orders, first):
+    history = oc.OrderHistory.build(orders)
+    batches = list(history.profile_batches(AS_OF)) if first == "profile_batches" else []
+    tables = [history.profile(AS_OF), history.profile(AS_OF)]
+    tables += [pa.Table.from_batches(batches)] if batches else []
+    fresh = oc.OrderHistory.build(orders).profile(AS_OF)
+    assert all(table.equals(fresh) for table in tables)
