@@ -95,11 +95,17 @@ def build(
             customer_source.schema, columns, customer_problems, timezone=policies.timezone
         )
         ids = _common_ids(ids, customer_reader.id_readers[CUSTOMER_IDS], columns)
-    with Workers(threads) as workers, closing(order_source):
+    with Workers(threads) as workers:
         read = _Counter(progress, "read", order_source.rows)
-        ingested = ingest(
-            order_source, order_reader, problems, partition_bits=None, workers=workers, report=read
-        )
+        with closing(order_source):
+            ingested = ingest(
+                order_source,
+                order_reader,
+                problems,
+                partition_bits=None,
+                workers=workers,
+                report=read,
+            )
         listed = None
         if customer_source is not None:
             with closing(customer_source):

@@ -68,10 +68,10 @@ def read(file: DataFile, part: range, columns: pa.Schema) -> Iterator[pa.RecordB
             start = _line_start(stream, part.start)
             stop = _line_start(stream, part.stop)
             stream.seek(start)
-            lines = pa.py_buffer(stream.read(stop - start))
-        if names is not None and not lines.to_pybytes().strip():
+            content = stream.read(stop - start)
+        if not content or content.isspace():
             return
-        lines = pa.BufferReader(lines)
+        lines = pa.BufferReader(content)
     try:
         with _opened(lines, file, block_bytes=BLOCK_BYTES, names=names, types=columns) as reader:
             yield from reader
