@@ -133,6 +133,7 @@ def _run(query: str, orders: pa.Table, parameters: dict | None) -> pa.Table:
 @cache
 def _connection() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
+    connection.execute("SET enable_progress_bar = false")
     # Every core is the default. Order is not asked for, so DuckDB need not keep it.
     connection.execute("SET preserve_insertion_order = false")
     connection.execute(f"SET temp_directory = '{tempfile.gettempdir()}/duckdb-peers'")

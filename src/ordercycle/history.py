@@ -100,9 +100,10 @@ class OrderHistory:
         Raises
         ------
         SourceError
-            A source cannot be read, does not exist, or was read before.
+            A source cannot be read, does not exist, was read before, or names a file twice.
         ColumnError
-            A column is missing or has a type that has no meaning here.
+            A column is missing, has a type that has no meaning here, or one in some files that
+            those of the others cannot be widened to.
         DataError
             An amount is null, NaN, infinite or too large, a time is null or outside the years
             1900 to 2199, an order id is null, a customer is listed twice.

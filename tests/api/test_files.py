@@ -131,6 +131,26 @@ def test_what_is_read_ahead_is_bounded():
     assert sorted(started) == list(range(100))
 
 
+@pytest.mark.parametrize("row_group_size", [2**18, 2**22])
+def test_memory_does_not_grow_with_the_file_or_its_row_groups(tmp_path, row_group_size):
+    rows = 2**22
+    path = tmp_path / "orders.parquet"
+    ids = np.random.Generator(np.random.SFC64(7)).integers(0, 2**62, rows)
+    table = pa.table({"customer_id": ids, "amount": ids * 0.5})
+    pq.write_table(table, path, row_group_size=row_group_size, use_dictionary=False)
+    counted = pa.proxy_memory_pool(pa.default_memory_pool())
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(counted)
+    try:
+        source = files.open_files([str(path)], ["customer_id", "amount"], "orders", threads=1)
+        assert sum(batch.num_rows for batch in source.batches) == rows
+    finally:
+        pa.set_memory_pool(before)
+    # Two parts may wait, each of a million rows and a batch; the file has four times that.
+    assert counted.max_memory() < 2 * 16 * (read_ahead.PART_ROWS + 2 * read_ahead.BATCH_ROWS)
+    assert table.nbytes > 2 * 16 * read_ahead.PART_ROWS
+
+
 def test_a_reader_that_fails_does_so_in_its_place():
     batch = pa.record_batch({"x": [1]})
 
