@@ -101,11 +101,18 @@ FROM durations
 
 def profile(orders: pa.Table, as_of: date) -> pa.Table:
     """Return every profile column and `lifecycle`; `orders` has no refunds."""
-    parameters = {
-        "end": as_of + timedelta(days=1),
-        "as_of_day": (as_of - date(1970, 1, 1)).days,
-    }
-    return _run(FULL, orders, parameters)
+    return _run(FULL, orders, _parameters(as_of))
+
+
+def profile_file(source: str, result: str, as_of: date) -> None:
+    """Do the same from file to file; the settings of the result are DuckDB's own."""
+    read = "read_csv" if source.endswith(".csv") else "read_parquet"
+    query = FULL.replace("FROM order_rows", f"FROM {read}('{source}')")
+    _connection().execute(f"COPY ({query}) TO '{result}' (FORMAT parquet)", _parameters(as_of))
+
+
+def _parameters(as_of: date) -> dict:
+    return {"end": as_of + timedelta(days=1), "as_of_day": (as_of - date(1970, 1, 1)).days}
 
 
 def bare_totals(orders: pa.Table, as_of: date) -> pa.Table:  # noqa: ARG001 - one signature for all
@@ -126,6 +133,7 @@ def _run(query: str, orders: pa.Table, parameters: dict | None) -> pa.Table:
 @cache
 def _connection() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
+    connection.execute("SET enable_progress_bar = false")
     # Every core is the default. Order is not asked for, so DuckDB need not keep it.
     connection.execute("SET preserve_insertion_order = false")
     connection.execute(f"SET temp_directory = '{tempfile.gettempdir()}/duckdb-peers'")

@@ -34,15 +34,25 @@ if TYPE_CHECKING:
 
 def profile(orders: pa.Table, as_of: date) -> pa.Table:
     """Return every profile column and `lifecycle`; `orders` has no refunds."""
+    lazy = pl.from_arrow(orders).lazy()
+    return _profiles(lazy, as_of).collect(engine="streaming").to_arrow()
+
+
+def profile_file(source: str, result: str, as_of: date) -> None:
+    """Do the same from file to file; the settings of the result are Polars' own."""
+    if source.endswith(".csv"):
+        orders = pl.scan_csv(source, try_parse_dates=True)
+    else:
+        orders = pl.scan_parquet(source)
+    _profiles(orders, as_of).sink_parquet(result, engine="streaming")
+
+
+def _profiles(orders: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
     return (
-        pl.from_arrow(orders)
-        .lazy()
-        .pipe(_grouped, as_of)
+        orders.pipe(_grouped, as_of)
         .pipe(_gaps)
         .pipe(_durations, (as_of - date(1970, 1, 1)).days)
         .pipe(_finished)
-        .collect(engine="streaming")
-        .to_arrow()
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, NamedTuple
@@ -71,8 +72,8 @@ def group(
     if columns.order is not None:
         wanted.append(columns.order)
     # Both sources are opened first: a wrong path or name is told before any work.
-    order_source = open_source(orders, wanted, "orders")
-    problems = Problems("orders")
+    order_source = open_source(orders, wanted, "orders", threads)
+    problems = Problems("orders", order_source.place)
     order_reader = OrderReader(
         order_source.schema,
         columns,
@@ -86,32 +87,35 @@ def group(
     customer_problems = Problems("customers")
     if customers is not None:
         names = [columns.customer] + ([columns.registered] if columns.registered else [])
-        customer_source = open_source(customers, names, "customers")
+        customer_source = open_source(customers, names, "customers", threads)
+        customer_problems = Problems("customers", customer_source.place)
         customer_reader = CustomerReader(
             customer_source.schema, columns, customer_problems, timezone=policies.timezone
         )
         ids = _common_ids(ids, customer_reader.id_readers[CUSTOMER_IDS], columns)
     with Workers(threads) as workers:
         read = _Counter(progress, "read", order_source.rows)
-        ingested = ingest(
-            order_source,
-            order_reader,
-            problems,
-            partition_bits=None,
-            workers=workers,
-            report=read,
-            spill=spill,
-        )
+        with closing(order_source):
+            ingested = ingest(
+                order_source,
+                order_reader,
+                problems,
+                partition_bits=None,
+                workers=workers,
+                report=read,
+                spill=spill,
+            )
         listed = None
         if customer_source is not None:
-            listed = ingest(
-                customer_source,
-                customer_reader,
-                customer_problems,
-                partition_bits=ingested.partition_bits,
-                workers=workers,
-                report=_Counter(progress, "read customers", customer_source.rows),
-            )
+            with closing(customer_source):
+                listed = ingest(
+                    customer_source,
+                    customer_reader,
+                    customer_problems,
+                    partition_bits=ingested.partition_bits,
+                    workers=workers,
+                    report=_Counter(progress, "read customers", customer_source.rows),
+                )
         days = (ingested.tally.first_day or 0, ingested.tally.last_day or 0)
         grouper = Grouper(
             orders=ingested.blocks,

@@ -119,9 +119,10 @@ class OrderHistory:
         Raises
         ------
         SourceError
-            A source cannot be read, does not exist, or was read before.
+            A source cannot be read, does not exist, was read before, or names a file twice.
         ColumnError
-            A column is missing or has a type that has no meaning here.
+            A column is missing, has a type that has no meaning here, or one in some files that
+            those of the others cannot be widened to.
         DataError
             An amount is null, NaN, infinite or too large, a time is null or outside the years
             1900 to 2199, an order id is null, a customer is listed twice.
@@ -362,15 +363,19 @@ class OrderHistory:
         (15.0, 30, 2.0)
         """
         day, window = day_number(as_of, "as_of"), _window(window_days)
-        spare, self._spare = self._spare, None
-        batches = self._profile_batches(day, window, spare)
+        batches = self._profile_batches(day, window, self._taken_spare())
         return pa.Table.from_batches(list(batches), schema=self._schema(window_days))
 
     def profile_batches(
         self, as_of: date | str, window_days: int | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Return the rows of :meth:`profile` batch by batch, in bounded memory."""
-        return self._profile_batches(day_number(as_of, "as_of"), _window(window_days), None)
+        day, window = day_number(as_of, "as_of"), _window(window_days)
+        return self._profile_batches(day, window, self._taken_spare())
+
+    def _taken_spare(self) -> Spare | None:
+        spare, self._spare = self._spare, None
+        return spare
 
     def _profile_batches(
         self, day: int, window_days: int | None, spare: Spare | None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ordercycle.blocks import COLUMN_TYPES, HASH, Block, BytesColumn
 from ordercycle.problems import Problems
 from ordercycle.row_readers import Piece, RowReader, Run, Tally
-from ordercycle.sources import Source
+from ordercycle.row_source import Source
 from ordercycle.spill import Spill, Waiting
 from ordercycle.workspace import Workers
 from ordercycle_kernels import partition

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle.errors import DataError
+from ordercycle.row_source import Place, plain_place
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Problems:
     """Counts bad values by kind and remembers the first row of each; rows count from 0."""
 
     table: str
+    place: Place = plain_place
     _found: dict[Trouble, tuple[int, int]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -52,10 +54,10 @@ class Problems:
         trouble, (count, row) = by_row[0]
         rows = "1 such row" if count == 1 else f"{count:,} such rows"
         also = "".join(
-            f"; also {other.column} {other.what} ({others:,}, first at row {first})"
+            f"; also {other.column} {other.what} ({others:,}, first at {self.place(first)})"
             for other, (others, first) in by_row[1:]
         )
         raise DataError(
-            f"{self.table}: {trouble.column} {trouble.what} at row {row} ({rows}); "
+            f"{self.table}: {trouble.column} {trouble.what} at {self.place(row)} ({rows}); "
             f"{trouble.remedy}{also}"
         )

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import pyarrow as pa
 
-from ordercycle.errors import ColumnError, SourceError, suggestion
+from ordercycle.errors import ColumnError, SourceError
+from ordercycle.files import open_files
+from ordercycle.row_source import Source, check_columns, unreadable
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
-#: File endings and the format they stand for.
-FORMATS = {
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".arrow": "ipc",
-    ".feather": "ipc",
-    ".ipc": "ipc",
-    ".csv": "csv",
-    ".tsv": "csv",
-}
-COMPRESSIONS = (".gz", ".bz2", ".zst", ".lz4")
 #: Batches a file scan may hold ahead of the reader: more only piles up memory.
 BATCH_READAHEAD, FRAGMENT_READAHEAD = 8, 2
 
@@ -41,18 +29,9 @@ ACCEPTED = (
 _consumed: WeakSet[pa.RecordBatchReader] = WeakSet()
 
 
-@dataclass(frozen=True)
-class Source:
-    """The wanted columns of a table, read once."""
-
-    name: str
-    schema: pa.Schema
-    batches: Iterator[pa.RecordBatch]
-    rows: int | None  # None: not known before the end
-    in_memory: bool = False
-
-
-def open_source(rows: Any, wanted: list[str], name: str) -> Source:  # noqa: C901, PLR0911
+def open_source(  # noqa: C901, PLR0911
+    rows: Any, wanted: list[str], name: str, threads: int
+) -> Source:
     """Open a source of any accepted kind: one case after the other.
 
     Parameters
@@ -63,6 +42,8 @@ def open_source(rows: Any, wanted: list[str], name: str) -> Source:  # noqa: C90
         The columns to read.
     name
         What the rows are, for messages: ``"orders"`` or ``"customers"``.
+    threads
+        How many threads may read ahead.
 
     Raises
     ------
@@ -74,30 +55,28 @@ def open_source(rows: Any, wanted: list[str], name: str) -> Source:  # noqa: C90
     if isinstance(rows, pa.RecordBatch):
         rows = pa.Table.from_batches([rows])
     if isinstance(rows, pa.Table):
-        _check_columns(rows.schema, wanted, name)
+        check_columns(rows.schema, wanted, name)
         selected = rows.select(wanted)
         return Source(
             name, selected.schema, iter(selected.to_batches()), selected.num_rows, in_memory=True
         )
     if isinstance(rows, (str, os.PathLike)):
-        return _open_dataset(_dataset_of_files([os.fspath(rows)], name), wanted, name)
+        return open_files([os.fspath(rows)], wanted, name, threads)
     if isinstance(rows, pa.RecordBatchReader):
         return _open_reader(rows, wanted, name)
     if _is_dataset(rows):
-        return _open_dataset(rows, wanted, name)
+        return _open_dataset(rows, wanted, name, threads)
     if hasattr(rows, "__arrow_c_stream__"):
         return _of_stream(_exported(rows, wanted, name), wanted, name)
     if hasattr(rows, "__arrow_c_array__"):
-        return open_source(pa.record_batch(rows), wanted, name)
+        return open_source(pa.record_batch(rows), wanted, name, threads)
     if type(rows).__module__.partition(".")[0] == "polars" and hasattr(rows, "collect"):
         raise SourceError(
             f"{name}: a Polars LazyFrame holds no rows yet; pass .collect(), or the path of the "
             "file it scans"
         )
     if isinstance(rows, (list, tuple)) and rows and all(map(_is_path, rows)):
-        return _open_dataset(
-            _dataset_of_files([os.fspath(row) for row in rows], name), wanted, name
-        )
+        return open_files([os.fspath(row) for row in rows], wanted, name, threads)
     if isinstance(rows, Iterable) and not isinstance(rows, (bytes, dict)):
         return _open_iterable(rows, wanted, name)
     raise SourceError(f"{name}: a {type(rows).__name__} cannot be read; pass {ACCEPTED}")
@@ -113,23 +92,6 @@ def _is_dataset(rows: object) -> bool:
 
     module = sys.modules.get("pyarrow.dataset")
     return module is not None and isinstance(rows, module.Dataset)
-
-
-def _check_columns(schema: pa.Schema, wanted: list[str], name: str) -> None:
-    for column in wanted:
-        found = schema.names.count(column)
-        if found == 0:
-            there = ", ".join(map(repr, schema.names[:20])) or "no column at all"
-            hint = suggestion(column, schema.names)
-            raise ColumnError(
-                f"{name} has no column {column!r}{hint}; it has {there}. "
-                "Say which columns to read with columns=Columns(...)"
-                + (", or Columns(registered=None) where it has none" * (name == "customers"))
-            )
-        if found > 1:
-            raise ColumnError(
-                f"{name} has {found} columns named {column!r}; rename all but the one to read"
-            )
 
 
 def _open_reader(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> Source:
@@ -157,11 +119,11 @@ def _exported(rows: Any, wanted: list[str], name: str) -> pa.RecordBatchReader:
     try:
         return pa.RecordBatchReader.from_stream(rows)
     except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"{name} cannot be read: {_first_line(error)}") from error
+        raise unreadable(name, error) from error
 
 
 def _of_stream(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> Source:
-    _check_columns(reader.schema, wanted, name)
+    check_columns(reader.schema, wanted, name)
     schema = pa.schema([reader.schema.field(column) for column in wanted])
     return Source(name, schema, _selected(_reading(reader, name), schema, name), None)
 
@@ -178,7 +140,7 @@ def _open_iterable(rows: Iterable[Any], wanted: list[str], name: str) -> Source:
         raise SourceError(
             f"{name}: an iterable of {type(first).__name__} cannot be read; pass {ACCEPTED}"
         )
-    _check_columns(first.schema, wanted, name)
+    check_columns(first.schema, wanted, name)
     schema = pa.schema([first.schema.field(column) for column in wanted])
     return Source(name, schema, _selected(chain([first], batches), schema, name), None)
 
@@ -187,7 +149,7 @@ def _selected(batches: Iterable[Any], schema: pa.Schema, name: str) -> Iterator[
     for batch in batches:
         if not isinstance(batch, pa.RecordBatch):
             raise SourceError(f"{name}: a {type(batch).__name__} came between record batches")
-        _check_columns(batch.schema, schema.names, name)
+        check_columns(batch.schema, schema.names, name)
         selected = batch.select(schema.names)
         if selected.schema.types != schema.types:
             raise ColumnError(
@@ -202,92 +164,17 @@ def _reading(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.Record
     try:
         yield from batches
     except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"{name} cannot be read: {_first_line(error)}") from error
+        raise unreadable(name, error) from error
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
-
-
-def _dataset_of_files(paths: list[str], name: str) -> ds.Dataset:
-    import pyarrow.dataset as ds
-
-    files = [file for path in paths for file in _files(path, name)]
-    formats = {file: _format(file) for file in files}
-    unknown = [file for file, known in formats.items() if known is None]
-    if unknown:
-        raise SourceError(
-            f"{name}: the format of {unknown[0]!r} is unknown; name files "
-            f"{', '.join(FORMATS)} (CSV also with {', '.join(COMPRESSIONS)})"
-        )
-    if len(set(formats.values())) > 1:
-        mixed = ", ".join(sorted({str(known) for known in formats.values()}))
-        raise SourceError(f"{name}: files of several formats ({mixed}); pass one format at a time")
-    kind: Any = formats[files[0]]
-    if kind == "csv":
-        kind = _csv_format(tabs=any(_without_compression(file).endswith(".tsv") for file in files))
-    try:
-        return ds.dataset(files, format=kind)
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"{name} cannot be read: {_first_line(error)}") from error
-
-
-def _csv_format(*, tabs: bool) -> ds.CsvFileFormat:
-    """Return the CSV format in which an empty field, and nothing else, is a missing value."""
-    import pyarrow.dataset as ds
-    from pyarrow import csv
-
-    return ds.CsvFileFormat(
-        parse_options=csv.ParseOptions(delimiter="\t" if tabs else ","),
-        default_fragment_scan_options=ds.CsvFragmentScanOptions(
-            convert_options=csv.ConvertOptions(null_values=[""], strings_can_be_null=True)
-        ),
-    )
-
-
-def _files(path: str, name: str) -> list[str]:
-    """Return the files of a path: itself, what the glob matches, or a directory's data files."""
-    if os.path.isdir(path):
-        found = sorted(
-            str(file)
-            for file in Path(path).rglob("*")
-            if file.is_file()
-            and _format(str(file))
-            and not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
-        )
-        if not found:
-            raise SourceError(
-                f"{name}: the directory {path!r} holds no file named {', '.join(FORMATS)}"
-            )
-        return found
-    if os.path.exists(path):
-        return [path]
-    if glob.has_magic(path):
-        found = sorted(glob.glob(path, recursive=True))
-        if not found:
-            raise SourceError(f"{name}: no file matches {path!r}; look at the path and the pattern")
-        return [file for match in found for file in _files(match, name)]
-    raise SourceError(f"{name}: there is no file or directory {path!r}")
-
-
-def _without_compression(file: str) -> str:
-    stem, ending = os.path.splitext(file.lower())
-    return stem if ending in COMPRESSIONS else file.lower()
-
-
-def _format(file: str) -> str | None:
-    plain = _without_compression(file)
-    known = FORMATS.get(os.path.splitext(plain)[1])
-    return known if known == "csv" or plain == file.lower() else None
-
-
-def _open_dataset(dataset: ds.Dataset, wanted: list[str], name: str) -> Source:
-    _check_columns(dataset.schema, wanted, name)
+def _open_dataset(dataset: ds.Dataset, wanted: list[str], name: str, threads: int) -> Source:
+    check_columns(dataset.schema, wanted, name)
     schema = pa.schema([dataset.schema.field(column) for column in wanted])
     scanner = dataset.scanner(
         columns=wanted,
         batch_readahead=BATCH_READAHEAD,
         fragment_readahead=FRAGMENT_READAHEAD,
+        use_threads=threads > 1,
     )
     return Source(name, schema, _reading(scanner.to_batches(), name), _known_rows(dataset, name))
 
@@ -298,4 +185,4 @@ def _known_rows(dataset: ds.Dataset, name: str) -> int | None:
     try:
         return dataset.count_rows() if kind == "parquet" else None
     except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"{name} cannot be read: {_first_line(error)}") from error
+        raise unreadable(name, error) from error

@@ -29,7 +29,10 @@ FLOORS = [
     {"amount_words", "row_readers", "spill"},
     {"blocks"},
     {"readers", "sources", "summary", "problems", "workspace"},
-    {"arrow_views", "columns", "days", "zones"},
+    {"files"},
+    {"arrow_files", "csv_files", "parquet_files"},
+    {"file_look", "file_list", "read_ahead"},
+    {"arrow_views", "columns", "common_types", "days", "row_source", "zones"},
     {"errors"},
 ]
 HEAVY = {"numba", "pandas", "polars", "duckdb", "dask", "pyspark", "click", "rich"}

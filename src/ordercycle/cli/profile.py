@@ -79,6 +79,11 @@ if TYPE_CHECKING:
     help="Only orders of the last N days up to --as-of.",
 )
 @click.option(
+    "--lifecycle",
+    metavar="PRESET",
+    help="Add the lifecycle segment, by the thresholds of a preset such as fashion.",
+)
+@click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="Threads. Default: every core."
 )
 @click.option(
@@ -110,6 +115,7 @@ def profile(  # noqa: PLR0913 - one argument per option
     anonymous: str,
     unknown: str,
     window_days: int | None,
+    lifecycle: str | None,
     threads: int | None,
     memory_limit: str | None,
     spill_directory: Path | None,
@@ -123,11 +129,16 @@ def profile(  # noqa: PLR0913 - one argument per option
     Example:
       ordercycle profile orders/*.parquet --customers customers.parquet \\
           --as-of 2026-11-01 --order-column order_id --timezone Europe/Madrid \\
-          --out profile.parquet
+          --lifecycle fashion --out profile.parquet
     """  # noqa: D301 - click's mark for "keep these lines"
+    if lifecycle is not None and window_days is not None:
+        raise click.UsageError(
+            "--lifecycle needs all orders of a customer; leave --window-days out"
+        )
     refuse_existing(out, overwrite=overwrite)
     import ordercycle as oc
 
+    segments = None if lifecycle is None else oc.Lifecycle.preset(lifecycle)
     with watched(quiet=quiet) as watch:
         history = oc.OrderHistory.build(
             orders[0] if len(orders) == 1 else list(orders),
@@ -151,7 +162,7 @@ def profile(  # noqa: PLR0913 - one argument per option
         summary = history.summary()
         with result_writer(out, overwrite=overwrite) as writer:
             for table in _profiles(history, as_of, window_days, watch):
-                writer.write(table)
+                writer.write(table if segments is None else segments.assign(table))
     if not quiet:
         click.echo(_account(summary, writer.rows, out), err=True)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -19,7 +21,31 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SUFFIXES = (".parquet", ".arrow", ".feather", ".csv")
-ROWS_PER_WRITE = 131_072  # of Parquet row groups and Arrow batches; profiles arrive smaller
+ROWS_PER_WRITE = 2**18  # of Parquet row groups and Arrow batches; profiles arrive smaller
+#: Tables that wait for the writing thread: one more than it works on.
+TABLES_AHEAD = 2
+#: Columns whose values hardly repeat: a dictionary of them is built, given up and written anyway.
+#: 1.8 million profiles and their segments, CPU seconds and MB written:
+#:
+#: ====  =====  =======================================================================
+#: 1.28  110.5  zstd, dictionaries for every column
+#: 0.70   94.0  zstd, dictionaries for the other columns only
+#: 0.50  108.9  snappy, the same (lz4: 0.50, 108.6)
+#: 0.41  115.5  snappy, the same, the bytes of floats split into streams: newer readers only
+#: 0.39  129.5  uncompressed, the same
+#: 0.26  249.3  uncompressed, no dictionaries
+#: ====  =====  =======================================================================
+#:
+#: Row groups of 131 thousand to a million rows differ by less than a twentieth.
+HARDLY_REPEATING = (
+    "customer_id",
+    "revenue",
+    "average_order_value",
+    "gap_square_sum",
+    "gap_std",
+    "missed_purchase_cycles",
+    "revenue_first_90_days",
+)
 
 
 def checked_out(_ctx: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
@@ -45,14 +71,20 @@ def refuse_existing(out: Path | None, *, overwrite: bool) -> None:
 
 
 class ResultWriter:
-    """Write tables of one schema, in pieces of a useful size."""
+    """Write tables of one schema, in pieces of a useful size.
 
-    def __init__(self, stream: IO[bytes], suffix: str) -> None:
+    Files are written by a thread of their own, while the next tables are computed. Not so stdout:
+    whoever reads it may never go on, and an interruption could not end a thread that waits there.
+    """
+
+    def __init__(self, stream: IO[bytes], suffix: str, *, threaded: bool = False) -> None:
         self._stream = stream
         self._suffix = suffix
         self._writer: Any = None
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
+        self._thread = ThreadPoolExecutor(1, "ordercycle-write") if threaded else None
+        self._writing: deque[Future[None]] = deque()
         self.rows = 0
 
     def write(self, table: pa.Table) -> None:
@@ -61,27 +93,48 @@ class ResultWriter:
         self._pending_rows += table.num_rows
         self.rows += table.num_rows
         if self._pending_rows >= ROWS_PER_WRITE:
-            self._flush()
+            self._hand_over()
 
     def close(self) -> None:
         """Write what is left and the file's end."""
         self._flush()
+        if self._thread is not None:
+            self._thread.shutdown()
         if self._writer is not None:
             self._writer.close()
 
     def abandon(self) -> None:
         """Let go of a result that will not be finished, while its stream is still open."""
+        if self._thread is not None:
+            self._thread.shutdown(cancel_futures=True)
         if self._writer is not None:
             with suppress(Exception):  # whatever stopped the result may stop this as well
                 self._writer.close()
 
     def _flush(self) -> None:
+        """Return when all rows are with the stream."""
+        self._hand_over()
+        self._wait(0)
+
+    def _hand_over(self) -> None:
         if not self._pending:
             return
         import pyarrow as pa
 
         table = pa.concat_tables(self._pending)
         self._pending, self._pending_rows = [], 0
+        if self._thread is None:
+            self._encode(table)
+            return
+        self._writing.append(self._thread.submit(self._encode, table))
+        self._wait(TABLES_AHEAD)
+
+    def _wait(self, still_writing: int) -> None:
+        """Wait until no more tables than that are being written; raise what stopped one."""
+        while len(self._writing) > still_writing:
+            self._writing.popleft().result()
+
+    def _encode(self, table: pa.Table) -> None:
         if self._suffix == ".csv":
             from ordercycle.cli.csv_text import csv_ready
 
@@ -95,7 +148,10 @@ def _open_writer(stream: IO[bytes], schema: pa.Schema, suffix: str) -> Any:
     if suffix == ".parquet":
         from pyarrow import parquet
 
-        return parquet.ParquetWriter(stream, schema, compression="zstd")
+        repeating = [name for name in schema.names if name not in HARDLY_REPEATING]
+        return parquet.ParquetWriter(
+            stream, schema, compression="snappy", use_dictionary=repeating or False
+        )
     if suffix == ".csv":
         from pyarrow import csv
 
@@ -127,7 +183,7 @@ def result_writer(out: Path | None, *, overwrite: bool) -> Iterator[ResultWriter
     temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("xb") as stream:
-            with _finished(ResultWriter(stream, place.suffix.lower())) as writer:
+            with _finished(ResultWriter(stream, place.suffix.lower(), threaded=True)) as writer:
                 yield writer
             stream.flush()
             os.fsync(stream.fileno())

@@ -1,0 +1,17 @@
+"""What can be known of a file without reading it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Look:
+    """The columns of a file, and its parts: each can be read without the others."""
+
+    schema: pa.Schema
+    rows: int | None  # None: not known without reading
+    parts: Sequence[range]  # of row groups, record batches or bytes

@@ -1,0 +1,75 @@
+"""What a source is once it is open: a schema, and batches that are read once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from ordercycle.errors import ColumnError, SourceError, suggestion
+
+#: Says where a row of the whole source is, as in "row 12 of 'b.parquet'".
+Place = Callable[[int], str]
+
+
+def plain_place(row: int) -> str:
+    """Say where a row is in a source that has no files."""
+    return f"row {row}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The wanted columns of a table, read once."""
+
+    name: str
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+    rows: int | None  # None: not known before the end
+    in_memory: bool = False
+    place: Place = plain_place  # of rows that have been read
+
+    def close(self) -> None:
+        """Stop reading, end the threads that read ahead, and give their memory back.
+
+        Arrow keeps what batches took for later ones. Grouping, which comes next, has fresh memory
+        to touch instead: with 20 million orders 0.1 to 0.2 s of the system's time where it took
+        0.5 to 0.9, and 1.02 GB at the peak where it was 1.36.
+        """
+        close = getattr(self.batches, "close", None)
+        if close is not None:
+            close()
+        if not self.in_memory:
+            pa.default_memory_pool().release_unused()
+
+
+def check_columns(schema: pa.Schema, wanted: list[str], name: str, file: str | None = None) -> None:
+    """Raise a ColumnError unless each wanted column is there once."""
+    where = f" in {file!r}" if file else ""
+    for column in wanted:
+        found = schema.names.count(column)
+        if found == 0:
+            there = ", ".join(map(repr, schema.names[:20])) or "no column at all"
+            hint = suggestion(column, schema.names)
+            raise ColumnError(
+                f"{name} has no column {column!r}{hint}{where}; it has {there}. "
+                "Say which columns to read with columns=Columns(...)"
+                + (", or Columns(registered=None) where it has none" * (name == "customers"))
+            )
+        if found > 1:
+            raise ColumnError(
+                f"{name} has {found} columns named {column!r}{where}; rename all but the one to "
+                "read"
+            )
+
+
+def unreadable(name: str, error: Exception, file: str | None = None) -> SourceError:
+    """Return the SourceError for what a reader raised."""
+    reason = str(error).strip().partition("\n")[0]
+    if file is None:
+        return SourceError(f"{name} cannot be read: {reason}")
+    if isinstance(error, OSError) and error.strerror:
+        reason = error.strerror
+    return SourceError(
+        f"{name}: {file!r} cannot be read: {reason}; write the file anew, or leave it out"
+    )
