@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle.batches import CustomerBatch
-from ordercycle.blocks import AMOUNT, DAY, HASH, partition_sizes
+from ordercycle.blocks import AMOUNT, CUSTOMER_IDS, DAY, HASH, partition_sizes
 from ordercycle.columns import Columns
 from ordercycle.days import date_of
 from ordercycle.errors import ColumnError, DataError
@@ -19,7 +19,7 @@ from ordercycle.hot_customers import Division, Stretch
 from ordercycle.ingest import Ingested, ingest
 from ordercycle.problems import Problems
 from ordercycle.readers import AmountReader, IdReader
-from ordercycle.row_readers import CUSTOMER_IDS, CustomerReader, OrderReader
+from ordercycle.row_readers import CustomerReader, OrderReader
 from ordercycle.sources import open_source
 from ordercycle.summary import HistorySummary
 from ordercycle.workspace import Spare, Workers
