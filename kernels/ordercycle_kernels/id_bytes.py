@@ -147,7 +147,7 @@ def _find_between(offsets: Items, known: Bools, out_starts: Int64Out, out_length
         length = np.int64(offsets[row + 1]) - start
         longest = max(longest, length)
         out_starts[row] = start
-        out_lengths[row] = length
+        out_lengths[row] = min(length, LONGEST)
     return TOO_LONG if longest > LONGEST else stand_in(known, out_starts, out_lengths)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -12,7 +13,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import addresses, fixed_view
-from ordercycle.id_bytes import LENGTHS_DIFFER, Placed, place_ids
+from ordercycle.blocks import ID_COLUMNS
+from ordercycle.errors import DataError
+from ordercycle.id_bytes import LENGTHS_DIFFER, LongIdError, Placed, place_ids
 from ordercycle.readers import IdReader
 from ordercycle_kernels import hashing
 
@@ -34,8 +37,8 @@ class IdRows(NamedTuple):
     """Arrays to read the ids of n rows into; those of integers have no starts and lengths."""
 
     hashes: NDArray[np.uint64]
-    starts: NDArray[np.int64]
-    lengths: NDArray[np.int32]
+    starts: NDArray[np.int64] = np.zeros(0, np.int64)
+    lengths: NDArray[np.int32] = np.zeros(0, np.int32)
 
 
 class IdPiece(NamedTuple):
@@ -49,9 +52,12 @@ class IdPiece(NamedTuple):
 class IdColumn:
     """Reads the ids of one column, each dictionary once however many batches share it."""
 
-    def __init__(self, ids: IdReader) -> None:
-        self.ids = ids
-        self.is_dictionary = bool(pa.types.is_dictionary(ids.given))
+    def __init__(self, field: pa.Field, table: str, use: str) -> None:
+        self.ids = IdReader.of(field, table)
+        self._name = field.name
+        self._table = table
+        self._columns = ID_COLUMNS[use]
+        self._is_dictionary = bool(pa.types.is_dictionary(field.type))
         # Whoever goes on working with a dictionary holds it; the others are let go.
         self._hashed: WeakValueDictionary[tuple[int, ...], HashedDictionary] = WeakValueDictionary()
         self._lock = threading.Lock()
@@ -59,30 +65,45 @@ class IdColumn:
     @property
     def hashes_are_kept(self) -> bool:
         """Whether reading the hashes a second time costs more than to remember them."""
-        return self.is_dictionary or not self.ids.is_integer
+        return self._is_dictionary or not self.ids.is_integer
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The columns that say where ids are: integers need none."""
+        return () if self.ids.is_integer else (self._columns.start, self._columns.length)
 
     def read(
-        self, array: pa.Array, out: IdRows, *, with_hashes: bool
-    ) -> tuple[Placed, HashedDictionary | None]:
-        """Read an array into `out`; return where the bytes are, and whose they are."""
-        if not self.is_dictionary:
-            return self._read_plain(self.ids.storage(array), out, with_hashes=with_hashes), None
-        dictionary = self._dictionary(array.dictionary)
-        placed = dictionary.placed
-        if len(dictionary.array) == 0:  # every id is missing
-            for rows in out:
-                rows.fill(0)
-            return placed, dictionary
-        codes = fixed_view(array.indices, array.type.index_type.to_pandas_dtype())
-        codes = codes.astype(np.int64, copy=False)
-        # Clipped, the code of a missing id, which may be anything, points at some entry.
-        if with_hashes:
-            dictionary.hashes.take(codes, out=out.hashes, mode="clip")
-        if not self.ids.is_integer:
-            dictionary.starts.take(codes, out=out.starts, mode="clip")
-            if placed.length == LENGTHS_DIFFER:
-                dictionary.lengths.take(codes, out=out.lengths, mode="clip")
-        return placed, dictionary
+        self,
+        batch: pa.RecordBatch,
+        rows: slice,
+        columns: Mapping[str, NDArray[Any]],
+        *,
+        with_hashes: bool,
+    ) -> IdPiece | None:
+        """Read a batch into some rows of a run's columns; return where the bytes are, if any.
+
+        Raises
+        ------
+        DataError
+            Where an id has 2 GiB or more.
+        """
+        array = batch.column(self._name)
+        places = (columns[name][rows] for name in self.places)
+        out = IdRows(columns[self._columns.hash][rows], *places)
+        try:
+            if self._is_dictionary:
+                dictionary = self._dictionary(array.dictionary)
+                _look_up(dictionary, array, out, with_hashes=with_hashes)
+                piece = IdPiece(rows, dictionary.placed, dictionary)
+            else:
+                placed = self._read_plain(self.ids.storage(array), out, with_hashes=with_hashes)
+                piece = IdPiece(rows, placed, None)
+        except LongIdError:
+            raise DataError(
+                f"{self._table}: {self._name} holds an id of 2 GiB or more; is it the column of "
+                "the ids?"
+            ) from None
+        return None if self.ids.is_integer else piece
 
     def _read_plain(self, array: pa.Array, out: IdRows, *, with_hashes: bool) -> Placed:
         if self.ids.is_integer:
@@ -109,3 +130,22 @@ class IdColumn:
                 placed = self._read_plain(self.ids.storage(array), out, with_hashes=True)
                 found = self._hashed[key] = HashedDictionary(array, *out, placed)
             return found
+
+
+def _look_up(
+    dictionary: HashedDictionary, array: pa.Array, out: IdRows, *, with_hashes: bool
+) -> None:
+    """Write what belongs to the codes of an array."""
+    if len(dictionary.array) == 0:  # every id is missing
+        for rows in out:
+            rows.fill(0)
+        return
+    codes = fixed_view(array.indices, array.type.index_type.to_pandas_dtype())
+    codes = codes.astype(np.int64, copy=False)
+    # Clipped, the code of a missing id, which may be anything, points at some entry.
+    if with_hashes:
+        dictionary.hashes.take(codes, out=out.hashes, mode="clip")
+    if dictionary.starts.size:
+        dictionary.starts.take(codes, out=out.starts, mode="clip")
+        if dictionary.placed.length == LENGTHS_DIFFER:
+            dictionary.lengths.take(codes, out=out.lengths, mode="clip")

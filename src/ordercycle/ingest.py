@@ -134,8 +134,10 @@ class _Layout:
         self._workers = workers
         # Where the rows that each run has of each partition begin in the block.
         self._begins = np.zeros((len(runs) + 1, 1 << partition_bits), np.int64)
-        # Hashes that are not computed a second time, of each run until it is laid out.
-        self._hashes: list[dict[str, NDArray[np.uint64]]] = [{} for _ in runs]
+        # Hashes that are not computed a second time. One array: many small ones would cost three
+        # times as much to touch first.
+        self._ends = np.cumsum(self._sizes)
+        self._hashes = {name: np.empty(self._ends[-1], np.uint64) for name in reader.kept_hashes}
         found = list(workers.in_order(self._count, range(len(runs))))
         offsets = np.zeros((1 << partition_bits) + 1, np.int64)
         np.cumsum(self._begins.sum(axis=0), out=offsets[1:])
@@ -161,10 +163,16 @@ class _Layout:
         tallies = self._workers.in_order(self._read, range(len(self._runs)))
         yield from zip(self._sizes, tallies, strict=True)
 
-    def _scratch(self, number: int, names: Sequence[str]) -> Run:
+    def _scratch(self, number: int) -> Run:
         array = self._workers.workspace.array
-        size = self._sizes[number]
-        columns = {name: array(f"run.{name}", size, COLUMN_TYPES[name]) for name in names}
+        size, end = self._sizes[number], self._ends[number]
+        columns = {
+            name: array(f"run.{name}", size, COLUMN_TYPES[name])
+            for name in self._reader.names
+            if name not in self._hashes
+        }
+        for name, hashes in self._hashes.items():
+            columns[name] = hashes[end - size : end]
         return Run(columns, np.zeros(0, np.bool_))
 
     def _each_piece(self, number: int, read: Callable[[Piece, slice, Run], None], run: Run) -> None:
@@ -176,11 +184,7 @@ class _Layout:
 
     def _count(self, number: int) -> dict[str, tuple[list[IdPiece], NDArray[np.int64]]]:
         """Count the rows of each partition in a run; return its ids and their bytes in each."""
-        run = self._scratch(number, self._reader.names)
-        for name in self._reader.kept_hashes:
-            run.columns[name] = self._hashes[number][name] = np.empty(
-                self._sizes[number], np.uint64
-            )
+        run = self._scratch(number)
         self._each_piece(number, self._reader.locate, run)
         # One row down, so that the running sum is where each run begins.
         counts = self._begins[number + 1]
@@ -191,9 +195,7 @@ class _Layout:
         }
 
     def _read(self, number: int) -> Tally:
-        run = self._scratch(number, self._reader.names)
-        hashes, self._hashes[number] = self._hashes[number], {}
-        run.columns |= hashes
+        run = self._scratch(number)
         run.has_hashes = True
         self._each_piece(number, self._reader.read, run)
         if not self._problems:

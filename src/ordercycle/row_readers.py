@@ -24,9 +24,7 @@ from ordercycle.blocks import (
     ROW,
 )
 from ordercycle.columns import Columns
-from ordercycle.errors import DataError
-from ordercycle.id_bytes import LongIdError
-from ordercycle.id_columns import IdColumn, IdPiece, IdRows
+from ordercycle.id_columns import IdColumn, IdPiece
 from ordercycle.problems import Problems, Trouble
 from ordercycle.readers import AmountReader, IdReader, TimeReader
 from ordercycle_kernels.calendar import NO_DAY
@@ -98,15 +96,12 @@ class RowReader(ABC):
 
     def _prepare(self, table: str, names: Sequence[str], ids: Mapping[str, pa.Field]) -> None:
         """Say which columns are read: of ids by use, one field of the table each."""
-        self._table = table
-        self._id_fields = {use: field.name for use, field in ids.items()}
-        self.id_readers = {use: IdReader.of(field, table) for use, field in ids.items()}
-        self._id_columns = {use: IdColumn(reader) for use, reader in self.id_readers.items()}
-        of_bytes = [use for use, reader in self.id_readers.items() if not reader.is_integer]
-        self.names = (*names, *(name for use in of_bytes for name in ID_COLUMNS[use][1:]))
+        self._ids = {use: IdColumn(field, table, use) for use, field in ids.items()}
+        self.id_readers = {use: column.ids for use, column in self._ids.items()}
+        self.names = (*names, *(name for column in self._ids.values() for name in column.places))
         #: The columns of hashes that are read once and kept until the rows are laid out.
         self.kept_hashes = tuple(
-            ID_COLUMNS[use].hash for use, ids in self._id_columns.items() if ids.hashes_are_kept
+            ID_COLUMNS[use].hash for use, column in self._ids.items() if column.hashes_are_kept
         )
 
     @abstractmethod
@@ -118,30 +113,13 @@ class RowReader(ABC):
         """Read everything, check it and count it."""
 
     def _read_ids(self, use: str, piece: Piece, window: slice, run: Run) -> None:
-        hashes, starts, lengths = ID_COLUMNS[use]
-        is_integer = self.id_readers[use].is_integer
-        out = IdRows(
-            run.columns[hashes][window],
-            NO_PLACES if is_integer else run.columns[starts][window],
-            NO_LENGTHS if is_integer else run.columns[lengths][window],
-        )
-        ids = self._id_columns[use]
-        values = piece.batch.column(self._id_fields[use])
-        try:
-            placed, dictionary = ids.read(
-                values, out, with_hashes=not (run.has_hashes and ids.hashes_are_kept)
-            )
-        except LongIdError:
-            raise DataError(
-                f"{self._table}: {self._id_fields[use]} holds an id of 2 GiB or more in the rows "
-                f"from {piece.first_row} on; is it the column of the ids?"
-            ) from None
-        if not is_integer:
-            run.ids.setdefault(use, []).append(IdPiece(window, placed, dictionary))
+        column = self._ids[use]
+        with_hashes = not (run.has_hashes and column.hashes_are_kept)
+        found = column.read(piece.batch, window, run.columns, with_hashes=with_hashes)
+        if found is not None:
+            run.ids.setdefault(use, []).append(found)
 
 
-NO_PLACES: NDArray[np.int64] = np.zeros(0, np.int64)
-NO_LENGTHS: NDArray[np.int32] = np.zeros(0, np.int32)
 NULL_REMEDY = "fill or drop these rows before the call"
 ORDER_REMEDY = "fill or drop these rows, or leave order=None where every row is an order"
 
