@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from ordercycle.id_bytes import LENGTHS_DIFFER, LongIdError, Placed, place_ids
 from ordercycle.readers import IdReader
 from ordercycle_kernels import hashing
 
+#: More than there are threads at work on batches with dictionaries of their own.
+HELD_DICTIONARIES = 16
 NO_BYTES: NDArray[np.uint8] = np.zeros(0, np.uint8)
 
 
@@ -58,8 +61,9 @@ class IdColumn:
         self._table = table
         self._columns = ID_COLUMNS[use]
         self._is_dictionary = bool(pa.types.is_dictionary(field.type))
-        # Whoever goes on working with a dictionary holds it; the others are let go.
+        # Whoever points into a dictionary holds it; of the others the last few are held here.
         self._hashed: WeakValueDictionary[tuple[int, ...], HashedDictionary] = WeakValueDictionary()
+        self._last: deque[HashedDictionary] = deque(maxlen=HELD_DICTIONARIES)
         self._lock = threading.Lock()
 
     @property
@@ -87,6 +91,8 @@ class IdColumn:
         DataError
             Where an id has 2 GiB or more.
         """
+        if self.ids.is_integer and not with_hashes:
+            return None
         array = batch.column(self._name)
         places = (columns[name][rows] for name in self.places)
         out = IdRows(columns[self._columns.hash][rows], *places)
@@ -129,6 +135,7 @@ class IdColumn:
                 )
                 placed = self._read_plain(self.ids.storage(array), out, with_hashes=True)
                 found = self._hashed[key] = HashedDictionary(array, *out, placed)
+                self._last.append(found)
             return found
 
 

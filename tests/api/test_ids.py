@@ -198,21 +198,24 @@ def test_the_code_of_a_missing_id_may_be_anything():
     assert orders_of(order_table(ids)) == {"a": 1, "b": 1}
 
 
-def test_a_dictionary_that_batches_share_is_hashed_once(monkeypatch):
+@pytest.mark.parametrize(
+    ("names", "kernel"),
+    [(["ann", "bob", "cat"], "hash_equally_long"), ([7, 8, 9], "hash_integers")],
+)
+def test_a_dictionary_that_batches_share_is_hashed_once(names, kernel, monkeypatch):
     hashed = []
-    original = hashing.hash_equally_long
+    original = getattr(hashing, kernel)
 
-    def counted(starts, *others):
-        hashed.append(starts.size)
-        original(starts, *others)
+    def counted(*arguments):
+        hashed.append(arguments[0].size)
+        original(*arguments)
 
     monkeypatch.setattr("ordercycle.ingest.RUN_ROWS", 5)
-    monkeypatch.setattr("ordercycle_kernels.hashing.hash_equally_long", counted)
-    whole = dictionary([0, 1, 2] * 20, ["ann", "bob", "cat"])
+    monkeypatch.setattr(f"ordercycle_kernels.hashing.{kernel}", counted)
+    whole = dictionary([0, 1, 2] * 20, names, pa.array(names).type)
     chunks = [whole.slice(at, 10) for at in range(0, 60, 10)]
-    assert orders_of(order_table(pa.chunked_array(chunks)), threads=2) == dict.fromkeys(
-        ["ann", "bob", "cat"], 20
-    )
+    table = order_table(pa.chunked_array(chunks))
+    assert orders_of(table, threads=2) == dict.fromkeys(names, 20)
     assert hashed == [3]
 
 
