@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 
 from .engines import ENGINES, OURS
-from .generate import Workload
+from .generate import IDS, Workload
 from .processes import JobFailed, run_job
 
 _COPY = "copy"
@@ -65,7 +65,7 @@ def _parser():
     parser.add_argument("--orders", type=int, default=10_000_000)
     parser.add_argument("--customers", type=int, help="default: 8.8 %% of the orders")
     parser.add_argument("--skew", type=float, default=0.0, help="share of orders of one customer")
-    parser.add_argument("--ids", choices=("int64", "string"), default="int64")
+    parser.add_argument("--ids", choices=IDS, default="int64")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--engines", nargs="+", choices=tuple(ENGINES), default=list(ENGINES), metavar="ENGINE"

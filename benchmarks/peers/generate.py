@@ -24,6 +24,12 @@ PIECE_ROWS = 1 << 20
 _HEX_PAIRS = np.array([f"{byte:02x}".encode() for byte in range(256)], dtype="S2").view(np.uint16)
 
 
+IDS = ("int64", "string", "uuid")
+_UUID_CHARACTERS = 36
+_UUID_GROUPS = ((0, 8), (9, 13), (14, 18), (19, 23), (24, 36))
+_UUID_VARIANTS = np.frombuffer(b"89ab", np.uint8)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Workload:
     """What the order table looks like.
@@ -36,8 +42,9 @@ class Workload:
         How many customers the orders are drawn from; by default 8.8 % of the orders.
     skew : float
         The share of all orders that belongs to one customer; 0 is the even case.
-    ids : {"int64", "string"}
-        Random 64-bit integers, or the same numbers as 16 hexadecimal digits.
+    ids : {"int64", "string", "uuid"}
+        Random 64-bit integers, the same numbers as 16 hexadecimal digits, or UUIDs as text of 36
+        characters, made from the same numbers.
     refunds : float
         The share of rows with a negative amount.
     seed : int
@@ -52,8 +59,8 @@ class Workload:
     seed: int = 20260101
 
     def __post_init__(self):
-        if self.ids not in {"int64", "string"}:
-            raise ValueError(f"ids is {self.ids!r}; choose 'int64' or 'string'")
+        if self.ids not in IDS:
+            raise ValueError(f"ids is {self.ids!r}; choose one of {', '.join(IDS)}")
         if not 0 <= self.skew <= 1 or not 0 <= self.refunds <= 1:
             raise ValueError("skew and refunds are shares, from 0 to 1")
 
@@ -89,7 +96,7 @@ def _next_orders(workload: Workload, orders: int, random: np.random.Generator) -
         _fill_block(workload, random, keys[start:stop], times[start:stop], amounts[start:stop])
     return pa.table(
         {
-            "customer_id": pa.array(keys) if workload.ids == "int64" else _hexadecimal(keys),
+            "customer_id": _ids(workload.ids, keys),
             "ordered_at": pa.Array.from_buffers(
                 pa.timestamp("us"), orders, [None, pa.py_buffer(times)]
             ),
@@ -140,13 +147,37 @@ def _scattered(numbers):
     return mixed
 
 
-def _hexadecimal(keys):
-    """Write each key as 16 digits; chunked, so that 32-bit string offsets suffice."""
+def _ids(kind, keys):
+    if kind == "int64":
+        return pa.array(keys)
+    width, write = (16, _hexadecimal) if kind == "string" else (_UUID_CHARACTERS, _uuids)
     chunks = []
+    # Chunked, so that 32-bit string offsets suffice.
     for start in range(0, keys.size, _STRING_CHUNK_ROWS):
         block = keys[start : start + _STRING_CHUNK_ROWS]
-        digits = _HEX_PAIRS[block.view(np.uint8)]
-        offsets = np.arange(0, 16 * (block.size + 1), 16, dtype=np.int32)
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(digits)]
+        text = np.empty((block.size, width), np.uint8)
+        for first in range(0, block.size, _BLOCK_ROWS):
+            write(block[first : first + _BLOCK_ROWS], text[first : first + _BLOCK_ROWS])
+        offsets = np.arange(0, width * (block.size + 1), width, dtype=np.int32)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
         chunks.append(pa.Array.from_buffers(pa.string(), block.size, buffers))
     return pa.chunked_array(chunks, pa.string())
+
+
+def _hexadecimal(keys, out):
+    """Write each key as 16 digits."""
+    out.view(np.uint16)[:] = _HEX_PAIRS[keys.view(np.uint8)].reshape(keys.size, 8)
+
+
+def _uuids(keys, out):
+    """Write each key as a UUID of version 4: the key first, then digits that follow from it."""
+    digits = np.empty((keys.size, 32), np.uint8)
+    _hexadecimal(keys, digits[:, :16])
+    _hexadecimal(_scattered(keys.view(np.uint64)).view(np.int64), digits[:, 16:])
+    out[:] = ord("-")
+    begin = 0
+    for first, last in _UUID_GROUPS:
+        out[:, first:last] = digits[:, begin : begin + last - first]
+        begin += last - first
+    out[:, 14] = ord("4")
+    out[:, 19] = _UUID_VARIANTS[keys.view(np.uint64) >> np.uint64(62)]

@@ -11,7 +11,7 @@ COLUMNS = oc.Columns(customer="customer_id", time="ordered_at", amount="amount")
 
 class _Sizes(ABC):
     param_names = ("customers", "orders_per_customer", "skew", "ids")
-    params = ((10_000, 100_000), (2, 12), (0.0, 0.5), ("int64", "string"))
+    params = ((10_000, 100_000), (2, 12), (0.0, 0.5), ("int64", "string", "uuid"))
     timeout = 120
 
     def setup(self, customers, orders_per_customer, skew, ids):

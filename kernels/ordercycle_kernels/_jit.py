@@ -45,12 +45,24 @@ def helper(function: Callable[P, R]) -> Kernel[P, R]:
     return Kernel(function)
 
 
+def inlined(function: Callable[P, R]) -> Kernel[P, R]:
+    """Declare a helper that becomes part of its callers, and assigns no slices of arrays.
+
+    Left to the compiler, a helper that takes arrays may be called, and count references to them,
+    once a row: to move ids of 36 bytes took 47 ns where it takes 14, to compare them 24 and 7.
+    """
+    declared = Kernel(function)
+    declared.is_inlined = True
+    return declared
+
+
 class Kernel(Generic[P, R]):
     """A function compiled at its first call; plain Python under ``NUMBA_DISABLE_JIT=1``."""
 
     def __init__(self, function: Callable[P, R], name: str | None = None) -> None:
         self.function = cast("FunctionType", function)
         self.signature: str | None = None
+        self.is_inlined = False
         self.name = f"{function.__module__.rpartition('.')[2]}.{name or self.function.__name__}"
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
@@ -87,7 +99,8 @@ class Kernel(Generic[P, R]):
         }
         function = FunctionType(self.function.__code__, names, self.function.__name__)
         function.__module__ = self.function.__module__
-        dispatcher: Any = njit(nogil=True, error_model="numpy")(function)
+        options: Any = {"forceinline": True, "_nrt": False} if self.is_inlined else {}
+        dispatcher: Any = njit(nogil=True, error_model="numpy", **options)(function)
         if self.signature is not None:
             from ordercycle_kernels._cache import KernelCache
 

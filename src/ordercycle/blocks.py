@@ -1,21 +1,21 @@
 """Rows laid out by customer hash: what ingest writes and grouping reads.
 
-The rows of a partition are one slice of each column of a block. Ids of several bytes lie in a
-buffer of their own, with a start and a length per row.
+The rows of a partition are one slice of each column of a block. The bytes of its ids are a slice
+of an array, one id behind the other; or, where these are entries of a dictionary, they stay where
+they are, and each row has the start of its own. Lengths are a column where they differ.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle.arrow_views import BytesView
+from ordercycle.id_bytes import LENGTHS_DIFFER, IdBytes, Placed, joined_ids
 from ordercycle.workspace import Workspace
-from ordercycle_kernels import partition
 
 #: The columns a block can have, and their item types.
 HASH, DAY, AMOUNT, AMOUNT_HIGH, ORDER, ROW = "hash", "day", "amount", "amount_high", "order", "row"
@@ -29,13 +29,29 @@ COLUMN_TYPES: dict[str, str] = {
 }
 
 
-@dataclass
-class BytesColumn:
-    """Ids of several bytes: row i is data[starts[i]:starts[i] + lengths[i]]."""
+class IdColumns(NamedTuple):
+    """The columns that ids are read into; of integers there is the hash only."""
 
-    starts: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-    data: NDArray[np.uint8]
+    hash: str
+    start: str
+    length: str
+
+
+#: What ids are used for, and their columns.
+CUSTOMER_IDS, ORDER_IDS = "customer", "order"
+ID_COLUMNS = {
+    CUSTOMER_IDS: IdColumns(HASH, "customer_start", "customer_length"),
+    ORDER_IDS: IdColumns(ORDER, "order_start", "order_length"),
+}
+for _columns in ID_COLUMNS.values():
+    COLUMN_TYPES |= {_columns.start: "int64", _columns.length: "int32"}
+
+
+class BlockIds(NamedTuple):
+    """The ids of a block's rows, of one use."""
+
+    placed: Placed
+    offsets: NDArray[np.int64] | None  # (partitions + 1,) into the bytes; None for a dictionary
 
 
 @dataclass
@@ -44,7 +60,7 @@ class Block:
 
     columns: dict[str, NDArray[Any]]  # (rows,) each
     offsets: NDArray[np.int64]  # (partitions + 1,) into the columns
-    ids: dict[str, BytesColumn] = field(default_factory=dict)
+    ids: dict[str, BlockIds] = field(default_factory=dict)  # by use, unless they are integers
 
 
 @dataclass
@@ -52,7 +68,7 @@ class Collected:
     """The rows of one partition, columns contiguous."""
 
     columns: dict[str, NDArray[Any]]
-    ids: dict[str, BytesView]
+    ids: dict[str, IdBytes]
     rows: int
 
 
@@ -73,7 +89,10 @@ def collect(blocks: Sequence[Block], number: int, workspace: Workspace, use: str
     slices = [(block, slice(*block.offsets[number : number + 2].tolist())) for block in blocks]
     rows = sum(part.stop - part.start for _, part in slices)
     columns = {}
+    placing = {name for columns in ID_COLUMNS.values() for name in columns[1:]}
     for name in blocks[0].columns if blocks else ():
+        if name in placing:
+            continue
         parts = [block.columns[name][part] for block, part in slices]
         if len(parts) == 1:
             columns[name] = parts[0]
@@ -81,28 +100,21 @@ def collect(blocks: Sequence[Block], number: int, workspace: Workspace, use: str
             out = workspace.array(f"{use}.{name}", rows, COLUMN_TYPES[name])
             columns[name] = np.concatenate(parts, out=out)
     ids = {
-        name: joined_bytes([_bytes_of(block.ids[name], part) for block, part in slices])
+        name: joined_ids([_ids_of(block, name, number, part) for block, part in slices])
         for name in (blocks[0].ids if blocks else ())
     }
     return Collected(columns, ids, rows)
 
 
-def _bytes_of(column: BytesColumn, part: slice) -> BytesView:
-    starts, lengths = column.starts[part], column.lengths[part]
-    offsets = np.empty(lengths.size + 1, np.int64)
-    data = np.empty(int(lengths.sum()), np.uint8)
-    partition.collect_bytes(starts, lengths, column.data, offsets, data)
-    return BytesView(offsets, data)
-
-
-def joined_bytes(views: Sequence[BytesView]) -> BytesView:
-    """Lay the values of several views one behind the other."""
-    if len(views) == 1:
-        return views[0]
-    offsets = [np.zeros(1, np.int64)]
-    filled = 0
-    for view in views:
-        offsets.append(view.offsets[1:] - view.offsets[0] + filled)
-        filled += int(view.offsets[-1] - view.offsets[0])
-    data = [view.data[view.offsets[0] : view.offsets[-1]] for view in views]
-    return BytesView(np.concatenate(offsets), np.concatenate([np.zeros(0, np.uint8), *data]))
+def _ids_of(block: Block, use: str, number: int, part: slice) -> IdBytes:
+    """Return the ids of the rows of one partition."""
+    columns, (placed, offsets) = ID_COLUMNS[use], block.ids[use]
+    rows = part.stop - part.start
+    lengths = np.array([placed.length], np.int32)
+    if placed.length == LENGTHS_DIFFER:
+        lengths = block.columns[columns.length][part]
+    if offsets is None:
+        return IdBytes(block.columns[columns.start][part], lengths, placed.data)
+    starts = np.zeros(rows + 1, np.int64)
+    np.cumsum(np.broadcast_to(lengths, (rows,)), out=starts[1:])
+    return IdBytes(starts[:-1], lengths, placed.data[offsets[number] : offsets[number + 1]])

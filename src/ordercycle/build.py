@@ -12,7 +12,7 @@ import numpy as np
 
 from ordercycle.batch_files import put_on_disk
 from ordercycle.batches import CustomerBatch, OrderRoom
-from ordercycle.blocks import AMOUNT, DAY, HASH, partition_sizes
+from ordercycle.blocks import AMOUNT, CUSTOMER_IDS, DAY, HASH, partition_sizes
 from ordercycle.columns import Columns
 from ordercycle.days import date_of
 from ordercycle.errors import ColumnError, DataError
@@ -22,7 +22,7 @@ from ordercycle.ingest import Ingested, ingest
 from ordercycle.parts import Counts, Held, Kind, Policies, Run, count
 from ordercycle.problems import Problems
 from ordercycle.readers import IdReader
-from ordercycle.row_readers import CUSTOMER_IDS, CustomerReader, OrderReader, Tally
+from ordercycle.row_readers import CustomerReader, OrderReader, Tally
 from ordercycle.sources import open_source
 from ordercycle.spill import Spill
 from ordercycle.summary import HistorySummary

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import BytesView, array_of_bytes
+from ordercycle.id_bytes import IdBytes
 from ordercycle.workspace import Workspace
-from ordercycle_kernels import grouping
+from ordercycle_kernels import grouping, id_bytes
 
 #: Slots of a thread's first table; a larger size that was needed is kept for the next partition.
 FIRST_TABLE_BITS = 10
@@ -34,30 +35,31 @@ def find_by_hash(
 ) -> FoundCustomers:
     """Find customers whose hash is their identity."""
     slots = workspace.array("slots", hashes.size, np.int32)
-
-    def fill(bits: int) -> int:
-        table = workspace.zeros("table", 1 << bits, np.uint64)
-        sizes = workspace.zeros("sizes", 1 << bits, np.int32)
-        return grouping.find_slots(hashes, partition_bits, table, sizes, slots)
-
-    customers, bits = _grown(fill, "table_bits", workspace)
-    table = workspace.array("table", 1 << bits, np.uint64)
-    sizes = workspace.array("sizes", 1 << bits, np.int32)
+    table, sizes, customers = _slots_of_hashes(hashes, partition_bits, slots, workspace, "table")
     ids, taken = np.empty(customers, np.uint64), np.empty(customers, np.int32)
     grouping.order_customers(table, sizes, ids, taken)
     return FoundCustomers(slots, sizes, taken, ids)
 
 
 def find_by_bytes(
-    hashes: NDArray[np.uint64], view: BytesView, partition_bits: int, workspace: Workspace
+    hashes: NDArray[np.uint64], ids: IdBytes, partition_bits: int, workspace: Workspace
 ) -> FoundCustomers:
-    """Find customers who are told apart by the bytes of their ids."""
+    """Find customers who are told apart by the bytes of their ids.
+
+    They are found by their hashes first: that two of them share one hardly ever happens, and to
+    look whether it did, row after row, takes much less than to compare ids in a table of them.
+    """
     slots = workspace.array("slots", hashes.size, np.int32)
-    firsts, sizes, customers = _slots_of_bytes(hashes, view, partition_bits, slots, workspace)
+    table, sizes, customers = _slots_of_hashes(hashes, partition_bits, slots, workspace, "table")
     taken = np.empty(customers, np.int32)
-    grouping.order_customers_of_bytes(hashes, *view, firsts, sizes, taken)
-    ids = array_of_bytes(view).take(pa.array(firsts[taken]))
-    return FoundCustomers(slots, sizes, taken, ids)
+    grouping.order_customers(table, sizes, np.empty(customers, np.uint64), taken)
+    found = _ids_of_slots(slots, taken, sizes.size, ids, workspace)
+    if found is None:
+        firsts, sizes, customers = _slots_of_bytes(hashes, ids, partition_bits, slots, workspace)
+        taken = np.empty(customers, np.int32)
+        grouping.order_customers_of_bytes(hashes, *ids, firsts, sizes, taken)
+        found = ids.taken(firsts[taken])
+    return FoundCustomers(slots, sizes, taken, array_of_bytes(*found))
 
 
 def the_only_customer(hashed: int, listed: int, rows: int) -> FoundCustomers:
@@ -71,27 +73,68 @@ def the_only_customer(hashed: int, listed: int, rows: int) -> FoundCustomers:
 
 
 def numbers_of_bytes(
-    hashes: NDArray[np.uint64], view: BytesView, workspace: Workspace
+    hashes: NDArray[np.uint64], ids: IdBytes, workspace: Workspace
 ) -> NDArray[np.int64]:
     """Return a number per row that is the same for the same bytes, and only then."""
     slots = np.empty(hashes.size, np.int32)
-    _slots_of_bytes(hashes, view, 0, slots, workspace)
+    _, sizes, _ = _slots_of_hashes(hashes, 0, slots, workspace, "numbers")
+    taken = np.flatnonzero(sizes).astype(np.int32)
+    if _ids_of_slots(slots, taken, sizes.size, ids, workspace) is None:
+        _slots_of_bytes(hashes, ids, 0, slots, workspace)
     return slots.astype(np.int64)
+
+
+def _slots_of_hashes(
+    hashes: NDArray[np.uint64],
+    partition_bits: int,
+    slots: NDArray[np.int32],
+    workspace: Workspace,
+    use: str,
+) -> tuple[NDArray[np.uint64], NDArray[np.int32], int]:
+    """Give every hash a slot; return the hash and the number of rows of each, and their count."""
+
+    def fill(bits: int) -> int:
+        table = workspace.zeros(use, 1 << bits, np.uint64)
+        sizes = workspace.zeros(f"{use}.sizes", 1 << bits, np.int32)
+        return grouping.find_slots(hashes, partition_bits, table, sizes, slots)
+
+    found, bits = _grown(fill, f"{use}.bits", workspace)
+    table = workspace.array(use, 1 << bits, np.uint64)
+    return table, workspace.array(f"{use}.sizes", 1 << bits, np.int32), found
+
+
+def _ids_of_slots(
+    slots: NDArray[np.int32],
+    taken: NDArray[np.int32],
+    size: int,
+    ids: IdBytes,
+    workspace: Workspace,
+) -> BytesView | None:
+    """Return the id of each slot taken, or None where rows of one slot have different ids."""
+    firsts = workspace.array("firsts", size, np.int32)
+    grouping.note_first_rows(slots, firsts)
+    found = ids.taken(firsts[taken])
+    if id_bytes.same_places(slots, firsts, ids.starts):
+        return found
+    customers = workspace.array("customers", size, np.int32)
+    customers[taken] = np.arange(taken.size, dtype=np.int32)
+    return found if id_bytes.same_ids(slots, *ids, customers, *found) else None
 
 
 def _slots_of_bytes(
     hashes: NDArray[np.uint64],
-    view: BytesView,
+    ids: IdBytes,
     partition_bits: int,
     slots: NDArray[np.int32],
     workspace: Workspace,
-) -> tuple[NDArray[Any], NDArray[Any], int]:
+) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
+    """Give every id a slot, its hash being that of another; return what `find_by_bytes` needs."""
     use = "ids" if partition_bits else "all_ids"
 
     def fill(bits: int) -> int:
         firsts = workspace.array(f"{use}.firsts", 1 << bits, np.int32)
         sizes = workspace.zeros(f"{use}.sizes", 1 << bits, np.int32)
-        return grouping.find_slots_of_bytes(hashes, *view, partition_bits, firsts, sizes, slots)
+        return grouping.find_slots_of_bytes(hashes, *ids, partition_bits, firsts, sizes, slots)
 
     found, bits = _grown(fill, f"{use}.bits", workspace)
     firsts = workspace.array(f"{use}.firsts", 1 << bits, np.int32)

@@ -21,14 +21,15 @@ from ordercycle.blocks import (
     AMOUNT,
     AMOUNT_HIGH,
     COLUMN_TYPES,
+    CUSTOMER_IDS,
     DAY,
     HASH,
     ORDER,
+    ORDER_IDS,
     ROW,
     Block,
     Collected,
     collect,
-    joined_bytes,
 )
 from ordercycle.customer_tables import (
     FoundCustomers,
@@ -40,10 +41,10 @@ from ordercycle.customer_tables import (
 )
 from ordercycle.errors import DataError
 from ordercycle.hot_customers import LAST_HASH, Stretch
+from ordercycle.id_bytes import joined_ids
 from ordercycle.order_lines import PartitionOrders, SumOverflowError, collapse_lines, sort_orders
 from ordercycle.problems import Problems, Trouble
 from ordercycle.readers import AmountReader, IdReader
-from ordercycle.row_readers import CUSTOMER_IDS, ORDER_IDS
 from ordercycle.workspace import Workspace
 from ordercycle_kernels import amounts, grouping, hashing, ordering
 from ordercycle_kernels.calendar import NO_DAY
@@ -243,8 +244,8 @@ class Grouper:
             hashes = np.concatenate([part.columns[HASH] for part in parts])
         if self.ids.is_integer:
             return find_by_hash(hashes, self.partition_bits, self.workspace)
-        view = joined_bytes([part.ids[CUSTOMER_IDS] for part in parts])
-        return find_by_bytes(hashes, view, self.partition_bits, self.workspace)
+        ids = joined_ids([part.ids[CUSTOMER_IDS] for part in parts])
+        return find_by_bytes(hashes, ids, self.partition_bits, self.workspace)
 
     def _register(
         self,

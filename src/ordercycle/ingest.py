@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle.blocks import COLUMN_TYPES, HASH, Block, BytesColumn
+from ordercycle.blocks import COLUMN_TYPES, HASH, Block
+from ordercycle.id_columns import IdPiece
+from ordercycle.id_layout import bytes_by_partition, layout_of_ids
 from ordercycle.problems import Problems
 from ordercycle.row_readers import Piece, RowReader, Run, Tally
 from ordercycle.row_source import Source
@@ -31,6 +32,9 @@ PARTITION_ROWS = 100_000
 MAX_PARTITION_BITS = 12
 #: Partitions of a stream whose length is not known: good for 10 to 1,000 million rows.
 STREAM_PARTITION_BITS = 10
+
+#: Bytes that an id of text is taken to have, where blocks are cut to a limit.
+TEXT_BYTES = 32
 
 Report = Callable[[int], None]
 
@@ -89,6 +93,8 @@ def _block_rows(source: Source, reader: RowReader, spill: Spill | None) -> int:
     """Return how many rows a block has at least, but for the last one."""
     if spill is not None:
         row_bytes = sum(np.dtype(COLUMN_TYPES[name]).itemsize for name in reader.names)
+        texts = [ids for ids in reader.id_readers.values() if not ids.is_integer]
+        row_bytes += TEXT_BYTES * len(texts)
         return spill.block_rows(row_bytes)
     # What is in memory anyway is laid out in one block.
     return source.rows if source.rows is not None and source.in_memory else BLOCK_ROWS
@@ -144,32 +150,45 @@ class _Layout:
         self._workers = workers
         # Where the rows that each run has of each partition begin in the block.
         self._begins = np.zeros((len(runs) + 1, 1 << partition_bits), np.int64)
-        id_bytes = list(workers.in_order(self._count, range(len(runs))))
+        # Hashes that are not computed a second time. One array: many small ones would cost three
+        # times as much to touch first.
+        self._ends = np.cumsum(self._sizes)
+        self._hashes = {name: np.empty(self._ends[-1], np.uint64) for name in reader.kept_hashes}
+        found = list(workers.in_order(self._count, range(len(runs))))
         offsets = np.zeros((1 << partition_bits) + 1, np.int64)
         np.cumsum(self._begins.sum(axis=0), out=offsets[1:])
         np.cumsum(self._begins, axis=0, out=self._begins)
         self._begins += offsets[:-1]
         rows = int(offsets[-1])
+        self._ids = {
+            use: layout_of_ids(use, [ids[use] for ids in found], self._shift) for use in found[0]
+        }
+        unused = set().union(*(layout.unused for layout in self._ids.values()))
         self.block = Block(
-            {name: np.empty(rows, COLUMN_TYPES[name]) for name in reader.names}, offsets
+            {
+                name: np.empty(rows, COLUMN_TYPES[name])
+                for name in reader.names
+                if name not in unused
+            },
+            offsets,
+            {use: layout.ids for use, layout in self._ids.items()},
         )
-        self._id_begins: dict[str, NDArray[np.int64]] = {}
-        for use in id_bytes[0]:
-            ends = np.cumsum([0] + [sizes[use] for sizes in id_bytes])
-            self._id_begins[use] = ends
-            self.block.ids[use] = BytesColumn(
-                np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty(ends[-1], np.uint8)
-            )
 
     def fill(self) -> Iterator[tuple[int, Tally]]:
         """Read all runs and deposit them; yield the size and tally of one after the other."""
         tallies = self._workers.in_order(self._read, range(len(self._runs)))
         yield from zip(self._sizes, tallies, strict=True)
 
-    def _scratch(self, number: int, names: Sequence[str]) -> Run:
+    def _scratch(self, number: int) -> Run:
         array = self._workers.workspace.array
-        size = self._sizes[number]
-        columns = {name: array(f"run.{name}", size, COLUMN_TYPES[name]) for name in names}
+        size, end = self._sizes[number], self._ends[number]
+        columns = {
+            name: array(f"run.{name}", size, COLUMN_TYPES[name])
+            for name in self._reader.names
+            if name not in self._hashes
+        }
+        for name, hashes in self._hashes.items():
+            columns[name] = hashes[end - size : end]
         return Run(columns, np.zeros(0, np.bool_))
 
     def _each_piece(self, number: int, read: Callable[[Piece, slice, Run], None], run: Run) -> None:
@@ -179,21 +198,25 @@ class _Layout:
             read(piece, slice(begin, end), run)
             begin = end
 
-    def _count(self, number: int) -> dict[str, int]:
-        """Count the rows of each partition in a run; return how many bytes its ids have."""
-        run = self._scratch(number, self._reader.names)
+    def _count(self, number: int) -> dict[str, tuple[list[IdPiece], NDArray[np.int64]]]:
+        """Count the rows of each partition in a run; return its ids and their bytes in each."""
+        run = self._scratch(number)
         self._each_piece(number, self._reader.locate, run)
         # One row down, so that the running sum is where each run begins.
-        partition.count_partitions(
-            run.columns[HASH], run.kept, self._shift, self._begins[number + 1]
-        )
-        readers = self._reader.id_readers.items()
-        return {use: run.bytes_of(use) for use, ids in readers if not ids.is_integer}
+        counts = self._begins[number + 1]
+        partition.count_partitions(run.columns[HASH], run.kept, self._shift, counts)
+        return {
+            use: (pieces, bytes_by_partition(use, run, counts, self._shift))
+            for use, pieces in run.ids.items()
+        }
 
     def _read(self, number: int) -> Tally:
-        run = self._scratch(number, self._reader.names)
+        run = self._scratch(number)
+        run.has_hashes = True
         self._each_piece(number, self._reader.read, run)
         if not self._problems:
+            for use, pieces in run.ids.items():
+                self._ids[use].lay_out(number, pieces, run)
             self._deposit(run, number)
         return run.tally
 
@@ -205,34 +228,8 @@ class _Layout:
         np.cumsum(self._begins[number + 1] - begins, out=offsets[1:])
         targets = self._workers.workspace.array("run.targets", hashes.size, np.int32)
         partition.place_rows(hashes, run.kept, self._shift, offsets[:-1].copy(), targets)
-        move = partial(self._move, targets=targets, offsets=offsets, begins=begins)
-        for name, values in run.columns.items():
-            move(COLUMN_TYPES[name], values, self.block.columns[name])
-        for use, views in run.ids.items():
-            column = self.block.ids[use]
-            lengths = np.empty(hashes.size, np.int64)
-            for first, view in views:
-                lengths[first : first + view.offsets.size - 1] = np.diff(view.offsets)
-            placed = move("int64", lengths, column.lengths)
-            starts = np.zeros(placed.size + 1, np.int64)
-            np.cumsum(placed, out=starts[1:])
-            starts += self._id_begins[use][number]
-            for first, view in views:
-                part = targets[first : first + view.offsets.size - 1]
-                partition.scatter_bytes(*view, part, starts, column.data)
-            partition.deposit["int64"](starts[:-1], offsets, begins, column.starts)
-
-    def _move(
-        self,
-        item: str,
-        values: NDArray[np.generic],
-        out: NDArray[np.generic],
-        *,
-        targets: NDArray[np.int32],
-        offsets: NDArray[np.int64],
-        begins: NDArray[np.int64],
-    ) -> NDArray[np.generic]:
-        laid_out = self._workers.workspace.array(f"laid_out.{item}", int(offsets[-1]), item)
-        partition.scatter[item](values, targets, laid_out)
-        partition.deposit[item](laid_out, offsets, begins, out)
-        return laid_out
+        for name, column in self.block.columns.items():
+            item = COLUMN_TYPES[name]
+            laid_out = self._workers.workspace.array(f"laid_out.{item}", int(offsets[-1]), item)
+            partition.scatter[item](run.columns[name], targets, laid_out)
+            partition.deposit[item](laid_out, offsets, begins, column)

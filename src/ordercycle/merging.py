@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle.amount_words import NO_WORDS, AmountWords
-from ordercycle.arrow_views import bytes_view, fixed_view
+from ordercycle.arrow_views import fixed_view
 from ordercycle.batches import CustomerBatch, OrderKeys
-from ordercycle.readers import hash_ids
+from ordercycle.id_bytes import place_ids
 from ordercycle.workspace import Workspace
+from ordercycle_kernels import hashing
 from ordercycle_kernels import merging as kernels
 from ordercycle_kernels.calendar import NO_DAY
 from ordercycle_kernels.profile import registration_days
@@ -33,9 +34,10 @@ def hashes_of(ids: pa.Array) -> NDArray[np.uint64]:
     hashes = np.empty(len(ids), np.uint64)
     if pa.types.is_integer(ids.type):
         integers = fixed_view(ids, ids.type.to_pandas_dtype()).astype(np.int64, copy=False)
-        hash_ids(integers, hashes)
-    else:
-        hash_ids(bytes_view(ids), hashes)
+        hashing.hash_integers(integers, hashes)
+        return hashes
+    starts, lengths = np.empty(len(ids), np.int64), np.empty(len(ids), np.int32)
+    place_ids(ids, starts, lengths).ids(starts, lengths).hash_into(hashes)
     return hashes
 
 

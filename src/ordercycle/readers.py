@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle.arrow_views import BytesView, bytes_view, fixed_view
+from ordercycle.arrow_views import bytes_view, fixed_view
 from ordercycle.errors import ColumnError
 from ordercycle.zones import zone_table
-from ordercycle_kernels import amounts, calendar, hashing
+from ordercycle_kernels import amounts, calendar
 
 UNITS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 SECONDS_PER_DAY = 86_400
@@ -97,13 +97,11 @@ class IdReader:
             common = pa.large_binary()
         return IdReader(common, common)
 
-    def as_plain(self, array: pa.Array) -> pa.Array:
-        """Return the array without dictionary, view or extension."""
-        if pa.types.is_dictionary(array.type):
-            return self.as_plain(array.dictionary).take(array.indices)
+    def storage(self, array: pa.Array) -> pa.Array:
+        """Return the array, or a dictionary's entries, without extension and in a type with ids."""
         if isinstance(array, pa.ExtensionArray):
             array = array.storage
-        return array if array.type == self.plain else array.cast(self.plain)
+        return array.cast(self.plain) if pa.types.is_null(array.type) else array
 
     def plain_of_binary(self, ids: pa.Array) -> pa.Array:
         """Return large_binary ids in the plain type, over the same bytes."""
@@ -141,21 +139,6 @@ class IdReader:
         if isinstance(produced, pa.BaseExtensionType):
             return pa.ExtensionArray.from_storage(produced, plain)
         return plain
-
-    def read(self, array: pa.Array) -> Int64s | BytesView:
-        """Return the ids as 64-bit integers, or as bytes."""
-        plain = self.as_plain(array)
-        if not self.is_integer:
-            return bytes_view(plain)
-        return fixed_view(plain, plain.type.to_pandas_dtype()).astype(np.int64, copy=False)
-
-
-def hash_ids(ids: Int64s | BytesView, out: NDArray[np.uint64]) -> None:
-    """Write the hashes of ids."""
-    if isinstance(ids, BytesView):
-        hashing.hash_bytes(*ids, out)
-    else:
-        hashing.hash_integers(ids, out)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,14 +11,23 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle.arrow_views import BytesView, validity
-from ordercycle.blocks import AMOUNT, AMOUNT_HIGH, DAY, HASH, ORDER, ROW
+from ordercycle.arrow_views import validity
+from ordercycle.blocks import (
+    AMOUNT,
+    AMOUNT_HIGH,
+    CUSTOMER_IDS,
+    DAY,
+    HASH,
+    ID_COLUMNS,
+    ORDER,
+    ORDER_IDS,
+    ROW,
+)
 from ordercycle.columns import Columns
+from ordercycle.id_columns import IdColumn, IdPiece
 from ordercycle.problems import Problems, Trouble
-from ordercycle.readers import AmountReader, IdReader, TimeReader, hash_ids
+from ordercycle.readers import AmountReader, IdReader, TimeReader
 from ordercycle_kernels.calendar import NO_DAY
-
-CUSTOMER_IDS, ORDER_IDS = "customer", "order"
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,8 @@ class Run:
 
     columns: dict[str, NDArray[Any]]
     kept: NDArray[np.bool_]  # empty where every row is kept
-    ids: dict[str, list[tuple[int, BytesView]]] = field(default_factory=dict)
+    ids: dict[str, list[IdPiece]] = field(default_factory=dict)  # of several bytes, by use
+    has_hashes: bool = False  # those that are kept are there already
     tally: Tally = field(default_factory=Tally)
 
     def put(self, name: str, window: slice, values: NDArray[Any]) -> None:
@@ -75,10 +86,6 @@ class Run:
             self.kept = np.ones(self.columns[HASH].size, np.bool_)
         self.kept[window] &= keep
 
-    def bytes_of(self, use: str) -> int:
-        """Return how many bytes the ids have at most."""
-        return sum(int(view.offsets[-1] - view.offsets[0]) for _, view in self.ids.get(use, ()))
-
 
 class RowReader(ABC):
     """Reads the pieces of a table into a run."""
@@ -86,6 +93,16 @@ class RowReader(ABC):
     #: The columns read, and the readers of those that hold ids.
     names: tuple[str, ...]
     id_readers: dict[str, IdReader]
+
+    def _prepare(self, table: str, names: Sequence[str], ids: Mapping[str, pa.Field]) -> None:
+        """Say which columns are read: of ids by use, one field of the table each."""
+        self._ids = {use: IdColumn(field, table, use) for use, field in ids.items()}
+        self.id_readers = {use: column.ids for use, column in self._ids.items()}
+        self.names = (*names, *(name for column in self._ids.values() for name in column.places))
+        #: The columns of hashes that are read once and kept until the rows are laid out.
+        self.kept_hashes = tuple(
+            ID_COLUMNS[use].hash for use, column in self._ids.items() if column.hashes_are_kept
+        )
 
     @abstractmethod
     def locate(self, piece: Piece, window: slice, run: Run) -> None:
@@ -95,11 +112,12 @@ class RowReader(ABC):
     def read(self, piece: Piece, window: slice, run: Run) -> None:
         """Read everything, check it and count it."""
 
-    def _read_ids(self, use: str, column: str, values: pa.Array, window: slice, run: Run) -> None:
-        ids = self.id_readers[use].read(values)
-        hash_ids(ids, run.columns[column][window])
-        if isinstance(ids, BytesView):
-            run.ids.setdefault(use, []).append((window.start, ids))
+    def _read_ids(self, use: str, piece: Piece, window: slice, run: Run) -> None:
+        column = self._ids[use]
+        with_hashes = not (run.has_hashes and column.hashes_are_kept)
+        found = column.read(piece.batch, window, run.columns, with_hashes=with_hashes)
+        if found is not None:
+            run.ids.setdefault(use, []).append(found)
 
 
 NULL_REMEDY = "fill or drop these rows before the call"
@@ -129,25 +147,22 @@ class OrderReader(RowReader):
         self.amount = AmountReader.of(
             schema.field(columns.amount), table, has_lines=columns.order is not None
         )
-        self.id_readers = {CUSTOMER_IDS: IdReader.of(schema.field(columns.customer), table)}
+        ids = {CUSTOMER_IDS: schema.field(columns.customer)}
         names = [HASH, DAY, AMOUNT]
         if self.amount.is_wide:
             names.append(AMOUNT_HIGH)
         if columns.order is not None:
-            self.id_readers[ORDER_IDS] = IdReader.of(schema.field(columns.order), table)
+            ids[ORDER_IDS] = schema.field(columns.order)
             names.append(ORDER)
-        self.names = tuple(names)
+        self._prepare(table, names, ids)
 
     def locate(self, piece: Piece, window: slice, run: Run) -> None:
         """Read customers, order ids and, where refunds are dropped, which rows are none."""
-        customers = piece.batch.column(self._columns.customer)
-        known = validity(customers)
+        known = validity(piece.batch.column(self._columns.customer))
         if known is not None:
             run.leave_out(window, known)
-        self._read_ids(CUSTOMER_IDS, HASH, customers, window, run)
-        if self._columns.order is not None:
-            values = piece.batch.column(self._columns.order)
-            self._read_ids(ORDER_IDS, ORDER, values, window, run)
+        for use in self.id_readers:
+            self._read_ids(use, piece, window, run)
         if self._drop_refunds:
             run.leave_out(window, ~self._refunds(piece))
 
@@ -217,16 +232,13 @@ class OrderReader(RowReader):
 class CustomerReader(RowReader):
     """Reads the customers table: customer, registration day, and the row for messages."""
 
-    names = (HASH, DAY, ROW)
-
     def __init__(
         self, schema: pa.Schema, columns: Columns, problems: Problems, *, timezone: str
     ) -> None:
         self._columns = columns
         self._problems = problems
-        self.id_readers = {
-            CUSTOMER_IDS: IdReader.of(schema.field(columns.customer), problems.table)
-        }
+        ids = {CUSTOMER_IDS: schema.field(columns.customer)}
+        self._prepare(problems.table, (HASH, DAY, ROW), ids)
         self.time = (
             TimeReader.of(schema.field(columns.registered), problems.table, timezone)
             if columns.registered is not None
@@ -235,8 +247,7 @@ class CustomerReader(RowReader):
 
     def locate(self, piece: Piece, window: slice, run: Run) -> None:
         """Read the customers."""
-        customers = piece.batch.column(self._columns.customer)
-        self._read_ids(CUSTOMER_IDS, HASH, customers, window, run)
+        self._read_ids(CUSTOMER_IDS, piece, window, run)
 
     def read(self, piece: Piece, window: slice, run: Run) -> None:
         """Read one piece of the customers into a window of the run."""

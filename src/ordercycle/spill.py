@@ -17,8 +17,9 @@ from typing import IO, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle.blocks import Block
+from ordercycle.blocks import Block, BlockIds
 from ordercycle.errors import ConfigError, StorageError, whole_number
+from ordercycle.id_bytes import Placed
 
 T = TypeVar("T")
 
@@ -174,6 +175,9 @@ class Waiting:
         if self._spill is None:
             return
         self._held += sum(values.nbytes for values in block.columns.values())
+        self._held += sum(
+            ids.placed.data.size for ids in block.ids.values() if ids.offsets is not None
+        )
         if self._spill.is_over(self._held):
             if self._file is None:
                 self._file = SpillFile(self._spill)
@@ -186,4 +190,10 @@ def _on_disk(block: Block, file: SpillFile) -> Block:
         name: values if isinstance(values, SpilledArray) else file.put(values)
         for name, values in block.columns.items()
     }
-    return Block(columns, block.offsets, block.ids)
+    ids = dict(block.ids)
+    for use, (placed, offsets) in block.ids.items():
+        # The entries of a dictionary are few, and not the block's.
+        if offsets is not None and not isinstance(placed.data, SpilledArray):
+            data: Any = file.put(placed.data)
+            ids[use] = BlockIds(Placed(data, placed.length), offsets)
+    return Block(columns, block.offsets, ids)

@@ -21,6 +21,7 @@ WORKLOADS = {
     "even": Workload(orders=20_000),
     "skewed": Workload(orders=20_000, skew=0.5),
     "strings": Workload(orders=20_000, ids="string"),
+    "uuids": Workload(orders=20_000, ids="uuid"),
     "mostly one-time buyers": Workload(orders=20_000, customers=30_000),
     "a few busy customers": Workload(orders=20_000, customers=7),
     "one customer": Workload(orders=2_000, customers=1),

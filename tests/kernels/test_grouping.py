@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from placing import placed
 
 from ordercycle_kernels import grouping
 from ordercycle_kernels.calendar import NO_DAY
@@ -48,16 +49,20 @@ def test_a_table_that_is_too_small_says_so():
     values = np.arange(10, dtype=np.uint64) << np.uint64(50)
     table, sizes = np.zeros(32, np.uint64), np.zeros(32, np.int32)
     assert grouping.find_slots(values, 0, table, sizes, np.empty(10, np.int32)) == -1
-    offsets, data = np.arange(11, dtype=np.int64), np.arange(10, dtype=np.uint8)
+    one = np.array([1], np.int32)
+    starts, data = np.arange(10, dtype=np.int64), np.arange(10, dtype=np.uint8)
     firsts, sizes = np.zeros(32, np.int32), np.zeros(32, np.int32)
     found = grouping.find_slots_of_bytes(
-        values, offsets, data, 0, firsts, sizes, np.empty(10, np.int32)
+        values, starts, one, data, 0, firsts, sizes, np.empty(10, np.int32)
     )
     assert found == grouping.TABLE_FULL
 
 
 ids = st.lists(
-    st.sampled_from([b"", b"a", b"b", b"aa", b"ab", b"ba", b"\xff", b"a\x00"]), max_size=50
+    st.sampled_from(
+        [b"", b"a", b"b", b"aa", b"ab", b"ba", b"\xff", b"a\x00", b"a word and x", b"a word and y"]
+    ),
+    max_size=50,
 )
 
 
@@ -65,19 +70,25 @@ ids = st.lists(
 def test_ids_with_the_same_hash_are_told_apart(values, distinct_hashes):
     """The hash is made to collide on purpose: only the bytes tell who is who."""
     collided = [len(value) % distinct_hashes for value in values]
-    offsets = np.cumsum([0] + [len(value) for value in values], dtype=np.int64)
-    data = np.frombuffer(b"".join(values), np.uint8)
+    ids = placed(values)
     firsts, sizes = np.zeros(64, np.int32), np.zeros(64, np.int32)
     slots = np.empty(len(values), np.int32)
     array = np.array(collided, np.uint64)
-    found = grouping.find_slots_of_bytes(array, offsets, data, 0, firsts, sizes, slots)
+    found = grouping.find_slots_of_bytes(array, *ids, 0, firsts, sizes, slots)
     assert found == len(set(values))
     by_slot = grouped(values, slots)
     assert all(firsts[slot] == rows[0] for slot, rows in by_slot.items())
     taken = np.empty(found, np.int32)
-    grouping.order_customers_of_bytes(array, offsets, data, firsts, sizes, taken)
+    grouping.order_customers_of_bytes(array, *ids, firsts, sizes, taken)
     in_order = [values[firsts[slot]] for slot in taken]
     assert in_order == sorted(set(values), key=lambda value: (len(value) % distinct_hashes, value))
+
+
+@given(st.lists(st.integers(0, 7), max_size=30))
+def test_first_rows_are_noted(slots):
+    firsts = np.full(8, -1, np.int32)
+    grouping.note_first_rows(np.array(slots, np.int32), firsts)
+    assert firsts.tolist() == [slots.index(slot) if slot in slots else -1 for slot in range(8)]
 
 
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(-5, 20)), max_size=40), st.data())

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from placing import placed
 
 from ordercycle_kernels import hashing
 
 pytestmark = pytest.mark.kernels
 
 WORD = 2**64
+HASH_OF_A_UUID = 0x8ADC37C51F201D50
 words = st.integers(-(2**63), 2**63 - 1)
 
 
@@ -46,10 +48,32 @@ def test_integers_are_hashed_and_recovered(ids):
     assert back.tolist() == ids
 
 
-@given(st.lists(st.binary(max_size=40)), st.binary(max_size=5))
-def test_bytes_are_hashed(values, before):
-    data = np.frombuffer(before + b"".join(values), np.uint8)
-    offsets = np.cumsum([len(before)] + [len(value) for value in values], dtype=np.int64)
+@given(st.lists(st.binary(max_size=40)), st.binary(max_size=5), st.data())
+def test_bytes_are_hashed(values, before, data):
+    starts, lengths, memory = placed(values, before)
     out = np.empty(len(values), np.uint64)
-    hashing.hash_bytes(offsets, data, out)
+    hashing.hash_bytes(starts, lengths, memory, out)
     assert out.tolist() == [hash_of_bytes(value) for value in values]
+    order = np.array(data.draw(st.permutations(range(len(values)))), np.int64)
+    hashing.hash_bytes(starts[order], lengths[order], memory, out)
+    assert out.tolist() == [hash_of_bytes(values[row]) for row in order]
+
+
+@pytest.mark.parametrize("size", range(41))
+@given(data=st.data())
+def test_bytes_of_one_length_have_the_same_hashes(size, data):
+    values = data.draw(st.lists(st.binary(min_size=size, max_size=size), max_size=5))
+    # More rows than are hashed at a time.
+    values = values * data.draw(st.sampled_from([1, 1, 1, 200]))
+    starts, _, memory = placed(values, b"???")
+    out = np.empty(len(values), np.uint64)
+    hashing.hash_equally_long(starts, size, memory, out)
+    assert out.tolist() == [hash_of_bytes(value) for value in values]
+
+
+def test_the_hash_of_bytes_is_what_saved_files_rely_on():
+    value = b"01234567-89ab-4cde-8f01-23456789abcd"
+    starts, _, memory = placed([value])
+    out = np.empty(1, np.uint64)
+    hashing.hash_equally_long(starts, len(value), memory, out)
+    assert out.tolist() == [hash_of_bytes(value)] == [HASH_OF_A_UUID]

@@ -62,25 +62,3 @@ def test_columns_are_moved(item, data):
     assert out.tolist() == [
         int(value) for p in in_place for value in values[offsets[p] : offsets[p + 1]]
     ]
-
-
-@given(st.lists(st.binary(max_size=12), min_size=1), st.data())
-def test_bytes_are_scattered_and_collected(values, data):
-    order = data.draw(st.permutations(range(len(values))))
-    offsets = np.cumsum([0] + [len(value) for value in values], dtype=np.int64)
-    source = np.frombuffer(b"".join(values), np.uint8)
-    placed = [values[order.index(place)] for place in range(len(values))]
-    starts = np.cumsum([0] + [len(value) for value in placed], dtype=np.int64)[:-1]
-    out = np.zeros(source.size, np.uint8)
-    partition.scatter_bytes(offsets, source, np.array(order, np.int32), starts, out)
-    assert out.tobytes() == b"".join(placed)
-    some = data.draw(st.lists(st.sampled_from(range(len(values)))))
-    collected_offsets = np.empty(len(some) + 1, np.int64)
-    expected = [placed[place] for place in some]
-    collected = np.zeros(sum(map(len, expected)), np.uint8)
-    lengths = np.array([len(value) for value in expected], np.int64)
-    partition.collect_bytes(
-        starts[np.array(some, np.int64)], lengths, out, collected_offsets, collected
-    )
-    assert collected.tobytes() == b"".join(expected)
-    assert collected_offsets.tolist() == [0, *np.cumsum(lengths).tolist()]

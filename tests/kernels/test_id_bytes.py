@@ -1,0 +1,153 @@
+"""Ids of several bytes against Python's bytes."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from placing import placed
+
+from ordercycle_kernels import id_bytes
+
+pytestmark = pytest.mark.kernels
+
+# Lengths around one word and two, and values that differ in a single byte.
+sizes = st.sampled_from([0, 1, 7, 8, 9, 12, 13, 15, 16, 17, 36])
+values = sizes.flatmap(
+    lambda size: (
+        st.binary(min_size=size, max_size=size)
+        | st.sampled_from([bytes(size), bytes(max(0, size - 1)) + b"\1"[: size > 0]])
+    )
+)
+ids = st.lists(values, max_size=12)
+#: Ids with perhaps some missing, which are not looked at.
+known_ids = ids.flatmap(
+    lambda found: st.tuples(
+        st.just(found),
+        st.just([]) | st.lists(st.booleans(), min_size=len(found), max_size=len(found)),
+    )
+)
+
+
+def check_found(values, known, length, found):
+    """Compare what was found with the values that are known; the others lie on one of these."""
+    present = [value for value, is_known in zip(values, known, strict=True) if is_known]
+    same_length = len(set(map(len, present))) < 2
+    expected = (len(present[0]) if present else 0) if same_length else id_bytes.LENGTHS_DIFFER
+    assert length == expected
+    for value, is_known, id_found in zip(values, known, found, strict=True):
+        assert id_found == value if is_known else id_found in (present or [b""])
+
+
+@pytest.mark.parametrize("item", ["int32", "int64"])
+@given(drawn=known_ids, before=st.binary(max_size=3))
+def test_ids_between_offsets_are_found(item, drawn, before):
+    values, known = drawn
+    offsets = np.cumsum([len(before)] + [len(value) for value in values]).astype(item)
+    memory = before + b"".join(values)
+    starts, lengths = np.empty(len(values), np.int64), np.empty(len(values), np.int32)
+    mask = np.array(known, np.bool_)
+    length = id_bytes.find_between[item](offsets, mask, starts, lengths)
+    found = [memory[start:][:size] for start, size in zip(starts, lengths, strict=True)]
+    check_found(values, known or [True] * len(values), length, found)
+
+
+def test_an_id_that_is_too_long_says_so():
+    starts, lengths = np.empty(2, np.int64), np.empty(2, np.int32)
+    nothing = np.zeros(0, np.bool_)
+    item = "int64"
+    offsets = np.array([0, 5, 5 + 2**31], np.int64)
+    assert id_bytes.find_between[item](offsets, nothing, starts, lengths) == id_bytes.TOO_LONG
+    offsets[2] -= 1
+    length = id_bytes.find_between[item](offsets, nothing, starts, lengths)
+    assert (length, lengths.tolist()) == (id_bytes.LENGTHS_DIFFER, [5, 2**31 - 1])
+
+
+@given(known_ids)
+def test_ids_given_as_views_are_found(drawn):
+    values, known = drawn
+    array = pa.array(values, pa.binary_view())
+    _, own, *others = array.buffers()
+    views = np.frombuffer(own, np.int32, count=4 * len(values)) if values else np.zeros(0, np.int32)
+    views = views.copy()
+    for row, is_known in enumerate(known):
+        if not is_known:
+            views[4 * row : 4 * row + 4] = 77  # a buffer that does not exist
+    memory, begins = views.tobytes(), [0]
+    for buffer in others:
+        begins.append(len(memory))
+        memory += buffer.to_pybytes()
+    starts, lengths = np.empty(len(values), np.int64), np.empty(len(values), np.int32)
+    mask = np.array(known, np.bool_)
+    length = id_bytes.find_views(views, mask, np.array(begins, np.int64), starts, lengths)
+    found = [memory[start:][:size] for start, size in zip(starts, lengths, strict=True)]
+    check_found(values, known or [True] * len(values), length, found)
+
+
+def common(lengths):
+    """Return lengths as one, where they are."""
+    return lengths[:1] if lengths.size and (lengths == lengths[0]).all() else lengths
+
+
+@given(ids, st.data())
+def test_ids_are_copied(values, data):
+    starts, lengths, memory = placed(values, b"?", b"!")
+    rows = np.array(data.draw(st.permutations(range(len(values)))), np.int64)
+    expected = [values[row] for row in rows]
+    offsets = np.empty(rows.size + 1, np.int64)
+    out = np.zeros(sum(map(len, values)), np.uint8)
+    id_bytes.copy_ids(starts[rows], common(lengths[rows]), memory, offsets, out)
+    assert out.tobytes() == b"".join(expected)
+    assert offsets.tolist() == np.cumsum([0] + [len(value) for value in expected]).tolist()
+
+
+@given(ids, st.integers(0, 3), st.data())
+def test_ids_are_moved_to_their_partitions(values, bits, data):
+    hashes = [data.draw(st.integers(0, 2**64 - 1)) for _ in values]
+    kept = data.draw(
+        st.just([]) | st.lists(st.booleans(), min_size=len(values), max_size=len(values))
+    )
+    starts, lengths, memory = placed(values, b"?")
+    lengths = common(lengths)
+    partitions = [[] for _ in range(1 << bits)]
+    for row, value in enumerate(values):
+        if not kept or kept[row]:
+            partitions[hashes[row] >> (64 - bits)].append(value)
+    array, mask = np.array(hashes, np.uint64), np.array(kept, np.bool_)
+    sizes = np.full(1 << bits, 99, np.int64)
+    id_bytes.count_bytes(array, mask, 64 - bits, lengths, sizes)
+    assert sizes.tolist() == [len(b"".join(part)) for part in partitions]
+    ends = np.cumsum(sizes)
+    cursors, out = ends - sizes, np.zeros(sizes.sum(), np.uint8)
+    id_bytes.move_ids(array, mask, 64 - bits, starts, lengths, memory, cursors, out)
+    assert out.tobytes() == b"".join(b"".join(part) for part in partitions)
+    assert cursors.tolist() == ends.tolist()
+
+
+@given(ids.filter(len), st.data())
+def test_ids_are_compared_with_those_of_their_slots(values, data):
+    rows = data.draw(st.lists(st.sampled_from(range(len(values))), max_size=20))
+    slots = np.array(data.draw(st.permutations(range(len(values)))), np.int32)
+    customers = np.argsort(slots).astype(np.int32)
+    given_ids = [values[customer] for customer in customers[slots]]
+    offsets = np.cumsum([0] + [len(value) for value in given_ids], dtype=np.int64)
+    known = np.frombuffer(b"".join(given_ids), np.uint8)
+    slot_of = {customer: int(slot) for slot, customer in enumerate(customers)}
+    right = np.array([slot_of[row] for row in rows], np.int32)
+    starts, lengths, memory = placed([values[row] for row in rows], b"?")
+    assert id_bytes.same_ids(right, starts, common(lengths), memory, customers, offsets, known)
+    if rows:
+        wrong = right.copy()
+        wrong[-1] = data.draw(st.sampled_from(range(len(values))))
+        assert id_bytes.same_ids(
+            wrong, starts, common(lengths), memory, customers, offsets, known
+        ) == (values[customers[wrong[-1]]] == values[rows[-1]])
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=12))
+def test_entries_of_dictionaries_are_the_same_where_their_places_are(rows):
+    slots = [slot for slot, _ in rows]
+    firsts = [slots.index(slot) if slot in slots else -1 for slot in range(4)]
+    starts = np.array([start for _, start in rows], np.int64)
+    same = id_bytes.same_places(np.array(slots, np.int32), np.array(firsts, np.int32), starts)
+    assert same == (len(set(rows)) == len(set(slots)))
