@@ -36,7 +36,7 @@ def find_by_hash(
     slots = workspace.array("slots", hashes.size, np.int32)
 
     def fill(bits: int) -> int:
-        table = workspace.zeros("table", 1 << bits, np.uint64)
+        table = workspace.array("table", 1 << bits, np.uint64)
         sizes = workspace.zeros("sizes", 1 << bits, np.int32)
         return grouping.find_slots(hashes, partition_bits, table, sizes, slots)
 
