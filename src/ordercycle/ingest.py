@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from ordercycle.blocks import COLUMN_TYPES, HASH, Block, BytesColumn
 from ordercycle.problems import Problems
-from ordercycle.row_readers import Piece, RowReader, Run, Tally
+from ordercycle.row_readers import OrderReader, Piece, RowReader, Run, Tally
+from ordercycle.runs import Runs
 from ordercycle.sources import Source
 from ordercycle.spill import Spill, Waiting
+from ordercycle.streaks import StreakLayout, has_long_streaks
 from ordercycle.workspace import Workers
 from ordercycle_kernels import partition
 
@@ -76,7 +78,12 @@ def ingest(
         if partition_bits is None:
             known = sum(piece.batch.num_rows for piece in pieces) if whole else source.rows
             partition_bits = partition_bits_for(known)
-        layout = _Layout(list(_runs(pieces)), reader, problems, partition_bits, workers)
+        runs = Runs(list(_runs(pieces)), workers.workspace)
+        layout: _Layout | StreakLayout
+        if isinstance(reader, OrderReader) and has_long_streaks(pieces, reader):
+            layout = StreakLayout(runs, reader, problems, partition_bits, workers)
+        else:
+            layout = _Layout(runs, reader, problems, partition_bits, workers)
         for size, run_tally in layout.fill():
             tally.add(run_tally)
             report(size)
@@ -130,14 +137,13 @@ class _Layout:
 
     def __init__(
         self,
-        runs: list[list[Piece]],
+        runs: Runs,
         reader: RowReader,
         problems: Problems,
         partition_bits: int,
         workers: Workers,
     ) -> None:
         self._runs = runs
-        self._sizes = [sum(piece.batch.num_rows for piece in run) for run in runs]
         self._reader = reader
         self._problems = problems
         self._shift = 64 - partition_bits
@@ -164,25 +170,12 @@ class _Layout:
     def fill(self) -> Iterator[tuple[int, Tally]]:
         """Read all runs and deposit them; yield the size and tally of one after the other."""
         tallies = self._workers.in_order(self._read, range(len(self._runs)))
-        yield from zip(self._sizes, tallies, strict=True)
-
-    def _scratch(self, number: int, names: Sequence[str]) -> Run:
-        array = self._workers.workspace.array
-        size = self._sizes[number]
-        columns = {name: array(f"run.{name}", size, COLUMN_TYPES[name]) for name in names}
-        return Run(columns, np.zeros(0, np.bool_))
-
-    def _each_piece(self, number: int, read: Callable[[Piece, slice, Run], None], run: Run) -> None:
-        begin = 0
-        for piece in self._runs[number]:
-            end = begin + piece.batch.num_rows
-            read(piece, slice(begin, end), run)
-            begin = end
+        for number, tally in enumerate(tallies):
+            yield self._runs.rows(number), tally
 
     def _count(self, number: int) -> dict[str, int]:
         """Count the rows of each partition in a run; return how many bytes its ids have."""
-        run = self._scratch(number, self._reader.names)
-        self._each_piece(number, self._reader.locate, run)
+        run = self._runs.read(number, self._reader.names, self._reader.locate)
         # One row down, so that the running sum is where each run begins.
         partition.count_partitions(
             run.columns[HASH], run.kept, self._shift, self._begins[number + 1]
@@ -191,8 +184,7 @@ class _Layout:
         return {use: run.bytes_of(use) for use, ids in readers if not ids.is_integer}
 
     def _read(self, number: int) -> Tally:
-        run = self._scratch(number, self._reader.names)
-        self._each_piece(number, self._reader.read, run)
+        run = self._runs.read(number, self._reader.names, self._reader.read)
         if not self._problems:
             self._deposit(run, number)
         return run.tally

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -72,7 +72,7 @@ class Run:
     def leave_out(self, window: slice, keep: NDArray[np.bool_]) -> None:
         """Keep only the marked rows of a window."""
         if self.kept.size == 0:
-            self.kept = np.ones(self.columns[HASH].size, np.bool_)
+            self.kept = np.ones(self.columns[DAY].size, np.bool_)
         self.kept[window] &= keep
 
     def bytes_of(self, use: str) -> int:
@@ -140,20 +140,40 @@ class OrderReader(RowReader):
 
     def locate(self, piece: Piece, window: slice, run: Run) -> None:
         """Read customers, order ids and, where refunds are dropped, which rows are none."""
+        self.leave_out(piece, window, run)
         customers = piece.batch.column(self._columns.customer)
-        known = validity(customers)
+        self._read_ids(CUSTOMER_IDS, HASH, customers, window, run)
+        self._read_order_ids(piece, window, run)
+
+    def leave_out(self, piece: Piece, window: slice, run: Run) -> None:
+        """Leave anonymous rows out and, where they are dropped, refunds."""
+        known = validity(piece.batch.column(self._columns.customer))
         if known is not None:
             run.leave_out(window, known)
-        self._read_ids(CUSTOMER_IDS, HASH, customers, window, run)
-        if self._columns.order is not None:
-            values = piece.batch.column(self._columns.order)
-            self._read_ids(ORDER_IDS, ORDER, values, window, run)
         if self._drop_refunds:
             run.leave_out(window, ~self._refunds(piece))
+
+    def customer_numbers(self, piece: Piece) -> NDArray[np.int64]:
+        """Return customers whose ids are integers; those of anonymous rows are anything."""
+        values = piece.batch.column(self._columns.customer)
+        return cast("NDArray[np.int64]", self.id_readers[CUSTOMER_IDS].read(values))
 
     def read(self, piece: Piece, window: slice, run: Run) -> None:
         """Read one piece of the orders into a window of the run."""
         self.locate(piece, window, run)
+        self._read_values(piece, window, run)
+
+    def read_all_but_customers(self, piece: Piece, window: slice, run: Run) -> None:
+        """Read one piece of the orders, whose customers are known already."""
+        self._read_order_ids(piece, window, run)
+        self._read_values(piece, window, run)
+
+    def _read_order_ids(self, piece: Piece, window: slice, run: Run) -> None:
+        if self._columns.order is not None:
+            values = piece.batch.column(self._columns.order)
+            self._read_ids(ORDER_IDS, ORDER, values, window, run)
+
+    def _read_values(self, piece: Piece, window: slice, run: Run) -> None:
         run.tally.rows += piece.batch.num_rows
         known = validity(piece.batch.column(self._columns.customer))
         if known is not None:

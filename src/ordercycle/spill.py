@@ -11,13 +11,13 @@ import re
 import tempfile
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle.blocks import Block
+from ordercycle.blocks import Block, Streaks
 from ordercycle.errors import ConfigError, StorageError, whole_number
 
 T = TypeVar("T")
@@ -173,7 +173,7 @@ class Waiting:
         self.blocks.append(block)
         if self._spill is None:
             return
-        self._held += sum(values.nbytes for values in block.columns.values())
+        self._held += block.nbytes
         if self._spill.is_over(self._held):
             if self._file is None:
                 self._file = SpillFile(self._spill)
@@ -182,8 +182,9 @@ class Waiting:
 
 
 def _on_disk(block: Block, file: SpillFile) -> Block:
-    columns: dict[str, Any] = {
-        name: values if isinstance(values, SpilledArray) else file.put(values)
-        for name, values in block.columns.items()
-    }
-    return Block(columns, block.offsets, block.ids)
+    def put(values: Any) -> Any:
+        return values if isinstance(values, SpilledArray) else file.put(values)
+
+    columns = {name: put(values) for name, values in block.columns.items()}
+    streaks = None if block.streaks is None else Streaks(*map(put, block.streaks))
+    return replace(block, columns=columns, streaks=streaks)
