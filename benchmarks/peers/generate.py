@@ -37,6 +37,8 @@ class Workload:
         Random 64-bit integers, or the same numbers as 16 hexadecimal digits.
     refunds : float
         The share of rows with a negative amount.
+    rows : {"shuffled", "by customer"}
+        Their order: at random, or by customer, then time, as a warehouse clusters a table.
     seed : int
         Equal workloads give equal tables.
     """
@@ -46,11 +48,14 @@ class Workload:
     skew: float = 0.0
     ids: str = "int64"
     refunds: float = 0.0
+    rows: str = "shuffled"
     seed: int = 20260101
 
     def __post_init__(self):
         if self.ids not in {"int64", "string"}:
             raise ValueError(f"ids is {self.ids!r}; choose 'int64' or 'string'")
+        if self.rows not in {"shuffled", "by customer"}:
+            raise ValueError(f"rows is {self.rows!r}; choose 'shuffled' or 'by customer'")
         if not 0 <= self.skew <= 1 or not 0 <= self.refunds <= 1:
             raise ValueError("skew and refunds are shares, from 0 to 1")
 
@@ -70,6 +75,9 @@ def order_table(workload: Workload) -> pa.Table:
     for start in range(0, workload.orders, _BLOCK_ROWS):
         stop = min(start + _BLOCK_ROWS, workload.orders)
         _fill_block(workload, random, keys[start:stop], times[start:stop], amounts[start:stop])
+    if workload.rows == "by customer":
+        order = np.lexsort((times, keys))
+        keys, times, amounts = keys[order], times[order], amounts[order]
     return pa.table(
         {
             "customer_id": pa.array(keys) if workload.ids == "int64" else _hexadecimal(keys),
