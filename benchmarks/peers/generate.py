@@ -47,6 +47,8 @@ class Workload:
         characters, made from the same numbers.
     refunds : float
         The share of rows with a negative amount.
+    rows : {"shuffled", "by customer"}
+        Their order: at random, or by customer, then time, as a warehouse clusters a table.
     seed : int
         Equal workloads give equal tables.
     """
@@ -56,11 +58,14 @@ class Workload:
     skew: float = 0.0
     ids: str = "int64"
     refunds: float = 0.0
+    rows: str = "shuffled"
     seed: int = 20260101
 
     def __post_init__(self):
         if self.ids not in IDS:
             raise ValueError(f"ids is {self.ids!r}; choose one of {', '.join(IDS)}")
+        if self.rows not in {"shuffled", "by customer"}:
+            raise ValueError(f"rows is {self.rows!r}; choose 'shuffled' or 'by customer'")
         if not 0 <= self.skew <= 1 or not 0 <= self.refunds <= 1:
             raise ValueError("skew and refunds are shares, from 0 to 1")
 
@@ -94,6 +99,9 @@ def _next_orders(workload: Workload, orders: int, random: np.random.Generator) -
     for start in range(0, orders, _BLOCK_ROWS):
         stop = min(start + _BLOCK_ROWS, orders)
         _fill_block(workload, random, keys[start:stop], times[start:stop], amounts[start:stop])
+    if workload.rows == "by customer":
+        order = np.lexsort((times, keys))
+        keys, times, amounts = keys[order], times[order], amounts[order]
     return pa.table(
         {
             "customer_id": _ids(workload.ids, keys),

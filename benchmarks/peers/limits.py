@@ -1,4 +1,4 @@
-"""Hold ordercycle against its own limits: start-up, growth and skew.
+"""Hold ordercycle against its own limits: start-up, growth, skew and the order of the rows.
 
 From the repository's root, with ordercycle and the extra `benchmarks` installed:
 
@@ -11,16 +11,19 @@ import argparse
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from .engines import OURS
-from .generate import Workload
+from .engines import ENGINES, OURS
+from .generate import AS_OF, Workload, order_table
 from .processes import ROOT, run_job
 from .verdicts import Figure, print_figures
 
 SIZES = (1_000_000, 3_000_000, 10_000_000, 30_000_000, 100_000_000)
+#: Orders whose profile is compared in both orders of the rows.
+CHECKED_ORDERS = 1_000_000
 
 _IMPORT = (
     "from time import perf_counter; start = perf_counter(); import ordercycle; "
@@ -40,17 +43,18 @@ print(ordercycle.Lifecycle().assign(history.profile("2025-02-01")).num_rows)
 
 def main() -> int:
     options = _parser().parse_args()
-    lines = [*_start_up(options.repeats), *_growth(options), *_skew(options)]
+    lines = [*_start_up(options.repeats), *_growth(options), *_skew(options), *_order(options)]
     return 1 if print_figures(lines) else 0
 
 
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.peers.limits",
-        description="Hold ordercycle against its own limits: start-up, growth and skew.",
+        description="Hold ordercycle against its own limits: start-up, growth, skew, row order.",
     )
     parser.add_argument("--largest", type=int, default=10_000_000, help="largest table to grow to")
     parser.add_argument("--skew-orders", type=int, default=10_000_000)
+    parser.add_argument("--sorted-orders", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=7, help="fresh processes for start-up times")
     return parser
@@ -118,12 +122,32 @@ def _skew(options):
     ]
 
 
-def _nanoseconds_per_order(workloads, rounds):
+def _order(options):
+    shuffled = Workload(orders=options.sorted_orders)
+    by_customer = replace(shuffled, rows="by customer")
+    _check_same_result(replace(shuffled, orders=min(shuffled.orders, CHECKED_ORDERS)))
+    busy = _nanoseconds_per_order([shuffled, by_customer], options.rounds, "busy")
+    return [
+        Figure(f"{shuffled.orders:,} orders, shuffled", busy[0], "CPU ns/order"),
+        Figure(f"{shuffled.orders:,} orders, sorted by customer", busy[1], "CPU ns/order"),
+        Figure("shuffled against sorted by customer, CPU", busy[0] / busy[1], "x", least=2.0),
+    ]
+
+
+def _check_same_result(shuffled):
+    profile = ENGINES[OURS].load()
+    tables = [order_table(shuffled), order_table(replace(shuffled, rows="by customer"))]
+    one, other = (profile(table, AS_OF) for table in tables)
+    if not one.equals(other):
+        raise RuntimeError("the same orders, sorted by customer, gave another profile")
+
+
+def _nanoseconds_per_order(workloads, rounds, measure="repeat"):
     """Median cost of each workload, the workloads taken in turn."""
     samples = [[] for _ in workloads]
     for _ in range(rounds):
         for workload, seconds in zip(workloads, samples, strict=True):
-            seconds.append(run_job("measure", workload, OURS)["repeat"])
+            seconds.append(run_job("measure", workload, OURS)[measure])
     return [
         median(seconds) / workload.orders * 1e9
         for workload, seconds in zip(workloads, samples, strict=True)

@@ -32,9 +32,9 @@ def find_slots(
 ) -> int:
     """Give every row the slot of its customer, where a hash is one customer.
 
-    hashes: (n,); table, sizes: (s,), hash and number of rows of the customer in each slot, zero
-    on entry. Returns the number of customers, or TABLE_FULL when more than a quarter of the slots
-    would be taken.
+    hashes: (n,); table, sizes: (s,), hash and number of rows of the customer in each slot, sizes
+    zero on entry: a hash without rows is what an earlier use left. Returns the number of
+    customers, or TABLE_FULL when more than a quarter of the slots would be taken.
     """
     table_bits = np.int64(np.log2(table.size))
     mask = table.size - 1
@@ -113,18 +113,23 @@ def order_customers(
     table: UInt64s, sizes: Int32s, out_hashes: UInt64Out, out_slots: Int32Out
 ) -> None:
     """List the taken slots by ascending hash: out_hashes, out_slots: (c,)."""
+    # Written for every slot, and overwritten where that is not taken: a branch is guessed wrong.
     customers = 0
-    for slot in range(table.size):
-        if sizes[slot] > 0:
-            hashed = table[slot]
-            place = customers
-            while place > 0 and out_hashes[place - 1] > hashed:
-                out_hashes[place] = out_hashes[place - 1]
-                out_slots[place] = out_slots[place - 1]
-                place -= 1
-            out_hashes[place] = hashed
-            out_slots[place] = slot
-            customers += 1
+    slot = 0
+    while customers < out_slots.size:
+        out_slots[customers] = slot
+        customers += sizes[slot] > 0
+        slot += 1
+    for customer in range(customers):
+        slot = out_slots[customer]
+        hashed = table[slot]
+        place = customer
+        while place > 0 and out_hashes[place - 1] > hashed:
+            out_hashes[place] = out_hashes[place - 1]
+            out_slots[place] = out_slots[place - 1]
+            place -= 1
+        out_hashes[place] = hashed
+        out_slots[place] = slot
 
 
 @kernel

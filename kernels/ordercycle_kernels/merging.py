@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ParamSpec
-
 import numpy as np
 
-from ordercycle_kernels._jit import Kernel, helper, kernel
+from ordercycle_kernels._jit import helper, kernel
 from ordercycle_kernels._types import Int32s, Int64Out, Int64s, Items, ItemsOut
 from ordercycle_kernels.amounts import swap_negatives
-
-P = ParamSpec("P")
+from ordercycle_kernels.partition import per_type
 
 # b = orders there; m = orders that arrive, of a customers; each sorted by (customer, day, amount)
 
@@ -121,12 +117,4 @@ def _merge(there: Items, arriving: Items, places: Int64s, out_values: ItemsOut) 
             target[step] = stretch[step]
 
 
-def _per_type(function: Callable[P, None]) -> dict[str, Kernel[P, None]]:
-    """Return a kernel per item type: values are only moved, never looked at."""
-    return {
-        items: kernel(function, items=items, name=f"{function.__name__[1:]}_{items}")
-        for items in ("int32", "int64", "uint64")
-    }
-
-
-merge = _per_type(_merge)
+merge = per_type(_merge)

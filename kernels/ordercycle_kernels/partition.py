@@ -95,7 +95,7 @@ def _gather(values: Items, rows: Int32s, out_values: ItemsOut) -> None:
         out_values[position] = values[rows[position]]
 
 
-def _per_type(function: Callable[P, None]) -> dict[str, Kernel[P, None]]:
+def per_type(function: Callable[P, None]) -> dict[str, Kernel[P, None]]:
     """Return a kernel per item type: values are only moved, never looked at."""
     return {
         items: kernel(function, items=items, name=f"{function.__name__[1:]}_{items}")
@@ -103,6 +103,6 @@ def _per_type(function: Callable[P, None]) -> dict[str, Kernel[P, None]]:
     }
 
 
-scatter = _per_type(_scatter)
-deposit = _per_type(_deposit)
-gather = _per_type(_gather)
+scatter = per_type(_scatter)
+deposit = per_type(_deposit)
+gather = per_type(_gather)

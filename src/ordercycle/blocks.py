@@ -54,22 +54,74 @@ class BlockIds(NamedTuple):
     offsets: NDArray[np.int64] | None  # (partitions + 1,) into the bytes; None for a dictionary
 
 
+class Streaks(NamedTuple):
+    """Rows of one customer that follow each other: (streaks,) each."""
+
+    hashes: NDArray[np.uint64]
+    lengths: NDArray[np.int32]  # rows of each streak
+
+    def part(self, streaks: slice) -> Streaks:
+        """Return some of the streaks."""
+        return Streaks(self.hashes[streaks], self.lengths[streaks])
+
+    def hashes_of_rows(self) -> NDArray[np.uint64]:
+        """Return the hash of every row."""
+        return np.repeat(self.hashes, self.lengths)
+
+
 @dataclass
 class Block:
-    """Rows in the order of their partitions."""
+    """Rows in the order of their partitions; in streaks, they have no hash of their own."""
 
     columns: dict[str, NDArray[Any]]  # (rows,) each
     offsets: NDArray[np.int64]  # (partitions + 1,) into the columns
     ids: dict[str, BlockIds] = field(default_factory=dict)  # by use, unless they are integers
+    streaks: Streaks | None = None
+    streak_offsets: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def hashes(self) -> NDArray[np.uint64]:
+        """The hashes that the block keeps: of its rows, or of their streaks."""
+        return self.columns[HASH] if self.streaks is None else self.streaks.hashes
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the rows, their streaks and ids; not of dictionaries, which are not its own."""
+        arrays = [*self.columns.values(), *(self.streaks or ())]
+        arrays += [ids.placed.data for ids in self.ids.values() if ids.offsets is not None]
+        return sum(array.nbytes for array in arrays)
+
+    def streaks_of(self, number: int) -> Streaks | None:
+        """Return the streaks of partition `number`, None where the block has none."""
+        if self.streaks is None:
+            return None
+        return self.streaks.part(slice(*self.streak_offsets[number : number + 2].tolist()))
+
+    def column(self, name: str, number: int) -> NDArray[Any]:
+        """Return a column of partition `number`: a view, but for the hashes of streaks."""
+        streaks = self.streaks_of(number)
+        if name == HASH and streaks is not None:
+            return streaks.hashes_of_rows()
+        return self.columns[name][self.rows_of(number)]
+
+    def rows_of(self, number: int) -> slice:
+        """Return where the rows of partition `number` are."""
+        return slice(*self.offsets[number : number + 2].tolist())
 
 
 @dataclass
 class Collected:
-    """The rows of one partition, columns contiguous."""
+    """The rows of one partition, columns contiguous; in streaks, without a column of hashes."""
 
     columns: dict[str, NDArray[Any]]
     ids: dict[str, IdBytes]
     rows: int
+    streaks: Streaks | None = None
+
+    @property
+    def hashes(self) -> NDArray[np.uint64]:
+        """The hashes of the rows, or of their streaks."""
+        return self.columns[HASH] if self.streaks is None else self.streaks.hashes
 
 
 def partition_sizes(blocks: Sequence[Block], partitions: int) -> NDArray[np.int64]:
@@ -80,35 +132,54 @@ def partition_sizes(blocks: Sequence[Block], partitions: int) -> NDArray[np.int6
     return sizes
 
 
-def collect(blocks: Sequence[Block], number: int, workspace: Workspace, use: str) -> Collected:
+def collect(
+    blocks: Sequence[Block],
+    number: int,
+    workspace: Workspace,
+    use: str,
+    *,
+    keep_streaks: bool = True,
+) -> Collected:
     """Return the rows of partition `number` of all blocks, one behind the other.
 
     Views of a single block; else arrays of the workspace, under names that begin with `use`,
-    valid until the next call.
+    valid until the next call. In streaks where all blocks are and they are to be kept.
     """
-    slices = [(block, slice(*block.offsets[number : number + 2].tolist())) for block in blocks]
-    rows = sum(part.stop - part.start for _, part in slices)
+    rows = sum(int(block.offsets[number + 1] - block.offsets[number]) for block in blocks)
+    found = [block.streaks_of(number) for block in blocks] if keep_streaks else [None]
+    parts_of_streaks = [part for part in found if part is not None]
+    streaks = None
+    if blocks and len(parts_of_streaks) == len(blocks):
+        streaks = joined_streaks(parts_of_streaks)
+    names = set(blocks[0].columns) | {HASH} if blocks else set()
     columns = {}
     placing = {name for columns in ID_COLUMNS.values() for name in columns[1:]}
-    for name in blocks[0].columns if blocks else ():
-        if name in placing:
-            continue
-        parts = [block.columns[name][part] for block, part in slices]
+    for name in names - placing - ({HASH} if streaks is not None else set()):
+        parts = [block.column(name, number) for block in blocks]
         if len(parts) == 1:
             columns[name] = parts[0]
         else:
             out = workspace.array(f"{use}.{name}", rows, COLUMN_TYPES[name])
             columns[name] = np.concatenate(parts, out=out)
     ids = {
-        name: joined_ids([_ids_of(block, name, number, part) for block, part in slices])
+        name: joined_ids([_ids_of(block, name, number) for block in blocks])
         for name in (blocks[0].ids if blocks else ())
     }
-    return Collected(columns, ids, rows)
+    return Collected(columns, ids, rows, streaks)
 
 
-def _ids_of(block: Block, use: str, number: int, part: slice) -> IdBytes:
+def joined_streaks(parts: Sequence[Streaks]) -> Streaks:
+    """Lay streaks one behind the other."""
+    if len(parts) == 1:
+        return parts[0]
+    hashes = np.concatenate([part.hashes for part in parts])
+    return Streaks(hashes, np.concatenate([part.lengths for part in parts]))
+
+
+def _ids_of(block: Block, use: str, number: int) -> IdBytes:
     """Return the ids of the rows of one partition."""
     columns, (placed, offsets) = ID_COLUMNS[use], block.ids[use]
+    part = block.rows_of(number)
     rows = part.stop - part.start
     lengths = np.array([placed.length], np.int32)
     if placed.length == LENGTHS_DIFFER:

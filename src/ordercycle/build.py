@@ -141,7 +141,7 @@ def group(
     tally = ingested.tally
     tally.dropped_refunds += sum(batch.dropped_refunds for batch in found)
     counts = reduce(Counts.plus, (batch.counts for batch in found))
-    spare = Spare(block.columns[HASH] for block in ingested.blocks if not ingested.is_spilled)
+    spare = Spare(block.hashes for block in ingested.blocks if not ingested.is_spilled)
     return Grouped(kind, [batch.run for batch in found], counts, tally, keep.spill, spare)
 
 

@@ -94,7 +94,7 @@ def _slots_of_hashes(
     """Give every hash a slot; return the hash and the number of rows of each, and their count."""
 
     def fill(bits: int) -> int:
-        table = workspace.zeros(use, 1 << bits, np.uint64)
+        table = workspace.array(use, 1 << bits, np.uint64)
         sizes = workspace.zeros(f"{use}.sizes", 1 << bits, np.int32)
         return grouping.find_slots(hashes, partition_bits, table, sizes, slots)
 

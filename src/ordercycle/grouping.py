@@ -45,8 +45,9 @@ from ordercycle.id_bytes import joined_ids
 from ordercycle.order_lines import PartitionOrders, SumOverflowError, collapse_lines, sort_orders
 from ordercycle.problems import Problems, Trouble
 from ordercycle.readers import AmountReader, IdReader
+from ordercycle.streak_orders import StreakPlaces, copy_orders, rows_by_customer
 from ordercycle.workspace import Workspace
-from ordercycle_kernels import amounts, grouping, hashing, ordering
+from ordercycle_kernels import amounts, grouping, hashing, ordering, streaks
 from ordercycle_kernels.calendar import NO_DAY
 from ordercycle_kernels.partition import gather
 from ordercycle_kernels.profile import registration_days
@@ -62,6 +63,7 @@ class _Partition(NamedTuple):
     visible: NDArray[np.int32]
     offsets: NDArray[np.int64]
     order_keys: OrderKeys | None
+    negative: int
     dropped_refunds: int
 
 
@@ -133,7 +135,7 @@ class Grouper:
         if 2 * filled < room.days.size:
             # Lines became orders, or customers were left out: give the rest back.
             days, words = days.copy(), AmountWords(words.lows.copy(), words.highs.copy())
-        negative = amounts.count_negative(words.signs)
+        negative = sum(part.negative for part in grouped)
         registered = np.concatenate([part.registered for part in grouped])
         visible = registered
         if (negative and self.refunds == "net") or self.unknown == "drop":
@@ -181,14 +183,20 @@ class Grouper:
             found = the_only_customer(stretch.first, listed.rows, rows.rows)
         else:
             found = self._find_customers(listed, rows)
+            if rows.streaks is not None:
+                slots = found.slots[listed.rows :]
+                streaks.count_rows_of_slots(slots, rows.streaks.lengths, found.sizes)
         lists = self.workspace.zeros("lists", found.sizes.size, np.int32)
-        given = self.workspace.array("given", found.sizes.size, np.int32)
-        given.fill(NO_DAY)
-        if listed.rows and self._register(listed, found.slots[: listed.rows], given, lists):
-            return None  # the build ends with an error that counts the repeated rows
+        given = np.full(found.taken.size, NO_DAY, np.int32)
+        is_listed = np.zeros(found.taken.size, np.bool_)
+        if listed.rows:
+            days = self.workspace.array("given", found.sizes.size, np.int32)
+            days.fill(NO_DAY)
+            if self._register(listed, found.slots[: listed.rows], days, lists):
+                return None  # the build ends with an error that counts the repeated rows
+            given, is_listed = days[found.taken], lists[found.taken] > 0
         offsets = np.empty(found.taken.size + 1, np.int64)
         grouping.place_customers(found.taken, lists, found.sizes, offsets)
-        ids, given, is_listed = found.ids, given[found.taken], lists[found.taken] > 0
         orders, keys = self._ordered(stretch, found, listed.rows, offsets, room)
         dropped = 0
         if keys is not None:
@@ -212,7 +220,17 @@ class Grouper:
         )
         if self.unknown == "drop":
             visible[~is_listed] = NO_DAY
-        return _Partition(ids, given, is_listed, registered, visible, orders.offsets, keys, dropped)
+        return _Partition(
+            ids=found.ids,
+            given=given,
+            listed=is_listed,
+            registered=registered,
+            visible=visible,
+            offsets=orders.offsets,
+            order_keys=keys,
+            negative=amounts.count_negative(orders.words.signs),  # while they are in the cache
+            dropped_refunds=dropped,
+        )
 
     def _ordered(
         self,
@@ -227,7 +245,20 @@ class Grouper:
         if stretch.is_one_customer:
             whole = PartitionOrders(offsets, rows.columns[DAY], self._amounts(rows.columns))
             return whole, None
-        by_customer = self._rows_by_customer(rows, found.slots[listed:], found.sizes)
+        slots = found.slots[listed:]
+        by_customer = None
+        if rows.streaks is not None:
+            places = StreakPlaces(slots, rows.streaks.lengths, found.sizes, offsets)
+            if self.has_lines:
+                by_customer = rows_by_customer(places, self.workspace)
+            elif not self.amount.is_wide:
+                part, floats = room.part(slice(rows.rows)), self.amount.is_float
+                if copy_orders(rows.columns, places, part, self.workspace, are_floats=floats):
+                    return PartitionOrders(offsets, *part), None
+                found.sizes[found.taken] = offsets[:-1]
+            slots = np.repeat(slots, places.lengths)
+        if by_customer is None:
+            by_customer = self._rows_by_customer(rows, slots, found.sizes)
         if self.has_lines:
             orders, firsts = self._collapse(found.ids, offsets, by_customer, rows)
             keys = rows.columns[ORDER][firsts] if rows.rows else np.zeros(0, np.uint64)
@@ -235,13 +266,13 @@ class Grouper:
         return self._write_orders(offsets, by_customer, rows, room), None
 
     def _find_customers(self, listed: Collected, rows: Collected) -> FoundCustomers:
-        """Find the customers of all rows: those of the customers table come first."""
+        """Find the customers of all rows or streaks: those of the customers table come first."""
         parts = [part for part in (listed, rows) if part.rows]
         hashes = np.zeros(0, np.uint64)
         if len(parts) == 1:
-            hashes = parts[0].columns[HASH]
+            hashes = parts[0].hashes
         elif parts:
-            hashes = np.concatenate([part.columns[HASH] for part in parts])
+            hashes = np.concatenate([part.hashes for part in parts])
         if self.ids.is_integer:
             return find_by_hash(hashes, self.partition_bits, self.workspace)
         ids = joined_ids([part.ids[CUSTOMER_IDS] for part in parts])
@@ -359,13 +390,16 @@ class Grouper:
         if not self.ids.is_integer:
             return self.ids.plain_of_binary(pa.concat_arrays(parts))
         hashes = np.concatenate(parts)
-        integers = np.empty(hashes.size, np.int64)
-        hashing.integers_of_hashes(hashes, integers)
+        integers = hashes.view(np.int64)
+        hashing.integers_of_hashes(hashes, integers)  # in place: each on its own
         return pa.array(integers.astype(self.ids.plain.to_pandas_dtype(), copy=False))
 
 
 def _joined_offsets(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    sizes = [np.diff(part) for part in parts]
-    offsets = np.zeros(sum(size.size for size in sizes) + 1, np.int64)
-    np.cumsum(np.concatenate(sizes), out=offsets[1:])
+    offsets = np.zeros(sum(part.size - 1 for part in parts) + 1, np.int64)
+    filled = 0
+    for part in parts:
+        end = filled + part.size - 1
+        np.add(part[1:], offsets[filled], out=offsets[filled + 1 : end + 1])
+        filled = end
     return offsets

@@ -60,7 +60,8 @@ class Division:
         """Divide the partitions that have a hot customer into stretches of ascending hashes."""
         found = {}
         for number in np.flatnonzero(partition_sizes(blocks, partitions) > HOT_ROWS).tolist():
-            rows = collect(blocks, number, self.workers.workspace, f"divided.{number}")
+            workspace, use = self.workers.workspace, f"divided.{number}"
+            rows = collect(blocks, number, workspace, use, keep_streaks=False)
             stretches = self._divide(Stretch(rows, 0, LAST_HASH))
             if len(stretches) > 1:
                 found[number] = stretches

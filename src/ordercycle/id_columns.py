@@ -72,6 +72,15 @@ class IdColumn:
         return self._is_dictionary or not self.ids.is_integer
 
     @property
+    def are_numbers(self) -> bool:
+        """Whether ids are plain integers, not of a dictionary."""
+        return self.ids.is_integer and not self._is_dictionary
+
+    def numbers(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
+        """Return ids that are numbers; missing ones are anything."""
+        return _integers(self.ids.storage(batch.column(self._name)))
+
+    @property
     def places(self) -> tuple[str, ...]:
         """The columns that say where ids are: integers need none."""
         return () if self.ids.is_integer else (self._columns.start, self._columns.length)
@@ -114,8 +123,7 @@ class IdColumn:
     def _read_plain(self, array: pa.Array, out: IdRows, *, with_hashes: bool) -> Placed:
         if self.ids.is_integer:
             if with_hashes:
-                integers = fixed_view(array, array.type.to_pandas_dtype())
-                hashing.hash_integers(integers.astype(np.int64, copy=False), out.hashes)
+                hashing.hash_integers(_integers(array), out.hashes)
             return Placed(NO_BYTES, 0)
         placed = place_ids(array, out.starts, out.lengths)
         if with_hashes:
@@ -137,6 +145,11 @@ class IdColumn:
                 found = self._hashed[key] = HashedDictionary(array, *out, placed)
                 self._last.append(found)
             return found
+
+
+def _integers(array: pa.Array) -> NDArray[np.int64]:
+    integers: NDArray[Any] = fixed_view(array, array.type.to_pandas_dtype())
+    return integers.astype(np.int64, copy=False)
 
 
 def _look_up(

@@ -17,9 +17,11 @@ from ordercycle.blocks import COLUMN_TYPES, HASH, Block
 from ordercycle.id_columns import IdPiece
 from ordercycle.id_layout import bytes_by_partition, layout_of_ids
 from ordercycle.problems import Problems
-from ordercycle.row_readers import Piece, RowReader, Run, Tally
+from ordercycle.row_readers import OrderReader, Piece, RowReader, Run, Tally
 from ordercycle.row_source import Source
+from ordercycle.runs import Runs
 from ordercycle.spill import Spill, Waiting
+from ordercycle.streaks import StreakLayout, has_long_streaks
 from ordercycle.workspace import Workers
 from ordercycle_kernels import partition
 
@@ -80,7 +82,12 @@ def ingest(
         if partition_bits is None:
             known = sum(piece.batch.num_rows for piece in pieces) if whole else source.rows
             partition_bits = partition_bits_for(known)
-        layout = _Layout(list(_runs(pieces)), reader, problems, partition_bits, workers)
+        runs = Runs(list(_runs(pieces)), workers.workspace)
+        layout: _Layout | StreakLayout
+        if isinstance(reader, OrderReader) and has_long_streaks(pieces, reader):
+            layout = StreakLayout(runs, reader, problems, partition_bits, workers)
+        else:
+            layout = _Layout(runs, reader, problems, partition_bits, workers)
         for size, run_tally in layout.fill():
             tally.add(run_tally)
             report(size)
@@ -136,14 +143,13 @@ class _Layout:
 
     def __init__(
         self,
-        runs: list[list[Piece]],
+        runs: Runs,
         reader: RowReader,
         problems: Problems,
         partition_bits: int,
         workers: Workers,
     ) -> None:
         self._runs = runs
-        self._sizes = [sum(piece.batch.num_rows for piece in run) for run in runs]
         self._reader = reader
         self._problems = problems
         self._shift = 64 - partition_bits
@@ -152,7 +158,7 @@ class _Layout:
         self._begins = np.zeros((len(runs) + 1, 1 << partition_bits), np.int64)
         # Hashes that are not computed a second time. One array: many small ones would cost three
         # times as much to touch first.
-        self._ends = np.cumsum(self._sizes)
+        self._ends = np.cumsum([runs.rows(number) for number in range(len(runs))])
         self._hashes = {name: np.empty(self._ends[-1], np.uint64) for name in reader.kept_hashes}
         found = list(workers.in_order(self._count, range(len(runs))))
         offsets = np.zeros((1 << partition_bits) + 1, np.int64)
@@ -177,31 +183,20 @@ class _Layout:
     def fill(self) -> Iterator[tuple[int, Tally]]:
         """Read all runs and deposit them; yield the size and tally of one after the other."""
         tallies = self._workers.in_order(self._read, range(len(self._runs)))
-        yield from zip(self._sizes, tallies, strict=True)
+        for number, tally in enumerate(tallies):
+            yield self._runs.rows(number), tally
 
-    def _scratch(self, number: int) -> Run:
-        array = self._workers.workspace.array
-        size, end = self._sizes[number], self._ends[number]
-        columns = {
-            name: array(f"run.{name}", size, COLUMN_TYPES[name])
-            for name in self._reader.names
-            if name not in self._hashes
-        }
-        for name, hashes in self._hashes.items():
-            columns[name] = hashes[end - size : end]
-        return Run(columns, np.zeros(0, np.bool_))
-
-    def _each_piece(self, number: int, read: Callable[[Piece, slice, Run], None], run: Run) -> None:
-        begin = 0
-        for piece in self._runs[number]:
-            end = begin + piece.batch.num_rows
-            read(piece, slice(begin, end), run)
-            begin = end
+    def _kept_hashes(self, number: int) -> dict[str, NDArray[np.uint64]]:
+        """Return the hashes of a run that are not computed a second time."""
+        end = self._ends[number]
+        rows = slice(end - self._runs.rows(number), end)
+        return {name: hashes[rows] for name, hashes in self._hashes.items()}
 
     def _count(self, number: int) -> dict[str, tuple[list[IdPiece], NDArray[np.int64]]]:
         """Count the rows of each partition in a run; return its ids and their bytes in each."""
-        run = self._scratch(number)
-        self._each_piece(number, self._reader.locate, run)
+        run = self._runs.read(
+            number, self._reader.names, self._reader.locate, self._kept_hashes(number)
+        )
         # One row down, so that the running sum is where each run begins.
         counts = self._begins[number + 1]
         partition.count_partitions(run.columns[HASH], run.kept, self._shift, counts)
@@ -211,9 +206,13 @@ class _Layout:
         }
 
     def _read(self, number: int) -> Tally:
-        run = self._scratch(number)
-        run.has_hashes = True
-        self._each_piece(number, self._reader.read, run)
+        run = self._runs.read(
+            number,
+            self._reader.names,
+            self._reader.read,
+            self._kept_hashes(number),
+            has_hashes=True,
+        )
         if not self._problems:
             for use, pieces in run.ids.items():
                 self._ids[use].lay_out(number, pieces, run)

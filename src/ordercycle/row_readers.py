@@ -83,7 +83,7 @@ class Run:
     def leave_out(self, window: slice, keep: NDArray[np.bool_]) -> None:
         """Keep only the marked rows of a window."""
         if self.kept.size == 0:
-            self.kept = np.ones(self.columns[HASH].size, np.bool_)
+            self.kept = np.ones(self.columns[DAY].size, np.bool_)
         self.kept[window] &= keep
 
 
@@ -93,12 +93,14 @@ class RowReader(ABC):
     #: The columns read, and the readers of those that hold ids.
     names: tuple[str, ...]
     id_readers: dict[str, IdReader]
+    ids_are_numbers: bool  # plain integers, all of them
 
     def _prepare(self, table: str, names: Sequence[str], ids: Mapping[str, pa.Field]) -> None:
         """Say which columns are read: of ids by use, one field of the table each."""
         self._ids = {use: IdColumn(field, table, use) for use, field in ids.items()}
         self.id_readers = {use: column.ids for use, column in self._ids.items()}
         self.names = (*names, *(name for column in self._ids.values() for name in column.places))
+        self.ids_are_numbers = all(column.are_numbers for column in self._ids.values())
         #: The columns of hashes that are read once and kept until the rows are laid out.
         self.kept_hashes = tuple(
             ID_COLUMNS[use].hash for use, column in self._ids.items() if column.hashes_are_kept
@@ -158,17 +160,37 @@ class OrderReader(RowReader):
 
     def locate(self, piece: Piece, window: slice, run: Run) -> None:
         """Read customers, order ids and, where refunds are dropped, which rows are none."""
+        self.leave_out(piece, window, run)
+        for use in self.id_readers:
+            self._read_ids(use, piece, window, run)
+
+    def leave_out(self, piece: Piece, window: slice, run: Run) -> None:
+        """Leave anonymous rows out and, where they are dropped, refunds."""
         known = validity(piece.batch.column(self._columns.customer))
         if known is not None:
             run.leave_out(window, known)
-        for use in self.id_readers:
-            self._read_ids(use, piece, window, run)
         if self._drop_refunds:
             run.leave_out(window, ~self._refunds(piece))
+
+    def customer_numbers(self, piece: Piece) -> NDArray[np.int64]:
+        """Return customers whose ids are plain integers; those of anonymous rows are anything."""
+        return self._ids[CUSTOMER_IDS].numbers(piece.batch)
 
     def read(self, piece: Piece, window: slice, run: Run) -> None:
         """Read one piece of the orders into a window of the run."""
         self.locate(piece, window, run)
+        self._read_values(piece, window, run)
+
+    def read_all_but_customers(self, piece: Piece, window: slice, run: Run) -> None:
+        """Read one piece of the orders, whose customers are known already."""
+        self._read_order_ids(piece, window, run)
+        self._read_values(piece, window, run)
+
+    def _read_order_ids(self, piece: Piece, window: slice, run: Run) -> None:
+        if self._columns.order is not None:
+            self._read_ids(ORDER_IDS, piece, window, run)
+
+    def _read_values(self, piece: Piece, window: slice, run: Run) -> None:
         run.tally.rows += piece.batch.num_rows
         known = validity(piece.batch.column(self._columns.customer))
         if known is not None:

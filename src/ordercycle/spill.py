@@ -11,13 +11,13 @@ import re
 import tempfile
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle.blocks import Block, BlockIds
+from ordercycle.blocks import Block, BlockIds, Streaks
 from ordercycle.errors import ConfigError, StorageError, whole_number
 from ordercycle.id_bytes import Placed
 
@@ -174,10 +174,7 @@ class Waiting:
         self.blocks.append(block)
         if self._spill is None:
             return
-        self._held += sum(values.nbytes for values in block.columns.values())
-        self._held += sum(
-            ids.placed.data.size for ids in block.ids.values() if ids.offsets is not None
-        )
+        self._held += block.nbytes
         if self._spill.is_over(self._held):
             if self._file is None:
                 self._file = SpillFile(self._spill)
@@ -186,14 +183,16 @@ class Waiting:
 
 
 def _on_disk(block: Block, file: SpillFile) -> Block:
-    columns: dict[str, Any] = {
-        name: values if isinstance(values, SpilledArray) else file.put(values)
-        for name, values in block.columns.items()
-    }
-    ids = dict(block.ids)
-    for use, (placed, offsets) in block.ids.items():
+    def put(values: Any) -> Any:
+        return values if isinstance(values, SpilledArray) else file.put(values)
+
+    columns = {name: put(values) for name, values in block.columns.items()}
+    streaks = None if block.streaks is None else Streaks(*map(put, block.streaks))
+    ids = {
         # The entries of a dictionary are few, and not the block's.
-        if offsets is not None and not isinstance(placed.data, SpilledArray):
-            data: Any = file.put(placed.data)
-            ids[use] = BlockIds(Placed(data, placed.length), offsets)
-    return Block(columns, block.offsets, ids)
+        use: BlockIds(Placed(put(placed.data), placed.length), offsets)
+        if offsets is not None
+        else BlockIds(placed, offsets)
+        for use, (placed, offsets) in block.ids.items()
+    }
+    return replace(block, columns=columns, streaks=streaks, ids=ids)

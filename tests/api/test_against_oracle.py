@@ -3,6 +3,7 @@
 import csv
 import tempfile
 import uuid
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
@@ -25,6 +26,7 @@ from sources import IN_MEMORY, ON_DISK
 from strategies import (
     AMOUNT_TYPES,
     CUSTOMER_KINDS,
+    INTEGERS,
     ORDER_KINDS,
     TIME_TYPES,
     Case,
@@ -311,6 +313,49 @@ def cut_small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("ordercycle.hot_customers.ENOUGH", 2)
     patch.setattr("ordercycle.hot_customers.CHUNK_ROWS", 2)
     patch.setattr("ordercycle.hot_customers.CHUNK_ROWS_PER_DAY", 0)
+
+
+# The ids that rows can be laid out by in streaks; text ids are among the cases above.
+INTEGER_IDS = st.builds(
+    replace,
+    column_types(),
+    customer=st.sampled_from([kind for kind in CUSTOMER_KINDS if kind in INTEGERS]),
+    order=st.none() | st.sampled_from([kind for kind in ORDER_KINDS if kind in INTEGERS]),
+)
+
+
+@examples(250)
+@given(
+    case=cases(INTEGER_IDS, max_rows=60),
+    layout=layouts(),
+    source=st.sampled_from(["table", "reader", "generator of batches"]),
+    threads=THREADS,
+    together=st.integers(0, 12),
+    least=st.sampled_from([0.0, 0.0, 2.0]),  # every block in streaks, or those with long ones
+    small=st.booleans(),
+)
+def test_rows_of_a_customer_that_lie_together(
+    case, layout, source, threads, together, least, small
+):
+    case = replace(case, orders=clustered(case.orders, together, layout.random))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ordercycle.streaks.LONG_STREAK_ROWS", least)
+        if small:
+            cut_small(patch)
+            patch.setattr("ordercycle.ingest.RUN_ROWS", 11)
+            patch.setattr("ordercycle.ingest.BLOCK_ROWS", 23)
+        orders = IN_MEMORY[source](layout, order_columns(case, NAMES))
+        check(case, orders, customer_table(case, layout, NAMES), threads=threads)
+
+
+def clustered(rows: list[RawRow], together: int, random: Random) -> list[RawRow]:
+    """Return the rows by customer, cut into parts of so many that lie in any order; 0: in one."""
+    rows = sorted(rows, key=lambda row: (row.customer is None, row.customer or 0))
+    if together:
+        parts = [rows[start : start + together] for start in range(0, len(rows), together)]
+        random.shuffle(parts)
+        rows = [row for part in parts for row in part]
+    return rows
 
 
 @pytest.mark.parametrize("source", IN_MEMORY)

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import ordercycle as oc
+from ordercycle.streaks import has_long_streaks
 
 ROWS = 300_000
 AS_OF = date(2024, 6, 30)
@@ -143,6 +144,30 @@ def rechunked(orders: pa.Table, seed: int) -> pa.Table:
     return pa.table({name: cut(orders[name]) for name in orders.column_names})
 
 
+def pieces_of_a_sorted_table(orders: pa.Table) -> pa.Table:
+    """Return the rows by customer in pieces of five, the pieces in any order."""
+    by_customer = orders.sort_by([("customer_id", "ascending")])
+    firsts = np.random.default_rng(7).permutation(orders.num_rows // 5) * 5
+    return by_customer.take((firsts[:, None] + np.arange(5)).ravel())
+
+
+#: Orders in which a customer's rows lie together. ROWS is a multiple of five.
+CLUSTERINGS = {
+    "by time": lambda orders: orders.sort_by(
+        [("customer_id", "ascending"), ("ordered_at", "ascending")]
+    ),
+    "descending": lambda orders: orders.sort_by(
+        [("customer_id", "descending"), ("ordered_at", "descending")]
+    ),
+    "any order inside": lambda orders: shuffled(orders, 5).sort_by("customer_id"),
+    "in pieces": pieces_of_a_sorted_table,
+    "half of the table": lambda orders: pa.concat_tables(
+        [orders.slice(0, ROWS // 2).sort_by("customer_id"), orders.slice(ROWS // 2)]
+    ),
+}
+ALWAYS, NEVER = 0.0, float("inf")
+
+
 @pytest.mark.parametrize("threads", [2, 3])
 def test_threads_do_not_change_a_bit(orders, columns, reference, threads):
     assert_same_bits(results(orders, columns, threads), reference)
@@ -161,6 +186,77 @@ def test_chunks_do_not_change_a_bit(orders, columns, reference, threads):
 def test_sorted_input_does_not_change_a_bit(orders, columns, reference):
     by_customer = orders.sort_by([("customer_id", "ascending"), ("ordered_at", "descending")])
     assert_same_bits(results(by_customer, columns, 2), reference)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("clustering", CLUSTERINGS)
+def test_rows_that_lie_together_do_not_change_a_bit(
+    orders, columns, reference, clustering, threads, monkeypatch
+):
+    """With and without the layout in streaks, whatever the sample says."""
+    together = CLUSTERINGS[clustering](orders)
+    for least in ALWAYS, NEVER:
+        monkeypatch.setattr("ordercycle.streaks.LONG_STREAK_ROWS", least)
+        assert_same_bits(results(together, columns, threads), reference)
+
+
+@pytest.mark.parametrize("clustering", CLUSTERINGS)
+def test_streams_that_cut_a_customer_do_not_change_a_bit(
+    orders, columns, reference, clustering, monkeypatch
+):
+    monkeypatch.setattr("ordercycle.ingest.RUN_ROWS", 2**12 + 1)
+    monkeypatch.setattr("ordercycle.ingest.BLOCK_ROWS", 2**14 + 1)
+    monkeypatch.setattr("ordercycle.ingest.PARTITION_ROWS", 1_000)
+    batches = CLUSTERINGS[clustering](orders).to_batches(4_999)
+    for least in ALWAYS, 2.0:
+        monkeypatch.setattr("ordercycle.streaks.LONG_STREAK_ROWS", least)
+        streamed = pa.RecordBatchReader.from_batches(orders.schema, batches)
+        assert_same_bits(results(streamed, columns, 2), reference)
+
+
+def test_hot_customers_that_lie_together_have_the_same_bits(
+    orders, columns, reference, monkeypatch
+):
+    monkeypatch.setattr("ordercycle.hot_customers.HOT_ROWS", 2**14)
+    monkeypatch.setattr("ordercycle.hot_customers.CHUNK_ROWS", 2**12)
+    assert_same_bits(results(CLUSTERINGS["by time"](orders), columns, 2), reference)
+
+
+def test_long_streaks_are_noticed(monkeypatch):
+    """The condition: plain integer ids, and on average four rows of a customer that lie together."""
+    laid_out = []
+
+    def noticing(*arguments):
+        laid_out.append(has_long_streaks(*arguments))
+        return laid_out[-1]
+
+    monkeypatch.setattr("ordercycle.ingest.has_long_streaks", noticing)
+    listed = pa.table({"customer_id": [0, 1, 1_000_000]})
+    rows = np.arange(60_000)
+    for ids, expected in [
+        (rows // 3, False),
+        (rows // 6, True),
+        ((rows // 6).astype(np.uint8), True),
+        (rows % 20_000, False),
+        (pa.array(rows // 6).cast(pa.string()), False),
+        (pa.array(rows // 6).dictionary_encode(), False),
+        (pa.array(np.where(rows < 4_000, None, rows // 6).tolist(), pa.int64()), True),
+        (rows[:1], False),
+        (np.zeros(6, np.int64), True),
+    ]:
+        table = order_table(rows[: len(ids)], np.ones(len(ids)), 8)
+        table = table.set_column(0, "customer_id", ids if isinstance(ids, pa.Array) else [ids])
+        laid_out.clear()
+        oc.OrderHistory.build(table, columns=LINES)
+        oc.OrderHistory.build(table, columns=WHOLE)
+        assert laid_out == [expected, expected]
+    laid_out.clear()
+    oc.OrderHistory.build(order_table(rows // 6, np.ones(rows.size), 8), listed, columns=WHOLE)
+    assert laid_out == [True]
+    texts = table.set_column(3, "order_id", pa.array(["a"] * table.num_rows))
+    laid_out.clear()
+    oc.OrderHistory.build(texts, columns=LINES)
+    assert laid_out == [False]
 
 
 def test_the_source_does_not_change_a_bit(orders, columns, reference, tmp_path):

@@ -29,11 +29,17 @@ def spill_everything(patch: pytest.MonkeyPatch, waiting: int) -> None:
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
-@given(case=cases(), layout=layouts(), waiting=st.sampled_from([-1, 100, 10**6]))
-def test_a_limit_does_not_change_a_bit(case, layout, waiting):
+@given(
+    case=cases(),
+    layout=layouts(),
+    waiting=st.sampled_from([-1, 100, 10**6]),
+    long_streak=st.sampled_from([0.0, 1.5, 4.0]),  # integer ids always, or sometimes, in streaks
+)
+def test_a_limit_does_not_change_a_bit(case, layout, waiting, long_streak):
     orders, customers = tables(case, layout)
     with pytest.MonkeyPatch.context() as patch:
         spill_everything(patch, waiting)
+        patch.setattr("ordercycle.streaks.LONG_STREAK_ROWS", long_streak)
         if is_refused(case):
             with pytest.raises(oc.DataError):
                 built(case, orders, customers, memory_limit="1GB")
