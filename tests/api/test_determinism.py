@@ -223,7 +223,7 @@ def test_hot_customers_that_lie_together_have_the_same_bits(
 
 
 def test_long_streaks_are_noticed(monkeypatch):
-    """The condition: plain integer ids, and on average four rows of a customer that lie together."""
+    """The condition: plain integer ids, and on average four rows of a customer together."""
     laid_out = []
 
     def noticing(*arguments):
