@@ -104,11 +104,18 @@ def profile(orders: pa.Table, as_of: date) -> pa.Table:
     return _run(FULL, orders, _parameters(as_of))
 
 
-def profile_file(source: str, result: str, as_of: date) -> None:
+def profile_file(
+    source: str, result: str, as_of: date, memory_limit: str | None, folder: str
+) -> None:
     """Do the same from file to file; the settings of the result are DuckDB's own."""
+    connection = _connection()
+    connection.execute(f"SET temp_directory = '{folder}'")
+    if memory_limit is not None:
+        connection.execute(f"SET memory_limit = '{memory_limit}'")
+        connection.execute("SET preserve_insertion_order = false")
     read = "read_csv" if source.endswith(".csv") else "read_parquet"
     query = FULL.replace("FROM order_rows", f"FROM {read}('{source}')")
-    _connection().execute(f"COPY ({query}) TO '{result}' (FORMAT parquet)", _parameters(as_of))
+    connection.execute(f"COPY ({query}) TO '{result}' (FORMAT parquet)", _parameters(as_of))
 
 
 def _parameters(as_of: date) -> dict:

@@ -3,6 +3,10 @@
 From the repository's root, with ordercycle and the extra `benchmarks` installed:
 
     python -m benchmarks.peers.files --orders 20000000 --rounds 3 --markdown
+    python -m benchmarks.peers.files --orders 100000000 --memory-limit 1GB \
+        --engines ordercycle duckdb
+    python -m benchmarks.peers.files --orders 1000000000 --customers 100000000 \
+        --memory-limit 6GB --rounds 1 --engines ordercycle duckdb --folder /large/disk
 
 The input is generated on disk, piece by piece. Every engine then reads that file and writes a
 Parquet file of all profile columns and the lifecycle segment, in a fresh process that is timed from
@@ -32,7 +36,7 @@ from .generate import AS_OF, Workload, order_pieces
 
 ROOT = Path(__file__).resolve().parents[2]
 PEER = "from benchmarks.peers.{0}_profile import profile_file; from datetime import date; "
-CALL = "profile_file({0!r}, {1!r}, date.fromisoformat({2!r}))"
+CALL = "profile_file({0!r}, {1!r}, date.fromisoformat({2!r}), {3!r}, {4!r})"
 COMMAND = (sys.executable, "-m", "ordercycle.cli")
 OURS, TWICE = "ordercycle", "ordercycle, two commands"
 HEADINGS = ("engine", "seconds", "CPU seconds", "ns/order", "x ordercycle", "peak memory", "result")
@@ -50,11 +54,11 @@ class Sample:
 
 def main() -> int:
     options = _parser().parse_args()
-    workload = Workload(orders=options.orders, ids=options.ids)
+    workload = Workload(orders=options.orders, customers=options.customers, ids=options.ids)
     with tempfile.TemporaryDirectory(prefix="ordercycle-files-", dir=options.folder) as folder:
         unequal = _check(options, workload, Path(folder))
-        samples = _measure(options, workload, Path(folder))
-    _print_table(options, workload, samples)
+        samples, failures = _measure(options, workload, Path(folder))
+    _print_table(options, workload, samples, failures)
     return 1 if unequal else 0
 
 
@@ -64,6 +68,8 @@ def _parser():
         description="Time ordercycle and its peers from file to file and print one table.",
     )
     parser.add_argument("--orders", type=int, default=20_000_000)
+    parser.add_argument("--customers", type=int, help="default: 8.8 %% of the orders")
+    parser.add_argument("--memory-limit", help="told to every engine that knows one, as in 1GB")
     parser.add_argument("--ids", choices=("int64", "string"), default="int64")
     parser.add_argument("--input", choices=("parquet", "csv"), default="parquet")
     parser.add_argument("--rounds", type=int, default=3)
@@ -86,24 +92,32 @@ def write_orders(workload: Workload, path: Path) -> None:
     writer.close()
 
 
-def commands(engine: str, source: Path, result: Path) -> list[tuple[str, ...]]:
+def commands(
+    engine: str, source: Path, result: Path, memory_limit: str | None
+) -> list[tuple[str, ...]]:
     """Return what an engine has to run, one process after the other."""
-    as_of = AS_OF.isoformat()
+    as_of, folder = AS_OF.isoformat(), str(result.parent)
     if engine in (OURS, TWICE):
         profile = (*COMMAND, "profile", str(source), "--as-of", as_of, "--quiet", "--overwrite")
+        if memory_limit is not None:
+            profile += ("--memory-limit", memory_limit, "--spill-directory", folder)
         if engine == OURS:
             return [(*profile, "--lifecycle", "fashion", "--out", str(result))]
         first = result.with_name("first-" + result.name)
         segment = (*COMMAND, "segment", str(first), "--quiet", "--overwrite")
         return [(*profile, "--out", str(first)), (*segment, "--out", str(result))]
-    code = PEER.format(engine) + CALL.format(str(source), str(result), as_of)
+    code = PEER.format(engine) + CALL.format(str(source), str(result), as_of, memory_limit, folder)
     return [(sys.executable, "-c", code)]
 
 
-def run(engine: str, source: Path, result: Path) -> Sample:
+class RunFailed(RuntimeError):  # noqa: N818 - reads better where it is caught
+    """An engine did not come to an end; the message says why."""
+
+
+def run(engine: str, source: Path, result: Path, memory_limit: str | None = None) -> Sample:
     """Run an engine from file to file, in processes of its own."""
     seconds = busy = peak = 0
-    for command in commands(engine, source, result):
+    for command in commands(engine, source, result, memory_limit):
         start = perf_counter()
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as child:
             errors = child.stderr.read()
@@ -111,7 +125,8 @@ def run(engine: str, source: Path, result: Path) -> Sample:
             child.returncode = os.waitstatus_to_exitcode(status)
         seconds += perf_counter() - start
         if child.returncode:
-            raise RuntimeError(f"{engine}: exit code {child.returncode}: {errors.strip()}")
+            last = errors.strip().splitlines()[-1:] or [f"exit code {child.returncode}"]
+            raise RunFailed(f"failed after {seconds:.0f} s: {last[0]}")
         busy += usage.ru_utime + usage.ru_stime
         peak = max(peak, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
     return Sample(seconds, busy, peak, result.stat().st_size)
@@ -145,7 +160,7 @@ def _check(options, workload, folder):
     found = compare_results(small, options.engines, folder, options.input)
     for engine, differing in found.items():
         same = "; ".join(differing) or f"equal on {small.orders:,} orders"
-        print(f"check {engine}: {same}", file=sys.stderr, flush=True)
+        _note(f"check {engine}: {same}")
     return sum(map(bool, found.values()))
 
 
@@ -153,26 +168,41 @@ def _measure(options, workload, folder):
     source, result = folder / f"orders.{options.input}", folder / "result.parquet"
     write_orders(workload, source)
     samples = {engine: [] for engine in options.engines}
+    failures = {}
     for turn in range(options.rounds):
         for engine in options.engines:
-            sample = run(engine, source, result)
+            if engine in failures:
+                continue
+            try:
+                sample = run(engine, source, result, options.memory_limit)
+            except RunFailed as failure:
+                failures[engine] = str(failure)
+                _note(f"round {turn + 1} {engine}: {failure}")
+                continue
             samples[engine].append(sample)
-            print(
-                f"round {turn + 1} {engine}: {sample.seconds:.2f} s, CPU {sample.busy:.2f} s",
-                file=sys.stderr,
-                flush=True,
-            )
-    return samples
+            _note(f"round {turn + 1} {engine}: {sample.seconds:.2f} s, CPU {sample.busy:.2f} s")
+    return samples, failures
 
 
-def _print_table(options, workload, samples):
+def _limit(options):
+    return f"memory limit {options.memory_limit}" if options.memory_limit else "no memory limit"
+
+
+def _note(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def _print_table(options, workload, samples, failures):
     def typical(engine, field):
         return median(getattr(sample, field) for sample in samples[engine])
 
     rows = [HEADINGS]
     for engine in options.engines:
+        if engine in failures:
+            rows.append((ENGINES[engine].title, failures[engine], *[""] * (len(HEADINGS) - 2)))
+            continue
         seconds = typical(engine, "seconds")
-        ratio = f"{seconds / typical(OURS, 'seconds'):.1f}" if OURS in samples else ""
+        ratio = f"{seconds / typical(OURS, 'seconds'):.1f}" if samples.get(OURS) else ""
         rows.append(
             (
                 ENGINES[engine].title if engine in ENGINES else engine,
@@ -194,8 +224,8 @@ def _print_table(options, workload, samples):
              enumerate(widths)]  # fmt: skip
     print(
         f"{workload.orders:,} orders of {workload.population:,} customers, {workload.ids} ids, "
-        f"{options.input} to Parquet; medians of {options.rounds} rounds taken in turn; "
-        f"{os.cpu_count()} cores.\n"
+        f"{options.input} to Parquet, {_limit(options)}; medians of {options.rounds} rounds taken "
+        f"in turn; {os.cpu_count()} cores.\n"
     )
     for line in [lines[0], marks, *lines[1:]]:
         print(f"| {' | '.join(line)} |" if options.markdown else "  ".join(line))

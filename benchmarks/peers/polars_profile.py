@@ -20,6 +20,7 @@ and five times as long where a group's rows were gathered into a list.
 
 from __future__ import annotations
 
+import os
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -38,8 +39,13 @@ def profile(orders: pa.Table, as_of: date) -> pa.Table:
     return _profiles(lazy, as_of).collect(engine="streaming").to_arrow()
 
 
-def profile_file(source: str, result: str, as_of: date) -> None:
+def profile_file(
+    source: str, result: str, as_of: date, memory_limit: str | None, folder: str
+) -> None:
     """Do the same from file to file; the settings of the result are Polars' own."""
+    if memory_limit is not None:
+        raise ValueError("Polars keeps to no memory limit")
+    os.environ["POLARS_TEMP_DIR"] = folder
     if source.endswith(".csv"):
         orders = pl.scan_csv(source, try_parse_dates=True)
     else:

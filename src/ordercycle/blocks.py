@@ -74,10 +74,17 @@ class Block:
     """Rows in the order of their partitions; in streaks, they have no hash of their own."""
 
     columns: dict[str, NDArray[Any]]  # (rows,) each
-    offsets: NDArray[np.int64]  # (partitions + 1,) into the columns
+    offsets: NDArray[np.int64]  # (partitions + 1,) into the columns, where partitions begin
     ids: dict[str, BlockIds] = field(default_factory=dict)  # by use, unless they are integers
     streaks: Streaks | None = None
     streak_offsets: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    #: (partitions,) where partitions end; empty: where the next one begins
+    stops: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """The number of rows of each partition."""
+        return (self.stops if self.stops.size else self.offsets[1:]) - self.offsets[:-1]
 
     @property
     def hashes(self) -> NDArray[np.uint64]:
@@ -106,7 +113,10 @@ class Block:
 
     def rows_of(self, number: int) -> slice:
         """Return where the rows of partition `number` are."""
-        return slice(*self.offsets[number : number + 2].tolist())
+        start = int(self.offsets[number])
+        return slice(
+            start, int(self.stops[number] if self.stops.size else self.offsets[number + 1])
+        )
 
 
 @dataclass
@@ -128,7 +138,7 @@ def partition_sizes(blocks: Sequence[Block], partitions: int) -> NDArray[np.int6
     """Return the number of rows of each partition over all blocks."""
     sizes = np.zeros(partitions, np.int64)
     for block in blocks:
-        sizes += np.diff(block.offsets)
+        sizes += block.sizes
     return sizes
 
 
@@ -145,7 +155,7 @@ def collect(
     Views of a single block; else arrays of the workspace, under names that begin with `use`,
     valid until the next call. In streaks where all blocks are and they are to be kept.
     """
-    rows = sum(int(block.offsets[number + 1] - block.offsets[number]) for block in blocks)
+    rows = sum(part.stop - part.start for part in (block.rows_of(number) for block in blocks))
     found = [block.streaks_of(number) for block in blocks] if keep_streaks else [None]
     parts_of_streaks = [part for part in found if part is not None]
     streaks = None

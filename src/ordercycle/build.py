@@ -200,7 +200,10 @@ def _grouped(
     batches = 1 << max(0, -(-rows // BATCH_ROWS) - 1).bit_length()
     batches = min(partitions, max(batches, LEAST_BATCHES), most_batches or partitions)
     width = partitions // batches
-    begins = np.concatenate([[0], np.cumsum(sizes)])[::width]
+    ends = np.concatenate([[0], np.cumsum(sizes)])[::width]
+    # Grouped in place, a batch is where its rows are: with room between partitions, perhaps.
+    in_place = keeper.spill is None and len(ingested.blocks) == 1
+    begins = ingested.blocks[0].offsets[::width] if in_place else ends
     # Memory for all at once: many small arrays would cost several times as much to touch first.
     room = keeper.room(rows, grouper)
 
@@ -214,7 +217,7 @@ def _grouped(
     grouped = []
     for number, batch in enumerate(workers.in_order(group_batch, range(batches))):
         grouped.append(batch)
-        report(int(begins[number + 1] - begins[number]))
+        report(int(ends[number + 1] - ends[number]))
     return grouped
 
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ordercycle.blocks import COLUMN_TYPES, HASH, Block
 from ordercycle.id_columns import IdPiece
-from ordercycle.id_layout import bytes_by_partition, layout_of_ids
+from ordercycle.id_layout import IdLayout, bytes_by_partition, layout_of_ids
 from ordercycle.problems import Problems
+from ordercycle.reserved import ReservedBlock
 from ordercycle.row_readers import OrderReader, Piece, RowReader, Run, Tally
 from ordercycle.row_source import Source
 from ordercycle.runs import Runs
@@ -78,6 +79,7 @@ def ingest(
     """
     tally = Tally()
     waiting = Waiting(spill)
+    reserved = None
     for pieces, whole in _gathered(source, _block_rows(source, reader, spill)):
         if partition_bits is None:
             known = sum(piece.batch.num_rows for piece in pieces) if whole else source.rows
@@ -87,11 +89,16 @@ def ingest(
         if isinstance(reader, OrderReader) and has_long_streaks(pieces, reader):
             layout = StreakLayout(runs, reader, problems, partition_bits, workers)
         else:
-            layout = _Layout(runs, reader, problems, partition_bits, workers)
+            if reserved is None and not whole and _is_reserved(source, reader, spill):
+                reserved = ReservedBlock(reader.names, source.rows or 0, partition_bits)
+            layout = _Layout(runs, reader, problems, partition_bits, workers, reserved)
         for size, run_tally in layout.fill():
             tally.add(run_tally)
             report(size)
-        waiting.add(layout.block)
+        if reserved is None or layout.block is not reserved.block:
+            waiting.add(layout.block)
+    if reserved is not None:
+        waiting.add(reserved.block)
     problems.check()
     return Ingested(waiting.blocks, tally, partition_bits or 0, waiting.is_spilled)
 
@@ -105,6 +112,14 @@ def _block_rows(source: Source, reader: RowReader, spill: Spill | None) -> int:
         return spill.block_rows(row_bytes)
     # What is in memory anyway is laid out in one block.
     return source.rows if source.rows is not None and source.in_memory else BLOCK_ROWS
+
+
+def _is_reserved(source: Source, reader: RowReader, spill: Spill | None) -> bool:
+    """Say whether all rows get one block beforehand: a known number, of columns of known width."""
+    if source.rows is None or not reader.ids_are_numbers:
+        return False
+    row_bytes = sum(np.dtype(COLUMN_TYPES[name]).itemsize for name in reader.names)
+    return spill is None or not spill.is_over(source.rows * row_bytes)
 
 
 def _gathered(source: Source, block_rows: int) -> Iterator[tuple[list[Piece], bool]]:
@@ -148,6 +163,7 @@ class _Layout:
         problems: Problems,
         partition_bits: int,
         workers: Workers,
+        reserved: ReservedBlock | None,
     ) -> None:
         self._runs = runs
         self._reader = reader
@@ -161,9 +177,15 @@ class _Layout:
         self._ends = np.cumsum([runs.rows(number) for number in range(len(runs))])
         self._hashes = {name: np.empty(self._ends[-1], np.uint64) for name in reader.kept_hashes}
         found = list(workers.in_order(self._count, range(len(runs))))
-        offsets = np.zeros((1 << partition_bits) + 1, np.int64)
-        np.cumsum(self._begins.sum(axis=0), out=offsets[1:])
+        sizes = self._begins.sum(axis=0)
         np.cumsum(self._begins, axis=0, out=self._begins)
+        begins = None if reserved is None else reserved.take(sizes)
+        if reserved is not None and begins is not None:
+            self._begins += begins
+            self._ids: dict[str, IdLayout] = {}
+            self.block = reserved.block
+            return
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
         self._begins += offsets[:-1]
         rows = int(offsets[-1])
         self._ids = {

@@ -44,7 +44,8 @@ def hashes_of(ids: pa.Array) -> NDArray[np.uint64]:
 def find_places(there: pa.Array, arriving: pa.Array) -> Places:
     """Look arriving ids up among those there; both are plain and ascend by hash, then id."""
     hashes, wanted = hashes_of(there), hashes_of(arriving)
-    positions = np.searchsorted(hashes, wanted)
+    positions = np.empty(wanted.size, np.int64)
+    kernels.find_hashes(hashes, wanted, positions)
     if pa.types.is_integer(there.type):
         found = np.zeros(wanted.size, np.bool_)
         within = positions < hashes.size
@@ -199,13 +200,16 @@ def _merged_values(
     values = there.copy()
     known = places.found & given
     values[places.positions[known]] = arriving[known]
+    if places.found.all():
+        return values
     return np.insert(values, places.positions[~places.found], arriving[~places.found])
 
 
 def _merged_offsets(there: Int64s, arriving: Int64s, places: Places) -> Int64s:
     sizes, more = np.diff(there), np.diff(arriving)
     sizes[places.positions[places.found]] += more[places.found]
-    sizes = np.insert(sizes, places.positions[~places.found], more[~places.found])
+    if not places.found.all():
+        sizes = np.insert(sizes, places.positions[~places.found], more[~places.found])
     offsets = np.zeros(sizes.size + 1, np.int64)
     np.cumsum(sizes, out=offsets[1:])
     return offsets

@@ -303,6 +303,17 @@ def test_any_table_in_many_small_parts(case, layout, source, threads):
         check(case, orders, customer_table(case, layout, NAMES), threads=threads)
 
 
+@examples(40)
+@given(case=cases(KEPT_ON_DISK), threads=THREADS, spare=st.sampled_from([0, 3, 64]))
+def test_any_table_on_disk_in_many_small_parts(case, threads, spare):
+    plain = Layout(0)
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        cut_small(patch)
+        patch.setattr("ordercycle.reserved.SPARE_ROWS", spare)
+        orders = ON_DISK["parquet file"](plain.table(order_columns(case, NAMES)), Path(folder))
+        check(case, orders, customer_table(case, plain, NAMES), threads=threads)
+
+
 def cut_small(patch: pytest.MonkeyPatch) -> None:
     """Make a table of thirty rows go through several runs, blocks, partitions and batches."""
     patch.setattr("ordercycle.ingest.RUN_ROWS", 3)

@@ -303,5 +303,19 @@ def test_hot_customers_grouped_by_all_threads_have_the_same_bits(
     assert_same_bits(results(streamed, columns, threads), reference)
 
 
+@pytest.mark.parametrize("spare_rows", [0, 64])
+def test_room_set_aside_for_a_file_does_not_change_a_bit(
+    orders, columns, reference, spare_rows, tmp_path, monkeypatch
+):
+    """Also where some blocks find no room."""
+    monkeypatch.setattr("ordercycle.ingest.RUN_ROWS", 2**13)
+    monkeypatch.setattr("ordercycle.ingest.BLOCK_ROWS", 2**15)
+    monkeypatch.setattr("ordercycle.ingest.PARTITION_ROWS", 10_000)
+    monkeypatch.setattr("ordercycle.reserved.SPARE_ROWS", spare_rows)
+    monkeypatch.setattr("ordercycle.reserved.SPARE_SHARE", 4 if spare_rows else 10**9)
+    pq.write_table(orders, tmp_path / "orders.parquet", row_group_size=20_000)
+    assert_same_bits(results(tmp_path, columns, 2), reference)
+
+
 def test_building_twice_gives_the_same_bits(orders, columns, reference):
     assert_same_bits(results(orders, columns, 1), reference)

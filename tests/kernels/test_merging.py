@@ -30,6 +30,14 @@ def days_found(there, arriving):
     return starts, stops
 
 
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 5)), st.lists(st.integers(0, 6)))
+def test_hashes_are_found(there, wanted):
+    there, wanted = sorted(there), sorted(wanted)
+    positions = np.empty(len(wanted), np.int64)
+    merging.find_hashes(np.array(there, np.uint64), np.array(wanted, np.uint64), positions)
+    assert positions.tolist() == [sum(other < one for other in there) for one in wanted]
+
+
 @given(orders, orders)
 def test_days_are_found(there, arriving):
     starts, stops = days_found(there, arriving)

@@ -26,7 +26,7 @@ FLOORS = [
     {"grouping", "merging", "segments.presets"},
     {"customer_tables", "hot_customers", "ingest", "streak_orders"},
     {"batches", "streaks"},
-    {"id_layout", "order_lines", "runs"},
+    {"id_layout", "order_lines", "reserved", "runs"},
     {"amount_words", "row_readers", "spill"},
     {"id_columns"},
     {"blocks"},
