@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
 from typing import Any, NamedTuple
@@ -13,10 +14,11 @@ import pyarrow as pa
 from ordercycle import store
 from ordercycle.batch_files import put_on_disk
 from ordercycle.batches import CustomerBatch
-from ordercycle.build import Grouped, Progress, group, refuse_unknown
-from ordercycle.errors import ColumnError, ConfigError, DataError, check_choice
+from ordercycle.build import Grouped, Progress, batches_for, group, refuse_unknown
+from ordercycle.errors import ColumnError, ConfigError, DataError, StorageError, check_choice
+from ordercycle.ingest import partition_bits_for
 from ordercycle.merging import Places, find_places
-from ordercycle.parts import Counts, Held, Kind, Part, count, cut
+from ordercycle.parts import Counts, Held, Kind, Part, Run, as_parts, count, cut
 from ordercycle.store import State
 from ordercycle.workspace import Workers
 
@@ -78,17 +80,29 @@ def append(
 
 
 def compacted(state: State, workers: Workers) -> State:
-    """Return the history with all runs of a part merged into one."""
-
-    def merged(part: Part) -> Part:
-        batch = part.read()
-        run = Held(batch) if state.spill is None else put_on_disk(batch, state.kind, state.spill)
-        part.release()
-        return Part(state.kind, (run,))
-
+    """Return the history with all runs of a part merged into one, and large parts divided."""
+    orders = state.counts.orders + state.counts.refunds
+    partitions = 1 << partition_bits_for(orders)
+    pieces = max(1, min(partitions, batches_for(orders)) // len(state.parts))
     if state.folder is not None:
-        return store.save(state, state.folder.path, workers)
-    return replace(state, parts=tuple(workers.in_order(merged, state.parts)))
+        # What was appended is saved already: if this fails, the next one tries again.
+        with suppress(StorageError):
+            return store.save(state, state.folder.path, workers, pieces)
+        return state
+    bits = len(state.parts).bit_length() - 1
+
+    def merged(part: Part) -> list[Run]:
+        batches = cut(part.read(), pieces, bits)
+        spill = state.spill
+        runs: list[Run] = [
+            Held(batch) if spill is None else put_on_disk(batch, state.kind, spill)
+            for batch in batches
+        ]
+        part.release()
+        return runs
+
+    runs = [run for of_part in workers.in_order(merged, state.parts) for run in of_part]
+    return replace(state, parts=as_parts(state.kind, runs))
 
 
 def _is_piled_up(state: State) -> bool:
@@ -108,6 +122,13 @@ def _check_types(there: Kind, arriving: Kind) -> None:
             f"{columns.customer} is {arriving.ids.given}, and {there.ids.given} in the history; "
             "cast it, so that the same customer has the same id"
         )
+    if there.orders is not None and arriving.orders is not None:
+        common = there.orders.together_with(arriving.orders)
+        if common is None:
+            raise ColumnError(
+                f"{columns.order} is {arriving.orders.given}, and {there.orders.given} in the "
+                "history; cast it, so that the same order has the same id"
+            )
     if there.amount.produced != arriving.amount.produced:
         raise ColumnError(
             f"{columns.amount} is {arriving.amount.given}, and {there.amount.given} in the "

@@ -12,7 +12,7 @@ import numpy as np
 
 from ordercycle.batch_files import put_on_disk
 from ordercycle.batches import CustomerBatch, OrderRoom
-from ordercycle.blocks import AMOUNT, CUSTOMER_IDS, DAY, HASH, partition_sizes
+from ordercycle.blocks import AMOUNT, CUSTOMER_IDS, DAY, HASH, ORDER_IDS, partition_sizes
 from ordercycle.columns import Columns
 from ordercycle.days import date_of
 from ordercycle.errors import ColumnError, DataError
@@ -115,6 +115,7 @@ def group(
                     partition_bits=ingested.partition_bits,
                     workers=workers,
                     report=_Counter(progress, "read customers", customer_source.rows),
+                    spill=spill,
                 )
         days = (ingested.tally.first_day or 0, ingested.tally.last_day or 0)
         grouper = Grouper(
@@ -133,7 +134,10 @@ def group(
             workspace=workers.workspace,
             divided=_divided(ingested, order_reader, days, workers),
         )
-        kind = Kind(ids, order_reader.amount, columns, policies, customers is not None)
+        orders_of_lines = order_reader.id_readers.get(ORDER_IDS)
+        kind = Kind(
+            ids, order_reader.amount, orders_of_lines, columns, policies, customers is not None
+        )
         keep = _Keeper(kind, spill if ingested.is_spilled else None)
         kept = _grouped(grouper, ingested, keep, workers, progress, most_batches)
     customer_problems.check()
@@ -183,6 +187,11 @@ def _divided(
     return division.of(ingested.blocks, 1 << ingested.partition_bits)
 
 
+def batches_for(rows: int) -> int:
+    """Return how many batches so many rows are cut to: a power of two, whatever their source."""
+    return max(LEAST_BATCHES, 1 << max(0, -(-rows // BATCH_ROWS) - 1).bit_length())
+
+
 def _grouped(
     grouper: Grouper,
     ingested: Ingested,
@@ -196,9 +205,7 @@ def _grouped(
     sizes = partition_sizes(ingested.blocks, partitions)
     rows = int(sizes.sum())
     report = _Counter(progress, "group", rows)
-    # A power of two, from the number of rows alone: the same batches whatever the source.
-    batches = 1 << max(0, -(-rows // BATCH_ROWS) - 1).bit_length()
-    batches = min(partitions, max(batches, LEAST_BATCHES), most_batches or partitions)
+    batches = min(partitions, batches_for(rows), most_batches or partitions)
     width = partitions // batches
     ends = np.concatenate([[0], np.cumsum(sizes)])[::width]
     # Grouped in place, a batch is where its rows are: with room between partitions, perhaps.

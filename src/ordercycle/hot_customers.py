@@ -29,6 +29,7 @@ HOT_ROWS = 2**20
 #: Rows that are looked at to find one, and how many of them it needs to have.
 SAMPLE = 1024
 ENOUGH = SAMPLE // 8
+SAMPLE_STEP = 16
 #: Rows of a chunk, or more where there are so many days that counting them would take longer.
 CHUNK_ROWS = 2**18
 CHUNK_ROWS_PER_DAY = 8
@@ -60,6 +61,9 @@ class Division:
         """Divide the partitions that have a hot customer into stretches of ascending hashes."""
         found = {}
         for number in np.flatnonzero(partition_sizes(blocks, partitions) > HOT_ROWS).tolist():
+            sample = [block.column(HASH, number)[::SAMPLE_STEP] for block in blocks]
+            if _hot_customer(np.concatenate(sample)) is None:
+                continue
             workspace, use = self.workers.workspace, f"divided.{number}"
             rows = collect(blocks, number, workspace, use, keep_streaks=False)
             stretches = self._divide(Stretch(rows, 0, LAST_HASH))

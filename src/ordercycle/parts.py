@@ -34,6 +34,7 @@ class Kind:
 
     ids: IdReader
     amount: AmountReader
+    orders: IdReader | None  # of order ids, where orders have lines
     columns: Columns
     policies: Policies
     has_listing: bool  # whether a customers table says who is known

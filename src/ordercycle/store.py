@@ -10,10 +10,11 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import secrets
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from ordercycle.batch_files import REBUILD, FileEntry, MappedFile, Stored, write
 from ordercycle.batches import CustomerBatch
 from ordercycle.columns import Columns
 from ordercycle.errors import StorageError
-from ordercycle.parts import Counts, Kind, Part, Policies
+from ordercycle.parts import Counts, Kind, Part, Policies, cut
 from ordercycle.readers import AmountReader, IdReader
 from ordercycle.row_readers import Tally
 from ordercycle.spill import Spill
@@ -32,6 +33,8 @@ from ordercycle.workspace import Workers
 
 MANIFEST = "manifest.json"
 LOCK = ".lock"
+#: The names that a writer gives its files: whatever else is in a folder is left alone.
+OURS = re.compile(r"(part|run)-\d{5,}-[0-9a-f]{8}\.arrow|\.manifest\.json\.[0-9a-f]{8}\.tmp")
 FORMAT, VERSION = "ordercycle history", 1
 HASH = (
     "SplitMix64 output function of the 64-bit two's complement; bytes: folded 8 at a time from "
@@ -56,34 +59,40 @@ class State:
 
 @dataclass(frozen=True)
 class Folder:
-    """Where a history is saved, and which of its generations this is."""
+    """Where a history is saved, and what it was when it was opened or written."""
 
     path: Path
-    generation: int
+    token: str  # another one after every write
     runs: tuple[tuple[FileEntry, ...], ...]
 
 
-def save(state: State, directory: str | os.PathLike[str], workers: Workers) -> State:
-    """Write a history to a folder of its own, every part in one run; return it as saved."""
+def save(
+    state: State, directory: str | os.PathLike[str], workers: Workers, pieces: int = 1
+) -> State:
+    """Write a history to a folder of its own, every part in one run; return it as saved.
+
+    pieces: how many parts to make of each, a power of two.
+    """
     path = Path(directory)
+    bits = len(state.parts).bit_length() - 1
     with _writing(path, "saved"):
         path.mkdir(parents=True, exist_ok=True)
-        with _locked(path):
+        _refuse_strangers(path)
+        with _locked(path), _tidied(path):
             if state.folder is not None and path.samefile(state.folder.path):
-                _check_generation(state.folder)
-            generation = _generation_to_replace(path) + 1
+                _check_unchanged(state.folder)
             token = secrets.token_hex(4)
 
             def write(number: int) -> FileEntry:
                 part = state.parts[number]
                 name = path / f"part-{number:05d}-{token}.arrow"
-                entry = write_file(name, [part.read(workers.workspace)], state.kind)
+                batch = part.read(workers.workspace)
+                entry = write_file(name, cut(batch, pieces, bits), state.kind)
                 part.release()
                 return entry
 
-            with _tidied(path):
-                entries = tuple(workers.in_order(write, range(len(state.parts))))
-                return _finished(state, Folder(path, generation, (entries,)))
+            entries = tuple(workers.in_order(write, range(len(state.parts))))
+            return _committed(state, Folder(path, token, (entries,)))
 
 
 def add_run(
@@ -93,33 +102,33 @@ def add_run(
 
     state: the history as it will be. Returns it as saved.
     """
-    with _writing(there.path, "extended"), _locked(there.path):
-        _check_generation(there)
-        generation = there.generation + 1
-        file = there.path / f"run-{generation:05d}-{secrets.token_hex(4)}.arrow"
-        with _tidied(there.path):
-            entry = write_file(file, pieces, state.kind)
-            folder = Folder(there.path, generation, (*there.runs, (entry,)))
-            return _finished(state, folder, kept)
+    with _writing(there.path, "extended"), _locked(there.path), _tidied(there.path):
+        _check_unchanged(there)
+        token = secrets.token_hex(4)
+        file = there.path / f"run-{len(there.runs):05d}-{token}.arrow"
+        entry = write_file(file, pieces, state.kind)
+        return _committed(state, Folder(there.path, token, (*there.runs, (entry,))), kept)
 
 
 @contextmanager
 def _tidied(path: Path) -> Iterator[None]:
-    """Afterwards, whatever happened, remove the files that are of no history."""
+    """Afterwards, whatever happened, remove the files of ours that are of no history."""
     try:
         yield
     finally:
-        listed = set()
-        if (path / MANIFEST).exists():
-            listed = {entry["file"] for run in _manifest(path)["runs"] for entry in run}
-        for file in path.iterdir():
-            if _is_ours(file.name) and file.name not in listed:
-                file.unlink(missing_ok=True)
+        # What cannot be removed now is removed by the next writer.
+        with suppress(OSError, StorageError):
+            listed = set()
+            if (path / MANIFEST).exists():
+                listed = {entry["file"] for run in _manifest(path)["runs"] for entry in run}
+            for file in path.iterdir():
+                if _is_ours(file.name) and file.name not in listed:
+                    file.unlink(missing_ok=True)
 
 
 def _is_ours(name: str) -> bool:
     """Say whether a file is one that a writer makes, beside the manifest and the lock."""
-    return name.startswith(("part-", "run-", f".{MANIFEST}."))
+    return OURS.fullmatch(name) is not None
 
 
 def open_folder(directory: str | os.PathLike[str], *, verify: bool, workers: Workers) -> State:
@@ -131,7 +140,7 @@ def open_folder(directory: str | os.PathLike[str], *, verify: bool, workers: Wor
             return _state_of(path, manifest, verify=verify, workers=workers)
         except StorageError:
             # Another process may have replaced what the manifest listed.
-            if attempt + 1 == ATTEMPTS or _manifest(path)["generation"] == manifest["generation"]:
+            if attempt + 1 == ATTEMPTS or _manifest(path)["token"] == manifest["token"]:
                 raise
     raise AssertionError("unreachable: the last attempt returns or raises")
 
@@ -152,7 +161,7 @@ def _state_of(path: Path, manifest: dict[str, Any], *, verify: bool, workers: Wo
         Tally(**manifest["tally"]),
         Counts(**manifest["counts"]),
         tuple(manifest["names"]),
-        Folder(path, manifest["generation"], runs),
+        Folder(path, manifest["token"], runs),
     )
 
 
@@ -161,19 +170,19 @@ def _stored(files: Iterable[MappedFile]) -> list[Stored]:
     return [Stored(file, number) for file in files for number in range(file.entry.batches)]
 
 
-def _finished(state: State, folder: Folder, kept: Sequence[Part] = ()) -> State:
-    """Write the manifest and return the history as saved.
+def _committed(state: State, folder: Folder, kept: Sequence[Part] = ()) -> State:
+    """Write the manifest and return the history as saved: nothing can fail once it is written.
 
     kept: the parts as they were, where the newest run comes on top of them.
     """
-    path = folder.path
-    _write_manifest(path, _manifest_of(state, folder))
     newest = _stored(
-        MappedFile.open(path, entry, state.kind, verify=False) for entry in folder.runs[-1]
+        MappedFile.open(folder.path, entry, state.kind, verify=False) for entry in folder.runs[-1]
     )
     parts = kept or [Part(state.kind, ()) for _ in newest]
     saved = tuple(part.with_run(run) for part, run in zip(parts, newest, strict=True))
-    return State(state.kind, saved, state.tally, state.counts, state.names, folder)
+    state = State(state.kind, saved, state.tally, state.counts, state.names, folder)
+    _write_manifest(folder.path, _manifest_of(state, folder))
+    return state
 
 
 def _manifest_of(state: State, folder: Folder) -> dict[str, Any]:
@@ -182,12 +191,13 @@ def _manifest_of(state: State, folder: Folder) -> dict[str, Any]:
             ("given_id", state.kind.ids.given),
             ("plain_id", state.kind.ids.plain),
             ("amount", state.kind.amount.given),
+            ("order_id", pa.null() if state.kind.orders is None else state.kind.orders.plain),
         ]
     )
     return {
         "format": FORMAT,
         "version": VERSION,
-        "generation": folder.generation,
+        "token": folder.token,
         "hash": HASH,
         "parts": len(state.parts),
         "columns": asdict(state.kind.columns),
@@ -208,6 +218,9 @@ def _kind_of(manifest: dict[str, Any]) -> Kind:
         ids=IdReader(types.field("given_id").type, types.field("plain_id").type),
         amount=AmountReader(types.field("amount").type, columns.order is not None),
         columns=columns,
+        orders=None
+        if columns.order is None
+        else IdReader(types.field("order_id").type, types.field("order_id").type),
         policies=Policies(**manifest["policies"]),
         has_listing=manifest["has_listing"],
     )
@@ -227,9 +240,11 @@ def _write_manifest(path: Path, manifest: dict[str, Any]) -> None:
             os.fsync(stream.fileno())
         sync_folder(path)  # the files first
         temporary.replace(path / MANIFEST)
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
-    sync_folder(path)
+        raise
+    with suppress(OSError):  # it is written: an error now would say that it is not
+        sync_folder(path)
 
 
 def _manifest(path: Path) -> dict[str, Any]:
@@ -268,25 +283,24 @@ def _manifest(path: Path) -> dict[str, Any]:
     return checked
 
 
-def _generation_to_replace(path: Path) -> int:
-    """Return the generation of the history in a folder, 0 for an empty folder."""
-    if (path / MANIFEST).exists():
-        return int(_manifest(path)["generation"])
+def _refuse_strangers(path: Path) -> None:
+    """Raise a StorageError where a folder holds files that are not of a history."""
     strangers = [
-        file.name for file in path.iterdir() if file.name != LOCK and not _is_ours(file.name)
+        file.name
+        for file in path.iterdir()
+        if file.name not in (LOCK, MANIFEST) and not _is_ours(file.name)
     ]
     if strangers:
         raise StorageError(
             f"{path} holds other files ({min(strangers)!r}); name a folder of its own"
         )
-    return 0
 
 
-def _check_generation(folder: Folder) -> None:
-    if int(_manifest(folder.path)["generation"]) != folder.generation:
+def _check_unchanged(folder: Folder) -> None:
+    if _manifest(folder.path)["token"] != folder.token:
         raise StorageError(
-            f"{folder.path} was extended or replaced since this history was opened; open it again "
-            "and repeat the call"
+            f"{folder.path} was extended or replaced since this history was opened; open it again, "
+            "see what it holds, and repeat the call if that is missing"
         )
 
 

@@ -178,6 +178,14 @@ def test_types_have_to_fit():
     assert wider.profile("2026-02-01").schema.field("customer_id").type == pa.int32()
 
 
+def test_order_ids_have_to_be_of_the_same_kind():
+    columns = oc.Columns(order="order_id")
+    lines = small((1, 5, 10.0)).append_column("order_id", pa.array([11]))
+    history = oc.OrderHistory.build(lines, columns=columns)
+    with pytest.raises(oc.ColumnError, match="order_id is string, and int64 in the history"):
+        history.append(small((1, 6, 4.0)).append_column("order_id", pa.array(["11"])))
+
+
 def test_nothing_can_be_appended():
     history = oc.OrderHistory.build(small((1, 5, 10.0)))
     assert history.append(small()[:0].cast(small((1, 5, 1.0)).schema)).summary().rows == 1

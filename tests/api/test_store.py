@@ -151,6 +151,82 @@ def test_folders_that_are_none_are_told(tmp_path):
     assert [file.name for file in tmp_path.iterdir() if file.suffix] == ["letter.txt"]
 
 
+def test_files_of_others_are_left_alone(tmp_path):
+    """Also those that have names like ours: writers of data sets call theirs part-0.parquet."""
+    for name in ("part-0.parquet", "part-00000.arrow", "run-notes.md"):
+        folder = tmp_path / name.replace(".", "-")
+        folder.mkdir()
+        (folder / name).write_text("keep me")
+        with pytest.raises(oc.StorageError, match=r"holds other files"):
+            saved(folder)
+        assert os.listdir(folder) == [name]
+    history = saved(tmp_path / "history")
+    (tmp_path / "history" / "run-notes.md").write_text("keep me")
+    history.append(orders(5, 2))
+    assert (tmp_path / "history" / "run-notes.md").exists()
+
+
+def test_a_history_that_was_made_anew_meanwhile_is_not_extended(tmp_path):
+    stale = saved(tmp_path)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    other = saved(tmp_path, rows=40)
+    for write in (lambda: stale.append(orders(5, 2)), lambda: stale.save(tmp_path)):
+        with pytest.raises(oc.StorageError, match="open it again"):
+            write()
+    assert oc.OrderHistory.open(tmp_path).profile(AS_OF).equals(other.profile(AS_OF))
+
+
+def test_a_damaged_history_can_be_replaced(tmp_path):
+    saved(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    other = saved(tmp_path, rows=40)
+    assert oc.OrderHistory.open(tmp_path).profile(AS_OF).equals(other.profile(AS_OF))
+
+
+def test_what_is_appended_stays_where_runs_cannot_be_merged(tmp_path, monkeypatch):
+    history = saved(tmp_path)
+    monkeypatch.setattr("ordercycle.appending.MOST_RUNS", 1)
+
+    def full_disk(*_arguments):
+        raise oc.StorageError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ordercycle.store.save", full_disk)
+        history = history.append(orders(5, 2))
+    assert history.summary().rows == oc.OrderHistory.open(tmp_path).summary().rows == 305
+    history = history.append(orders(5, 3))
+    assert not list(tmp_path.glob("run-*"))
+    assert oc.OrderHistory.open(tmp_path).profile(AS_OF).equals(history.profile(AS_OF))
+
+
+def test_an_error_after_the_manifest_is_written_is_none(tmp_path, monkeypatch):
+    history = saved(tmp_path)
+    synced = []
+
+    def failing(folder):
+        synced.append(folder)
+        if len(synced) % 2 == 0:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("ordercycle.store.sync_folder", failing)
+    assert history.append(orders(5, 2)).summary().rows == 305
+    assert len(synced) >= 2
+
+
+def test_parts_that_have_grown_are_divided(tmp_path, monkeypatch):
+    monkeypatch.setattr("ordercycle.ingest.PARTITION_ROWS", 100)
+    first, more = orders(10, 1), orders(3_000, 2)
+    whole = oc.OrderHistory.build(pa.concat_tables([first, more]))
+    for history in (oc.OrderHistory.build(first), oc.OrderHistory.build(first).save(tmp_path)):
+        assert len(list(history.profile_batches(AS_OF))) == 1
+        grown = history.append(more)
+        assert len(list(grown.profile_batches(AS_OF))) == 16
+        assert grown.profile(AS_OF).equals(whole.profile(AS_OF))
+    opened = oc.OrderHistory.open(tmp_path).append(orders(7, 3))
+    assert opened.summary().rows == 3_017
+
+
 def test_empty_histories_can_be_saved(tmp_path):
     history = oc.OrderHistory.build(orders(10, 1)[:0]).save(tmp_path)
     opened = oc.OrderHistory.open(tmp_path)
