@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
@@ -181,14 +181,18 @@ def _checked(
     columns = kind.columns
     _refuse(
         [checked.listed_twice for checked in checks],
-        f"customers: {columns.customer} {{example}} is in the history's customers already "
-        "({such} customer{s}); append only customers who are not listed yet",
+        lambda example, such: (
+            f"customers: {columns.customer} {example} is in the history's customers already "
+            f"({such}); append only customers who are not listed yet"
+        ),
     )
     _refuse(
         [checked.split_orders for checked in checks],
-        f"orders: an order of {columns.customer} {{example}} is in the history already and gets "
-        f"more lines ({{such}} customer{{s}}); the lines of an order have to arrive together: "
-        "append it when it is complete, or build the history again",
+        lambda example, such: (
+            f"orders: an order of {columns.customer} {example} is in the history already and gets "
+            f"more lines ({such}); the lines of an order have to arrive together: append it when "
+            "it is complete, or build the history again"
+        ),
     )
     refuse_unknown(
         (checked.strangers for checked in checks if checked.strangers is not None), columns
@@ -226,8 +230,8 @@ def _split_orders(there: CustomerBatch, piece: CustomerBatch, places: Places) ->
     return piece.ids.take(pa.array(np.unique(owner[1:][same])))
 
 
-def _refuse(found: list[pa.Array], message: str) -> None:
+def _refuse(found: list[pa.Array], message: Callable[[object, str], str]) -> None:
     ids = pa.chunked_array(found)
     if len(ids):
-        such, s = ("1 such", "") if len(ids) == 1 else (f"{len(ids):,} such", "s")
-        raise DataError(message.format(example=ids[0], such=such, s=s))
+        such = "1 such customer" if len(ids) == 1 else f"{len(ids):,} such customers"
+        raise DataError(message(ids[0], such))

@@ -100,7 +100,7 @@ class IdsInDictionaries(IdLayout):
         """Lengths that are all the same."""
         return self._unused_length()
 
-    def lay_out(self, number: int, pieces: Sequence[IdPiece], run: Run) -> None:  # noqa: ARG002
+    def lay_out(self, number: int, pieces: Sequence[IdPiece], run: Run) -> None:  # noqa: ARG002 - every run is alike here
         """Let the ids of a run point into what is common to all dictionaries."""
         fill_lengths(pieces, run.columns[self._columns.length])
         for piece in pieces:

@@ -133,10 +133,11 @@ def _alike(there: AmountWords, arriving: AmountWords) -> tuple[AmountWords, Amou
     """Return both with high words where one has them."""
     if bool(there.highs.size) == bool(arriving.highs.size):
         return there, arriving
-    return tuple(  # type: ignore[return-value]
-        words if words.highs.size else AmountWords(words.lows, words.lows >> 63)
-        for words in (there, arriving)
-    )
+    return _widened(there), _widened(arriving)
+
+
+def _widened(words: AmountWords) -> AmountWords:
+    return words if words.highs.size else AmountWords(words.lows, words.lows >> 63)
 
 
 def _order_places(

@@ -24,6 +24,7 @@ import pyarrow as pa
 from ordercycle.batch_files import REBUILD, FileEntry, MappedFile, Stored, write_file
 from ordercycle.batches import CustomerBatch
 from ordercycle.columns import Columns
+from ordercycle.durable import sync_folder
 from ordercycle.errors import StorageError
 from ordercycle.parts import Counts, Kind, Part, Policies, cut
 from ordercycle.readers import AmountReader, IdReader
@@ -333,14 +334,3 @@ def _writing(path: Path, what: str) -> Iterator[None]:
             f"the history could not be {what} in {path}: {reason}; what was there before is "
             "untouched"
         ) from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut, where the system allows it."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

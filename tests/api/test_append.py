@@ -52,7 +52,7 @@ def dealt(case: Case, pieces: int, random: Random) -> list[Case]:
     seed=st.integers(0, 2**16),
 )
 def test_appending_is_building_from_everything(case, layout, pieces, most_runs, saved, seed):
-    parts = dealt(case, pieces, Random(seed))  # noqa: S311
+    parts = dealt(case, pieces, Random(seed))  # noqa: S311 - reproducible, not secret
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr("ordercycle.appending.MOST_RUNS", most_runs)
         patch.setattr("ordercycle.appending.MOST_SHARE", 100.0)
@@ -132,6 +132,19 @@ def test_a_customer_is_listed_once():
     with pytest.raises(oc.DataError, match=r"customer_id 2 is in the history's customers already"):
         history.append(small((1, 6, 1.0)), listed((2, 4), (3, 4)))
     assert history.append(small((3, 6, 1.0)), listed((3, 4))).summary().customers == 3
+
+
+def test_messages_bear_any_name_of_a_column():
+    named = {"customer_id": "{customer}"}
+    columns = oc.Columns(customer="{customer}")
+    orders, customers = (
+        table.rename_columns(named) for table in (small((1, 5, 1.0)), listed((1, 2)))
+    )
+    history = oc.OrderHistory.build(orders, customers, columns=columns)
+    with pytest.raises(
+        oc.DataError, match=r"customers: {customer} 1 is in the history's customers"
+    ):
+        history.append(orders, customers)
 
 
 def test_a_stranger_who_is_listed_later_brings_all_orders_along():

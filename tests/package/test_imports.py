@@ -36,7 +36,7 @@ FLOORS = [
     {"arrow_files", "csv_files", "parquet_files"},
     {"file_look", "file_list", "read_ahead"},
     {"arrow_views", "columns", "common_types", "days", "row_source", "zones"},
-    {"errors"},
+    {"durable", "errors"},
 ]
 HEAVY = {"numba", "pandas", "polars", "duckdb", "dask", "pyspark", "click", "rich"}
 

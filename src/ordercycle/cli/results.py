@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from ordercycle.cli.endings import OneLineError
+from ordercycle.durable import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -194,7 +195,7 @@ def result_writer(out: Path | None, *, overwrite: bool) -> Iterator[ResultWriter
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(out)  # a full disk does not say which file it was
         raise
-    _sync_folder(place.parent)
+    sync_folder(place.parent)
 
 
 @contextmanager
@@ -205,14 +206,3 @@ def _finished(writer: ResultWriter) -> Iterator[ResultWriter]:
     except BaseException:
         writer.abandon()
         raise
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the renaming itself survive a power cut, where the system allows it."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
