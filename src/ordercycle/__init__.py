@@ -9,10 +9,10 @@ from ordercycle.errors import (
     SourceError,
     StorageError,
 )
-from ordercycle.history import OrderHistory
+from ordercycle.history.order_history import OrderHistory
+from ordercycle.history.summary import HistorySummary
 from ordercycle.segments.lifecycle import Lifecycle
 from ordercycle.segments.presets import LifecyclePreset
-from ordercycle.summary import HistorySummary
 from ordercycle.warm_up import WarmupResult, warmup
 
 __all__ = [

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import DTypeLike, NDArray
 
-from ordercycle.amount_words import DECIMAL_BOUNDS, INT64_BOUNDS
 from ordercycle.arrow_views import array_of, bitmap
-from ordercycle.batches import CustomerBatch
 from ordercycle.columns import NEVER, NO_CADENCE, NO_ORDER, PROFILE_COLUMNS, UNDER_2, UNDER_3
 from ordercycle.errors import DataError
-from ordercycle.readers import AmountReader, IdReader
+from ordercycle.grouping.amount_words import DECIMAL_BOUNDS, INT64_BOUNDS
+from ordercycle.grouping.batches import CustomerBatch
+from ordercycle.ingest.readers import AmountReader, IdReader
 from ordercycle.workspace import Spare, Workspace
 from ordercycle_kernels import profile as kernels
 from ordercycle_kernels import sums

@@ -309,21 +309,21 @@ def test_any_table_on_disk_in_many_small_parts(case, threads, spare):
     plain = Layout(0)
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         cut_small(patch)
-        patch.setattr("ordercycle.reserved.SPARE_ROWS", spare)
+        patch.setattr("ordercycle.ingest.reserved.SPARE_ROWS", spare)
         orders = ON_DISK["parquet file"](plain.table(order_columns(case, NAMES)), Path(folder))
         check(case, orders, customer_table(case, plain, NAMES), threads=threads)
 
 
 def cut_small(patch: pytest.MonkeyPatch) -> None:
     """Make a table of thirty rows go through several runs, blocks, partitions and batches."""
-    patch.setattr("ordercycle.ingest.RUN_ROWS", 3)
-    patch.setattr("ordercycle.ingest.BLOCK_ROWS", 7)
-    patch.setattr("ordercycle.ingest.PARTITION_ROWS", 2)
-    patch.setattr("ordercycle.build.BATCH_ROWS", 6)
-    patch.setattr("ordercycle.hot_customers.HOT_ROWS", 3)
-    patch.setattr("ordercycle.hot_customers.ENOUGH", 2)
-    patch.setattr("ordercycle.hot_customers.CHUNK_ROWS", 2)
-    patch.setattr("ordercycle.hot_customers.CHUNK_ROWS_PER_DAY", 0)
+    patch.setattr("ordercycle.ingest.laying_out.RUN_ROWS", 3)
+    patch.setattr("ordercycle.ingest.laying_out.BLOCK_ROWS", 7)
+    patch.setattr("ordercycle.ingest.laying_out.PARTITION_ROWS", 2)
+    patch.setattr("ordercycle.history.build.BATCH_ROWS", 6)
+    patch.setattr("ordercycle.grouping.hot_customers.HOT_ROWS", 3)
+    patch.setattr("ordercycle.grouping.hot_customers.ENOUGH", 2)
+    patch.setattr("ordercycle.grouping.hot_customers.CHUNK_ROWS", 2)
+    patch.setattr("ordercycle.grouping.hot_customers.CHUNK_ROWS_PER_DAY", 0)
 
 
 # The ids that rows can be laid out by in streaks; text ids are among the cases above.
@@ -350,11 +350,11 @@ def test_rows_of_a_customer_that_lie_together(
 ):
     case = replace(case, orders=clustered(case.orders, together, layout.random))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ordercycle.streaks.LONG_STREAK_ROWS", least)
+        patch.setattr("ordercycle.ingest.streaks.LONG_STREAK_ROWS", least)
         if small:
             cut_small(patch)
-            patch.setattr("ordercycle.ingest.RUN_ROWS", 11)
-            patch.setattr("ordercycle.ingest.BLOCK_ROWS", 23)
+            patch.setattr("ordercycle.ingest.laying_out.RUN_ROWS", 11)
+            patch.setattr("ordercycle.ingest.laying_out.BLOCK_ROWS", 23)
         orders = IN_MEMORY[source](layout, order_columns(case, NAMES))
         check(case, orders, customer_table(case, layout, NAMES), threads=threads)
 

@@ -54,9 +54,9 @@ def dealt(case: Case, pieces: int, random: Random) -> list[Case]:
 def test_appending_is_building_from_everything(case, layout, pieces, most_runs, saved, seed):
     parts = dealt(case, pieces, Random(seed))  # noqa: S311 - reproducible, not secret
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr("ordercycle.appending.MOST_RUNS", most_runs)
-        patch.setattr("ordercycle.appending.MOST_SHARE", 100.0)
-        patch.setattr("ordercycle.ingest.PARTITION_ROWS", 3)
+        patch.setattr("ordercycle.history.appending.MOST_RUNS", most_runs)
+        patch.setattr("ordercycle.history.appending.MOST_SHARE", 100.0)
+        patch.setattr("ordercycle.ingest.laying_out.PARTITION_ROWS", 3)
         if is_refused(case):
             with pytest.raises(oc.DataError):
                 appended(parts, layout, folder if saved else None)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import ordercycle as oc
-from ordercycle.streaks import has_long_streaks
+from ordercycle.ingest.streaks import has_long_streaks
 
 ROWS = 300_000
 AS_OF = date(2024, 6, 30)
@@ -196,7 +196,7 @@ def test_rows_that_lie_together_do_not_change_a_bit(
     """With and without the layout in streaks, whatever the sample says."""
     together = CLUSTERINGS[clustering](orders)
     for least in ALWAYS, NEVER:
-        monkeypatch.setattr("ordercycle.streaks.LONG_STREAK_ROWS", least)
+        monkeypatch.setattr("ordercycle.ingest.streaks.LONG_STREAK_ROWS", least)
         assert_same_bits(results(together, columns, threads), reference)
 
 
@@ -204,12 +204,12 @@ def test_rows_that_lie_together_do_not_change_a_bit(
 def test_streams_that_cut_a_customer_do_not_change_a_bit(
     orders, columns, reference, clustering, monkeypatch
 ):
-    monkeypatch.setattr("ordercycle.ingest.RUN_ROWS", 2**12 + 1)
-    monkeypatch.setattr("ordercycle.ingest.BLOCK_ROWS", 2**14 + 1)
-    monkeypatch.setattr("ordercycle.ingest.PARTITION_ROWS", 1_000)
+    monkeypatch.setattr("ordercycle.ingest.laying_out.RUN_ROWS", 2**12 + 1)
+    monkeypatch.setattr("ordercycle.ingest.laying_out.BLOCK_ROWS", 2**14 + 1)
+    monkeypatch.setattr("ordercycle.ingest.laying_out.PARTITION_ROWS", 1_000)
     batches = CLUSTERINGS[clustering](orders).to_batches(4_999)
     for least in ALWAYS, 2.0:
-        monkeypatch.setattr("ordercycle.streaks.LONG_STREAK_ROWS", least)
+        monkeypatch.setattr("ordercycle.ingest.streaks.LONG_STREAK_ROWS", least)
         streamed = pa.RecordBatchReader.from_batches(orders.schema, batches)
         assert_same_bits(results(streamed, columns, 2), reference)
 
@@ -217,8 +217,8 @@ def test_streams_that_cut_a_customer_do_not_change_a_bit(
 def test_hot_customers_that_lie_together_have_the_same_bits(
     orders, columns, reference, monkeypatch
 ):
-    monkeypatch.setattr("ordercycle.hot_customers.HOT_ROWS", 2**14)
-    monkeypatch.setattr("ordercycle.hot_customers.CHUNK_ROWS", 2**12)
+    monkeypatch.setattr("ordercycle.grouping.hot_customers.HOT_ROWS", 2**14)
+    monkeypatch.setattr("ordercycle.grouping.hot_customers.CHUNK_ROWS", 2**12)
     assert_same_bits(results(CLUSTERINGS["by time"](orders), columns, 2), reference)
 
 
@@ -230,7 +230,7 @@ def test_long_streaks_are_noticed(monkeypatch):
         laid_out.append(has_long_streaks(*arguments))
         return laid_out[-1]
 
-    monkeypatch.setattr("ordercycle.ingest.has_long_streaks", noticing)
+    monkeypatch.setattr("ordercycle.ingest.laying_out.has_long_streaks", noticing)
     listed = pa.table({"customer_id": [0, 1, 1_000_000]})
     rows = np.arange(60_000)
     for ids, expected in [
@@ -282,10 +282,10 @@ def test_a_part_of_the_customers_has_the_same_rows_in_the_same_order(orders, col
 def test_the_number_of_partitions_does_not_change_a_bit(
     orders, columns, reference, threads, monkeypatch
 ):
-    monkeypatch.setattr("ordercycle.ingest.RUN_ROWS", 2**13)
-    monkeypatch.setattr("ordercycle.ingest.BLOCK_ROWS", 2**16)
-    monkeypatch.setattr("ordercycle.ingest.PARTITION_ROWS", 1_000)
-    monkeypatch.setattr("ordercycle.build.BATCH_ROWS", 2**15)
+    monkeypatch.setattr("ordercycle.ingest.laying_out.RUN_ROWS", 2**13)
+    monkeypatch.setattr("ordercycle.ingest.laying_out.BLOCK_ROWS", 2**16)
+    monkeypatch.setattr("ordercycle.ingest.laying_out.PARTITION_ROWS", 1_000)
+    monkeypatch.setattr("ordercycle.history.build.BATCH_ROWS", 2**15)
     assert_same_bits(results(orders, columns, threads), reference)
     streamed = pa.RecordBatchReader.from_batches(orders.schema, orders.to_batches(5_000))
     assert_same_bits(results(streamed, columns, threads), reference)
@@ -295,9 +295,9 @@ def test_the_number_of_partitions_does_not_change_a_bit(
 def test_hot_customers_grouped_by_all_threads_have_the_same_bits(
     orders, columns, reference, threads, monkeypatch
 ):
-    monkeypatch.setattr("ordercycle.hot_customers.HOT_ROWS", 2**14)
-    monkeypatch.setattr("ordercycle.hot_customers.ENOUGH", 4)
-    monkeypatch.setattr("ordercycle.hot_customers.CHUNK_ROWS", 2**12)
+    monkeypatch.setattr("ordercycle.grouping.hot_customers.HOT_ROWS", 2**14)
+    monkeypatch.setattr("ordercycle.grouping.hot_customers.ENOUGH", 4)
+    monkeypatch.setattr("ordercycle.grouping.hot_customers.CHUNK_ROWS", 2**12)
     assert_same_bits(results(orders, columns, threads), reference)
     streamed = pa.RecordBatchReader.from_batches(orders.schema, orders.to_batches(50_000))
     assert_same_bits(results(streamed, columns, threads), reference)
@@ -308,11 +308,11 @@ def test_room_set_aside_for_a_file_does_not_change_a_bit(
     orders, columns, reference, spare_rows, tmp_path, monkeypatch
 ):
     """Also where some blocks find no room."""
-    monkeypatch.setattr("ordercycle.ingest.RUN_ROWS", 2**13)
-    monkeypatch.setattr("ordercycle.ingest.BLOCK_ROWS", 2**15)
-    monkeypatch.setattr("ordercycle.ingest.PARTITION_ROWS", 10_000)
-    monkeypatch.setattr("ordercycle.reserved.SPARE_ROWS", spare_rows)
-    monkeypatch.setattr("ordercycle.reserved.SPARE_SHARE", 4 if spare_rows else 10**9)
+    monkeypatch.setattr("ordercycle.ingest.laying_out.RUN_ROWS", 2**13)
+    monkeypatch.setattr("ordercycle.ingest.laying_out.BLOCK_ROWS", 2**15)
+    monkeypatch.setattr("ordercycle.ingest.laying_out.PARTITION_ROWS", 10_000)
+    monkeypatch.setattr("ordercycle.ingest.reserved.SPARE_ROWS", spare_rows)
+    monkeypatch.setattr("ordercycle.ingest.reserved.SPARE_SHARE", 4 if spare_rows else 10**9)
     pq.write_table(orders, tmp_path / "orders.parquet", row_group_size=20_000)
     assert_same_bits(results(tmp_path, columns, 2), reference)
 

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import ordercycle as oc
-from ordercycle import csv_files, files, parquet_files, read_ahead
-from ordercycle.common_types import common_type
-from ordercycle.file_list import list_files
+from ordercycle.sources import csv_files, files, parquet_files, read_ahead
+from ordercycle.sources.common_types import common_type
+from ordercycle.sources.file_list import list_files
 
 DAY = date(2025, 3, 1)
 AS_OF = "2025-12-31"

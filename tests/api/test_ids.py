@@ -70,9 +70,9 @@ def counts_of(profile):
 def parts(request, monkeypatch):
     """Let the tests of a few rows go through one partition, or through many runs and partitions."""
     if request.param == "many parts":
-        monkeypatch.setattr("ordercycle.ingest.RUN_ROWS", 7)
-        monkeypatch.setattr("ordercycle.ingest.BLOCK_ROWS", 20)
-        monkeypatch.setattr("ordercycle.ingest.PARTITION_ROWS", 5)
+        monkeypatch.setattr("ordercycle.ingest.laying_out.RUN_ROWS", 7)
+        monkeypatch.setattr("ordercycle.ingest.laying_out.BLOCK_ROWS", 20)
+        monkeypatch.setattr("ordercycle.ingest.laying_out.PARTITION_ROWS", 5)
 
 
 COLLIDING_KINDS = [pa.binary(), pa.large_binary(), pa.binary_view(), pa.binary(16)]
@@ -210,7 +210,7 @@ def test_a_dictionary_that_batches_share_is_hashed_once(names, kernel, monkeypat
         hashed.append(arguments[0].size)
         original(*arguments)
 
-    monkeypatch.setattr("ordercycle.ingest.RUN_ROWS", 5)
+    monkeypatch.setattr("ordercycle.ingest.laying_out.RUN_ROWS", 5)
     monkeypatch.setattr(f"ordercycle_kernels.hashing.{kernel}", counted)
     whole = dictionary([0, 1, 2] * 20, names, pa.array(names).type)
     chunks = [whole.slice(at, 10) for at in range(0, 60, 10)]

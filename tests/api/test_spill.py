@@ -21,11 +21,11 @@ SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
 def spill_everything(patch: pytest.MonkeyPatch, waiting: int) -> None:
     """Let blocks have a few rows, and few of them wait in memory."""
-    patch.setattr("ordercycle.spill.Spill.block_rows", lambda _self, _row_bytes: 5)
-    patch.setattr("ordercycle.spill.Spill.is_over", lambda _self, held: held > waiting)
-    patch.setattr("ordercycle.ingest.RUN_ROWS", 3)
-    patch.setattr("ordercycle.ingest.PARTITION_ROWS", 4)
-    patch.setattr("ordercycle.build.BATCH_ROWS", 8)
+    patch.setattr("ordercycle.ingest.spill.Spill.block_rows", lambda _self, _row_bytes: 5)
+    patch.setattr("ordercycle.ingest.spill.Spill.is_over", lambda _self, held: held > waiting)
+    patch.setattr("ordercycle.ingest.laying_out.RUN_ROWS", 3)
+    patch.setattr("ordercycle.ingest.laying_out.PARTITION_ROWS", 4)
+    patch.setattr("ordercycle.history.build.BATCH_ROWS", 8)
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
@@ -39,7 +39,7 @@ def test_a_limit_does_not_change_a_bit(case, layout, waiting, long_streak):
     orders, customers = tables(case, layout)
     with pytest.MonkeyPatch.context() as patch:
         spill_everything(patch, waiting)
-        patch.setattr("ordercycle.streaks.LONG_STREAK_ROWS", long_streak)
+        patch.setattr("ordercycle.ingest.streaks.LONG_STREAK_ROWS", long_streak)
         if is_refused(case):
             with pytest.raises(oc.DataError):
                 built(case, orders, customers, memory_limit="1GB")
@@ -63,8 +63,10 @@ def some_orders(rows: int) -> pa.Table:
 
 
 def test_files_have_no_name_while_and_after_building(tmp_path, monkeypatch):
-    monkeypatch.setattr("ordercycle.spill.Spill.is_over", lambda _self, _held: True)
-    monkeypatch.setattr("ordercycle.spill.Spill.block_rows", lambda _self, _row_bytes: 20_000)
+    monkeypatch.setattr("ordercycle.ingest.spill.Spill.is_over", lambda _self, _held: True)
+    monkeypatch.setattr(
+        "ordercycle.ingest.spill.Spill.block_rows", lambda _self, _row_bytes: 20_000
+    )
     orders = some_orders(100_000)
     pq.write_table(orders, tmp_path / "orders.parquet", row_group_size=10_000)
     folder = tmp_path / "spill"
@@ -89,7 +91,7 @@ def test_files_have_no_name_while_and_after_building(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_is_a_storage_error(tmp_path, monkeypatch):
-    monkeypatch.setattr("ordercycle.spill.Spill.is_over", lambda _self, _held: True)
+    monkeypatch.setattr("ordercycle.ingest.spill.Spill.is_over", lambda _self, _held: True)
     orders = some_orders(100_000)
     child = os.fork()
     if child == 0:
@@ -111,7 +113,7 @@ def test_a_full_disk_is_a_storage_error(tmp_path, monkeypatch):
     [("4GB", 4 * 10**9), ("1.5 GiB", 3 * 2**29), ("200000000", 2 * 10**8), (10**9, 10**9)],
 )
 def test_limits_are_bytes_or_text(limit, size):
-    from ordercycle.spill import Spill
+    from ordercycle.ingest.spill import Spill
 
     spill = Spill.of(limit, None)
     assert spill is not None

@@ -122,7 +122,7 @@ def test_truncated_and_missing_files_are_noticed(tmp_path, verify):
 
 def rewritten(folder: Path, **changes) -> None:
     """Change the manifest, checksum and all."""
-    from ordercycle.store import _manifest, _write_manifest
+    from ordercycle.history.store import _manifest, _write_manifest
 
     manifest = _manifest(folder)
     _write_manifest(folder, {**manifest, **changes})
@@ -186,13 +186,13 @@ def test_a_damaged_history_can_be_replaced(tmp_path):
 
 def test_what_is_appended_stays_where_runs_cannot_be_merged(tmp_path, monkeypatch):
     history = saved(tmp_path)
-    monkeypatch.setattr("ordercycle.appending.MOST_RUNS", 1)
+    monkeypatch.setattr("ordercycle.history.appending.MOST_RUNS", 1)
 
     def full_disk(*_arguments):
         raise oc.StorageError("no space left")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ordercycle.store.save", full_disk)
+        patch.setattr("ordercycle.history.store.save", full_disk)
         history = history.append(orders(5, 2))
     assert history.summary().rows == oc.OrderHistory.open(tmp_path).summary().rows == 305
     history = history.append(orders(5, 3))
@@ -209,13 +209,13 @@ def test_an_error_after_the_manifest_is_written_is_none(tmp_path, monkeypatch):
         if len(synced) % 2 == 0:
             raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("ordercycle.store.sync_folder", failing)
+    monkeypatch.setattr("ordercycle.history.store.sync_folder", failing)
     assert history.append(orders(5, 2)).summary().rows == 305
     assert len(synced) >= 2
 
 
 def test_parts_that_have_grown_are_divided(tmp_path, monkeypatch):
-    monkeypatch.setattr("ordercycle.ingest.PARTITION_ROWS", 100)
+    monkeypatch.setattr("ordercycle.ingest.laying_out.PARTITION_ROWS", 100)
     first, more = orders(10, 1), orders(3_000, 2)
     whole = oc.OrderHistory.build(pa.concat_tables([first, more]))
     for history in (oc.OrderHistory.build(first), oc.OrderHistory.build(first).save(tmp_path)):
@@ -270,7 +270,7 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path):
 
 
 def test_two_writers_do_not_meet(tmp_path):
-    from ordercycle.store import _locked
+    from ordercycle.history.store import _locked
 
     history = saved(tmp_path)
     with _locked(tmp_path):

@@ -1,0 +1,150 @@
+"""Who the rows of a partition belong to: hash tables of customers, grown as needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle.arrow_views import BytesView, array_of_bytes
+from ordercycle.ingest.id_bytes import IdBytes
+from ordercycle.workspace import Workspace
+from ordercycle_kernels import grouping, id_bytes
+
+#: Slots of a thread's first table; a larger size that was needed is kept for the next partition.
+FIRST_TABLE_BITS = 10
+
+#: Ids of a partition's customers: hashes of integers, or large_binary.
+Ids: TypeAlias = NDArray[np.uint64] | pa.Array
+
+
+class FoundCustomers(NamedTuple):
+    """The customers of n rows in a table of s slots; the arrays are the workspace's."""
+
+    slots: NDArray[np.int32]  # (n,) the slot of each row's customer
+    sizes: NDArray[np.int32]  # (s,) the number of rows of each slot
+    taken: NDArray[np.int32]  # (c,) the slots of the customers, by ascending hash, then id
+    ids: Ids  # (c,)
+
+
+def find_by_hash(
+    hashes: NDArray[np.uint64], partition_bits: int, workspace: Workspace
+) -> FoundCustomers:
+    """Find customers whose hash is their identity."""
+    slots = workspace.array("slots", hashes.size, np.int32)
+    table, sizes, customers = _slots_of_hashes(hashes, partition_bits, slots, workspace, "table")
+    ids, taken = np.empty(customers, np.uint64), np.empty(customers, np.int32)
+    grouping.order_customers(table, sizes, ids, taken)
+    return FoundCustomers(slots, sizes, taken, ids)
+
+
+def find_by_bytes(
+    hashes: NDArray[np.uint64], ids: IdBytes, partition_bits: int, workspace: Workspace
+) -> FoundCustomers:
+    """Find customers who are told apart by the bytes of their ids.
+
+    They are found by their hashes first: that two of them share one hardly ever happens, and to
+    look whether it did, row after row, takes much less than to compare ids in a table of them.
+    """
+    slots = workspace.array("slots", hashes.size, np.int32)
+    table, sizes, customers = _slots_of_hashes(hashes, partition_bits, slots, workspace, "table")
+    taken = np.empty(customers, np.int32)
+    grouping.order_customers(table, sizes, np.empty(customers, np.uint64), taken)
+    found = _ids_of_slots(slots, taken, sizes.size, ids, workspace)
+    if found is None:
+        firsts, sizes, customers = _slots_of_bytes(hashes, ids, partition_bits, slots, workspace)
+        taken = np.empty(customers, np.int32)
+        grouping.order_customers_of_bytes(hashes, *ids, firsts, sizes, taken)
+        found = ids.taken(firsts[taken])
+    return FoundCustomers(slots, sizes, taken, array_of_bytes(*found))
+
+
+def the_only_customer(hashed: int, listed: int, rows: int) -> FoundCustomers:
+    """Return the customer that all rows belong to: `listed` of a customers table, then orders."""
+    return FoundCustomers(
+        slots=np.zeros(listed, np.int32),
+        sizes=np.array([min(listed, 1) + rows], np.int32),
+        taken=np.zeros(1, np.int32),
+        ids=np.array([hashed], np.uint64),
+    )
+
+
+def numbers_of_bytes(
+    hashes: NDArray[np.uint64], ids: IdBytes, workspace: Workspace
+) -> NDArray[np.int64]:
+    """Return a number per row that is the same for the same bytes, and only then."""
+    slots = np.empty(hashes.size, np.int32)
+    _, sizes, _ = _slots_of_hashes(hashes, 0, slots, workspace, "numbers")
+    taken = np.flatnonzero(sizes).astype(np.int32)
+    if _ids_of_slots(slots, taken, sizes.size, ids, workspace) is None:
+        _slots_of_bytes(hashes, ids, 0, slots, workspace)
+    return slots.astype(np.int64)
+
+
+def _slots_of_hashes(
+    hashes: NDArray[np.uint64],
+    partition_bits: int,
+    slots: NDArray[np.int32],
+    workspace: Workspace,
+    use: str,
+) -> tuple[NDArray[np.uint64], NDArray[np.int32], int]:
+    """Give every hash a slot; return the hash and the number of rows of each, and their count."""
+
+    def fill(bits: int) -> int:
+        table = workspace.array(use, 1 << bits, np.uint64)
+        sizes = workspace.zeros(f"{use}.sizes", 1 << bits, np.int32)
+        return grouping.find_slots(hashes, partition_bits, table, sizes, slots)
+
+    found, bits = _grown(fill, f"{use}.bits", workspace)
+    table = workspace.array(use, 1 << bits, np.uint64)
+    return table, workspace.array(f"{use}.sizes", 1 << bits, np.int32), found
+
+
+def _ids_of_slots(
+    slots: NDArray[np.int32],
+    taken: NDArray[np.int32],
+    size: int,
+    ids: IdBytes,
+    workspace: Workspace,
+) -> BytesView | None:
+    """Return the id of each slot taken, or None where rows of one slot have different ids."""
+    firsts = workspace.array("firsts", size, np.int32)
+    grouping.note_first_rows(slots, firsts)
+    found = ids.taken(firsts[taken])
+    if id_bytes.same_places(slots, firsts, ids.starts):
+        return found
+    customers = workspace.array("customers", size, np.int32)
+    customers[taken] = np.arange(taken.size, dtype=np.int32)
+    return found if id_bytes.same_ids(slots, *ids, customers, *found) else None
+
+
+def _slots_of_bytes(
+    hashes: NDArray[np.uint64],
+    ids: IdBytes,
+    partition_bits: int,
+    slots: NDArray[np.int32],
+    workspace: Workspace,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
+    """Give every id a slot, its hash being that of another; return what `find_by_bytes` needs."""
+    use = "ids" if partition_bits else "all_ids"
+
+    def fill(bits: int) -> int:
+        firsts = workspace.array(f"{use}.firsts", 1 << bits, np.int32)
+        sizes = workspace.zeros(f"{use}.sizes", 1 << bits, np.int32)
+        return grouping.find_slots_of_bytes(hashes, *ids, partition_bits, firsts, sizes, slots)
+
+    found, bits = _grown(fill, f"{use}.bits", workspace)
+    firsts = workspace.array(f"{use}.firsts", 1 << bits, np.int32)
+    return firsts, workspace.array(f"{use}.sizes", 1 << bits, np.int32), found
+
+
+def _grown(fill: Callable[[int], int], size: str, workspace: Workspace) -> tuple[int, int]:
+    """Fill a table, twice as large each time it is too small; return its count and bits."""
+    bits = workspace.known.get(size, FIRST_TABLE_BITS)
+    while (found := fill(bits)) == grouping.TABLE_FULL:
+        bits += 1
+    workspace.known[size] = bits
+    return found, bits

@@ -1,0 +1,1 @@
+"""The grouped history: built, kept, extended, and asked."""

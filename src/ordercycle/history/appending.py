@@ -1,0 +1,237 @@
+"""More orders for a history: grouped by themselves, checked against what is there, put on top."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from ordercycle.errors import ColumnError, ConfigError, DataError, StorageError, check_choice
+from ordercycle.grouping.batches import CustomerBatch
+from ordercycle.history import store
+from ordercycle.history.batch_files import put_on_disk
+from ordercycle.history.build import Grouped, Progress, batches_for, group, refuse_unknown
+from ordercycle.history.merging import Places, find_places
+from ordercycle.history.parts import Counts, Held, Kind, Part, Run, as_parts, count, cut
+from ordercycle.history.store import State
+from ordercycle.ingest.laying_out import partition_bits_for
+from ordercycle.workspace import Workers
+
+REPEATED = ("error", "skip")
+#: Runs on top of a base are merged whenever they are read: with this many, or with this share of
+#: the base's orders, everything is written anew as one run.
+MOST_RUNS = 8
+MOST_SHARE = 0.25
+
+
+def append(
+    state: State,
+    orders: Any,
+    customers: Any,
+    *,
+    batch: str | None,
+    repeated: str,
+    threads: int,
+    progress: Progress | None,
+) -> State:
+    """Return the history with more orders; the parameters are those of OrderHistory.append."""
+    check_choice("repeated", repeated, REPEATED)
+    if batch is not None and (not isinstance(batch, str) or not batch):
+        raise ConfigError(f"batch={batch!r}: pass a text that names the batch, or None")
+    if batch in state.names:
+        if repeated == "skip":
+            return state
+        raise DataError(
+            f'the batch {batch!r} is already in the history; pass repeated="skip" where it may '
+            "come again, or another name"
+        )
+    kind = state.kind
+    policies = replace(kind.policies, unknown="add")  # judged below, with all that are listed
+    grouped = group(
+        orders,
+        customers,
+        kind.columns,
+        policies,
+        threads,
+        progress,
+        most_batches=len(state.parts),
+    )
+    _check_types(kind, grouped.kind)
+    has_listing = kind.has_listing or grouped.kind.has_listing
+    kind = replace(kind, has_listing=has_listing)
+    pieces = _pieces(grouped, len(state.parts), kind)
+    with Workers(threads) as workers:
+        counts = _checked(kind, state.parts, pieces, workers)
+        tally = replace(state.tally)
+        tally.add(grouped.tally)
+        names = state.names if batch is None else (*state.names, batch)
+        parts = tuple(replace(part, kind=kind) for part in state.parts)
+        runs = zip(parts, pieces, strict=True)
+        held = tuple(part.with_run(Held(piece)) for part, piece in runs)
+        extended = State(kind, held, tally, counts, names, spill=state.spill)
+        if state.folder is not None:
+            extended = store.add_run(state.folder, extended, pieces, parts)
+        return compacted(extended, workers) if _is_piled_up(extended) else extended
+
+
+def compacted(state: State, workers: Workers) -> State:
+    """Return the history with all runs of a part merged into one, and large parts divided."""
+    orders = state.counts.orders + state.counts.refunds
+    partitions = 1 << partition_bits_for(orders)
+    pieces = max(1, min(partitions, batches_for(orders)) // len(state.parts))
+    if state.folder is not None:
+        # What was appended is saved already: if this fails, the next one tries again.
+        with suppress(StorageError):
+            return store.save(state, state.folder.path, workers, pieces)
+        return state
+    bits = len(state.parts).bit_length() - 1
+
+    def merged(part: Part) -> list[Run]:
+        batches = cut(part.read(), pieces, bits)
+        spill = state.spill
+        runs: list[Run] = [
+            Held(batch) if spill is None else put_on_disk(batch, state.kind, spill)
+            for batch in batches
+        ]
+        part.release()
+        return runs
+
+    runs = [run for of_part in workers.in_order(merged, state.parts) for run in of_part]
+    return replace(state, parts=as_parts(state.kind, runs))
+
+
+def _is_piled_up(state: State) -> bool:
+    runs = len(state.parts[0].runs)
+    if runs > MOST_RUNS:
+        return True
+    base = sum(part.runs[0].nbytes for part in state.parts)
+    later = sum(run.nbytes for part in state.parts for run in part.runs[1:])
+    return later > MOST_SHARE * base
+
+
+def _check_types(there: Kind, arriving: Kind) -> None:
+    """Raise a ColumnError where ids or amounts are of another kind than those of the history."""
+    columns = there.columns
+    if there.ids.together_with(arriving.ids) is None:
+        raise ColumnError(
+            f"{columns.customer} is {arriving.ids.given}, and {there.ids.given} in the history; "
+            "cast it, so that the same customer has the same id"
+        )
+    if there.orders is not None and arriving.orders is not None:
+        common = there.orders.together_with(arriving.orders)
+        if common is None:
+            raise ColumnError(
+                f"{columns.order} is {arriving.orders.given}, and {there.orders.given} in the "
+                "history; cast it, so that the same order has the same id"
+            )
+    if there.amount.produced != arriving.amount.produced:
+        raise ColumnError(
+            f"{columns.amount} is {arriving.amount.given}, and {there.amount.given} in the "
+            f"history; cast it to {there.amount.given}"
+        )
+
+
+def _pieces(grouped: Grouped, parts: int, kind: Kind) -> list[CustomerBatch]:
+    """Cut what was grouped into one piece for each part, with ids of the history's type."""
+    width = parts // len(grouped.runs)
+    bits = len(grouped.runs).bit_length() - 1
+    return [
+        replace(piece, ids=_as_kept(piece, kind))
+        for run in grouped.runs
+        for piece in cut(run.read(), width, bits)
+    ]
+
+
+def _as_kept(piece: CustomerBatch, kind: Kind) -> Any:
+    try:
+        return piece.ids.cast(kind.ids.plain)
+    except ValueError as error:  # pyarrow's: an integer beyond the narrower type
+        raise ColumnError(
+            f"{kind.columns.customer} has ids that do not fit {kind.ids.plain}, the type in the "
+            f"history ({error}); build the history from ids of the wider type"
+        ) from error
+
+
+def _checked(
+    kind: Kind, parts: Sequence[Part], pieces: Sequence[CustomerBatch], workers: Workers
+) -> Counts:
+    """Check what arrives against what is there, part by part, and count both together."""
+
+    def check(number: int) -> _Checked:
+        piece = pieces[number]
+        there = parts[number].read(workers.workspace)
+        places = find_places(there.ids, piece.ids)
+        listed = places.found.copy()
+        listed[places.found] = there.listed[places.positions[places.found]]
+        checked = _Checked(
+            counts=count(kind, there, piece, places),
+            listed_twice=piece.ids.filter(pa.array(piece.listed & listed)),
+            split_orders=_split_orders(there, piece, places),
+            strangers=piece.select(~listed) if kind.policies.unknown == "error" else None,
+        )
+        parts[number].release()
+        return checked
+
+    checks = list(workers.in_order(check, range(len(parts))))
+    columns = kind.columns
+    _refuse(
+        [checked.listed_twice for checked in checks],
+        lambda example, such: (
+            f"customers: {columns.customer} {example} is in the history's customers already "
+            f"({such}); append only customers who are not listed yet"
+        ),
+    )
+    _refuse(
+        [checked.split_orders for checked in checks],
+        lambda example, such: (
+            f"orders: an order of {columns.customer} {example} is in the history already and gets "
+            f"more lines ({such}); the lines of an order have to arrive together: append it when "
+            "it is complete, or build the history again"
+        ),
+    )
+    refuse_unknown(
+        (checked.strangers for checked in checks if checked.strangers is not None), columns
+    )
+    return reduce(Counts.plus, (checked.counts for checked in checks))
+
+
+class _Checked(NamedTuple):
+    """What was found where a part and what arrives for it meet."""
+
+    counts: Counts
+    listed_twice: pa.Array  # ids
+    split_orders: pa.Array  # ids of their customers
+    strangers: CustomerBatch | None
+
+
+def _split_orders(there: CustomerBatch, piece: CustomerBatch, places: Places) -> pa.Array:
+    """Return the customers who have an order with lines on both sides."""
+    if there.order_keys is None or piece.order_keys is None or not places.found.any():
+        return piece.ids[:0]
+    both = np.flatnonzero(places.found)
+    owners, keys = [], []
+    for held, rows in (
+        (there.order_keys, places.positions[both]),
+        (piece.order_keys, both),
+    ):
+        starts, sizes = held.offsets[rows], held.offsets[rows + 1] - held.offsets[rows]
+        before = np.cumsum(sizes) - sizes
+        owners.append(np.repeat(both, sizes))
+        keys.append(held.keys[np.arange(sizes.sum()) + np.repeat(starts - before, sizes)])
+    owner, key = np.concatenate(owners), np.concatenate(keys)
+    order = np.lexsort((key, owner))
+    owner, key = owner[order], key[order]
+    same = (owner[1:] == owner[:-1]) & (key[1:] == key[:-1])
+    return piece.ids.take(pa.array(np.unique(owner[1:][same])))
+
+
+def _refuse(found: list[pa.Array], message: Callable[[object, str], str]) -> None:
+    ids = pa.chunked_array(found)
+    if len(ids):
+        such = "1 such customer" if len(ids) == 1 else f"{len(ids):,} such customers"
+        raise DataError(message(ids[0], such))

@@ -1,0 +1,306 @@
+"""Batches of customers in Arrow IPC files: written whole, mapped into memory, read by any tool."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import threading
+import zlib
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle.arrow_views import array_of, fixed_view
+from ordercycle.errors import StorageError
+from ordercycle.grouping.amount_words import NO_WORDS, AmountWords
+from ordercycle.grouping.batches import CustomerBatch, OrderKeys
+from ordercycle.history.parts import Kind
+from ordercycle.ingest.readers import AmountReader
+from ordercycle.ingest.spill import Spill, guarded
+from ordercycle_kernels import amounts
+from ordercycle_kernels.calendar import NO_DAY
+
+CHECK_BYTES = 2**20
+REBUILD = "restore it from a copy, or build the history again"
+
+
+class FileEntry(NamedTuple):
+    """A file as the manifest lists it."""
+
+    file: str
+    bytes: int
+    crc32: int
+    batches: int
+
+
+def batch_schema(kind: Kind, *, has_keys: bool) -> pa.Schema:
+    """Return the columns of a file."""
+    fields = [
+        pa.field("customer_id", kind.ids.plain, nullable=False),
+        pa.field("registered_on", pa.date32()),
+        pa.field("visible_from", pa.date32()),
+        pa.field("given_registration", pa.date32()),
+        pa.field("listed", pa.bool_(), nullable=False),
+        pa.field("orders", order_list(kind.amount), nullable=False),
+    ]
+    if has_keys:
+        keys = pa.large_list(pa.field("item", pa.uint64(), nullable=False))
+        fields.append(pa.field("order_keys", keys, nullable=False))
+    return pa.schema(fields)
+
+
+def order_list(amount: AmountReader) -> pa.DataType:
+    """Return the type of a customer's orders."""
+    order = pa.struct(
+        [
+            pa.field("ordered_on", pa.date32(), nullable=False),
+            pa.field("amount", amount.produced, nullable=False),
+        ]
+    )
+    return pa.large_list(pa.field("item", order, nullable=False))
+
+
+def orders_array(batch: CustomerBatch, amount: AmountReader) -> pa.Array:
+    """Return the orders of a batch as lists, without copying but for decimals."""
+    kind = order_list(amount)
+    lows, highs = batch.words
+    words: Any = lows
+    if amount.is_decimal:
+        words = np.column_stack([lows, highs if highs.size else lows >> 63])
+    fields = [array_of(batch.days, pa.date32()), array_of(words, amount.produced)]
+    orders = pa.StructArray.from_arrays(fields, fields=list(kind.value_type))
+    return pa.Array.from_buffers(
+        kind, len(batch.ids), [None, pa.py_buffer(batch.offsets)], children=[orders]
+    )
+
+
+def dates_array(days: NDArray[np.int32]) -> pa.Array:
+    """Return days as dates, null for NO_DAY."""
+    dated = days != NO_DAY
+    if dated.all():
+        return array_of(days, pa.date32())
+    return array_of(np.where(dated, days, np.int32(0)), pa.date32(), dated)
+
+
+def to_arrow(batch: CustomerBatch, kind: Kind) -> pa.RecordBatch:
+    """Return a batch with all that a history knows of its customers."""
+    arrays = [
+        batch.ids,
+        dates_array(batch.registered),
+        dates_array(batch.visible),
+        dates_array(batch.given),
+        pa.array(batch.listed),
+        orders_array(batch, kind.amount),
+    ]
+    keys = batch.order_keys
+    if keys is not None:
+        arrays.append(
+            pa.Array.from_buffers(
+                pa.large_list(pa.field("item", pa.uint64(), nullable=False)),
+                len(batch.ids),
+                [None, pa.py_buffer(np.ascontiguousarray(keys.offsets))],
+                children=[pa.array(keys.keys)],
+            )
+        )
+    schema = batch_schema(kind, has_keys=keys is not None)
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def from_arrow(batch: pa.RecordBatch, kind: Kind, negative: int | None) -> CustomerBatch:
+    """Return the batch that `to_arrow` was given, over the same memory but for decimals.
+
+    negative: how many amounts are, or None to count them.
+    """
+    lists = batch.column("orders")
+    orders = lists.values
+    offsets = fixed_view(lists.offsets, np.int64)
+    words = _words(orders.field("amount"), kind.amount)
+    keys = None
+    if "order_keys" in batch.schema.names:
+        of_keys = batch.column("order_keys")
+        keys = OrderKeys(
+            fixed_view(of_keys.offsets, np.int64), fixed_view(of_keys.values, np.uint64)
+        )
+    return CustomerBatch(
+        ids=batch.column("customer_id"),
+        given=_days(batch.column("given_registration")),
+        listed=np.asarray(batch.column("listed").to_numpy(zero_copy_only=False)),
+        registered=_days(batch.column("registered_on")),
+        visible=_days(batch.column("visible_from")),
+        offsets=offsets,
+        days=fixed_view(orders.field("ordered_on"), np.int32),
+        words=words,
+        negative=amounts.count_negative(words.signs) if negative is None else negative,
+        order_keys=keys,
+    )
+
+
+def _days(dates: pa.Array) -> NDArray[np.int32]:
+    days: NDArray[np.int32] = fixed_view(dates, np.int32)
+    if dates.null_count == 0:
+        return days
+    valid = dates.is_valid().to_numpy(zero_copy_only=False)
+    return np.where(valid, days, NO_DAY)
+
+
+def _words(values: pa.Array, amount: AmountReader) -> AmountWords:
+    if amount.is_float:
+        return AmountWords(fixed_view(values, np.float64), NO_WORDS)
+    if not amount.is_decimal:
+        return AmountWords(fixed_view(values, np.int64), NO_WORDS)
+    pairs = fixed_view(values, np.int64, per_row=2)
+    highs = np.ascontiguousarray(pairs[1::2]) if amount.is_wide else NO_WORDS
+    return AmountWords(np.ascontiguousarray(pairs[::2]), highs)
+
+
+class _Sink:
+    """A stream that counts and checks what is written to it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.bytes = 0
+        self.crc32 = 0
+        self.closed = False
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        self._stream.write(view)
+        self.bytes += view.nbytes
+        self.crc32 = zlib.crc32(view, self.crc32)
+        return view.nbytes
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self) -> None:
+        self.closed = True
+        self._stream.flush()
+
+
+def write_batches(
+    stream: IO[bytes], name: str, batches: Iterable[CustomerBatch], kind: Kind
+) -> FileEntry:
+    """Write batches to an empty file that is open; `name` is what it is called."""
+    sink = _Sink(stream)
+    written = 0
+    schema = batch_schema(kind, has_keys=kind.amount.has_lines)
+    with pa.PythonFile(sink, mode="w") as target, pa.ipc.new_file(target, schema) as writer:
+        for batch in batches:
+            writer.write_batch(to_arrow(batch, kind))
+            written += 1
+    return FileEntry(name, sink.bytes, sink.crc32, written)
+
+
+def write_file(path: Path, batches: Iterable[CustomerBatch], kind: Kind) -> FileEntry:
+    """Write batches to a new file, to stay, for its owner only; on error, remove it."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    stream = os.fdopen(handle, "wb")
+    try:
+        entry = write_batches(stream, path.name, batches, kind)
+        os.fsync(stream.fileno())
+        stream.close()
+    except BaseException:
+        with suppress(OSError):
+            stream.close()
+        path.unlink(missing_ok=True)
+        raise
+    return entry
+
+
+class MappedFile:
+    """A file of batches, mapped into memory when it is opened: it may be removed from then on."""
+
+    def __init__(self, stream: IO[bytes], entry: FileEntry, kind: Kind, where: object) -> None:
+        self._kind = kind
+        self._where = where  # for messages
+        self.entry = entry
+        self._memory = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        self._reader: Any = None
+        self._negative: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, folder: Path, entry: FileEntry, kind: Kind, *, verify: bool) -> MappedFile:
+        """Map a file of a folder, with its checksum compared or its size only."""
+        path = folder / entry.file
+        try:
+            with path.open("rb", buffering=0) as stream:
+                size = os.fstat(stream.fileno()).st_size
+                if size != entry.bytes:
+                    raise StorageError(
+                        f"{path} has {size:,} bytes instead of {entry.bytes:,}: it was cut off or "
+                        f"changed; {REBUILD}"
+                    )
+                if verify and _checksum(stream) != entry.crc32:
+                    raise StorageError(f"{path} is damaged: its checksum differs; {REBUILD}")
+                return cls(stream, entry, kind, path)
+        except FileNotFoundError:
+            raise StorageError(f"{path} is missing; {REBUILD}") from None
+        except OSError as error:
+            raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+
+    def batch(self, number: int) -> CustomerBatch:
+        """Return a batch, as views of the file."""
+        with self._lock:
+            try:
+                if self._reader is None:
+                    self._reader = pa.ipc.open_file(pa.py_buffer(self._memory))
+                batch = from_arrow(
+                    self._reader.get_batch(number), self._kind, self._negative.get(number)
+                )
+            except (pa.ArrowException, OSError, KeyError) as error:
+                raise StorageError(f"{self._where} is no file of a history: {error}") from error
+        self._negative[number] = batch.negative
+        return batch
+
+    def release(self) -> None:
+        """Let the system take back the memory that reading filled; reading fills it again."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._memory.madvise(mmap.MADV_DONTNEED)
+
+
+def _checksum(stream: Any) -> int:
+    """Return the checksum, reading through a small buffer that leaves no memory behind."""
+    found = 0
+    buffer = bytearray(CHECK_BYTES)
+    while size := stream.readinto(buffer):
+        found = zlib.crc32(memoryview(buffer)[:size], found)
+    return found
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A batch in a file."""
+
+    file: MappedFile
+    number: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the file; of a run's file, they count for its first batch."""
+        return 0 if self.number else self.file.entry.bytes
+
+    def read(self) -> CustomerBatch:
+        """Return the batch."""
+        return self.file.batch(self.number)
+
+    def release(self) -> None:
+        """Give back what reading took."""
+        self.file.release()
+
+
+def put_on_disk(batch: CustomerBatch, kind: Kind, spill: Spill) -> Stored:
+    """Write a batch to a file without a name."""
+
+    def write() -> Stored:
+        with spill.file() as stream:
+            entry = write_batches(stream, "a spill file", [batch], kind)
+            return Stored(MappedFile(stream, entry, kind, entry.file), 0)
+
+    return guarded(write, spill.folder)

@@ -1,0 +1,230 @@
+"""Two batches of the same range of customers as one: what was there, and what arrives."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ordercycle.arrow_views import fixed_view
+from ordercycle.grouping.amount_words import NO_WORDS, AmountWords
+from ordercycle.grouping.batches import CustomerBatch, OrderKeys
+from ordercycle.ingest.id_bytes import place_ids
+from ordercycle.workspace import Workspace
+from ordercycle_kernels import hashing
+from ordercycle_kernels import merging as kernels
+from ordercycle_kernels.calendar import NO_DAY
+from ordercycle_kernels.profile import registration_days
+
+Int64s = NDArray[np.int64]
+
+
+class Places(NamedTuple):
+    """Where a arriving customers are, or would be, among those there."""
+
+    positions: Int64s  # (a,) of the customer, or of the one before which it goes
+    found: NDArray[np.bool_]  # (a,) whether the customer is there
+
+
+def hashes_of(ids: pa.Array) -> NDArray[np.uint64]:
+    """Return the hashes of plain ids."""
+    hashes = np.empty(len(ids), np.uint64)
+    if pa.types.is_integer(ids.type):
+        integers = fixed_view(ids, ids.type.to_pandas_dtype()).astype(np.int64, copy=False)
+        hashing.hash_integers(integers, hashes)
+        return hashes
+    starts, lengths = np.empty(len(ids), np.int64), np.empty(len(ids), np.int32)
+    place_ids(ids, starts, lengths).ids(starts, lengths).hash_into(hashes)
+    return hashes
+
+
+def find_places(there: pa.Array, arriving: pa.Array) -> Places:
+    """Look arriving ids up among those there; both are plain and ascend by hash, then id."""
+    hashes, wanted = hashes_of(there), hashes_of(arriving)
+    positions = np.empty(wanted.size, np.int64)
+    kernels.find_hashes(hashes, wanted, positions)
+    if pa.types.is_integer(there.type):
+        found = np.zeros(wanted.size, np.bool_)
+        within = positions < hashes.size
+        found[within] = hashes[positions[within]] == wanted[within]
+        return Places(positions, found)
+    return _told_apart(there, arriving, positions, np.searchsorted(hashes, wanted, side="right"))
+
+
+def _told_apart(there: pa.Array, arriving: pa.Array, starts: Int64s, stops: Int64s) -> Places:
+    """Find ids among those of the same hash, mostly one: from starts to stops."""
+    found = np.zeros(starts.size, np.bool_)
+    positions = starts.copy()
+    waiting = np.flatnonzero(starts < stops)
+    # A round for each id that shares its hash with others before it.
+    while waiting.size:
+        one = there.take(pa.array(positions[waiting])).cast(_binary_like(there.type))
+        other = arriving.take(pa.array(waiting)).cast(_binary_like(there.type))
+        found[waiting] = np.asarray(pc.equal(one, other))
+        before = np.asarray(pc.less(one, other))
+        positions[waiting[before]] += 1
+        waiting = waiting[before & (positions[waiting] < stops[waiting])]
+    return Places(positions, found)
+
+
+def _binary_like(kind: pa.DataType) -> pa.DataType:
+    """Return the type in which ids compare byte by byte."""
+    return kind if pa.types.is_fixed_size_binary(kind) else pa.large_binary()
+
+
+def merge_batches(
+    there: CustomerBatch,
+    arriving: CustomerBatch,
+    *,
+    are_floats: bool,
+    net_refunds: bool,
+    drop_unknown: bool,
+    workspace: Workspace | None,
+) -> CustomerBatch:
+    """Return the customers of both batches with the orders of both.
+
+    With a workspace, days and amounts are its arrays, valid until the thread's next call.
+    """
+    places = find_places(there.ids, arriving.ids)
+    positions, found = places
+    starts = there.offsets[positions]
+    stops = np.where(found, there.offsets[np.minimum(positions + 1, len(there.ids))], starts)
+    words, more_words = _alike(there.words, arriving.words)
+    order_places = _order_places(
+        there.days, words, arriving, more_words, starts, stops, are_floats=are_floats
+    )
+    days = _merged("days", there.days, arriving.days, order_places, workspace)
+    lows = _merged("lows", words.lows, more_words.lows, order_places, workspace)
+    highs = NO_WORDS
+    if words.highs.size or more_words.highs.size:
+        highs = _merged("highs", words.highs, more_words.highs, order_places, workspace)
+    merged_words = AmountWords(lows, highs)
+    offsets = _merged_offsets(there.offsets, arriving.offsets, places)
+    given = _merged_values(there.given, arriving.given, places, arriving.given != NO_DAY)
+    listed = _merged_values(there.listed, arriving.listed, places, arriving.listed)
+    # Only those who got something may be registered earlier now.
+    rows = places.positions + np.cumsum(~found) - ~found
+    registered, visible = np.empty(rows.size, np.int32), np.empty(rows.size, np.int32)
+    registration_days(
+        offsets[rows], offsets[rows + 1], days, merged_words.signs, net_refunds,
+        given[rows], registered, visible,
+    )  # fmt: skip
+    if drop_unknown:
+        visible[~listed[rows]] = NO_DAY
+    every = np.ones(rows.size, np.bool_)
+    return CustomerBatch(
+        ids=_merged_ids(there.ids, arriving.ids, places),
+        given=given,
+        listed=listed,
+        registered=_merged_values(there.registered, registered, places, every),
+        visible=_merged_values(there.visible, visible, places, every),
+        offsets=offsets,
+        days=days,
+        words=merged_words,
+        negative=there.negative + arriving.negative,
+        order_keys=_merged_keys(there.order_keys, arriving.order_keys, places),
+    )
+
+
+def _alike(there: AmountWords, arriving: AmountWords) -> tuple[AmountWords, AmountWords]:
+    """Return both with high words where one has them."""
+    if bool(there.highs.size) == bool(arriving.highs.size):
+        return there, arriving
+    return _widened(there), _widened(arriving)
+
+
+def _widened(words: AmountWords) -> AmountWords:
+    return words if words.highs.size else AmountWords(words.lows, words.lows >> 63)
+
+
+def _order_places(
+    days: NDArray[np.int32],
+    words: AmountWords,
+    arriving: CustomerBatch,
+    more_words: AmountWords,
+    starts: Int64s,
+    stops: Int64s,
+    *,
+    are_floats: bool,
+) -> Int64s:
+    """Return the place of each arriving order among all orders."""
+    day_starts = np.empty(arriving.days.size, np.int64)
+    day_stops = np.empty_like(day_starts)
+    kernels.find_days(starts, stops, days, arriving.offsets, arriving.days, day_starts, day_stops)
+    order_places = np.empty_like(day_starts)
+    if words.highs.size or more_words.highs.size:
+        kernels.find_wide_amounts(
+            day_starts, day_stops, words.lows, words.highs, more_words.lows, more_words.highs,
+            order_places,
+        )  # fmt: skip
+    else:
+        bits, more_bits = words.lows.view(np.int64), more_words.lows.view(np.int64)
+        kernels.find_amounts(day_starts, day_stops, bits, more_bits, are_floats, order_places)
+    return order_places
+
+
+def _merged(
+    name: str,
+    there: NDArray[Any],
+    arriving: NDArray[Any],
+    places: Int64s,
+    workspace: Workspace | None,
+) -> NDArray[Any]:
+    """Return both columns merged; floats are moved as the words they are."""
+    size = there.size + arriving.size
+    item = "int64" if there.dtype.itemsize == np.dtype(np.int64).itemsize else "int32"
+    out = workspace.array(f"merged.{name}", size, item) if workspace else np.empty(size, item)
+    kernels.merge[item](there.view(item), arriving.view(item), places, out)
+    return out.view(there.dtype)
+
+
+def _merged_ids(there: pa.Array, arriving: pa.Array, places: Places) -> pa.Array:
+    if places.found.all():
+        return there
+    arriving = arriving.filter(pa.array(~places.found))
+    # Every id there keeps its row; a new one takes its own before the row it goes before.
+    rows = np.insert(
+        np.arange(len(there)),
+        places.positions[~places.found],
+        len(there) + np.arange(len(arriving)),
+    )
+    return pa.concat_arrays([there, arriving]).take(pa.array(rows))
+
+
+def _merged_values(
+    there: NDArray[Any], arriving: NDArray[Any], places: Places, given: NDArray[np.bool_]
+) -> NDArray[Any]:
+    """Return a customer column: arriving values where they are given, else those there."""
+    values = there.copy()
+    known = places.found & given
+    values[places.positions[known]] = arriving[known]
+    if places.found.all():
+        return values
+    return np.insert(values, places.positions[~places.found], arriving[~places.found])
+
+
+def _merged_offsets(there: Int64s, arriving: Int64s, places: Places) -> Int64s:
+    sizes, more = np.diff(there), np.diff(arriving)
+    sizes[places.positions[places.found]] += more[places.found]
+    if not places.found.all():
+        sizes = np.insert(sizes, places.positions[~places.found], more[~places.found])
+    offsets = np.zeros(sizes.size + 1, np.int64)
+    np.cumsum(sizes, out=offsets[1:])
+    return offsets
+
+
+def _merged_keys(
+    there: OrderKeys | None, arriving: OrderKeys | None, places: Places
+) -> OrderKeys | None:
+    if there is None or arriving is None:
+        return there or arriving
+    # A customer's keys go behind those there.
+    ends = there.offsets[np.minimum(places.positions + 1, there.offsets.size - 1)]
+    ends = np.where(places.found, ends, there.offsets[places.positions])
+    targets = np.repeat(ends, np.diff(arriving.offsets)) + np.arange(arriving.keys.size)
+    keys = np.empty(there.keys.size + arriving.keys.size, np.uint64)
+    kernels.merge["uint64"](there.keys, arriving.keys, targets, keys)
+    return OrderKeys(_merged_offsets(there.offsets, arriving.offsets, places), keys)

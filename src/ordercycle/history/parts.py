@@ -1,0 +1,200 @@
+"""A history in parts: the customers of a range of hashes each, in runs that arrived one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ordercycle.columns import Columns
+from ordercycle.grouping.batches import CustomerBatch
+from ordercycle.history.merging import Places, hashes_of, merge_batches
+from ordercycle.ingest.readers import AmountReader, IdReader
+from ordercycle.workspace import Workspace
+from ordercycle_kernels.calendar import NO_DAY
+
+
+@dataclass(frozen=True)
+class Policies:
+    """How rows are read: the business time zone, and what refunds and strangers are."""
+
+    timezone: str
+    refunds: str
+    anonymous: str
+    unknown: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What all parts of a history have in common."""
+
+    ids: IdReader
+    amount: AmountReader
+    orders: IdReader | None  # of order ids, where orders have lines
+    columns: Columns
+    policies: Policies
+    has_listing: bool  # whether a customers table says who is known
+
+    @property
+    def net_refunds(self) -> bool:
+        """Whether refunds are no orders."""
+        return self.policies.refunds == "net"
+
+    @property
+    def drop_unknown(self) -> bool:
+        """Whether customers who are not listed are left out."""
+        return self.policies.unknown == "drop"
+
+    def merged(
+        self, there: CustomerBatch, arriving: CustomerBatch, workspace: Workspace | None = None
+    ) -> CustomerBatch:
+        """Return two batches as one."""
+        return merge_batches(
+            there,
+            arriving,
+            are_floats=self.amount.is_float,
+            net_refunds=self.net_refunds,
+            drop_unknown=self.drop_unknown,
+            workspace=workspace,
+        )
+
+
+class Run(Protocol):
+    """A batch of customers somewhere: in memory, or in a file."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes it takes there."""
+
+    def read(self) -> CustomerBatch:
+        """Return the batch."""
+
+    def release(self) -> None:
+        """Give back what reading took, as far as nobody holds it."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A batch in memory."""
+
+    batch: CustomerBatch
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return self.batch.nbytes
+
+    def read(self) -> CustomerBatch:
+        """Return the batch."""
+        return self.batch
+
+    def release(self) -> None:
+        """Keep the batch: it is the history."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The customers of a range of hashes: a base, and what was appended since."""
+
+    kind: Kind
+    runs: tuple[Run, ...]
+
+    def read(self, workspace: Workspace | None = None) -> CustomerBatch:
+        """Return all runs as one batch; with a workspace, valid until the thread's next call."""
+        base, *later = (run.read() for run in self.runs)
+        if not later:
+            return base
+        return self.kind.merged(base, reduce(self.kind.merged, later), workspace)
+
+    def release(self) -> None:
+        """Give back what reading took."""
+        for run in self.runs:
+            run.release()
+
+    def with_run(self, run: Run) -> Part:
+        """Return the part with one more run."""
+        return Part(self.kind, (*self.runs, run))
+
+
+class Counts(NamedTuple):
+    """What a part adds to a history's summary."""
+
+    customers: int = 0
+    orders: int = 0  # refunds included, where they are kept
+    refunds: int = 0
+    unknown: int = 0
+    undated: int = 0
+
+    def plus(self, other: Counts) -> Counts:
+        """Return both together."""
+        return Counts(*(one + another for one, another in zip(self, other, strict=True)))
+
+
+def count(
+    kind: Kind,
+    there: CustomerBatch,
+    arriving: CustomerBatch | None = None,
+    places: Places | None = None,
+) -> Counts:
+    """Count what one batch holds, or two together: without merging their orders."""
+    listed, given, sizes = there.listed, there.given, np.diff(there.offsets)
+    batches = [there]
+    # Where the customers of each batch are in the columns above.
+    rows: list[Any] = [slice(0, len(there.ids))]
+    if arriving is not None and places is not None:
+        found, new = places.found, ~places.found
+        of_arriving = np.empty(found.size, np.int64)
+        of_arriving[found] = places.positions[found]
+        of_arriving[new] = len(there.ids) + np.arange(np.count_nonzero(new))
+        batches.append(arriving)
+        rows.append(of_arriving)
+        size = len(there.ids) + int(np.count_nonzero(new))
+        listed, given, sizes = (
+            np.concatenate([values, np.zeros(size - values.size, values.dtype)])
+            for values in (listed, given, sizes)
+        )
+        listed[of_arriving] |= arriving.listed
+        given[of_arriving[new]] = arriving.given[new]
+        given[of_arriving[found]] = np.maximum(given[of_arriving[found]], arriving.given[found])
+        sizes[of_arriving] += np.diff(arriving.offsets)
+    hidden = ~listed if kind.drop_unknown else ~listed & (sizes == 0)
+    shown = ~hidden
+    return Counts(
+        customers=int(np.count_nonzero(shown)),
+        orders=int(sizes[shown].sum()),
+        refunds=sum(
+            _negative(batch, shown[where]) for batch, where in zip(batches, rows, strict=True)
+        ),
+        unknown=int(np.count_nonzero(~listed & (sizes > 0))) if kind.has_listing else 0,
+        undated=int(np.count_nonzero(shown & (given == NO_DAY) & (sizes == 0))),
+    )
+
+
+def _negative(batch: CustomerBatch, shown: NDArray[np.bool_]) -> int:
+    if batch.negative == 0 or shown.all():
+        return batch.negative
+    return int(np.count_nonzero(batch.words.signs[np.repeat(shown, np.diff(batch.offsets))] < 0))
+
+
+def cut(batch: CustomerBatch, pieces: int, first_bits: int) -> Iterator[CustomerBatch]:
+    """Cut a batch into `pieces` ranges of hashes of equal width, a power of two.
+
+    first_bits: how many of the hash's highest bits all customers of the batch share.
+    """
+    bits = first_bits + pieces.bit_length() - 1
+    numbers = (hashes_of(batch.ids) >> np.uint64(1)) >> np.uint64(63 - bits)
+    within = numbers & np.uint64(pieces - 1)
+    ends = np.searchsorted(within, np.arange(pieces, dtype=np.uint64), side="right")
+    start = 0
+    for end in ends.tolist():
+        yield batch.slice(start, end)
+        start = end
+
+
+def as_parts(kind: Kind, runs: Sequence[Run]) -> tuple[Part, ...]:
+    """Return a part for every run."""
+    return tuple(Part(kind, (run,)) for run in runs)

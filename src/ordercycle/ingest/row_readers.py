@@ -1,0 +1,318 @@
+"""Readers of the two kinds of table: rows of record batches into the arrays of a run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle.arrow_views import validity
+from ordercycle.columns import Columns
+from ordercycle.ingest.blocks import (
+    AMOUNT,
+    AMOUNT_HIGH,
+    CUSTOMER_IDS,
+    DAY,
+    HASH,
+    ID_COLUMNS,
+    ORDER,
+    ORDER_IDS,
+    ROW,
+)
+from ordercycle.ingest.id_columns import IdColumn, IdPiece
+from ordercycle.ingest.problems import Problems, Trouble
+from ordercycle.ingest.readers import AmountReader, IdReader, TimeReader
+from ordercycle_kernels.calendar import NO_DAY
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of a record batch, and the table's row at which it begins."""
+
+    batch: pa.RecordBatch
+    first_row: int
+
+
+@dataclass
+class Tally:
+    """What reading counted."""
+
+    rows: int = 0
+    anonymous: int = 0
+    dropped_refunds: int = 0
+    first_day: int | None = None
+    last_day: int | None = None
+
+    def add(self, other: Tally) -> None:
+        """Add another tally."""
+        self.rows += other.rows
+        self.anonymous += other.anonymous
+        self.dropped_refunds += other.dropped_refunds
+        self.see_days(other.first_day, other.last_day)
+
+    def see_days(self, first: int | None, last: int | None) -> None:
+        """Widen the range of days."""
+        if first is not None and last is not None:
+            self.first_day = first if self.first_day is None else min(self.first_day, first)
+            self.last_day = last if self.last_day is None else max(self.last_day, last)
+
+
+@dataclass
+class Run:
+    """The rows of one run: scratch arrays, or views of the input where nothing changes."""
+
+    columns: dict[str, NDArray[Any]]
+    kept: NDArray[np.bool_]  # empty where every row is kept
+    ids: dict[str, list[IdPiece]] = field(default_factory=dict)  # of several bytes, by use
+    has_hashes: bool = False  # those that are kept are there already
+    tally: Tally = field(default_factory=Tally)
+
+    def put(self, name: str, window: slice, values: NDArray[Any]) -> None:
+        """Set a window of a column; a window of the whole run becomes the column."""
+        column = self.columns[name]
+        if window.stop - window.start == column.size and values.flags.c_contiguous:
+            self.columns[name] = values
+        else:
+            column[window] = values
+
+    def leave_out(self, window: slice, keep: NDArray[np.bool_]) -> None:
+        """Keep only the marked rows of a window."""
+        if self.kept.size == 0:
+            self.kept = np.ones(self.columns[DAY].size, np.bool_)
+        self.kept[window] &= keep
+
+
+class RowReader(ABC):
+    """Reads the pieces of a table into a run."""
+
+    #: The columns read, and the readers of those that hold ids.
+    names: tuple[str, ...]
+    id_readers: dict[str, IdReader]
+    ids_are_numbers: bool  # plain integers, all of them
+
+    def _prepare(self, table: str, names: Sequence[str], ids: Mapping[str, pa.Field]) -> None:
+        """Say which columns are read: of ids by use, one field of the table each."""
+        self._ids = {use: IdColumn(field, table, use) for use, field in ids.items()}
+        self.id_readers = {use: column.ids for use, column in self._ids.items()}
+        self.names = (*names, *(name for column in self._ids.values() for name in column.places))
+        self.ids_are_numbers = all(column.are_numbers for column in self._ids.values())
+        #: The columns of hashes that are read once and kept until the rows are laid out.
+        self.kept_hashes = tuple(
+            ID_COLUMNS[use].hash for use, column in self._ids.items() if column.hashes_are_kept
+        )
+
+    @abstractmethod
+    def locate(self, piece: Piece, window: slice, run: Run) -> None:
+        """Read what says where rows go: hash, ids, and which rows are kept."""
+
+    @abstractmethod
+    def read(self, piece: Piece, window: slice, run: Run) -> None:
+        """Read everything, check it and count it."""
+
+    def _read_ids(self, use: str, piece: Piece, window: slice, run: Run) -> None:
+        column = self._ids[use]
+        with_hashes = not (run.has_hashes and column.hashes_are_kept)
+        found = column.read(piece.batch, window, run.columns, with_hashes=with_hashes)
+        if found is not None:
+            run.ids.setdefault(use, []).append(found)
+
+
+NULL_REMEDY = "fill or drop these rows before the call"
+ORDER_REMEDY = "fill or drop these rows, or leave order=None where every row is an order"
+
+
+class OrderReader(RowReader):
+    """Reads order rows: customer, day, amount and, where named, the order id."""
+
+    def __init__(
+        self,
+        schema: pa.Schema,
+        columns: Columns,
+        problems: Problems,
+        *,
+        timezone: str,
+        anonymous: str,
+        drop_refunds: bool,
+    ) -> None:
+        table = problems.table
+        self._columns = columns
+        self._problems = problems
+        self._anonymous_is_error = anonymous == "error"
+        # With order lines, only the sum of an order tells whether it is a refund.
+        self._drop_refunds = drop_refunds and columns.order is None
+        self.time = TimeReader.of(schema.field(columns.time), table, timezone)
+        self.amount = AmountReader.of(
+            schema.field(columns.amount), table, has_lines=columns.order is not None
+        )
+        ids = {CUSTOMER_IDS: schema.field(columns.customer)}
+        names = [HASH, DAY, AMOUNT]
+        if self.amount.is_wide:
+            names.append(AMOUNT_HIGH)
+        if columns.order is not None:
+            ids[ORDER_IDS] = schema.field(columns.order)
+            names.append(ORDER)
+        self._prepare(table, names, ids)
+
+    def locate(self, piece: Piece, window: slice, run: Run) -> None:
+        """Read customers, order ids and, where refunds are dropped, which rows are none."""
+        self.leave_out(piece, window, run)
+        for use in self.id_readers:
+            self._read_ids(use, piece, window, run)
+
+    def leave_out(self, piece: Piece, window: slice, run: Run) -> None:
+        """Leave anonymous rows out and, where they are dropped, refunds."""
+        known = validity(piece.batch.column(self._columns.customer))
+        if known is not None:
+            run.leave_out(window, known)
+        if self._drop_refunds:
+            run.leave_out(window, ~self._refunds(piece))
+
+    def customer_numbers(self, piece: Piece) -> NDArray[np.int64]:
+        """Return customers whose ids are plain integers; those of anonymous rows are anything."""
+        return self._ids[CUSTOMER_IDS].numbers(piece.batch)
+
+    def read(self, piece: Piece, window: slice, run: Run) -> None:
+        """Read one piece of the orders into a window of the run."""
+        self.locate(piece, window, run)
+        self._read_values(piece, window, run)
+
+    def read_all_but_customers(self, piece: Piece, window: slice, run: Run) -> None:
+        """Read one piece of the orders, whose customers are known already."""
+        self._read_order_ids(piece, window, run)
+        self._read_values(piece, window, run)
+
+    def _read_order_ids(self, piece: Piece, window: slice, run: Run) -> None:
+        if self._columns.order is not None:
+            self._read_ids(ORDER_IDS, piece, window, run)
+
+    def _read_values(self, piece: Piece, window: slice, run: Run) -> None:
+        run.tally.rows += piece.batch.num_rows
+        known = validity(piece.batch.column(self._columns.customer))
+        if known is not None:
+            run.tally.anonymous += int(np.count_nonzero(~known))
+            if self._anonymous_is_error:
+                trouble = Trouble(
+                    self._columns.customer,
+                    "is null",
+                    'give the rows a customer, or pass anonymous="drop"',
+                )
+                self._problems.add(trouble, piece.first_row, ~known)
+        if self._drop_refunds:
+            refunds = _among(self._refunds(piece), known)
+            run.tally.dropped_refunds += int(np.count_nonzero(refunds))
+        days = read_days(self.time, piece, self._columns.time, window, run, known, self._problems)
+        self._refuse_nulls(piece, self._columns.time, known, NULL_REMEDY)
+        if known is not None:
+            days = days[known]
+        if days.size:
+            run.tally.see_days(int(days.min()), int(days.max()))
+        self._read_amounts(piece, window, run, known)
+        if self._columns.order is not None:
+            self._refuse_nulls(piece, self._columns.order, known, ORDER_REMEDY)
+
+    def _refunds(self, piece: Piece) -> NDArray[np.bool_]:
+        values = piece.batch.column(self._columns.amount)
+        signs = self.amount.high_words(values) if self.amount.is_wide else None
+        negative: NDArray[np.bool_] = (self.amount.words(values)[0] if signs is None else signs) < 0
+        present = validity(values)
+        return negative if present is None else negative & present
+
+    def _read_amounts(
+        self, piece: Piece, window: slice, run: Run, known: NDArray[np.bool_] | None
+    ) -> None:
+        name = self._columns.amount
+        values = piece.batch.column(name)
+        words, refused = self.amount.words(values)
+        run.put(AMOUNT, window, words)
+        if self.amount.is_wide:
+            run.put(AMOUNT_HIGH, window, self.amount.high_words(values))
+        self._refuse_nulls(piece, name, known, NULL_REMEDY)
+        if refused:
+            what, remedy = "is NaN or infinite", "drop or fix them, or map them before the call"
+            if not self.amount.is_float:
+                what, remedy = "exceeds int64", "cast the column to decimal128(38, 0)"
+            bad = self.amount.refused(values)
+            present = validity(values)
+            if present is not None:
+                bad &= present
+            self._problems.add(Trouble(name, what, remedy), piece.first_row, _among(bad, known))
+
+    def _refuse_nulls(
+        self, piece: Piece, name: str, known: NDArray[np.bool_] | None, remedy: str
+    ) -> None:
+        present = validity(piece.batch.column(name))
+        if present is not None:
+            trouble = Trouble(name, "is null", remedy)
+            self._problems.add(trouble, piece.first_row, _among(~present, known))
+
+
+class CustomerReader(RowReader):
+    """Reads the customers table: customer, registration day, and the row for messages."""
+
+    def __init__(
+        self, schema: pa.Schema, columns: Columns, problems: Problems, *, timezone: str
+    ) -> None:
+        self._columns = columns
+        self._problems = problems
+        ids = {CUSTOMER_IDS: schema.field(columns.customer)}
+        self._prepare(problems.table, (HASH, DAY, ROW), ids)
+        self.time = (
+            TimeReader.of(schema.field(columns.registered), problems.table, timezone)
+            if columns.registered is not None
+            else None
+        )
+
+    def locate(self, piece: Piece, window: slice, run: Run) -> None:
+        """Read the customers."""
+        self._read_ids(CUSTOMER_IDS, piece, window, run)
+
+    def read(self, piece: Piece, window: slice, run: Run) -> None:
+        """Read one piece of the customers into a window of the run."""
+        self.locate(piece, window, run)
+        rows = piece.batch.num_rows
+        run.tally.rows += rows
+        known = validity(piece.batch.column(self._columns.customer))
+        if known is not None:
+            trouble = Trouble(self._columns.customer, "is null", "drop these rows before the call")
+            self._problems.add(trouble, piece.first_row, ~known)
+        run.columns[ROW][window] = np.arange(piece.first_row, piece.first_row + rows)
+        if self.time is None:
+            run.columns[DAY][window] = NO_DAY
+            return
+        name = str(self._columns.registered)
+        days = read_days(self.time, piece, name, window, run, None, self._problems)
+        present = validity(piece.batch.column(name))
+        if present is not None:
+            days[~present] = NO_DAY
+
+
+def read_days(
+    reader: TimeReader,
+    piece: Piece,
+    name: str,
+    window: slice,
+    run: Run,
+    known: NDArray[np.bool_] | None,
+    problems: Problems,
+) -> NDArray[np.int32]:
+    """Read a column of days into the run and refuse those outside the accepted years."""
+    values = piece.batch.column(name)
+    days: NDArray[np.int32] = run.columns[DAY][window]
+    if reader.days_into(values, days):
+        bad = days == NO_DAY
+        present = validity(values)
+        if present is not None:
+            bad &= present
+        trouble = Trouble(name, "is outside the years 1900 to 2199", "drop or fix these rows")
+        problems.add(trouble, piece.first_row, _among(bad, known))
+    return days
+
+
+def _among(bad: NDArray[np.bool_], known: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Leave anonymous rows out: nothing else about them matters."""
+    return bad if known is None else bad & known

@@ -1,0 +1,133 @@
+"""CSV files: types from the first rows, and parts that are stretches of bytes.
+
+An empty field, and nothing else, is a missing value. A plain file is divided where lines end, as
+Arrow's own reader divides it into blocks: a quoted value must not hold the end of a line. A
+compressed one has to be read from its beginning and is one part.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import IO, Any
+
+import pyarrow as pa
+
+from ordercycle.errors import ColumnError
+from ordercycle.sources import common_types
+from ordercycle.sources.file_list import DataFile
+from ordercycle.sources.file_look import Look
+
+#: Bytes of a part: 300,000 orders of three columns.
+PART_BYTES = 2**24
+#: Bytes that are parsed at a time.
+BLOCK_BYTES = 2**22
+#: Bytes from which the types are read.
+LOOK_BYTES = 2**20
+SEARCH_BYTES = 2**16
+
+#: How Arrow says that a value does not have the type of its column.
+CONVERSION = re.compile(r"In CSV column #(\d+):.* CSV conversion error to ([^:]+): (.*)", re.DOTALL)
+
+
+def common_type(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
+    """Return the type in which both files can be read, or None.
+
+    Amounts without a fraction in all of a file's first rows are floats where another file has
+    fractions: the text is read as a float in both.
+    """
+    if {left, right} == {pa.int64(), pa.float64()}:
+        return pa.float64()
+    return common_types.common_type(left, right)
+
+
+def look(file: DataFile) -> Look:
+    """Read the first rows for names and types."""
+    with _opened(file.path, file, block_bytes=LOOK_BYTES) as reader:
+        schema = reader.schema
+    size = os.path.getsize(file.path)
+    if file.is_compressed:
+        return Look(schema, None, [range(size)])
+    parts = [range(start, min(start + PART_BYTES, size)) for start in range(0, size, PART_BYTES)]
+    return Look(schema, None, parts)
+
+
+def read(file: DataFile, part: range, columns: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Read columns of the lines that begin in a stretch of the file, in the types asked for.
+
+    Raises
+    ------
+    ColumnError
+        Where a value does not have its column's type.
+    """
+    names = None if part.start == 0 else _header(file)
+    lines: Any = file.path
+    if not file.is_compressed:
+        with open(file.path, "rb") as stream:
+            start = _line_start(stream, part.start)
+            stop = _line_start(stream, part.stop)
+            stream.seek(start)
+            content = stream.read(stop - start)
+        if not content or content.isspace():
+            return
+        lines = pa.BufferReader(content)
+    try:
+        with _opened(lines, file, block_bytes=BLOCK_BYTES, names=names, types=columns) as reader:
+            yield from reader
+    except pa.ArrowInvalid as error:
+        conversion = CONVERSION.search(str(error))
+        if conversion is None:
+            raise
+        column = (names or _header(file))[int(conversion[1])]
+        raise ColumnError(_mistyped(column, conversion[2], conversion[3])) from error
+
+
+def _mistyped(column: str, kind: str, what: str) -> str:
+    return (
+        f"{column} is {kind} in the first rows, but not in all: {what}. CSV has no types, so they "
+        "are read from the first rows; write the column in one way everywhere, or convert the "
+        "files to Parquet"
+    )
+
+
+def _opened(
+    lines: Any,
+    file: DataFile,
+    *,
+    block_bytes: int,
+    names: list[str] | None = None,
+    types: pa.Schema | None = None,
+) -> Any:
+    from pyarrow import csv
+
+    return csv.open_csv(
+        lines,
+        # Parts are read in parallel; threads within one would only wait for each other.
+        read_options=csv.ReadOptions(block_size=block_bytes, column_names=names, use_threads=False),
+        parse_options=csv.ParseOptions(delimiter="\t" if file.is_tabbed else ","),
+        convert_options=csv.ConvertOptions(
+            null_values=[""],
+            strings_can_be_null=True,
+            column_types=types,
+            include_columns=types.names if types is not None else None,
+        ),
+    )
+
+
+def _header(file: DataFile) -> list[str]:
+    with _opened(file.path, file, block_bytes=LOOK_BYTES) as reader:
+        names: list[str] = reader.schema.names
+    return names
+
+
+def _line_start(stream: IO[bytes], position: int) -> int:
+    """Return where the first line begins at or after a position."""
+    if position == 0:
+        return 0
+    stream.seek(position - 1)
+    while piece := stream.read(SEARCH_BYTES):
+        found = piece.find(b"\n")
+        if found >= 0:
+            return stream.tell() - len(piece) + found + 1
+    return stream.tell()

@@ -1,0 +1,199 @@
+"""Files as one stream: the same columns of each, in one type, read ahead and named in errors."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from threading import Lock
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from ordercycle.errors import ColumnError
+from ordercycle.sources import arrow_files, csv_files, parquet_files
+from ordercycle.sources.common_types import common_type
+from ordercycle.sources.file_list import DataFile, list_files
+from ordercycle.sources.file_look import Look
+from ordercycle.sources.read_ahead import read_ahead
+from ordercycle.sources.row_source import Source, check_columns, unreadable
+
+#: What Hive writes for a missing value in the name of a folder.
+MISSING = "__HIVE_DEFAULT_PARTITION__"
+#: What the names of folders can be, in this order.
+READINGS = (
+    (pa.int64(), r"-?[0-9]{1,18}"),
+    (pa.date32(), r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    (pa.string(), r"(?s).*"),
+)
+
+
+class Format(NamedTuple):
+    """How files of a format are looked at and read."""
+
+    look: Callable[[DataFile], Look]
+    read: Callable[[DataFile, range, pa.Schema], Iterator[pa.RecordBatch]]
+    common_type: Callable[[pa.DataType, pa.DataType], pa.DataType | None] = common_type
+
+
+READERS = {
+    "parquet": Format(parquet_files.look, parquet_files.read),
+    "ipc": Format(arrow_files.look, arrow_files.read),
+    "csv": Format(csv_files.look, csv_files.read, csv_files.common_type),
+}
+
+
+def open_files(paths: list[str], wanted: list[str], name: str, threads: int) -> Source:
+    """Open files as one source; every schema is looked at before any row is read.
+
+    Raises
+    ------
+    SourceError
+        Where a file cannot be read, is empty or listed twice.
+    ColumnError
+        Where a file has not all the columns, or in types that no one type holds.
+    """
+    files = list_files(paths, name)
+    known = {key for file in files for key in file.partition}
+    folders = {column: _folder_values(files, column) for column in wanted if column in known}
+    opened = [_open(file, wanted, folders, name) for file in files]
+    schema = pa.schema([_common_field(opened, column, name) for column in wanted])
+    rows = [one.look.rows for one in opened]
+    stream = _Stream(opened, schema, name)
+    parts = [
+        partial(stream.read, number, part)
+        for number, one in enumerate(opened)
+        for part in one.look.parts
+    ]
+    return Source(
+        name,
+        schema,
+        read_ahead(parts, threads),
+        None if None in rows else sum(size or 0 for size in rows),
+        place=stream.place,
+    )
+
+
+def _look(file: DataFile, name: str) -> Look:
+    try:
+        return READERS[file.kind].look(file)
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(name, error, file.path) from error
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A file, what is known of it, and the columns that its folders give."""
+
+    file: DataFile
+    look: Look
+    constants: dict[str, pa.Scalar]
+
+    def type_of(self, column: str) -> pa.DataType:
+        if column in self.constants:
+            return self.constants[column].type
+        return self.look.schema.field(column).type
+
+
+def _open(
+    file: DataFile, wanted: list[str], folders: dict[str, dict[str, pa.Scalar]], name: str
+) -> _Opened:
+    look = _look(file, name)
+    # A column that the file itself has is not looked for in the names of its folders.
+    constants = {
+        column: values[file.path]
+        for column, values in folders.items()
+        if column not in look.schema.names and file.path in values
+    }
+    there = pa.schema([*look.schema, *(pa.field(key, one.type) for key, one in constants.items())])
+    check_columns(there, wanted, name, file.path)
+    return _Opened(file, look, constants)
+
+
+def _folder_values(files: list[DataFile], column: str) -> dict[str, pa.Scalar]:
+    """Return the value of a column that folders name, by file: integers, days, or else text."""
+    texts = {file.path: file.partition[column] for file in files if column in file.partition}
+    given = sorted(set(texts.values()) - {MISSING})
+    kind = next(
+        kind for kind, pattern in READINGS if all(re.fullmatch(pattern, text) for text in given)
+    )
+    try:
+        values = pa.array(given, pa.string()).cast(kind)
+    except pa.ArrowInvalid:  # February has no 30th: text
+        kind = pa.string()
+        values = pa.array(given, kind)
+    by_text = {text: values[number] for number, text in enumerate(given)}
+    by_text[MISSING] = pa.scalar(None, kind)
+    return {path: by_text[text] for path, text in texts.items()}
+
+
+def _common_field(opened: list[_Opened], column: str, name: str) -> pa.Field:
+    """Return the column in the type that holds the values of all files."""
+    kind, decided_by = opened[0].type_of(column), opened[0]
+    for one in opened[1:]:
+        here = one.type_of(column)
+        common = READERS[one.file.kind].common_type(kind, here)
+        if common is None:
+            remedy = "cast it to one type in all files"
+            if one.file.kind == "csv":
+                remedy = (
+                    "CSV has no types, so they are read from the first rows: write the column in "
+                    "one way in all files, or convert the files to Parquet"
+                )
+            raise ColumnError(
+                f"{name}: {column} is {here} in {one.file.path!r} but {kind} in "
+                f"{decided_by.file.path!r}; {remedy}"
+            )
+        if common != kind:
+            kind, decided_by = common, one
+    return pa.field(column, kind)
+
+
+class _Stream:
+    """Reads parts of files as batches of one schema, and knows where each row came from."""
+
+    def __init__(self, opened: list[_Opened], schema: pa.Schema, name: str) -> None:
+        self._opened = opened
+        self._schema = schema
+        self._name = name
+        self._rows = [0] * len(opened)
+        self._lock = Lock()
+
+    def read(self, number: int, part: range) -> Iterator[pa.RecordBatch]:
+        """Read a part of a file; what goes wrong is told with the name of the file."""
+        one = self._opened[number]
+        columns = pa.schema([field for field in self._schema if field.name not in one.constants])
+        try:
+            for batch in READERS[one.file.kind].read(one.file, part, columns):
+                with self._lock:
+                    self._rows[number] += batch.num_rows
+                yield self._as_wanted(batch, one.constants)
+        except ColumnError as error:
+            raise ColumnError(f"{self._name}: in {one.file.path!r}, {error}") from error
+        except MemoryError:
+            raise
+        except (pa.ArrowException, OSError) as error:
+            raise unreadable(self._name, error, one.file.path) from error
+
+    def place(self, row: int) -> str:
+        """Say which row of which file a row of the whole is; all rows before it were read."""
+        begins = list(accumulate(self._rows, initial=0))
+        number = bisect_right(begins, row) - 1
+        return f"row {row - begins[number]} of {self._opened[number].file.path!r}"
+
+    def _as_wanted(self, batch: pa.RecordBatch, constants: dict[str, pa.Scalar]) -> pa.RecordBatch:
+        arrays = []
+        for field in self._schema:
+            if field.name in constants:
+                values = pa.repeat(constants[field.name], batch.num_rows)
+            else:
+                values = batch.column(field.name)
+            if values.type != field.type:
+                if pa.types.is_dictionary(values.type):
+                    values = values.dictionary_decode()
+                values = values.cast(field.type)
+            arrays.append(values)
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)

@@ -1,0 +1,188 @@
+"""Any source of rows as a stream of Arrow record batches with the wanted columns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+import pyarrow as pa
+
+from ordercycle.errors import ColumnError, SourceError
+from ordercycle.sources.files import open_files
+from ordercycle.sources.row_source import Source, check_columns, unreadable
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
+
+#: Batches a file scan may hold ahead of the reader: more only piles up memory.
+BATCH_READAHEAD, FRAGMENT_READAHEAD = 8, 2
+
+ACCEPTED = (
+    "a path, glob, directory or list of Parquet, CSV or Arrow files; a pyarrow Table, "
+    "RecordBatch, Dataset or RecordBatchReader; any object with __arrow_c_stream__ (pandas, "
+    "Polars, DuckDB); or an iterable of record batches"
+)
+
+_consumed: WeakSet[pa.RecordBatchReader] = WeakSet()
+
+
+def open_source(  # noqa: C901, PLR0911
+    rows: Any, wanted: list[str], name: str, threads: int
+) -> Source:
+    """Open a source of any accepted kind: one case after the other.
+
+    Parameters
+    ----------
+    rows
+        The source.
+    wanted
+        The columns to read.
+    name
+        What the rows are, for messages: ``"orders"`` or ``"customers"``.
+    threads
+        How many threads may read ahead.
+
+    Raises
+    ------
+    SourceError
+        Where the source cannot be read, does not exist, or was read before.
+    ColumnError
+        Where a wanted column is missing.
+    """
+    if isinstance(rows, pa.RecordBatch):
+        rows = pa.Table.from_batches([rows])
+    if isinstance(rows, pa.Table):
+        check_columns(rows.schema, wanted, name)
+        selected = rows.select(wanted)
+        return Source(
+            name, selected.schema, iter(selected.to_batches()), selected.num_rows, in_memory=True
+        )
+    if isinstance(rows, (str, os.PathLike)):
+        return open_files([os.fspath(rows)], wanted, name, threads)
+    if isinstance(rows, pa.RecordBatchReader):
+        return _open_reader(rows, wanted, name)
+    if _is_dataset(rows):
+        return _open_dataset(rows, wanted, name, threads)
+    if hasattr(rows, "__arrow_c_stream__"):
+        return _of_stream(_exported(rows, wanted, name), wanted, name)
+    if hasattr(rows, "__arrow_c_array__"):
+        return open_source(pa.record_batch(rows), wanted, name, threads)
+    if type(rows).__module__.partition(".")[0] == "polars" and hasattr(rows, "collect"):
+        raise SourceError(
+            f"{name}: a Polars LazyFrame holds no rows yet; pass .collect(), or the path of the "
+            "file it scans"
+        )
+    if isinstance(rows, (list, tuple)) and rows and all(map(_is_path, rows)):
+        return open_files([os.fspath(row) for row in rows], wanted, name, threads)
+    if isinstance(rows, Iterable) and not isinstance(rows, (bytes, dict)):
+        return _open_iterable(rows, wanted, name)
+    raise SourceError(f"{name}: a {type(rows).__name__} cannot be read; pass {ACCEPTED}")
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, (str, os.PathLike))
+
+
+def _is_dataset(rows: object) -> bool:
+    # pyarrow.dataset takes 0.3 s to import: only someone who has imported it has a Dataset.
+    import sys
+
+    module = sys.modules.get("pyarrow.dataset")
+    return module is not None and isinstance(rows, module.Dataset)
+
+
+def _open_reader(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> Source:
+    consumed = (
+        f"{name}: this RecordBatchReader yields nothing; it was read before, and a reader can be "
+        "read only once. Pass a new reader, or a Table (also where there really are no rows)"
+    )
+    if reader in _consumed:
+        raise SourceError(consumed)
+    source = _of_stream(reader, wanted, name)
+    _consumed.add(reader)
+    first = next(source.batches, None)
+    if first is None:
+        raise SourceError(consumed)
+    return Source(name, source.schema, chain([first], source.batches), None)
+
+
+def _exported(rows: Any, wanted: list[str], name: str) -> pa.RecordBatchReader:
+    """Return a reader of any object that exports an Arrow stream, of the wanted columns only."""
+    if type(rows).__module__.partition(".")[0] in ("pandas", "polars") and hasattr(rows, "columns"):
+        # Converted before it is asked for its columns, a frame would convert all of them.
+        names = list(rows.columns)
+        if all(names.count(column) == 1 for column in wanted):
+            rows = rows[wanted]
+    try:
+        return pa.RecordBatchReader.from_stream(rows)
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(name, error) from error
+
+
+def _of_stream(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> Source:
+    check_columns(reader.schema, wanted, name)
+    schema = pa.schema([reader.schema.field(column) for column in wanted])
+    return Source(name, schema, _selected(_reading(reader, name), schema, name), None)
+
+
+def _open_iterable(rows: Iterable[Any], wanted: list[str], name: str) -> Source:
+    batches = iter(rows)
+    first = next(batches, None)
+    if first is None:
+        raise SourceError(
+            f"{name}: the iterable yields no record batch, so its columns are unknown; was it "
+            "read before? Pass a pyarrow Table where there really are no rows"
+        )
+    if not isinstance(first, pa.RecordBatch):
+        raise SourceError(
+            f"{name}: an iterable of {type(first).__name__} cannot be read; pass {ACCEPTED}"
+        )
+    check_columns(first.schema, wanted, name)
+    schema = pa.schema([first.schema.field(column) for column in wanted])
+    return Source(name, schema, _selected(chain([first], batches), schema, name), None)
+
+
+def _selected(batches: Iterable[Any], schema: pa.Schema, name: str) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        if not isinstance(batch, pa.RecordBatch):
+            raise SourceError(f"{name}: a {type(batch).__name__} came between record batches")
+        check_columns(batch.schema, schema.names, name)
+        selected = batch.select(schema.names)
+        if selected.schema.types != schema.types:
+            raise ColumnError(
+                f"{name}: a later batch has the types {list(map(str, selected.schema.types))} "
+                f"where the first has {list(map(str, schema.types))}; cast them to one schema"
+            )
+        yield selected
+
+
+def _reading(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
+    """Pass batches on, turning what the reader raises into a SourceError."""
+    try:
+        yield from batches
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(name, error) from error
+
+
+def _open_dataset(dataset: ds.Dataset, wanted: list[str], name: str, threads: int) -> Source:
+    check_columns(dataset.schema, wanted, name)
+    schema = pa.schema([dataset.schema.field(column) for column in wanted])
+    scanner = dataset.scanner(
+        columns=wanted,
+        batch_readahead=BATCH_READAHEAD,
+        fragment_readahead=FRAGMENT_READAHEAD,
+        use_threads=threads > 1,
+    )
+    return Source(name, schema, _reading(scanner.to_batches(), name), _known_rows(dataset, name))
+
+
+def _known_rows(dataset: ds.Dataset, name: str) -> int | None:
+    """Return the number of rows where the files' footers tell it."""
+    kind = getattr(getattr(dataset, "format", None), "default_extname", None)
+    try:
+        return dataset.count_rows() if kind == "parquet" else None
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(name, error) from error
