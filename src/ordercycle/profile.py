@@ -61,11 +61,10 @@ class Profiler:
     schema: pa.Schema
     amount: AmountReader
     net_refunds: bool
-    workspace: Workspace
     spare: Spare | None  # memory to write the columns to, as far as it goes
 
-    def batch(self, customers: CustomerBatch) -> pa.RecordBatch:
-        """Return the profile of a batch of customers."""
+    def batch(self, customers: CustomerBatch, workspace: Workspace) -> pa.RecordBatch:
+        """Return the profile of a batch of customers; workspace: scratch arrays of the thread."""
         existing = (customers.visible <= self.as_of) & (customers.visible != NO_DAY)
         starts, stops = self._orders_within(customers)
         ids, registered = customers.ids, customers.registered
@@ -88,7 +87,7 @@ class Profiler:
             customers.days,
             customers.words.signs,
             self.net_refunds and customers.negative > 0,
-            self.workspace.array("gaps", longest, np.int32),
+            workspace.array("gaps", longest, np.int32),
             counts,
             days,
             gap_median,

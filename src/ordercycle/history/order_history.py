@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from ordercycle.columns import Columns, profile_schema
 from ordercycle.days import day_number
 from ordercycle.errors import ConfigError, check_choice, whole_number
+from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.appending import append
 from ordercycle.history.batch_files import dates_array, order_list, orders_array
 from ordercycle.history.build import (
@@ -23,15 +24,17 @@ from ordercycle.history.build import (
     refuse_unknown,
     summarised,
 )
-from ordercycle.history.parts import Part, Policies, as_parts
+from ordercycle.history.parts import Kind, Part, Policies, as_parts
 from ordercycle.history.store import State, open_folder, save
 from ordercycle.history.summary import HistorySummary
 from ordercycle.ingest.readers import IdReader
 from ordercycle.ingest.spill import Spill
 from ordercycle.ingest.zones import check_zone
 from ordercycle.profile import Profiler
-from ordercycle.workspace import Spare, Workers, thread_count
+from ordercycle.workspace import Spare, Workers, Workspace, thread_count
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
+
+R = TypeVar("R")
 
 
 class OrderHistory:
@@ -383,25 +386,44 @@ class OrderHistory:
         after = None if window_days is None else day - window_days
         schema = self._schema(window_days)
         last_day = self._state.tally.last_day
+        profiler = Profiler(
+            as_of=day,
+            after=after,
+            last_day=day if last_day is None else last_day,
+            schema=schema,
+            amount=self._kind.amount,
+            net_refunds=self._kind.net_refunds,
+            spare=spare,
+        )
+        return self.scan(lambda _, customers, workspace: profiler.batch(customers, workspace))
+
+    @property
+    def kind(self) -> Kind:
+        """What all customers of the history have in common: types, columns and policies."""
+        return self._kind
+
+    @property
+    def last_day(self) -> int | None:
+        """The day of the last order, in days since 1970-01-01; None without orders."""
+        return self._state.tally.last_day
+
+    def scan(self, work: Callable[[int, CustomerBatch, Workspace], R]) -> Iterator[R]:
+        """Yield what `work` makes of each part of the history, in order, in bounded memory.
+
+        What every answer about customers is made of: parts are worked on by several threads, and
+        each gets its number, its customers, and scratch arrays of its thread. The customers are
+        valid until `work` returns.
+        """
         parts = self._state.parts
         with Workers(min(self._threads, max(1, len(parts)))) as workers:
-            profiler = Profiler(
-                as_of=day,
-                after=after,
-                last_day=day if last_day is None else last_day,
-                schema=schema,
-                amount=self._kind.amount,
-                net_refunds=self._kind.net_refunds,
-                workspace=workers.workspace,
-                spare=spare,
-            )
 
-            def profile(part: Part) -> pa.RecordBatch:
-                made = profiler.batch(part.read(workers.workspace))
+            def on_part(numbered: tuple[int, Part]) -> R:
+                number, part = numbered
+                made = work(number, part.read(workers.workspace), workers.workspace)
                 part.release()
                 return made
 
-            yield from workers.in_order(profile, parts)
+            yield from workers.in_order(on_part, enumerate(parts))
 
     @property
     def _id_type(self) -> pa.DataType:
