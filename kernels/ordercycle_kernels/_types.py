@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Bools: TypeAlias = NDArray[np.bool_]
 UInt8s: TypeAlias = NDArray[np.uint8]
+Int16s: TypeAlias = NDArray[np.int16]
 Int32s: TypeAlias = NDArray[np.int32]
 Int64s: TypeAlias = NDArray[np.int64]
 UInt64s: TypeAlias = NDArray[np.uint64]
@@ -22,6 +23,7 @@ Items: TypeAlias = NDArray[Any]
 
 Int8Out: TypeAlias = NDArray[np.int8]
 UInt8Out: TypeAlias = NDArray[np.uint8]
+Int16Out: TypeAlias = NDArray[np.int16]
 Int32Out: TypeAlias = NDArray[np.int32]
 Int64Out: TypeAlias = NDArray[np.int64]
 UInt64Out: TypeAlias = NDArray[np.uint64]

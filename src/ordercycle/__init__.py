@@ -11,6 +11,7 @@ from ordercycle.errors import (
 )
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.history.summary import HistorySummary
+from ordercycle.membership.membership import Membership
 from ordercycle.segments.lifecycle import Lifecycle
 from ordercycle.segments.presets import LifecyclePreset
 from ordercycle.warm_up import WarmupResult, warmup
@@ -23,6 +24,7 @@ __all__ = [
     "HistorySummary",
     "Lifecycle",
     "LifecyclePreset",
+    "Membership",
     "OrderHistory",
     "OrdercycleError",
     "SourceError",

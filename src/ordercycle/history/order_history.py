@@ -315,7 +315,7 @@ class OrderHistory:
         kind = self._kind
         schema = pa.schema(
             [
-                pa.field("customer_id", self._id_type, nullable=False),
+                pa.field("customer_id", self.id_type, nullable=False),
                 pa.field("registered_on", pa.date32()),
                 pa.field("orders", order_list(kind.amount), nullable=False),
             ]
@@ -325,7 +325,7 @@ class OrderHistory:
             hidden = batch.hidden(drop_unknown=kind.drop_unknown)
             if hidden is not None:
                 batch = batch.select(~hidden)
-            ids = IdReader.as_produced(batch.ids, self._id_type)
+            ids = IdReader.as_produced(batch.ids, self.id_type)
             arrays = [ids, dates_array(batch.registered), orders_array(batch, kind.amount)]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
@@ -426,11 +426,12 @@ class OrderHistory:
             yield from workers.in_order(on_part, enumerate(parts))
 
     @property
-    def _id_type(self) -> pa.DataType:
+    def id_type(self) -> pa.DataType:
+        """The type in which results give customer ids."""
         return self._kind.ids.produced(self._state.counts.customers)
 
     def _schema(self, window_days: int | None) -> pa.Schema:
-        return profile_schema(self._id_type, self._kind.amount.produced, _window(window_days))
+        return profile_schema(self.id_type, self._kind.amount.produced, _window(window_days))
 
 
 def _window(days: int | None) -> int | None:

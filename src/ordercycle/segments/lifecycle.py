@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 
 import numpy as np
@@ -13,6 +14,9 @@ import pyarrow.compute as pc
 from ordercycle.arrow_views import array_of, fixed_view
 from ordercycle.columns import WINDOW_KEY
 from ordercycle.errors import ColumnError, ConfigError, DataError, suggestion, whole_number
+from ordercycle.history.order_history import OrderHistory
+from ordercycle.membership.exact import LifecycleIntervals, Span
+from ordercycle.membership.membership import Membership
 from ordercycle.segments.presets import LIFECYCLE_PRESETS, LifecyclePreset
 from ordercycle_kernels.lifecycle import lifecycle_codes
 
@@ -187,6 +191,60 @@ class Lifecycle:
             chunks.append(pa.DictionaryArray.from_arrays(array_of(codes, pa.int8()), names))
         column = pa.chunked_array(chunks, SEGMENT_TYPE)
         return table.append_column(pa.field("lifecycle", SEGMENT_TYPE, nullable=False), column)
+
+    def membership(
+        self,
+        history: OrderHistory,
+        start: date | str | None = None,
+        end: date | str | None = None,
+    ) -> Membership:
+        """Return who was in which segment, and when, to the day.
+
+        The segment on a day is that of the profile as of the day: orders of the day are in it.
+        Memberships change at the registration, at orders and when a threshold expires, and are
+        computed from these, not day by day.
+
+        Parameters
+        ----------
+        history
+            The orders.
+        start
+            The first day of interest: intervals begin no earlier. None: with the registration.
+        end
+            The last day, as of which the membership is known: orders and registrations of later
+            days are not looked at, and the interval that holds this day stays open. None: the
+            last day there is, 2199-12-31, as if nothing more were ever bought.
+
+        Returns
+        -------
+        Membership
+            For each customer, intervals without gaps from the registration on, of which no two
+            neighbours have the same segment.
+
+        Raises
+        ------
+        ConfigError
+            Where `start` or `end` is no day, or `start` is after `end`.
+
+        Examples
+        --------
+        >>> import datetime, pyarrow as pa
+        >>> orders = pa.table({
+        ...     "customer_id": ["ann", "ann"],
+        ...     "ordered_at": [datetime.date(2025, 12, 3), datetime.date(2025, 12, 20)],
+        ...     "amount": [20.0, 30.0],
+        ... })
+        >>> history = OrderHistory.build(orders)
+        >>> for row in Lifecycle().membership(history, end="2026-06-30").to_table().to_pylist():
+        ...     print(row["segment"], row["valid_from"], row["valid_to"])
+        New – 1 order 2025-12-03 2025-12-20
+        New – 2+ orders 2025-12-20 2026-01-03
+        Active 2026-01-03 2026-04-20
+        At-risk 2026-04-20 None
+        """
+        thresholds = (self.new_days, self.active_days, self.churned_days)
+        intervals = LifecycleIntervals(history, thresholds, Span.of(start, end))
+        return Membership(self.segments, intervals)
 
 
 def _checked_inputs(table: pa.Table) -> pa.Table:
