@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ordercycle.arrow_views import BytesView, array_of_bytes
 from ordercycle.ingest.id_bytes import IdBytes
+from ordercycle.ingest.readers import IdReader
 from ordercycle.workspace import Workspace
-from ordercycle_kernels import grouping, id_bytes
+from ordercycle_kernels import grouping, hashing, id_bytes
 
 #: Slots of a thread's first table; a larger size that was needed is kept for the next partition.
 FIRST_TABLE_BITS = 10
@@ -82,6 +83,16 @@ def numbers_of_bytes(
     if _ids_of_slots(slots, taken, sizes.size, ids, workspace) is None:
         _slots_of_bytes(hashes, ids, 0, slots, workspace)
     return slots.astype(np.int64)
+
+
+def plain_ids(parts: Sequence[Ids], ids: IdReader) -> pa.Array:
+    """Return the ids of several partitions, one behind the other, in the plain type."""
+    if not ids.is_integer:
+        return ids.plain_of_binary(pa.concat_arrays(parts))
+    hashes = np.concatenate(parts)
+    integers = hashes.view(np.int64)
+    hashing.integers_of_hashes(hashes, integers)  # in place: each on its own
+    return pa.array(integers.astype(ids.plain.to_pandas_dtype(), copy=False))
 
 
 def _slots_of_hashes(

@@ -9,31 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle.errors import DataError
-from ordercycle.grouping.amount_words import NO_WORDS, AmountWords, ranked
+from ordercycle.grouping.amount_words import AmountWords
 from ordercycle.grouping.batches import CustomerBatch, OrderKeys, OrderRoom
 from ordercycle.grouping.customer_tables import (
     FoundCustomers,
     Ids,
     find_by_bytes,
     find_by_hash,
-    numbers_of_bytes,
+    plain_ids,
     the_only_customer,
 )
 from ordercycle.grouping.hot_customers import LAST_HASH, Stretch
-from ordercycle.grouping.order_lines import (
-    PartitionOrders,
-    SumOverflowError,
-    collapse_lines,
-    sort_orders,
-)
-from ordercycle.grouping.streak_orders import StreakPlaces, copy_orders, rows_by_customer
+from ordercycle.grouping.order_lines import sort_orders
+from ordercycle.grouping.order_writer import OrderWriter
 from ordercycle.ingest.blocks import (
     AMOUNT,
     AMOUNT_HIGH,
@@ -41,8 +34,6 @@ from ordercycle.ingest.blocks import (
     CUSTOMER_IDS,
     DAY,
     HASH,
-    ORDER,
-    ORDER_IDS,
     ROW,
     Block,
     Collected,
@@ -50,11 +41,10 @@ from ordercycle.ingest.blocks import (
 )
 from ordercycle.ingest.id_bytes import joined_ids
 from ordercycle.ingest.problems import Problems, Trouble
-from ordercycle.ingest.readers import AmountReader, IdReader
+from ordercycle.ingest.readers import IdReader
 from ordercycle.workspace import Workspace
-from ordercycle_kernels import amounts, grouping, hashing, ordering, streaks
+from ordercycle_kernels import amounts, grouping, streaks
 from ordercycle_kernels.calendar import NO_DAY
-from ordercycle_kernels.partition import gather
 from ordercycle_kernels.profile import registration_days
 
 
@@ -87,12 +77,9 @@ class Grouper:
     customers: Sequence[Block] | None
     partition_bits: int
     ids: IdReader
-    amount: AmountReader
-    has_lines: bool
+    writer: OrderWriter
     refunds: str
     unknown: str
-    days: tuple[int, int]  # first and last day of all orders
-    amount_column: str
     customer_column: str
     customer_problems: Problems
     workspace: Workspace
@@ -108,7 +95,7 @@ class Grouper:
             columns = self.orders[0].columns
         else:
             columns = {name: np.empty(rows, COLUMN_TYPES[name]) for name in self._kept_columns}
-        return OrderRoom(columns[DAY], self._amounts(columns))
+        return OrderRoom(columns[DAY], self.writer.amounts(columns))
 
     def scratch_room(self, rows: int) -> OrderRoom:
         """Return memory of the thread for the orders of so many rows, until it asks again."""
@@ -116,11 +103,11 @@ class Grouper:
             name: self.workspace.array(f"room.{name}", rows, COLUMN_TYPES[name])
             for name in self._kept_columns
         }
-        return OrderRoom(columns[DAY], self._amounts(columns))
+        return OrderRoom(columns[DAY], self.writer.amounts(columns))
 
     @property
     def _kept_columns(self) -> tuple[str, ...]:
-        return (DAY, AMOUNT, AMOUNT_HIGH) if self.amount.is_wide else (DAY, AMOUNT)
+        return (DAY, AMOUNT, AMOUNT_HIGH) if self.writer.amount.is_wide else (DAY, AMOUNT)
 
     def batch(self, partitions: range, room: OrderRoom) -> GroupedBatch | None:
         """Group a range of partitions into `room` for their rows, and join their customers.
@@ -147,7 +134,7 @@ class Grouper:
             visible = np.concatenate([part.visible for part in grouped])
         keys = [part.order_keys for part in grouped if part.order_keys is not None]
         customers = CustomerBatch(
-            ids=self._joined_ids([part.ids for part in grouped]),
+            ids=plain_ids([part.ids for part in grouped], self.ids),
             given=np.concatenate([part.given for part in grouped]),
             listed=np.concatenate([part.listed for part in grouped]),
             registered=registered,
@@ -202,14 +189,14 @@ class Grouper:
             given, is_listed = days[found.taken], lists[found.taken] > 0
         offsets = np.empty(found.taken.size + 1, np.int64)
         grouping.place_customers(found.taken, lists, found.sizes, offsets)
-        orders, keys = self._ordered(stretch, found, listed.rows, offsets, room)
+        orders, keys = self.writer.write(stretch, found, listed.rows, offsets, room)
         dropped = 0
         if keys is not None:
             if self.refunds == "drop":
                 kept = orders.words.signs >= 0
                 dropped = kept.size - int(np.count_nonzero(kept))
                 orders = orders.keep(kept)
-            orders = sort_orders(orders, self.amount)
+            orders = sort_orders(orders, self.writer.amount)
         if orders.days.size and orders.days.ctypes.data != room.days.ctypes.data:
             room.fill(orders)
         registered, visible = np.empty_like(given), np.empty_like(given)
@@ -236,39 +223,6 @@ class Grouper:
             negative=amounts.count_negative(orders.words.signs),  # while they are in the cache
             dropped_refunds=dropped,
         )
-
-    def _ordered(
-        self,
-        stretch: Stretch,
-        found: FoundCustomers,
-        listed: int,
-        offsets: NDArray[np.int64],
-        room: OrderRoom,
-    ) -> tuple[PartitionOrders, OrderKeys | None]:
-        """Return the orders by customer, day and amount; those of lines by order, with keys."""
-        rows = stretch.rows
-        if stretch.is_one_customer:
-            whole = PartitionOrders(offsets, rows.columns[DAY], self._amounts(rows.columns))
-            return whole, None
-        slots = found.slots[listed:]
-        by_customer = None
-        if rows.streaks is not None:
-            places = StreakPlaces(slots, rows.streaks.lengths, found.sizes, offsets)
-            if self.has_lines:
-                by_customer = rows_by_customer(places, self.workspace)
-            elif not self.amount.is_wide:
-                part, floats = room.part(slice(rows.rows)), self.amount.is_float
-                if copy_orders(rows.columns, places, part, self.workspace, are_floats=floats):
-                    return PartitionOrders(offsets, *part), None
-                found.sizes[found.taken] = offsets[:-1]
-            slots = np.repeat(slots, places.lengths)
-        if by_customer is None:
-            by_customer = self._rows_by_customer(rows, slots, found.sizes)
-        if self.has_lines:
-            orders, firsts = self._collapse(found.ids, offsets, by_customer, rows)
-            keys = rows.columns[ORDER][firsts] if rows.rows else np.zeros(0, np.uint64)
-            return orders, OrderKeys(orders.offsets, keys)
-        return self._write_orders(offsets, by_customer, rows, room), None
 
     def _find_customers(self, listed: Collected, rows: Collected) -> FoundCustomers:
         """Find the customers of all rows or streaks: those of the customers table come first."""
@@ -304,100 +258,6 @@ class Grouper:
                 repeated,
             )
         return repeated
-
-    def _rows_by_customer(
-        self, rows: Collected, slots: NDArray[np.int32], cursors: NDArray[np.int32]
-    ) -> NDArray[np.int32]:
-        """List the rows by customer and day."""
-        by_day = self.workspace.array("by_day", rows.rows, np.int32)
-        by_customer = self.workspace.array("by_customer", rows.rows, np.int32)
-        if rows.rows:
-            first, last = self.days
-            histogram = self.workspace.zeros("days", last - first + 1, np.int64)
-            grouping.order_rows_by_day(rows.columns[DAY], first, histogram, by_day)
-            # Gathered first: looked up one by one, the slots of a customer with most of the rows
-            # would make every step wait for the one before.
-            slots_by_day = self.workspace.array("slots_by_day", rows.rows, np.int32)
-            gather["int32"](slots, by_day, slots_by_day)
-            grouping.order_rows_by_customer(by_day, slots_by_day, cursors, by_customer)
-        return by_customer
-
-    def _amounts(self, columns: dict[str, NDArray[Any]]) -> AmountWords:
-        """Return the amounts of rows as a history has them."""
-        lows = columns[AMOUNT]
-        if self.amount.is_float:
-            lows = lows.view(np.float64)
-        return AmountWords(lows, columns.get(AMOUNT_HIGH, NO_WORDS))
-
-    def _write_orders(
-        self,
-        offsets: NDArray[np.int64],
-        by_customer: NDArray[np.int32],
-        rows: Collected,
-        room: OrderRoom,
-    ) -> PartitionOrders:
-        """Write the rows' days and amounts, those of a day sorted by amount.
-
-        The room may be the rows' own memory: what is gathered is copied first. That is no loss:
-        gathered from outside the cache, amounts would take twice as long.
-        """
-        size = by_customer.size
-        days, words = room.part(slice(size))
-        if size == 0:
-            return PartitionOrders(offsets, days, words)
-        unordered = self.workspace.array("unordered_days", size, np.int32)
-        unordered[:] = rows.columns[DAY]
-        gather["int32"](unordered, by_customer, days)
-        scratch = self.workspace.array("scratch", size, np.int64)
-        histogram = self.workspace.array("radix", int(ordering.DIGITS * ordering.RADIX), np.int64)
-        if self.amount.is_wide:
-            ranks, of_ranks = ranked(self._amounts(rows.columns))
-            keys = ranks[by_customer]
-            are_floats = False
-            ordering.order_amounts_of_a_day(offsets, days, keys, are_floats, scratch, histogram)
-            words.lows[:], words.highs[:] = of_ranks.take(keys)
-        else:
-            bits = words.lows.view(np.int64)
-            scratch[:] = rows.columns[AMOUNT]
-            gather["int64"](scratch, by_customer, bits)
-            ordering.order_amounts_of_a_day(
-                offsets, days, bits, self.amount.is_float, scratch, histogram
-            )
-        return PartitionOrders(offsets, days, words)
-
-    def _collapse(
-        self,
-        ids: Ids,
-        offsets: NDArray[np.int64],
-        by_customer: NDArray[np.int32],
-        rows: Collected,
-    ) -> tuple[PartitionOrders, NDArray[np.int32]]:
-        if rows.rows == 0:
-            nothing = AmountWords(np.zeros(0, np.int64), NO_WORDS)
-            return PartitionOrders(offsets, np.zeros(0, np.int32), nothing), by_customer
-        order_keys = rows.columns[ORDER].view(np.int64)
-        if ORDER_IDS in rows.ids:
-            order_keys = numbers_of_bytes(rows.columns[ORDER], rows.ids[ORDER_IDS], self.workspace)
-        days = rows.columns[DAY]
-        try:
-            return collapse_lines(
-                offsets, by_customer, days, order_keys, self._amounts(rows.columns), self.amount
-            )
-        except SumOverflowError as overflow:
-            example = self._joined_ids([ids])[overflow.customer]
-            raise DataError(
-                f"orders: {self.amount_column} adds up to more than {self.amount.produced} holds "
-                f"in an order of {self.customer_column} {example}; "
-                f"{self.amount.remedy_for_overflow}"
-            ) from None
-
-    def _joined_ids(self, parts: list[Any]) -> pa.Array:
-        if not self.ids.is_integer:
-            return self.ids.plain_of_binary(pa.concat_arrays(parts))
-        hashes = np.concatenate(parts)
-        integers = hashes.view(np.int64)
-        hashing.integers_of_hashes(hashes, integers)  # in place: each on its own
-        return pa.array(integers.astype(self.ids.plain.to_pandas_dtype(), copy=False))
 
 
 def _joined_offsets(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:

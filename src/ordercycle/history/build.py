@@ -16,6 +16,7 @@ from ordercycle.errors import ColumnError, DataError
 from ordercycle.grouping.batches import CustomerBatch, OrderRoom
 from ordercycle.grouping.grouper import GroupedBatch, Grouper
 from ordercycle.grouping.hot_customers import Division, Stretch
+from ordercycle.grouping.order_writer import OrderWriter
 from ordercycle.history.batch_files import put_on_disk
 from ordercycle.history.parts import Counts, Held, Kind, Policies, Run, count
 from ordercycle.history.summary import HistorySummary
@@ -118,17 +119,23 @@ def group(
                     spill=spill,
                 )
         days = (ingested.tally.first_day or 0, ingested.tally.last_day or 0)
+        writer = OrderWriter(
+            ids=ids,
+            amount=order_reader.amount,
+            has_lines=columns.order is not None,
+            days=days,
+            amount_column=columns.amount,
+            customer_column=columns.customer,
+            workspace=workers.workspace,
+        )
         grouper = Grouper(
             orders=ingested.blocks,
             customers=None if listed is None else listed.blocks,
             partition_bits=ingested.partition_bits,
             ids=ids,
-            amount=order_reader.amount,
-            has_lines=columns.order is not None,
+            writer=writer,
             refunds=policies.refunds,
             unknown=policies.unknown,
-            days=days,
-            amount_column=columns.amount,
             customer_column=columns.customer,
             customer_problems=customer_problems,
             workspace=workers.workspace,

@@ -1,20 +1,13 @@
-"""The grouped history: built once, asked many things."""
+"""The grouped history: built once, kept and extended, asked many things."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from datetime import date
-from typing import Any, TypeVar
+from typing import Any
 
-import pyarrow as pa
-
-from ordercycle.columns import Columns, profile_schema
-from ordercycle.days import day_number
-from ordercycle.errors import ConfigError, check_choice, whole_number
-from ordercycle.grouping.batches import CustomerBatch
+from ordercycle.columns import Columns
+from ordercycle.errors import ConfigError, check_choice
 from ordercycle.history.appending import append
-from ordercycle.history.batch_files import dates_array, order_list, orders_array
 from ordercycle.history.build import (
     ANONYMOUS,
     REFUNDS,
@@ -22,44 +15,20 @@ from ordercycle.history.build import (
     Progress,
     group,
     refuse_unknown,
-    summarised,
 )
-from ordercycle.history.parts import Kind, Part, Policies, as_parts
+from ordercycle.history.grouped_orders import GroupedOrders
+from ordercycle.history.parts import Policies, as_parts
 from ordercycle.history.store import State, open_folder, save
-from ordercycle.history.summary import HistorySummary
-from ordercycle.ingest.readers import IdReader
 from ordercycle.ingest.spill import Spill
 from ordercycle.ingest.zones import check_zone
-from ordercycle.profile import Profiler
-from ordercycle.workspace import Spare, Workers, Workspace, thread_count
-from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
-
-R = TypeVar("R")
+from ordercycle.workspace import Workers, thread_count
 
 
-class OrderHistory:
+class OrderHistory(GroupedOrders):
     """Orders grouped by customer: what every profile, segment and report is computed from.
 
     Made by :meth:`build`; immutable, and safe to use from several threads.
     """
-
-    def __init__(self, state: State, threads: int, spare: Spare | None = None) -> None:
-        self._state = state
-        self._kind = state.kind
-        self._threads = threads
-        # What the rows' hashes took: the first profile is written there, instead of to fresh
-        # memory, which would take longer to touch than to fill, and raise the peak.
-        self._spare = spare
-
-    def __repr__(self) -> str:
-        made = self.summary()
-        span = f", {made.first_day} to {made.last_day}" if made.first_day else ""
-        folder = self._state.folder
-        where = f", in {str(folder.path)!r}" if folder else ""
-        return (
-            f"OrderHistory({made.customers:,} customers, {made.orders:,} orders{span}, "
-            f"{made.bytes / 1e6:,.1f} MB{where})"
-        )
 
     @classmethod
     def build(  # noqa: PLR0913 - every option is keyword-only
@@ -294,151 +263,3 @@ class OrderHistory:
             progress=progress,
         )
         return self if state is self._state else OrderHistory(state, self._threads)
-
-    def summary(self) -> HistorySummary:
-        """Return what the history was built from: rows, orders, customers and what was dropped."""
-        state = self._state
-        held = sum(run.nbytes for part in state.parts for run in part.runs)
-        return summarised(state.kind, state.tally, state.counts, held)
-
-    def to_batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the history itself, without copying.
-
-        Yields
-        ------
-        pyarrow.RecordBatch
-            ``customer_id``, ``registered_on`` (date32, null where unknown), ``orders``:
-            large_list of struct ``ordered_on`` (date32), ``amount`` (float64, int64 or
-            decimal128). Customers ascend by hash, orders by day, then amount. Refunds are
-            among the orders, with negative amounts, unless they were dropped.
-        """
-        kind = self._kind
-        schema = pa.schema(
-            [
-                pa.field("customer_id", self.id_type, nullable=False),
-                pa.field("registered_on", pa.date32()),
-                pa.field("orders", order_list(kind.amount), nullable=False),
-            ]
-        )
-        for part in self._state.parts:
-            batch = part.read()
-            hidden = batch.hidden(drop_unknown=kind.drop_unknown)
-            if hidden is not None:
-                batch = batch.select(~hidden)
-            ids = IdReader.as_produced(batch.ids, self.id_type)
-            arrays = [ids, dates_array(batch.registered), orders_array(batch, kind.amount)]
-            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-    def profile(self, as_of: date | str, window_days: int | None = None) -> pa.Table:
-        """Return one row per customer as of the end of a day.
-
-        Parameters
-        ----------
-        as_of
-            A day: a date or text like ``"2026-11-01"``. Orders of that day are included, later
-            ones are not; customers registered later are not there yet.
-        window_days
-            Keep only the orders of the last so many days: (as_of - window_days, as_of].
-            Registration is not touched. None: all of them.
-
-        Returns
-        -------
-        pyarrow.Table
-            The columns of the README's table, in ascending order of the customers' hash.
-
-        Raises
-        ------
-        ConfigError
-            Where `as_of` is no day (a datetime is refused) or `window_days` not positive.
-        DataError
-            Where a customer's revenue is too large for its type.
-
-        Examples
-        --------
-        >>> import datetime, pyarrow as pa
-        >>> orders = pa.table({
-        ...     "customer_id": [7, 7, 7],
-        ...     "ordered_at": [datetime.date(2026, 1, day) for day in (1, 11, 31)],
-        ...     "amount": [10, 20, 30],
-        ... })
-        >>> row = OrderHistory.build(orders).profile("2026-03-02").to_pylist()[0]
-        >>> row["time_between_orders"], row["days_since_last_order"], row["missed_purchase_cycles"]
-        (15.0, 30, 2.0)
-        """
-        day, window = day_number(as_of, "as_of"), _window(window_days)
-        batches = self._profile_batches(day, window, self._taken_spare())
-        return pa.Table.from_batches(list(batches), schema=self._schema(window_days))
-
-    def profile_batches(
-        self, as_of: date | str, window_days: int | None = None
-    ) -> Iterator[pa.RecordBatch]:
-        """Return the rows of :meth:`profile` batch by batch, in bounded memory."""
-        day, window = day_number(as_of, "as_of"), _window(window_days)
-        return self._profile_batches(day, window, self._taken_spare())
-
-    def _taken_spare(self) -> Spare | None:
-        spare, self._spare = self._spare, None
-        return spare
-
-    def _profile_batches(
-        self, day: int, window_days: int | None, spare: Spare | None
-    ) -> Iterator[pa.RecordBatch]:
-        after = None if window_days is None else day - window_days
-        schema = self._schema(window_days)
-        last_day = self._state.tally.last_day
-        profiler = Profiler(
-            as_of=day,
-            after=after,
-            last_day=day if last_day is None else last_day,
-            schema=schema,
-            amount=self._kind.amount,
-            net_refunds=self._kind.net_refunds,
-            spare=spare,
-        )
-        return self.scan(lambda _, customers, workspace: profiler.batch(customers, workspace))
-
-    @property
-    def kind(self) -> Kind:
-        """What all customers of the history have in common: types, columns and policies."""
-        return self._kind
-
-    @property
-    def last_day(self) -> int | None:
-        """The day of the last order, in days since 1970-01-01; None without orders."""
-        return self._state.tally.last_day
-
-    def scan(self, work: Callable[[int, CustomerBatch, Workspace], R]) -> Iterator[R]:
-        """Yield what `work` makes of each part of the history, in order, in bounded memory.
-
-        What every answer about customers is made of: parts are worked on by several threads, and
-        each gets its number, its customers, and scratch arrays of its thread. The customers are
-        valid until `work` returns.
-        """
-        parts = self._state.parts
-        with Workers(min(self._threads, max(1, len(parts)))) as workers:
-
-            def on_part(numbered: tuple[int, Part]) -> R:
-                number, part = numbered
-                made = work(number, part.read(workers.workspace), workers.workspace)
-                part.release()
-                return made
-
-            yield from workers.in_order(on_part, enumerate(parts))
-
-    @property
-    def id_type(self) -> pa.DataType:
-        """The type in which results give customer ids."""
-        return self._kind.ids.produced(self._state.counts.customers)
-
-    def _schema(self, window_days: int | None) -> pa.Schema:
-        return profile_schema(self.id_type, self._kind.amount.produced, _window(window_days))
-
-
-def _window(days: int | None) -> int | None:
-    """Return the window, checked; one longer than all accepted years is as long as they are."""
-    if days is None:
-        return None
-    number = whole_number(days)
-    if number is None or number < 1:
-        raise ConfigError(f"window_days={days!r}: pass a positive number of days, or None for all")
-    return min(number, int(LAST_DAY - FIRST_DAY) + 1)

@@ -1,0 +1,159 @@
+"""The rows of one partition as orders: by customer, day and amount, or collapsed from lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ordercycle.errors import DataError
+from ordercycle.grouping.amount_words import NO_WORDS, AmountWords, ranked
+from ordercycle.grouping.batches import OrderKeys, OrderRoom
+from ordercycle.grouping.customer_tables import (
+    FoundCustomers,
+    Ids,
+    numbers_of_bytes,
+    plain_ids,
+)
+from ordercycle.grouping.hot_customers import Stretch
+from ordercycle.grouping.order_lines import PartitionOrders, SumOverflowError, collapse_lines
+from ordercycle.grouping.streak_orders import StreakPlaces, copy_orders, rows_by_customer
+from ordercycle.ingest.blocks import AMOUNT, AMOUNT_HIGH, DAY, ORDER, ORDER_IDS, Collected
+from ordercycle.ingest.readers import AmountReader, IdReader
+from ordercycle.workspace import Workspace
+from ordercycle_kernels import grouping, ordering
+from ordercycle_kernels.partition import gather
+
+
+@dataclass(frozen=True)
+class OrderWriter:
+    """Writes rows as the orders of their customers: what is the same for all partitions."""
+
+    ids: IdReader
+    amount: AmountReader
+    has_lines: bool
+    days: tuple[int, int]  # first and last day of all orders
+    amount_column: str
+    customer_column: str
+    workspace: Workspace
+
+    def amounts(self, columns: dict[str, NDArray[Any]]) -> AmountWords:
+        """Return the amounts of rows as a history has them."""
+        lows = columns[AMOUNT]
+        if self.amount.is_float:
+            lows = lows.view(np.float64)
+        return AmountWords(lows, columns.get(AMOUNT_HIGH, NO_WORDS))
+
+    def write(
+        self,
+        stretch: Stretch,
+        found: FoundCustomers,
+        listed: int,
+        offsets: NDArray[np.int64],
+        room: OrderRoom,
+    ) -> tuple[PartitionOrders, OrderKeys | None]:
+        """Return the orders by customer, day and amount; those of lines by order, with keys."""
+        rows = stretch.rows
+        if stretch.is_one_customer:
+            whole = PartitionOrders(offsets, rows.columns[DAY], self.amounts(rows.columns))
+            return whole, None
+        slots = found.slots[listed:]
+        by_customer = None
+        if rows.streaks is not None:
+            places = StreakPlaces(slots, rows.streaks.lengths, found.sizes, offsets)
+            if self.has_lines:
+                by_customer = rows_by_customer(places, self.workspace)
+            elif not self.amount.is_wide:
+                part, floats = room.part(slice(rows.rows)), self.amount.is_float
+                if copy_orders(rows.columns, places, part, self.workspace, are_floats=floats):
+                    return PartitionOrders(offsets, *part), None
+                found.sizes[found.taken] = offsets[:-1]
+            slots = np.repeat(slots, places.lengths)
+        if by_customer is None:
+            by_customer = self._rows_by_customer(rows, slots, found.sizes)
+        if self.has_lines:
+            orders, firsts = self._collapse(found.ids, offsets, by_customer, rows)
+            keys = rows.columns[ORDER][firsts] if rows.rows else np.zeros(0, np.uint64)
+            return orders, OrderKeys(orders.offsets, keys)
+        return self._write_orders(offsets, by_customer, rows, room), None
+
+    def _rows_by_customer(
+        self, rows: Collected, slots: NDArray[np.int32], cursors: NDArray[np.int32]
+    ) -> NDArray[np.int32]:
+        """List the rows by customer and day."""
+        by_day = self.workspace.array("by_day", rows.rows, np.int32)
+        by_customer = self.workspace.array("by_customer", rows.rows, np.int32)
+        if rows.rows:
+            first, last = self.days
+            histogram = self.workspace.zeros("days", last - first + 1, np.int64)
+            grouping.order_rows_by_day(rows.columns[DAY], first, histogram, by_day)
+            # Gathered first: looked up one by one, the slots of a customer with most of the rows
+            # would make every step wait for the one before.
+            slots_by_day = self.workspace.array("slots_by_day", rows.rows, np.int32)
+            gather["int32"](slots, by_day, slots_by_day)
+            grouping.order_rows_by_customer(by_day, slots_by_day, cursors, by_customer)
+        return by_customer
+
+    def _write_orders(
+        self,
+        offsets: NDArray[np.int64],
+        by_customer: NDArray[np.int32],
+        rows: Collected,
+        room: OrderRoom,
+    ) -> PartitionOrders:
+        """Write the rows' days and amounts, those of a day sorted by amount.
+
+        The room may be the rows' own memory: what is gathered is copied first. That is no loss:
+        gathered from outside the cache, amounts would take twice as long.
+        """
+        size = by_customer.size
+        days, words = room.part(slice(size))
+        if size == 0:
+            return PartitionOrders(offsets, days, words)
+        unordered = self.workspace.array("unordered_days", size, np.int32)
+        unordered[:] = rows.columns[DAY]
+        gather["int32"](unordered, by_customer, days)
+        scratch = self.workspace.array("scratch", size, np.int64)
+        histogram = self.workspace.array("radix", int(ordering.DIGITS * ordering.RADIX), np.int64)
+        if self.amount.is_wide:
+            ranks, of_ranks = ranked(self.amounts(rows.columns))
+            keys = ranks[by_customer]
+            are_floats = False
+            ordering.order_amounts_of_a_day(offsets, days, keys, are_floats, scratch, histogram)
+            words.lows[:], words.highs[:] = of_ranks.take(keys)
+        else:
+            bits = words.lows.view(np.int64)
+            scratch[:] = rows.columns[AMOUNT]
+            gather["int64"](scratch, by_customer, bits)
+            ordering.order_amounts_of_a_day(
+                offsets, days, bits, self.amount.is_float, scratch, histogram
+            )
+        return PartitionOrders(offsets, days, words)
+
+    def _collapse(
+        self,
+        ids: Ids,
+        offsets: NDArray[np.int64],
+        by_customer: NDArray[np.int32],
+        rows: Collected,
+    ) -> tuple[PartitionOrders, NDArray[np.int32]]:
+        if rows.rows == 0:
+            nothing = AmountWords(np.zeros(0, np.int64), NO_WORDS)
+            return PartitionOrders(offsets, np.zeros(0, np.int32), nothing), by_customer
+        order_keys = rows.columns[ORDER].view(np.int64)
+        if ORDER_IDS in rows.ids:
+            order_keys = numbers_of_bytes(rows.columns[ORDER], rows.ids[ORDER_IDS], self.workspace)
+        days = rows.columns[DAY]
+        try:
+            return collapse_lines(
+                offsets, by_customer, days, order_keys, self.amounts(rows.columns), self.amount
+            )
+        except SumOverflowError as overflow:
+            example = plain_ids([ids], self.ids)[overflow.customer]
+            raise DataError(
+                f"orders: {self.amount_column} adds up to more than {self.amount.produced} holds "
+                f"in an order of {self.customer_column} {example}; "
+                f"{self.amount.remedy_for_overflow}"
+            ) from None

@@ -1,0 +1,137 @@
+"""CSV files: divided where lines end, compressed, typed by what is in them."""
+
+import gzip
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from order_files import AS_OF, orders, profile
+
+import ordercycle as oc
+from ordercycle.sources import csv_files
+
+
+def write_csv(path, table):
+    lines = [",".join(table.column_names)]
+    lines += [
+        ",".join("" if value is None else str(value) for value in row.values())
+        for row in table.to_pylist()
+    ]
+    content = ("\n".join(lines) + "\n").encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+
+
+@pytest.mark.parametrize("part", [1, 7, 50, 1000, 10**6])
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", [True, False])
+def test_a_csv_file_is_divided_where_lines_end(tmp_path, monkeypatch, part, ends, last):
+    monkeypatch.setattr(csv_files, "PART_BYTES", part)
+    monkeypatch.setattr(csv_files, "SEARCH_BYTES", 5)
+    table = orders(200)
+    path = tmp_path / "orders.csv"
+    write_csv(path, table)
+    content = path.read_text().replace("\n", ends)
+    path.write_text(content if last else content.rstrip(), newline="")
+    assert profile(path, threads=3).equals(profile(table))
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "zst", "lz4"])
+def test_compressed_csv(tmp_path, ending):
+    table = orders(500)
+    write_csv(tmp_path / "plain.csv", table)
+    content = (tmp_path / "plain.csv").read_bytes()
+    for name, piece in (("a", slice(0, 250)), ("b", slice(250, None))):
+        write_csv(tmp_path / "piece.csv", table[piece])
+        with pa.output_stream(tmp_path / f"{name}.csv.{ending}", compression="detect") as stream:
+            stream.write((tmp_path / "piece.csv").read_bytes())
+    (tmp_path / "piece.csv").unlink()
+    (tmp_path / "plain.csv").unlink()
+    assert len(content) > 5000
+    assert profile(f"{tmp_path}/*.csv.{ending}").equals(profile(table))
+
+
+def test_csv_files_with_their_columns_in_another_order(tmp_path):
+    table = orders(60, note=pa.array(["x"] * 60))
+    write_csv(tmp_path / "a.csv", table[:30])
+    write_csv(
+        tmp_path / "b.csv", table.select(["note", "amount", "customer_id", "ordered_at"])[30:]
+    )
+    assert profile(tmp_path).equals(profile(table))
+
+
+def test_an_empty_field_is_missing_and_a_file_may_have_no_row(tmp_path):
+    table = orders(40)
+    holes = pa.array([None if n % 4 == 0 else n for n in range(40)])
+    table = table.set_column(0, "customer_id", holes)
+    write_csv(tmp_path / "a.csv", table[:1])  # customer_id: nothing but nulls
+    write_csv(tmp_path / "b.csv", table[1:])
+    write_csv(tmp_path / "c.csv", table[:0])
+    history = oc.OrderHistory.build(tmp_path)
+    assert history.summary().anonymous == 10
+    assert history.profile(AS_OF).equals(profile(table))
+
+
+@pytest.mark.parametrize("part", [300, 10**6])
+@pytest.mark.parametrize("ending", ["csv", "csv.gz"])
+def test_a_type_that_changes_in_a_later_block_names_file_and_column(
+    tmp_path, monkeypatch, part, ending
+):
+    monkeypatch.setattr(csv_files, "PART_BYTES", part)
+    monkeypatch.setattr(csv_files, "LOOK_BYTES", 400)
+    table = orders(200).cast(
+        pa.schema({"customer_id": pa.string(), "ordered_at": pa.string(), "amount": pa.string()})
+    )
+    ids = table["customer_id"].to_pylist()
+    changed = table.set_column(0, "customer_id", pa.array([*ids[:-1], "A17"]))
+    write_csv(tmp_path / f"a.{ending}", table)
+    write_csv(tmp_path / f"b.{ending}", changed)
+    message = rf"in '.*b\.{ending}', customer_id is int64 in the first rows, .*A17.*Parquet"
+    with pytest.raises(oc.ColumnError, match=message):
+        profile(tmp_path)
+
+
+def test_types_that_differ_between_csv_files_name_file_and_column(tmp_path):
+    write_csv(tmp_path / "a.csv", orders(20))
+    write_csv(tmp_path / "b.csv", orders(20, customer_id=pa.array([f"c{n}" for n in range(20)])))
+    message = r"customer_id is string in '.*b\.csv' but int64 in '.*a\.csv'; CSV has no types"
+    with pytest.raises(oc.ColumnError, match=message):
+        profile(tmp_path)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_amounts_without_fractions_in_one_csv_file_are_floats_in_all(tmp_path, swapped):
+    whole = orders(20, amount=pa.array(range(20)))
+    names = ["b.csv", "a.csv"] if swapped else ["a.csv", "b.csv"]
+    write_csv(tmp_path / names[0], whole)
+    write_csv(tmp_path / names[1], orders(20))
+    both = pa.concat_tables([whole.cast(orders(0).schema), orders(20)])
+    assert profile(tmp_path).equals(profile(both))
+
+
+def test_a_csv_file_that_cannot_be_read_is_named(tmp_path):
+    write_csv(tmp_path / "a.csv", orders(20))
+    other = tmp_path / "b.csv"
+    write_csv(other, orders(20))
+    other.write_text(other.read_text() + "1,2025-01-01\n")
+    with pytest.raises(oc.SourceError, match=r"'.*b\.csv' cannot be read: .*Expected 3 columns"):
+        profile(tmp_path)
+    other.write_text("")
+    with pytest.raises(oc.SourceError, match=r"'.*b\.csv' is empty"):
+        profile(tmp_path)
+    other.write_text("\n\n")
+    with pytest.raises(oc.SourceError, match=r"'.*b\.csv' cannot be read"):
+        profile(tmp_path)
+    (tmp_path / "b.csv").rename(tmp_path / "b.csv.gz")
+    with pytest.raises(oc.SourceError, match=r"'.*b\.csv\.gz' cannot be read"):
+        profile(tmp_path)
+
+
+def test_csv_times_with_a_zone_and_tabs(tmp_path):
+    moment = pa.array([datetime(2025, 3, 1, 23, 30), datetime(2025, 3, 2, 1, 0)])  # noqa: DTZ001
+    table = orders(2, ordered_at=moment.cast(pa.timestamp("s")).cast(pa.timestamp("s", "UTC")))
+    lines = ["customer_id\tordered_at\tamount"]
+    lines += [f"{n * 7919 % 101}\t{at}Z\t{n / 4}" for n, at in enumerate(moment.to_pylist())]
+    Path(tmp_path / "orders.tsv").write_text("\n".join(lines))
+    options = {"timezone": "Europe/Madrid"}
+    assert profile(tmp_path, **options).equals(profile(table, **options))
