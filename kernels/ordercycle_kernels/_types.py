@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 Bools: TypeAlias = NDArray[np.bool_]
 UInt8s: TypeAlias = NDArray[np.uint8]
+Int8s: TypeAlias = NDArray[np.int8]
+Int16s: TypeAlias = NDArray[np.int16]
 Int16s: TypeAlias = NDArray[np.int16]
 Int32s: TypeAlias = NDArray[np.int32]
 Int64s: TypeAlias = NDArray[np.int64]

@@ -14,6 +14,7 @@ from ordercycle.history.summary import HistorySummary
 from ordercycle.membership.membership import Membership
 from ordercycle.segments.lifecycle import Lifecycle
 from ordercycle.segments.presets import LifecyclePreset
+from ordercycle.segments.transitions import transition_matrix, transitions
 from ordercycle.warm_up import WarmupResult, warmup
 
 __all__ = [
@@ -30,5 +31,7 @@ __all__ = [
     "SourceError",
     "StorageError",
     "WarmupResult",
+    "transition_matrix",
+    "transitions",
     "warmup",
 ]

@@ -103,6 +103,13 @@ class IdReader:
             array = array.storage
         return array.cast(self.plain) if pa.types.is_null(array.type) else array
 
+    def values(self, array: pa.Array) -> pa.Array:
+        """Return the ids themselves in the plain type."""
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        array = self.storage(array)
+        return array if array.type == self.plain else array.cast(self.plain)
+
     def plain_of_binary(self, ids: pa.Array) -> pa.Array:
         """Return large_binary ids in the plain type, over the same bytes."""
         _, offsets, data = ids.buffers()

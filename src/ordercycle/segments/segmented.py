@@ -1,0 +1,222 @@
+"""Tables of customers and their segments, read so that two of them can be walked side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ordercycle.arrow_views import fixed_view, validity
+from ordercycle.errors import ColumnError, ConfigError, DataError, suggestion
+from ordercycle.history.merging import hashes_of
+from ordercycle.ingest.problems import Problems, Trouble
+from ordercycle.ingest.readers import IdReader
+from ordercycle.workspace import Workers
+from ordercycle_kernels.transitions import NO_SEGMENT
+
+CUSTOMER = "customer_id"
+#: Codes of segments are int8.
+MOST_SEGMENTS = 127
+#: Rows read at a time.
+ROWS_PER_TASK = 2**19
+
+Int64s = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """The c customers of a table in ascending order of their hash, ties by id."""
+
+    ids: pa.ChunkedArray  # (c,) plain
+    hashes: NDArray[np.uint64]  # (c,)
+    codes: NDArray[np.int8]  # (c,) places in the names of both tables, NO_SEGMENT for none
+
+
+@dataclass(frozen=True)
+class SegmentedPair:
+    """Two tables of customers with ids of one type and the same names of segments."""
+
+    before: Segmented
+    after: Segmented
+    reader: IdReader
+    names: tuple[str, ...]
+
+
+def read_pair(before: Any, after: Any, column: str, workers: Workers) -> SegmentedPair:
+    """Read the customers and segments of two tables.
+
+    Raises
+    ------
+    ConfigError, ColumnError
+        Something is no table, has no such columns, or has ids or segments of types without meaning
+        here.
+    DataError
+        A customer id is null, or is there twice.
+    """
+    tables = {
+        what: _selected(table, what, column)
+        for what, table in {"before": before, "after": after}.items()
+    }
+    readers = [IdReader.of(table.schema.field(0), what) for what, table in tables.items()]
+    reader = readers[0].together_with(readers[1])
+    if reader is None:
+        raise ColumnError(
+            f"{CUSTOMER} is {readers[0].given} before and {readers[1].given} after, which have no "
+            "ids in common; cast one to the type of the other"
+        )
+    names = _names(tables, column)
+    one, other = (_read(table, what, reader, names, workers) for what, table in tables.items())
+    return SegmentedPair(one, other, reader, names)
+
+
+def _selected(table: Any, what: str, column: str) -> pa.Table:
+    """Return the ids and the segments, these as dictionaries."""
+    if isinstance(table, pa.RecordBatch):
+        table = pa.Table.from_batches([table])
+    if not isinstance(table, pa.Table):
+        raise ConfigError(
+            f"{what} is a {type(table).__name__}; pass a pyarrow Table with segments, or wrap it "
+            "with pyarrow.table(...)"
+        )
+    for name in (CUSTOMER, column):
+        if table.column_names.count(name) != 1:
+            raise ColumnError(
+                f"{what} has no single column {name!r}{suggestion(str(name), table.column_names)}; "
+                "pass tables to which a scheme assigned segments, and column= where it is not "
+                "'lifecycle'"
+            )
+    segments = table.column(column)
+    kind = segments.type.value_type if pa.types.is_dictionary(segments.type) else segments.type
+    if not any(is_text(kind) for is_text in _TEXTS):
+        raise ColumnError(
+            f"{what}: {column} is {segments.type}; segments are names: strings, or a dictionary of "
+            "strings"
+        )
+    if segments.type == kind:
+        # Chunks have one dictionary then. Views have no kernel for it everywhere.
+        segments = segments.cast(pa.large_string()).dictionary_encode()
+    return pa.table({CUSTOMER: table.column(CUSTOMER), column: segments})
+
+
+_TEXTS = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_null,
+)
+
+
+def _names(tables: dict[str, pa.Table], column: str) -> tuple[str, ...]:
+    """Return the names of both tables' segments, in the order of their dictionaries."""
+    names: dict[str, None] = {}
+    for what, table in tables.items():
+        seen = None
+        for chunk in table.column(1).chunks:
+            # Chunks mostly share one dictionary.
+            if seen is None or not chunk.dictionary.equals(seen):
+                seen = chunk.dictionary
+                names |= dict.fromkeys(pc.unique(seen).to_pylist())
+        names.pop(None, None)  # type: ignore[call-overload]
+        if len(names) > MOST_SEGMENTS:
+            raise ColumnError(
+                f"{what}: {column} brings the names to {len(names):,}, and {MOST_SEGMENTS} is the "
+                "most; is it the column of the segments?"
+            )
+    return tuple(names)
+
+
+def _read(
+    table: pa.Table, what: str, reader: IdReader, names: tuple[str, ...], workers: Workers
+) -> Segmented:
+    hashes, codes = np.empty(table.num_rows, np.uint64), np.empty(table.num_rows, np.int8)
+    problems = Problems(what)
+    places = {name: code for code, name in enumerate(names)}
+
+    def read(task: tuple[int, pa.RecordBatch]) -> pa.Array:
+        start, batch = task
+        rows = slice(start, start + batch.num_rows)
+        ids = reader.values(batch.column(0))
+        known = validity(ids)
+        if known is not None:
+            problems.add(_NULL_ID, start, ~known)
+        hashes[rows] = hashes_of(ids)
+        codes[rows] = _codes(batch.column(1), places)
+        return ids
+
+    batches = table.to_batches(ROWS_PER_TASK)
+    starts = accumulate((batch.num_rows for batch in batches), initial=0)
+    ids = pa.chunked_array(workers.in_order(read, zip(starts, batches, strict=False)), reader.plain)
+    problems.check()
+    rows = _rows_in_order(ids, hashes, what)
+    if rows is None:
+        return Segmented(ids, hashes, codes)
+    return Segmented(_taken(ids, rows), hashes[rows], codes[rows])
+
+
+_NULL_ID = Trouble(CUSTOMER, "is null", "drop these rows: they are nobody's")
+
+
+def _codes(segments: pa.DictionaryArray, places: dict[str, int]) -> NDArray[np.int8]:
+    """Return the segments as places among the names of both tables."""
+    names = segments.dictionary.to_pylist()
+    # Under a null there may be any index, and a dictionary may be empty: hence one entry more.
+    lookup = np.array([*(places.get(name, NO_SEGMENT) for name in names), NO_SEGMENT], np.int8)
+    indices = fixed_view(segments.indices, segments.type.index_type.to_pandas_dtype())
+    codes = lookup.take(indices, mode="clip")
+    known = validity(segments)
+    if known is not None:
+        codes[~known] = NO_SEGMENT
+    return codes
+
+
+def _rows_in_order(ids: pa.ChunkedArray, hashes: NDArray[np.uint64], what: str) -> Int64s | None:
+    """Return the rows in the order of their hashes, then ids; None where they are in it."""
+    if bool((hashes[1:] > hashes[:-1]).all()):  # as profiles are
+        return None
+    rows = np.argsort(hashes)
+    ordered = hashes[rows]
+    same = ordered[1:] == ordered[:-1]
+    tied = np.append(same, False) | np.insert(same, 0, values=False)  # with the next, or the last
+    of_hash = rows[tied]
+    if of_hash.size:
+        plain = _taken(ids, of_hash).cast(_comparable(ids.type))
+        table = pa.table({"hash": ordered[tied], "id": plain})
+        keys = [("hash", "ascending"), ("id", "ascending")]
+        places = pc.sort_indices(table, sort_keys=keys)
+        rows[tied] = of_hash = of_hash[np.asarray(places)]
+        _refuse_repeated(table.column("id").take(places).combine_chunks(), of_hash, what)
+    return rows
+
+
+def _comparable(kind: pa.DataType) -> pa.DataType:
+    return kind if pa.types.is_integer(kind) else pa.large_binary()
+
+
+def _refuse_repeated(ids: pa.Array, rows: Int64s, what: str) -> None:
+    """Raise a DataError where one of the sorted ids is there twice."""
+    repeated = np.asarray(pc.equal(ids[1:], ids[:-1]))
+    if repeated.any():
+        again = np.maximum(rows[1:], rows[:-1])[repeated]
+        raise DataError(
+            f"{what}: {CUSTOMER} is there already at row {again.min()} ({again.size:,} such rows); "
+            "pass tables of one row per customer"
+        )
+
+
+def _taken(ids: pa.ChunkedArray, rows: Iterable[int]) -> pa.ChunkedArray:
+    """Return some ids, however many bytes they are together."""
+    wide = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}
+    taken = ids.cast(wide.get(ids.type, ids.type)).take(pa.array(rows))
+    return taken if taken.type == ids.type else _narrowed(taken, ids.type)
+
+
+def _narrowed(ids: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Cast ids back piece by piece, each of which has to fit 32-bit offsets."""
+    whole = pa.table({CUSTOMER: ids}).to_batches(ROWS_PER_TASK)
+    return pa.chunked_array([batch.column(0).cast(kind) for batch in whole], kind)
