@@ -6,6 +6,7 @@ from ordercycle.errors import (
     ConfigError,
     DataError,
     OrdercycleError,
+    OrdercycleWarning,
     SourceError,
     StorageError,
 )
@@ -14,6 +15,8 @@ from ordercycle.history.summary import HistorySummary
 from ordercycle.membership.membership import Membership
 from ordercycle.segments.lifecycle import Lifecycle
 from ordercycle.segments.presets import LifecyclePreset
+from ordercycle.segments.registry import scheme_from_dict
+from ordercycle.segments.scheme import Scheme
 from ordercycle.segments.transitions import transition_matrix, transitions
 from ordercycle.warm_up import WarmupResult, warmup
 
@@ -28,9 +31,12 @@ __all__ = [
     "Membership",
     "OrderHistory",
     "OrdercycleError",
+    "OrdercycleWarning",
+    "Scheme",
     "SourceError",
     "StorageError",
     "WarmupResult",
+    "scheme_from_dict",
     "transition_matrix",
     "transitions",
     "warmup",

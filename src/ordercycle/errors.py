@@ -1,4 +1,4 @@
-"""The errors of ordercycle: what is wrong, where, and what to do."""
+"""The errors and warnings of ordercycle: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ class ConfigError(OrdercycleError):
 
 class StorageError(OrdercycleError):
     """A saved history is corrupt, truncated or of another version."""
+
+
+class OrdercycleWarning(UserWarning):
+    """A result stands on weak ground: says why, and what to look at."""
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

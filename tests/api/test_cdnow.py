@@ -113,3 +113,7 @@ def test_the_music_preset_is_what_the_master_file_fits(master):
     preset = oc.Lifecycle.presets()["music"]
     assert not preset.published
     assert (preset.active_days, preset.churned_days) == (fitted.active_days, fitted.churned_days)
+    # 545 days of orders cannot show how many gaps are longer than a year.
+    with pytest.warns(oc.OrdercycleWarning, match="545 days, less than twice churned_days=381"):
+        ours = oc.Lifecycle().fit(oc.OrderHistory.build(master, columns=COLUMNS), "1998-06-30")
+    assert (ours.active_days, ours.churned_days) == (fitted.active_days, fitted.churned_days)

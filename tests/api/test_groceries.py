@@ -100,7 +100,7 @@ def test_households_are_as_the_oracle_says(history, households, as_of, window_da
         assert segments == {name: segment(row, Thresholds()) for name, row in wanted.items()}
 
 
-def test_the_grocery_preset_is_what_the_baskets_fit(lines):
+def test_the_grocery_preset_is_what_the_baskets_fit(lines, history):
     baskets = lines.group_by(["household_id", "basket_id"]).aggregate([(COLUMNS.time, "min")])
     households = baskets["household_id"].to_pylist()
     days = pc.cast(baskets[f"{COLUMNS.time}_min"], pa.date32(), safe=False).to_pylist()
@@ -109,3 +109,5 @@ def test_the_grocery_preset_is_what_the_baskets_fit(lines):
     preset = oc.Lifecycle.presets()["grocery"]
     assert not preset.published
     assert (preset.active_days, preset.churned_days) == (fitted.active_days, fitted.churned_days)
+    ours = oc.Lifecycle().fit(history, LAST_DAY)
+    assert (ours.active_days, ours.churned_days) == (fitted.active_days, fitted.churned_days)

@@ -82,7 +82,7 @@ def segment(  # noqa: PLR0913 - one argument per option
         click.echo(f"{'all customers':<22}{writer.rows:>13,}  in {out or 'stdout'}", err=True)
 
 
-def _lifecycle(preset: str | None, days: dict[str, int]) -> Any:
+def _lifecycle(preset: str | None, days: dict[str, Any]) -> Any:
     import ordercycle as oc
 
     if preset is None:

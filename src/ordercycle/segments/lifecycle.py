@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from ordercycle.arrow_views import array_of, fixed_view
-from ordercycle.columns import WINDOW_KEY
-from ordercycle.errors import ColumnError, ConfigError, DataError, suggestion, whole_number
+from ordercycle.arrow_views import fixed_view
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.exact import LifecycleIntervals, Span
 from ordercycle.membership.membership import Membership
-from ordercycle.segments.presets import LIFECYCLE_PRESETS, LifecyclePreset
+from ordercycle.segments.scheme import (
+    Produced,
+    appended,
+    as_table,
+    refuse_bad_orders,
+    refuse_missing,
+    refuse_taken,
+    refuse_undecided,
+    refuse_window,
+    selected,
+)
+from ordercycle.segments.thresholds import Thresholds
 from ordercycle_kernels.lifecycle import lifecycle_codes
 
 #: In the order of the kernel's codes.
@@ -32,18 +40,18 @@ SEGMENTS = (
     "Churned",
     "Inactive (no orders)",
 )
-SEGMENT_TYPE = pa.dictionary(pa.int8(), pa.string())
+PRODUCED = (Produced("lifecycle", SEGMENTS, nullable=False),)
 
 #: The profile columns that decide the segment, and their types.
 INPUTS = {
-    "days_since_registration": pa.int32(),
-    "days_since_last_order": pa.int32(),
-    "orders": pa.int64(),
+    "days_since_registration": (pa.int32(),),
+    "days_since_last_order": (pa.int32(),),
+    "orders": (pa.int64(),),
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lifecycle:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Lifecycle(Thresholds):
     """Nine segments from registration, number of orders and days since the last order.
 
     With A = days_since_registration, r = days_since_last_order, n = orders:
@@ -66,6 +74,8 @@ class Lifecycle:
     ----------
     new_days, active_days, churned_days
         The thresholds in days; the defaults are published for fashion.
+    account
+        What the thresholds were fitted from: set by :meth:`fit`.
 
     Examples
     --------
@@ -73,64 +83,14 @@ class Lifecycle:
     Lifecycle(new_days=30, active_days=60, churned_days=180)
     """
 
-    new_days: int = 30
-    active_days: int = 120
-    churned_days: int = 255
-
-    def __post_init__(self) -> None:
-        for name in ("new_days", "active_days", "churned_days"):
-            days = whole_number(getattr(self, name))
-            if days is None or not 0 <= days < 2**31:
-                raise ConfigError(
-                    f"{name}={getattr(self, name)!r}: pass a number of days, 0 or more"
-                )
-            object.__setattr__(self, name, days)  # a NumPy integer becomes an int
-        if self.active_days >= self.churned_days:
-            raise ConfigError(f"{self!r}: active_days has to be less than churned_days")
-
-    @classmethod
-    def preset(cls, name: str) -> Lifecycle:
-        """Return the lifecycle with the thresholds of a named kind of trade.
-
-        Raises
-        ------
-        ConfigError
-            Where there is no preset of that name.
-
-        Examples
-        --------
-        >>> Lifecycle.preset("fashion")
-        Lifecycle(new_days=30, active_days=120, churned_days=255)
-        """
-        preset = LIFECYCLE_PRESETS.get(name)
-        if preset is None:
-            raise ConfigError(
-                f"there is no lifecycle preset {name!r}{suggestion(str(name), LIFECYCLE_PRESETS)}; "
-                f"there are {', '.join(map(repr, LIFECYCLE_PRESETS))}"
-            )
-        return cls(
-            new_days=preset.new_days,
-            active_days=preset.active_days,
-            churned_days=preset.churned_days,
-        )
-
-    @staticmethod
-    def presets() -> Mapping[str, LifecyclePreset]:
-        """Return all presets by name, with their thresholds and where these come from.
-
-        Examples
-        --------
-        >>> Lifecycle.presets()["fashion"].published
-        True
-        """
-        return MappingProxyType(LIFECYCLE_PRESETS)
+    name = "lifecycle"
 
     @property
     def segments(self) -> tuple[str, ...]:
         """The names of the segments, in the order of their codes."""
         return SEGMENTS
 
-    def assign(self, table: pa.Table) -> pa.Table:
+    def assign(self, table: pa.Table, *, threads: int | None = None) -> pa.Table:
         """Add each customer's segment to a profile.
 
         Parameters
@@ -139,6 +99,8 @@ class Lifecycle:
             A profile (:meth:`OrderHistory.profile`), or any table with its columns
             ``days_since_registration`` (int32), ``days_since_last_order`` (int32, null without
             orders) and ``orders`` (int64). A RecordBatch is taken as a table.
+        threads
+            How many threads to use; None: every core this process may use.
 
         Returns
         -------
@@ -166,31 +128,22 @@ class Lifecycle:
         >>> Lifecycle().assign(profile)["lifecycle"].to_pylist()
         ['At-risk', 'New – no orders']
         """
-        if isinstance(table, pa.RecordBatch):
-            table = pa.Table.from_batches([table])
-        if not isinstance(table, pa.Table):
-            raise ConfigError(
-                f"assign takes a pyarrow Table such as OrderHistory.profile returns, not a "
-                f"{type(table).__name__}; wrap it with pyarrow.table(...)"
-            )
-        if "lifecycle" in table.column_names:
-            raise ColumnError(
-                "the table has a column 'lifecycle' already; drop or rename it before assigning"
-            )
-        inputs = _checked_inputs(table)
+        table = as_table(table)
+        refuse_taken(table, PRODUCED)
+        refuse_window(
+            table, "in which a loyal customer looks like a newcomer; assign lifecycle segments"
+        )
+        inputs = selected(table, INPUTS)
+        _refuse_undecided(inputs)
         thresholds = np.array([self.new_days, self.active_days, self.churned_days], np.int32)
-        names = pa.array(SEGMENTS, pa.string())
-        chunks = []
-        for batch in inputs.to_batches():
-            codes = np.empty(batch.num_rows, np.int8)
+
+        def write(batch: pa.RecordBatch, codes: Sequence[NDArray[np.int8]]) -> None:
             registered, last_order, orders = (
-                fixed_view(batch.column(name), kind.to_pandas_dtype())
-                for name, kind in INPUTS.items()
+                fixed_view(column, column.type.to_pandas_dtype()) for column in batch.columns
             )
-            lifecycle_codes(registered, last_order, orders, thresholds, codes)
-            chunks.append(pa.DictionaryArray.from_arrays(array_of(codes, pa.int8()), names))
-        column = pa.chunked_array(chunks, SEGMENT_TYPE)
-        return table.append_column(pa.field("lifecycle", SEGMENT_TYPE, nullable=False), column)
+            lifecycle_codes(registered, last_order, orders, thresholds, codes[0])
+
+        return appended(table, inputs, PRODUCED, write, threads=threads)
 
     def membership(
         self,
@@ -247,44 +200,10 @@ class Lifecycle:
         return Membership(self.segments, intervals)
 
 
-def _checked_inputs(table: pa.Table) -> pa.Table:
-    """Return the columns that decide the segment, checked."""
-    if WINDOW_KEY in (table.schema.metadata or {}):
-        raise ConfigError(
-            "this profile has a window, in which a loyal customer looks like a newcomer; assign "
-            "lifecycle segments to a profile without window_days"
-        )
-    for name, kind in INPUTS.items():
-        if table.column_names.count(name) != 1:
-            hint = suggestion(name, table.column_names)
-            raise ColumnError(
-                f"the table has no single column {name!r}{hint}; pass a profile, or a table that "
-                f"has {', '.join(map(repr, INPUTS))}"
-            )
-        if table.column(name).type != kind:
-            raise ColumnError(f"{name} is {table.column(name).type}; cast it to {kind}")
-    inputs = table.select(list(INPUTS))
-    _refuse_undecided(inputs)
-    return inputs
-
-
 def _refuse_undecided(inputs: pa.Table) -> None:
     """Raise a DataError where a value that decides a segment is null or makes no sense."""
-    registered, last_order, orders = inputs.columns
+    registered = inputs.column("days_since_registration")
     if registered.null_count:
-        raise _undecided("days_since_registration is null", registered.is_null())
-    if orders.null_count or (len(orders) and pc.min_max(orders)["min"].as_py() < 0):
-        bad = pc.fill_null(pc.less(orders, 0), fill_value=True)
-        raise _undecided("orders is null or negative", bad)
-    if last_order.null_count:
-        bad = pc.and_(last_order.is_null(), pc.greater(orders, 0))
-        if pc.any(bad).as_py():
-            raise _undecided("days_since_last_order is null though there are orders", bad)
-
-
-def _undecided(what: str, bad: pa.ChunkedArray) -> DataError:
-    row, count = bad.index(pa.scalar(value=True)).as_py(), pc.sum(bad).as_py()
-    return DataError(
-        f"{what} at row {row} ({count:,} such rows); every customer needs a value to have a "
-        "segment, so fix or drop these rows"
-    )
+        refuse_undecided("days_since_registration is null", registered.is_null())
+    refuse_bad_orders(inputs.column("orders"))
+    refuse_missing(inputs, "days_since_last_order", at_least=1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ordercycle.arrow_views import array_of
 from ordercycle.ingest.id_bytes import IdBytes, joined_ids, place_ids
 from ordercycle.ingest.readers import IdReader
-from ordercycle.segments.lifecycle import SEGMENT_TYPE
+from ordercycle.segments.scheme import SEGMENT_TYPE
 from ordercycle.segments.segmented import CUSTOMER, Segmented, SegmentedPair, read_pair
 from ordercycle.workspace import Workers, Workspace, thread_count
 from ordercycle_kernels import transitions as kernels
