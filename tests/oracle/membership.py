@@ -7,7 +7,7 @@ from typing import Any
 
 from oracle.history import History
 from oracle.lifecycle import Thresholds, segment
-from oracle.profile import profile
+from oracle.profile import Row, entries_seen
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,27 @@ def lifecycle(
     Promising 2026-01-03 2026-04-03
     At-risk 2026-04-03 None
     """
-    return of_all(
-        (
-            day,
-            {name: segment(row, thresholds) for name, row in profile(history, day).items()},
-        )
-        for day in days_between(first, last)
-    )
+    return of_all((day, segments_on(history, thresholds, day)) for day in days_between(first, last))
+
+
+def segments_on(history: History, thresholds: Thresholds, day: date) -> dict[Hashable, str]:
+    """Return the segment of every customer who exists on a day, as `oracle.profile` has it.
+
+    >>> from oracle.history import OrderRow, build
+    >>> segments_on(build([OrderRow("ann", date(2025, 12, 3), 1)]), Thresholds(), date(2026, 1, 3))
+    {'ann': 'Promising'}
+    """
+    found = {}
+    for name, customer in history.customers.items():
+        registered_on = customer.registered_as_of(day)
+        if registered_on is None:
+            continue
+        entries = entries_seen(customer, day)
+        ordered = [entry.day for entry in entries if not history.is_refund(entry)]
+        row: Row = {
+            "days_since_registration": (day - registered_on).days,
+            "orders": len(ordered),
+            "days_since_last_order": (day - max(ordered)).days if ordered else None,
+        }
+        found[name] = segment(row, thresholds)
+    return found

@@ -11,7 +11,7 @@ from ordercycle.days import date_of, day_number
 from ordercycle.errors import ConfigError
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.order_history import OrderHistory
-from ordercycle.membership.membership import OfHistory
+from ordercycle.membership.intervals import OfHistory
 from ordercycle.membership.timeline import Timeline
 from ordercycle.workspace import Workspace
 from ordercycle_kernels import timeline as kernels

@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.order_history import OrderHistory
-from ordercycle.ingest.readers import IdReader
+from ordercycle.membership.imported import ImportedIntervals
+from ordercycle.membership.intervals import Intervals
+from ordercycle.membership.reading import read_rows
 from ordercycle.membership.timeline import INTERVAL_FIELDS, Timeline
 from ordercycle.workspace import Workspace
 
 MEMBERSHIPS = pa.large_list(pa.field("item", pa.struct(INTERVAL_FIELDS), nullable=False))
-
-
-class Placed(NamedTuple):
-    """Intervals and whose they are."""
-
-    ids: pa.Array  # (c,) in the type of results
-    offsets: pa.Array  # (c + 1,) int64
-    columns: list[pa.Array]  # of INTERVAL_FIELDS, (m,)
-
-
-class Intervals(Protocol):
-    """Where intervals come from: the orders, profiles, or somebody's table."""
-
-    @property
-    def id_type(self) -> pa.DataType:
-        """The type in which results give customer ids."""
-
-    def timeline(self, number: int, customers: CustomerBatch, workspace: Workspace) -> Timeline:
-        """Return the intervals of a part's customers, valid until the thread's next call."""
-
-    def placed(self, segments: tuple[str, ...]) -> Iterator[Placed]:
-        """Yield all intervals, part by part."""
 
 
 class Membership:
@@ -53,6 +32,76 @@ class Membership:
 
     def __repr__(self) -> str:
         return f"Membership({', '.join(map(repr, self.segments))})"
+
+    @classmethod
+    def from_table(cls, table: Any) -> Membership:
+        """Return memberships that somebody else made: of another system, or a list.
+
+        A customer may be in several segments at once. Intervals of one segment must not overlap;
+        those that touch become one.
+
+        Parameters
+        ----------
+        table
+            A pyarrow Table, or any source of rows that :meth:`OrderHistory.build` takes, with
+            these columns. ``customer_id``: ids as in the orders. ``segment``: strings, or a
+            dictionary of them, whose order is then that of the segments; otherwise they come in
+            the order in which the rows name them. ``valid_from``: the first day. ``valid_to``:
+            the day after the last, null while there is none; a day after 2199-12-31 means the
+            same. Days are dates; of timestamps without a time zone, the day counts.
+
+        Returns
+        -------
+        Membership
+            For a history, an interval counts from the day on from which its customer exists.
+            Customers whom the history does not have are left out, and counted by
+            :meth:`unknown_intervals`.
+
+        Raises
+        ------
+        SourceError
+            The table cannot be read.
+        ColumnError
+            A column is missing or has another type.
+        DataError
+            An id, a segment or ``valid_from`` is null, a day is outside the years 1900 to 2199,
+            an interval has no day, or two of one customer and segment overlap.
+
+        Examples
+        --------
+        >>> import datetime, pyarrow as pa
+        >>> table = pa.table({
+        ...     "customer_id": ["ann", "bob", "ann"],
+        ...     "segment": ["VIP", "VIP", "Newsletter"],
+        ...     "valid_from": [datetime.date(2025, 1, 1)] * 3,
+        ...     "valid_to": [datetime.date(2025, 7, 1), None, None],
+        ... })
+        >>> membership = Membership.from_table(table)
+        >>> membership
+        Membership('VIP', 'Newsletter')
+        >>> membership.to_table().num_rows
+        3
+        """
+        rows = read_rows(table)
+        return cls(rows.segments, ImportedIntervals(rows))
+
+    def unknown_intervals(self, history: OrderHistory) -> int:
+        """Count the intervals of customers whom a history does not have.
+
+        They change nothing in a report of the history. Of memberships that come from a history
+        itself there are none.
+
+        Examples
+        --------
+        >>> import datetime, pyarrow as pa
+        >>> day = datetime.date(2025, 1, 1)
+        >>> orders = pa.table({"customer_id": ["ann"], "ordered_at": [day], "amount": [20.0]})
+        >>> members = {"customer_id": ["ann", "eve"], "segment": ["VIP", "VIP"]}
+        >>> members = pa.table({**members, "valid_from": [day] * 2, "valid_to": [None] * 2})
+        >>> Membership.from_table(members).unknown_intervals(OrderHistory.build(orders))
+        1
+        """
+        return self._intervals.unknown(history)
 
     def timeline(self, number: int, customers: CustomerBatch, workspace: Workspace) -> Timeline:
         """Return the intervals of the customers of a part of the history.
@@ -99,33 +148,3 @@ class Membership:
 
     def _id_field(self) -> pa.Field:
         return pa.field("customer_id", self._intervals.id_type, nullable=False)
-
-
-class OfHistory(ABC):
-    """What all intervals that come from a history share."""
-
-    def __init__(self, history: OrderHistory) -> None:
-        self.history = history
-
-    @property
-    def id_type(self) -> pa.DataType:
-        """The type in which the history's results give customer ids."""
-        return self.history.id_type
-
-    @abstractmethod
-    def timeline(self, number: int, customers: CustomerBatch, workspace: Workspace) -> Timeline:
-        """Return the intervals of a part's customers, valid until the thread's next call."""
-
-    def placed(self, segments: tuple[str, ...]) -> Iterator[Placed]:
-        """Yield all intervals, part by part; customers who are never there have none."""
-        id_type = self.id_type
-
-        def place(number: int, customers: CustomerBatch, workspace: Workspace) -> Placed:
-            timeline = self.timeline(number, customers, workspace)
-            columns = timeline.columns(segments)
-            sizes = np.diff(timeline.offsets)
-            offsets = np.concatenate([[0], np.cumsum(sizes[sizes > 0])])
-            ids = customers.ids if (sizes > 0).all() else customers.ids.filter(pa.array(sizes > 0))
-            return Placed(IdReader.as_produced(ids, id_type), pa.array(offsets), columns)
-
-        return self.history.scan(place)

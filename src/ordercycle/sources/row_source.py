@@ -9,6 +9,14 @@ import pyarrow as pa
 
 from ordercycle.errors import ColumnError, SourceError, suggestion
 
+#: What to do where a column is missing, by what the rows are.
+_NAMED = "Say which columns to read with columns=Columns(...)"
+REMEDIES = {
+    "orders": _NAMED,
+    "customers": f"{_NAMED}, or Columns(registered=None) where it has none",
+    "memberships": "Rename its columns",
+}
+
 #: Says where a row of the whole source is, as in "row 12 of 'b.parquet'".
 Place = Callable[[int], str]
 
@@ -52,9 +60,7 @@ def check_columns(schema: pa.Schema, wanted: list[str], name: str, file: str | N
             there = ", ".join(map(repr, schema.names[:20])) or "no column at all"
             hint = suggestion(column, schema.names)
             raise ColumnError(
-                f"{name} has no column {column!r}{hint}{where}; it has {there}. "
-                "Say which columns to read with columns=Columns(...)"
-                + (", or Columns(registered=None) where it has none" * (name == "customers"))
+                f"{name} has no column {column!r}{hint}{where}; it has {there}. {REMEDIES[name]}"
             )
         if found > 1:
             raise ColumnError(

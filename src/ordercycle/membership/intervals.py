@@ -1,0 +1,75 @@
+"""Where memberships come from: the orders, profiles, or somebody's table."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from ordercycle.grouping.batches import CustomerBatch
+from ordercycle.history.order_history import OrderHistory
+from ordercycle.ingest.readers import IdReader
+from ordercycle.membership.timeline import Timeline
+from ordercycle.workspace import Workspace
+
+
+class Placed(NamedTuple):
+    """Intervals and whose they are."""
+
+    ids: pa.Array  # (c,) in the type of results
+    offsets: pa.Array  # (c + 1,) int64
+    columns: list[pa.Array]  # of INTERVAL_FIELDS, (m,)
+
+
+class Intervals(Protocol):
+    """Where intervals come from: the orders, profiles, or somebody's table."""
+
+    @property
+    def id_type(self) -> pa.DataType:
+        """The type in which results give customer ids."""
+
+    def timeline(self, number: int, customers: CustomerBatch, workspace: Workspace) -> Timeline:
+        """Return the intervals of a part's customers, valid until the thread's next call."""
+
+    def placed(self, segments: tuple[str, ...]) -> Iterator[Placed]:
+        """Yield all intervals, part by part."""
+
+    def unknown(self, history: OrderHistory) -> int:
+        """Count the intervals of customers whom a history does not have."""
+
+
+class OfHistory(ABC):
+    """What all intervals that come from a history share."""
+
+    def __init__(self, history: OrderHistory) -> None:
+        self.history = history
+
+    @property
+    def id_type(self) -> pa.DataType:
+        """The type in which the history's results give customer ids."""
+        return self.history.id_type
+
+    @abstractmethod
+    def timeline(self, number: int, customers: CustomerBatch, workspace: Workspace) -> Timeline:
+        """Return the intervals of a part's customers, valid until the thread's next call."""
+
+    def placed(self, segments: tuple[str, ...]) -> Iterator[Placed]:
+        """Yield all intervals, part by part; customers who are never there have none."""
+        id_type = self.id_type
+
+        def place(number: int, customers: CustomerBatch, workspace: Workspace) -> Placed:
+            timeline = self.timeline(number, customers, workspace)
+            columns = timeline.columns(segments)
+            sizes = np.diff(timeline.offsets)
+            offsets = np.concatenate([[0], np.cumsum(sizes[sizes > 0])])
+            ids = customers.ids if (sizes > 0).all() else customers.ids.filter(pa.array(sizes > 0))
+            return Placed(IdReader.as_produced(ids, id_type), pa.array(offsets), columns)
+
+        return self.history.scan(place)
+
+    def unknown(self, history: OrderHistory) -> int:  # noqa: ARG002 - of the protocol
+        """Return 0: all customers are those of a history."""
+        return 0
