@@ -42,6 +42,7 @@ from ordercycle.ingest.blocks import (
 from ordercycle.ingest.id_bytes import joined_ids
 from ordercycle.ingest.problems import Problems, Trouble
 from ordercycle.ingest.readers import IdReader
+from ordercycle.ingest.spill import loaded
 from ordercycle.workspace import Workspace
 from ordercycle_kernels import amounts, grouping, streaks
 from ordercycle_kernels.calendar import NO_DAY
@@ -116,8 +117,10 @@ class Grouper:
         """
         grouped = []
         filled = 0
+        orders = loaded(self.orders, partitions, self.workspace, "orders")
+        listings = loaded(self.customers or (), partitions, self.workspace, "listed")
         for number in partitions:
-            for listed, stretch in self._stretches(number):
+            for listed, stretch in self._stretches(number, orders, listings):
                 part = self._group(listed, stretch, room.part(slice(filled, None)))
                 if part is None:
                     return None
@@ -152,11 +155,13 @@ class Grouper:
         )
         return GroupedBatch(customers, sum(part.dropped_refunds for part in grouped))
 
-    def _stretches(self, number: int) -> Iterator[tuple[Collected, Stretch]]:
+    def _stretches(
+        self, number: int, orders: Sequence[Block], listings: Sequence[Block]
+    ) -> Iterator[tuple[Collected, Stretch]]:
         """Yield a partition's stretches, each with the listed customers between its hashes."""
-        listed = collect(self.customers or (), number, self.workspace, "listed")
+        listed = collect(listings, number, self.workspace, "listed")
         if number not in self.divided:
-            rows = collect(self.orders, number, self.workspace, "orders")
+            rows = collect(orders, number, self.workspace, "orders")
             yield listed, Stretch(rows, 0, LAST_HASH)
             return
         hashes = listed.columns.get(HASH)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle.ingest.blocks import AMOUNT, DAY, HASH, Block, Collected, collect, partition_sizes
+from ordercycle.ingest.spill import loaded
 from ordercycle.workspace import Workers
 from ordercycle_kernels import hot_customers as kernels
 from ordercycle_kernels import ordering
@@ -61,11 +62,12 @@ class Division:
         """Divide the partitions that have a hot customer into stretches of ascending hashes."""
         found = {}
         for number in np.flatnonzero(partition_sizes(blocks, partitions) > HOT_ROWS).tolist():
-            sample = [block.column(HASH, number)[::SAMPLE_STEP] for block in blocks]
+            workspace, use = self.workers.workspace, f"divided.{number}"
+            there = loaded(blocks, range(number, number + 1), workspace, use)
+            sample = [block.column(HASH, number)[::SAMPLE_STEP] for block in there]
             if _hot_customer(np.concatenate(sample)) is None:
                 continue
-            workspace, use = self.workers.workspace, f"divided.{number}"
-            rows = collect(blocks, number, workspace, use, keep_streaks=False)
+            rows = collect(there, number, workspace, use, keep_streaks=False)
             stretches = self._divide(Stretch(rows, 0, LAST_HASH))
             if len(stretches) > 1:
                 found[number] = stretches

@@ -22,7 +22,9 @@ from ordercycle.grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle.grouping.batches import CustomerBatch, OrderKeys
 from ordercycle.history.parts import Kind
 from ordercycle.ingest.readers import AmountReader
-from ordercycle.ingest.spill import Spill, guarded
+from ordercycle.ingest.spill import SpilledArray, SpillFile
+from ordercycle.ingest.unnamed_files import ALIGNMENT, aligned
+from ordercycle.workspace import Workspace
 from ordercycle_kernels import amounts
 from ordercycle_kernels.calendar import NO_DAY
 
@@ -295,12 +297,44 @@ class Stored:
         self.file.release()
 
 
-def put_on_disk(batch: CustomerBatch, kind: Kind, spill: Spill) -> Stored:
-    """Write a batch to a file without a name."""
+@dataclass(frozen=True)
+class Spilled:
+    """A batch that waits on disk, past a memory limit."""
 
-    def write() -> Stored:
-        with spill.file() as stream:
-            entry = write_batches(stream, "a spill file", [batch], kind)
-            return Stored(MappedFile(stream, entry, kind, entry.file), 0)
+    bytes: SpilledArray
+    kind: Kind
+    negative: int
 
-    return guarded(write, spill.folder)
+    @property
+    def nbytes(self) -> int:
+        """Bytes on disk."""
+        return self.bytes.size
+
+    def read(self, workspace: Workspace | None = None) -> CustomerBatch:
+        """Return the batch, in scratch memory of the thread if there is any."""
+        whole = slice(0, self.bytes.size)
+        size = self.bytes.room_for(whole) + ALIGNMENT
+        room = np.empty(size, np.uint8)
+        if workspace is not None:
+            room = workspace.array("spilled batch", size, np.uint8)
+        data = self.bytes.read(whole, aligned(room))
+        with pa.ipc.open_file(pa.py_buffer(data)) as reader:
+            return from_arrow(reader.get_batch(0), self.kind, self.negative)
+
+    def release(self) -> None:
+        """Nothing is kept."""
+
+
+def put_on_disk(batch: CustomerBatch, kind: Kind, file: SpillFile) -> Spilled:
+    """Write a batch to a spill file."""
+    arrow = to_arrow(batch, kind)
+    measured = pa.MockOutputStream()
+    with pa.ipc.new_file(measured, arrow.schema) as writer:
+        writer.write_batch(arrow)
+    data = np.empty(measured.size(), np.uint8)
+    with (
+        pa.FixedSizeBufferWriter(pa.py_buffer(data)) as target,
+        pa.ipc.new_file(target, arrow.schema) as writer,
+    ):
+        writer.write_batch(arrow)
+    return Spilled(file.put(data), kind, batch.negative)

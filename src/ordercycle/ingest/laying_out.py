@@ -78,29 +78,29 @@ def ingest(
         After the last row, so that the message can count the bad values.
     """
     tally = Tally()
-    waiting = Waiting(spill)
     reserved = None
-    for pieces, whole in _gathered(source, _block_rows(source, reader, spill)):
-        if partition_bits is None:
-            known = sum(piece.batch.num_rows for piece in pieces) if whole else source.rows
-            partition_bits = partition_bits_for(known)
-        runs = Runs(list(_runs(pieces)), workers.workspace)
-        layout: _Layout | StreakLayout
-        if isinstance(reader, OrderReader) and has_long_streaks(pieces, reader):
-            layout = StreakLayout(runs, reader, problems, partition_bits, workers)
-        else:
-            if reserved is None and not whole and _is_reserved(source, reader, spill):
-                reserved = ReservedBlock(reader.names, source.rows or 0, partition_bits)
-            layout = _Layout(runs, reader, problems, partition_bits, workers, reserved)
-        for size, run_tally in layout.fill():
-            tally.add(run_tally)
-            report(size)
-        if reserved is None or layout.block is not reserved.block:
-            waiting.add(layout.block)
-    if reserved is not None:
-        waiting.add(reserved.block)
-    problems.check()
-    return Ingested(waiting.blocks, tally, partition_bits or 0, waiting.is_spilled)
+    with Waiting(spill) as waiting:
+        for pieces, whole in _gathered(source, _block_rows(source, reader, spill)):
+            if partition_bits is None:
+                known = sum(piece.batch.num_rows for piece in pieces) if whole else source.rows
+                partition_bits = partition_bits_for(known)
+            runs = Runs(list(_runs(pieces)), workers.workspace)
+            layout: _Layout | StreakLayout
+            if isinstance(reader, OrderReader) and has_long_streaks(pieces, reader):
+                layout = StreakLayout(runs, reader, problems, partition_bits, workers)
+            else:
+                if reserved is None and not whole and _is_reserved(source, reader, spill):
+                    reserved = ReservedBlock(reader.names, source.rows or 0, partition_bits)
+                layout = _Layout(runs, reader, problems, partition_bits, workers, reserved)
+            for size, run_tally in layout.fill():
+                tally.add(run_tally)
+                report(size)
+            if reserved is None or layout.block is not reserved.block:
+                waiting.add(layout.block)
+        if reserved is not None:
+            waiting.add(reserved.block)
+        problems.check()
+        return Ingested(waiting.blocks, tally, partition_bits or 0, waiting.is_spilled)
 
 
 def _block_rows(source: Source, reader: RowReader, spill: Spill | None) -> int:

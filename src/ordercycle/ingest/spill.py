@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-import weakref
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import IO, Any, TypeVar
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 from ordercycle.errors import ConfigError, StorageError, whole_number
 from ordercycle.ingest.blocks import Block, BlockIds, Streaks
 from ordercycle.ingest.id_bytes import Placed
+from ordercycle.ingest.unnamed_files import ALIGNMENT, UnnamedFile, aligned, room_for
+from ordercycle.workspace import Workspace
 
 T = TypeVar("T")
 
@@ -62,10 +65,6 @@ class Spill:
         """Say whether so many bytes of rows are too many to wait in memory."""
         return waiting > self.limit // WAITING_SHARE
 
-    def file(self) -> IO[bytes]:
-        """Return a new file without a name, readable by its owner only."""
-        return guarded(lambda: tempfile.TemporaryFile(dir=self.folder), self.folder)
-
 
 def guarded(work: Callable[[], T], folder: str | None) -> T:
     """Do something with a spill file; turn the system's errors into a StorageError."""
@@ -98,94 +97,93 @@ def _bytes(memory_limit: object) -> int:
     return number
 
 
-@dataclass(eq=False)
 class SpillFile:
-    """One file for all rows that wait on disk."""
+    """A file for what does not fit; errors of the system become a StorageError."""
 
-    spill: Spill
-    _stream: IO[bytes] = field(init=False)
-    _written: int = 0
-
-    def __post_init__(self) -> None:
-        self._stream = self.spill.file()
-        weakref.finalize(self, self._stream.close)
+    def __init__(self, spill: Spill) -> None:
+        self._folder = spill.folder
+        self._lock = threading.Lock()
+        self._file = guarded(lambda: UnnamedFile(self._folder), self._folder)
 
     def put(self, array: NDArray[Any]) -> SpilledArray:
         """Write an array and return what stands for it."""
-        start = self._written
-        view = np.ascontiguousarray(array).data.cast("B")
-        guarded(lambda: self._write(view), self.spill.folder)
-        self._written += view.nbytes
+        with self._lock:
+            start = guarded(lambda: self._file.append(array), self._folder)
         return SpilledArray(self, start, array.size, array.dtype)
 
-    def _write(self, view: memoryview) -> None:
-        self._stream.write(view)
-        self._stream.flush()
-
-    def get(self, start: int, out: NDArray[Any]) -> None:
-        """Fill an array with the bytes from `start` on."""
-        view = out.data.cast("B")
-
-        def read() -> None:
-            done = 0
-            while done < view.nbytes:
-                size = os.preadv(self._stream.fileno(), [view[done:]], start + done)
-                if size == 0:
-                    raise OSError(5, "the spill file was cut off")
-                done += size
-
-        guarded(read, self.spill.folder)
+    def get(self, start: int, size: int, room: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Read bytes into aligned room and return them there."""
+        return guarded(lambda: self._file.read(start, size, room), self._folder)
 
 
 @dataclass(frozen=True)
 class SpilledArray:
-    """An array on disk: a slice of it is read when it is asked for."""
+    """An array on disk: parts of it are read when they are asked for."""
 
     file: SpillFile
     start: int
     size: int
     dtype: np.dtype[Any]
 
-    def __getitem__(self, part: slice) -> NDArray[Any]:
-        """Read some of the items."""
-        start, stop, _ = part.indices(self.size)
-        out = np.empty(max(0, stop - start), self.dtype)
-        if out.size:
-            self.file.get(self.start + start * self.dtype.itemsize, out)
-        return out
+    def room_for(self, part: slice) -> int:
+        """Return how many bytes of room reading a part takes."""
+        return room_for((part.stop - part.start) * self.dtype.itemsize)
+
+    def read(self, part: slice, room: NDArray[np.uint8]) -> NDArray[Any]:
+        """Read a part into aligned room and return it there."""
+        item = self.dtype.itemsize
+        size = (part.stop - part.start) * item
+        return self.file.get(self.start + part.start * item, size, room).view(self.dtype)
 
 
 class Waiting:
-    """Blocks of rows until they are grouped: in memory while they fit, else on disk."""
+    """Blocks of rows until they are grouped: in memory while they fit, else on disk.
+
+    Blocks are written by a thread of their own, one at a time, while the next one is laid out.
+    """
 
     def __init__(self, spill: Spill | None) -> None:
-        self.blocks: list[Block] = []
         self._spill = spill
+        self._held: list[Block] = []
+        self._writing: list[Future[Block]] = []
         self._file: SpillFile | None = None
-        self._held = 0
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="ordercycle-spill")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
     @property
     def is_spilled(self) -> bool:
         """Whether any block is on disk."""
         return self._file is not None
 
+    @property
+    def blocks(self) -> list[Block]:
+        """All blocks, those on disk first, once they are there."""
+        return [future.result() for future in self._writing] + self._held
+
     def add(self, block: Block) -> None:
-        """Take a block over, and put all that are in memory on disk once they are too many."""
-        self.blocks.append(block)
+        """Take a block over; once they are too many for memory, put it and the others on disk."""
+        self._held.append(block)
         if self._spill is None:
             return
-        self._held += block.nbytes
-        if self._spill.is_over(self._held):
-            if self._file is None:
-                self._file = SpillFile(self._spill)
-            self.blocks = [_on_disk(block, self._file) for block in self.blocks]
-            self._held = 0
+        if self._file is None and self._spill.is_over(sum(held.nbytes for held in self._held)):
+            self._file = SpillFile(self._spill)
+        if self._file is None:
+            return
+        if self._writing:
+            self._writing[-1].result()  # no more than one block is on its way
+        self._writing += [
+            self._pool.submit(_on_disk, held, self._file) for held in self._held
+        ]
+        self._held = []
 
 
 def _on_disk(block: Block, file: SpillFile) -> Block:
-    def put(values: Any) -> Any:
-        return values if isinstance(values, SpilledArray) else file.put(values)
-
+    put: Any = file.put  # what it returns stands for the array
     columns = {name: put(values) for name, values in block.columns.items()}
     streaks = None if block.streaks is None else Streaks(*map(put, block.streaks))
     ids = {
@@ -196,3 +194,62 @@ def _on_disk(block: Block, file: SpillFile) -> Block:
         for use, (placed, offsets) in block.ids.items()
     }
     return replace(block, columns=columns, streaks=streaks, ids=ids)
+
+
+def loaded(
+    blocks: Sequence[Block], partitions: range, workspace: Workspace, use: str
+) -> Sequence[Block]:
+    """Return blocks with a range of partitions in memory, and the others where they are.
+
+    Those on disk become blocks of the range alone, in scratch arrays of the thread whose names
+    begin with `use`: a few large reads take a fraction of the time of many small ones.
+    """
+    return [
+        _loaded(block, partitions, workspace, f"{use}.{number}")
+        if any(isinstance(values, SpilledArray) for values in block.columns.values())
+        else block
+        for number, block in enumerate(blocks)
+    ]
+
+
+def _loaded(block: Block, partitions: range, workspace: Workspace, name: str) -> Block:
+    first, last = partitions.start, partitions.stop - 1
+    rows = slice(block.rows_of(first).start, block.rows_of(last).stop)
+    wanted: dict[tuple[str, str], tuple[Any, slice]] = {
+        ("column", column): (values, rows) for column, values in block.columns.items()
+    }
+    for use, (placed, offsets) in block.ids.items():
+        if offsets is not None:
+            wanted["ids", use] = (placed.data, _between(offsets, partitions))
+    if block.streaks is not None:
+        streaks = _between(block.streak_offsets, partitions)
+        wanted["streaks", "hashes"] = (block.streaks.hashes, streaks)
+        wanted["streaks", "lengths"] = (block.streaks.lengths, streaks)
+    sizes = {key: array.room_for(part) for key, (array, part) in wanted.items()}
+    room = aligned(workspace.array(name, sum(sizes.values()) + ALIGNMENT, np.uint8))
+    found = {}
+    for key, (array, part) in wanted.items():
+        found[key] = array.read(part, room)
+        room = room[sizes[key] :]
+    return replace(
+        block,
+        columns={column: found["column", column] for column in block.columns},
+        offsets=block.offsets - rows.start,
+        stops=block.stops - rows.start,
+        ids={
+            use: BlockIds(Placed(found["ids", use], placed.length), offsets - offsets[first])
+            if offsets is not None
+            else BlockIds(placed, offsets)
+            for use, (placed, offsets) in block.ids.items()
+        },
+        streaks=None
+        if block.streaks is None
+        else Streaks(found["streaks", "hashes"], found["streaks", "lengths"]),
+        streak_offsets=block.streak_offsets - block.streak_offsets[first]
+        if block.streaks is not None
+        else block.streak_offsets,
+    )
+
+
+def _between(offsets: NDArray[np.int64], partitions: range) -> slice:
+    return slice(int(offsets[partitions.start]), int(offsets[partitions.stop]))
