@@ -20,6 +20,7 @@ from ordercycle.history.merging import Places, find_places
 from ordercycle.history.parts import Counts, Held, Kind, Part, Run, as_parts, count, cut
 from ordercycle.history.store import State
 from ordercycle.ingest.laying_out import partition_bits_for
+from ordercycle.ingest.spill import SpillFile
 from ordercycle.workspace import Workers
 
 REPEATED = ("error", "skip")
@@ -91,11 +92,12 @@ def compacted(state: State, workers: Workers) -> State:
         return state
     bits = len(state.parts).bit_length() - 1
 
+    file = None if state.spill is None else SpillFile(state.spill)
+
     def merged(part: Part) -> list[Run]:
         batches = cut(part.read(), pieces, bits)
-        spill = state.spill
         runs: list[Run] = [
-            Held(batch) if spill is None else put_on_disk(batch, state.kind, spill)
+            Held(batch) if file is None else put_on_disk(batch, state.kind, file, workers.workspace)
             for batch in batches
         ]
         part.release()

@@ -310,28 +310,25 @@ class Spilled:
         """Bytes on disk."""
         return self.bytes.size
 
-    def read(self, workspace: Workspace | None = None) -> CustomerBatch:
-        """Return the batch, in scratch memory of the thread if there is any."""
+    def read(self) -> CustomerBatch:
+        """Return the batch, in memory of its own: profiles keep ids and days of it."""
         whole = slice(0, self.bytes.size)
-        size = self.bytes.room_for(whole) + ALIGNMENT
-        room = np.empty(size, np.uint8)
-        if workspace is not None:
-            room = workspace.array("spilled batch", size, np.uint8)
-        data = self.bytes.read(whole, aligned(room))
+        room = aligned(np.empty(self.bytes.room_for(whole) + ALIGNMENT, np.uint8))
+        data = self.bytes.read(whole, room)
         with pa.ipc.open_file(pa.py_buffer(data)) as reader:
             return from_arrow(reader.get_batch(0), self.kind, self.negative)
 
     def release(self) -> None:
-        """Nothing is kept."""
+        """Keep nothing: the memory is the reader's."""
 
 
-def put_on_disk(batch: CustomerBatch, kind: Kind, file: SpillFile) -> Spilled:
-    """Write a batch to a spill file."""
+def put_on_disk(batch: CustomerBatch, kind: Kind, file: SpillFile, workspace: Workspace) -> Spilled:
+    """Write a batch to a spill file, by way of a scratch array of the thread."""
     arrow = to_arrow(batch, kind)
     measured = pa.MockOutputStream()
     with pa.ipc.new_file(measured, arrow.schema) as writer:
         writer.write_batch(arrow)
-    data = np.empty(measured.size(), np.uint8)
+    data = workspace.array("to disk", measured.size(), np.uint8)
     with (
         pa.FixedSizeBufferWriter(pa.py_buffer(data)) as target,
         pa.ipc.new_file(target, arrow.schema) as writer,

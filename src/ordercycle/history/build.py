@@ -25,9 +25,9 @@ from ordercycle.ingest.laying_out import Ingested, ingest
 from ordercycle.ingest.problems import Problems
 from ordercycle.ingest.readers import IdReader
 from ordercycle.ingest.row_readers import CustomerReader, OrderReader, Tally
-from ordercycle.ingest.spill import Spill
+from ordercycle.ingest.spill import Spill, SpillFile
 from ordercycle.sources.opening import open_source
-from ordercycle.workspace import Spare, Workers
+from ordercycle.workspace import Spare, Workers, Workspace
 
 REFUNDS = ("net", "drop", "count")
 ANONYMOUS = ("drop", "error")
@@ -145,7 +145,9 @@ def group(
         kind = Kind(
             ids, order_reader.amount, orders_of_lines, columns, policies, customers is not None
         )
-        keep = _Keeper(kind, spill if ingested.is_spilled else None)
+        kept_on_disk = spill if ingested.is_spilled else None
+        file = None if kept_on_disk is None else SpillFile(kept_on_disk)
+        keep = _Keeper(kind, file, workers.workspace)
         kept = _grouped(grouper, ingested, keep, workers, progress, most_batches)
     customer_problems.check()
     found = [batch for batch in kept if batch is not None]
@@ -153,7 +155,7 @@ def group(
     tally.dropped_refunds += sum(batch.dropped_refunds for batch in found)
     counts = reduce(Counts.plus, (batch.counts for batch in found))
     spare = Spare(block.hashes for block in ingested.blocks if not ingested.is_spilled)
-    return Grouped(kind, [batch.run for batch in found], counts, tally, keep.spill, spare)
+    return Grouped(kind, [batch.run for batch in found], counts, tally, kept_on_disk, spare)
 
 
 class _Kept(NamedTuple):
@@ -166,21 +168,22 @@ class _Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class _Keeper:
-    """Where grouped customers stay: in memory, or past a limit in files."""
+    """Where grouped customers stay: in memory, or past a limit in a file."""
 
     kind: Kind
-    spill: Spill | None
+    file: SpillFile | None
+    workspace: Workspace
 
     def room(self, rows: int, grouper: Grouper) -> OrderRoom | None:
         """Return memory for all orders where they stay in it."""
-        return grouper.room(rows) if self.spill is None else None
+        return grouper.room(rows) if self.file is None else None
 
     def keep(self, batch: GroupedBatch) -> _Kept:
         """Take a batch over."""
         counts = count(self.kind, batch.customers)
         run: Run = Held(batch.customers)
-        if self.spill is not None:
-            run = put_on_disk(batch.customers, self.kind, self.spill)
+        if self.file is not None:
+            run = put_on_disk(batch.customers, self.kind, self.file, self.workspace)
         return _Kept(run, counts, batch.dropped_refunds)
 
 
@@ -216,7 +219,7 @@ def _grouped(
     width = partitions // batches
     ends = np.concatenate([[0], np.cumsum(sizes)])[::width]
     # Grouped in place, a batch is where its rows are: with room between partitions, perhaps.
-    in_place = keeper.spill is None and len(ingested.blocks) == 1
+    in_place = keeper.file is None and len(ingested.blocks) == 1
     begins = ingested.blocks[0].offsets[::width] if in_place else ends
     # Memory for all at once: many small arrays would cost several times as much to touch first.
     room = keeper.room(rows, grouper)

@@ -176,9 +176,7 @@ class Waiting:
             return
         if self._writing:
             self._writing[-1].result()  # no more than one block is on its way
-        self._writing += [
-            self._pool.submit(_on_disk, held, self._file) for held in self._held
-        ]
+        self._writing += [self._pool.submit(_on_disk, held, self._file) for held in self._held]
         self._held = []
 
 
