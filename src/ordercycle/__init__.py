@@ -13,6 +13,7 @@ from ordercycle.errors import (
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.history.summary import HistorySummary
 from ordercycle.membership.membership import Membership
+from ordercycle.segments.cadence import Cadence
 from ordercycle.segments.lifecycle import Lifecycle
 from ordercycle.segments.presets import LifecyclePreset
 from ordercycle.segments.registry import scheme_from_dict
@@ -21,6 +22,7 @@ from ordercycle.segments.transitions import transition_matrix, transitions
 from ordercycle.warm_up import WarmupResult, warmup
 
 __all__ = [
+    "Cadence",
     "ColumnError",
     "Columns",
     "ConfigError",

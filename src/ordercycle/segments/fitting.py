@@ -103,7 +103,8 @@ class Round(ABC, Generic[B, S]):
     profile, or customers of a history; S is the scheme that comes out of the last one.
     """
 
-    #: The profile columns that `count` reads; None: any, as an expression of the caller's may.
+    #: The profile columns that `count` reads, where they are there; None: any, as an expression
+    #: of the caller's may. What has to be there, `count` asks for.
     columns: tuple[str, ...] | None
 
     @abstractmethod
@@ -121,11 +122,6 @@ def fit(first: Round[B, S], counted: Callable[[Round[B, S]], Iterable[Cells]]) -
     while isinstance(current, Round):
         current = current.then(Cells.total(counted(current)))
     return current
-
-
-def halves(value: int) -> tuple[int, int]:
-    """Split an integer of 0 or more in two that add up where the whole would overflow."""
-    return value & (2**HALF_BITS - 1), value >> HALF_BITS
 
 
 def whole(low: int, high: int) -> int:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ordercycle.errors import ConfigError, suggestion
+from ordercycle.segments.cadence import Cadence
 from ordercycle.segments.lifecycle import Lifecycle
 from ordercycle.segments.scheme import Scheme
 
 #: Each has a class method ``from_dict``.
-SCHEMES: dict[str, Any] = {kind.name: kind for kind in (Lifecycle,)}
+SCHEMES: dict[str, Any] = {kind.name: kind for kind in (Lifecycle, Cadence)}
 
 
 def scheme_from_dict(given: Mapping[str, Any]) -> Scheme:

@@ -1,0 +1,331 @@
+"""Four groups by a customer's own rhythm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle.arrow_views import fixed_view
+from ordercycle.errors import ConfigError, DataError, check_choice, whole_number
+from ordercycle.segments.fitting import Cells, Round, whole
+from ordercycle.segments.plain import options_of
+from ordercycle.segments.profile_fit import (
+    AS_OF_COLUMN,
+    as_of_cells,
+    as_of_in,
+    fit_profile,
+    of_day,
+)
+from ordercycle.segments.scheme import (
+    Produced,
+    appended,
+    as_table,
+    refuse_bad_orders,
+    refuse_missing,
+    refuse_taken,
+    refuse_window,
+    selected,
+)
+from ordercycle.segments.showing import Shown
+from ordercycle_kernels import cadence as kernels
+
+#: In the order of the kernel's codes.
+SEGMENTS = ("Just ordered", "Active", "Slipping away", "Lost")
+PRODUCED = (Produced("cadence", SEGMENTS, nullable=True),)
+SCOPES = ("personal", "population")
+
+#: The profile columns that decide the group, and their types.
+INPUTS = {
+    "days_since_last_order": (pa.int32(),),
+    "orders": (pa.int64(),),
+    "lifetime_days": (pa.int32(),),
+    "gap_square_sum": (pa.int64(),),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CadenceAccount:
+    """The rhythm of all customers together, and what it was fitted from.
+
+    Attributes
+    ----------
+    as_of
+        The day of the profile; None where it does not say.
+    repeat_customers, gaps
+        Customers with two or more orders, and the gaps between their orders.
+    gap_sum, gap_square_sum
+        The sums of these gaps (days) and of their squares (days²).
+    """
+
+    as_of: date | None
+    repeat_customers: int
+    gaps: int
+    gap_sum: int
+    gap_square_sum: int
+
+    @property
+    def mean_gap(self) -> float:
+        """μ₀, the mean of all gaps, in days."""
+        return self.gap_sum / self.gaps
+
+    @property
+    def gap_variance(self) -> float:
+        """σ₀², the variance of all gaps with their number as divisor, in days²."""
+        return (self.gaps * self.gap_square_sum - self.gap_sum**2) / self.gaps**2
+
+    @property
+    def origin(self) -> str:
+        """Where the numbers come from, in a few words."""
+        return (
+            f"gaps of {self.mean_gap:.1f} ± {math.sqrt(self.gap_variance):.1f} days, fitted"
+            f"{of_day(self.as_of)} from {self.repeat_customers:,} repeat customers"
+        )
+
+    def __str__(self) -> str:
+        mean, deviation = self.mean_gap, math.sqrt(self.gap_variance)
+        return (
+            f"{self.repeat_customers:,} customers ordered again{of_day(self.as_of)}, after "
+            f"{self.gaps:,} gaps of {mean:.1f} days on average, standard deviation "
+            f"{deviation:.1f}.\nBy the rhythm of all, a customer is active for "
+            f"{mean + deviation:.1f} days after an order and lost after {mean + 2 * deviation:.1f}."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the account as text and numbers; no `as_of` where it is unknown."""
+        made = asdict(self)
+        as_of = made.pop("as_of")
+        return made if as_of is None else {"as_of": str(as_of), **made}
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> CadenceAccount:
+        """Return the account that `to_dict` wrote."""
+        as_of = given.get("as_of")
+        return cls(**{**given, "as_of": None if as_of is None else date.fromisoformat(as_of)})
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Cadence(Shown):
+    """Four groups by days since the last order, against the customer's own gaps between orders.
+
+    With r = days_since_last_order, μ and σ the mean and standard deviation of a customer's gaps:
+
+    =============  ==================
+    Just ordered   r <= just_ordered_days
+    Active         r <= μ + σ
+    Slipping away  r <= μ + 2σ
+    Lost           beyond
+    =============  ==================
+
+    The first that holds counts; customers without orders have no group (null). The bands are
+    published by Clerk.io. Ours is that μ and σ of a customer with few gaps lean on those of all
+    gaps of all customers, μ₀ and σ₀: with g gaps, μ' = (g·μ + k·μ₀) / (g + k) and
+    σ'² = (g·σ² + k·σ₀²) / (g + k), where σ² has the divisor g and k is `prior_gaps`. Who ordered
+    once has μ₀ and σ₀. A band ends with its last whole day, a billionth of a day aside.
+
+    Parameters
+    ----------
+    prior_gaps
+        k: for how many gaps of the customer's own those of all customers count; 0: for none.
+    just_ordered_days
+        Days after an order in which nothing can be told yet.
+    scope
+        ``"personal"``, or ``"population"``: μ₀ and σ₀ for everybody.
+    account
+        μ₀ and σ₀, and what they were fitted from: set by :meth:`fit`.
+
+    Examples
+    --------
+    >>> Cadence(just_ordered_days=14)
+    Cadence(prior_gaps=1, just_ordered_days=14, scope='personal')
+    """
+
+    prior_gaps: float = 1
+    just_ordered_days: int = 30
+    scope: str = "personal"
+    account: CadenceAccount | None = field(default=None, repr=False)
+
+    name = "cadence"
+
+    def __post_init__(self) -> None:
+        prior = self.prior_gaps
+        number = isinstance(prior, (int, float, np.number)) and not isinstance(prior, bool)
+        if not number or not 0 <= prior < math.inf:
+            raise ConfigError(f"prior_gaps={prior!r}: pass a number of gaps, 0 or more")
+        whole_prior = whole_number(prior)
+        object.__setattr__(self, "prior_gaps", float(prior) if whole_prior is None else whole_prior)
+        days = whole_number(self.just_ordered_days)
+        if days is None or not 0 <= days < 2**31:
+            raise ConfigError(
+                f"just_ordered_days={self.just_ordered_days!r}: pass a number of days, 0 or more"
+            )
+        object.__setattr__(self, "just_ordered_days", days)
+        check_choice("scope", self.scope, SCOPES)
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The names of the groups, in the order of their codes."""
+        return SEGMENTS
+
+    def fit(self, table: pa.Table, *, threads: int | None = None) -> Cadence:
+        """Return the cadence with the mean and the spread of all customers' gaps.
+
+        Parameters
+        ----------
+        table
+            A profile, or a table with its columns ``orders`` (int64), ``lifetime_days`` (int32)
+            and ``gap_square_sum`` (int64), the last two null under two orders or any value.
+        threads
+            How many threads to use; None: every core this process may use.
+
+        Raises
+        ------
+        ColumnError
+            Where a column is missing or has another type.
+        DataError
+            Where nobody has ordered twice, or a value is null that the orders call for.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> profile = pa.table({
+        ...     "days_since_last_order": pa.array([12, 40, 90, None], pa.int32()),
+        ...     "orders": pa.array([3, 3, 1, 0], pa.int64()),
+        ...     "lifetime_days": pa.array([20, 60, 0, None], pa.int32()),
+        ...     "gap_square_sum": pa.array([200, 1850, None, None], pa.int64()),
+        ... })
+        >>> cadence = Cadence(just_ordered_days=14).fit(profile)
+        >>> cadence
+        Cadence(prior_gaps=1, just_ordered_days=14, scope='personal'; gaps of 20.0 ± 10.6 days, \
+fitted from 2 repeat customers)
+        >>> cadence.assign(profile)["cadence"].to_pylist()
+        ['Just ordered', 'Slipping away', 'Lost', None]
+        """
+        table = as_table(table)
+        _checked(table)
+        return fit_profile(self.first_round(), table, threads=threads)
+
+    def first_round(self) -> CadenceRound:
+        """Return the fit as rounds over a profile, for any engine to run."""
+        return CadenceRound(scheme=self)
+
+    def assign(self, table: pa.Table, *, threads: int | None = None) -> pa.Table:
+        """Add each customer's group to a profile.
+
+        Parameters
+        ----------
+        table
+            A profile, or a table with the columns that :meth:`fit` reads and
+            ``days_since_last_order`` (int32, null without orders).
+        threads
+            How many threads to use; None: every core this process may use.
+
+        Returns
+        -------
+        pyarrow.Table
+            The table with a column ``cadence``: dictionary<int8, string>, codes in the order of
+            :attr:`segments`, null for customers without orders.
+
+        Raises
+        ------
+        ConfigError
+            Where the scheme is not fitted, or the profile has a window.
+        ColumnError
+            Where a column is missing, has another type, or ``cadence`` is there already.
+        DataError
+            Where a value is null that the orders call for.
+        """
+        rhythm = self.rhythm
+        table = as_table(table)
+        refuse_taken(table, PRODUCED)
+        refuse_window(table, "in which whoever stayed away longer has no orders; assign groups")
+        inputs = _checked(table)
+
+        def write(batch: pa.RecordBatch, codes: Sequence[NDArray[np.int8]]) -> None:
+            since, orders, gap_sums, squares = (
+                fixed_view(column, column.type.to_pandas_dtype()) for column in batch.columns
+            )
+            kernels.cadence_codes(
+                since, orders, gap_sums, squares, self.just_ordered_days, rhythm, codes[0]
+            )
+
+        return appended(table, inputs, PRODUCED, write, threads=threads)
+
+    @property
+    def rhythm(self) -> NDArray[np.float64]:
+        """μ₀, σ₀², k, and whether customers have a rhythm of their own, as the kernels take it."""
+        if self.account is None:
+            raise ConfigError(
+                f"{self!r} is not fitted: it does not know the gaps of all customers; call "
+                ".fit(profile), which returns the fitted scheme, or scheme_from_dict"
+            )
+        mean, variance = self.account.mean_gap, self.account.gap_variance
+        return np.array([mean, variance, self.prior_gaps, self.scope == "personal"], np.float64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options, and the fitted numbers, as plain values."""
+        made: dict[str, Any] = {"scheme": self.name, **dict(self._options())}
+        return made if self.account is None else made | {"account": self.account.to_dict()}
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Cadence:
+        """Return the cadence that `to_dict` wrote."""
+        taken = options_of(given, cls, ("prior_gaps", "just_ordered_days", "scope", "account"))
+        if "account" in taken:
+            taken["account"] = CadenceAccount.from_dict(taken["account"])
+        return cls(**taken)
+
+
+@dataclass(frozen=True)
+class CadenceRound(Round[pa.Table, Cadence]):
+    """Sums the gaps of all customers and their squares."""
+
+    scheme: Cadence
+
+    columns = (*INPUTS, AS_OF_COLUMN)
+
+    def count(self, batch: pa.Table) -> Cells:
+        """Sum the gaps of a profile's customers."""
+        total, sums = np.zeros(kernels.SUMS, np.int64), np.empty(kernels.SUMS, np.int64)
+        for chunk in _checked(batch).to_batches():
+            _, orders, gap_sums, squares = (
+                fixed_view(column, column.type.to_pandas_dtype()) for column in chunk.columns
+            )
+            kernels.sum_gaps(orders, gap_sums, squares, sums)
+            total += sums
+        return Cells.summed(np.arange(kernels.SUMS), total).plus(as_of_cells(batch))
+
+    def then(self, total: Cells) -> Cadence:
+        """Return the fitted cadence."""
+        found = total.to_dict()
+        repeat_customers, *sums = (found.get(place, 0) for place in range(kernels.SUMS))
+        if not repeat_customers:
+            raise DataError(
+                "no customer of this profile has ordered twice, so there are no gaps to fit to; "
+                "take a later as_of or more orders"
+            )
+        gaps, gap_sum, squares = map(whole, sums[::2], sums[1::2])
+        account = CadenceAccount(
+            as_of=as_of_in(total),
+            repeat_customers=repeat_customers,
+            gaps=gaps,
+            gap_sum=gap_sum,
+            gap_square_sum=squares,
+        )
+        return replace(self.scheme, account=account)
+
+
+def _checked(table: pa.Table) -> pa.Table:
+    """Return the columns that decide the group, checked."""
+    inputs = selected(table, INPUTS)
+    refuse_bad_orders(inputs.column("orders"))
+    refuse_missing(inputs, "days_since_last_order", at_least=1)
+    refuse_missing(inputs, "lifetime_days", at_least=2)
+    refuse_missing(inputs, "gap_square_sum", at_least=2)
+    return inputs
