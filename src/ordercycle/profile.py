@@ -63,9 +63,15 @@ class Profiler:
     net_refunds: bool
     spare: Spare | None  # memory to write the columns to, as far as it goes
 
+    def existing(self, customers: CustomerBatch) -> NDArray[np.bool_]:
+        """Return which of the customers have a row in the profile."""
+        existing: NDArray[np.bool_] = customers.visible <= self.as_of
+        existing &= customers.visible != NO_DAY
+        return existing
+
     def batch(self, customers: CustomerBatch, workspace: Workspace) -> pa.RecordBatch:
         """Return the profile of a batch of customers; workspace: scratch arrays of the thread."""
-        existing = (customers.visible <= self.as_of) & (customers.visible != NO_DAY)
+        existing = self.existing(customers)
         starts, stops = self._orders_within(customers)
         ids, registered = customers.ids, customers.registered
         if customers.visible is not registered:

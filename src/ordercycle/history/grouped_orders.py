@@ -134,24 +134,37 @@ class GroupedOrders:
     def _profile_batches(
         self, day: int, window_days: int | None, spare: Spare | None
     ) -> Iterator[pa.RecordBatch]:
-        after = None if window_days is None else day - window_days
-        schema = self._schema(window_days)
-        last_day = self._state.tally.last_day
-        profiler = Profiler(
-            as_of=day,
-            after=after,
-            last_day=day if last_day is None else last_day,
-            schema=schema,
+        profiler = self.profiler(day, window_days, spare)
+        return self.scan(lambda _, customers, workspace: profiler.batch(customers, workspace))
+
+    def profiler(
+        self, as_of: int, window_days: int | None = None, spare: Spare | None = None
+    ) -> Profiler:
+        """Return what makes profiles of this history's customers, part by part.
+
+        as_of: days since 1970-01-01; spare: memory to write to, as far as it goes.
+        """
+        window = _window(window_days)
+        last_day = self.last_day
+        return Profiler(
+            as_of=as_of,
+            after=None if window is None else as_of - window,
+            last_day=as_of if last_day is None else last_day,
+            schema=self._schema(window),
             amount=self._kind.amount,
             net_refunds=self._kind.net_refunds,
             spare=spare,
         )
-        return self.scan(lambda _, customers, workspace: profiler.batch(customers, workspace))
 
     @property
     def kind(self) -> Kind:
         """What all customers of the history have in common: types, columns and policies."""
         return self._kind
+
+    @property
+    def first_day(self) -> int | None:
+        """The day of the first order, in days since 1970-01-01; None without orders."""
+        return self._state.tally.first_day
 
     @property
     def last_day(self) -> int | None:

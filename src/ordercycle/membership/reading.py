@@ -163,7 +163,7 @@ def _segments(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int1
 def _customers(column: pa.ChunkedArray, reader: IdReader) -> tuple[pa.Array, NDArray[np.int64]]:
     """Return the distinct ids by hash, then id, and the place of each row's among them."""
     large = _large(reader.plain)
-    chunks = [_plain(chunk, reader).cast(large) for chunk in column.chunks]
+    chunks = [reader.values(chunk).cast(large) for chunk in column.chunks]
     encoded = pa.chunked_array(chunks, large).dictionary_encode().combine_chunks()
     ids = encoded.dictionary
     keys = {"hash": pa.array(hashes_of(ids)), "id": ids.cast(_sortable(large))}
@@ -174,12 +174,6 @@ def _customers(column: pa.ChunkedArray, reader: IdReader) -> tuple[pa.Array, NDA
     places[order] = np.arange(order.size)
     codes = fixed_view(encoded.indices, np.int32)
     return ids.take(pa.array(order)).cast(reader.plain), places[codes]
-
-
-def _plain(chunk: pa.Array, reader: IdReader) -> pa.Array:
-    if pa.types.is_dictionary(chunk.type):
-        return reader.storage(chunk.dictionary).take(chunk.indices)
-    return reader.storage(chunk)
 
 
 def _large(kind: pa.DataType) -> pa.DataType:
