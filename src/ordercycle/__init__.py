@@ -17,6 +17,7 @@ from ordercycle.segments.cadence import Cadence
 from ordercycle.segments.lifecycle import Lifecycle
 from ordercycle.segments.presets import LifecyclePreset
 from ordercycle.segments.registry import scheme_from_dict
+from ordercycle.segments.rules import Rules
 from ordercycle.segments.scheme import Scheme
 from ordercycle.segments.transitions import transition_matrix, transitions
 from ordercycle.warm_up import WarmupResult, warmup
@@ -34,6 +35,7 @@ __all__ = [
     "OrderHistory",
     "OrdercycleError",
     "OrdercycleWarning",
+    "Rules",
     "Scheme",
     "SourceError",
     "StorageError",

@@ -22,6 +22,8 @@ from ordercycle.workspace import Workers, thread_count
 
 #: The type of every column of segments.
 SEGMENT_TYPE = pa.dictionary(pa.int8(), pa.string())
+#: As many as its codes can count.
+MOST_SEGMENTS = 127
 #: The code of a customer who has no segment.
 NO_CODE = np.int8(-1)
 #: Customers a task takes: enough that a task costs nothing, few enough to keep threads busy.

@@ -17,12 +17,11 @@ from ordercycle.errors import ColumnError, ConfigError, DataError, suggestion
 from ordercycle.history.merging import hashes_of
 from ordercycle.ingest.problems import Problems, Trouble
 from ordercycle.ingest.readers import IdReader
+from ordercycle.segments.scheme import MOST_SEGMENTS
 from ordercycle.workspace import Workers
 from ordercycle_kernels.transitions import NO_SEGMENT
 
 CUSTOMER = "customer_id"
-#: Codes of segments are int8.
-MOST_SEGMENTS = 127
 #: Rows read at a time.
 ROWS_PER_TASK = 2**19
 
