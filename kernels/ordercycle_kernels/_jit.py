@@ -34,7 +34,8 @@ def kernel(
     its `items` and its `name`.
     """
     declared = Kernel(function, name)
-    types = [numba_type(kind, items) for kind in function.__annotations__.values()]
+    names = cast("FunctionType", function).__globals__
+    types = [numba_type(kind, items, names) for kind in function.__annotations__.values()]
     declared.signature = f"{types.pop()}({', '.join(types)})"
     REGISTRY[declared.name] = cast("Kernel[..., Any]", declared)
     return declared
@@ -105,6 +106,13 @@ class Kernel(Generic[P, R]):
             from ordercycle_kernels._cache import KernelCache
 
             dispatcher._cache = KernelCache(self.name)  # noqa: SLF001 - there is no other way in
-            dispatcher.compile(self.signature)
+            dispatcher.compile(self._typed_signature())
             dispatcher.disable_compile()
         return cast("Callable[..., Any]", dispatcher)
+
+    def _typed_signature(self) -> Any:
+        """Return the signature for Numba, which cannot look up the names of named tuples."""
+        from numba import types
+
+        names = {**self.function.__globals__, **vars(types)}
+        return eval(str(self.signature), names)  # noqa: S307 - made by `kernel` above

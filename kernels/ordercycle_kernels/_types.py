@@ -2,12 +2,13 @@
 
 A plural, such as `Int64s`, is an input, which may be a read-only view of foreign memory; `...Out`
 is written by the kernel, `...Table` is written and has two axes. All are C-contiguous. `int`,
-`np.uint64`, `float` and `bool` are 64-bit integers, 64-bit floats and booleans.
+`np.uint64`, `float` and `bool` are 64-bit integers, 64-bit floats and booleans. A named tuple of
+inputs is one argument; its arrays have to be read-only (`as_input`), as Numba converts no tuples.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, ForwardRef, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +48,22 @@ SCALARS = {
 ARRAYS = {"Table": (2, False), "Out": (1, False), "s": (1, True)}
 
 
-def numba_type(annotation: str, items: str | None) -> str:
-    """Return the Numba type of an annotation; `items` is what Items are made of."""
+def as_input(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a read-only view of an array, to go into a named tuple of inputs."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def numba_type(annotation: str, items: str | None, names: dict[str, Any]) -> str:
+    """Return the Numba type of an annotation.
+
+    `items` is what Items are made of; `names` are those that the annotation can see.
+    """
+    if hasattr(names.get(annotation), "_fields"):
+        fields = names[annotation].__annotations__.values()
+        types = ", ".join(numba_type(_text_of(kind), items, names) for kind in fields)
+        return f"NamedTuple([{types}], {annotation})"
     if annotation in SCALARS:
         return SCALARS[annotation]
     if annotation.startswith("Items"):
@@ -59,3 +74,7 @@ def numba_type(annotation: str, items: str | None) -> str:
             item = annotation.removesuffix(ending).lower().replace("bool", "boolean")
             return f"Array({item}, {axes}, 'C'{', readonly=True' if readonly else ''})"
     raise TypeError(f"{annotation} is no type of a kernel argument")
+
+
+def _text_of(annotation: str | ForwardRef) -> str:
+    return annotation if isinstance(annotation, str) else annotation.__forward_arg__

@@ -13,6 +13,7 @@ from ordercycle.errors import (
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.history.summary import HistorySummary
 from ordercycle.membership.membership import Membership
+from ordercycle.report.segment_report import SegmentReport
 from ordercycle.segments.cadence import Cadence
 from ordercycle.segments.lifecycle import Lifecycle
 from ordercycle.segments.presets import LifecyclePreset
@@ -37,6 +38,7 @@ __all__ = [
     "OrdercycleWarning",
     "Rules",
     "Scheme",
+    "SegmentReport",
     "SourceError",
     "StorageError",
     "WarmupResult",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from ordercycle.cli.endings import OneLineError
-from ordercycle.durable import sync_folder
+from ordercycle.durable import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,9 +165,7 @@ def _open_writer(stream: IO[bytes], schema: pa.Schema, suffix: str) -> Any:
 def result_writer(out: Path | None, *, overwrite: bool) -> Iterator[ResultWriter]:
     """Open the result: the file `out`, or CSV on stdout where there is none.
 
-    The file is written under a temporary name beside its place, synced to disk and renamed.
-    If anything goes wrong the temporary file is removed; if the process is killed it stays,
-    but a half-written result never carries the final name.
+    The file takes its place when it is whole and on the disk.
     """
     refuse_existing(out, overwrite=overwrite)
     if out is None:
@@ -180,22 +176,10 @@ def result_writer(out: Path | None, *, overwrite: bool) -> Iterator[ResultWriter
             yield writer
         stdout.flush()
         return
-    place = Path(os.path.realpath(out))  # through a link, so that the link stays a link
-    temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as stream:
-            with _finished(ResultWriter(stream, place.suffix.lower(), threaded=True)) as writer:
-                yield writer
-            stream.flush()
-            os.fsync(stream.fileno())
+    with replacing(out) as stream:
+        with _finished(ResultWriter(stream, out.suffix.lower(), threaded=True)) as writer:
+            yield writer
         refuse_existing(out, overwrite=overwrite)  # it may have appeared meanwhile
-        temporary.replace(place)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(out)  # a full disk does not say which file it was
-        raise
-    sync_folder(place.parent)
 
 
 @contextmanager

@@ -1,0 +1,100 @@
+"""The report as CSV, in the usual columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+
+from ordercycle.durable import replacing
+from ordercycle.errors import StorageError
+from ordercycle.report.figures import Figures
+from ordercycle.report.metrics import COUNTED, METRICS, Metric
+from ordercycle.report.months import Months
+
+HEADER = (
+    "PeriodStart",
+    "PeriodEnd",
+    "Date",
+    "SegmentName",
+    *(metric.export for metric in METRICS),
+)
+#: What spreadsheets take for the beginning of a formula, in full width as well.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+Row = list[str]
+
+
+def write_comparison(
+    path: str | os.PathLike[str], figures: Figures, periods: Sequence[Months]
+) -> None:
+    """Write a row per period and segment."""
+    rows: list[Row] = []
+    for period in periods:
+        rows += _rows(figures, METRICS, period, period, None)
+    _write(path, rows)
+
+
+def write_dynamics(
+    path: str | os.PathLike[str], figures: Figures, metrics: Sequence[Metric], months: Months
+) -> None:
+    """Write a row per month and segment; metrics that are not listed stay empty."""
+    rows: list[Row] = []
+    for month in months.each():
+        rows += _rows(figures, metrics, months, month, month.first_day)
+    _write(path, rows)
+
+
+def _rows(
+    figures: Figures,
+    metrics: Sequence[Metric],
+    period: Months,
+    months: Months,
+    day: date | None,
+) -> list[Row]:
+    """Return a row per segment: metrics of some months, which are those of a period or among it."""
+    columns = [
+        [_text(metric, value) for value in figures.values(metric, months)]
+        if metric in metrics
+        else [""] * len(figures.rows)
+        for metric in METRICS
+    ]
+    head = [str(period.first_day), str(period.last_day), "" if day is None else str(day)]
+    return [
+        [*head, harmless(segment), *(column[row] for column in columns)]
+        for row, segment in enumerate(figures.rows)
+    ]
+
+
+def harmless(name: str) -> str:
+    """Return a name that no spreadsheet takes for a formula.
+
+    >>> harmless("=HYPERLINK(...)"), harmless("At-risk")
+    ("'=HYPERLINK(...)", 'At-risk')
+    """
+    starts = name.startswith(FORMULA_STARTS) or name.lstrip().startswith(FORMULA_STARTS)
+    return f"'{name}" if starts else name
+
+
+def _text(metric: Metric, value: float | None) -> str:
+    """Spell a number with as many digits as it takes to read the same one."""
+    if value is None:
+        return ""
+    return str(int(value)) if metric.unit in COUNTED and not metric.denominator else repr(value)
+
+
+def _write(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HEADER)
+    writer.writerows(rows)
+    try:
+        with replacing(Path(path)) as stream:
+            stream.write(text.getvalue().encode())
+    except OSError as error:
+        raise StorageError(
+            f"{os.fspath(path)} cannot be written: {error.strerror or error}"
+        ) from error

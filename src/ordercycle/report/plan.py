@@ -1,0 +1,134 @@
+"""What a report counts: the segments of one or several memberships, over a range of months."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ordercycle.errors import ConfigError, suggestion
+from ordercycle.ingest.readers import AmountReader
+from ordercycle.membership.membership import Membership
+from ordercycle.report.months import Months
+from ordercycle_kernels import cube as kernels
+from ordercycle_kernels.exact_sums import FLOAT_CHUNKS, INTEGER_CHUNKS
+
+Memberships: TypeAlias = Membership | Sequence[Membership] | Mapping[str, Membership]
+
+MOST_SEGMENTS = 30
+#: The name of the last row of every report.
+ALL_CUSTOMERS = "All Customers"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is counted: the same for all parts of a history, made once and sent along."""
+
+    months: Months
+    segments: tuple[str, ...]
+    rows: tuple[NDArray[np.int64], ...]  # of each membership: the row of each of its segments
+    amount: AmountReader
+    net_refunds: bool
+
+    @classmethod
+    def of(
+        cls,
+        memberships: Memberships,
+        *,
+        months: Months,
+        segments: Sequence[str] | None,
+        amount: AmountReader,
+        net_refunds: bool,
+    ) -> Plan:
+        """Return the plan for the chosen segments, or for all of them."""
+        named = _names(memberships)
+        known = [name for names in named for name in names]
+        _refuse_ambiguous(known)
+        chosen = tuple(known) if segments is None else _chosen(segments, known)
+        if len(chosen) > MOST_SEGMENTS:
+            raise ConfigError(
+                f"a report has {MOST_SEGMENTS} segments at most and these are {len(chosen)}; "
+                "choose with segments=[...]"
+            )
+        row_of = {name: row for row, name in enumerate(chosen)}
+        nowhere = len(chosen)
+        rows = (np.array([row_of.get(name, nowhere) for name in names]) for names in named)
+        return cls(months, chosen, tuple(rows), amount, net_refunds)
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks a sum of money has."""
+        return FLOAT_CHUNKS if self.amount.is_float else INTEGER_CHUNKS
+
+    @property
+    def unit(self) -> int:
+        """How many units of the sums of money make one of the currency."""
+        if self.amount.is_float:
+            return 2**1074
+        return int(10 ** getattr(self.amount.given, "scale", 0))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the cells: a row per segment and one for none, columns, and the width of a cell.
+
+        A column per month, after one for all that lies before the first.
+        """
+        width = kernels.WHOLE_NUMBERS + kernels.SUMS * self.chunks
+        return len(self.segments) + 1, self.months.size + 1, width
+
+
+def listed(memberships: Memberships) -> list[Membership]:
+    """Return the memberships, however they were given."""
+    if isinstance(memberships, Membership):
+        return [memberships]
+    if isinstance(memberships, Mapping):
+        return list(memberships.values())
+    return list(memberships)
+
+
+def _names(memberships: Memberships) -> list[list[str]]:
+    """Return the names of each membership's segments; a name of its own goes before them."""
+    found = listed(memberships)
+    for one in found:
+        if not isinstance(one, Membership):
+            raise ConfigError(
+                f"membership={one!r}: pass what scheme.membership(history) or "
+                "Membership.from_table(table) returns, or a list of these"
+            )
+    if not found:
+        raise ConfigError("membership=[]: a report needs at least one membership")
+    if isinstance(memberships, Mapping):
+        return [[f"{key}: {name}" for name in one.segments] for key, one in memberships.items()]
+    return [list(one.segments) for one in found]
+
+
+def _refuse_ambiguous(names: list[str]) -> None:
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise ConfigError(
+            f"several memberships have a segment {', '.join(map(repr, twice))}; tell them apart "
+            "by names of their own: membership={'lifecycle': ..., 'rfm': ...}"
+        )
+    if ALL_CUSTOMERS in names:
+        raise ConfigError(
+            f"a segment is called {ALL_CUSTOMERS!r}, as the report's row for everybody; rename it"
+        )
+
+
+def _chosen(segments: Sequence[str], known: list[str]) -> tuple[str, ...]:
+    if isinstance(segments, str):
+        raise ConfigError(f"segments={segments!r}: pass a list of names, [{segments!r}]")
+    chosen = tuple(segments)
+    for name in chosen:
+        if name not in known:
+            raise ConfigError(
+                f"there is no segment {name!r}{suggestion(str(name), known)}; there are "
+                f"{', '.join(map(repr, known))}"
+            )
+    if len(set(chosen)) < len(chosen):
+        raise ConfigError(f"segments={list(chosen)!r} names a segment twice")
+    return chosen

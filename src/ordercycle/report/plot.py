@@ -1,0 +1,93 @@
+"""Pictures of the report, by matplotlib."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ordercycle.report.figures import Figures
+from ordercycle.report.metrics import SHARE, Metric
+from ordercycle.report.months import Months
+from ordercycle.report.plan import ALL_CUSTOMERS
+from ordercycle.report.present import spelt
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MISSING = 'pictures are drawn by matplotlib; install it with pip install "ordercycle[plot]"'
+#: Dashes tell lines apart once the colours of matplotlib's cycle come again.
+COLOURS, DASHES = 10, ("-", "--", ":")
+BAR_WIDTH = 0.4
+
+
+def draw_dynamics(figures: Figures, metric: Metric, months: Months, ax: Axes | None) -> Axes:
+    """Draw a line per segment over the months; segments without a value have none."""
+    ax = _axes(ax, (9, 5))
+    days: list[Any] = [month.first_day for month in months.each()]
+    by_month = [figures.values(metric, month) for month in months.each()]
+    for row, name in enumerate(figures.rows):
+        values = [of_month[row] for of_month in by_month]
+        if name == ALL_CUSTOMERS or not any(value is not None for value in values):
+            continue
+        # A month without a value is a gap in the line.
+        drawn: list[Any] = [float("nan") if value is None else value for value in values]
+        ax.plot(
+            days, drawn, label=name, color=f"C{row % COLOURS}",
+            linestyle=DASHES[row // COLOURS % len(DASHES)],
+            marker="o" if len(days) <= 24 else "", markersize=3,
+        )  # fmt: skip
+    ax.figure.autofmt_xdate()
+    ax.set_title(f"{metric.name}, {months}")
+    _finish(ax, metric, ax.yaxis)
+    return ax
+
+
+def draw_comparison(
+    figures: Figures, metric: Metric, period: Months, previous: Months | None, ax: Axes | None
+) -> Axes:
+    """Draw a bar per segment for the period, above one for the prior period."""
+    ax = _axes(ax, (9, 1.5 + 0.4 * len(figures.rows)))
+    names = [name for name in figures.rows if name != ALL_CUSTOMERS]
+    shown = [period] if previous is None else [period, previous]
+    for place, months in enumerate(shown):
+        values = figures.values(metric, months)[: len(names)]
+        offset = (place - (len(shown) - 1) / 2) * BAR_WIDTH
+        places = [row + offset for row in range(len(names))]
+        bars = ax.barh(
+            places,
+            [0.0 if value is None else value for value in values],
+            BAR_WIDTH,
+            label=str(months),
+            color="C0" if place == 0 else "0.75",
+        )
+        ax.bar_label(bars, [spelt(metric, value) for value in values], padding=3, fontsize=8)
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()  # the first segment on top
+    ax.margins(x=0.12)
+    ax.set_title(f"{metric.name}, {period}")
+    _finish(ax, metric, ax.xaxis)
+    return ax
+
+
+def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    """Return the axes to draw on; new ones belong to pyplot, so that notebooks show them."""
+    try:
+        from matplotlib import pyplot as plt
+    except ImportError:
+        raise ImportError(MISSING) from None
+    return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
+
+
+def _finish(ax: Axes, metric: Metric, axis: Any) -> None:
+    """Say what the values are, and whose."""
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _place: _on_axis(metric, value)))
+    axis.set_label_text("" if metric.unit == SHARE else metric.unit)
+    ax.spines[["top", "right"]].set_visible(False)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(fontsize=8, frameon=False)
+
+
+def _on_axis(metric: Metric, value: float) -> str:
+    """Return a tick's label: no more digits than it takes."""
+    return f"{value:.0%}" if metric.unit == SHARE else f"{value:,.6g}"

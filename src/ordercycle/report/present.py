@@ -1,0 +1,100 @@
+"""The report for people: as text, and as a table in a notebook."""
+
+from __future__ import annotations
+
+from html import escape
+
+from ordercycle.report.figures import Figures
+from ordercycle.report.metrics import (
+    COUNTED,
+    CYCLES,
+    DAYS,
+    REVENUE,
+    SHARE,
+    Metric,
+    metric_named,
+)
+from ordercycle.report.months import Months
+
+#: What one sees at once; everything else is in `comparison()`.
+IN_TEXT = ("Customers", "Revenue", "Orders", "Average Order Value")
+IN_NOTEBOOKS = (
+    *IN_TEXT,
+    "Orders per Buyer per Month",
+    "New Customer Registrations",
+    "Customer Share",
+    "Returning Customer Rate (last month)",
+    "Days Since Last Order",
+)
+FORMATS = {REVENUE: "{:,.2f}", SHARE: "{:.1%}", DAYS: "{:,.1f}", CYCLES: "{:,.2f}"}
+MISSING = "–"
+
+
+def spelt(metric: Metric, value: float | None) -> str:
+    """Return a value as people read it."""
+    if value is None:
+        return MISSING
+    if metric.unit in COUNTED:
+        return f"{value:,.2f}" if metric.denominator else f"{value:,.0f}"
+    return FORMATS[metric.unit].format(value)
+
+
+def as_text(figures: Figures, period: Months, previous: Months | None) -> str:
+    """Return the most asked metrics of all segments, each with its change."""
+    names, rows = _cells(figures, IN_TEXT, period, previous)
+    heads = ["", *(column for name in names for column in (name, "" if previous is None else "±"))]
+    lines = [heads, *([name, *cells] for name, cells in rows)]
+    if previous is None:
+        lines = [[line[0], *line[1::2]] for line in lines]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
+    text = [_title(period, previous)]
+    for line in lines:
+        first, *others = line
+        cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+        text.append(f"{first:<{widths[0]}}  {'  '.join(cells)}".rstrip())
+    return "\n".join(text)
+
+
+def as_html(figures: Figures, period: Months, previous: Months | None) -> str:
+    """Return a table of the metrics that people look at first."""
+    names, rows = _cells(figures, IN_NOTEBOOKS, period, previous)
+    span = "" if previous is None else ' colspan="2"'
+    heads = "".join(f"<th{span}>{escape(name)}</th>" for name in names)
+    body = []
+    for name, cells in rows:
+        shown = cells if previous is not None else cells[::2]
+        values = "".join(f"<td>{escape(cell)}</td>" for cell in shown)
+        body.append(f"<tr><th>{escape(name)}</th>{values}</tr>")
+    return (
+        f"<table><caption>{escape(_title(period, previous))}</caption>"
+        f"<thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    )
+
+
+def _title(period: Months, previous: Months | None) -> str:
+    title = f"Segment report {period}"
+    return title if previous is None else f"{title}, change from {previous}"
+
+
+def _cells(
+    figures: Figures, names: tuple[str, ...], period: Months, previous: Months | None
+) -> tuple[tuple[str, ...], list[tuple[str, list[str]]]]:
+    """Return for each row of the report the values, each followed by its change."""
+    columns: list[list[str]] = []
+    for name in names:
+        metric = metric_named(name)
+        now = figures.values(metric, period)
+        columns.append([spelt(metric, value) for value in now])
+        if previous is None:
+            columns.append([""] * len(now))
+            continue
+        before = figures.values(metric, previous)
+        columns.append([_change(*pair) for pair in zip(now, before, strict=True)])
+    rows = zip(*columns, strict=True)
+    return names, [(name, list(cells)) for name, cells in zip(figures.rows, rows, strict=True)]
+
+
+def _change(value: float | None, previous: float | None) -> str:
+    if value is None or not previous:
+        return MISSING
+    return f"{(value - previous) / abs(previous):+.1%}"
