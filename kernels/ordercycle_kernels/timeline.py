@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ordercycle_kernels._jit import helper, kernel
-from ordercycle_kernels._types import Int16Out, Int32Out, Int32s, Int64Out, Int64s
+from ordercycle_kernels._types import Float64s, Int16Out, Int32Out, Int32s, Int64Out, Int64s
+from ordercycle_kernels.cadence import (
+    ACTIVE,
+    JUST_ORDERED,
+    LOST,
+    SLIPPING_AWAY,
+    silent_days,
+)
 from ordercycle_kernels.calendar import NO_DAY
 from ordercycle_kernels.lifecycle import (
     AT_RISK,
@@ -23,6 +30,8 @@ OPEN = np.int32(2**31 - 1)
 #: At most so many intervals of lifecycle segments: per order Loyal, At-risk and Churned, and per
 #: customer the three of newcomers and Inactive.
 LIFECYCLE_PER_ORDER, LIFECYCLE_PER_CUSTOMER = 3, 4
+#: Of cadence groups, per order.
+CADENCE_PER_ORDER = 4
 
 
 @helper
@@ -110,6 +119,70 @@ def lifecycle_intervals(
             orders += 1
             changed, last_order = day, day
             aged = np.int64(registered[customer]) + new_days + 1
+        out_offsets[customer + 1] = place
+
+
+@kernel
+def cadence_intervals(
+    offsets: Int64s,
+    days: Int32s,
+    signs: Int64s,
+    net_refunds: bool,
+    visible: Int32s,
+    just_ordered_days: int,
+    rhythm: Float64s,
+    span: Int64s,
+    out_offsets: Int64Out,
+    out_codes: Int16Out,
+    out_starts: Int32Out,
+) -> None:
+    """Write the days on which customers come into cadence groups, and into which.
+
+    rhythm: (4,), as `cadence.silent_days` takes it; visible: (c,), NO_DAY for customers who are
+    never there; the other arrays are as in `lifecycle_intervals`.
+    """
+    first_day, last_day = span[0], span[1]
+    place = 0
+    out_offsets[0] = 0
+    for customer in range(offsets.size - 1):
+        begin = place
+        orders = 0
+        gap_sum, gap_square_sum = np.int64(0), np.int64(0)
+        changed, last_order = np.int64(0), np.int64(0)
+        order, stop = offsets[customer], offsets[customer + 1]
+        is_over = visible[customer] == NO_DAY
+        while not is_over:
+            while order < stop and net_refunds and signs[order] < 0:
+                order += 1
+            is_over = order == stop or days[order] > last_day
+            day = last_day + 1 if is_over else np.int64(days[order])
+            order += 1
+            gap = day - last_order
+            if orders > 0 and (is_over or gap > just_ordered_days):
+                # The groups from the last change to this day, those of no length among them.
+                start = max(changed, first_day)
+                place = put(JUST_ORDERED, start, begin, place, out_codes, out_starts)
+                active_days, slipping_days = silent_days(orders, gap_sum, gap_square_sum, rhythm)
+                start = last_order + just_ordered_days + 1
+                if start < day:
+                    start = max(start, first_day)
+                    place = put(ACTIVE, start, begin, place, out_codes, out_starts)
+                start = last_order + max(just_ordered_days, active_days) + 1
+                if start < day:
+                    start = max(start, first_day)
+                    place = put(SLIPPING_AWAY, start, begin, place, out_codes, out_starts)
+                start = last_order + max(just_ordered_days, slipping_days) + 1
+                if start < day:
+                    start = max(start, first_day)
+                    place = put(LOST, start, begin, place, out_codes, out_starts)
+                changed = day
+            if orders > 0:
+                gap_sum += gap
+                gap_square_sum += gap * gap
+            else:
+                changed = day
+            last_order = day
+            orders += 1
         out_offsets[customer + 1] = place
 
 

@@ -13,6 +13,7 @@ from oracle.lifecycle import Thresholds
 from strategies import FIRST_DAY, LAST_DAY, Case, cases, layouts
 
 import ordercycle as oc
+from ordercycle.segments.cadence import CadenceAccount
 
 FIRST = date(2025, 1, 1)
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
@@ -71,7 +72,7 @@ def orders_of(rows: list[tuple]) -> pa.Table:
     return pa.table({"customer_id": list(ids), "ordered_at": times, "amount": list(amounts)})
 
 
-@settings(max_examples=40, suppress_health_check=SLOW)
+@settings(max_examples=25, suppress_health_check=SLOW)
 @given(cases(), layouts(), thresholds_of, st.data())
 def test_every_day_is_as_the_walk_over_the_days_has_it(case: Case, layout, thresholds, data):
     """Every type of id and time, every zone and policy."""
@@ -94,19 +95,16 @@ rows_of = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 60), st.integers(-20, 40)), max_size=30
 )
 registrations = st.dictionaries(st.integers(0, 6), st.none() | st.integers(0, 60))
-
-
-@settings(max_examples=15)
-@given(
-    rows_of,
-    registrations,
-    thresholds_of,
-    st.sampled_from(["net", "drop", "count"]),
-    st.sampled_from(["add", "drop"]),
+policies = st.fixed_dictionaries(
+    {
+        "refunds": st.sampled_from(["net", "drop", "count"]),
+        "unknown": st.sampled_from(["add", "drop"]),
+    }
 )
-def test_every_day_is_the_profile_as_of_the_day_assigned(
-    rows, registered, thresholds, refunds, unknown
-):
+
+
+def history_of(rows: list[tuple], registered: dict, **options) -> oc.OrderHistory:
+    """Return a history of (customer, days after FIRST, amount), and when customers registered."""
     orders = pa.table(
         {
             "customer_id": pa.array([customer for customer, _, _ in rows], pa.int64()),
@@ -121,19 +119,55 @@ def test_every_day_is_the_profile_as_of_the_day_assigned(
             "registered_at": pa.array(days, pa.date32()),
         }
     )
-    history = oc.OrderHistory.build(orders, customers, refunds=refunds, unknown=unknown, threads=1)
-    lifecycle = lifecycle_with(thresholds)
-    intervals = intervals_of(lifecycle.membership(history).to_table())
+    return oc.OrderHistory.build(orders, customers, threads=1, **options)
+
+
+def check_days(scheme: oc.Lifecycle | oc.Cadence, history: oc.OrderHistory) -> None:
+    """Compare a membership with the profile as of some days, and the segments assigned to it."""
+    intervals = intervals_of(scheme.membership(history).to_table())
     for number in range(-2, 190, 3):
         day = FIRST + timedelta(number)
-        assigned = lifecycle.assign(history.profile(day))
-        segments = assigned["lifecycle"].to_pylist()
-        expected = dict(zip(assigned["customer_id"].to_pylist(), segments, strict=True))
+        assigned = scheme.assign(history.profile(day))
+        ids, segments = (assigned[name].to_pylist() for name in ("customer_id", scheme.name))
+        expected = {
+            name: segment
+            for name, segment in zip(ids, segments, strict=True)
+            if segment is not None
+        }
         assert on_day(intervals, day) == expected
-    known = lifecycle.membership(history, end=FIRST + timedelta(30)).to_table()
-    seen = orders.filter(pa.array([day <= 30 for _, day, _ in rows], pa.bool_()))
-    rebuilt = oc.OrderHistory.build(seen, customers, refunds=refunds, unknown=unknown, threads=1)
-    assert known.equals(lifecycle.membership(rebuilt, end=FIRST + timedelta(30)).to_table())
+
+
+@settings(max_examples=15)
+@given(rows_of, registrations, thresholds_of, policies)
+def test_every_day_is_the_profile_as_of_the_day_assigned(rows, registered, thresholds, options):
+    check_days(lifecycle_with(thresholds), history_of(rows, registered, **options))
+
+
+@settings(max_examples=15)
+@given(rows_of, registrations, policies, st.integers(0, 12), st.sampled_from([0, 1, 3.5]))
+def test_every_day_of_a_cadence_too(rows, registered, options, just_ordered_days, prior_gaps):
+    history = history_of(rows, registered, **options)
+    account = CadenceAccount(as_of=None, repeat_customers=1, gaps=3, gap_sum=40, gap_square_sum=700)
+    for scope in ("personal", "population"):
+        cadence = oc.Cadence(
+            prior_gaps=prior_gaps,
+            just_ordered_days=just_ordered_days,
+            scope=scope,
+            account=account,
+        )
+        check_days(cadence, history)
+
+
+@settings(max_examples=30)
+@given(rows_of, registrations, thresholds_of, policies, st.integers(-3, 63))
+def test_as_of_an_end_what_comes_later_is_not_known(rows, registered, thresholds, options, end):
+    lifecycle = lifecycle_with(thresholds)
+    seen = [row for row in rows if row[1] <= end]
+    known, all_there_is = (
+        lifecycle.membership(history_of(some, registered, **options), end=FIRST + timedelta(end))
+        for some in (seen, rows)
+    )
+    assert all_there_is.to_table().equals(known.to_table())
 
 
 def test_the_first_worked_example():

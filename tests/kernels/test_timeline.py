@@ -1,11 +1,13 @@
 """The membership kernels against a walk over the days."""
 
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracle import cadence
 from oracle import membership as oracle
 from oracle.lifecycle import RULES, Thresholds, segment
 
@@ -103,6 +105,67 @@ def test_lifecycle_intervals(customers, net_refunds, thresholds, span):
     for (given_on, rows), intervals in zip(customers, found, strict=True):
         expected = walked(given_on, rows, *span, net_refunds=net_refunds, segment_on=segment_on)
         assert intervals == expected
+
+
+@given(
+    customers_with_days,
+    st.booleans(),
+    st.fractions(0, 20),
+    st.fractions(0, 60),
+    st.sampled_from([0, 1, 2.5]),
+    st.integers(0, 8),
+    st.sampled_from(["personal", "population"]),
+    spans,
+)
+def test_cadence_intervals(
+    customers, net_refunds, mean, variance, prior_gaps, just_ordered_days, scope, span
+):
+    offsets, days, signs = arrays(customers)
+    _, visible = registrations(customers, offsets, days, signs, net_refunds=net_refunds)
+    most = timeline.CADENCE_PER_ORDER * days.size
+    out_offsets = np.empty(len(customers) + 1, np.int64)
+    codes, starts = np.empty(most, np.int16), np.empty(most, np.int32)
+    rhythm = np.array([mean, variance, prior_gaps, scope == "personal"], np.float64)
+    timeline.cadence_intervals(
+        offsets, days, signs, net_refunds, visible, just_ordered_days, rhythm,
+        np.array(span, np.int64), out_offsets, codes, starts,
+    )  # fmt: skip
+    stops = np.empty(out_offsets[-1], np.int32)
+    timeline.close_intervals(out_offsets, starts[: stops.size], stops)
+    everyone = cadence.Rhythm(Fraction(float(mean)), Fraction(float(variance)))
+
+    def segment_on(_, ordered, day):
+        gaps = [later - earlier for earlier, later in pairwise(ordered)]
+        since_last = day - ordered[-1] if ordered else None
+        return cadence.group(
+            {"days_since_last_order": since_last},
+            gaps, everyone, Fraction(prior_gaps), just_ordered_days, scope,
+        )  # fmt: skip
+
+    names = ["Just ordered", "Active", "Slipping away", "Lost"]
+    found = intervals_of(out_offsets, codes, starts, stops, names)
+    for (given_on, rows), intervals in zip(customers, found, strict=True):
+        expected = walked(given_on, rows, *span, net_refunds=net_refunds, segment_on=segment_on)
+        assert intervals == expected
+
+
+def test_customers_who_are_never_there_are_in_no_segment():
+    offsets, day = np.array([0, 1], np.int64), np.array([100], np.int32)
+    signs, never = np.ones(1, np.int64), np.array([NO_DAY])
+    span = np.array([0, 1000], np.int64)
+    net_refunds = False
+    out_offsets = np.empty(2, np.int64)
+    codes, starts = np.empty(7, np.int16), np.empty(7, np.int32)
+    timeline.lifecycle_intervals(
+        offsets, day, signs, net_refunds, day, never, np.array([30, 120, 255], np.int32), span,
+        out_offsets, codes, starts,
+    )  # fmt: skip
+    assert out_offsets.tolist() == [0, 0]
+    timeline.cadence_intervals(
+        offsets, day, signs, net_refunds, never, 30, np.array([50.0, 9.0, 1.0, 1.0]), span,
+        out_offsets, codes, starts,
+    )  # fmt: skip
+    assert out_offsets.tolist() == [0, 0]
 
 
 def test_thresholds_beyond_all_days_never_expire():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import date
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ordercycle.days import date_of, day_number
 from ordercycle.errors import ConfigError
@@ -39,13 +41,27 @@ class Span(NamedTuple):
         return span
 
 
-class LifecycleIntervals(OfHistory):
-    """Intervals of lifecycle segments with given thresholds."""
+class ExactIntervals(OfHistory):
+    """Intervals without gaps that a kernel writes for the orders of a part's customers."""
 
-    def __init__(self, history: OrderHistory, thresholds: tuple[int, int, int], span: Span) -> None:
+    #: How many there can be, per order and per customer.
+    most: tuple[int, int]
+
+    def __init__(self, history: OrderHistory, span: Span) -> None:
         super().__init__(history)
-        self._thresholds = np.array(thresholds, np.int32)
         self._span = np.array(span, np.int64)
+
+    @abstractmethod
+    def write(
+        self,
+        customers: CustomerBatch,
+        *,
+        net_refunds: bool,
+        out_offsets: NDArray[np.int64],
+        out_codes: NDArray[np.int16],
+        out_starts: NDArray[np.int32],
+    ) -> None:
+        """Write where intervals start; net_refunds: whether there are entries that are none."""
 
     def timeline(
         self,
@@ -55,29 +71,96 @@ class LifecycleIntervals(OfHistory):
     ) -> Timeline:
         """Return the intervals of a part's customers; the arrays are the workspace's."""
         count = customers.offsets.size - 1
-        most = (
-            kernels.LIFECYCLE_PER_ORDER * customers.days.size
-            + kernels.LIFECYCLE_PER_CUSTOMER * count
-        )
+        per_order, per_customer = self.most
+        most = per_order * customers.days.size + per_customer * count
         # A report asks several memberships about a part before it goes on to the next.
         use = f"membership.{id(self)}"
         offsets = workspace.array(f"{use}.offsets", count + 1, np.int64)
         codes = workspace.array(f"{use}.codes", most, np.int16)
         starts = workspace.array(f"{use}.starts", most, np.int32)
-        kernels.lifecycle_intervals(
-            customers.offsets,
-            customers.days,
-            customers.words.signs,
-            self.history.kind.net_refunds and customers.negative > 0,
-            customers.registered,
-            customers.visible,
-            self._thresholds,
-            self._span,
-            offsets,
-            codes,
-            starts,
+        self.write(
+            customers,
+            net_refunds=self.history.kind.net_refunds and customers.negative > 0,
+            out_offsets=offsets,
+            out_codes=codes,
+            out_starts=starts,
         )
         size = int(offsets[-1])
         stops = workspace.array(f"{use}.stops", size, np.int32)
         kernels.close_intervals(offsets, starts[:size], stops)
         return Timeline(offsets, codes[:size], starts[:size], stops)
+
+
+class LifecycleIntervals(ExactIntervals):
+    """Intervals of lifecycle segments with given thresholds."""
+
+    most = (kernels.LIFECYCLE_PER_ORDER, kernels.LIFECYCLE_PER_CUSTOMER)
+
+    def __init__(self, history: OrderHistory, thresholds: tuple[int, int, int], span: Span) -> None:
+        super().__init__(history, span)
+        self._thresholds = np.array(thresholds, np.int32)
+
+    def write(
+        self,
+        customers: CustomerBatch,
+        *,
+        net_refunds: bool,
+        out_offsets: NDArray[np.int64],
+        out_codes: NDArray[np.int16],
+        out_starts: NDArray[np.int32],
+    ) -> None:
+        """Write where intervals start."""
+        kernels.lifecycle_intervals(
+            customers.offsets,
+            customers.days,
+            customers.words.signs,
+            net_refunds,
+            customers.registered,
+            customers.visible,
+            self._thresholds,
+            self._span,
+            out_offsets,
+            out_codes,
+            out_starts,
+        )
+
+
+class CadenceIntervals(ExactIntervals):
+    """Intervals of cadence groups with the rhythm of all customers given."""
+
+    most = (kernels.CADENCE_PER_ORDER, 0)
+
+    def __init__(
+        self,
+        history: OrderHistory,
+        just_ordered_days: int,
+        rhythm: NDArray[np.float64],
+        span: Span,
+    ) -> None:
+        super().__init__(history, span)
+        self._just_ordered_days = just_ordered_days
+        self._rhythm = rhythm
+
+    def write(
+        self,
+        customers: CustomerBatch,
+        *,
+        net_refunds: bool,
+        out_offsets: NDArray[np.int64],
+        out_codes: NDArray[np.int16],
+        out_starts: NDArray[np.int32],
+    ) -> None:
+        """Write where intervals start."""
+        kernels.cadence_intervals(
+            customers.offsets,
+            customers.days,
+            customers.words.signs,
+            net_refunds,
+            customers.visible,
+            self._just_ordered_days,
+            self._rhythm,
+            self._span,
+            out_offsets,
+            out_codes,
+            out_starts,
+        )

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from ordercycle.arrow_views import fixed_view
 from ordercycle.errors import ConfigError, DataError, check_choice, whole_number
+from ordercycle.history.order_history import OrderHistory
+from ordercycle.membership.exact import CadenceIntervals, Span
+from ordercycle.membership.membership import Membership
 from ordercycle.segments.fitting import Cells, Round, whole
 from ordercycle.segments.plain import options_of
 from ordercycle.segments.profile_fit import (
@@ -256,6 +259,55 @@ fitted from 2 repeat customers)
             )
 
         return appended(table, inputs, PRODUCED, write, threads=threads)
+
+    def membership(
+        self,
+        history: OrderHistory,
+        start: date | str | None = None,
+        end: date | str | None = None,
+    ) -> Membership:
+        """Return who was in which group, and when, to the day.
+
+        The group on a day is that of the profile as of the day: a customer's own gaps are those
+        known then. What was fitted, μ₀ and σ₀, holds for all days. Memberships change at orders
+        and when a band ends, and are computed from these, not day by day.
+
+        Parameters
+        ----------
+        history
+            The orders.
+        start, end
+            As in :meth:`Lifecycle.membership`: intervals begin no earlier than `start`, and what
+            comes after `end` is not known yet.
+
+        Returns
+        -------
+        Membership
+            For each customer, intervals without gaps from the first order on, of which no two
+            neighbours have the same group.
+
+        Raises
+        ------
+        ConfigError
+            Where the scheme is not fitted, `start` or `end` is no day, or `start` is after `end`.
+
+        Examples
+        --------
+        >>> import datetime, ordercycle as oc
+        >>> days = [datetime.date(2025, 1, 1) + datetime.timedelta(day) for day in (0, 40, 90)]
+        >>> orders = {"customer_id": ["ann"] * 3, "ordered_at": days, "amount": [20.0] * 3}
+        >>> history = oc.OrderHistory.build(pa.table(orders))
+        >>> cadence = Cadence().fit(history.profile("2025-12-31"))
+        >>> for row in cadence.membership(history, "2025-04-01").to_table().to_pylist():
+        ...     print(row["segment"], row["valid_from"], row["valid_to"])
+        Just ordered 2025-04-01 2025-05-02
+        Active 2025-05-02 2025-05-22
+        Slipping away 2025-05-22 2025-05-27
+        Lost 2025-05-27 None
+        """
+        span = Span.of(start, end)
+        intervals = CadenceIntervals(history, self.just_ordered_days, self.rhythm, span)
+        return Membership(self.segments, intervals)
 
     @property
     def rhythm(self) -> NDArray[np.float64]:
