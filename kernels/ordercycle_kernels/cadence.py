@@ -85,6 +85,49 @@ def cadence_codes(
 
 
 @kernel
+def next_cadence_codes(
+    since_last_order: Int32s,
+    orders: Int64s,
+    gap_sums: Int32s,
+    gap_square_sums: Int64s,
+    just_ordered_days: int,
+    rhythm: Float64s,
+    out_codes: Int8Out,
+    out_days: Int64Out,
+) -> None:
+    """Write each customer's next group without orders, and the days until then.
+
+    As for `cadence_codes`; out_codes, out_days: (c,), NO_GROUP and 0 where none comes.
+    """
+    for customer in range(orders.size):
+        silent = np.int64(since_last_order[customer])
+        code, last_day = NO_GROUP, silent - 1
+        if orders[customer] > 0:
+            active_days, slipping_days = silent_days(
+                orders[customer],
+                np.int64(gap_sums[customer]),
+                gap_square_sums[customer],
+                rhythm,
+            )
+            # The last day in the present group decides which band the day after is in.
+            if silent <= just_ordered_days:
+                last_day = just_ordered_days
+            elif silent <= active_days:
+                last_day = active_days
+            elif silent <= slipping_days:
+                last_day = slipping_days
+            if last_day >= silent:
+                if last_day < active_days:
+                    code = ACTIVE
+                elif last_day < slipping_days:
+                    code = SLIPPING_AWAY
+                else:
+                    code = LOST
+        out_codes[customer] = code
+        out_days[customer] = last_day + 1 - silent
+
+
+@kernel
 def sum_gaps(orders: Int64s, gap_sums: Int32s, gap_square_sums: Int64s, out_sums: Int64Out) -> None:
     """Add up customers with gaps, their gaps, and the gaps' days and squared days.
 

@@ -13,7 +13,7 @@ from oracle.lifecycle import Thresholds
 from strategies import FIRST_DAY, LAST_DAY, Case, cases, layouts
 
 import ordercycle as oc
-from ordercycle.segments.cadence import CadenceAccount
+from ordercycle.segments.cadence_account import CadenceAccount
 
 FIRST = date(2025, 1, 1)
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]

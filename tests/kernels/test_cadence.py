@@ -1,5 +1,6 @@
 """The cadence kernels against exact arithmetic on lists of gaps."""
 
+from datetime import date
 from fractions import Fraction
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle.cadence import Rhythm, group
+from oracle.transitions import next_transition
 
 from ordercycle_kernels import cadence as kernels
 
@@ -46,6 +48,36 @@ def test_cadence_codes(drawn, mean, variance, prior_gaps, just_ordered_days, sco
         row = {"days_since_last_order": None if gaps is None else silent}
         expected = group(row, gaps, everyone, Fraction(prior_gaps), just_ordered_days, scope)
         assert (None if code < 0 else NAMES[code]) == expected
+
+
+@given(
+    st.lists(st.tuples(st.none() | st.lists(st.integers(0, 20), max_size=4), st.integers(0, 70))),
+    st.integers(0, 30),
+    st.integers(0, 200),
+    st.sampled_from([0, 1, 0.5]),
+    st.integers(0, 60),
+)
+def test_next_cadence_codes_are_those_of_walking_the_days(
+    drawn, mean, variance, prior_gaps, just_ordered_days
+):
+    codes, days = np.empty(len(drawn), np.int8), np.empty(len(drawn), np.int64)
+    rhythm = np.array([mean, variance, prior_gaps, 1], np.float64)
+    kernels.next_cadence_codes(*columns(drawn), just_ordered_days, rhythm, codes, days)
+    everyone, as_of = Rhythm(Fraction(mean), Fraction(variance)), date(2026, 1, 1)
+    for code, day, (gaps, silent) in zip(codes.tolist(), days.tolist(), drawn, strict=True):
+        row = {
+            "days_since_registration": 0,
+            "days_since_last_order": None if gaps is None else silent,
+        }
+
+        def group_of(row, gaps=gaps):
+            return group(row, gaps, everyone, Fraction(prior_gaps), just_ordered_days)
+
+        expected = next_transition(row, as_of, group_of, days=120)
+        if expected is None:
+            assert (code, day) == (kernels.NO_GROUP, 0)
+        else:
+            assert (NAMES[code], day) == (expected[0], (expected[1] - as_of).days)
 
 
 @given(customers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -12,19 +12,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle.arrow_views import fixed_view
 from ordercycle.errors import ConfigError, DataError, check_choice, whole_number
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.exact import CadenceIntervals, Span
 from ordercycle.membership.membership import Membership
+from ordercycle.segments.cadence_account import CadenceAccount
 from ordercycle.segments.fitting import Cells, Round, whole
+from ordercycle.segments.next_transition import LookAhead, LooksAhead
 from ordercycle.segments.plain import options_of
 from ordercycle.segments.profile_fit import (
     AS_OF_COLUMN,
     as_of_cells,
     as_of_in,
     fit_profile,
-    of_day,
 )
 from ordercycle.segments.scheme import (
     Produced,
@@ -35,6 +35,7 @@ from ordercycle.segments.scheme import (
     refuse_taken,
     refuse_window,
     selected,
+    views,
 )
 from ordercycle.segments.showing import Shown
 from ordercycle_kernels import cadence as kernels
@@ -53,68 +54,8 @@ INPUTS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class CadenceAccount:
-    """The rhythm of all customers together, and what it was fitted from.
-
-    Attributes
-    ----------
-    as_of
-        The day of the profile; None where it does not say.
-    repeat_customers, gaps
-        Customers with two or more orders, and the gaps between their orders.
-    gap_sum, gap_square_sum
-        The sums of these gaps (days) and of their squares (days²).
-    """
-
-    as_of: date | None
-    repeat_customers: int
-    gaps: int
-    gap_sum: int
-    gap_square_sum: int
-
-    @property
-    def mean_gap(self) -> float:
-        """μ₀, the mean of all gaps, in days."""
-        return self.gap_sum / self.gaps
-
-    @property
-    def gap_variance(self) -> float:
-        """σ₀², the variance of all gaps with their number as divisor, in days²."""
-        return (self.gaps * self.gap_square_sum - self.gap_sum**2) / self.gaps**2
-
-    @property
-    def origin(self) -> str:
-        """Where the numbers come from, in a few words."""
-        return (
-            f"gaps of {self.mean_gap:.1f} ± {math.sqrt(self.gap_variance):.1f} days, fitted"
-            f"{of_day(self.as_of)} from {self.repeat_customers:,} repeat customers"
-        )
-
-    def __str__(self) -> str:
-        mean, deviation = self.mean_gap, math.sqrt(self.gap_variance)
-        return (
-            f"{self.repeat_customers:,} customers ordered again{of_day(self.as_of)}, after "
-            f"{self.gaps:,} gaps of {mean:.1f} days on average, standard deviation "
-            f"{deviation:.1f}.\nBy the rhythm of all, a customer is active for "
-            f"{mean + deviation:.1f} days after an order and lost after {mean + 2 * deviation:.1f}."
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the account as text and numbers; no `as_of` where it is unknown."""
-        made = asdict(self)
-        as_of = made.pop("as_of")
-        return made if as_of is None else {"as_of": str(as_of), **made}
-
-    @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> CadenceAccount:
-        """Return the account that `to_dict` wrote."""
-        as_of = given.get("as_of")
-        return cls(**{**given, "as_of": None if as_of is None else date.fromisoformat(as_of)})
-
-
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Cadence(Shown):
+class Cadence(LooksAhead, Shown):
     """Four groups by days since the last order, against the customer's own gaps between orders.
 
     With r = days_since_last_order, μ and σ the mean and standard deviation of a customer's gaps:
@@ -247,18 +188,27 @@ fitted from 2 repeat customers)
         rhythm = self.rhythm
         table = as_table(table)
         refuse_taken(table, PRODUCED)
-        refuse_window(table, "in which whoever stayed away longer has no orders; assign groups")
-        inputs = _checked(table)
+        inputs = _deciding(table)
 
         def write(batch: pa.RecordBatch, codes: Sequence[NDArray[np.int8]]) -> None:
-            since, orders, gap_sums, squares = (
-                fixed_view(column, column.type.to_pandas_dtype()) for column in batch.columns
-            )
+            since, orders, gap_sums, squares = views(batch)
             kernels.cadence_codes(
                 since, orders, gap_sums, squares, self.just_ordered_days, rhythm, codes[0]
             )
 
         return appended(table, inputs, PRODUCED, write, threads=threads)
+
+    def look_ahead(self, table: pa.Table) -> tuple[pa.Table, LookAhead]:
+        """Return the columns that decide, and what tells the next groups of them."""
+        rhythm = self.rhythm
+
+        def write(batch: pa.RecordBatch, codes: NDArray[np.int8], days: NDArray[np.int64]) -> None:
+            since, orders, gap_sums, squares = views(batch)
+            kernels.next_cadence_codes(
+                since, orders, gap_sums, squares, self.just_ordered_days, rhythm, codes, days
+            )
+
+        return _deciding(table), write
 
     def membership(
         self,
@@ -346,9 +296,7 @@ class CadenceRound(Round[pa.Table, Cadence]):
         """Sum the gaps of a profile's customers."""
         total, sums = np.zeros(kernels.SUMS, np.int64), np.empty(kernels.SUMS, np.int64)
         for chunk in _checked(batch).to_batches():
-            _, orders, gap_sums, squares = (
-                fixed_view(column, column.type.to_pandas_dtype()) for column in chunk.columns
-            )
+            _, orders, gap_sums, squares = views(chunk)
             kernels.sum_gaps(orders, gap_sums, squares, sums)
             total += sums
         return Cells.summed(np.arange(kernels.SUMS), total).plus(as_of_cells(batch))
@@ -371,6 +319,12 @@ class CadenceRound(Round[pa.Table, Cadence]):
             gap_square_sum=squares,
         )
         return replace(self.scheme, account=account)
+
+
+def _deciding(table: pa.Table) -> pa.Table:
+    """Return the columns that decide the group, of a profile of all orders."""
+    refuse_window(table, "in which whoever stayed away longer has no orders; assign groups")
+    return _checked(table)
 
 
 def _checked(table: pa.Table) -> pa.Table:

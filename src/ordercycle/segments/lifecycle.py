@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle.arrow_views import fixed_view
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.exact import LifecycleIntervals, Span
 from ordercycle.membership.membership import Membership
+from ordercycle.segments.next_transition import LookAhead, LooksAhead
 from ordercycle.segments.scheme import (
     Produced,
     appended,
@@ -24,9 +24,10 @@ from ordercycle.segments.scheme import (
     refuse_undecided,
     refuse_window,
     selected,
+    views,
 )
 from ordercycle.segments.thresholds import Thresholds
-from ordercycle_kernels.lifecycle import lifecycle_codes
+from ordercycle_kernels.lifecycle import lifecycle_codes, next_lifecycle_codes
 
 #: In the order of the kernel's codes.
 SEGMENTS = (
@@ -51,7 +52,7 @@ INPUTS = {
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Lifecycle(Thresholds):
+class Lifecycle(LooksAhead, Thresholds):
     """Nine segments from registration, number of orders and days since the last order.
 
     With A = days_since_registration, r = days_since_last_order, n = orders:
@@ -130,20 +131,27 @@ class Lifecycle(Thresholds):
         """
         table = as_table(table)
         refuse_taken(table, PRODUCED)
-        refuse_window(
-            table, "in which a loyal customer looks like a newcomer; assign lifecycle segments"
-        )
-        inputs = selected(table, INPUTS)
-        _refuse_undecided(inputs)
-        thresholds = np.array([self.new_days, self.active_days, self.churned_days], np.int32)
+        inputs, thresholds = _checked(table), self._days
 
         def write(batch: pa.RecordBatch, codes: Sequence[NDArray[np.int8]]) -> None:
-            registered, last_order, orders = (
-                fixed_view(column, column.type.to_pandas_dtype()) for column in batch.columns
-            )
+            registered, last_order, orders = views(batch)
             lifecycle_codes(registered, last_order, orders, thresholds, codes[0])
 
         return appended(table, inputs, PRODUCED, write, threads=threads)
+
+    def look_ahead(self, table: pa.Table) -> tuple[pa.Table, LookAhead]:
+        """Return the columns that decide, and what tells the next segments of them."""
+        thresholds = self._days
+
+        def write(batch: pa.RecordBatch, codes: NDArray[np.int8], days: NDArray[np.int64]) -> None:
+            registered, last_order, orders = views(batch)
+            next_lifecycle_codes(registered, last_order, orders, thresholds, codes, days)
+
+        return _checked(table), write
+
+    @property
+    def _days(self) -> NDArray[np.int32]:
+        return np.array([self.new_days, self.active_days, self.churned_days], np.int32)
 
     def membership(
         self,
@@ -200,10 +208,15 @@ class Lifecycle(Thresholds):
         return Membership(self.segments, intervals)
 
 
-def _refuse_undecided(inputs: pa.Table) -> None:
-    """Raise a DataError where a value that decides a segment is null or makes no sense."""
+def _checked(table: pa.Table) -> pa.Table:
+    """Return the columns that decide a segment; none of their values is null or makes no sense."""
+    refuse_window(
+        table, "in which a loyal customer looks like a newcomer; assign lifecycle segments"
+    )
+    inputs = selected(table, INPUTS)
     registered = inputs.column("days_since_registration")
     if registered.null_count:
         refuse_undecided("days_since_registration is null", registered.is_null())
     refuse_bad_orders(inputs.column("orders"))
     refuse_missing(inputs, "days_since_last_order", at_least=1)
+    return inputs

@@ -7,7 +7,7 @@ results are here, once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ordercycle.arrow_views import array_of, bitmap
+from ordercycle.arrow_views import array_of, bitmap, fixed_view
 from ordercycle.columns import WINDOW_KEY
 from ordercycle.errors import ColumnError, ConfigError, DataError, suggestion
 from ordercycle.workspace import Workers, thread_count
@@ -101,7 +101,7 @@ def refuse_window(table: pa.Table, why: str) -> None:
         raise ConfigError(f"this profile has a window, {why} to a profile without window_days")
 
 
-def refuse_taken(table: pa.Table, produced: Sequence[Produced]) -> None:
+def refuse_taken(table: pa.Table, produced: Iterable[Produced | pa.Field]) -> None:
     """Raise a ColumnError where a column that would be added is there."""
     for column in produced:
         if column.name in table.column_names:
@@ -126,6 +126,11 @@ def selected(table: pa.Table, inputs: Inputs) -> pa.Table:
             listed = " or ".join(str(kind).partition("(")[0] for kind in kinds)
             raise ColumnError(f"{name} is {found}; cast it to {listed}")
     return table.select(list(inputs))
+
+
+def views(batch: pa.RecordBatch) -> list[NDArray[Any]]:
+    """Return the columns of a batch as the arrays that kernels take, nulls included."""
+    return [fixed_view(column, column.type.to_pandas_dtype()) for column in batch.columns]
 
 
 def refuse_undecided(what: str, bad: pa.ChunkedArray) -> None:
