@@ -1,14 +1,17 @@
 """Histories of drawn cases, and whether two of them say the same."""
 
 from dataclasses import replace
+from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from layouts import Layout
 from oracle import history as oracle_history
 from oracle.errors import DataError
 from strategies import Case, customer_columns, order_columns
 
 import ordercycle as oc
+from ordercycle.segments.scheme import Scheme
 
 NAMES = {
     "customer": "customer_id",
@@ -78,3 +81,19 @@ def is_refused(case: Case) -> bool:
     except DataError:
         return True
     return False
+
+
+def check_membership(
+    membership: oc.Membership, scheme: Scheme, history: oc.OrderHistory, days: list[date]
+) -> None:
+    """Compare who is where on some days with the profile as of these days, customer by customer."""
+    table = membership.to_table()
+    starts, stops = table["valid_from"], pc.fill_null(table["valid_to"], date(2200, 1, 1))
+    for day in days:
+        there = table.filter(pc.and_(pc.less_equal(starts, day), pc.greater(stops, day)))
+        assigned = scheme.assign(history.profile(day))
+        assert decoded(there.select(["customer_id"])).equals(
+            decoded(assigned.select(["customer_id"]))
+        )
+        segments = assigned[scheme.name].cast(pa.string())
+        assert there["segment"].cast(pa.string()).equals(segments)

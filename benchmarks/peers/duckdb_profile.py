@@ -101,7 +101,7 @@ FROM durations
 
 def profile(orders: pa.Table, as_of: date) -> pa.Table:
     """Return every profile column and `lifecycle`; `orders` has no refunds."""
-    return _run(FULL, orders, _parameters(as_of))
+    return run(FULL, orders, _parameters(as_of))
 
 
 def profile_file(
@@ -124,10 +124,11 @@ def _parameters(as_of: date) -> dict:
 
 def bare_totals(orders: pa.Table, as_of: date) -> pa.Table:  # noqa: ARG001 - one signature for all
     """Return count, first, last and sum per customer: the least a profile could be."""
-    return _run(BARE, orders, None)
+    return run(BARE, orders, None)
 
 
-def _run(query: str, orders: pa.Table, parameters: dict | None) -> pa.Table:
+def run(query: str, orders: pa.Table, parameters: dict | None) -> pa.Table:
+    """Return what a query makes of the orders."""
     connection = _connection().cursor()
     connection.register("order_rows", orders)
     try:

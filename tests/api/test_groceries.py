@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from histories import check_membership
 from oracle.compare import differences
 from oracle.history import OrderRow, Policies, build
 from oracle.lifecycle import Thresholds, fit, segment
@@ -111,3 +112,11 @@ def test_the_grocery_preset_is_what_the_baskets_fit(lines, history):
     assert (preset.active_days, preset.churned_days) == (fitted.active_days, fitted.churned_days)
     ours = oc.Lifecycle().fit(history, LAST_DAY)
     assert (ours.active_days, ours.churned_days) == (fitted.active_days, fitted.churned_days)
+
+
+def test_the_membership_of_every_household_is_the_segment_of_the_profile(history):
+    days = [AS_OF - timedelta(days=number) for number in (0, 31, 200, 364)]
+    lifecycle = oc.Lifecycle.preset("grocery")
+    check_membership(lifecycle.membership(history, end=AS_OF), lifecycle, history, days)
+    cadence = oc.Cadence(just_ordered_days=3).fit(history.profile(AS_OF))
+    check_membership(cadence.membership(history), cadence, history, days)

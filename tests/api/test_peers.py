@@ -7,14 +7,18 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+import ordercycle as oc
+
 for engine in ("duckdb", "polars", "pandas"):
     pytest.importorskip(engine)
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.peers.compare import differences  # noqa: E402
+from benchmarks.peers.duckdb_membership import memberships  # noqa: E402
 from benchmarks.peers.engines import ENGINES, OURS  # noqa: E402
 from benchmarks.peers.generate import AS_OF, Workload, order_table  # noqa: E402
+from benchmarks.peers.membership import in_one_order  # noqa: E402
 
 PEERS = [name for name, engine in ENGINES.items() if name != OURS and engine.complete]
 WORKLOADS = {
@@ -44,6 +48,13 @@ def test_peers_find_the_same_profiles_as_of_an_earlier_day(peer, days_before):
     as_of = AS_OF - timedelta(days=days_before)
     ours, theirs = ENGINES[OURS].load()(orders, as_of), ENGINES[peer].load()(orders, as_of)
     assert differences(ours, theirs) == []
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_duckdb_finds_the_same_memberships(name):
+    orders = order_table(WORKLOADS[name])
+    ours = oc.Lifecycle().membership(oc.OrderHistory.build(orders)).to_table()
+    assert in_one_order(ours).equals(in_one_order(memberships(orders)))
 
 
 def test_bare_totals_are_part_of_the_profile():
