@@ -4,15 +4,14 @@ from datetime import date, timedelta
 from functools import cache
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import membership as oracle
 
 import ordercycle as oc
-from ordercycle.days import date_of
 from ordercycle.membership.scheduled import SCHEDULES
-from ordercycle.segments.recalculated import codes_of, nowhere, recalculated
 
 FIRST = date(2025, 1, 1)
 
@@ -70,14 +69,12 @@ def test_a_recalculation_holds_until_the_next(rows, every, start, end):
     def segments_on(day):
         return segments_as_of(max(one for one in recalculations if one <= day))
 
-    membership = recalculated(
+    membership = as_rules(lifecycle).membership(
         history,
-        lifecycle.segments,
-        lambda _day: codes_of(lifecycle),
-        start=None if start is None else first,
-        end=None if end is None else last,
+        None if start is None else first,
+        None if end is None else last,
         every=every,
-        window_days=None,
+        schemes=[lifecycle],
     )
     found: dict = {}
     for row in membership.to_table().to_pylist():
@@ -87,41 +84,54 @@ def test_a_recalculation_holds_until_the_next(rows, every, start, end):
     assert found == expected
 
 
+def as_rules(scheme: oc.Lifecycle) -> oc.Rules:
+    """Return rules that give everybody the segment that a scheme gave before."""
+    *names, last = scheme.segments
+    return oc.Rules({name: pc.field(scheme.name) == name for name in names}, default=last)
+
+
 def test_recalculated_every_day_it_is_the_exact_membership():
     history = history_of([(1, 0, 10), (2, 3, 10), (1, 40, 10), (2, 50, -5), (3, 59, -1)])
     lifecycle = oc.Lifecycle(new_days=3, active_days=10, churned_days=30)
-    daily = recalculated(
-        history, lifecycle.segments, lambda _day: codes_of(lifecycle),
-        start=FIRST, end="2025-06-30", every="day", window_days=None,
-    )  # fmt: skip
+    daily = as_rules(lifecycle).membership(
+        history, FIRST, "2025-06-30", every="day", schemes=[lifecycle]
+    )
     exact = lifecycle.membership(history, FIRST, "2025-06-30")
+    assert daily.segments == exact.segments
     assert daily.to_table().equals(exact.to_table())
 
 
-def test_who_is_nowhere_for_a_while_has_a_gap():
-    history = history_of([(1, 0, 10)])
-    lifecycle = oc.Lifecycle()
-    (gone,) = last_days("month", date(2025, 2, 1), date(2025, 2, 28))
-    membership = recalculated(
-        history,
-        lifecycle.segments,
-        lambda day: nowhere if date_of(day) == gone else codes_of(lifecycle),
-        start=None,
-        end="2025-04-30",
-        every="month",
-        window_days=None,
-    )
-    intervals = [tuple(row.values())[2:] for row in membership.to_table().to_pylist()]
-    assert intervals == [(date(2025, 1, 31), gone), (date(2025, 3, 31), None)]
+def test_a_window_forgets_what_lies_before_it():
+    history = history_of([(1, 0, 10), (1, 40, 10)])
+    rules = oc.Rules({"Two orders": "orders > 1", "One order": "orders == 1"}, default="None")
+    membership = rules.membership(history, end="2025-03-05", every="day", window_days=41)
+    intervals = [tuple(row.values())[1:] for row in membership.to_table().to_pylist()]
+    assert intervals == [
+        ("One order", FIRST, FIRST + timedelta(40)),
+        ("Two orders", FIRST + timedelta(40), FIRST + timedelta(41)),
+        ("One order", FIRST + timedelta(41), None),
+    ]
 
 
-def test_schedules_are_checked():
+def test_without_orders_there_is_nothing_to_recalculate():
+    orders = pa.table({"customer_id": [1], "ordered_at": [FIRST], "amount": [5]})
+    rules = oc.Rules({"Buyer": "orders > 0"})
+    nobody = oc.OrderHistory.build(orders.slice(0, 0))
+    assert rules.membership(nobody).to_table().num_rows == 0
+    later = rules.membership(oc.OrderHistory.build(orders), "2025-02-01")
+    assert later.to_table().num_rows == 0
+
+
+def test_what_makes_no_sense_is_told_at_once():
     history = history_of([(1, 0, 10)])
+    rules = oc.Rules({"Buyer": "orders > 0"})
     with pytest.raises(oc.ConfigError, match=r"every='weekly' .* \(did you mean 'week'\?\)"):
-        recalculated(
-            history, (), lambda _: nowhere, start=None, end=None, every="weekly", window_days=None
-        )
+        rules.membership(history, every="weekly")
     with pytest.raises(oc.ConfigError, match="window_days=0"):
-        recalculated(
-            history, (), lambda _: nowhere, start=FIRST, end=FIRST, every="day", window_days=0
-        )
+        rules.membership(history, FIRST, FIRST, every="day", window_days=0)
+    with pytest.raises(oc.ColumnError, match="'lifecycle'"):
+        oc.Rules({"Lost": "lifecycle == 'Churned'"}).membership(history, end="2025-02-01")
+    with pytest.raises(oc.ConfigError, match="not fitted"):
+        rules.membership(history, end="2025-02-01", schemes=[oc.Cadence()])
+    with pytest.raises(oc.ConfigError, match="is after end"):
+        rules.membership(history, "2025-02-01", "2025-01-01")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple, TypeAlias
 
@@ -17,6 +17,7 @@ from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.exact import Span
 from ordercycle.membership.intervals import OfHistory
 from ordercycle.membership.timeline import Timeline
+from ordercycle.profile import Profiler
 from ordercycle.workspace import Workspace
 from ordercycle_kernels.calendar import FIRST_DAY
 from ordercycle_kernels.timeline import close_intervals
@@ -27,9 +28,9 @@ NOWHERE = np.int16(-1)
 
 
 class Recalculation(NamedTuple):
-    """As of a day, the scheme that is in force from this day on."""
+    """A profile as of a day, and what gives its customers segments from this day on."""
 
-    day: int
+    profiler: Profiler
     assign: Assign
 
 
@@ -103,15 +104,10 @@ class ScheduledIntervals(OfHistory):
     """Intervals of segments that profiles as of some days have."""
 
     def __init__(
-        self,
-        history: OrderHistory,
-        recalculations: Iterable[Recalculation],
-        window_days: int | None,
-        first_day: int,
+        self, history: OrderHistory, recalculations: Sequence[Recalculation], first_day: int
     ) -> None:
         super().__init__(history)
-        self._recalculations = tuple(recalculations)
-        self._profilers = [history.profiler(one.day, window_days) for one in self._recalculations]
+        self._recalculations = recalculations
         self._first_day = first_day
 
     def timeline(
@@ -124,14 +120,16 @@ class ScheduledIntervals(OfHistory):
         count = len(customers.ids)
         codes = np.full(count, NOWHERE, np.int16)
         changes = []
-        for (day, assign), profiler in zip(self._recalculations, self._profilers, strict=True):
+        for profiler, assign in self._recalculations:
             existing = profiler.existing(customers)
             if not existing.any():
                 continue
             before = codes.copy()
             codes[existing] = assign(profiler.batch(customers, workspace))
             changed = np.flatnonzero(codes != before)
-            changes.append((changed, codes[changed], np.full(changed.size, day, np.int32)))
+            changes.append(
+                (changed, codes[changed], np.full(changed.size, profiler.as_of, np.int32))
+            )
         return _timeline(changes, count, self._first_day)
 
 

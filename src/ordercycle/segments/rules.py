@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from ordercycle.errors import ConfigError
 from ordercycle.segments.plain import options_of
+from ordercycle.segments.recalculated import Recalculated
 from ordercycle.segments.rule_lint import RulesLint, lint_of
 from ordercycle.segments.rule_spelling import spelt
 from ordercycle.segments.rule_text import parsed_condition
@@ -30,7 +31,7 @@ from ordercycle.segments.scheme import (
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Rules:
+class Rules(Recalculated):
     """Segments by rules of one's own, of which the first that holds decides.
 
     Parameters
