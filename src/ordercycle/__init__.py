@@ -18,6 +18,7 @@ from ordercycle.segments.cadence import Cadence
 from ordercycle.segments.lifecycle import Lifecycle
 from ordercycle.segments.presets import LifecyclePreset
 from ordercycle.segments.registry import scheme_from_dict
+from ordercycle.segments.rfm import Rfm
 from ordercycle.segments.rules import Rules
 from ordercycle.segments.scheme import Scheme
 from ordercycle.segments.transitions import transition_matrix, transitions
@@ -36,6 +37,7 @@ __all__ = [
     "OrderHistory",
     "OrdercycleError",
     "OrdercycleWarning",
+    "Rfm",
     "Rules",
     "Scheme",
     "SegmentReport",

@@ -17,7 +17,7 @@ def test_every_kernel_is_compared_with_plain_python():
         importlib.import_module(f"ordercycle_kernels.{module.name}")
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     called = {name.split(".")[1] for name in REGISTRY}
-    typed = {name for name in called if name.endswith(("_int32", "_int64", "_uint64"))}
+    typed = {name for name in called if name.endswith(("_int32", "_int64", "_uint64", "_float64"))}
     missing = [name for name in sorted(called - typed) if f".{name}(" not in tests]
     missing += [name for name in typed if f".{name.rpartition('_')[0]}[item](" not in tests]
     assert not missing

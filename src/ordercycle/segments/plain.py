@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ordercycle.errors import ConfigError, suggestion
@@ -18,3 +18,28 @@ def options_of(given: Mapping[str, Any], scheme: type, known: tuple[str, ...]) -
                 f"it has {', '.join(map(repr, known))}"
             )
     return options
+
+
+class FrozenDict(Mapping[str, Any]):
+    """A dict that stays as it is, so that a frozen scheme may hold it; lists become tuples."""
+
+    def __init__(self, items: Mapping[str, Any]) -> None:
+        self._items = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in items.items()
+        }
+
+    def __getitem__(self, name: str) -> Any:
+        return self._items[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._items.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._items)

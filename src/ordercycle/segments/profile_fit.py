@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from ordercycle.days import date_of
 from ordercycle.segments.fitting import Cells, Round, fit
-from ordercycle.segments.scheme import worked
+from ordercycle.segments.scheme import ROWS_PER_TASK, worked
+from ordercycle.workspace import thread_count
 
 S = TypeVar("S")
 
@@ -21,11 +22,19 @@ AS_OF_COLUMN = "last_order_on"
 AS_OF_BASE = -(2**31)
 
 
-def fit_profile(first: Round[pa.Table, S], table: pa.Table, *, threads: int | None) -> S:
-    """Run rounds over a profile, by several threads."""
+def fit_profile(
+    first: Round[pa.Table, S], table: pa.Table, *, threads: int | None, whole: bool = False
+) -> S:
+    """Run rounds over a profile, by several threads; whole: in few tasks, as tables are large."""
+    rows = -(-table.num_rows // (2 * thread_count(threads))) if whole else 0
     return fit(
         first,
-        lambda current: worked(lambda task: current.count(task[1]), table, threads=threads),
+        lambda current: worked(
+            lambda task: current.count(task[1]),
+            table,
+            threads=threads,
+            rows_per_task=max(rows, ROWS_PER_TASK),
+        ),
     )
 
 

@@ -8,11 +8,12 @@ from typing import Any
 from ordercycle.errors import ConfigError, suggestion
 from ordercycle.segments.cadence import Cadence
 from ordercycle.segments.lifecycle import Lifecycle
+from ordercycle.segments.rfm import Rfm
 from ordercycle.segments.rules import Rules
 from ordercycle.segments.scheme import Scheme
 
 #: Each has a class method ``from_dict``.
-SCHEMES: dict[str, Any] = {kind.name: kind for kind in (Lifecycle, Cadence)}
+SCHEMES: dict[str, Any] = {kind.name: kind for kind in (Lifecycle, Rfm, Cadence)}
 SCHEMES["rules"] = Rules  # whose name is the column they add
 
 

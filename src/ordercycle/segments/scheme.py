@@ -187,12 +187,16 @@ def appended(
 
 
 def worked(
-    work: Callable[[tuple[int, pa.Table]], Any], table: pa.Table, *, threads: int | None
+    work: Callable[[tuple[int, pa.Table]], Any],
+    table: pa.Table,
+    *,
+    threads: int | None,
+    rows_per_task: int = ROWS_PER_TASK,
 ) -> Iterator[Any]:
     """Yield what `work` makes of consecutive slices of a table, each with its first row."""
     tasks = [
-        (start, table.slice(start, ROWS_PER_TASK))
-        for start in range(0, table.num_rows, ROWS_PER_TASK)
+        (start, table.slice(start, rows_per_task))
+        for start in range(0, table.num_rows, rows_per_task)
     ]
     with Workers(max(1, min(thread_count(threads), len(tasks)))) as workers:
         yield from workers.in_order(work, tasks)

@@ -1,0 +1,313 @@
+"""RFM scores against the oracle and NumPy: any orders, any day, any chunks, any bins."""
+
+import json
+import pickle
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from histories import built, is_refused, tables
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from layouts import Layout
+from oracle import history as oracle_history
+from oracle import rfm as oracle
+from oracle.profile import profile
+from strategies import cases
+
+import ordercycle as oc
+from ordercycle.segments.fitting import Cells, Round
+from ordercycle.segments.plain import FrozenDict
+
+SCORES = ("recency", "frequency", "monetary")
+
+
+def columns_of(rows: list[dict], monetary: str) -> dict[str, list]:
+    """Return R, F and M of the customers with orders."""
+    buyers = [row for row in rows if row["orders"]]
+    names = ("days_since_last_order", "orders", monetary)
+    return {score: [row[name] for row in buyers] for score, name in zip(SCORES, names, strict=True)}
+
+
+def expected(row: dict, cuts: dict, bins: int, name_of: object, monetary: str) -> tuple:
+    """Return the scores and the name of a customer."""
+    if not row["orders"]:
+        return (None, None, None, None)
+    r = bins + 1 - oracle.score(row["days_since_last_order"], cuts["recency"])
+    f = oracle.score(row["orders"], cuts["frequency"])
+    m = oracle.score(row[monetary], cuts["monetary"])
+    return (r, f, m, name_of(r, f, m))
+
+
+def found_in(table: pa.Table) -> list[tuple]:
+    """Return the scores and the name of each customer."""
+    names = [*(f"{score}_score" for score in SCORES), "rfm"]
+    return list(zip(*(table[name].to_pylist() for name in names), strict=True))
+
+
+@settings(max_examples=60)
+@given(cases(), st.booleans(), st.sampled_from(["sum", "average"]), st.booleans())
+def test_any_history(case, is_ten, monetary, ragged):
+    assume(not is_refused(case))
+    reference = oracle_history.build(case.order_rows(), case.customer_rows(), case.policies)
+    column = {"sum": "revenue", "average": "average_order_value"}[monetary]
+    # The library's own sums of floats: the oracle's differ in the last bits.
+    table = built(case, *tables(case, Layout(3))).profile(case.as_of, case.window_days)
+    assert table.num_rows == len(profile(reference, case.as_of, case.window_days))
+    if ragged:
+        table = pa.concat_tables([table.slice(0, 1), table.slice(1)])
+    rows = table.to_pylist()
+    rfm = oc.Rfm(monetary=monetary, map="ten" if is_ten else "five")
+    values = columns_of(rows, column)
+    if not values["frequency"]:
+        with pytest.raises(oc.DataError, match="no customer of this profile has orders"):
+            rfm.fit(table)
+        return
+    fitted = rfm.fit(table)
+    cuts = {score: oracle.cuts(values[score], 5) for score in SCORES}
+    assert {score: list(fitted.cuts[score]) for score in SCORES} == cuts
+    assert fitted.account.buyers == len(values["frequency"])
+    assert fitted.account.as_of == case.as_of
+    found = fitted.assign(table)
+    found.validate(full=True)
+    name_of = oracle.ten if is_ten else oracle.five
+    assert found_in(found) == [expected(row, cuts, 5, name_of, column) for row in rows]
+    assert oc.scheme_from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted
+
+
+def profile_of(since: list, orders: list, revenue: object) -> pa.Table:
+    """Return a profile of what is scored."""
+    return pa.table(
+        {
+            "days_since_last_order": pa.array(since, pa.int32()),
+            "orders": pa.array(orders, pa.int64()),
+            "revenue": revenue,
+        }
+    )
+
+
+@pytest.mark.parametrize("bins", range(2, 11))
+@pytest.mark.parametrize("kind", ["cents", "wild", "integers", "few", "large"])
+def test_cuts_are_those_of_numpy_to_the_last_bit(bins, kind):
+    random = np.random.default_rng(bins)
+    count = int(random.integers(300, 3_000))
+    revenue = {
+        "cents": random.integers(0, 100_000, count) / 100,
+        "wild": random.standard_normal(count) * 10.0 ** random.integers(-200, 200, count),
+        "integers": random.integers(-(10**6), 10**6, count),
+        "few": random.choice([1.25, 7.5, 7.5, 9.0], count),
+        "large": random.integers(-(2**61), 2**61, count),
+    }[kind]
+    since, orders = random.integers(0, 700, count), random.geometric(0.3, count)
+    table = profile_of(since, orders, revenue)
+    fitted = oc.Rfm(bins=bins, map={"All": "* *"}).fit(table)
+    shares = [number / bins for number in range(1, bins)]
+    for score, values in zip(SCORES, (since, orders, revenue), strict=True):
+        assert list(fitted.cuts[score]) == np.quantile(values, shares).tolist()
+    cuts = {score: list(fitted.cuts[score]) for score in SCORES}
+    rows = table.to_pylist()
+    wanted = [expected(row, cuts, bins, lambda *_: "All", "revenue") for row in rows]
+    assert found_in(fitted.assign(table)) == wanted
+
+
+def test_decimals_are_divided_exactly():
+    cents = [10**36 + n for n in (0, 0, 1, 2, 3, 5, 8)]
+    kind = pa.decimal128(38, 2)
+    revenue = pa.array([Decimal(f"{value // 100}.{value % 100:02d}") for value in cents], kind)
+    table = profile_of([1] * 7, [1] * 7, revenue)
+    fitted = oc.Rfm().fit(table)
+    assert list(fitted.cuts["monetary"]) == oracle.cuts(revenue.to_pylist(), 5)
+    assert fitted.assign(table)["monetary_score"].to_pylist() == [1, 1, 2, 3, 4, 5, 5]
+    assert oc.scheme_from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted
+
+
+def test_values_too_far_apart_for_a_difference():
+    table = profile_of([0, 1], [1, 2**62], pa.array([-(2**63), 2**63 - 1]))
+    fitted = oc.Rfm(bins=2, map={"All": "* *"}).fit(table)
+    assert fitted.cuts["monetary"] == (0.0,)
+    table = profile_of([0, 1], [1, 2], [-1.7e308, 1.7e308])
+    assert oc.Rfm(bins=2, map={"All": "* *"}).fit(table).cuts["monetary"] == (0.0,)
+
+
+def test_equal_values_share_a_score_and_the_lint_says_so():
+    fitted = oc.Rfm().fit(profile_of([7] * 9, [1] * 9, [5.0] * 9))
+    assert fitted.cuts == FrozenDict({"recency": (7.0,) * 4, "frequency": (1.0,) * 4,
+                                      "monetary": (5.0,) * 4})  # fmt: skip
+    table = fitted.assign(profile_of([7], [1], [5.0]))
+    assert found_in(table) == [(5, 1, 1, "Promising")]
+    lint = fitted.lint()
+    assert lint.collapsed == dict.fromkeys(SCORES, (2, 3, 4))
+    assert not lint.is_clean
+    assert "no customer has frequency score 2, 3, 4: too many have equal values" in str(lint)
+
+
+def test_scores_between_whole_numbers_are_collapsed_too():
+    cuts = {"recency": [10, 20, 30, 40], "frequency": [0.5, 1.2, 1.8, 2], "monetary": [1, 2, 3, 4]}
+    lint = oc.Rfm(map="ten", cuts=cuts).lint()
+    # One order is above 0.5, two are above 1.8: nobody is below the first cut or between the two.
+    assert lint.collapsed == {"frequency": (1, 3)}
+    assert lint.out_of_reach == ("New", "Promising", "Need Attention")
+    assert "'New' cannot occur with these cuts" in str(lint)
+
+
+@pytest.mark.parametrize(("name", "rule"), [("five", oracle.five), ("ten", oracle.ten)])
+def test_maps_are_exact_partitions_of_all_125_combinations(name, rule):
+    rfm = oc.Rfm(map=name, cuts=dict.fromkeys(SCORES, (1, 2, 3, 4)))
+    grid = np.array(np.meshgrid(range(1, 6), range(1, 6), range(1, 6), indexing="ij"))
+    r, f, m = grid.reshape(3, -1)
+    # A value between cuts k - 1 and k has the score k; for recency, 6 - k.
+    table = rfm.assign(profile_of(6 - r, f, m.astype(float)))
+    wanted = [
+        (*scores, rule(*scores)) for scores in zip(*(a.tolist() for a in (r, f, m)), strict=True)
+    ]
+    assert found_in(table) == wanted
+    assert set(rfm.segments) == {name for *_, name in wanted}
+    assert rfm.lint().is_clean
+
+
+@pytest.mark.parametrize("bins", range(3, 11))
+def test_the_map_five_has_all_its_names_from_three_bins_up(bins):
+    rfm = oc.Rfm(bins=bins)
+    assert rfm.lint().is_clean
+    assert rfm.segments == ("Champions", "Regulars", "Promising", "Needs Attention", "At Risk")
+
+
+def test_five_in_ten_bins_names_the_same_customers():
+    random = np.random.default_rng(5)
+    table = profile_of(random.permutation(1000), random.permutation(1000) + 1, random.random(1000))
+    names = [oc.Rfm(bins=bins).fit(table).assign(table)["rfm"].to_pylist() for bins in (5, 10)]
+    assert names[0] == names[1]
+
+
+def test_the_map_ten_has_no_overlaps():
+    assert oc.Rfm(map="ten").lint().overlaps == ()
+    assert str(oc.Rfm(map="ten").lint()).startswith("every combination of scores has one name")
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_customers_are_left_out(as_text):
+    where = (
+        "revenue > 0 and orders < 9"
+        if as_text
+        else ((pc.field("revenue") > 0) & (pc.field("orders") < 9))
+    )
+    table = profile_of([5, None, 9, 30, 50], [3, 0, 1, 10, 2], [9.5, 0.0, -1.0, 70.0, 4.0])
+    fitted = oc.Rfm(bins=2, map={"High": "2 *", "Low": "1 *"}, where=where).fit(table)
+    assert fitted.account.buyers == 2
+    assert fitted.cuts["recency"] == (27.5,)
+    assert fitted.assign(table)["rfm"].to_pylist() == ["High", None, None, None, "Low"]
+    assert oc.scheme_from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted
+    assert pickle.loads(pickle.dumps(fitted)) == fitted  # noqa: S301
+    assert hash(fitted) == hash(pickle.loads(pickle.dumps(fitted)))  # noqa: S301
+    assert "revenue > 0" in repr(fitted)
+    assert fitted != oc.Rfm(bins=2, map={"High": "2 *", "Low": "1 *"})
+
+
+def test_rounds_travel_and_parts_add_up():
+    random = np.random.default_rng(3)
+    table = profile_of(random.integers(0, 99, 500), random.geometric(0.4, 500), random.random(500))
+    now = oc.Rfm(map="ten").first_round()
+    while isinstance(now, Round):
+        now = pickle.loads(pickle.dumps(now))  # noqa: S301
+        parts = [now.count(table.slice(start, 100)) for start in range(0, 600, 100)]
+        assert Cells.total(parts).to_dict() == now.count(table).to_dict()
+        now = now.then(Cells.total(parts[::-1]))
+    assert now == oc.Rfm(map="ten").fit(table, threads=2)
+
+
+def test_parts_of_several_types_are_refused():
+    floats = profile_of([1], [1], [1.0])
+    now = oc.Rfm().first_round()
+    cells = Cells.total([now.count(floats), now.count(profile_of([1], [1], [1]))])
+    with pytest.raises(oc.ColumnError, match="several types"):
+        now.then(cells)
+    with pytest.raises(oc.ColumnError, match="int64 here and float64 elsewhere"):
+        now.then(now.count(floats)).count(profile_of([1], [1], [1]))
+
+
+def test_a_fit_shows_its_numbers_and_where_they_come_from():
+    fitted = oc.Rfm().fit(profile_of([1, 2], [1, 2], [1.0, 2.0]))
+    assert repr(fitted).startswith(
+        "Rfm(bins=5, monetary='sum', map='five', cuts={'recency': (1.2, "
+    )
+    assert repr(fitted).endswith("; fitted from 2 buyers)")
+    assert "quantiles of 2 buyers" in fitted._repr_html_()
+    assert isinstance(fitted, oc.Scheme)
+    assert repr(oc.Rfm()) == "Rfm(bins=5, monetary='sum', map='five')"
+
+
+CUTS = {"recency": [10, 20], "frequency": [1, 2], "monetary": [5, 6]}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"bins": 1}, "2 to 10"),
+        ({"bins": 11}, "2 to 10"),
+        ({"bins": 2.5}, "2 to 10"),
+        ({"bins": 2}, "3 bins or more"),
+        ({"bins": 4, "map": "ten"}, "bins=5"),
+        ({"map": "fife"}, "did you mean 'five'"),
+        ({"map": {}}, "1 to 127 names"),
+        ({"map": 5}, "'five', 'ten'"),
+        ({"map": {"Best": "5 5"}}, "no name for 120 of 125 combinations .* such as 1-1-1"),
+        ({"map": {"Best": "6 5", "Rest": "* *"}}, "'6' in 'Best'"),
+        ({"map": {"Best": "3-2 5", "Rest": "* *"}}, "'3-2' in 'Best'"),
+        ({"map": {"Best": "high 5", "Rest": "* *"}}, "'high' in 'Best'"),
+        ({"map": {"Best": "5", "Rest": "* *"}}, "'Best' stands for '5'"),
+        ({"map": {"Best": 5, "Rest": "* *"}}, "Best"),
+        ({"monetary": "median"}, "monetary='median'"),
+        ({"where": True}, "where=True"),
+        ({"where": "orders >"}, "orders >"),
+        ({"bins": 3, "cuts": CUTS | {"recency": [20, 10]}}, "recency do not ascend"),
+        ({"bins": 3, "cuts": CUTS | {"recency": [20, 20]}}, "recency do not ascend"),
+        ({"bins": 3, "cuts": CUTS | {"recency": [20]}}, "recency has 1 cuts"),
+        ({"bins": 3, "cuts": CUTS | {"recency": [20, "x"]}}, "'x' of recency"),
+        ({"bins": 3, "cuts": CUTS | {"recency": [20, None]}}, "None of recency"),
+        ({"bins": 3, "cuts": CUTS | {"recency": [20, float("inf")]}}, "not finite"),
+        ({"bins": 3, "cuts": {"recency": [10, 20]}}, "pass a dict of 'recency'"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options, told):
+    with pytest.raises(oc.ConfigError, match=told):
+        oc.Rfm(**options)
+
+
+@pytest.mark.parametrize(
+    ("since", "orders", "revenue", "told"),
+    [
+        ([1, None, 3], [1, 1, 1], [1.0, 2.0, 3.0], "days_since_last_order is null .* row 1 "),
+        ([1, 2, 3], [1, -1, 1], [1.0, 2.0, 3.0], "orders is null or negative at row 1 "),
+        ([1, 2, 3], [1, 1, 1], [1.0, 2.0, None], "revenue is null .* row 2 "),
+        ([1, 2, 3], [1, 1, 1], [1.0, float("nan"), 3.0], "revenue is NaN or infinite at row 1 "),
+        ([1, 2, 3], [1, 1, 1], [1.0, 2.0, float("-inf")], "revenue is NaN or infinite at row 2 "),
+    ],
+)
+def test_values_that_cannot_be_scored_are_named(since, orders, revenue, told):
+    table = profile_of(since, orders, revenue)
+    for use in (oc.Rfm().fit, oc.Rfm(bins=3, cuts=CUTS).assign):
+        with pytest.raises(oc.DataError, match=told):
+            use(table)
+
+
+def test_wrong_use_is_told():
+    table = profile_of([1, 2], [1, 2], [1.0, 2.0])
+    with pytest.raises(oc.ConfigError, match="no cuts"):
+        oc.Rfm().assign(table)
+    fitted = oc.Rfm().fit(table)
+    with pytest.raises(oc.ColumnError, match="'recency_score' already"):
+        fitted.assign(fitted.assign(table))
+    with pytest.raises(oc.ColumnError, match="revenue is string; cast it to double or int64 or"):
+        fitted.assign(profile_of([1], [1], ["1"]))
+    with pytest.raises(oc.ColumnError, match="spend"):
+        oc.Rfm(where="spend > 1").fit(table)
+    with pytest.raises(oc.DataError, match="and satisfies where="):
+        oc.Rfm(where="orders > 5").fit(table)
+    with pytest.raises(oc.ConfigError, match="has no text"):
+        oc.Rfm(where=pc.starts_with(pc.field("x"), "a")).to_dict()
+    nobody = table.slice(0, 0)
+    assert fitted.assign(nobody)["rfm"].type == pa.dictionary(pa.int8(), pa.string())
+    # What has no orders may hold anything.
+    assert found_in(fitted.assign(profile_of([None], [0], [float("nan")]))) == [(None,) * 4]
