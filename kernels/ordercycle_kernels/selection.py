@@ -35,7 +35,7 @@ def count_digits(
     for row in range(keys.size):
         if not kept[row]:
             continue
-        top = (np.uint64(keys[row]) - np.uint64(lowest)) >> down
+        top = np.uint64(keys[row] - np.int64(lowest)) >> down
         above = top >> DIGIT_SHIFT
         slot = 0
         for prefix in range(prefixes.size):
