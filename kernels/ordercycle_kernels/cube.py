@@ -31,14 +31,13 @@ ENTERED, ORDERS, MONTHLY_BUYERS, MONTHLY_BUYERS_OF_ALL, RETURNING = 0, 1, 2, 3, 
 CUSTOMERS, MOVED_ORDERS, BUYERS, REPEAT_BUYERS = 5, 6, 7, 8
 FIRST_ORDER_DAYS, WAITING_DAYS, LIFETIME_DAYS = 9, 10, 11
 WHOLE_NUMBERS = 12
-# The sums of money behind them: of the month, and differences to the month before.
-REVENUE, MOVED_REVENUE, FIRST_REVENUE = 0, 1, 2
+# The sums of money behind them, chunk by chunk: of the month, and differences to the month before.
+REVENUE, MOVED_REVENUE, FIRST_REVENUE = 12, 13, 14
 SUMS = 3
 
 #: A customer's sums are carried after so many additions, so that moving them stays cheap to bound.
 CARRY_EVERY = 512
 NO_ROW = -1
-NO_COLUMN = -1
 
 # c = customers, n = their orders and refunds, sorted by (customer, day), m = intervals,
 # r = rows of the report, the last one for whoever is in none of its segments,
@@ -89,6 +88,17 @@ def carry_window(out_sum: Int64Out, low: int, high: int) -> int:
     return high
 
 
+@inlined
+def move_sum(
+    sums: Int64s, low: int, high: int, left: int, cell: int, field: int, out_cells: Int64Table
+) -> None:
+    """Take the chunks low to high of a sum out of one cell and put them into another."""
+    for chunk in range(low, high + 1):
+        place = field + SUMS * chunk
+        out_cells[left, place] -= sums[chunk]
+        out_cells[cell, place] += sums[chunk]
+
+
 @kernel
 def add_to_cells(
     people: Customers,
@@ -113,9 +123,6 @@ def add_to_cells(
     row_count = out_cells.shape[0] // column_count
     no_segment = np.int64(row_count - 1)
     chunks = (out_cells.shape[1] - WHOLE_NUMBERS) // SUMS
-    revenue_at = WHOLE_NUMBERS + REVENUE * chunks
-    moved_at = WHOLE_NUMBERS + MOVED_REVENUE * chunks
-    first_revenue_at = WHOLE_NUMBERS + FIRST_REVENUE * chunks
     is_wide = people.highs.size > 0
     total = np.zeros(chunks, np.int64)
     first_total = np.zeros(chunks, np.int64)
@@ -139,9 +146,9 @@ def add_to_cells(
         since_carry = 0
         orders = 0
         first, last = np.int64(0), np.int64(0)
-        first_column, last_column = NO_COLUMN, NO_COLUMN
-        # The month in which a buyer of earlier months ordered, until it is over.
-        returned_in = NO_COLUMN
+        first_column, last_column = np.int64(0), np.int64(0)
+        # Whether the customer ordered in the last column and before it, and it is not over yet.
+        returning = False
         row = np.int64(NO_ROW)
         begin = entered
         while begin < after:
@@ -156,9 +163,11 @@ def add_to_cells(
                     end = min(end, np.int64(track.starts[interval]))
             if new_row != row:
                 column = np.int64(columns[begin - first_day]) if begin >= first_day else 0
-                if returned_in != NO_COLUMN and returned_in < column:
-                    out_cells[row * column_count + returned_in, RETURNING] += 1
-                    returned_in = NO_COLUMN
+                is_over = column > last_column
+                out_cells[max(row, 0) * column_count + last_column, RETURNING] += (
+                    returning & is_over
+                )
+                returning &= not is_over
                 cell = new_row * column_count + column
                 out_cells[cell, CUSTOMERS] += 1
                 if row == NO_ROW:
@@ -179,12 +188,8 @@ def add_to_cells(
                         out_cells[cell, WAITING_DAYS] += first - registered
                         out_cells[left, LIFETIME_DAYS] -= last - first
                         out_cells[cell, LIFETIME_DAYS] += last - first
-                        for chunk in range(low, high + 1):
-                            out_cells[left, first_revenue_at + chunk] -= first_total[chunk]
-                            out_cells[cell, first_revenue_at + chunk] += first_total[chunk]
-                    for chunk in range(low, high + 1):
-                        out_cells[left, moved_at + chunk] -= total[chunk]
-                        out_cells[cell, moved_at + chunk] += total[chunk]
+                        move_sum(first_total, low, high, left, cell, FIRST_REVENUE, out_cells)
+                    move_sum(total, low, high, left, cell, MOVED_REVENUE, out_cells)
                     growth += since_carry + 1
                 row = new_row
             while order < last_order and people.days[order] < end:
@@ -209,15 +214,15 @@ def add_to_cells(
                     piece_0, piece_1 = pieces_of_word(word)
                     high = max(high, 1)
                 low = min(low, chunk)
-                at = revenue_at + chunk
+                at = REVENUE + SUMS * chunk
                 out_cells[cell, at] += piece_0
-                out_cells[cell, at + 1] += piece_1
-                out_cells[cell, at + 2] += piece_2
+                out_cells[cell, at + SUMS] += piece_1
+                out_cells[cell, at + 2 * SUMS] += piece_2
                 total[chunk] += piece_0
                 total[chunk + 1] += piece_1
                 total[chunk + 2] += piece_2
                 if is_wide:
-                    out_cells[cell, at + 3] += piece_3
+                    out_cells[cell, at + 3 * SUMS] += piece_3
                     total[chunk + 3] += piece_3
                 in_first_days = registered <= day < registered + FIRST_DAYS
                 is_order = not (net_refunds and sign < 0)
@@ -228,12 +233,12 @@ def add_to_cells(
                     if is_wide:
                         first_total[chunk + 3] += piece_3
                     if orders > 0:
-                        at = first_revenue_at + chunk
+                        at = FIRST_REVENUE + SUMS * chunk
                         out_cells[cell, at] += piece_0
-                        out_cells[cell, at + 1] += piece_1
-                        out_cells[cell, at + 2] += piece_2
+                        out_cells[cell, at + SUMS] += piece_1
+                        out_cells[cell, at + 2 * SUMS] += piece_2
                         if is_wide:
-                            out_cells[cell, at + 3] += piece_3
+                            out_cells[cell, at + 3 * SUMS] += piece_3
                 if is_order:
                     out_cells[cell, ORDERS] += 1
                     if orders == 0:
@@ -242,23 +247,21 @@ def add_to_cells(
                         out_cells[cell, FIRST_ORDER_DAYS] += day
                         out_cells[cell, WAITING_DAYS] += day - registered
                         for chunk in range(low, high + 1):
-                            out_cells[cell, first_revenue_at + chunk] += first_total[chunk]
+                            out_cells[cell, FIRST_REVENUE + SUMS * chunk] += first_total[chunk]
                         growth += since_carry + 1
                     else:
                         out_cells[cell, REPEAT_BUYERS] += orders == 1
                         out_cells[cell, LIFETIME_DAYS] += day - last
                     last = day
                     orders += 1
-                    if column != last_column:
-                        if returned_in != NO_COLUMN:
-                            out_cells[row * column_count + returned_in, RETURNING] += 1
-                        returned_in = column if first_column < column else NO_COLUMN
-                        out_cells[cell, MONTHLY_BUYERS_OF_ALL] += 1
-                        last_column = column
+                    is_over = column > last_column
+                    out_cells[row * column_count + last_column, RETURNING] += returning & is_over
+                    returning = column > first_column
+                    out_cells[cell, MONTHLY_BUYERS_OF_ALL] += is_over | (orders == 1)
+                    last_column = column
                     month = customer * column_count + column
-                    if bought_in[row] != month:
-                        out_cells[cell, MONTHLY_BUYERS] += 1
-                        bought_in[row] = month
+                    out_cells[cell, MONTHLY_BUYERS] += bought_in[row] != month
+                    bought_in[row] = month
                 since_carry += 1
                 if since_carry == CARRY_EVERY:
                     first_high = carry_window(first_total, low, high)
@@ -267,8 +270,7 @@ def add_to_cells(
                 growth += 1
                 order += 1
             begin = end
-        if returned_in != NO_COLUMN:
-            out_cells[row * column_count + returned_in, RETURNING] += 1
+        out_cells[row * column_count + last_column, RETURNING] += returning
     return growth
 
 

@@ -88,11 +88,12 @@ class Cube:
     def carry(self) -> None:
         """Make room in the chunks of all sums."""
         for cells in (self.own, self.further):
-            if cells is not None:
-                sums = np.ascontiguousarray(cells[:, kernels.WHOLE_NUMBERS :])
-                sums = sums.reshape(-1, self.plan.chunks)
+            if cells is None:
+                continue
+            for field in range(kernels.WHOLE_NUMBERS, kernels.WHOLE_NUMBERS + kernels.SUMS):
+                sums = np.ascontiguousarray(cells[:, field :: kernels.SUMS])
                 carry_sums(sums)
-                cells[:, kernels.WHOLE_NUMBERS :] = sums.reshape(len(cells), -1)
+                cells[:, field :: kernels.SUMS] = sums
         self._growth = 0
 
     def sparse(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

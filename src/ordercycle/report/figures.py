@@ -84,10 +84,8 @@ class Figures:
     def _cells(self, quantity: Quantity, field: int, months: Months) -> NDArray[Any]:
         """Return one of a quantity's fields: (rows,), as Python integers where it is money."""
         first, last = (month - self.plan.months.first + 1 for month in months)
-        width = slice(field, field + 1)
-        if quantity.is_money:
-            start = cells.WHOLE_NUMBERS + field * self.plan.chunks
-            width = slice(start, start + self.plan.chunks)
+        # A sum of money has every third item from its first chunk on.
+        width = slice(field, None, cells.SUMS) if quantity.is_money else slice(field, field + 1)
         if quantity.over == DURING:
             found = self._of_months[:, first : last + 1, width].sum(axis=1)
         elif quantity.over == LAST_MONTH:
