@@ -89,6 +89,25 @@ def carry_window(out_sum: Int64Out, low: int, high: int) -> int:
 
 
 @inlined
+def add_buyer(
+    cell: int,
+    times: int,
+    orders: int,
+    first: int,
+    last: int,
+    registered: int,
+    out_cells: Int64Table,
+) -> None:
+    """Add the counts of a buyer to a cell, or take them out: times is 1 or -1."""
+    out_cells[cell, MOVED_ORDERS] += times * orders
+    out_cells[cell, BUYERS] += times
+    out_cells[cell, REPEAT_BUYERS] += times * (orders > 1)
+    out_cells[cell, FIRST_ORDER_DAYS] += times * first
+    out_cells[cell, WAITING_DAYS] += times * (first - registered)
+    out_cells[cell, LIFETIME_DAYS] += times * (last - first)
+
+
+@inlined
 def move_sum(
     sums: Int64s, low: int, high: int, left: int, cell: int, field: int, out_cells: Int64Table
 ) -> None:
@@ -164,7 +183,7 @@ def add_to_cells(
             if new_row != row:
                 column = np.int64(columns[begin - first_day]) if begin >= first_day else 0
                 is_over = column > last_column
-                out_cells[max(row, 0) * column_count + last_column, RETURNING] += (
+                out_cells[max(row, np.int64(0)) * column_count + last_column, RETURNING] += (
                     returning & is_over
                 )
                 returning &= not is_over
@@ -176,18 +195,8 @@ def add_to_cells(
                     left = row * column_count + column
                     out_cells[left, CUSTOMERS] -= 1
                     if orders > 0:
-                        out_cells[left, MOVED_ORDERS] -= orders
-                        out_cells[cell, MOVED_ORDERS] += orders
-                        out_cells[left, BUYERS] -= 1
-                        out_cells[cell, BUYERS] += 1
-                        out_cells[left, REPEAT_BUYERS] -= orders > 1
-                        out_cells[cell, REPEAT_BUYERS] += orders > 1
-                        out_cells[left, FIRST_ORDER_DAYS] -= first
-                        out_cells[cell, FIRST_ORDER_DAYS] += first
-                        out_cells[left, WAITING_DAYS] -= first - registered
-                        out_cells[cell, WAITING_DAYS] += first - registered
-                        out_cells[left, LIFETIME_DAYS] -= last - first
-                        out_cells[cell, LIFETIME_DAYS] += last - first
+                        add_buyer(left, -1, orders, first, last, registered, out_cells)
+                        add_buyer(cell, 1, orders, first, last, registered, out_cells)
                         move_sum(first_total, low, high, left, cell, FIRST_REVENUE, out_cells)
                     move_sum(total, low, high, left, cell, MOVED_REVENUE, out_cells)
                     growth += since_carry + 1

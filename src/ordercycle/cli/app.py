@@ -13,6 +13,7 @@ import click
 from ordercycle.cli.demo import demo
 from ordercycle.cli.endings import OneLineErrors
 from ordercycle.cli.profile import profile
+from ordercycle.cli.report import report
 from ordercycle.cli.segment import segment
 from ordercycle.cli.warmup import warmup
 
@@ -50,17 +51,18 @@ def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
     help="Show the version and stop.",
 )
 def cli() -> None:
-    """Turn an order table into customer profiles and lifecycle segments.
+    """Turn an order table into customer profiles, segments and reports.
 
     \b
     Examples:
       ordercycle demo
       ordercycle profile orders/*.parquet --as-of 2026-11-01 --out profile.parquet
       ordercycle segment profile.parquet --preset fashion --out segments.parquet
+      ordercycle report orders/*.parquet --period 2026-07:2026-09 --out report.csv
     """  # noqa: D301 - click's mark for "keep these lines"
 
 
-for command in (demo, profile, segment, warmup):
+for command in (demo, profile, segment, report, warmup):
     cli.add_command(command)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import IO
 
 from ordercycle.durable import replacing
 from ordercycle.errors import StorageError
@@ -28,24 +29,33 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 Row = list[str]
 
 
-def write_comparison(
-    path: str | os.PathLike[str], figures: Figures, periods: Sequence[Months]
-) -> None:
-    """Write a row per period and segment."""
+def comparison_csv(figures: Figures, periods: Sequence[Months]) -> str:
+    """Return a row per period and segment."""
     rows: list[Row] = []
     for period in periods:
         rows += _rows(figures, METRICS, period, period, None)
-    _write(path, rows)
+    return _csv(rows)
 
 
-def write_dynamics(
-    path: str | os.PathLike[str], figures: Figures, metrics: Sequence[Metric], months: Months
-) -> None:
-    """Write a row per month and segment; metrics that are not listed stay empty."""
+def dynamics_csv(figures: Figures, metrics: Sequence[Metric], months: Months) -> str:
+    """Return a row per month and segment; metrics that are not listed stay empty."""
     rows: list[Row] = []
     for month in months.each():
         rows += _rows(figures, metrics, months, month, month.first_day)
-    _write(path, rows)
+    return _csv(rows)
+
+
+def write_text(text: str, target: str | os.PathLike[str] | IO[str]) -> None:
+    """Write to a stream, or to a file that appears whole or not at all."""
+    if not isinstance(target, str | os.PathLike):
+        target.write(text)
+        return
+    path = Path(target)
+    try:
+        with replacing(path) as stream:
+            stream.write(text.encode())
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def _rows(
@@ -86,15 +96,9 @@ def _text(metric: Metric, value: float | None) -> str:
     return str(int(value)) if metric.unit in COUNTED and not metric.denominator else repr(value)
 
 
-def _write(path: str | os.PathLike[str], rows: Iterable[Row]) -> None:
+def _csv(rows: list[Row]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)
     writer.writerows(rows)
-    try:
-        with replacing(Path(path)) as stream:
-            stream.write(text.getvalue().encode())
-    except OSError as error:
-        raise StorageError(
-            f"{os.fspath(path)} cannot be written: {error.strerror or error}"
-        ) from error
+    return text.getvalue()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
 from ordercycle.errors import ConfigError, OrdercycleWarning, check_choice
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.report.cube import Cube, count
-from ordercycle.report.export import write_comparison, write_dynamics
+from ordercycle.report.export import comparison_csv, dynamics_csv, write_text
 from ordercycle.report.figures import Figures
 from ordercycle.report.metrics import METRICS, metric_named, metrics_named
 from ordercycle.report.months import Months, prior_period
@@ -223,7 +223,7 @@ class SegmentReport:
 
     def to_csv(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | IO[str],
         *,
         mode: str = "comparison",
         metric: str | None = None,
@@ -238,7 +238,7 @@ class SegmentReport:
         Parameters
         ----------
         path
-            The file; one that is there is replaced.
+            The file; one that is there is replaced. Or a text stream such as ``sys.stdout``.
         mode
             ``"comparison"``: a row per segment for the period, then for the prior period.
             ``"dynamics"``: a row per segment and month, with the month's first day as ``Date``;
@@ -260,10 +260,11 @@ class SegmentReport:
             if metric is not None or months is not None:
                 raise ConfigError('metric= and months= choose dynamics; add mode="dynamics"')
             periods = [one for one in (self._period, self._previous) if one is not None]
-            write_comparison(path, self._figures, periods)
+            text = comparison_csv(self._figures, periods)
         else:
             filled = METRICS if metric is None else (metric_named(metric),)
-            write_dynamics(path, self._figures, filled, self._covering(months))
+            text = dynamics_csv(self._figures, filled, self._covering(months))
+        write_text(text, path)
 
     def plot(
         self,

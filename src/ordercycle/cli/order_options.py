@@ -1,0 +1,116 @@
+"""What every command that reads orders asks for, and the history made of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ordercycle import OrderHistory
+    from ordercycle.cli.watch import Watch
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+#: In the order of the help.
+OPTIONS = (
+    click.argument("orders", nargs=-1, required=True, metavar="ORDERS..."),
+    click.option("--customers", metavar="PATH", help="Customer table: one row per customer."),
+    click.option("--customer-column", default="customer_id", show_default=True, metavar="NAME"),
+    click.option("--time-column", default="ordered_at", show_default=True, metavar="NAME"),
+    click.option("--amount-column", default="amount", show_default=True, metavar="NAME"),
+    click.option(
+        "--order-column",
+        metavar="NAME",
+        help="Order id: rows that share it are one order. Without it every row is an order.",
+    ),
+    click.option(
+        "--registered-column",
+        default="registered_at",
+        show_default=True,
+        metavar="NAME",
+        help='Registration time in the customer table; "" where it has none.',
+    ),
+    click.option("--timezone", default="UTC", show_default=True, help="Where days begin and end."),
+    click.option(
+        "--refunds",
+        type=click.Choice(["net", "drop", "count"]),
+        default="net",
+        show_default=True,
+        help="Negative amounts: lower the revenue, are ignored, or count as orders.",
+    ),
+    click.option(
+        "--anonymous",
+        type=click.Choice(["drop", "error"]),
+        default="drop",
+        show_default=True,
+        help="Rows without a customer id.",
+    ),
+    click.option(
+        "--unknown",
+        type=click.Choice(["add", "drop", "error"]),
+        default="add",
+        show_default=True,
+        help="Customers who order but are not in the customer table.",
+    ),
+    click.option(
+        "--threads", type=click.IntRange(min=1), metavar="N", help="Threads. Default: every core."
+    ),
+    click.option(
+        "--memory-limit",
+        metavar="SIZE",
+        help="What building may hold in memory, as in 4GB; the rest waits on disk. "
+        "Default: no limit.",
+    ),
+    click.option(
+        "--spill-directory",
+        type=click.Path(path_type=Path),
+        metavar="FOLDER",
+        help="Where it waits. Default: the system's folder for temporary files.",
+    ),
+)
+
+
+def order_options(command: Command) -> Command:
+    """Add the options to a command, which gets them as keywords and passes them to `history_of`."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def history_of(watch: Watch, options: dict[str, Any]) -> OrderHistory:
+    """Build the history that the options describe."""
+    import ordercycle as oc
+
+    roles = ("customer", "time", "amount", "order", "registered")
+    columns = {role: options.pop(f"{role}_column") for role in roles}
+    columns["registered"] = columns["registered"] or None
+    orders = options.pop("orders")
+    return oc.OrderHistory.build(
+        orders[0] if len(orders) == 1 else list(orders),
+        options.pop("customers"),
+        columns=oc.Columns(**columns),
+        progress=watch.report,
+        **options,
+    )
+
+
+def account_of(summary: Any) -> str:
+    """Say what was read and left out."""
+    left_out = [
+        f"{count:,} {what}"
+        for count, what in (
+            (summary.refunds, "refunds"),
+            (summary.anonymous, "anonymous rows"),
+            (summary.unknown, "unknown customers"),
+            (summary.undated, "customers without any date"),
+        )
+        if count
+    ]
+    notes = f" ({', '.join(left_out)})" if left_out else ""
+    return (
+        f"{summary.rows:,} rows, {summary.orders:,} orders, {summary.customers:,} customers{notes}"
+    )
