@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ordercycle.arrow_views import array_of, fixed_view
 from ordercycle.errors import ConfigError
 from ordercycle.segments.plain import FrozenDict
-from ordercycle.segments.profile_fit import fit_profile
+from ordercycle.segments.profile_fit import AS_OF_COLUMN, fit_profile
+from ordercycle.segments.recalculated import ProfileOf, Recalculated
 from ordercycle.segments.rfm_cuts import Thresholds, scores_reached
 from ordercycle.segments.rfm_fit import RfmRound
 from ordercycle.segments.rfm_options import RfmOptions
@@ -22,7 +23,7 @@ from ordercycle_kernels.scores import rfm_codes
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class Rfm(RfmOptions):
+class Rfm(Recalculated, RfmOptions):
     """Scores of recency, frequency and monetary value by quantiles, and a name for each three.
 
     Of the customers with orders, R is ``days_since_last_order``, F ``orders`` and M ``revenue``,
@@ -133,6 +134,15 @@ class Rfm(RfmOptions):
         """Return the fit as rounds over a profile, for any engine to run."""
         bare = Rfm(bins=self.bins, monetary=self.monetary, map=self.map, where=self.where)
         return RfmRound(scheme=bare)
+
+    def made_anew(self, profile_of: ProfileOf) -> Rfm | None:
+        """Return the scheme fitted to a profile, or itself where its cuts were given by hand."""
+        if self.cuts is not None and self.account is None:
+            return self
+        read, condition = (*self.inputs, AS_OF_COLUMN), str(self.where)
+        table = profile_of(lambda name: name in read or name in condition)
+        _, kept = self.chosen(table)
+        return self.fit(table) if kept.any() else None
 
     def assign(self, table: pa.Table, *, threads: int | None = None) -> pa.Table:
         """Add scores and a name to each customer of a profile.
