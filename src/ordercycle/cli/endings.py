@@ -27,6 +27,9 @@ OPTIONS = {
     "new_days=": "--new-days ",
     "active_days=": "--active-days ",
     "churned_days=": "--churned-days ",
+    "prior_gaps=": "--prior-gaps ",
+    "just_ordered_days=": "--just-ordered-days ",
+    "where=": "--where ",
 }
 
 

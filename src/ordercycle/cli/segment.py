@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ordercycle.cli.endings import OneLineError
+from ordercycle.cli.profile_files import ProfileFile
 from ordercycle.cli.results import checked_out, refuse_existing, result_writer
+from ordercycle.cli.schemes import Chosen, scheme_options, schemes_of
+from ordercycle.cli.segmenting import Counts, Segmenting
 from ordercycle.cli.watch import watched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
-    import pyarrow as pa
+    from ordercycle.segments.scheme import Scheme
 
-ROWS_PER_BATCH = 131_072
+#: What schemes have that time alone changes.
+LOOKS_AHEAD = "next_transition"
+
+
+def _checked_toml(_ctx: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
+    if value is not None and value.suffix.lower() != ".toml":
+        raise click.BadParameter(f"{str(value)!r} must end in .toml")
+    return value
 
 
 @click.command()
 @click.argument("profile", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@scheme_options
 @click.option(
-    "--scheme",
-    type=click.Choice(["lifecycle"]),
-    default="lifecycle",
-    show_default=True,
-    help="How customers are divided.",
+    "--as", "column", metavar="COLUMN", help="The column that the rules of a file add, not tier."
 )
-@click.option("--preset", metavar="NAME", help="Thresholds by name, such as fashion.")
-@click.option("--new-days", type=click.IntRange(min=0), metavar="N", help="New until then.")
-@click.option("--active-days", type=click.IntRange(min=0), metavar="N", help="Active until then.")
-@click.option("--churned-days", type=click.IntRange(min=0), metavar="N", help="At-risk until then.")
+@click.option(
+    "--next",
+    "foretold",
+    is_flag=True,
+    help="Add next_segment and next_segment_on: what comes if nothing more is bought.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -39,96 +48,88 @@ ROWS_PER_BATCH = 131_072
     metavar="FILE",
     help="Result: .parquet, .arrow, .feather or .csv. Without it: CSV on stdout.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace an existing result.")
+@click.option(
+    "--save-scheme",
+    type=click.Path(path_type=Path),
+    callback=_checked_toml,
+    metavar="FILE",
+    help="Keep the scheme with what was fitted, as a .toml file for --scheme.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace existing results.")
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
-def segment(  # noqa: PLR0913 - one argument per option
+def segment(
     *,
     profile: Path,
-    scheme: str,
-    preset: str | None,
-    new_days: int | None,
-    active_days: int | None,
-    churned_days: int | None,
+    chosen: tuple[Chosen, ...],
+    column: str | None,
+    foretold: bool,
     out: Path | None,
+    save_scheme: Path | None,
     overwrite: bool,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Give each customer of a profile a segment.
 
-    PROFILE is a .parquet, .arrow or .feather file; the result has its columns and the segment.
+    PROFILE is a .parquet, .arrow or .feather file; the result has its columns and the segments.
+    rfm and cadence are fitted to the profile, which is read more than once for it; a scheme that
+    was saved is used as it is.
 
     \b
     Examples:
       ordercycle segment profile.parquet --preset fashion --out segments.parquet
-      ordercycle segment profile.parquet --active-days 60 --churned-days 180 > segments.csv
+      ordercycle segment profile.parquet --scheme rfm --save-scheme rfm.toml --out rfm.parquet
+      ordercycle segment profile.parquet --scheme rfm --scheme tiers.toml > tiers.csv
+    \b
+    tiers.toml:
+      scheme = "rules"
+      [rules]
+      VIP = "rfm == 'Champions' and revenue > 500"
+      Sleeper = "missed_purchase_cycles > 2"
     """  # noqa: D301 - click's mark for "keep these lines"
-    days = {"new_days": new_days, "active_days": active_days, "churned_days": churned_days}
-    given = {name: value for name, value in days.items() if value is not None}
-    if preset is not None and given:
-        raise click.UsageError("give either --preset or days of your own, not both")
-    refuse_existing(out, overwrite=overwrite)
-    lifecycle = _lifecycle(preset, given)
-    counts = dict.fromkeys(lifecycle.segments, 0)
-    with watched(quiet=quiet) as watch, result_writer(out, overwrite=overwrite) as writer:
-        for piece, total in _profile_tables(profile):
-            table = lifecycle.assign(piece)
-            writer.write(table)
-            for found in table.column(scheme).value_counts().to_pylist():
-                counts[found["values"]] += found["counts"]
-            watch.report(writer.rows, total, "segment")
-    if not quiet:
-        for name, count in counts.items():
-            click.echo(f"{name:<22}{count:>13,}", err=True)
-        click.echo(f"{'all customers':<22}{writer.rows:>13,}  in {out or 'stdout'}", err=True)
+    file = ProfileFile(profile)
+    schemes = schemes_of(chosen, options)
+    if column is not None:
+        schemes = _with_column(schemes, column)
+    if save_scheme is not None and len(schemes) != 1:
+        raise click.UsageError("--save-scheme keeps a single scheme; give one --scheme")
+    looking = [scheme for scheme in schemes if hasattr(scheme, LOOKS_AHEAD)]
+    if foretold and len(looking) != 1:
+        raise click.UsageError("--next needs one --scheme that time changes: lifecycle or cadence")
+    for result in (out, save_scheme):
+        refuse_existing(result, overwrite=overwrite)
+    from ordercycle.workspace import Workers, thread_count
+
+    with watched(quiet=quiet) as watch, Workers(thread_count(None)) as workers:
+        work = Segmenting(file, workers)
+        fitted = work.fitted(schemes)
+        steps: list[Any] = [scheme.assign for scheme in fitted]
+        if foretold:
+            steps.append(getattr(fitted[schemes.index(looking[0])], LOOKS_AHEAD))
+        counts = Counts(fitted)
+        with result_writer(out, overwrite=overwrite) as writer:
+            total = file.rows()
+            for table in work.tables(steps):
+                writer.write(table)
+                counts.add(table)
+                watch.report(writer.rows, total, "segment")
+        if save_scheme is not None:
+            from ordercycle.cli.scheme_files import write_scheme
+
+            write_scheme(save_scheme, fitted[0])
+        if not quiet:
+            counts.tell(writer.rows, out)
+            for line in work.problems(fitted, counts):
+                click.echo(line, err=True)
 
 
-def _lifecycle(preset: str | None, days: dict[str, Any]) -> Any:
-    import ordercycle as oc
+def _with_column(schemes: Sequence[Scheme], column: str) -> list[Scheme]:
+    """Let the rules among the schemes add a column of that name."""
+    from ordercycle.segments.rules import Rules
 
-    if preset is None:
-        return oc.Lifecycle(**days)
-    return oc.Lifecycle.preset(preset)
-
-
-def _profile_tables(path: Path) -> Iterator[tuple[pa.Table, int | None]]:
-    """Yield the profile in pieces, each with the number of rows in all (None: unknown)."""
-    import pyarrow as pa
-
-    suffix = path.suffix.lower()
-    try:
-        if suffix == ".parquet":
-            yield from _parquet_tables(path)
-        elif suffix in {".arrow", ".feather"}:
-            yield from _arrow_tables(path)
-        else:
-            raise click.UsageError(
-                f"{path} must end in .parquet, .arrow or .feather: a profile keeps its types there"
-            )
-    except (pa.ArrowException, OSError) as error:
-        raise OneLineError(
-            f"{path} cannot be read as {suffix[1:]}: {' '.join(str(error).split())}"
-        ) from None
-
-
-def _parquet_tables(path: Path) -> Iterator[tuple[pa.Table, int | None]]:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(path) as file:
-        rows = file.metadata.num_rows
-        if not rows:
-            yield file.schema_arrow.empty_table(), 0
-        for batch in file.iter_batches(ROWS_PER_BATCH):
-            yield pa.Table.from_batches([batch]), rows
-
-
-def _arrow_tables(path: Path) -> Iterator[tuple[pa.Table, int | None]]:
-    import pyarrow as pa
-    from pyarrow import ipc
-
-    with pa.memory_map(str(path)) as source:
-        file = ipc.open_file(source)
-        if not file.num_record_batches:
-            yield file.schema.empty_table(), 0
-        for number in range(file.num_record_batches):
-            yield pa.Table.from_batches([file.get_batch(number)]), None
+    if sum(isinstance(scheme, Rules) for scheme in schemes) != 1:
+        raise click.UsageError("--as names the column of rules; give one --scheme file with rules")
+    return [
+        replace(scheme, column=column) if isinstance(scheme, Rules) else scheme
+        for scheme in schemes
+    ]

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle.segments.rule_values import BoundConditions
+from ordercycle.segments.rule_values import Conditions, bound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,21 +94,23 @@ class RulesLint:
         return "\n".join([*table, *(self.problems or ["every rule gets customers"])])
 
 
-def lint_of(tables: Iterable[pa.Table], bound: BoundConditions, default: str) -> RulesLint:
+def lint_of(tables: Iterable[pa.Table], conditions: Conditions, default: str) -> RulesLint:
     """Return the lint of rules over the pieces of a table."""
-    size = len(bound.conditions)
+    size = len(conditions)
     #: By rule and by the first rule that holds.
     firsts, unknown = np.zeros((size, size), np.int64), np.zeros(size, np.int64)
     customers = left = 0
+    fitting = None
     for table in tables:
-        codes = bound.first_matches(table)
-        for number, column in enumerate(bound.truths(table).columns):
+        fitting = fitting or bound(table, conditions)
+        codes = fitting.first_matches(table)
+        for number, column in enumerate(fitting.truths(table).columns):
             holds = np.asarray(column.fill_null(fill_value=False).to_numpy())
             firsts[number] += np.bincount(codes[holds], minlength=size)[:size]
             unknown[number] += column.null_count
         customers += table.num_rows
         left += int(np.count_nonzero(codes == size))
-    names = list(bound.conditions)
+    names = list(conditions)
     counts = (_count(names, number, firsts[number], unknown[number]) for number in range(size))
     return RulesLint(customers=customers, rules=tuple(counts), default=default, left=left)
 

@@ -49,6 +49,11 @@ class Rules(Recalculated):
     column
         The column that :meth:`assign` adds where it is not told otherwise.
 
+    Attributes
+    ----------
+    conditions
+        The conditions as expressions, by segment.
+
     Raises
     ------
     ConfigError
@@ -75,7 +80,7 @@ class Rules(Recalculated):
     _: KW_ONLY
     default: str = "Other"
     column: str = "tier"
-    _conditions: dict[str, pc.Expression] = field(init=False)
+    conditions: Mapping[str, pc.Expression] = field(init=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.rules, Mapping) or not self.rules:
@@ -99,7 +104,7 @@ class Rules(Recalculated):
             )
         object.__setattr__(self, "rules", MappingProxyType(dict(self.rules)))
         conditions = {name: _compiled(name, given) for name, given in self.rules.items()}
-        object.__setattr__(self, "_conditions", conditions)
+        object.__setattr__(self, "conditions", MappingProxyType(conditions))
 
     @property
     def name(self) -> str:
@@ -151,7 +156,7 @@ class Rules(Recalculated):
         table = as_table(table)
         made = Produced(self.column if column is None else column, self.segments, nullable=False)
         refuse_taken(table, [made])
-        conditions = bound(table, self._conditions)
+        conditions = bound(table, self.conditions)
         codes = np.empty(table.num_rows, np.int8)
 
         def write(task: tuple[int, pa.Table]) -> None:
@@ -195,11 +200,9 @@ class Rules(Recalculated):
         'Whale' matches nobody
         """
         table = as_table(table)
-        conditions = bound(table, self._conditions)
-        pieces = (
-            table.slice(start, ROWS_PER_TASK) for start in range(0, table.num_rows, ROWS_PER_TASK)
-        )
-        return lint_of(pieces, conditions, self.default)
+        starts = range(0, max(table.num_rows, 1), ROWS_PER_TASK)
+        pieces = (table.slice(start, ROWS_PER_TASK) for start in starts)
+        return lint_of(pieces, self.conditions, self.default)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rules as text, with the default and the column.
@@ -266,7 +269,7 @@ class Rules(Recalculated):
 
 
 def _expressions(rules: Rules) -> list[pc.Expression]:
-    return list(rules._conditions.values())  # noqa: SLF001 - of this module
+    return list(rules.conditions.values())
 
 
 def _text(given: pc.Expression | str) -> str | None:
