@@ -53,6 +53,7 @@ def results(history: oc.OrderHistory, case: Case) -> dict:
     return {
         "orders": pa.Table.from_batches(batches),
         "profile": history.profile(case.as_of, case.window_days),
+        "membership": oc.Lifecycle().membership(history).to_table(),
         "summary": replace(history.summary(), bytes=0),
     }
 

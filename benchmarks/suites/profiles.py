@@ -75,6 +75,19 @@ class Lifecycle(_Sizes):
         self.lifecycle.assign(self.table)
 
 
+class Membership(_Sizes):
+    """From the grouped history to the segment of every customer on every day."""
+
+    def prepare(self):
+        self.membership = oc.Lifecycle().membership(
+            oc.OrderHistory.build(self.orders, columns=COLUMNS)
+        )
+        self.membership.to_table()
+
+    def time_to_table(self, *_):
+        self.membership.to_table()
+
+
 class WholeJob(_Sizes):
     """From the order table to the segments: what a nightly job runs."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Self, TypeAlias, cast
 
@@ -20,11 +20,12 @@ from ordercycle.membership.scheduled import (
     Schedule,
     ScheduledIntervals,
 )
-from ordercycle.profile import Profiler
 from ordercycle.segments.scheme import NO_CODE, Scheme
 
 #: Returns those columns of a profile whose names are needed.
 ProfileOf: TypeAlias = Callable[[Callable[[str], bool]], pa.Table]
+#: Schemes in force from a day on, in the order of assigning; none where there is nobody.
+Made: TypeAlias = tuple[Scheme, ...]
 
 
 class Recalculated:
@@ -93,31 +94,25 @@ class Recalculated:
         """
         scheme = cast("Scheme", self)
         schedule = Schedule.of(history, start, end, every)
-        recalculations = []
-        for day in schedule.days:
-            profiler = history.profiler(day, window_days)
-            assign = _assign_as_of(profiler, history, window_days, (*schemes, scheme))
-            recalculations.append(Recalculation(profiler, assign))
-        intervals = ScheduledIntervals(history, recalculations, schedule.first)
-        return Membership(scheme.segments, intervals)
+        made = {
+            day: made_as_of(day, history, window_days, (*schemes, scheme)) for day in schedule.days
+        }
+        return held(history, scheme.segments, made, first=schedule.first, window_days=window_days)
 
     def made_anew(self, profile_of: ProfileOf) -> Self | None:  # noqa: ARG002 - for those with fits
         """Return the scheme as a profile makes it; None where nobody is there to make it from."""
         return self
 
 
-def _assign_as_of(
-    profiler: Profiler,
-    history: OrderHistory,
-    window_days: int | None,
-    schemes: Sequence[Scheme],
-) -> Assign:
-    """Return what gives segments from a day on: the last scheme, after those before it."""
+def made_as_of(
+    day: int, history: OrderHistory, window_days: int | None, schemes: Sequence[Scheme]
+) -> Made:
+    """Return schemes as the profile as of a day makes them, each after those before it."""
     made: list[Scheme] = []
 
     def profile_of(needed: Callable[[str], bool]) -> pa.Table:
         batches = []
-        for batch in history.profile_batches(date_of(profiler.as_of), window_days):
+        for batch in history.profile_batches(date_of(day), window_days):
             table = _assigned(batch, made)
             batches.append(table.select([name for name in table.column_names if needed(name)]))
         return pa.concat_tables(batches)
@@ -125,19 +120,45 @@ def _assign_as_of(
     for scheme in schemes:
         anew = scheme.made_anew(profile_of) if isinstance(scheme, Recalculated) else scheme
         if anew is None:
-            return nowhere
+            return ()
         made.append(anew)
+    return tuple(made)
+
+
+def held(
+    history: OrderHistory,
+    segments: tuple[str, ...],
+    made: Mapping[int, Made],
+    *,
+    first: int,
+    window_days: int | None,
+) -> Membership:
+    """Return the membership of which schemes, by the day from which they are in force, decide.
+
+    segments: those of the last scheme of each day; first: the day on which intervals begin.
+    """
+    recalculations = []
+    for day in sorted(made):
+        profiler, assign = history.profiler(day, window_days), _assign(made[day])
+        # What is missing is missing from a profile of nobody too, and told now.
+        assign(pa.RecordBatch.from_pylist([], schema=profiler.schema))
+        recalculations.append(Recalculation(profiler, assign))
+    return Membership(segments, ScheduledIntervals(history, recalculations, first))
+
+
+def _assign(schemes: Made) -> Assign:
+    """Return what gives customers the code of the last scheme's segment, after those before it."""
 
     def assign(profile: pa.RecordBatch) -> NDArray[np.int8]:
-        column = _assigned(profile, made).column(made[-1].name).combine_chunks()
+        if not schemes:
+            return np.full(profile.num_rows, NO_CODE)
+        column = _assigned(profile, schemes).column(schemes[-1].name).combine_chunks()
         codes = fixed_view(column.indices, np.int8)
         if column.null_count == 0:
             return codes
         valid = column.is_valid().to_numpy(zero_copy_only=False)
         return np.where(valid, codes, NO_CODE)
 
-    # What is missing is missing from a profile of nobody too, and told now.
-    assign(pa.RecordBatch.from_pylist([], schema=profiler.schema))
     return assign
 
 
@@ -147,8 +168,3 @@ def _assigned(profile: pa.RecordBatch, schemes: Sequence[Scheme]) -> pa.Table:
     for scheme in schemes:
         table = scheme.assign(table, threads=1)
     return table
-
-
-def nowhere(profile: pa.RecordBatch) -> NDArray[np.int8]:
-    """Give nobody a segment: where there is nobody to make a scheme from."""
-    return np.full(profile.num_rows, NO_CODE)
