@@ -24,27 +24,35 @@ SHIFT_32 = np.int64(32)
 
 
 @helper
-def silent_days(
+def silent_limits(
     orders: int, gap_sum: int, gap_square_sum: int, rhythm: Float64s
-) -> tuple[int, int]:
-    """Return the most days of silence with which a customer is active, and slipping away.
+) -> tuple[float, float]:
+    """Return how long a customer may be silent and be active, and slipping away.
 
     rhythm: mean and variance of all customers' gaps, the gaps they count for against the
     customer's own, and 1 where the customer's own count (0: they do not).
     """
-    mean, variance = rhythm[0], rhythm[1]
     prior_gaps = rhythm[2]
     gaps = orders - 1
-    if gaps > 0 and rhythm[3] > 0:
-        weight = gaps + prior_gaps
-        # The numerator of the customer's own variance is an integer: nothing cancels.
-        own = np.float64(gaps * gap_square_sum - gap_sum * gap_sum) / np.float64(gaps)
-        mean = (np.float64(gap_sum) + prior_gaps * mean) / weight
-        variance = (own + prior_gaps * variance) / weight
+    # Computed for everyone and then chosen: a branch that is guessed wrong takes longer.
+    counted = np.float64(max(gaps, 1))
+    weight = counted + prior_gaps
+    # The numerator of the customer's own variance is an integer: nothing cancels.
+    own = np.float64(gaps * gap_square_sum - gap_sum * gap_sum) / counted
+    has_own = gaps > 0 and rhythm[3] > 0
+    mean = (np.float64(gap_sum) + prior_gaps * rhythm[0]) / weight if has_own else rhythm[0]
+    variance = (own + prior_gaps * rhythm[1]) / weight if has_own else rhythm[1]
     deviation = np.sqrt(variance)
-    active_days = np.int64(np.floor(mean + deviation + TIE))
-    slipping_days = np.int64(np.floor(mean + 2 * deviation + TIE))
-    return active_days, slipping_days
+    return mean + deviation + TIE, mean + 2 * deviation + TIE
+
+
+@helper
+def silent_days(
+    orders: int, gap_sum: int, gap_square_sum: int, rhythm: Float64s
+) -> tuple[int, int]:
+    """Return the most whole days of silence, as `silent_limits`."""
+    active, slipping = silent_limits(orders, gap_sum, gap_square_sum, rhythm)
+    return np.int64(np.floor(active)), np.int64(np.floor(slipping))
 
 
 @kernel
@@ -60,28 +68,16 @@ def cadence_codes(
     """Write each customer's group.
 
     since_last_order, gap_sums, gap_square_sums (any value without orders or gaps), orders,
-    out_codes: (c,); rhythm: (4,), as `silent_days` takes it.
+    out_codes: (c,); rhythm: (4,), as `silent_limits` takes it.
     """
     for customer in range(orders.size):
         silent = since_last_order[customer]
-        if orders[customer] == 0:
-            code = NO_GROUP
-        elif silent <= just_ordered_days:
-            code = JUST_ORDERED
-        else:
-            active_days, slipping_days = silent_days(
-                orders[customer],
-                np.int64(gap_sums[customer]),
-                gap_square_sums[customer],
-                rhythm,
-            )
-            if silent <= active_days:
-                code = ACTIVE
-            elif silent <= slipping_days:
-                code = SLIPPING_AWAY
-            else:
-                code = LOST
-        out_codes[customer] = code
+        active, slipping = silent_limits(
+            orders[customer], np.int64(gap_sums[customer]), gap_square_sums[customer], rhythm
+        )
+        group = np.int64(ACTIVE) + (silent > active) + (silent > slipping)
+        group = np.int64(JUST_ORDERED) if silent <= just_ordered_days else group
+        out_codes[customer] = np.int64(NO_GROUP) if orders[customer] == 0 else group
 
 
 @kernel

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ordercycle_kernels._jit import kernel
-from ordercycle_kernels._types import Bools, Int64s, Int64Table, UInt64s
+from ordercycle_kernels._types import Bools, Int64s, Int64Table, Items, UInt64s
 
 DIGIT_BITS = 16
 DIGITS = 2**DIGIT_BITS
@@ -19,7 +19,29 @@ DIGIT_MASK = np.uint64(DIGITS - 1)
 HIGH_BIT = np.uint64(2**63)
 WORD_BITS = 64
 
+#: Low bits of a prefix by which most rows without one are told from one table.
+MARKS = 4096
+MARK_MASK = np.uint64(MARKS - 1)
+
 # n = rows, p = prefixes
+
+
+def _count_small(values: Items, kept: Bools, out_counts: Int64Table) -> None:
+    """Count whole numbers that are small by themselves, the others by their side.
+
+    values, kept (whether a row counts): (n,); out_counts: (1, DIGITS), added to: negative ones,
+    then 0 to DIGITS - 3, then larger ones.
+    """
+    for row in range(values.size):
+        if kept[row]:
+            place = min(max(np.int64(values[row]), np.int64(-1)), np.int64(DIGITS - 2)) + 1
+            out_counts[0, place] += 1
+
+
+count_small = {
+    items: kernel(_count_small, items=items, name=f"count_small_{items}")
+    for items in ("int32", "int64")
+}
 
 
 @kernel
@@ -32,11 +54,16 @@ def count_digits(
     ascending, the bits above it; out_counts: (p, DIGITS), added to.
     """
     down = np.uint64(shift)
+    marked = np.zeros(MARKS, np.bool_)
+    for prefix in range(prefixes.size):
+        marked[prefixes[prefix] & MARK_MASK] = True
     for row in range(keys.size):
         if not kept[row]:
             continue
         top = np.uint64(keys[row] - np.int64(lowest)) >> down
         above = top >> DIGIT_SHIFT
+        if not marked[above & MARK_MASK]:
+            continue
         slot = 0
         for prefix in range(prefixes.size):
             slot += prefixes[prefix] < above
@@ -59,6 +86,9 @@ def count_digits_wide(
     prefix_lows, prefix_highs: (p,), ascending, the bits above it; out_counts: (p, DIGITS), added
     to.
     """
+    marked = np.zeros(MARKS, np.bool_)
+    for prefix in range(prefix_lows.size):
+        marked[prefix_lows[prefix] & MARK_MASK] = True
     for row in range(kept.size):
         if not kept[row]:
             continue
@@ -76,6 +106,8 @@ def count_digits_wide(
             else:
                 above_low = (low >> below) | (high << (np.uint64(WORD_BITS) - below))
                 above_high = high >> below
+        if not marked[above_low & MARK_MASK]:
+            continue
         slot = 0
         for prefix in range(prefix_lows.size):
             slot += prefix_highs[prefix] < above_high or (

@@ -66,6 +66,21 @@ def test_digits_of_two_words(question):
     assert (counts == expected(places, kept, shift, prefixes)).all()
 
 
+@pytest.mark.parametrize("item", ["int32", "int64"])
+@given(data=st.data())
+def test_small_numbers_are_counted_as_they_are(item, data):
+    bound = 2 ** (int(item[3:]) - 1)
+    near = st.sampled_from([-1, 0, 1, 65_533, 65_534, 65_535])
+    drawn = data.draw(st.lists(st.tuples(near | st.integers(-bound, bound - 1), st.booleans())))
+    counts = np.zeros((1, kernels.DIGITS), np.int64)
+    kept = np.array([counted for _, counted in drawn], np.bool_)
+    kernels.count_small[item](np.array([value for value, _ in drawn], item), kept, counts)
+    expected_counts = np.zeros(kernels.DIGITS, np.int64)
+    for value, counted in drawn:
+        expected_counts[0 if value < 0 else min(value + 1, kernels.DIGITS - 1)] += counted
+    assert (counts[0] == expected_counts).all()
+
+
 VALUES = {
     pa.int32(): st.integers(-(2**31), 2**31 - 1) | st.integers(0, 9),
     pa.int64(): st.integers(-(2**63), 2**63 - 1) | st.integers(0, 9),

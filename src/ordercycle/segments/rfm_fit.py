@@ -83,9 +83,9 @@ class RfmRound(Round[pa.Table, Any]):
 
     def count(self, batch: pa.Table) -> Cells:
         """Count digits of a profile's customers."""
-        inputs, kept = self.scheme.chosen(batch)
+        inputs, kept = self.scheme.chosen(batch, is_checked=bool(self.searches))
         searches = self.searches or tuple(
-            Search(KeyType.of(column.type)) for column in inputs.columns
+            Search.of(KeyType.of(column.type)) for column in inputs.columns
         )
         monetary, found = searches[-1].key, KeyType.of(inputs.schema.field(TYPE_COLUMN - 1).type)
         if monetary != found:

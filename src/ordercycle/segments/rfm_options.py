@@ -87,19 +87,15 @@ class RfmOptions(Shown):
         name, kinds = MONETARY[self.monetary]
         return {"days_since_last_order": (pa.int32(),), "orders": (pa.int64(),), name: kinds}
 
-    def chosen(self, table: pa.Table) -> tuple[pa.Table, NDArray[np.bool_]]:
+    def chosen(
+        self, table: pa.Table, *, is_checked: bool = False
+    ) -> tuple[pa.Table, NDArray[np.bool_]]:
         """Return R, F and M of a profile, checked, and which customers have scores."""
         table = as_table(table)
         inputs = selected(table, self.inputs)
-        _, orders, monetary = inputs.columns
-        refuse_bad_orders(orders)
-        for name in ("days_since_last_order", inputs.column_names[-1]):
-            refuse_missing(inputs, name, at_least=1)
-        if monetary.type == pa.float64() and not pc.all(pc.is_finite(monetary)).as_py():
-            bad = pc.and_(pc.invert(pc.is_finite(monetary)), pc.greater(orders, 0))
-            refuse_undecided(
-                f"{inputs.column_names[-1]} is NaN or infinite", bad.fill_null(fill_value=False)
-            )
+        orders = inputs.column("orders")
+        if not is_checked:
+            _check_values(inputs)
         kept = np.empty(table.num_rows, np.bool_)
         start = 0
         for chunk in orders.chunks:
@@ -173,3 +169,16 @@ class RfmOptions(Shown):
             (name, (self._where_text() or str(value)) if name == "where" else value)
             for name, value in shown
         ]
+
+
+def _check_values(inputs: pa.Table) -> None:
+    """Raise a DataError where a customer with orders has a value that cannot be scored."""
+    _, orders, monetary = inputs.columns
+    refuse_bad_orders(orders)
+    for name in ("days_since_last_order", inputs.column_names[-1]):
+        refuse_missing(inputs, name, at_least=1)
+    if monetary.type == pa.float64() and not pc.all(pc.is_finite(monetary)).as_py():
+        bad = pc.and_(pc.invert(pc.is_finite(monetary)), pc.greater(orders, 0))
+        refuse_undecided(
+            f"{inputs.column_names[-1]} is NaN or infinite", bad.fill_null(fill_value=False)
+        )

@@ -17,6 +17,8 @@ from ordercycle_kernels.amounts import keys_of_floats
 from ordercycle_kernels.selection import DIGIT_BITS, DIGITS, WORD_BITS
 
 WORD = 2**64 - 1
+#: Types whose values are counted as they are first, in the hope that they are small.
+WHOLE = ("int32", "int64")
 
 
 def exact_decimal(unscaled: int, scale: int) -> Decimal:
@@ -70,17 +72,20 @@ class Search:
         These bits, ascending, each once.
     targets
         Per rank: the prefix of its place, and how many places of the prefix lie before it.
+    small
+        Whether the next round takes whole numbers for small: most are, and known after it.
     """
 
     key: KeyType
     known: int = 0
     prefixes: tuple[int, ...] = (0,)
     targets: tuple[tuple[int, int], ...] = ()
+    small: bool = False
 
     @classmethod
-    def of(cls, key: KeyType, ranks: Sequence[int]) -> Search:
+    def of(cls, key: KeyType, ranks: Sequence[int] = ()) -> Search:
         """Return the search for the values that have so many before them."""
-        return cls(key, targets=tuple((0, rank) for rank in ranks))
+        return cls(key, targets=tuple((0, rank) for rank in ranks), small=key.name in WHOLE)
 
     @property
     def is_over(self) -> bool:
@@ -89,6 +94,9 @@ class Search:
 
     def count(self, array: pa.Array, kept: NDArray[np.bool_], counts: NDArray[np.int64]) -> None:
         """Count the next digit of an array's places, (prefixes, DIGITS), where a row is kept."""
+        if self.small:
+            kernels.count_small[self.key.name](fixed_view(array, self.key.name), kept, counts)
+            return
         shift = self.key.bits - self.known - DIGIT_BITS
         if self.key.name == "decimal":
             lows = np.array([prefix & WORD for prefix in self.prefixes], np.uint64)
@@ -112,11 +120,21 @@ class Search:
             upto = np.cumsum(counts[here])
             at = int(np.searchsorted(upto, rank, side="right"))
             before = int(upto[at - 1]) if at else 0
-            digit = int(digits[here][at])
-            found.append((self.prefixes[slot] * DIGITS + digit, rank - before))
-        prefixes = tuple(sorted({prefix for prefix, _ in found}))
-        targets = tuple((prefixes.index(prefix), rank) for prefix, rank in found)
-        return replace(self, known=self.known + DIGIT_BITS, prefixes=prefixes, targets=targets)
+            found.append((self.prefixes[slot], int(digits[here][at]), rank - before))
+        if not self.small:
+            places = [(prefix * DIGITS + digit, rank) for prefix, digit, rank in found]
+            return self._known(places, self.known + DIGIT_BITS)
+        if all(0 < digit < DIGITS - 1 for _, digit, _ in found):
+            least = 1 << (self.key.bits - 1)
+            return self._known([(least + digit - 1, rank) for _, digit, rank in found], None)
+        return replace(self, small=False)
+
+    def _known(self, places: list[tuple[int, int]], known: int | None) -> Search:
+        """Return the search with so many bits of the places known; None: all of them."""
+        prefixes = tuple(sorted({prefix for prefix, _ in places}))
+        targets = tuple((prefixes.index(prefix), rank) for prefix, rank in places)
+        known = self.key.bits if known is None else known
+        return Search(self.key, known, prefixes, targets)
 
     def values(self) -> list[Any]:
         """Return the values of the ranks, once the search is over."""
