@@ -217,9 +217,24 @@ def test_nobody_and_nothing():
     assert oc.Lifecycle().membership(later, end="2024-12-31").to_table().num_rows == 0
 
 
-def test_a_span_that_ends_before_it_starts_is_refused():
+def test_what_makes_no_sense_is_refused():
     history = oc.OrderHistory.build(orders_of([(1, FIRST, 5)]))
     with pytest.raises(oc.ConfigError, match=r"start=2025-03-01 is after end=2025-02-28"):
         oc.Lifecycle().membership(history, "2025-03-01", "2025-02-28")
     with pytest.raises(oc.ConfigError, match="an instant, not a day"):
         oc.Lifecycle().membership(history, datetime.fromisoformat("2025-03-01"))
+    with pytest.raises(oc.ConfigError, match="takes an OrderHistory, not a Table"):
+        oc.Lifecycle().membership(orders_of([(1, FIRST, 5)]))
+    with pytest.raises(oc.ConfigError, match="is not fitted"):
+        oc.Cadence().membership(history)
+
+
+def test_a_membership_says_until_when_it_is_known():
+    history = oc.OrderHistory.build(orders_of([(1, FIRST, 5)]))
+    assert oc.Lifecycle().membership(history).known_until is None
+    known = oc.Lifecycle().membership(history, end="2025-03-31")
+    assert known.known_until == date(2025, 3, 31)
+    assert repr(known).endswith("'Inactive (no orders)'; known until 2025-03-31)")
+    rules = oc.Rules({"Buyer": "orders > 0"})
+    assert repr(rules.membership(history)) == "Membership('Buyer', 'Other'; known until 2025-01-01)"
+    assert oc.Membership.from_table(known.to_table()).known_until is None

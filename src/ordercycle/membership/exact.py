@@ -13,7 +13,7 @@ from ordercycle.days import date_of, day_number
 from ordercycle.errors import ConfigError
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.order_history import OrderHistory
-from ordercycle.membership.intervals import OfHistory
+from ordercycle.membership.intervals import OfHistory, check_history
 from ordercycle.membership.timeline import Timeline
 from ordercycle.workspace import Workspace
 from ordercycle_kernels import timeline as kernels
@@ -48,7 +48,8 @@ class ExactIntervals(OfHistory):
     most: tuple[int, int]
 
     def __init__(self, history: OrderHistory, span: Span) -> None:
-        super().__init__(history)
+        check_history(history)
+        super().__init__(history, span.last)
         self._span = np.array(span, np.int64)
 
     @abstractmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +31,11 @@ class ImportedIntervals:
     def id_type(self) -> pa.DataType:
         """The type in which the table gives ids; views as large."""
         return self.rows.reader.produced(len(self.rows.ids))
+
+    @property
+    def known_until(self) -> date | None:
+        """None: what a table does not end goes on."""
+        return None
 
     def timeline(
         self,

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from datetime import date
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 
+from ordercycle.days import date_of
+from ordercycle.errors import ConfigError
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.ingest.readers import IdReader
 from ordercycle.membership.timeline import Timeline
 from ordercycle.workspace import Workspace
+from ordercycle_kernels.calendar import LAST_DAY
 
 
 class Placed(NamedTuple):
@@ -31,6 +35,10 @@ class Intervals(Protocol):
     def id_type(self) -> pa.DataType:
         """The type in which results give customer ids."""
 
+    @property
+    def known_until(self) -> date | None:
+        """The last day of which they speak; None: they know no end."""
+
     def timeline(self, number: int, customers: CustomerBatch, workspace: Workspace) -> Timeline:
         """Return the intervals of a part's customers, valid until the thread's next call."""
 
@@ -41,16 +49,31 @@ class Intervals(Protocol):
         """Count the intervals of customers whom a history does not have."""
 
 
+def check_history(history: object) -> None:
+    """Raise a ConfigError for anything but a history."""
+    if not isinstance(history, OrderHistory):
+        raise ConfigError(
+            f"a membership takes an OrderHistory, not a {type(history).__name__}; build one with "
+            "OrderHistory.build(orders)"
+        )
+
+
 class OfHistory(ABC):
     """What all intervals that come from a history share."""
 
-    def __init__(self, history: OrderHistory) -> None:
+    def __init__(self, history: OrderHistory, last_day: int) -> None:
         self.history = history
+        self._last_day = last_day
 
     @property
     def id_type(self) -> pa.DataType:
         """The type in which the history's results give customer ids."""
         return self.history.id_type
+
+    @property
+    def known_until(self) -> date | None:
+        """The last day of which they speak; None: they know no end."""
+        return None if self._last_day == LAST_DAY else date_of(self._last_day)
 
     @abstractmethod
     def timeline(self, number: int, customers: CustomerBatch, workspace: Workspace) -> Timeline:

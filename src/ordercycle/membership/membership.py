@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.imported import ImportedIntervals
-from ordercycle.membership.intervals import Intervals
+from ordercycle.membership.intervals import Intervals, check_history
 from ordercycle.membership.reading import read_rows
 from ordercycle.membership.timeline import INTERVAL_FIELDS, Timeline
 from ordercycle.workspace import Workspace
@@ -31,7 +32,17 @@ class Membership:
         self._intervals = intervals
 
     def __repr__(self) -> str:
-        return f"Membership({', '.join(map(repr, self.segments))})"
+        until = f"; known until {self.known_until}" if self.known_until else ""
+        return f"Membership({', '.join(map(repr, self.segments))}{until})"
+
+    @property
+    def known_until(self) -> date | None:
+        """The day as of which it was made: what is open then says nothing of later days.
+
+        None: it knows no end, as a lifecycle membership made without `end`, whose customers leave
+        segments by doing nothing.
+        """
+        return self._intervals.known_until
 
     @classmethod
     def from_table(cls, table: Any) -> Membership:
@@ -101,6 +112,7 @@ class Membership:
         >>> Membership.from_table(members).unknown_intervals(OrderHistory.build(orders))
         1
         """
+        check_history(history)
         return self._intervals.unknown(history)
 
     def timeline(self, number: int, customers: CustomerBatch, workspace: Workspace) -> Timeline:

@@ -15,7 +15,7 @@ from ordercycle.errors import check_choice
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.exact import Span
-from ordercycle.membership.intervals import OfHistory
+from ordercycle.membership.intervals import OfHistory, check_history
 from ordercycle.membership.timeline import Timeline
 from ordercycle.profile import Profiler
 from ordercycle.workspace import Workspace
@@ -59,9 +59,10 @@ SCHEDULES: dict[str, Callable[[date], bool]] = {
 
 
 class Schedule(NamedTuple):
-    """The first day that a membership speaks of, and the days as of which it is recalculated."""
+    """The first and the last day of a membership, and those as of which it is recalculated."""
 
     first: int
+    last: int
     days: list[int]
 
     @classmethod
@@ -73,15 +74,17 @@ class Schedule(NamedTuple):
         Raises
         ------
         ConfigError
-            Where `start` or `end` is no day, they are in the wrong order, or `every` is no choice.
+            Where `history` is none, `start` or `end` is no day, they are in the wrong order, or
+            `every` is no choice.
         """
+        check_history(history)
         check_choice("every", every, SCHEDULES)
         span = Span.of(start, end)
         first = history.first_day if start is None else span.first
         last = history.last_day if end is None else span.last
         if first is None or last is None or first > last:
-            return cls(span.first, [])
-        return cls(first, scheduled_days(every, first, last))
+            return cls(span.first, span.last, [])
+        return cls(first, last, scheduled_days(every, first, last))
 
 
 def scheduled_days(every: str, first: int, last: int) -> list[int]:
@@ -104,9 +107,13 @@ class ScheduledIntervals(OfHistory):
     """Intervals of segments that profiles as of some days have."""
 
     def __init__(
-        self, history: OrderHistory, recalculations: Sequence[Recalculation], first_day: int
+        self,
+        history: OrderHistory,
+        recalculations: Sequence[Recalculation],
+        first_day: int,
+        last_day: int,
     ) -> None:
-        super().__init__(history)
+        super().__init__(history, last_day)
         self._recalculations = recalculations
         self._first_day = first_day
 

@@ -97,7 +97,7 @@ class Recalculated:
         made = {
             day: made_as_of(day, history, window_days, (*schemes, scheme)) for day in schedule.days
         }
-        return held(history, scheme.segments, made, first=schedule.first, window_days=window_days)
+        return held(history, scheme.segments, made, schedule, window_days)
 
     def made_anew(self, profile_of: ProfileOf) -> Self | None:  # noqa: ARG002 - for those with fits
         """Return the scheme as a profile makes it; None where nobody is there to make it from."""
@@ -129,21 +129,21 @@ def held(
     history: OrderHistory,
     segments: tuple[str, ...],
     made: Mapping[int, Made],
-    *,
-    first: int,
+    schedule: Schedule,
     window_days: int | None,
 ) -> Membership:
     """Return the membership of which schemes, by the day from which they are in force, decide.
 
-    segments: those of the last scheme of each day; first: the day on which intervals begin.
+    segments: those of the last scheme of each day.
     """
     recalculations = []
-    for day in sorted(made):
+    for day in schedule.days:
         profiler, assign = history.profiler(day, window_days), _assign(made[day])
         # What is missing is missing from a profile of nobody too, and told now.
         assign(pa.RecordBatch.from_pylist([], schema=profiler.schema))
         recalculations.append(Recalculation(profiler, assign))
-    return Membership(segments, ScheduledIntervals(history, recalculations, first))
+    intervals = ScheduledIntervals(history, recalculations, schedule.first, schedule.last)
+    return Membership(segments, intervals)
 
 
 def _assign(schemes: Made) -> Assign:
