@@ -25,19 +25,21 @@ NAMES = {
 def built(
     case: Case, orders: pa.Table, customers: pa.Table | None, memory_limit: str | None = None
 ) -> oc.OrderHistory:
-    policies = case.policies
-    order = "order_id" if case.types.order is not None else None
     return oc.OrderHistory.build(
-        orders,
-        customers,
-        columns=oc.Columns(order=order),
-        timezone=policies.timezone,
-        refunds=policies.refunds,
-        anonymous=policies.anonymous,
-        unknown=policies.unknown,
-        threads=2,
-        memory_limit=memory_limit,
+        orders, customers, threads=2, memory_limit=memory_limit, **options_of(case)
     )
+
+
+def options_of(case: Case) -> dict:
+    """Return the options of building that a case names."""
+    policies = case.policies
+    return {
+        "columns": oc.Columns(order="order_id" if case.types.order is not None else None),
+        "timezone": policies.timezone,
+        "refunds": policies.refunds,
+        "anonymous": policies.anonymous,
+        "unknown": policies.unknown,
+    }
 
 
 def tables(case: Case, layout: Layout) -> tuple[pa.Table, pa.Table | None]:

@@ -17,6 +17,7 @@ from against_oracle import (
     customer_table,
     examples,
 )
+from cutting import cut_small
 from hypothesis import given
 from hypothesis import strategies as st
 from layouts import Layout
@@ -92,18 +93,6 @@ def test_any_table_on_disk_in_many_small_parts(case, threads, spare):
         patch.setattr("ordercycle.ingest.reserved.SPARE_ROWS", spare)
         orders = ON_DISK["parquet file"](plain.table(order_columns(case, NAMES)), Path(folder))
         check(case, orders, customer_table(case, plain, NAMES), threads=threads)
-
-
-def cut_small(patch: pytest.MonkeyPatch) -> None:
-    """Make a table of thirty rows go through several runs, blocks, partitions and batches."""
-    patch.setattr("ordercycle.ingest.laying_out.RUN_ROWS", 3)
-    patch.setattr("ordercycle.ingest.laying_out.BLOCK_ROWS", 7)
-    patch.setattr("ordercycle.ingest.laying_out.PARTITION_ROWS", 2)
-    patch.setattr("ordercycle.history.build.BATCH_ROWS", 6)
-    patch.setattr("ordercycle.grouping.hot_customers.HOT_ROWS", 3)
-    patch.setattr("ordercycle.grouping.hot_customers.ENOUGH", 2)
-    patch.setattr("ordercycle.grouping.hot_customers.CHUNK_ROWS", 2)
-    patch.setattr("ordercycle.grouping.hot_customers.CHUNK_ROWS_PER_DAY", 0)
 
 
 # The ids that rows can be laid out by in streaks; text ids are among the cases above.

@@ -114,5 +114,5 @@ def test_a_person_sees_a_bar(shop):
         assert started.stdout.read() == b""
     os.close(here)
     assert b"\x1b[" in seen
-    assert b"Computing profiles" in seen
+    assert b"Grouping by customer" in seen
     assert seen.strip().endswith(b"3 profiles in profile.parquet")

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cutting import spill_everything
 from histories import assert_same, built, is_refused, results, tables
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,15 +18,6 @@ import ordercycle as oc
 
 AS_OF = date(2024, 6, 30)
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
-
-
-def spill_everything(patch: pytest.MonkeyPatch, waiting: int) -> None:
-    """Let blocks have a few rows, and few of them wait in memory."""
-    patch.setattr("ordercycle.ingest.spill.Spill.block_rows", lambda _self, _row_bytes: 5)
-    patch.setattr("ordercycle.ingest.spill.Spill.is_over", lambda _self, held: held > waiting)
-    patch.setattr("ordercycle.ingest.laying_out.RUN_ROWS", 3)
-    patch.setattr("ordercycle.ingest.laying_out.PARTITION_ROWS", 4)
-    patch.setattr("ordercycle.history.build.BATCH_ROWS", 8)
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=SLOW)

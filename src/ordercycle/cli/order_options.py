@@ -9,9 +9,11 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     from ordercycle import OrderHistory
     from ordercycle.cli.watch import Watch
+    from ordercycle.history.profiling import ProfileStream
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -75,7 +77,7 @@ OPTIONS = (
 
 
 def order_options(command: Command) -> Command:
-    """Add the options to a command, which gets them as keywords and passes them to `history_of`."""
+    """Add the options to a command, which gets them as keywords and passes them on."""
     for option in reversed(OPTIONS):
         command = option(command)
     return command
@@ -85,17 +87,33 @@ def history_of(watch: Watch, options: dict[str, Any]) -> OrderHistory:
     """Build the history that the options describe."""
     import ordercycle as oc
 
+    orders, customers, named = _arguments(watch, options)
+    return oc.OrderHistory.build(orders, customers, **named)
+
+
+def profiles_of(
+    watch: Watch, options: dict[str, Any], as_of: date, window_days: int | None
+) -> ProfileStream:
+    """Return the profiles of the orders that the options describe."""
+    from ordercycle.history.options import BuildOptions
+    from ordercycle.history.profiling import ProfileStream
+
+    orders, customers, named = _arguments(watch, options)
+    checked = BuildOptions.checked(has_customers=customers is not None, **named)
+    return ProfileStream(orders, customers, checked, as_of=as_of, window_days=window_days)
+
+
+def _arguments(watch: Watch, options: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+    """Return the orders, the customers, and the other arguments of OrderHistory.build."""
+    import ordercycle as oc
+
+    named = dict(options)
     roles = ("customer", "time", "amount", "order", "registered")
-    columns = {role: options.pop(f"{role}_column") for role in roles}
+    columns = {role: named.pop(f"{role}_column") for role in roles}
     columns["registered"] = columns["registered"] or None
-    orders = options.pop("orders")
-    return oc.OrderHistory.build(
-        orders[0] if len(orders) == 1 else list(orders),
-        options.pop("customers"),
-        columns=oc.Columns(**columns),
-        progress=watch.report,
-        **options,
-    )
+    orders, customers = named.pop("orders"), named.pop("customers")
+    named |= {"columns": oc.Columns(**columns), "progress": watch.report}
+    return orders[0] if len(orders) == 1 else list(orders), customers, named
 
 
 def account_of(summary: Any) -> str:

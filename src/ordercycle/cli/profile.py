@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ordercycle.cli.order_options import account_of, history_of, order_options
+from ordercycle.cli.order_options import account_of, order_options, profiles_of
 from ordercycle.cli.results import checked_out, refuse_existing, result_writer
-from ordercycle.cli.watch import Watch, watched
+from ordercycle.cli.watch import watched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
-
-    import pyarrow as pa
 
 
 @click.command()
@@ -72,31 +69,17 @@ def profile(
             "--lifecycle needs all orders of a customer; leave --window-days out"
         )
     refuse_existing(out, overwrite=overwrite)
+    import pyarrow as pa
+
     import ordercycle as oc
 
     segments = None if lifecycle is None else oc.Lifecycle.preset(lifecycle)
     with watched(quiet=quiet) as watch:
-        history = history_of(watch, orders)
-        summary = history.summary()
+        profiles = profiles_of(watch, orders, as_of.date(), window_days)
         with result_writer(out, overwrite=overwrite) as writer:
-            for table in _profiles(history, as_of, window_days, watch):
+            for batch in profiles:
+                table = pa.Table.from_batches([batch])
                 writer.write(table if segments is None else segments.assign(table))
     if not quiet:
         written = f"{writer.rows:,} profiles in {out or 'stdout'}"
-        click.echo(f"{account_of(summary)} -> {written}", err=True)
-
-
-def _profiles(
-    history: Any, as_of: datetime, window_days: int | None, watch: Watch
-) -> Iterator[pa.Table]:
-    """Yield the profile in pieces; an empty one still yields its schema."""
-    import pyarrow as pa
-
-    day = as_of.date()
-    customers, done = history.summary().customers, 0
-    for batch in history.profile_batches(day, window_days=window_days):
-        yield pa.Table.from_batches([batch])
-        done += batch.num_rows
-        watch.report(done, customers, "profile")
-    if not done:
-        yield history.profile(day, window_days=window_days)
+        click.echo(f"{account_of(profiles.summary)} -> {written}", err=True)

@@ -14,7 +14,6 @@ STAGES = {
     "read": "Reading orders",
     "read customers": "Reading customers",
     "group": "Grouping by customer",
-    "profile": "Computing profiles",
     "segment": "Assigning segments",
     "write": "Writing the result",
 }

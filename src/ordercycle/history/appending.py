@@ -15,10 +15,13 @@ from ordercycle.errors import ColumnError, ConfigError, DataError, StorageError,
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history import store
 from ordercycle.history.batch_files import put_on_disk
-from ordercycle.history.build import Grouped, Progress, batches_for, group, refuse_unknown
+from ordercycle.history.build import batches_for
+from ordercycle.history.keeping import Grouped, group
 from ordercycle.history.merging import Places, find_places
+from ordercycle.history.options import BuildOptions, Progress
 from ordercycle.history.parts import Counts, Held, Kind, Part, Run, as_parts, count, cut
 from ordercycle.history.store import State
+from ordercycle.history.strangers import Strangers, refuse_strangers
 from ordercycle.ingest.laying_out import partition_bits_for
 from ordercycle.ingest.spill import SpillFile
 from ordercycle.workspace import Workers
@@ -53,15 +56,10 @@ def append(
         )
     kind = state.kind
     policies = replace(kind.policies, unknown="add")  # judged below, with all that are listed
-    grouped = group(
-        orders,
-        customers,
-        kind.columns,
-        policies,
-        threads,
-        progress,
-        most_batches=len(state.parts),
+    options = BuildOptions(
+        columns=kind.columns, policies=policies, threads=threads, progress=progress
     )
+    grouped = group(orders, customers, options, most_batches=len(state.parts))
     _check_types(kind, grouped.kind)
     has_listing = kind.has_listing or grouped.kind.has_listing
     kind = replace(kind, has_listing=has_listing)
@@ -174,7 +172,11 @@ def _checked(
             counts=count(kind, there, piece, places),
             listed_twice=piece.ids.filter(pa.array(piece.listed & listed)),
             split_orders=_split_orders(there, piece, places),
-            strangers=piece.select(~listed) if kind.policies.unknown == "error" else None,
+            strangers=(
+                Strangers.among(piece.select(~listed))
+                if kind.policies.unknown == "error"
+                else Strangers()
+            ),
         )
         parts[number].release()
         return checked
@@ -196,9 +198,7 @@ def _checked(
             "it is complete, or build the history again"
         ),
     )
-    refuse_unknown(
-        (checked.strangers for checked in checks if checked.strangers is not None), columns
-    )
+    refuse_strangers((checked.strangers for checked in checks), columns)
     return reduce(Counts.plus, (checked.counts for checked in checks))
 
 
@@ -208,7 +208,7 @@ class _Checked(NamedTuple):
     counts: Counts
     listed_twice: pa.Array  # ids
     split_orders: pa.Array  # ids of their customers
-    strangers: CustomerBatch | None
+    strangers: Strangers
 
 
 def _split_orders(there: CustomerBatch, piece: CustomerBatch, places: Places) -> pa.Array:

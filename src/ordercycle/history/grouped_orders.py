@@ -10,17 +10,15 @@ import pyarrow as pa
 
 from ordercycle.columns import profile_schema
 from ordercycle.days import day_number
-from ordercycle.errors import ConfigError, whole_number
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.batch_files import dates_array, order_list, orders_array
-from ordercycle.history.build import summarised
 from ordercycle.history.parts import Kind, Part
+from ordercycle.history.profiling import checked_window, profiler
 from ordercycle.history.store import State
-from ordercycle.history.summary import HistorySummary
+from ordercycle.history.summary import HistorySummary, summarised
 from ordercycle.ingest.readers import IdReader
 from ordercycle.profile import Profiler
 from ordercycle.workspace import Spare, Workers, Workspace
-from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
 
 R = TypeVar("R")
 
@@ -116,7 +114,7 @@ class GroupedOrders:
         >>> row["time_between_orders"], row["days_since_last_order"], row["missed_purchase_cycles"]
         (15.0, 30, 2.0)
         """
-        day, window = day_number(as_of, "as_of"), _window(window_days)
+        day, window = day_number(as_of, "as_of"), checked_window(window_days)
         batches = self._profile_batches(day, window, self._taken_spare())
         return pa.Table.from_batches(list(batches), schema=self._schema(window_days))
 
@@ -124,7 +122,7 @@ class GroupedOrders:
         self, as_of: date | str, window_days: int | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Return the rows of :meth:`profile` batch by batch, in bounded memory."""
-        day, window = day_number(as_of, "as_of"), _window(window_days)
+        day, window = day_number(as_of, "as_of"), checked_window(window_days)
         return self._profile_batches(day, window, self._taken_spare())
 
     def _taken_spare(self) -> Spare | None:
@@ -144,16 +142,13 @@ class GroupedOrders:
 
         as_of: days since 1970-01-01; spare: memory to write to, as far as it goes.
         """
-        window = _window(window_days)
-        last_day = self.last_day
-        return Profiler(
-            as_of=as_of,
-            after=None if window is None else as_of - window,
-            last_day=as_of if last_day is None else last_day,
-            schema=self._schema(window),
-            amount=self._kind.amount,
-            net_refunds=self._kind.net_refunds,
-            spare=spare,
+        return profiler(
+            self._kind,
+            self.id_type,
+            self.last_day,
+            as_of,
+            checked_window(window_days),
+            spare,
         )
 
     @property
@@ -195,14 +190,4 @@ class GroupedOrders:
         return self._kind.ids.produced(self._state.counts.customers)
 
     def _schema(self, window_days: int | None) -> pa.Schema:
-        return profile_schema(self.id_type, self._kind.amount.produced, _window(window_days))
-
-
-def _window(days: int | None) -> int | None:
-    """Return the window, checked; one longer than all accepted years is as long as they are."""
-    if days is None:
-        return None
-    number = whole_number(days)
-    if number is None or number < 1:
-        raise ConfigError(f"window_days={days!r}: pass a positive number of days, or None for all")
-    return min(number, int(LAST_DAY - FIRST_DAY) + 1)
+        return profile_schema(self.id_type, self._kind.amount.produced, checked_window(window_days))

@@ -6,21 +6,12 @@ import os
 from typing import Any
 
 from ordercycle.columns import Columns
-from ordercycle.errors import ConfigError, check_choice
 from ordercycle.history.appending import append
-from ordercycle.history.build import (
-    ANONYMOUS,
-    REFUNDS,
-    UNKNOWN,
-    Progress,
-    group,
-    refuse_unknown,
-)
 from ordercycle.history.grouped_orders import GroupedOrders
-from ordercycle.history.parts import Policies, as_parts
+from ordercycle.history.keeping import group
+from ordercycle.history.options import BuildOptions, Progress
+from ordercycle.history.parts import as_parts
 from ordercycle.history.store import State, open_folder, save
-from ordercycle.ingest.spill import Spill
-from ordercycle.ingest.zones import check_zone
 from ordercycle.workspace import Workers, thread_count
 
 
@@ -120,26 +111,22 @@ class OrderHistory(GroupedOrders):
         ann 2 50.0
         bob 1 35.0
         """
-        columns = Columns() if columns is None else columns
-        if not isinstance(columns, Columns):
-            raise ConfigError(f"columns={columns!r}: pass ordercycle.Columns(customer=..., ...)")
-        check_choice("refunds", refunds, REFUNDS)
-        check_choice("anonymous", anonymous, ANONYMOUS)
-        check_choice("unknown", unknown, UNKNOWN)
-        if customers is None and unknown != "add":
-            raise ConfigError(
-                f"unknown={unknown!r} needs a customers table to say who is known; pass customers="
-            )
-        check_zone(timezone)
-        policies = Policies(timezone, refunds, anonymous, unknown)
-        count_of_threads = thread_count(threads)
-        spill = Spill.of(memory_limit, spill_directory)
-        made = group(orders, customers, columns, policies, count_of_threads, progress, spill=spill)
-        if unknown == "error":
-            refuse_unknown((run.read() for run in made.runs), columns)
+        options = BuildOptions.checked(
+            has_customers=customers is not None,
+            columns=columns,
+            timezone=timezone,
+            refunds=refunds,
+            anonymous=anonymous,
+            unknown=unknown,
+            threads=threads,
+            memory_limit=memory_limit,
+            spill_directory=spill_directory,
+            progress=progress,
+        )
+        made = group(orders, customers, options)
         parts = as_parts(made.kind, made.runs)
         state = State(made.kind, parts, made.tally, made.counts, spill=made.spill)
-        return cls(state, count_of_threads, made.spare)
+        return cls(state, options.threads, made.spare)
 
     @classmethod
     def open(

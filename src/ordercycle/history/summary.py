@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import date
 
+from ordercycle.days import date_of
+from ordercycle.history.parts import Counts, Kind
+from ordercycle.ingest.row_readers import Tally
+
 
 @dataclass(frozen=True)
 class HistorySummary:
@@ -53,3 +57,19 @@ class HistorySummary:
                 else f"{field.name:<10} {value}"
             )
         return "\n".join(lines)
+
+
+def summarised(kind: Kind, tally: Tally, counts: Counts, held: int) -> HistorySummary:
+    """Return the summary of a history of `held` bytes."""
+    return HistorySummary(
+        rows=tally.rows,
+        orders=counts.orders - (counts.refunds if kind.net_refunds else 0),
+        customers=counts.customers,
+        refunds=counts.refunds + tally.dropped_refunds,
+        anonymous=tally.anonymous,
+        unknown=counts.unknown,
+        undated=counts.undated,
+        first_day=None if tally.first_day is None else date_of(tally.first_day),
+        last_day=None if tally.last_day is None else date_of(tally.last_day),
+        bytes=held,
+    )

@@ -1,0 +1,45 @@
+"""A history that is kept: grouped customers in memory, or past a limit in a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ordercycle.grouping.batches import CustomerBatch
+from ordercycle.history.batch_files import put_on_disk
+from ordercycle.history.build import laid_out_rows
+from ordercycle.history.options import BuildOptions
+from ordercycle.history.parts import Counts, Held, Kind, Run
+from ordercycle.ingest.row_readers import Tally
+from ordercycle.ingest.spill import Spill, SpillFile
+from ordercycle.workspace import Spare
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """The customers of two tables, grouped, and what reading them counted."""
+
+    kind: Kind
+    runs: list[Run]  # of ranges of hashes that are equally wide
+    counts: Counts
+    tally: Tally
+    spill: Spill | None  # where the runs are on disk
+    spare: Spare
+
+
+def group(
+    orders: Any, customers: Any, options: BuildOptions, *, most_batches: int | None = None
+) -> Grouped:
+    """Read and group; most_batches: a power of two, or None for as many as the rows ask for."""
+    with laid_out_rows(orders, customers, options) as rows:
+        spill = options.spill if rows.is_spilled else None
+        file = None if spill is None else SpillFile(spill)
+
+        def keep(batch: CustomerBatch) -> Run:
+            if file is None:
+                return Held(batch)
+            return put_on_disk(batch, rows.kind, file, rows.workers.workspace)
+
+        runs = list(rows.grouped(keep, most_batches=most_batches))
+        spare = Spare(block.hashes for block in rows.blocks if not rows.is_spilled)
+        return Grouped(rows.kind, runs, rows.counts, rows.tally, spill, spare)

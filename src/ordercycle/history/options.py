@@ -1,0 +1,83 @@
+"""How a history is built: the options of OrderHistory.build, checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from ordercycle.columns import Columns
+from ordercycle.errors import ConfigError, check_choice
+from ordercycle.history.parts import Policies
+from ordercycle.ingest.spill import Spill
+from ordercycle.ingest.zones import check_zone
+from ordercycle.workspace import thread_count
+
+REFUNDS = ("net", "drop", "count")
+ANONYMOUS = ("drop", "error")
+UNKNOWN = ("add", "drop", "error")
+
+Progress = Callable[[int, int | None, str], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    """What to read, what it means, and with how much of the machine."""
+
+    columns: Columns
+    policies: Policies
+    threads: int
+    progress: Progress | None = None
+    spill: Spill | None = None  # what to do past a memory limit; None without one
+
+    @classmethod
+    def checked(  # noqa: PLR0913 - every option is keyword-only
+        cls,
+        *,
+        has_customers: bool,
+        columns: Columns | None = None,
+        timezone: str = "UTC",
+        refunds: str = "net",
+        anonymous: str = "drop",
+        unknown: str = "add",
+        threads: int | None = None,
+        memory_limit: int | str | None = None,
+        spill_directory: str | os.PathLike[str] | None = None,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Return the options, or raise a ConfigError; they are those of OrderHistory.build."""
+        columns = Columns() if columns is None else columns
+        if not isinstance(columns, Columns):
+            raise ConfigError(f"columns={columns!r}: pass ordercycle.Columns(customer=..., ...)")
+        check_choice("refunds", refunds, REFUNDS)
+        check_choice("anonymous", anonymous, ANONYMOUS)
+        check_choice("unknown", unknown, UNKNOWN)
+        if not has_customers and unknown != "add":
+            raise ConfigError(
+                f"unknown={unknown!r} needs a customers table to say who is known; pass customers="
+            )
+        check_zone(timezone)
+        return cls(
+            columns=columns,
+            policies=Policies(timezone, refunds, anonymous, unknown),
+            threads=thread_count(threads),
+            progress=progress,
+            spill=Spill.of(memory_limit, spill_directory),
+        )
+
+
+class Counter:
+    """Adds up rows and passes them on to the caller's progress function."""
+
+    def __init__(self, progress: Progress | None, stage: str, total: int | None) -> None:
+        self._progress = progress
+        self._stage = stage
+        self._total = total
+        self._done = 0
+
+    def __call__(self, rows: int) -> None:
+        """Count some more rows."""
+        self._done += rows
+        if self._progress is not None:
+            self._progress(self._done, self._total, self._stage)

@@ -1,0 +1,42 @@
+"""Customers who order but are not listed, where that is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import reduce
+from typing import NamedTuple
+
+import numpy as np
+
+from ordercycle.columns import Columns
+from ordercycle.errors import DataError
+from ordercycle.grouping.batches import CustomerBatch
+
+
+class Strangers(NamedTuple):
+    """How many there are, and one of them."""
+
+    number: int = 0
+    example: object = None
+
+    @classmethod
+    def among(cls, customers: CustomerBatch) -> Strangers:
+        """Find the strangers of a batch."""
+        strangers = ~customers.listed & (customers.offsets[1:] > customers.offsets[:-1])
+        number = int(np.count_nonzero(strangers))
+        return cls(number, customers.ids[int(np.argmax(strangers))] if number else None)
+
+    def plus(self, other: Strangers) -> Strangers:
+        """Return both together."""
+        return Strangers(self.number + other.number, self.example if self.number else other.example)
+
+
+def refuse_strangers(found: Iterable[Strangers], columns: Columns) -> None:
+    """Raise a DataError where there are any."""
+    number, example = reduce(Strangers.plus, found, Strangers())
+    if number:
+        such = "1 such customer" if number == 1 else f"{number:,} such customers"
+        raise DataError(
+            f"orders: {columns.customer} {example} is not in customers ({such}); "
+            'add them there, or pass unknown="add" or unknown="drop"'
+        )
