@@ -19,6 +19,7 @@ from benchmarks.peers.duckdb_membership import memberships  # noqa: E402
 from benchmarks.peers.engines import ENGINES, OURS  # noqa: E402
 from benchmarks.peers.generate import AS_OF, Workload, order_table  # noqa: E402
 from benchmarks.peers.membership import in_one_order  # noqa: E402
+from benchmarks.peers.segments import check, profile_table  # noqa: E402
 
 PEERS = [name for name, engine in ENGINES.items() if name != OURS and engine.complete]
 WORKLOADS = {
@@ -110,3 +111,7 @@ def test_generated_tables_repeat_and_keep_their_promises():
     assert 0.49 < largest["counts"] / table.num_rows < 0.51
     refunds = sum(amount < 0 for amount in table["amount"].to_pylist())
     assert 0.09 < refunds / table.num_rows < 0.11
+
+
+def test_peers_find_the_same_rfm_scores():
+    check(profile_table(30_000))
