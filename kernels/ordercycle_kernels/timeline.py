@@ -138,7 +138,7 @@ def cadence_intervals(
 ) -> None:
     """Write the days on which customers come into cadence groups, and into which.
 
-    rhythm: (4,), as `cadence.silent_days` takes it; visible: (c,), NO_DAY for customers who are
+    rhythm: (4,), as `cadence.silent_limits` takes it; visible: (c,), NO_DAY for customers who are
     never there; the other arrays are as in `lifecycle_intervals`.
     """
     first_day, last_day = span[0], span[1]

@@ -122,9 +122,14 @@ def test_lifecycle(data, case, layout, compare):
 class Lists:
     """Memberships in lists, which overlap as they like."""
 
+    known_until = None
+
     def __init__(self, history: oc.OrderHistory, lists: dict) -> None:
         self.id_type = history.id_type
         self.lists = lists
+
+    def unknown(self, _history):
+        return 0
 
     def timeline(self, _number, customers, _workspace):
         names = IdReader.as_produced(customers.ids, self.id_type).to_pylist()

@@ -12,6 +12,7 @@ import pyarrow as pa
 from ordercycle.errors import ConfigError, OrdercycleWarning, check_choice
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.report.cube import Cube, count
+from ordercycle.report.doubts import doubts
 from ordercycle.report.export import comparison_csv, dynamics_csv, write_text
 from ordercycle.report.figures import Figures
 from ordercycle.report.metrics import METRICS, metric_named, metrics_named
@@ -95,7 +96,9 @@ class SegmentReport:
         Warns
         -----
         OrdercycleWarning
-            The period lies before the first or after the last order.
+            The period lies before the first or after the last order, or has orders that come
+            after what a membership knows; intervals are of customers whom the history does not
+            have.
 
         Notes
         -----
@@ -137,6 +140,8 @@ class SegmentReport:
                 _warn(f"period {months}: there are no orders in it, {where}")
         else:
             _warn(f"period {months}: the history has no orders at all")
+        for doubt in doubts(listed(membership), history, months):
+            _warn(doubt)
 
         def counted(in_months: Months) -> Cube:
             plan = Plan.of(
