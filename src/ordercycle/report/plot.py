@@ -20,8 +20,10 @@ BAR_WIDTH = 0.4
 
 
 def draw_dynamics(figures: Figures, metric: Metric, months: Months, ax: Axes | None) -> Axes:
-    """Draw a line per segment over the months; segments without a value have none."""
+    """Draw a line per segment over the months; segments without any value have none."""
     ax = _axes(ax, (9, 5))
+    from matplotlib.dates import ConciseDateFormatter
+
     days: list[Any] = [month.first_day for month in months.each()]
     by_month = [figures.values(metric, month) for month in months.each()]
     for row, name in enumerate(figures.rows):
@@ -35,9 +37,10 @@ def draw_dynamics(figures: Figures, metric: Metric, months: Months, ax: Axes | N
             linestyle=DASHES[row // COLOURS % len(DASHES)],
             marker="o" if len(days) <= 24 else "", markersize=3,
         )  # fmt: skip
-    ax.figure.autofmt_xdate()
-    ax.set_title(f"{metric.name}, {months}")
-    _finish(ax, metric, ax.yaxis)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
+    _finish(ax, metric, ax.yaxis, str(months))
+    if ax.lines:
+        ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
 
 
@@ -62,9 +65,9 @@ def draw_comparison(
         ax.bar_label(bars, [spelt(metric, value) for value in values], padding=3, fontsize=8)
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()  # the first segment on top
-    ax.margins(x=0.12)
-    ax.set_title(f"{metric.name}, {period}")
-    _finish(ax, metric, ax.xaxis)
+    ax.margins(x=0.2)  # room for the numbers at the ends of the bars
+    _finish(ax, metric, ax.xaxis, str(period))
+    ax.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
     return ax
 
 
@@ -77,17 +80,16 @@ def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
 
 
-def _finish(ax: Axes, metric: Metric, axis: Any) -> None:
-    """Say what the values are, and whose."""
+def _finish(ax: Axes, metric: Metric, axis: Any, when: str) -> None:
+    """Say what the values are, and of when."""
     from matplotlib.ticker import FuncFormatter
 
     axis.set_major_formatter(FuncFormatter(lambda value, _place: _on_axis(metric, value)))
     axis.set_label_text("" if metric.unit == SHARE else metric.unit)
+    ax.set_title(f"{metric.name}, {when}", loc="left")
     ax.spines[["top", "right"]].set_visible(False)
-    if ax.get_legend_handles_labels()[0]:
-        ax.legend(fontsize=8, frameon=False)
 
 
 def _on_axis(metric: Metric, value: float) -> str:
     """Return a tick's label: no more digits than it takes."""
-    return f"{value:.0%}" if metric.unit == SHARE else f"{value:,.6g}"
+    return f"{value:.0%}" if metric.unit == SHARE else f"{value:,.10g}"
