@@ -58,12 +58,16 @@ def test_revenue_is_the_sum_of_the_lines(history, lines):
     assert abs(revenue - exact) < Decimal("1e-9") * exact
 
 
-def test_revenue_in_cents_is_exact(lines):
+@pytest.fixture(scope="module")
+def in_cents(lines) -> pa.Table:
     cents = pc.cast(pc.round(pc.multiply(lines["sales_value"], 100.0)), pa.int64())
-    table = lines.set_column(lines.schema.get_field_index("sales_value"), "sales_value", cents)
-    revenue = oc.OrderHistory.build(table, columns=COLUMNS).profile(LAST_DAY)["revenue"]
+    return lines.set_column(lines.schema.get_field_index("sales_value"), "sales_value", cents)
+
+
+def test_revenue_in_cents_is_exact(in_cents):
+    revenue = oc.OrderHistory.build(in_cents, columns=COLUMNS).profile(LAST_DAY)["revenue"]
     assert revenue.type == pa.int64()
-    assert pc.sum(revenue).as_py() == pc.sum(cents).as_py()
+    assert pc.sum(revenue).as_py() == pc.sum(in_cents["sales_value"]).as_py()
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +124,55 @@ def test_the_membership_of_every_household_is_the_segment_of_the_profile(history
     check_membership(lifecycle.membership(history, end=AS_OF), lifecycle, history, days)
     cadence = oc.Cadence(just_ordered_days=3).fit(history.profile(AS_OF))
     check_membership(cadence.membership(history), cadence, history, days)
+
+
+LAST_QUARTER = ("2017-10", "2017-12")
+
+
+@pytest.fixture(scope="module")
+def report(in_cents) -> oc.SegmentReport:
+    history = oc.OrderHistory.build(in_cents, columns=COLUMNS)
+    membership = oc.Lifecycle.preset("grocery").membership(history)
+    return oc.SegmentReport.build(
+        history, membership, period=LAST_QUARTER, compare="previous_period"
+    )
+
+
+def test_the_quarter_is_what_the_lines_say(report, in_cents):
+    baskets = in_cents.group_by([COLUMNS.customer, COLUMNS.order]).aggregate(
+        [(COLUMNS.time, "min"), (COLUMNS.amount, "sum")]
+    )
+    days = pc.cast(baskets[f"{COLUMNS.time}_min"], pa.date32(), safe=False)
+    inside = pc.and_(
+        pc.greater_equal(days, date(2017, 10, 1)), pc.less_equal(days, date(2017, 12, 31))
+    )
+    quarter = baskets.filter(inside)
+    everybody = {
+        row["metric"]: row["value"]
+        for row in report.comparison().to_pylist()
+        if row["segment"] == "All Customers"
+    }
+    assert everybody["Orders"] == len(quarter)
+    assert everybody["Revenue"] == pc.sum(quarter[f"{COLUMNS.amount}_sum"]).as_py()
+    months = pc.month(days.filter(inside))
+    pairs = set(zip(quarter[COLUMNS.customer].to_pylist(), months.to_pylist(), strict=True))
+    assert everybody["Orders per Buyer per Month"] == len(quarter) / len(pairs)
+
+
+def test_who_is_where_is_what_the_profile_says(report, history):
+    table = oc.Lifecycle.preset("grocery").assign(history.profile("2017-12-31"))
+    counted = {
+        one["values"]: one["counts"] for one in table["lifecycle"].value_counts().to_pylist()
+    }
+    found = report.comparison(["Customers"]).to_pylist()
+    for row in found[:-1]:
+        assert row["value"] == counted.get(row["segment"], 0)
+    assert found[-1]["value"] == len(table) == sum(counted.values())
+
+
+def test_quarters_add_up_to_the_year(report):
+    months = report.dynamics("Revenue", ("2017-01", "2017-12"))
+    year = pc.sum(months.filter(pc.equal(months["segment"], "All Customers"))["value"]).as_py()
+    everything = report.dynamics("Revenue (all time)", "2017-12")["value"].to_pylist()
+    assert everything[-1] == year
+    assert sum(everything[:-1]) == year

@@ -14,8 +14,10 @@ for engine in ("duckdb", "polars", "pandas"):
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from benchmarks.peers import report  # noqa: E402
 from benchmarks.peers.compare import differences  # noqa: E402
 from benchmarks.peers.duckdb_membership import memberships  # noqa: E402
+from benchmarks.peers.duckdb_report import reports  # noqa: E402
 from benchmarks.peers.engines import ENGINES, OURS  # noqa: E402
 from benchmarks.peers.generate import AS_OF, Workload, order_table  # noqa: E402
 from benchmarks.peers.membership import in_one_order  # noqa: E402
@@ -56,6 +58,12 @@ def test_duckdb_finds_the_same_memberships(name):
     orders = order_table(WORKLOADS[name])
     ours = oc.Lifecycle().membership(oc.OrderHistory.build(orders)).to_table()
     assert in_one_order(ours).equals(in_one_order(memberships(orders)))
+
+
+@pytest.mark.parametrize("name", [name for name in WORKLOADS if name != "one order"])
+def test_duckdb_finds_the_same_reports(name):
+    orders = order_table(WORKLOADS[name])
+    report.check(report.dynamics(oc.OrderHistory.build(orders)), reports(orders))
 
 
 def test_bare_totals_are_part_of_the_profile():

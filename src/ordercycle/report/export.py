@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Sequence
 from datetime import date
@@ -74,7 +72,7 @@ def _rows(
     ]
     head = [str(period.first_day), str(period.last_day), "" if day is None else str(day)]
     return [
-        [*head, harmless(segment), *(column[row] for column in columns)]
+        [*head, _quoted(harmless(segment)), *(column[row] for column in columns)]
         for row, segment in enumerate(figures.rows)
     ]
 
@@ -89,6 +87,14 @@ def harmless(name: str) -> str:
     return f"'{name}" if starts else name
 
 
+def _quoted(name: str) -> str:
+    """Quote a name where it has to be; no number ever has to."""
+    if not any(mark in name for mark in ',"\r\n'):
+        return name
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
+
+
 def _text(metric: Metric, value: float | None) -> str:
     """Spell a number with as many digits as it takes to read the same one."""
     if value is None:
@@ -97,8 +103,4 @@ def _text(metric: Metric, value: float | None) -> str:
 
 
 def _csv(rows: list[Row]) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HEADER)
-    writer.writerows(rows)
-    return text.getvalue()
+    return "".join(",".join(row) + "\n" for row in (HEADER, *rows))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ordercycle.days import EPOCH, FIRST_YEAR, LAST_YEAR
 from ordercycle.errors import ConfigError, check_choice
 
-MONTH_TEXT = re.compile(r"(\d{4})-(\d{2})")
+MONTH_TEXT = re.compile(r"([0-9]{4})-([0-9]{2})")
 
 
 class Months(NamedTuple):

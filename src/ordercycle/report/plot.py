@@ -22,8 +22,9 @@ BAR_WIDTH = 0.4
 def draw_dynamics(figures: Figures, metric: Metric, months: Months, ax: Axes | None) -> Axes:
     """Draw a line per segment over the months; segments without any value have none."""
     ax = _axes(ax, (9, 5))
-    from matplotlib.dates import ConciseDateFormatter
+    from matplotlib import dates
 
+    concise: Any = dates.ConciseDateFormatter
     days: list[Any] = [month.first_day for month in months.each()]
     by_month = [figures.values(metric, month) for month in months.each()]
     for row, name in enumerate(figures.rows):
@@ -37,7 +38,7 @@ def draw_dynamics(figures: Figures, metric: Metric, months: Months, ax: Axes | N
             linestyle=DASHES[row // COLOURS % len(DASHES)],
             marker="o" if len(days) <= 24 else "", markersize=3,
         )  # fmt: skip
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(ax.xaxis.get_major_locator()))
+    ax.xaxis.set_major_formatter(concise(ax.xaxis.get_major_locator()))
     _finish(ax, metric, ax.yaxis, str(months))
     if ax.lines:
         ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
