@@ -79,6 +79,11 @@ class Recalculated:
         ColumnError
             Where a condition has a column that a profile does not have.
 
+        Notes
+        -----
+        Each recalculation takes a profile of the history, and where something is fitted one more:
+        with a hundred million orders, a few seconds on two cores.
+
         Examples
         --------
         >>> import datetime, ordercycle as oc, pyarrow as pa
