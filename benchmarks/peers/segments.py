@@ -8,17 +8,21 @@ From the repository's root, with ordercycle and the extra `benchmarks` installed
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
+import subprocess
 import sys
 from collections.abc import Callable
 from statistics import median
 from time import perf_counter, process_time
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 import ordercycle as oc
 
+from .processes import ROOT
 from .rfm_scores import pandas_scores, polars_scores
 from .verdicts import Figure, print_figures
 from .worker import peak_memory, reset_peak
@@ -37,7 +41,11 @@ def main() -> int:
     parser.add_argument("--customers", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peer-rounds", type=int, default=3)
+    parser.add_argument("--memory-of", choices=WORK, help="print its memory, and nothing else")
     options = parser.parse_args()
+    if options.memory_of:
+        _print_memory(WORK[options.memory_of], options.customers)
+        return 0
     check(profile_table(min(options.customers, CHECKED_CUSTOMERS)))
     table = profile_table(options.customers)
     figures = [*_schemes(table, options.rounds), *_peers(table, options)]
@@ -79,33 +87,74 @@ def check(table: pa.Table) -> None:
                 raise RuntimeError(f"{name}: {column} differs for {differing:,} customers")
 
 
+class Work(NamedTuple):
+    """Something to do with a profile: in two steps, of which the second is measured."""
+
+    prepare: Callable[[pa.Table], Any]
+    run: Callable[[Any, pa.Table], object]
+    columns: tuple[str, ...]  # that are read
+    most: float | None = None  # nanoseconds per customer
+
+
+GAPS = ("orders", "lifetime_days", "gap_square_sum")
+RFM = ("days_since_last_order", "orders", "revenue")
+WORK = {
+    "lifecycle, assign": Work(
+        lambda _: oc.Lifecycle(),
+        lambda scheme, table: scheme.assign(table),
+        ("days_since_registration", "days_since_last_order", "orders"),
+        most=5.0,
+    ),
+    "cadence, fit": Work(lambda _: oc.Cadence(), lambda scheme, table: scheme.fit(table), GAPS),
+    "cadence, assign": Work(
+        lambda table: oc.Cadence().fit(table),
+        lambda scheme, table: scheme.assign(table),
+        ("days_since_last_order", *GAPS),
+        most=10.0,
+    ),
+    "rfm, fit": Work(lambda _: oc.Rfm(), lambda scheme, table: scheme.fit(table), RFM),
+    "rfm, assign": Work(
+        lambda table: oc.Rfm().fit(table), lambda scheme, table: scheme.assign(table), RFM
+    ),
+    "rfm, fit and assign": Work(
+        lambda _: oc.Rfm(), lambda scheme, table: scheme.fit(table).assign(table), RFM, most=60.0
+    ),
+}
+
+
 def _schemes(table: pa.Table, rounds: int) -> list[Figure]:
     customers = table.num_rows
-    cadence, rfm = oc.Cadence().fit(table), oc.Rfm().fit(table)
-    work: dict[str, tuple[Callable[[], object], float | None, tuple[str, ...]]] = {
-        "lifecycle, assign": (lambda: oc.Lifecycle().assign(table), 5.0, (
-            "days_since_registration", "days_since_last_order", "orders")),
-        "cadence, fit": (lambda: oc.Cadence().fit(table), None, ("orders", *CADENCE)),
-        "cadence, assign": (lambda: cadence.assign(table), 10.0, (
-            "days_since_last_order", "orders", *CADENCE)),
-        "rfm, fit": (lambda: oc.Rfm().fit(table), None, RFM),
-        "rfm, assign": (lambda: rfm.assign(table), None, RFM),
-        "rfm, fit and assign": (lambda: oc.Rfm().fit(table).assign(table), 60.0, RFM),
-    }  # fmt: skip
     figures = []
-    for name, (call, most, columns) in work.items():
-        wall, busy = _timed(call, rounds)
-        figures.append(Figure(name, wall / customers * 1e9, "ns/customer", most=most))
+    for name, work in WORK.items():
+        prepared = work.prepare(table)
+        wall, busy = _timed(lambda work=work, made=prepared: work.run(made, table), rounds)
+        figures.append(Figure(name, wall / customers * 1e9, "ns/customer", most=work.most))
         figures.append(Figure(f"{name}, processor", busy / customers * 1e9, "ns/customer"))
-        memory = _extra_memory(call)
-        if memory is not None:
-            read = sum(table.column(column).nbytes for column in columns)
-            figures.append(Figure(f"{name}, memory", memory / read, "x columns read", most=2.0))
+        command = [sys.executable, "-m", "benchmarks.peers.segments", "--memory-of", name]
+        command += ["--customers", str(customers)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        if done.stdout.strip():
+            share = float(done.stdout)
+            figures.append(Figure(f"{name}, memory", share, "x columns read", most=2.0))
     return figures
 
 
-CADENCE = ("lifetime_days", "gap_square_sum")
-RFM = ("days_since_last_order", "orders", "revenue")
+def _print_memory(work: Work, customers: int) -> None:
+    """Print the most memory held beside the profile, result included, in a fresh process."""
+    small, table = profile_table(CHECKED_CUSTOMERS), profile_table(customers)
+    work.run(work.prepare(small), small)
+    prepared = work.prepare(small)
+    gc.collect()
+    pa.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:  # what the making of the profile left would be used first, and not be counted
+        trim(0)
+    before = reset_peak()
+    result = work.run(prepared, table)
+    peak = peak_memory()
+    del result
+    if before is not None:  # Linux
+        print((peak - before) / sum(table.column(name).nbytes for name in work.columns))
 
 
 def _peers(table: pa.Table, options) -> list[Figure]:
@@ -142,17 +191,6 @@ def _timed(call: Callable[[], object], rounds: int) -> tuple[float, float]:
         wall.append(perf_counter() - seconds)
         busy.append(process_time() - cpu)
     return median(wall), median(busy)
-
-
-def _extra_memory(call: Callable[[], object]) -> int | None:
-    """Return the most memory held beside the input and the result; None where it is unknown."""
-    gc.collect()
-    pa.default_memory_pool().release_unused()
-    before = reset_peak()
-    result = call()
-    peak = peak_memory()
-    del result
-    return None if before is None or peak is None else max(0, peak - before)
 
 
 if __name__ == "__main__":
