@@ -16,10 +16,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from histories import check_membership
 from oracle.history import OrderRow, build
 from oracle.lifecycle import fit
+from oracle.rfm import cuts
 
 import ordercycle as oc
 
@@ -125,3 +127,59 @@ def test_the_membership_of_every_customer_is_the_segment_of_the_profile(master):
     lifecycle = oc.Lifecycle.preset("music")
     days = [date(1997, 1, 1), date(1997, 4, 24), END_OF_CALIBRATION, date(1998, 6, 30)]
     check_membership(lifecycle.membership(history), lifecycle, history, days)
+
+
+def test_fader_hardie_lee_12054_customers_never_came_back_in_78_weeks(master):
+    """Fader, Hardie and Lee (2005, "RFM and CLV") give those R = F = M = 0 before they score."""
+    table = oc.OrderHistory.build(master, columns=COLUMNS).profile("1998-06-30")
+    rest = oc.Rfm(bins=3, map={"All": "* *"}, where="order_days > 1").fit(table)
+    assert rest.account.buyers == 23_570 - 12_054
+    assert rest.assign(table)["rfm"].null_count == 12_054
+
+
+def test_rfm_cuts_of_the_master_file_are_those_of_sorting(master):
+    table = oc.OrderHistory.build(master, columns=COLUMNS).profile("1998-06-30")
+    fitted = oc.Rfm(map="ten").fit(table)
+    columns = {"recency": "days_since_last_order", "frequency": "orders", "monetary": "revenue"}
+    for score, column in columns.items():
+        assert list(fitted.cuts[score]) == cuts(table[column].to_pylist(), 5)
+    # Half of all customers ordered once: the first two cuts are both 1, and nobody scores 2.
+    assert fitted.cuts["frequency"] == (1.0, 1.0, 2.0, 4.0)
+    assert fitted.lint().collapsed == {"frequency": (2,)}
+
+
+def share_who_returned(table: pa.Table, column: str, history: oc.OrderHistory, day: str) -> dict:
+    """Return, by segment, the share of a profile's customers who ordered again until a day."""
+    later = history.profile(day).select(["customer_id", "orders"])
+    joined = table.join(later, "customer_id", right_suffix="_later")
+    returned = pc.greater(joined["orders_later"], joined["orders"]).cast(pa.float64())
+    found = joined.append_column("returned", returned).group_by(column).aggregate(
+        [("returned", "mean")]
+    )  # fmt: skip
+    return dict(zip(found[column].to_pylist(), found["returned_mean"].to_pylist(), strict=True))
+
+
+def test_scores_and_groups_of_1997_foretell_who_orders_in_1998(master):
+    history = oc.OrderHistory.build(master, columns=COLUMNS)
+    table = history.profile("1997-12-31")
+    table = oc.Rfm().fit(table).assign(oc.Cadence().fit(table).assign(table))
+    for score in ("recency_score", "frequency_score", "monetary_score"):
+        returned = share_who_returned(table, score, history, "1998-06-30")
+        assert [returned[key] for key in sorted(returned)] == sorted(returned.values())
+    groups = share_who_returned(table, "cadence", history, "1998-06-30")
+    assert {name: round(100 * share) for name, share in groups.items()} == {
+        "Just ordered": 67, "Active": 49, "Slipping away": 44, "Lost": 12
+    }  # fmt: skip
+    names = share_who_returned(table, "rfm", history, "1998-06-30")
+    assert {name: round(100 * share) for name, share in names.items()} == {
+        "Champions": 57, "Regulars": 28, "Promising": 11, "Needs Attention": 10, "At Risk": 8
+    }  # fmt: skip
+
+
+def test_the_champions_of_the_master_file_bring_70_percent_of_its_revenue(master):
+    table = oc.OrderHistory.build(master, columns=COLUMNS).profile("1998-06-30")
+    table = oc.Rfm().fit(table).assign(table)
+    champions = table.filter(pc.equal(table["rfm"].cast(pa.string()), "Champions"))
+    assert champions.num_rows == 6_321
+    share = pc.sum(champions["revenue"]).as_py() / pc.sum(table["revenue"]).as_py()
+    assert round(100 * share, 1) == Decimal("70.5")

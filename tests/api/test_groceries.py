@@ -176,3 +176,23 @@ def test_quarters_add_up_to_the_year(report):
     everything = report.dynamics("Revenue (all time)", "2017-12")["value"].to_pylist()
     assert everything[-1] == year
     assert sum(everything[:-1]) == year
+
+
+def test_schemes_of_the_households_read_as_groceries_do(history):
+    table = history.profile(LAST_DAY)
+    cadence = oc.Cadence(just_ordered_days=7).fit(table)
+    # Every five days: with 30 days, four of five households would have just ordered.
+    assert (round(cadence.account.mean_gap, 1), cadence.account.repeat_customers) == (5.1, 2_438)
+    counts = cadence.assign(table)["cadence"].value_counts().to_pylist()
+    assert {found["values"]: found["counts"] for found in counts} == {
+        "Just ordered": 1_244, "Active": 671, "Slipping away": 198, "Lost": 356
+    }  # fmt: skip
+    rfm = oc.Rfm(map="ten").fit(table)
+    assert rfm.cuts["frequency"] == (16.0, 32.0, 55.0, 95.0)
+    assert rfm.lint().is_clean
+    counts = rfm.assign(table)["rfm"].value_counts().to_pylist()
+    assert {found["values"]: found["counts"] for found in counts} == {
+        "Champions": 337, "Loyal": 521, "Potential Loyalist": 331, "New": 26, "Promising": 29,
+        "Need Attention": 125, "About To Sleep": 176, "Can't Lose": 32, "At Risk": 247,
+        "Hibernating": 645,
+    }  # fmt: skip

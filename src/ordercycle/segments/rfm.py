@@ -208,9 +208,8 @@ class Rfm(Recalculated, RfmOptions):
         --------
         >>> print(Rfm(map={"Good": "4+ 4+", "Best": "5 5", "Rest": "* *"}).lint())
         'Best' is never used: earlier names take all of it
-        'Good' and 'Best' share 5 combinations of scores; they are 'Good'
-        'Good' and 'Rest' share 20 combinations of scores; they are 'Good'
-        'Best' and 'Rest' share 5 combinations of scores; they are 'Best'
+        names share combinations of scores, the first one counts: 'Good' before 'Best' (5), 'Good' \
+before 'Rest' (20), 'Best' before 'Rest' (5)
         """
         rules = self.rules
         unreachable = rules.unreached()

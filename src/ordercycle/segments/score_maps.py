@@ -221,8 +221,9 @@ class MapLint:
             for column, scores in self.collapsed.items()
         ]
         lines += [f"{name!r} cannot occur with these cuts" for name in self.out_of_reach]
-        lines += [
-            f"{first!r} and {other!r} share {shared} combinations of scores; they are {first!r}"
-            for first, other, shared in self.overlaps
-        ]
+        if self.overlaps:
+            pairs = ", ".join(
+                f"{first!r} before {other!r} ({n})" for first, other, n in self.overlaps
+            )
+            lines.append(f"names share combinations of scores, the first one counts: {pairs}")
         return "\n".join(lines) or "every combination of scores has one name, and all can occur"
