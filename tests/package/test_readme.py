@@ -5,26 +5,39 @@ import re
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from ordercycle.columns import PROFILE_COLUMNS
+from ordercycle.report.metrics import METRICS
 
 README = Path(__file__).parents[2] / "README.md"
 
 
+def rendered(heads, rows):
+    lines = [heads, ["---"] * len(heads), *rows]
+    text = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return text.replace("| --- ", "|---").replace("--- |", "---|").replace("|  |", "| |")
+
+
 def rendered_columns():
-    rows = ["| column | type | unit | null | meaning |", "|---|---|---|---|---|"]
+    rows = []
     for column in PROFILE_COLUMNS:
         kind = column.type if isinstance(column.type, str) else str(column.type).partition("[")[0]
-        cells = [f"`{column.name}`", kind, column.unit, column.null, column.doc]
-        rows.append("| " + " | ".join(cells).replace("|  |", "| |") + " |")
-    return "\n".join(rows)
+        rows.append([f"`{column.name}`", kind, column.unit, column.null, column.doc])
+    return rendered(["column", "type", "unit", "null", "meaning"], rows)
 
 
-def test_the_table_of_columns_is_the_declared_one():
-    text = README.read_text()
-    found = re.search(r"\| column \| type .*?\n(?=\n)", text, re.DOTALL)
+def rendered_metrics():
+    rows = [[one.name, f"`{one.export}`", one.unit, one.scope, one.doc] for one in METRICS]
+    return rendered(["metric", "exported as", "unit", "of", "meaning"], rows)
+
+
+@pytest.mark.parametrize("table", [rendered_columns(), rendered_metrics()])
+def test_tables_are_the_declared_ones(table):
+    first = re.escape(table.partition("\n")[0])
+    found = re.search(rf"{first}\n.*?\n(?=\n)", README.read_text(), re.DOTALL)
     assert found is not None
-    assert found.group().strip() == rendered_columns()
+    assert found.group().strip() == table
 
 
 def test_the_examples_run():

@@ -104,7 +104,7 @@ class SegmentReport:
         -----
         A customer in several segments counts in each of them, and once in All Customers; one in
         none of them counts in All Customers alone. New Customer Registrations counts a customer
-        once, on the first day on which a profile would have her. A refund from before that day
+        once, on the first day on which a profile would have them. A refund from before that day
         lowers the revenue of that day, so that the months of All Customers add up to its revenue
         of all time.
 
@@ -140,8 +140,6 @@ class SegmentReport:
                 _warn(f"period {months}: there are no orders in it, {where}")
         else:
             _warn(f"period {months}: the history has no orders at all")
-        for doubt in doubts(listed(membership), history, months):
-            _warn(doubt)
 
         def counted(in_months: Months) -> Cube:
             plan = Plan.of(
@@ -153,7 +151,10 @@ class SegmentReport:
             )
             return count(history, listed(membership), plan)
 
-        return cls(counted(covered), months, previous, counted)
+        cube = counted(covered)
+        for doubt in doubts(listed(membership), history, months):
+            _warn(doubt)
+        return cls(cube, months, previous, counted)
 
     @classmethod
     def finish(
