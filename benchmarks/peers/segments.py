@@ -1,4 +1,4 @@
-"""From a profile to segments: each scheme, and RFM beside pandas and Polars.
+"""From a profile to segments: each scheme, RFM beside pandas and Polars, transitions beside DuckDB.
 
 From the repository's root, with ordercycle and the extra `benchmarks` installed:
 
@@ -22,6 +22,7 @@ import pyarrow as pa
 
 import ordercycle as oc
 
+from . import transitions
 from .processes import ROOT
 from .rfm_scores import pandas_scores, polars_scores
 from .verdicts import Figure, print_figures
@@ -49,6 +50,8 @@ def main() -> int:
     check(profile_table(min(options.customers, CHECKED_CUSTOMERS)))
     table = profile_table(options.customers)
     figures = [*_schemes(table, options.rounds), *_peers(table, options)]
+    del table
+    figures += transitions.figures(options.customers, "int64", options.rounds)
     print(f"{options.customers:,} customers")
     return 1 if print_figures(figures) else 0
 
