@@ -23,6 +23,7 @@ UInt64s: TypeAlias = NDArray[np.uint64]
 Float64s: TypeAlias = NDArray[np.float64]
 Items: TypeAlias = NDArray[Any]
 
+BoolOut: TypeAlias = NDArray[np.bool_]
 Int8Out: TypeAlias = NDArray[np.int8]
 UInt8Out: TypeAlias = NDArray[np.uint8]
 Int16Out: TypeAlias = NDArray[np.int16]

@@ -6,6 +6,7 @@ import numpy as np
 
 from ordercycle_kernels._jit import helper, inlined, kernel
 from ordercycle_kernels._types import (
+    BoolOut,
     Int8Out,
     Int8s,
     Int32Out,
@@ -13,6 +14,7 @@ from ordercycle_kernels._types import (
     Int64s,
     Int64Table,
     UInt8s,
+    UInt64Out,
     UInt64s,
 )
 from ordercycle_kernels.id_bytes import bytes_before, length_of, same_bytes
@@ -21,6 +23,8 @@ from ordercycle_kernels.id_bytes import bytes_before, length_of, same_bytes
 NO_ROW = np.int32(-1)
 #: The code of customers who have no segment.
 NO_SEGMENT = np.int8(-1)
+#: Rows in a bucket beyond which neighbours are not put in order one by one.
+CROWDED = np.int64(32)
 
 # b = customers before, a = customers after, both by ascending hash, then id, each once;
 # p = pairs: the customers of either table; s = segments
@@ -127,3 +131,67 @@ def count_transitions(
         one = np.int64(segment_at(before_codes, before_rows[pair]))
         other = np.int64(segment_at(after_codes, after_rows[pair]))
         out_counts[one if one >= 0 else none, other if other >= 0 else none] += 1
+
+
+@kernel
+def are_ascending(hashes: UInt64s) -> bool:
+    """Say whether each hash is above the one before."""
+    row = 1
+    while row < hashes.size and hashes[row] > hashes[row - 1]:
+        row += 1
+    return row >= hashes.size
+
+
+@kernel
+def order_by_hash(
+    offsets: Int64s,
+    partition_bits: int,
+    cursors: Int32Out,
+    other_hashes: UInt64Out,
+    other_rows: Int32Out,
+    out_hashes: UInt64Out,
+    out_rows: Int32Out,
+    out_left: BoolOut,
+) -> None:
+    """Sort each partition by hash: as many buckets as rows, of the bits after the partition's.
+
+    offsets: (q + 1,), of q partitions in out_hashes, out_rows: (n,); cursors: a power of two;
+    other_hashes, other_rows: as large as the largest partition; out_left: (q,), partitions with a
+    crowded bucket, which are left as they are. Hashes spread evenly: a bucket has one row on
+    average, and neighbours are put in order after.
+    """
+    for partition in range(offsets.size - 1):
+        start, stop = offsets[partition], offsets[partition + 1]
+        size = stop - start
+        bits = 1
+        while (1 << bits) < min(size, cursors.size):
+            bits += 1
+        shift = np.uint64(64 - bits)
+        buckets = cursors[: 1 << bits]
+        buckets[:] = 0
+        for place in range(size):
+            hashed = out_hashes[start + place]
+            other_hashes[place], other_rows[place] = hashed, out_rows[start + place]
+            buckets[(hashed << np.uint64(partition_bits)) >> shift] += 1
+        crowded = False
+        begin = 0
+        for bucket in range(buckets.size):
+            rows = buckets[bucket]
+            crowded |= rows > CROWDED
+            buckets[bucket] = begin
+            begin += rows
+        out_left[partition] = crowded
+        if crowded:
+            continue
+        for place in range(size):
+            bucket = (other_hashes[place] << np.uint64(partition_bits)) >> shift
+            target = start + buckets[bucket]
+            buckets[bucket] += 1
+            out_hashes[target], out_rows[target] = other_hashes[place], other_rows[place]
+        for position in range(start + 1, stop):
+            hashed, row = out_hashes[position], out_rows[position]
+            target = position
+            while target > start and out_hashes[target - 1] > hashed:
+                out_hashes[target], out_rows[target] = out_hashes[target - 1], out_rows[target - 1]
+                target -= 1
+            out_hashes[target], out_rows[target] = hashed, row

@@ -14,7 +14,9 @@ from oracle import transitions as oracle
 from strategies import CUSTOMER_KINDS, layouts
 
 import ordercycle as oc
+from ordercycle.segments import hash_order, segmented
 from ordercycle.segments import transitions as module
+from ordercycle.workspace import Workers
 
 NAMES = ["Loyal", "Active", "At-risk", "Churned"]
 SEGMENT_KINDS = [
@@ -102,12 +104,33 @@ def test_profiles_of_one_history_take_no_sorting(shop, monkeypatch):
     )
     shuffled = after.take(np.random.default_rng(1).permutation(after.num_rows))
     expected = oc.transitions(before, shuffled)
-    monkeypatch.setattr(np, "argsort", None)
+    monkeypatch.setattr(segmented, "in_hash_order", None)
     found = oc.transitions(before, after)
     assert found.num_rows > 50
     assert found.equals(expected)
     stayed = oc.transition_matrix(before, after)
     assert pc.sum(stayed["customers"]).as_py() == after.num_rows
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("rows", [0, 1, 9, 1_000])
+@pytest.mark.parametrize("kind", ["spread", "repeated", "small", "descending"])
+def test_any_order_becomes_that_of_the_hashes(monkeypatch, kind, rows, threads):
+    monkeypatch.setattr(hash_order, "PARTITION_ROWS", 8)
+    monkeypatch.setattr(hash_order, "RUN_ROWS", 100)
+    monkeypatch.setattr(hash_order, "PARTITIONS_PER_TASK", 3)
+    random = np.random.default_rng(3)
+    hashes = {
+        "spread": random.integers(0, 2**64, rows, np.uint64),
+        "repeated": random.choice(random.integers(0, 2**64, 5, np.uint64), rows),
+        "small": random.integers(0, 2**20, rows, np.uint64),
+        "descending": np.arange(rows, dtype=np.uint64)[::-1].copy(),
+    }[kind]
+    with Workers(threads) as workers:
+        found = hash_order.in_hash_order(hashes, workers)
+    assert found.hashes.tolist() == sorted(hashes.tolist())
+    assert sorted(found.rows.tolist()) == list(range(rows))
+    assert hashes[found.rows].tolist() == found.hashes.tolist()
 
 
 @given(st.permutations(ids_with_one_hash(6)), st.integers(0, 6), st.integers(0, 6))

@@ -1,6 +1,7 @@
 """Pairs of customers against dictionaries; what comes next against walking the days."""
 
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -99,3 +100,35 @@ def test_next_lifecycle_codes_are_those_of_walking_the_days(customers, days):
             assert (code, day) == (lifecycle.NEVER, 0)
         else:
             assert (names[code], day) == (expected[0], (expected[1] - as_of).days)
+
+
+few = st.integers(0, 3) | st.integers(2**63, 2**63 + 3)
+hashes_of_partitions = st.lists(
+    st.lists(few | st.integers(0, 2**64 - 1), max_size=80), min_size=1, max_size=4
+)
+
+
+@given(hashes_of_partitions, st.sampled_from([0, 1, 7]), st.sampled_from([2, 8, 64]))
+def test_partitions_are_sorted_by_hash(partitions, partition_bits, room):
+    given_hashes = [one for partition in partitions for one in partition]
+    # The top bits are those of the partition, whatever they are.
+    ours = [one >> partition_bits for one in given_hashes]
+    offsets = np.cumsum([0, *map(len, partitions)])
+    out_hashes, out_rows = np.array(ours, np.uint64), np.arange(len(ours), dtype=np.int32)
+    others = np.empty(80, np.uint64), np.empty(80, np.int32)
+    left = np.empty(len(partitions), np.bool_)
+    cursors = np.empty(room, np.int32)
+    kernels.order_by_hash(offsets, partition_bits, cursors, *others, out_hashes, out_rows, left)
+    for number, (start, stop) in enumerate(pairwise(offsets.tolist())):
+        found = out_hashes[start:stop].tolist()
+        assert found == (ours[start:stop] if left[number] else sorted(ours[start:stop]))
+        assert sorted(out_rows[start:stop].tolist()) == list(range(start, stop))
+        assert [ours[row] for row in out_rows[start:stop]] == found
+        if left[number]:
+            assert stop - start > kernels.CROWDED
+
+
+@given(st.lists(few, max_size=5))
+def test_hashes_are_ascending(values):
+    expected = values == sorted(set(values))
+    assert kernels.are_ascending(np.array(values, np.uint64)) == expected

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -17,22 +16,23 @@ from ordercycle.errors import ColumnError, ConfigError, DataError, suggestion
 from ordercycle.history.merging import hashes_of
 from ordercycle.ingest.problems import Problems, Trouble
 from ordercycle.ingest.readers import IdReader
+from ordercycle.segments.hash_order import MOST_ROWS, in_hash_order
 from ordercycle.segments.scheme import MOST_SEGMENTS
 from ordercycle.workspace import Workers
-from ordercycle_kernels.transitions import NO_SEGMENT
+from ordercycle_kernels.transitions import NO_SEGMENT, are_ascending
 
 CUSTOMER = "customer_id"
 #: Rows read at a time.
 ROWS_PER_TASK = 2**19
 
-Int64s = NDArray[np.int64]
+Rows: TypeAlias = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class Segmented:
     """The c customers of a table in ascending order of their hash, ties by id."""
 
-    ids: pa.ChunkedArray  # (c,) plain
+    ids: pa.ChunkedArray | None  # (c,) plain; None of integers, which their hashes stand for
     hashes: NDArray[np.uint64]  # (c,)
     codes: NDArray[np.int8]  # (c,) places in the names of both tables, NO_SEGMENT for none
 
@@ -152,10 +152,14 @@ def _read(
     starts = accumulate((batch.num_rows for batch in batches), initial=0)
     ids = pa.chunked_array(workers.in_order(read, zip(starts, batches, strict=False)), reader.plain)
     problems.check()
-    rows = _rows_in_order(ids, hashes, what)
-    if rows is None:
-        return Segmented(ids, hashes, codes)
-    return Segmented(_taken(ids, rows), hashes[rows], codes[rows])
+    if table.num_rows > MOST_ROWS:
+        raise DataError(f"{what} has {table.num_rows:,} rows; {MOST_ROWS:,} are the most")
+    if are_ascending(hashes):  # as those of profiles are
+        return Segmented(None if reader.is_integer else ids, hashes, codes)
+    ordered = in_hash_order(hashes, workers)
+    _order_tied(ids, *ordered, what)
+    taken = None if reader.is_integer else _taken(ids, ordered.rows)
+    return Segmented(taken, ordered.hashes, codes[ordered.rows])
 
 
 _NULL_ID = Trouble(CUSTOMER, "is null", "drop these rows: they are nobody's")
@@ -167,37 +171,35 @@ def _codes(segments: pa.DictionaryArray, places: dict[str, int]) -> NDArray[np.i
     # Under a null there may be any index, and a dictionary may be empty: hence one entry more.
     lookup = np.array([*(places.get(name, NO_SEGMENT) for name in names), NO_SEGMENT], np.int8)
     indices = fixed_view(segments.indices, segments.type.index_type.to_pandas_dtype())
-    codes = lookup.take(indices, mode="clip")
+    if indices.dtype == np.int8 and np.array_equal(lookup[:-1], np.arange(len(names))):
+        codes = indices.copy()  # the names of both tables are these
+    else:
+        codes = lookup.take(indices, mode="clip")
     known = validity(segments)
     if known is not None:
         codes[~known] = NO_SEGMENT
     return codes
 
 
-def _rows_in_order(ids: pa.ChunkedArray, hashes: NDArray[np.uint64], what: str) -> Int64s | None:
-    """Return the rows in the order of their hashes, then ids; None where they are in it."""
-    if bool((hashes[1:] > hashes[:-1]).all()):  # as profiles are
-        return None
-    rows = np.argsort(hashes)
-    ordered = hashes[rows]
-    same = ordered[1:] == ordered[:-1]
+def _order_tied(ids: pa.ChunkedArray, hashes: NDArray[np.uint64], rows: Rows, what: str) -> None:
+    """Put rows of one hash in the order of their ids; raise a DataError where ids are the same."""
+    if are_ascending(hashes):
+        return
+    same = hashes[1:] == hashes[:-1]
     tied = np.append(same, False) | np.insert(same, 0, values=False)  # with the next, or the last
     of_hash = rows[tied]
-    if of_hash.size:
-        plain = _taken(ids, of_hash).cast(_comparable(ids.type))
-        table = pa.table({"hash": ordered[tied], "id": plain})
-        keys = [("hash", "ascending"), ("id", "ascending")]
-        places = pc.sort_indices(table, sort_keys=keys)
-        rows[tied] = of_hash = of_hash[np.asarray(places)]
-        _refuse_repeated(table.column("id").take(places).combine_chunks(), of_hash, what)
-    return rows
+    plain = _taken(ids, of_hash).cast(_comparable(ids.type))
+    table = pa.table({"hash": hashes[tied], "id": plain})
+    places = pc.sort_indices(table, sort_keys=[("hash", "ascending"), ("id", "ascending")])
+    rows[tied] = of_hash = of_hash[np.asarray(places)]
+    _refuse_repeated(table.column("id").take(places).combine_chunks(), of_hash, what)
 
 
 def _comparable(kind: pa.DataType) -> pa.DataType:
     return kind if pa.types.is_integer(kind) else pa.large_binary()
 
 
-def _refuse_repeated(ids: pa.Array, rows: Int64s, what: str) -> None:
+def _refuse_repeated(ids: pa.Array, rows: Rows, what: str) -> None:
     """Raise a DataError where one of the sorted ids is there twice."""
     repeated = np.asarray(pc.equal(ids[1:], ids[:-1]))
     if repeated.any():
@@ -208,7 +210,7 @@ def _refuse_repeated(ids: pa.Array, rows: Int64s, what: str) -> None:
         )
 
 
-def _taken(ids: pa.ChunkedArray, rows: Iterable[int]) -> pa.ChunkedArray:
+def _taken(ids: pa.ChunkedArray, rows: Rows) -> pa.ChunkedArray:
     """Return some ids, however many bytes they are together."""
     wide = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}
     taken = ids.cast(wide.get(ids.type, ids.type)).take(pa.array(rows))

@@ -13,9 +13,10 @@ from ordercycle.arrow_views import array_of
 from ordercycle.ingest.id_bytes import IdBytes, joined_ids, place_ids
 from ordercycle.ingest.readers import IdReader
 from ordercycle.segments.scheme import SEGMENT_TYPE
-from ordercycle.segments.segmented import CUSTOMER, Segmented, SegmentedPair, read_pair
+from ordercycle.segments.segmented import CUSTOMER, SegmentedPair, read_pair
 from ordercycle.workspace import Workers, Workspace, thread_count
 from ordercycle_kernels import transitions as kernels
+from ordercycle_kernels.hashing import integers_of_hashes
 
 #: Customers walked at a time: what is written in between stays in the processor's cache.
 PIECE_CUSTOMERS = 2**17
@@ -174,26 +175,29 @@ def _pieces(pair: SegmentedPair) -> Iterator[Piece]:
             yield piece
 
 
-def _ids_of(side: Segmented, rows: slice) -> list[pa.Array]:
-    return list(side.ids.slice(rows.start, rows.stop - rows.start).chunks)
+def _ids_of(pair: SegmentedPair, piece: Piece) -> list[pa.Array]:
+    """Return the ids of a piece before, then after; none of integers."""
+    sides = ((pair.before, piece.before), (pair.after, piece.after))
+    return [
+        chunk
+        for side, rows in sides
+        if side.ids is not None
+        for chunk in side.ids.slice(rows.start, rows.stop - rows.start).chunks
+    ]
 
 
-def _places(arrays: list[pa.Array], reader: IdReader) -> IdBytes:
-    if reader.is_integer:
-        return NO_BYTES
-    parts = []
+def _places(arrays: list[pa.Array]) -> IdBytes:
+    parts = [NO_BYTES]
     for array in arrays:
         starts, lengths = np.empty(len(array), np.int64), np.empty(len(array), np.int32)
         parts.append(place_ids(array, starts, lengths).ids(starts, lengths))
-    return joined_ids(parts)
+    return joined_ids(parts[1:] or parts)
 
 
 def _pairs(pair: SegmentedPair, piece: Piece, workspace: Workspace) -> Pairs:
     """Pair the customers of a piece; rows are the workspace's."""
     before, after = pair.before.hashes[piece.before], pair.after.hashes[piece.after]
-    places = _places(
-        _ids_of(pair.before, piece.before) + _ids_of(pair.after, piece.after), pair.reader
-    )
+    places = _places(_ids_of(pair, piece))
     before_rows = workspace.array("before_rows", before.size + after.size, np.int32)
     after_rows = workspace.array("after_rows", before.size + after.size, np.int32)
     count = kernels.pair_customers(before, after, *places, before_rows, after_rows)
@@ -214,12 +218,22 @@ def _changed(
     rows = workspace.array("rows", size, np.int32)
     codes = [workspace.array(name, size, np.int8) for name in ("from", "to")]
     count = kernels.changed_customers(*pairs, rows, *codes)
-    ids = pa.concat_arrays(_ids_of(pair.before, piece.before) + _ids_of(pair.after, piece.after))
-    arrays = [IdReader.as_produced(ids.take(pa.array(rows[:count])), schema.field(0).type)]
+    ids = _taken(pair, piece, rows[:count])
+    arrays = [IdReader.as_produced(ids, schema.field(0).type)]
     for changed in codes:
         of_changed = changed[:count].copy()
         arrays.append(_segments(of_changed, of_changed >= 0, pair.names))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _taken(pair: SegmentedPair, piece: Piece, rows: NDArray[np.int32]) -> pa.Array:
+    """Return the ids of some rows, which go on from before to after, in their plain type."""
+    if not pair.reader.is_integer:
+        return pa.concat_arrays(_ids_of(pair, piece)).take(pa.array(rows))
+    hashes = (pair.before.hashes[piece.before], pair.after.hashes[piece.after])
+    ids = np.empty(rows.size, np.int64)
+    integers_of_hashes(np.concatenate(hashes)[rows], ids)
+    return pa.array(ids.astype(pair.reader.plain.to_pandas_dtype(), copy=False))
 
 
 def _segments(codes: Any, known: NDArray[np.bool_], names: tuple[str, ...]) -> pa.Array:
