@@ -217,6 +217,24 @@ def test_rounds_travel_and_parts_add_up():
     assert now == oc.Rfm(map="ten").fit(table, threads=2)
 
 
+def test_threads_and_chunks_change_nothing():
+    random = np.random.default_rng(8)
+    count = 300_000
+    table = profile_of(random.integers(0, 999, count), random.geometric(0.2, count),
+                       np.round(random.lognormal(4, 1, count), 2))  # fmt: skip
+    ragged = pa.Table.from_batches(table.to_batches(max_chunksize=7_001))
+    one = oc.Rfm().fit(table, threads=1)
+    assert oc.Rfm().fit(ragged, threads=2) == one
+    assigned = one.assign(table, threads=1)
+    assert one.assign(ragged, threads=2).combine_chunks().equals(assigned.combine_chunks())
+
+
+def test_the_order_of_names_tells_maps_apart():
+    names = {"Best": "5 *", "Rest": "* *"}
+    assert oc.Rfm(map=names) == oc.Rfm(map=dict(names))
+    assert oc.Rfm(map=names) != oc.Rfm(map=dict(reversed(names.items())))
+
+
 def test_parts_of_several_types_are_refused():
     floats = profile_of([1], [1], [1.0])
     now = oc.Rfm().first_round()
@@ -268,6 +286,7 @@ CUTS = {"recency": [10, 20], "frequency": [1, 2], "monetary": [5, 6]}
         ({"bins": 3, "cuts": CUTS | {"recency": [20, None]}}, "None of recency"),
         ({"bins": 3, "cuts": CUTS | {"recency": [20, float("inf")]}}, "not finite"),
         ({"bins": 3, "cuts": {"recency": [10, 20]}}, "pass a dict of 'recency'"),
+        ({"bins": 3, "cuts": CUTS | {"recency": None}}, "pass a dict of 'recency'"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, told):

@@ -124,7 +124,8 @@ class Cadence(LooksAhead, Shown):
         ----------
         table
             A profile, or a table with its columns ``orders`` (int64), ``lifetime_days`` (int32)
-            and ``gap_square_sum`` (int64), the last two null under two orders or any value.
+            and ``gap_square_sum`` (int64), the last two null under two orders or any value. A
+            windowed one gives the rhythm of its days.
         threads
             How many threads to use; None: every core this process may use.
 
@@ -294,6 +295,7 @@ class CadenceRound(Round[pa.Table, Cadence]):
 
     def count(self, batch: pa.Table) -> Cells:
         """Sum the gaps of a profile's customers."""
+        batch = as_table(batch)
         total, sums = np.zeros(kernels.SUMS, np.int64), np.empty(kernels.SUMS, np.int64)
         for chunk in _checked(batch).to_batches():
             _, orders, gap_sums, squares = views(chunk)

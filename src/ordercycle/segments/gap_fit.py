@@ -165,32 +165,35 @@ class _WeightedGaps:
         self, gaps: NDArray[np.int64], days: NDArray[np.int64], count: NDArray[np.int64]
     ) -> None:
         self.gaps, self.days, self.count = gaps, days, count
-        #: The sum of all weights.
-        self.customers = int(self._weight_within(int(days.max(initial=0))))
-
-    def _weight_within(self, days: int) -> Fraction:
-        """Return the exact weight of the gaps of so many days or fewer."""
-        within = Cells.summed(self.gaps[self.days <= days], self.count[self.days <= days])
-        terms = list(within.to_dict().items())
-        # Pairwise, the denominators stay short for most of the additions.
-        while len(terms) > 1:
-            pairs = zip(terms[::2], terms[1::2], strict=False)
-            added = [(d * e, c * e + b * d) for (d, c), (e, b) in pairs]
-            terms = added + terms[len(terms) & ~1 :]
-        return sum((Fraction(count, gaps) for gaps, count in terms), Fraction(0))
+        #: The sum of all weights: those of one customer add up to 1.
+        self.customers = sum(
+            gaps_of_all // gaps for gaps, gaps_of_all in Cells.summed(gaps, count).to_dict().items()
+        )
 
     def days_that_reach(self, share: Fraction) -> int:
         """Return the smallest gap such that it and those below have the share of the weight."""
-        needed = share * self.customers
         candidates = np.unique(self.days)
         low, high = 0, candidates.size - 1
         while low < high:
             middle = (low + high) // 2
-            if self._weight_within(int(candidates[middle])) >= needed:
+            if self._reach(share, int(candidates[middle])):
                 high = middle
             else:
                 low = middle + 1
         return int(candidates[low])
+
+    def _reach(self, share: Fraction, days: int) -> bool:
+        """Say whether the gaps of so many days or fewer have the share of the weight, exactly."""
+        within = self.days <= days
+        terms = list(Cells.summed(self.gaps[within], self.count[within]).to_dict().items())
+        # Fractions as (denominator, numerator), never reduced; pairwise, they stay short for most
+        # of the additions.
+        while len(terms) > 1:
+            pairs = zip(terms[::2], terms[1::2], strict=False)
+            added = [(d * e, c * e + b * d) for (d, c), (e, b) in pairs]
+            terms = added + terms[len(terms) & ~1 :]
+        denominator, numerator = terms[0]
+        return numerator * share.denominator >= share.numerator * self.customers * denominator
 
 
 def share_of(value: object, option: str) -> Fraction:

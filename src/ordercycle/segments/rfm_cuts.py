@@ -29,7 +29,8 @@ LEAST = {"recency": 0, "frequency": 1}
 
 def checked_cuts(given: Any, bins: int, *, fitted: bool) -> FrozenDict:
     """Return cuts per score as tuples of numbers; fitted ones may be equal, others ascend."""
-    if not isinstance(given, Mapping) or set(given) != set(SCORES):
+    listed = isinstance(given, Mapping) and all(map(np.iterable, given.values()))
+    if not listed or set(given) != set(SCORES):
         raise ConfigError(
             f"cuts={given!r}: pass a dict of {', '.join(map(repr, SCORES))}, {bins - 1} ascending "
             "numbers each"

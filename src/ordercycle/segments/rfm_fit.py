@@ -17,6 +17,7 @@ from ordercycle.errors import ColumnError, DataError
 from ordercycle.segments.fitting import Cells, Round
 from ordercycle.segments.plain import FrozenDict
 from ordercycle.segments.profile_fit import AS_OF_COLUMN, as_of_cells, as_of_in, of_day
+from ordercycle.segments.scheme import as_table
 from ordercycle.segments.score_maps import SCORES
 from ordercycle.segments.selection import KeyType, Search, exact_decimal
 from ordercycle_kernels.selection import DIGIT_BITS, DIGITS
@@ -83,6 +84,7 @@ class RfmRound(Round[pa.Table, Any]):
 
     def count(self, batch: pa.Table) -> Cells:
         """Count digits of a profile's customers."""
+        batch = as_table(batch)
         inputs, kept = self.scheme.chosen(batch, is_checked=bool(self.searches))
         searches = self.searches or tuple(
             Search.of(KeyType.of(column.type)) for column in inputs.columns
