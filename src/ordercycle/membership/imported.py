@@ -14,7 +14,7 @@ from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.merging import Places, find_places, hashes_of
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.ingest.readers import IdReader
-from ordercycle.membership.intervals import Placed
+from ordercycle.membership.intervals import BatchOf, Placed
 from ordercycle.membership.reading import CUSTOMER, NAME, Rows
 from ordercycle.membership.timeline import Timeline
 from ordercycle.workspace import Workspace
@@ -62,12 +62,12 @@ class ImportedIntervals:
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         return Timeline(offsets, rows.codes[taken], starts, rows.stops[taken])
 
-    def placed(self, segments: tuple[str, ...]) -> Iterator[Placed]:
-        """Yield all intervals at once, also those of customers whom no history has."""
+    def batches(self, segments: tuple[str, ...], batch_of: BatchOf) -> Iterator[pa.RecordBatch]:
+        """Yield a batch of all intervals, also those of customers whom no history has."""
         rows = self.rows
         timeline = Timeline(rows.offsets, rows.codes, rows.starts, rows.stops)
         ids = IdReader.as_produced(rows.ids, self.id_type)
-        yield Placed(ids, pa.array(rows.offsets), timeline.columns(segments))
+        yield batch_of(Placed(ids, rows.offsets, timeline.columns(segments)))
 
     def unknown(self, history: OrderHistory) -> int:
         """Count the intervals of customers whom a history does not have."""

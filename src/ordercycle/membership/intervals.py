@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ordercycle.days import date_of
 from ordercycle.errors import ConfigError
@@ -24,8 +25,12 @@ class Placed(NamedTuple):
     """Intervals and whose they are."""
 
     ids: pa.Array  # (c,) in the type of results
-    offsets: pa.Array  # (c + 1,) int64
+    offsets: NDArray[np.int64]  # (c + 1,)
     columns: list[pa.Array]  # of INTERVAL_FIELDS, (m,)
+
+
+#: Makes a record batch of intervals; called by the threads that make these.
+BatchOf: TypeAlias = Callable[[Placed], pa.RecordBatch]
 
 
 class Intervals(Protocol):
@@ -42,8 +47,8 @@ class Intervals(Protocol):
     def timeline(self, number: int, customers: CustomerBatch, workspace: Workspace) -> Timeline:
         """Return the intervals of a part's customers, valid until the thread's next call."""
 
-    def placed(self, segments: tuple[str, ...]) -> Iterator[Placed]:
-        """Yield all intervals, part by part."""
+    def batches(self, segments: tuple[str, ...], batch_of: BatchOf) -> Iterator[pa.RecordBatch]:
+        """Yield what `batch_of` makes of all intervals, part by part."""
 
     def unknown(self, history: OrderHistory) -> int:
         """Count the intervals of customers whom a history does not have."""
@@ -79,19 +84,19 @@ class OfHistory(ABC):
     def timeline(self, number: int, customers: CustomerBatch, workspace: Workspace) -> Timeline:
         """Return the intervals of a part's customers, valid until the thread's next call."""
 
-    def placed(self, segments: tuple[str, ...]) -> Iterator[Placed]:
-        """Yield all intervals, part by part; customers who are never there have none."""
+    def batches(self, segments: tuple[str, ...], batch_of: BatchOf) -> Iterator[pa.RecordBatch]:
+        """Yield what `batch_of` makes of the intervals of a part, for customers who have some."""
         id_type = self.id_type
 
-        def place(number: int, customers: CustomerBatch, workspace: Workspace) -> Placed:
+        def work(number: int, customers: CustomerBatch, workspace: Workspace) -> pa.RecordBatch:
             timeline = self.timeline(number, customers, workspace)
             columns = timeline.columns(segments)
             sizes = np.diff(timeline.offsets)
             offsets = np.concatenate([[0], np.cumsum(sizes[sizes > 0])])
             ids = customers.ids if (sizes > 0).all() else customers.ids.filter(pa.array(sizes > 0))
-            return Placed(IdReader.as_produced(ids, id_type), pa.array(offsets), columns)
+            return batch_of(Placed(IdReader.as_produced(ids, id_type), offsets, columns))
 
-        return self.history.scan(place)
+        return self.history.scan(work)
 
     def unknown(self, history: OrderHistory) -> int:  # noqa: ARG002 - of the protocol
         """Return 0: all customers are those of a history."""

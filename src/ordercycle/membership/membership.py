@@ -12,7 +12,7 @@ import pyarrow as pa
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.imported import ImportedIntervals
-from ordercycle.membership.intervals import Intervals, check_history
+from ordercycle.membership.intervals import Intervals, Placed, check_history
 from ordercycle.membership.reading import read_rows
 from ordercycle.membership.timeline import INTERVAL_FIELDS, Timeline
 from ordercycle.workspace import Workspace
@@ -134,11 +134,13 @@ class Membership:
             Customers ascend by hash, the intervals of a customer by day.
         """
         schema = pa.schema([self._id_field(), *INTERVAL_FIELDS])
-        batches = []
-        for ids, offsets, columns in self._intervals.placed(self.segments):
-            rows = np.repeat(np.arange(len(ids)), np.diff(offsets.to_numpy()))
-            arrays = [ids.take(pa.array(rows)), *columns]
-            batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
+
+        def flat(placed: Placed) -> pa.RecordBatch:
+            rows = np.repeat(np.arange(len(placed.ids), dtype=np.int32), np.diff(placed.offsets))
+            arrays = [placed.ids.take(pa.array(rows)), *placed.columns]
+            return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+        batches = list(self._intervals.batches(self.segments, flat))
         return pa.Table.from_batches(batches, schema=schema)
 
     def to_batches(self) -> Iterator[pa.RecordBatch]:
@@ -151,12 +153,14 @@ class Membership:
             ``valid_from``, ``valid_to``, as in :meth:`to_table`.
         """
         schema = pa.schema([self._id_field(), pa.field("memberships", MEMBERSHIPS, nullable=False)])
-        for ids, offsets, columns in self._intervals.placed(self.segments):
-            items = pa.StructArray.from_arrays(columns, fields=list(INTERVAL_FIELDS))
-            lists = pa.Array.from_buffers(
-                MEMBERSHIPS, len(ids), [None, offsets.buffers()[1]], children=[items]
-            )
-            yield pa.RecordBatch.from_arrays([ids, lists], schema=schema)
+
+        def listed(placed: Placed) -> pa.RecordBatch:
+            items = pa.StructArray.from_arrays(placed.columns, fields=list(INTERVAL_FIELDS))
+            buffers = [None, pa.py_buffer(placed.offsets)]
+            lists = pa.Array.from_buffers(MEMBERSHIPS, len(placed.ids), buffers, children=[items])
+            return pa.RecordBatch.from_arrays([placed.ids, lists], schema=schema)
+
+        return self._intervals.batches(self.segments, listed)
 
     def _id_field(self) -> pa.Field:
         return pa.field("customer_id", self._intervals.id_type, nullable=False)
