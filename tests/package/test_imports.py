@@ -15,7 +15,7 @@ KERNELS = Path(ordercycle_kernels.__file__).parent
 FLOORS = [
     {"cli"},
     {"demo"},
-    {"engines", "warm_up"},
+    {"engines"},
     {"report"},
     {"segments"},
     {"membership"},
@@ -25,7 +25,7 @@ FLOORS = [
     {"ingest"},
     {"sources"},
     {"workspace"},
-    {"arrow_views", "columns", "days", "durable"},
+    {"arrow_views", "columns", "days", "durable", "warm_up"},
     {"errors"},
 ]
 HEAVY = {"numba", "pandas", "polars", "duckdb", "dask", "pyspark", "click", "rich"}

@@ -52,6 +52,8 @@ def open_source(  # noqa: C901, PLR0911
     ColumnError
         Where a wanted column is missing.
     """
+    if isinstance(rows, Source):  # opened by the tasks of a cluster, who know their columns
+        return rows
     if isinstance(rows, pa.RecordBatch):
         rows = pa.Table.from_batches([rows])
     if isinstance(rows, pa.Table):

@@ -1,0 +1,298 @@
+"""Profiles, segments and reports of Dask DataFrames, with the bits of one machine.
+
+Frames in, frames out; everything is lazy but fits and reports, of which only sums come back.
+Any scheduler will do: threads, processes, or a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ordercycle.columns import Columns
+from ordercycle.days import day_number
+from ordercycle.engines import dask_frames
+from ordercycle.engines.dask_tasks import Assign, Count, added_up, asked
+from ordercycle.engines.jobs import FrameKind, Job
+from ordercycle.engines.questions import (
+    Assignment,
+    HistoryCounts,
+    Profiles,
+    ReportCells,
+    TableCounts,
+    check_countable,
+    first_round,
+)
+from ordercycle.report.segment_report import SegmentReport
+from ordercycle.segments.fitting import CELLS_SCHEMA, Cells, Round
+from ordercycle.segments.fitting import fit as run_rounds
+from ordercycle.segments.lifecycle import Lifecycle
+from ordercycle.segments.scheme import Scheme
+
+if TYPE_CHECKING:
+    from dask.dataframe import DataFrame
+
+S = TypeVar("S")
+
+DASK = FrameKind(
+    "Dask DataFrame",
+    "map_partitions",
+    lambda frame, needed, table: dask_frames.arrow_schema(frame._meta, needed, table),  # noqa: SLF001
+)
+
+
+def profile(
+    orders: DataFrame,
+    customers: DataFrame | None = None,
+    *,
+    as_of: date | str,
+    window_days: int | None = None,
+    columns: Columns | None = None,
+    timezone: str = "UTC",
+    partitions: int | None = None,
+    **options: Any,
+) -> DataFrame:
+    """Return one row per customer as of the end of a day: the rows of `OrderHistory.profile`.
+
+    Lazy. The orders pass the shuffle once, packed by customer.
+
+    Parameters
+    ----------
+    orders, customers
+        As for :meth:`OrderHistory.build`, as Dask DataFrames. Columns of dtype ``object`` do not
+        say what they hold and are refused.
+    as_of, window_days
+        As for :meth:`OrderHistory.profile`.
+    columns, timezone
+        As for :meth:`OrderHistory.build`.
+    partitions
+        Into how many the customers are divided; None: as many as `orders` has. The rows are the
+        same for any number.
+    **options
+        ``refunds``, ``anonymous``, ``unknown``, ``memory_limit`` and ``spill_directory`` as for
+        :meth:`OrderHistory.build`, for each task; ``threads`` a task may use, 1 by default.
+
+    Returns
+    -------
+    dask.dataframe.DataFrame
+        The columns of a profile with pandas' Arrow dtypes, the ids in the dtype they came in.
+        Within a partition customers ascend by hash.
+
+    Raises
+    ------
+    ColumnError, ConfigError
+        At once, where names, types or options are wrong.
+    DataError
+        When the frame is computed, where values are wrong.
+
+    Examples
+    --------
+    >>> import dask.dataframe, pandas
+    >>> orders = pandas.DataFrame({
+    ...     "customer_id": [7, 7, 8],
+    ...     "ordered_at": pandas.to_datetime(["2026-01-05", "2026-01-19", "2026-01-06"]),
+    ...     "amount": [20.0, 30.0, 35.0],
+    ... })
+    >>> orders = dask.dataframe.from_pandas(orders, npartitions=2)
+    >>> profiles = profile(orders, as_of="2026-02-01").compute(scheduler="threads")
+    >>> profiles[["customer_id", "orders", "revenue"]].sort_values("customer_id").values.tolist()
+    [[7, 2, 50.0], [8, 1, 35.0]]
+    """
+    day_number(as_of, "as_of")
+    job = _job(orders, customers, partitions, columns, timezone, options)
+    return asked(job, Profiles(as_of, window_days), orders, customers)
+
+
+def assign(profiles: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
+    """Add each customer's segment to profiles. Lazy.
+
+    Parameters
+    ----------
+    profiles
+        What :func:`profile` returns, or any DataFrame with the columns that the scheme reads. One
+        read from Parquet needs ``dtype_backend="pyarrow"``, so that integers with missing values
+        are integers.
+    scheme
+        A scheme, fitted where it has to be.
+    **options
+        Of the scheme's ``assign``, such as ``column`` of `Rules`.
+
+    Returns
+    -------
+    dask.dataframe.DataFrame
+        `profiles` with the scheme's columns; segments are categories, all known.
+
+    Raises
+    ------
+    ColumnError, ConfigError
+        At once, where a column is missing, of another type, or there already, or the scheme is
+        not fitted.
+
+    Examples
+    --------
+    >>> import dask.dataframe, pandas, pyarrow
+    >>> from ordercycle import Lifecycle
+    >>> profiles = pandas.DataFrame({
+    ...     "days_since_registration": pandas.array([400, 10], dtype="int32[pyarrow]"),
+    ...     "days_since_last_order": pandas.array([200, None], dtype="int32[pyarrow]"),
+    ...     "orders": pandas.array([4, 0], dtype="int64[pyarrow]"),
+    ... })
+    >>> segments = assign(dask.dataframe.from_pandas(profiles, npartitions=2), Lifecycle())
+    >>> segments["lifecycle"].compute(scheduler="threads").tolist()
+    ['At-risk', 'New – no orders']
+    """
+    _require_dask()
+    DASK.check(profiles, "profiles")
+    meta = profiles._meta  # noqa: SLF001
+    schema = dask_frames.arrow_schema(meta, dask_frames.taken(meta), "profiles")
+    assigned = Assign(Assignment(scheme, options), schema)
+    return profiles.map_partitions(assigned, meta=assigned(meta))
+
+
+def fit(profiles: DataFrame, scheme: S) -> S:
+    """Return a scheme fitted to profiles, with the numbers that `scheme.fit` gives.
+
+    Customers are counted where they are, in a few rounds; only the counts come back. The columns
+    that are read are persisted meanwhile, so that the profiles are computed once.
+
+    Parameters
+    ----------
+    profiles
+        What :func:`profile` returns, windowed or not, or any DataFrame with the columns that the
+        scheme reads.
+    scheme
+        An `Rfm` or a `Cadence`; a `Lifecycle` needs the orders: :func:`fit_lifecycle`.
+    """
+    _require_dask()
+    DASK.check(profiles, "profiles")
+    first = first_round(scheme)
+    read = dask_frames.taken(profiles._meta)  # noqa: SLF001
+    if first.columns is not None:
+        read = [name for name in read if name in first.columns]
+    schema = dask_frames.arrow_schema(profiles._meta[read], read, "profiles")  # noqa: SLF001
+    check_countable(scheme, schema)
+    kept = profiles[read].persist()
+    meta = dask_frames.frame_of([], CELLS_SCHEMA)
+
+    def counted(now: Round[Any, Any]) -> list[Cells]:
+        count = Count(TableCounts(now), schema)
+        return [added_up(kept.map_partitions(count, meta=meta, clear_divisions=True))]
+
+    fitted: S = run_rounds(first, counted)
+    return fitted
+
+
+def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
+    orders: DataFrame,
+    customers: DataFrame | None = None,
+    *,
+    as_of: date | str,
+    scheme: Lifecycle | None = None,
+    active_share: float = 0.80,
+    churned_share: float = 0.95,
+    columns: Columns | None = None,
+    timezone: str = "UTC",
+    partitions: int | None = None,
+    **options: Any,
+) -> Lifecycle:
+    """Return the lifecycle that `Lifecycle.fit` gives for the same orders.
+
+    The gaps are counted where the orders are; only the counts come back.
+
+    Parameters
+    ----------
+    orders, customers, columns, timezone, partitions, **options
+        As for :func:`profile`.
+    as_of, active_share, churned_share
+        As for :meth:`Lifecycle.fit`.
+    scheme
+        The lifecycle to fit, of which ``new_days`` stays; None: ``Lifecycle()``.
+    """
+    job = _job(orders, customers, partitions, columns, timezone, options)
+    first = (Lifecycle() if scheme is None else scheme).first_round(
+        as_of,
+        net_refunds=job.refunds == "net",
+        active_share=active_share,
+        churned_share=churned_share,
+    )
+
+    made: Lifecycle = run_rounds(
+        first, lambda now: [added_up(asked(job, HistoryCounts(now), orders, customers))]
+    )
+    return made
+
+
+def segment_report(  # noqa: PLR0913 - every option is keyword-only
+    orders: DataFrame,
+    scheme: Scheme,
+    customers: DataFrame | None = None,
+    *,
+    period: str | Sequence[str],
+    compare: str | None = "previous_year",
+    months: str | Sequence[str] | None = None,
+    segments: Sequence[str] | None = None,
+    every: str = "month",
+    columns: Columns | None = None,
+    timezone: str = "UTC",
+    partitions: int | None = None,
+    **options: Any,
+) -> SegmentReport:
+    """Return the report that `SegmentReport.build` makes of the same orders.
+
+    Segments and months are counted where the orders are; only the sums come back.
+
+    Parameters
+    ----------
+    orders, customers, columns, timezone, partitions, **options
+        As for :func:`profile`.
+    scheme
+        A scheme that decides for each customer by herself: `Lifecycle`, a fitted `Cadence`,
+        `Rules`, or an `Rfm` with cuts of its own.
+    period, compare, segments
+        As for :meth:`SegmentReport.build`.
+    months
+        Which months ``dynamics`` knows beside those of the period and the prior one.
+    every
+        How often `Rules` and `Rfm` are recalculated, as for ``Rules.membership``; the first day is
+        that of the first month counted, the last that of the period.
+
+    Raises
+    ------
+    ConfigError
+        Where a month or an option makes no sense, or the scheme would be fitted anew.
+    """
+    job = _job(orders, customers, partitions, columns, timezone, options)
+    question = ReportCells.of(scheme, period, compare, months, segments, every)
+    cells = added_up(asked(job, question, orders, customers))
+    return question.finished(cells, job.without_rows(), period, compare)
+
+
+def _job(
+    orders: DataFrame,
+    customers: DataFrame | None,
+    partitions: int | None,
+    columns: Columns | None,
+    timezone: str,
+    options: dict[str, Any],
+) -> Job:
+    _require_dask()
+    DASK.check(orders, "orders")
+    return Job.of(
+        [orders] if customers is None else [orders, customers],
+        DASK,
+        partitions=orders.npartitions if partitions is None else partitions,
+        columns=columns,
+        timezone=timezone,
+        options=options,
+    )
+
+
+def _require_dask() -> None:
+    """Raise an ImportError that says what to install, where there is no Dask."""
+    try:
+        import dask.dataframe  # noqa: F401 - only whether it is there
+    except ImportError as error:
+        raise ImportError(
+            'ordercycle.engines.dask needs Dask; pip install "ordercycle[dask]"'
+        ) from error

@@ -1,0 +1,118 @@
+"""Parcels where they arrive: opened, counted, and compared with what was sent."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from ordercycle.engines.parcels import PARCEL, TABLES, joined
+from ordercycle.errors import SourceError
+from ordercycle.sources.row_source import Source
+
+#: Arriving parcels are joined to batches of so many bytes: reading a batch has a fixed cost.
+JOINED_BYTES = 2**21
+
+
+@dataclass
+class _Sent:
+    """What one source sent: rows that arrived, and what it said, each time it said it."""
+
+    arrived: int = 0
+    said: list[int] = field(default_factory=list)
+
+
+class _Route:
+    """Where the rows of a table came from: of each parcel the last row, and the source."""
+
+    def __init__(self) -> None:
+        self._ends: list[int] = []
+        self._sources: list[int] = []
+
+    def add(self, rows: int, source: int) -> None:
+        """Note the next parcel."""
+        self._ends.append(rows + (self._ends[-1] if self._ends else 0))
+        self._sources.append(source)
+
+    def place(self, row: int) -> str:
+        """Say where a row came from; the number it had there did not travel."""
+        return f"a row of source partition {self._sources[bisect_right(self._ends, row)]}"
+
+
+class Delivery:
+    """The parcels of one target, opened while they arrive, and counted.
+
+    Orders stream through; customers, who are fewer, wait until the orders have been read.
+    """
+
+    def __init__(self, parcels: Iterable[pa.RecordBatch], schemas: Sequence[pa.Schema]) -> None:
+        self._parcels = parcels
+        self._schemas = schemas
+        self._sent: dict[tuple[int, int], _Sent] = {}
+        self._routes = [_Route() for _ in TABLES]
+        self._customers: list[pa.RecordBatch] = []
+
+    def source(self, table: int) -> Source:
+        """Return the orders (0), or the customers (1), who are there once the orders were read."""
+        rows = (self._orders, self._listed)[table]()
+        place = self._routes[table].place
+        return Source(TABLES[table], self._schemas[table], rows, None, place=place)
+
+    def _orders(self) -> Iterator[pa.RecordBatch]:
+        return joined(self._opened(), self._schemas[0], JOINED_BYTES)
+
+    def _listed(self) -> Iterator[pa.RecordBatch]:
+        waiting, self._customers = self._customers, []
+        yield from joined(waiting, self._schemas[1], JOINED_BYTES)
+
+    def _opened(self) -> Iterator[pa.RecordBatch]:
+        """Yield the orders and keep the customers."""
+        for batch in self._parcels:
+            columns = [batch.column(name) for name in PARCEL.names]
+            _, tables, sources, rows, sent, data = columns
+            heads = zip(*(one.to_pylist() for one in (tables, sources, rows, sent)), strict=True)
+            for number, (table, source, count, said) in enumerate(heads):
+                from_source = self._sent.setdefault((table, source), _Sent())
+                if said is not None:
+                    from_source.said.append(said)
+                    continue
+                # Copied to memory of its own: in the column, it would begin at any byte.
+                message = pa.py_buffer(data[number].as_py())
+                opened = pa.ipc.read_record_batch(message, self._schemas[table])
+                if opened.num_rows != count:
+                    raise SourceError(
+                        f"a parcel of {count:,} rows of {TABLES[table]} holds {opened.num_rows:,}; "
+                        "the shuffle damaged it, run the job again"
+                    )
+                from_source.arrived += count
+                self._routes[table].add(count, source)
+                if table == 0:
+                    yield opened
+                else:
+                    self._customers.append(opened)
+
+    def check(self, rows: int, announced: int | None) -> None:
+        """Raise a SourceError unless what arrived and was read is what was sent.
+
+        rows: of orders that were read; announced: of both tables, if the engine added them up on
+        another way than the shuffle.
+        """
+        for (table, source), sent in self._sent.items():
+            if sent.said != [sent.arrived]:
+                said = " and ".join(f"{one:,}" for one in sent.said) or "an unknown number of"
+                raise SourceError(
+                    f"{TABLES[table]}: of {said} rows that source partition {source} sent here, "
+                    f"{sent.arrived:,} arrived; the shuffle lost or repeated some, run the job "
+                    "again"
+                )
+        arrived = sum(sent.arrived for (table, _), sent in self._sent.items() if table == 0)
+        if rows != arrived:
+            raise SourceError(f"orders: {arrived:,} rows arrived, {rows:,} were grouped")
+        both = sum(sent.arrived for sent in self._sent.values())
+        if announced is not None and both != announced:
+            raise SourceError(
+                f"of {announced:,} rows of orders and customers that were sent here, {both:,} "
+                "arrived; the shuffle lost or repeated some, run the job again"
+            )

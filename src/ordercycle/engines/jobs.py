@@ -1,0 +1,164 @@
+"""What the tasks of a cluster do: pack rows by customer, group those that arrive, answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from ordercycle.columns import Columns
+from ordercycle.engines.delivery import Delivery
+from ordercycle.engines.parcels import MOST_TARGETS, TABLES, Packer, packed_type
+from ordercycle.engines.questions import Question
+from ordercycle.errors import ConfigError, suggestion, whole_number
+from ordercycle.history.order_history import OrderHistory
+from ordercycle.sources.row_source import check_columns
+
+#: Options of a job that say how orders are grouped, as in OrderHistory.build.
+OPTIONS = ("refunds", "anonymous", "unknown", "threads", "memory_limit", "spill_directory")
+
+
+@dataclass(frozen=True)
+class FrameKind:
+    """What a job has to know of an engine's frames.
+
+    name: for messages; method: which only such a frame has; schema: returns the Arrow schema of a
+    frame, given the columns that need a type and what the table is.
+    """
+
+    name: str
+    method: str
+    schema: Callable[[Any, list[str], str], pa.Schema]
+
+    def check(self, frame: object, what: str) -> None:
+        """Raise a ConfigError for anything but a frame of the engine."""
+        if not hasattr(frame, self.method):
+            raise ConfigError(
+                f"{what}: a {type(frame).__name__} is no {self.name}; ordercycle.OrderHistory and "
+                "the schemes themselves take what is on one machine"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One grouping of orders by customer, spread over partitions.
+
+    tables: the schemas in which the rows of the orders and, where there are, of the customers
+    travel; the customer ids come first. The rest is as in OrderHistory.build.
+    """
+
+    tables: tuple[pa.Schema, ...]
+    partitions: int
+    columns: Columns
+    timezone: str
+    refunds: str = "net"
+    anonymous: str = "drop"
+    unknown: str = "add"
+    threads: int = 1
+    memory_limit: int | str | None = None
+    spill_directory: str | os.PathLike[str] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        frames: Sequence[Any],
+        kind: FrameKind,
+        *,
+        partitions: int,
+        columns: Columns | None,
+        timezone: str,
+        options: dict[str, Any],
+    ) -> Job:
+        """Return the job for frames: the orders and, where there are, the customers.
+
+        Everything that can be is checked here, on the driver: names, types and options.
+
+        Raises
+        ------
+        ColumnError
+            Where a column is missing or its type has no meaning.
+        ConfigError
+            Where an option is unknown, or is not one of its choices.
+        """
+        for name in options:
+            if name not in OPTIONS:
+                raise ConfigError(
+                    f"there is no option {name!r}{suggestion(name, OPTIONS)}; there are "
+                    f"{', '.join(OPTIONS)}"
+                )
+        if options.get("spill_directory") is not None and options.get("memory_limit") is None:
+            raise ConfigError("spill_directory needs a memory_limit to say what fits")
+        number = whole_number(partitions)
+        if number is None or not 1 <= number <= MOST_TARGETS:
+            raise ConfigError(
+                f"partitions={partitions!r}: pass a number from 1 to {MOST_TARGETS:,}, or None for "
+                "the engine's"
+            )
+        columns = Columns() if columns is None else columns
+        if not isinstance(columns, Columns):
+            raise ConfigError(f"columns={columns!r}: pass ordercycle.Columns(customer=..., ...)")
+        tables = []
+        for table, frame in enumerate(frames):
+            kind.check(frame, TABLES[table])
+            names = wanted(columns, table)
+            schema = kind.schema(frame, names, TABLES[table])
+            check_columns(schema, names, TABLES[table])
+            types = [(name, packed_type(schema.field(name).type)) for name in names]
+            tables.append(pa.schema(types))
+        job = cls(
+            tables=tuple(tables), partitions=number, columns=columns, timezone=timezone, **options
+        )
+        job.without_rows()  # which checks the rest
+        return job
+
+    def without_rows(self) -> OrderHistory:
+        """Return the history of empty tables, which has the types and options of all others."""
+        # The folder to spill to is the workers', and need not be on the driver.
+        here = replace(self, spill_directory=None)
+        return here.built([schema.empty_table() for schema in self.tables])
+
+    def packer(self, table: int) -> Packer:
+        """Return what packs the rows of the orders (0) or the customers (1)."""
+        drop_nameless = table == 0 and self.anonymous == "drop"
+        return Packer(table, self.tables[table], self.partitions, drop_nameless)
+
+    def answers(
+        self,
+        parcels: Iterable[pa.RecordBatch],
+        question: Question,
+        announced: int | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the answers about the customers whose parcels these are.
+
+        parcels: all those of one target; announced: how many rows they should hold, where an
+        engine knows.
+        """
+        delivery = Delivery(parcels, self.tables)
+        history = self.built([delivery.source(table) for table in range(len(self.tables))])
+        delivery.check(history.summary().rows, announced)
+        return question.answers(history)
+
+    def built(self, tables: Sequence[Any]) -> OrderHistory:
+        """Return the history of the orders and, where there are, the customers."""
+        return OrderHistory.build(
+            *tables,
+            columns=self.columns,
+            timezone=self.timezone,
+            refunds=self.refunds,
+            anonymous=self.anonymous,
+            unknown=self.unknown,
+            threads=self.threads,
+            memory_limit=self.memory_limit,
+            spill_directory=self.spill_directory,
+        )
+
+
+def wanted(columns: Columns, table: int) -> list[str]:
+    """Return the columns to read of the orders (0) or the customers (1), customer ids first."""
+    if table == 1:
+        return [columns.customer] + ([columns.registered] if columns.registered else [])
+    names = [columns.customer, columns.time, columns.amount]
+    return names if columns.order is None else [*names, columns.order]

@@ -1,0 +1,344 @@
+"""Profiles, segments and reports of Spark DataFrames, with the bits of one machine.
+
+Frames in, frames out; everything is lazy but fits and reports, of which only sums come back to
+the driver. Nothing but DataFrame methods is used, so that Spark Connect serves as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ordercycle.columns import Columns
+from ordercycle.days import day_number
+from ordercycle.engines.jobs import FrameKind, Job
+from ordercycle.engines.questions import (
+    Assignment,
+    HistoryCounts,
+    Profiles,
+    ReportCells,
+    TableCounts,
+    check_countable,
+    first_round,
+)
+from ordercycle.engines.spark_tasks import Assign, Count, added_up, asked, quoted, warm_up
+from ordercycle.engines.spark_types import arrow_schema, spark_schema, taken
+from ordercycle.report.segment_report import SegmentReport
+from ordercycle.segments.fitting import CELLS_SCHEMA
+from ordercycle.segments.fitting import fit as run_rounds
+from ordercycle.segments.lifecycle import Lifecycle
+from ordercycle.segments.scheme import Scheme
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+S = TypeVar("S")
+
+SPARK = FrameKind(
+    "Spark DataFrame",
+    "mapInArrow",
+    lambda frame, needed, table: arrow_schema(frame.schema, needed, table),
+)
+
+
+def profile(
+    orders: DataFrame,
+    customers: DataFrame | None = None,
+    *,
+    as_of: date | str,
+    window_days: int | None = None,
+    columns: Columns | None = None,
+    timezone: str = "UTC",
+    partitions: int | None = None,
+    **options: Any,
+) -> DataFrame:
+    """Return one row per customer as of the end of a day: the rows of `OrderHistory.profile`.
+
+    Lazy. The orders pass the shuffle once, packed by customer.
+
+    Parameters
+    ----------
+    orders, customers
+        As for :meth:`OrderHistory.build`, as Spark DataFrames. A ``timestamp`` is an instant and
+        becomes a day of `timezone`, whatever the session's time zone; a ``timestamp_ntz`` or a
+        ``date`` is local already.
+    as_of, window_days
+        As for :meth:`OrderHistory.profile`.
+    columns, timezone
+        As for :meth:`OrderHistory.build`.
+    partitions
+        Into how many the customers are divided; None: ``spark.sql.shuffle.partitions``. The rows
+        are the same for any number.
+    **options
+        ``refunds``, ``anonymous``, ``unknown``, ``memory_limit`` and ``spill_directory`` as for
+        :meth:`OrderHistory.build`, for each task; ``threads`` a task may use, 1 by default.
+
+    Returns
+    -------
+    pyspark.sql.DataFrame
+        The columns of a profile in their types. Within a partition customers ascend by hash.
+
+    Raises
+    ------
+    ColumnError, ConfigError
+        At once, where names, types or options are wrong.
+    PythonException
+        Of Spark, by the action that needs the rows, where values are wrong: its message holds
+        that of the DataError (column, what is wrong, how many).
+
+    Examples
+    --------
+    ::
+
+        from ordercycle.engines import spark
+
+        profiles = spark.profile(session.table("orders"), as_of="2026-11-01")
+        profiles.write.mode("overwrite").saveAsTable("profiles")
+    """
+    day_number(as_of, "as_of")
+    job = _job(orders, customers, partitions, columns, timezone, options)
+    return asked(job, Profiles(as_of, window_days), orders, customers)
+
+
+def assign(profiles: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
+    """Add each customer's segment to profiles. Lazy.
+
+    Parameters
+    ----------
+    profiles
+        What :func:`profile` returns, or any DataFrame with the columns that the scheme reads.
+    scheme
+        A scheme, fitted where it has to be.
+    **options
+        Of the scheme's ``assign``, such as ``column`` of `Rules`.
+
+    Returns
+    -------
+    pyspark.sql.DataFrame
+        `profiles` with the scheme's columns. Segments are strings: Spark has no dictionaries.
+
+    Raises
+    ------
+    ColumnError, ConfigError
+        At once, where a column is missing, of another type, or there already, or the scheme is
+        not fitted.
+
+    Examples
+    --------
+    ::
+
+        segments = spark.assign(profiles, oc.Lifecycle.preset("fashion"))
+        segments.groupBy("lifecycle").count().show()
+    """
+    _require_spark()
+    SPARK.check(profiles, "profiles")
+    from pyspark.sql.types import StructType
+
+    assignment = Assignment(scheme, options)
+    schema = arrow_schema(profiles.schema, taken(profiles.schema), "profiles")
+    added = spark_schema(assignment.added(schema))
+    return profiles.mapInArrow(
+        Assign(assignment), StructType([*profiles.schema.fields, *added.fields])
+    )
+
+
+def fit(profiles: DataFrame, scheme: S) -> S:
+    """Return a scheme fitted to profiles, with the numbers that `scheme.fit` gives.
+
+    Customers are counted where they are, in a few rounds; only the counts come to the driver. The
+    columns that are read are persisted meanwhile, so that the profiles are computed once.
+
+    Parameters
+    ----------
+    profiles
+        What :func:`profile` returns, windowed or not, or any DataFrame with the columns that the
+        scheme reads.
+    scheme
+        An `Rfm` or a `Cadence`; a `Lifecycle` needs the orders: :func:`fit_lifecycle`.
+
+    Examples
+    --------
+    ::
+
+        rfm = spark.fit(profiles, oc.Rfm())
+        spark.assign(profiles, rfm).groupBy("rfm").count().show()
+    """
+    _require_spark()
+    SPARK.check(profiles, "profiles")
+    first = first_round(scheme)
+    read = taken(profiles.schema)
+    if first.columns is not None:
+        read = [name for name in read if name in first.columns]
+    schema = arrow_schema(profiles.schema, read, "profiles")
+    check_countable(scheme, schema)
+    kept = profiles.select(*map(quoted, read)).persist()
+    try:
+        cells = spark_schema(CELLS_SCHEMA)
+        fitted: S = run_rounds(
+            first, lambda now: [added_up(kept.mapInArrow(Count(TableCounts(now)), cells))]
+        )
+    finally:
+        kept.unpersist()
+    return fitted
+
+
+def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
+    orders: DataFrame,
+    customers: DataFrame | None = None,
+    *,
+    as_of: date | str,
+    scheme: Lifecycle | None = None,
+    active_share: float = 0.80,
+    churned_share: float = 0.95,
+    columns: Columns | None = None,
+    timezone: str = "UTC",
+    partitions: int | None = None,
+    **options: Any,
+) -> Lifecycle:
+    """Return the lifecycle that `Lifecycle.fit` gives for the same orders.
+
+    The gaps are counted where the orders are; only the counts come to the driver.
+
+    Parameters
+    ----------
+    orders, customers, columns, timezone, partitions, **options
+        As for :func:`profile`.
+    as_of, active_share, churned_share
+        As for :meth:`Lifecycle.fit`.
+    scheme
+        The lifecycle to fit, of which ``new_days`` stays; None: ``Lifecycle()``.
+
+    Examples
+    --------
+    ::
+
+        lifecycle = spark.fit_lifecycle(session.table("orders"), as_of="2026-11-01")
+    """
+    job = _job(orders, customers, partitions, columns, timezone, options)
+    first = (Lifecycle() if scheme is None else scheme).first_round(
+        as_of,
+        net_refunds=job.refunds == "net",
+        active_share=active_share,
+        churned_share=churned_share,
+    )
+
+    made: Lifecycle = run_rounds(
+        first, lambda now: [added_up(asked(job, HistoryCounts(now), orders, customers))]
+    )
+    return made
+
+
+def segment_report(  # noqa: PLR0913 - every option is keyword-only
+    orders: DataFrame,
+    scheme: Scheme,
+    customers: DataFrame | None = None,
+    *,
+    period: str | Sequence[str],
+    compare: str | None = "previous_year",
+    months: str | Sequence[str] | None = None,
+    segments: Sequence[str] | None = None,
+    every: str = "month",
+    columns: Columns | None = None,
+    timezone: str = "UTC",
+    partitions: int | None = None,
+    **options: Any,
+) -> SegmentReport:
+    """Return the report that `SegmentReport.build` makes of the same orders.
+
+    Segments and months are counted where the orders are; only the sums come to the driver.
+
+    Parameters
+    ----------
+    orders, customers, columns, timezone, partitions, **options
+        As for :func:`profile`.
+    scheme
+        A scheme that decides for each customer by herself: `Lifecycle`, a fitted `Cadence`,
+        `Rules`, or an `Rfm` with cuts of its own.
+    period, compare, segments
+        As for :meth:`SegmentReport.build`.
+    months
+        Which months ``dynamics`` knows beside those of the period and the prior one.
+    every
+        How often `Rules` and `Rfm` are recalculated, as for ``Rules.membership``; the first day is
+        that of the first month counted, the last that of the period.
+
+    Raises
+    ------
+    ConfigError
+        Where a month or an option makes no sense, or the scheme would be fitted anew.
+
+    Examples
+    --------
+    ::
+
+        report = spark.segment_report(
+            session.table("orders"), oc.Lifecycle(), period=("2025-10", "2025-12")
+        )
+        report.to_csv("report.csv")
+    """
+    job = _job(orders, customers, partitions, columns, timezone, options)
+    question = ReportCells.of(scheme, period, compare, months, segments, every)
+    cells = added_up(asked(job, question, orders, customers))
+    return question.finished(cells, job.without_rows(), period, compare)
+
+
+def warmup(session: SparkSession, tasks: int | None = None) -> DataFrame:
+    """Compile the kernels, or load them, in the Python workers of the executors. Lazy.
+
+    Parameters
+    ----------
+    session
+        The session whose executors get warm.
+    tasks
+        How many tasks do it; best several for each executor, as Spark does not promise to spread
+        them. None: the session's default parallelism, as far as it says.
+
+    Returns
+    -------
+    pyspark.sql.DataFrame
+        A row for each task: ``host``, ``process``, ``kernels``, ``directory`` (where they are
+        kept; null: nowhere, so that each worker compiles for itself), ``seconds``.
+
+    Examples
+    --------
+    ::
+
+        spark.warmup(session, tasks=8).show()
+    """
+    _require_spark()
+    rows = session.range(0, tasks, numPartitions=tasks) if tasks else session.range(64)
+    types = "host string, process long, kernels long, directory string, seconds double"
+    return rows.mapInArrow(warm_up, types)
+
+
+def _job(
+    orders: DataFrame,
+    customers: DataFrame | None,
+    partitions: int | None,
+    columns: Columns | None,
+    timezone: str,
+    options: dict[str, Any],
+) -> Job:
+    _require_spark()
+    SPARK.check(orders, "orders")
+    if partitions is None:
+        partitions = int(str(orders.sparkSession.conf.get("spark.sql.shuffle.partitions")))
+    return Job.of(
+        [orders] if customers is None else [orders, customers],
+        SPARK,
+        partitions=partitions,
+        columns=columns,
+        timezone=timezone,
+        options=options,
+    )
+
+
+def _require_spark() -> None:
+    """Raise an ImportError that says what to install, where there is no PySpark."""
+    try:
+        import pyspark  # noqa: F401 - only whether it is there
+    except ImportError as error:
+        raise ImportError(
+            'ordercycle.engines.spark needs PySpark; pip install "ordercycle[spark]"'
+        ) from error

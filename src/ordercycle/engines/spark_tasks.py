@@ -1,0 +1,133 @@
+"""What Spark does with a job: frames of parcels, and the functions that its tasks run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from ordercycle.engines.jobs import Job, wanted
+from ordercycle.engines.parcels import PARCEL, Packer
+from ordercycle.engines.questions import Assignment, Question, TableCounts
+from ordercycle.engines.spark_types import keys_of_partitions, spark_schema
+from ordercycle.segments.fitting import Cells
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def asked(
+    job: Job, question: Question, orders: DataFrame, customers: DataFrame | None
+) -> DataFrame:
+    """Return the answers to a question, one partition of customers after the other."""
+    parcels = _packed(orders, job, 0)
+    if customers is not None:
+        parcels = parcels.unionAll(_packed(customers, job, 1))
+    arrived = parcels.repartition(job.partitions, "target")
+    schema = question.schema(job.without_rows())
+    return arrived.mapInArrow(Answer(job, question), spark_schema(schema))
+
+
+def _packed(frame: DataFrame, job: Job, table: int) -> DataFrame:
+    # Columns are known by their place: not every name is one that mapInArrow finds again.
+    columns = [
+        f"{quoted(name)} AS column_{place}" for place, name in enumerate(wanted(job.columns, table))
+    ]
+    pack = Pack(job.packer(table), keys_of_partitions(job.partitions))
+    return frame.selectExpr(*columns).mapInArrow(pack, spark_schema(PARCEL))
+
+
+def quoted(name: str) -> str:
+    """Return a column's name as SQL spells it."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def added_up(cells: DataFrame) -> Cells:
+    """Return the sum of tables of cells, added up on the cluster."""
+    summed = cells.groupBy("cell").sum("count").toDF("cell", "count")
+    return Cells.from_table(summed.toArrow())
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Packs a partition of a table; the target is a key that Spark sends there."""
+
+    packer: Packer
+    keys: tuple[int, ...]
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Return what a task makes of its batches."""
+        from pyspark import TaskContext
+
+        context = TaskContext.get()
+        source = 0 if context is None else context.partitionId()
+        keys = pa.array(self.keys, pa.int32())
+        for parcels in self.packer.parcels(source, batches):
+            yield parcels.set_column(0, PARCEL.field(0), keys.take(parcels.column(0)))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Answers a question about the customers whose parcels arrived."""
+
+    job: Job
+    question: Question
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Return what a task makes of its batches."""
+        yield from self.job.answers(batches, self.question)
+
+
+@dataclass(frozen=True)
+class Assign:
+    """Adds segments to batches of a profile."""
+
+    assignment: Assignment
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Return what a task makes of its batches."""
+        for batch in batches:
+            table = self.assignment.table(pa.Table.from_batches([batch]))
+            for place, field in enumerate(table.schema):
+                if pa.types.is_dictionary(field.type) and place >= batch.num_columns:
+                    plain = table.column(place).cast(field.type.value_type)
+                    table = table.set_column(place, field.name, plain)
+            yield from table.to_batches()
+
+
+@dataclass(frozen=True)
+class Count:
+    """Counts batches of a profile for a round of a fit."""
+
+    counts: TableCounts
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Return what a task makes of its batches."""
+        yield self.counts.answers(iter(batches))
+
+
+def warm_up(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Get the kernels of the process ready, and say how."""
+    import os
+    import socket
+
+    from ordercycle.warm_up import warmup
+
+    for _ in batches:  # of which nothing is wanted but that it goes by
+        pass
+    made = warmup()
+    directory = None if made.directory is None else str(made.directory)
+    values = [socket.gethostname(), os.getpid(), made.kernels, directory, made.seconds]
+    yield pa.RecordBatch.from_pydict(
+        {
+            name: pa.array([value], kind)
+            for name, value, kind in zip(
+                ("host", "process", "kernels", "directory", "seconds"),
+                values,
+                (pa.string(), pa.int64(), pa.int64(), pa.string(), pa.float64()),
+                strict=True,
+            )
+        }
+    )

@@ -1,0 +1,93 @@
+"""Real engines for the tests: started once, on the loopback interface, stopped at the end."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+JAVA = "17"
+
+
+def pytest_collection_modifyitems(items):
+    """Leave out what the engines say of themselves."""
+    for item in items:
+        if "engines" in item.path.parts:
+            for ignored in (
+                # PySpark 4 names the pandas it was tested with; no pandas is used here.
+                "ignore:PySpark does not yet fully support pandas:FutureWarning",
+                # Dask calls pandas in ways that pandas will drop.
+                "ignore:The inplace keyword:DeprecationWarning",
+                # Of the sockets to a Java process that has ended.
+                "ignore:unclosed:ResourceWarning",
+            ):
+                item.add_marker(pytest.mark.filterwarnings(ignored))
+
+
+@pytest.fixture(scope="session")
+def java():
+    """Check that there is a Java that Spark runs on."""
+    program = (
+        os.path.join(os.environ["JAVA_HOME"], "bin", "java")
+        if "JAVA_HOME" in os.environ
+        else shutil.which("java")
+    )
+    if program is None:
+        pytest.fail(f"the Spark tests need Java {JAVA} or later: install it, or set JAVA_HOME")
+    said = subprocess.run([program, "-version"], capture_output=True, text=True, check=True).stderr
+    version = re.search(r'version "(\d+)', said)
+    if version is None or int(version.group(1)) < int(JAVA):
+        pytest.fail(f"the Spark tests need Java {JAVA} or later, {program} is: {said.strip()}")
+    return program
+
+
+@pytest.fixture(scope="session")
+def session(java):  # noqa: ARG001
+    """Return a Spark session with two executors, processes of their own."""
+    from pyspark.sql import SparkSession
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    builder = SparkSession.builder.master("local-cluster[2,1,1024]").appName("ordercycle tests")
+    for name, value in {
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.log.level": "OFF",
+        "spark.sql.shuffle.partitions": "3",
+        "spark.task.maxFailures": "2",
+        # Neither that of the tables nor the business time zone: results must not depend on it.
+        "spark.sql.session.timeZone": "America/St_Johns",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "257",
+    }.items():
+        builder = builder.config(name, value)
+    made = builder.getOrCreate()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def dask_cluster():
+    """Return the client of a Dask cluster of two processes with two threads each."""
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=2,
+            host="127.0.0.1",
+            dashboard_address=None,
+            silence_logs="ERROR",
+        ) as made,
+        Client(made, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def cluster(dask_cluster):
+    """Compute on the cluster for the time of a test."""
+    with dask_cluster.as_current():
+        yield dask_cluster

@@ -1,0 +1,346 @@
+"""Dask, with threads and with two processes of two threads, against one machine, bit for bit."""
+
+import os
+import signal
+import warnings
+
+import dask.dataframe as dd
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from shops import AS_OF, COLUMNS, assert_same_bits, tables
+
+import ordercycle as oc
+from ordercycle.engines import dask
+
+EXACT = {"types_mapper": pd.ArrowDtype}
+
+
+@pytest.fixture(scope="module")
+def shop():
+    """Return orders and customers, here and in Dask, in pieces."""
+    orders, customers = tables()
+    return orders, customers, framed(orders, 5), framed(customers, 2)
+
+
+def framed(table, pieces=3, **how):
+    return dd.from_pandas(table.to_pandas(**(how or EXACT)), npartitions=pieces, sort=False)
+
+
+def local(orders, customers=None, **options):
+    return oc.OrderHistory.build(orders, customers, columns=COLUMNS, **options)
+
+
+def computed(frame, **how):
+    made = frame.compute(**how)
+    return pa.Table.from_pandas(made, preserve_index=False).replace_schema_metadata(None)
+
+
+@pytest.mark.parametrize("partitions", [1, 2, None, 11])
+@pytest.mark.parametrize("scheduler", ["threads", "sync"])
+def test_any_number_of_partitions_on_one_machine(shop, partitions, scheduler):
+    orders, customers, *there = shop
+    found = dask.profile(*there, as_of=AS_OF, columns=COLUMNS, partitions=partitions)
+    assert found.npartitions == (partitions or 5)
+    expected = local(orders, customers).profile(AS_OF)
+    assert_same_bits(computed(found, scheduler=scheduler), expected)
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 8])
+@pytest.mark.parametrize("method", ["p2p", "tasks"])
+def test_any_number_of_partitions_on_a_cluster(shop, cluster, partitions, method):  # noqa: ARG001
+    import dask as configured
+
+    orders, customers, *there = shop
+    expected = local(orders, customers).profile(AS_OF)
+    with configured.config.set({"dataframe.shuffle.method": method}):
+        found = dask.profile(*there, as_of=AS_OF, columns=COLUMNS, partitions=partitions)
+        assert_same_bits(computed(found), expected)
+
+
+def test_each_partition_has_customers_in_order_of_their_hash(shop):
+    orders, _, there, _ = shop
+    found = dask.profile(there, as_of=AS_OF, columns=COLUMNS, partitions=4)
+    names = local(orders).profile(AS_OF)["customer_id"].to_pylist()
+    order = {name: place for place, name in enumerate(names)}
+    for partition in found.partitions:
+        places = partition["customer_id"].compute(scheduler="sync").map(order)
+        assert len(places) > 20
+        assert places.is_monotonic_increasing
+
+
+@pytest.mark.parametrize(
+    ("customer", "amount", "time"),
+    [
+        (pa.string(), pa.decimal128(10, 2), pa.timestamp("us")),
+        (pa.large_string(), pa.decimal128(38, 4), pa.timestamp("ns", "Asia/Tokyo")),
+        (pa.large_binary(), pa.float32(), pa.date32()),
+        (pa.dictionary(pa.int16(), pa.string()), pa.int64(), pa.timestamp("ms", "UTC")),
+        (pa.binary(), pa.int32(), pa.timestamp("s")),
+        (pa.uint64(), pa.float64(), pa.date32()),
+    ],
+    ids=str,
+)
+def test_types(customer, amount, time):
+    orders, customers = tables(customer, amount, time, rows=400, people=60)
+    options = {"timezone": "Europe/Madrid", "refunds": "count"}
+    found = dask.profile(framed(orders), framed(customers), as_of=AS_OF, columns=COLUMNS, **options)
+    expected = local(orders, customers, **options).profile(AS_OF)
+    assert_same_bits(plain(computed(found, scheduler="sync")), plain(expected))
+
+
+def plain(table):
+    """Return a table with ids of one kind of text: dictionaries differ by what was there."""
+    ids = table["customer_id"]
+    if pa.types.is_dictionary(ids.type):
+        ids = ids.cast(ids.type.value_type)
+    if not pa.types.is_integer(ids.type) and not pa.types.is_binary(ids.type):
+        ids = ids.cast(pa.large_string())
+    return table.set_column(0, "customer_id", ids)
+
+
+def test_frames_of_numpys_and_pandas_own_types():
+    orders, customers = tables(pa.string(), time=pa.timestamp("us"))
+    there = framed(orders, 4, types_mapper=None), framed(customers, 2, types_mapper=None)
+    assert not isinstance(there[0].dtypes["amount"], pd.ArrowDtype)
+    found = dask.profile(*there, as_of=AS_OF, columns=COLUMNS)
+    assert found.dtypes["customer_id"] == there[0].dtypes["customer_id"]
+    expected = local(orders, customers).profile(AS_OF)
+    assert_same_bits(plain(computed(found, scheduler="sync")), plain(expected))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_categories(known):
+    orders, customers = tables(pa.dictionary(pa.int32(), pa.string()), rows=500, people=60)
+    frames = [framed(table, 3, types_mapper=None) for table in (orders, customers)]
+    if not known:
+        for frame in frames:
+            frame["customer_id"] = frame["customer_id"].cat.as_unknown()
+    found = dask.profile(*frames, as_of=AS_OF, columns=COLUMNS, partitions=2)
+    assert not found["customer_id"].cat.known
+    made = found.compute(scheduler="sync")
+    assert isinstance(made["customer_id"].dtype, pd.CategoricalDtype)
+    expected = local(orders, customers).profile(AS_OF)
+    made = pa.Table.from_pandas(made, preserve_index=False)
+    assert_same_bits(plain(made), plain(expected))
+
+
+def test_parquet_files(tmp_path, shop):
+    orders, *_ = shop
+    for number in range(7):
+        pq.write_table(orders.slice(number * 500, 500), tmp_path / f"orders-{number}.parquet")
+    there = dd.read_parquet(tmp_path, dtype_backend="pyarrow")
+    found = dask.profile(there, as_of=AS_OF, columns=COLUMNS, partitions=3)
+    assert_same_bits(computed(found, scheduler="threads"), local(orders).profile(AS_OF))
+    # Left to itself, pandas turns integers into floats where one of them is missing.
+    rounded = dask.profile(dd.read_parquet(tmp_path), as_of=AS_OF, columns=COLUMNS)
+    with pytest.raises(oc.ColumnError, match="integers in the frame and floats in a partition"):
+        rounded.compute(scheduler="threads")
+
+
+def test_policies_reach_the_tasks(shop):
+    orders, customers, *there = shop
+    options = {"refunds": "drop", "unknown": "drop"}
+    found = dask.profile(
+        *there, as_of=AS_OF, window_days=90, columns=COLUMNS, memory_limit="100MB", **options
+    )
+    expected = local(orders, customers, **options).profile(AS_OF, 90)
+    assert_same_bits(computed(found, scheduler="sync"), expected)
+
+
+def test_no_rows_at_all(shop):
+    *_, there, _ = shop
+    found = dask.profile(there[there["amount"] > 1e9], as_of=AS_OF, columns=COLUMNS)
+    made = found.compute(scheduler="sync")
+    assert len(made) == 0
+    assert list(made.columns) == [column.name for column in oc.columns.PROFILE_COLUMNS]
+
+
+def test_segments(shop):
+    orders, customers, *there = shop
+    profiles = dask.profile(*there, as_of=AS_OF, columns=COLUMNS)
+    found = dask.assign(profiles.rename(columns={"gap_min": "shortest"}), oc.Lifecycle())
+    assert found["lifecycle"].cat.known
+    expected = oc.Lifecycle().assign(local(orders, customers).profile(AS_OF))
+    segments = expected["lifecycle"].cast(pa.large_string())
+    expected = expected.set_column(22, "lifecycle", segments)
+    names = ["shortest" if one == "gap_min" else one for one in expected.column_names]
+    made = computed(found.astype({"lifecycle": "string[pyarrow]"}), scheduler="sync")
+    assert_same_bits(made, expected.rename_columns(names))
+    with pytest.raises(oc.ColumnError, match="has a column 'lifecycle' already"):
+        dask.assign(found, oc.Lifecycle())
+    with pytest.raises(oc.ColumnError, match="no single column 'orders'"):
+        dask.assign(profiles.drop(columns="orders"), oc.Lifecycle())
+
+
+def test_a_window_is_remembered(shop):
+    *_, there, _ = shop
+    profiles = dask.profile(there, as_of=AS_OF, window_days=90, columns=COLUMNS)
+    with pytest.raises(oc.ConfigError, match="this profile has a window"):
+        dask.assign(profiles[profiles["orders"] > 1], oc.Lifecycle())
+
+
+def test_the_lifecycle_is_fitted_to_the_same_days(shop, cluster):  # noqa: ARG001
+    orders, customers, *there = shop
+    with warnings.catch_warnings(action="ignore", category=oc.OrdercycleWarning):
+        found = dask.fit_lifecycle(
+            *there, as_of=AS_OF, columns=COLUMNS, scheme=oc.Lifecycle(new_days=9), churned_share=0.9
+        )
+        expected = oc.Lifecycle(new_days=9).fit(local(orders, customers), AS_OF, churned_share=0.9)
+    assert found == expected
+
+
+def test_bad_values_are_the_same_error(shop, cluster):  # noqa: ARG001
+    bad = shop[0].append_column("bad", pa.array([1.0] * 2900 + [float("inf")] * 3 + [1.0] * 97))
+    profiles = dask.profile(
+        framed(bad), as_of=AS_OF, columns=oc.Columns(amount="bad"), partitions=1
+    )
+    with pytest.raises(
+        oc.DataError,
+        match=r"orders: bad is NaN or infinite at a row of source partition 2 \(3 such rows\)",
+    ):
+        profiles.compute()
+
+
+def test_a_customer_listed_twice_is_found_wherever_the_rows_are(shop):
+    _, customers, there, _ = shop
+    twice = framed(pa.concat_tables([customers, customers.slice(3, 1)]), 6)
+    profiles = dask.profile(there, twice, as_of=AS_OF, columns=COLUMNS)
+    with pytest.raises(oc.DataError, match="a second time at a row of source partition 0"):
+        profiles.compute(scheduler="threads")
+
+
+def test_what_is_wrong_with_a_frame_is_told_at_once(shop):
+    orders, _, there, _ = shop
+    with pytest.raises(oc.ConfigError, match="a Table is no Dask DataFrame"):
+        dask.profile(orders, as_of=AS_OF)
+    with pytest.raises(oc.ColumnError, match="did you mean 'ordered_at'"):
+        dask.profile(there, as_of=AS_OF, columns=oc.Columns(time="ordred_at"))
+    with pytest.raises(oc.ConfigError, match="as_of"):
+        dask.profile(there, as_of="yesterday")
+    loose = there.astype({"customer_id": object})
+    with pytest.raises(oc.ColumnError, match="customer_id has the dtype object"):
+        dask.profile(loose, as_of=AS_OF)
+
+
+def test_categories_of_another_type_than_text_have_to_be_known():
+    frame = framed(tables(rows=60)[0].drop_columns("note"), 3).astype({"customer_id": "category"})
+    profiles = dask.profile(frame, as_of=AS_OF)
+    with pytest.raises(oc.ColumnError, match=r"orders: .* with \.cat\.as_known\(\)"):
+        profiles.compute(scheduler="sync")
+
+
+def test_a_worker_killed_mid_job(shop, cluster, tmp_path):  # noqa: ARG001
+    """It had parcels that others still needed: Dask makes them again, and nothing changes."""
+    orders, customers, *there = shop
+    marker = str(tmp_path / "killed")
+
+    def kill_once(frame, partition_info=None):
+        if partition_info is not None and partition_info["number"] == 1:
+            try:
+                os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                pass
+            else:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return frame
+
+    profiles = dask.profile(*there, as_of=AS_OF, columns=COLUMNS, partitions=6)
+    found = computed(profiles.map_partitions(kill_once, meta=profiles._meta))
+    assert os.path.exists(marker)
+    assert_same_bits(found, local(orders, customers).profile(AS_OF))
+
+
+def test_workers_get_warm(cluster):
+    ready = cluster.run(oc.warmup)
+    assert {made.kernels for made in ready.values()} == {oc.warmup().kernels}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "window_days"),
+    [
+        (oc.Rfm(), None),
+        (oc.Rfm(bins=3, monetary="average"), 120),
+        (oc.Rfm(where="orders > 1"), None),
+        (oc.Cadence(), None),
+    ],
+    ids=["rfm", "rfm of a window", "rfm of some", "cadence"],
+)
+def test_fits_and_their_segments(shop, scheme, window_days):
+    orders, customers, *there = shop
+    profiles = dask.profile(
+        *there, as_of=AS_OF, window_days=window_days, columns=COLUMNS, partitions=4
+    )
+    table = local(orders, customers).profile(AS_OF, window_days)
+    fitted = dask.fit(profiles, scheme)
+    assert fitted == scheme.fit(table)
+    name = scheme.name
+    found = dask.assign(profiles, fitted)[["customer_id", name]].astype({name: "string[pyarrow]"})
+    segments = fitted.assign(table).select(["customer_id", name])
+    expected = segments.set_column(1, name, segments[name].cast(pa.large_string()))
+    assert_same_bits(computed(found, scheduler="sync"), expected)
+
+
+def test_what_cannot_be_fitted_to_profiles(shop):
+    *_, there, _ = shop
+    profiles = dask.profile(there, as_of=AS_OF, columns=COLUMNS)
+    with pytest.raises(oc.ConfigError, match="pass the orders to fit_lifecycle"):
+        dask.fit(profiles, oc.Lifecycle())
+    with pytest.raises(oc.ConfigError, match="nothing to fit"):
+        dask.fit(profiles, oc.Rules({"VIP": "revenue > 500"}))
+    with pytest.raises(oc.ColumnError, match="revenue"):
+        dask.fit(profiles.drop(columns="revenue"), oc.Rfm())
+
+
+PERIOD = ("2025-01", "2025-03")
+
+
+@pytest.mark.parametrize("amount", [pa.float64(), pa.decimal128(12, 2)], ids=str)
+def test_reports(amount):
+    orders, customers = tables(amount=amount)
+    history = local(orders, customers)
+    cadence = oc.Cadence().fit(history.profile(AS_OF))
+    for scheme in (oc.Lifecycle(), cadence):
+        found = dask.segment_report(
+            framed(orders), scheme, framed(customers), period=PERIOD, columns=COLUMNS, partitions=4
+        )
+        expected = oc.SegmentReport.build(history, scheme.membership(history), period=PERIOD)
+        assert found.comparison().equals(expected.comparison())
+        months = ("2024-01", "2025-03")
+        assert found.dynamics("Revenue", months).equals(expected.dynamics("Revenue", months))
+
+
+def test_reports_of_schemes_that_are_recalculated(shop):
+    orders, customers, *there = shop
+    history = local(orders, customers)
+    cuts = {"recency": [30, 90], "frequency": [3, 9], "monetary": [500, 2000]}
+    names = {"Best": "3 3 *", "Rest": "* * *"}
+    for scheme in (oc.Rules({"VIP": "revenue > 500"}), oc.Rfm(bins=3, map=names, cuts=cuts)):
+        found = dask.segment_report(
+            there[0], scheme, there[1], period=PERIOD, columns=COLUMNS, partitions=3,
+            compare="previous_period", every="week", months=("2024-06", "2024-07"),
+        )  # fmt: skip
+        membership = scheme.membership(history, "2024-06-01", "2025-03-31", every="week")
+        expected = oc.SegmentReport.build(
+            history, membership, period=PERIOD, compare="previous_period"
+        )
+        assert found.comparison().equals(expected.comparison())
+
+
+def test_what_cannot_be_reported(shop):
+    *_, there, _ = shop
+    fitted = dask.fit(dask.profile(there, as_of=AS_OF, columns=COLUMNS), oc.Rfm())
+    for scheme, message in (
+        (fitted, "fitted anew to all customers"),
+        (oc.Cadence(), "is not fitted"),
+        ("lifecycle", "pass a scheme"),
+    ):
+        with pytest.raises(oc.ConfigError, match=message):
+            dask.segment_report(there, scheme, period=PERIOD, columns=COLUMNS)
+    with pytest.raises(oc.ConfigError, match="no month"):
+        dask.segment_report(there, oc.Lifecycle(), period="2025-13", columns=COLUMNS)
+    with pytest.raises(oc.ConfigError, match="did you mean 'Active'"):
+        dask.segment_report(
+            there, oc.Lifecycle(), period=PERIOD, columns=COLUMNS, segments=["Activ"]
+        )

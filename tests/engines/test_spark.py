@@ -1,0 +1,277 @@
+"""Spark with two executor processes against one machine, bit for bit."""
+
+import os
+import warnings
+from datetime import date
+
+import pyarrow as pa
+import pytest
+from shops import AS_OF, COLUMNS, assert_same_bits, tables
+
+import ordercycle as oc
+from ordercycle.engines import spark
+
+
+@pytest.fixture(scope="module")
+def shop(session):
+    """Return orders and customers, here and in Spark, in pieces."""
+    orders, customers = tables()
+    return orders, customers, framed(session, orders, 5), framed(session, customers, 2)
+
+
+def framed(session, table, pieces=3):
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    # Left to itself, Spark reads local times as instants of the session's zone.
+    schema = from_arrow_schema(table.schema, prefer_timestamp_ntz=True)
+    return session.createDataFrame(table, schema).repartition(pieces)
+
+
+def local(orders, customers=None, **options):
+    return oc.OrderHistory.build(orders, customers, columns=COLUMNS, **options)
+
+
+@pytest.mark.parametrize("partitions", [1, 2, None, 11])
+def test_any_number_of_partitions(shop, partitions):
+    orders, customers, orders_there, customers_there = shop
+    found = spark.profile(
+        orders_there, customers_there, as_of=AS_OF, columns=COLUMNS, partitions=partitions
+    )
+    assert_same_bits(found.toArrow(), local(orders, customers).profile(AS_OF))
+
+
+def test_each_partition_has_customers_in_order_of_their_hash(shop):
+    orders, _, there, _ = shop
+    found = spark.profile(there, as_of=AS_OF, columns=COLUMNS, partitions=4)
+    assert found.rdd.getNumPartitions() == 4
+    order = {
+        name: place
+        for place, name in enumerate(local(orders).profile(AS_OF)["customer_id"].to_pylist())
+    }
+    of_partitions = found.select("customer_id").rdd.glom().collect()
+    assert min(map(len, of_partitions)) > 20
+    for rows in of_partitions:
+        places = [order[row.customer_id] for row in rows]
+        assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("customer", "amount", "time"),
+    [
+        (pa.string(), pa.decimal128(10, 2), pa.timestamp("us")),
+        (pa.binary(), pa.int32(), pa.date32()),
+        (pa.large_string(), pa.decimal128(38, 4), pa.timestamp("us", "Asia/Tokyo")),
+        (pa.large_binary(), pa.float32(), pa.date32()),
+        (pa.dictionary(pa.int16(), pa.string()), pa.int64(), pa.timestamp("ms", "UTC")),
+    ],
+    ids=str,
+)
+def test_types(session, customer, amount, time):
+    """What Spark makes of a type, one machine is given as well."""
+    orders, customers = tables(customer, amount, time, rows=400, people=60)
+    there = [framed(session, table) for table in (orders, customers)]
+    found = spark.profile(
+        *there, as_of=AS_OF, columns=COLUMNS, timezone="Europe/Madrid", refunds="count"
+    ).toArrow()
+    here = [with_sparks_ids(table) for table in (orders, customers)]
+    expected = local(*here, timezone="Europe/Madrid", refunds="count").profile(AS_OF)
+    assert_same_bits(found, expected)
+
+
+def with_sparks_ids(table):
+    kind = table["customer_id"].type
+    plain = (
+        pa.binary() if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) else pa.string()
+    )
+    return table.set_column(0, "customer_id", table["customer_id"].cast(plain))
+
+
+def test_days_are_those_of_the_business_whatever_the_session_says(session):
+    """Half past midnight in Madrid is the day before in UTC and in Newfoundland."""
+    times = pa.array([1_748_730_600_000_000], pa.int64())  # 2025-05-31 22:30 UTC
+    for kind, zone, day in (
+        (pa.timestamp("us", "UTC"), "Europe/Madrid", date(2025, 6, 1)),
+        (pa.timestamp("us", "UTC"), "UTC", date(2025, 5, 31)),
+        (pa.timestamp("us"), "Europe/Madrid", date(2025, 5, 31)),
+    ):
+        orders = pa.table({"customer_id": [1], "ordered_at": times.cast(kind), "amount": [1.0]})
+        there = framed(session, orders)
+        row = spark.profile(there, as_of=AS_OF, timezone=zone).first()
+        assert row.first_order_on == day, (kind, zone)
+
+
+def test_policies_reach_the_tasks(shop):
+    orders, customers, *there = shop
+    options = {"refunds": "drop", "unknown": "drop"}
+    found = spark.profile(
+        *there, as_of=AS_OF, window_days=90, columns=COLUMNS, memory_limit="100MB", **options
+    )
+    expected = local(orders, customers, **options).profile(AS_OF, 90)
+    assert_same_bits(found.toArrow(), expected)
+
+
+def test_no_rows_at_all(shop):
+    *_, there, _ = shop
+    found = spark.profile(there.limit(0), as_of=AS_OF, columns=COLUMNS).toArrow()
+    assert found.num_rows == 0
+    assert found.schema.names == [column.name for column in oc.columns.PROFILE_COLUMNS]
+
+
+def test_nothing_runs_before_an_action(session, shop):
+    *_, there, _ = shop
+    group = "nothing runs"
+    session.sparkContext.setJobGroup(group, group)
+    spark.assign(spark.profile(there, as_of=AS_OF, columns=COLUMNS), oc.Lifecycle())
+    assert not session.sparkContext.statusTracker().getJobIdsForGroup(group)
+
+
+def test_segments(shop):
+    orders, customers, *there = shop
+    profiles = spark.profile(*there, as_of=AS_OF, columns=COLUMNS)
+    found = spark.assign(profiles.withColumnRenamed("gap_min", "shortest"), oc.Lifecycle())
+    assert found.schema["lifecycle"].dataType.typeName() == "string"
+    expected = oc.Lifecycle().assign(local(orders, customers).profile(AS_OF))
+    segments = expected["lifecycle"].cast(pa.string())
+    expected = expected.set_column(22, "lifecycle", segments)
+    names = ["shortest" if one == "gap_min" else one for one in expected.column_names]
+    assert_same_bits(found.toArrow(), expected.rename_columns(names))
+    with pytest.raises(oc.ColumnError, match="has a column 'lifecycle' already"):
+        spark.assign(found, oc.Lifecycle())
+    with pytest.raises(oc.ColumnError, match="no single column 'orders'"):
+        spark.assign(profiles.drop("orders"), oc.Lifecycle())
+
+
+def test_a_window_is_remembered(shop):
+    *_, there, _ = shop
+    profiles = spark.profile(there, as_of=AS_OF, window_days=90, columns=COLUMNS)
+    with pytest.raises(oc.ConfigError, match="this profile has a window"):
+        spark.assign(profiles.where("orders > 1"), oc.Lifecycle())
+
+
+def test_the_lifecycle_is_fitted_to_the_same_days(shop):
+    orders, customers, *there = shop
+    with warnings.catch_warnings(action="ignore", category=oc.OrdercycleWarning):
+        found = spark.fit_lifecycle(
+            *there, as_of=AS_OF, columns=COLUMNS, scheme=oc.Lifecycle(new_days=9), churned_share=0.9
+        )
+        expected = oc.Lifecycle(new_days=9).fit(local(orders, customers), AS_OF, churned_share=0.9)
+    assert found == expected
+
+
+def test_bad_values_are_told_with_column_and_count(session, shop):
+    from pyspark.errors import PythonException
+
+    bad = (
+        shop[0]
+        .slice(0, 50)
+        .append_column("bad", pa.array([1.0] * 40 + [float("nan")] * 3 + [1.0] * 7))
+    )
+    profiles = spark.profile(
+        framed(session, bad),
+        as_of=AS_OF,
+        columns=oc.Columns(amount="bad"),
+        partitions=1,
+    )
+    with pytest.raises(PythonException) as raised:
+        profiles.collect()
+    assert (
+        "ordercycle.errors.DataError: orders: bad is NaN or infinite at a row of source partition"
+        in str(raised.value)
+    )
+    assert "(3 such rows); drop or fix them" in str(raised.value)
+
+
+def test_a_customer_listed_twice_is_found_wherever_the_rows_are(session, shop):
+    from pyspark.errors import PythonException
+
+    _, customers, there, _ = shop
+    twice = framed(session, pa.concat_tables([customers, customers.slice(3, 1)]), 6)
+    profiles = spark.profile(there, twice, as_of=AS_OF, columns=COLUMNS)
+    with pytest.raises(PythonException, match="customers: customer_id is there a second time"):
+        profiles.collect()
+
+
+def test_what_is_wrong_with_a_frame_is_told_at_once(session, shop):
+    orders, _, there, _ = shop
+    with pytest.raises(oc.ConfigError, match="a Table is no Spark DataFrame"):
+        spark.profile(orders, as_of=AS_OF)
+    with pytest.raises(oc.ColumnError, match="did you mean 'ordered_at'"):
+        spark.profile(there, as_of=AS_OF, columns=oc.Columns(time="ordred_at"))
+    with pytest.raises(oc.ConfigError, match="as_of"):
+        spark.profile(there, as_of="yesterday")
+    odd = session.sql(
+        "SELECT map('a', 1) AS customer_id, current_date() AS ordered_at, 1 AS amount"
+    )
+    with pytest.raises(oc.ColumnError, match="customer_id is map<string,int>"):
+        spark.profile(odd, as_of=AS_OF)
+
+
+def test_names_of_any_spelling(session):
+    names = {"customer_id": "who `is` it", "ordered_at": "when.then", "amount": "how much"}
+    orders = tables(rows=50)[0].select(list(names))
+    renamed = orders.rename_columns(list(names.values()))
+    columns = oc.Columns(customer="who `is` it", time="when.then", amount="how much")
+    found = spark.profile(session.createDataFrame(renamed), as_of=AS_OF, columns=columns)
+    assert_same_bits(found.toArrow(), oc.OrderHistory.build(orders).profile(AS_OF))
+
+
+def test_an_executor_killed_mid_job(shop, tmp_path):
+    """It had parcels that others still needed: Spark makes them again, and nothing changes."""
+    orders, customers, *there = shop
+    marker = str(tmp_path / "killed")
+
+    def kill_once(batches):
+        import os
+        import signal
+        from pathlib import Path
+
+        from pyspark import TaskContext
+
+        rows = list(batches)
+        if TaskContext.get().partitionId() == 1:
+            try:
+                os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                pass
+            else:
+                daemon = os.getppid()
+                stat = Path(f"/proc/{daemon}/stat").read_text()
+                os.kill(int(stat.rpartition(")")[2].split()[1]), signal.SIGKILL)
+        yield from rows
+
+    profiles = spark.profile(*there, as_of=AS_OF, columns=COLUMNS, partitions=6)
+    found = profiles.mapInArrow(kill_once, profiles.schema).toArrow()
+    assert os.path.exists(marker)
+    assert_same_bits(found, local(orders, customers).profile(AS_OF))
+
+
+def test_warm_up(session):
+    rows = spark.warmup(session, tasks=4).collect()
+    assert len(rows) == 4
+    assert {row.kernels for row in rows} == {oc.warmup().kernels}
+
+
+@pytest.mark.parametrize(
+    "scheme", [oc.Rfm(where="orders > 1"), oc.Cadence()], ids=["rfm", "cadence"]
+)
+def test_fits_and_their_segments(shop, scheme):
+    orders, customers, *there = shop
+    profiles = spark.profile(*there, as_of=AS_OF, columns=COLUMNS)
+    table = local(orders, customers).profile(AS_OF)
+    fitted = spark.fit(profiles, scheme)
+    assert fitted == scheme.fit(table)
+    name = scheme.name
+    found = spark.assign(profiles, fitted).select("customer_id", name).toArrow()
+    segments = fitted.assign(table).select(["customer_id", name])
+    expected = segments.set_column(1, name, segments[name].cast(pa.string()))
+    assert_same_bits(found, expected)
+
+
+def test_reports(shop):
+    orders, customers, *there = shop
+    period = ("2025-01", "2025-03")
+    found = spark.segment_report(there[0], oc.Lifecycle(), there[1], period=period, columns=COLUMNS)
+    history = local(orders, customers)
+    membership = oc.Lifecycle().membership(history)
+    expected = oc.SegmentReport.build(history, membership, period=period)
+    assert found.comparison().equals(expected.comparison())
