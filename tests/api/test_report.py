@@ -1,6 +1,7 @@
 """The segment report: what can be chosen, and what is refused."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -210,6 +211,21 @@ def test_a_report_of_a_cube_knows_its_months_only():
     assert values_of(found, "Orders")["All Customers"] == 3.0
     with pytest.raises(oc.ConfigError, match="knows the months 2025-10 to 2025-12 only"):
         found.dynamics("Revenue", ("2025-09", "2025-12"))
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.int64(), pa.decimal32(9, 2), pa.decimal128(38, 4), pa.decimal128(5, -2)]
+)
+def test_money_of_every_exact_type(kind):
+    number = int if kind == pa.int64() else Decimal
+    amounts = pa.array([number(amount) for amount in (1_200, -300, 700)], kind)
+    names, days = ["ann", "ann", "bob"], [date(2025, 10, day) for day in (1, 2, 3)]
+    found = report_of(
+        pa.table({"customer_id": names, "ordered_at": days, "amount": amounts}), compare=None
+    )
+    assert values_of(found, "Revenue")["All Customers"] == 1_600.0
+    assert values_of(found, "Average Order Value")["All Customers"] == 800.0
+    assert values_of(found, "Share of Revenue (all time)")["Promising"] == 1.0
 
 
 def test_averages_beyond_a_float_are_an_error():

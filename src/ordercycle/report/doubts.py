@@ -1,4 +1,4 @@
-"""What a reader of a report has to know about its memberships."""
+"""What a reader of a report has to know about its period and its memberships."""
 
 from __future__ import annotations
 
@@ -10,10 +10,27 @@ from ordercycle.membership.membership import Membership
 from ordercycle.report.months import Months
 
 
+def months_of(history: OrderHistory) -> Months | None:
+    """Return the months from the first to the last order; None without orders."""
+    made = history.summary()
+    if made.first_day is None or made.last_day is None:
+        return None
+    return Months.between(made.first_day, made.last_day)
+
+
 def doubts(
     memberships: Sequence[Membership], history: OrderHistory, period: Months
 ) -> Iterator[str]:
-    """Yield a warning for each membership that leaves something out which the period has."""
+    """Yield a warning for a period without orders, and for each membership that lacks something."""
+    ordered = months_of(history)
+    if ordered is None:
+        yield f"period {period}: the history has no orders at all"
+    elif period.last < ordered.first or ordered.last < period.first:
+        made = history.summary()
+        yield (
+            f"period {period}: there are no orders in it, the history has orders from "
+            f"{made.first_day} to {made.last_day}"
+        )
     for membership in memberships:
         unknown = membership.unknown_intervals(history)
         if unknown:
@@ -22,9 +39,9 @@ def doubts(
         known = membership.known_until
         if known is None or history.last_day is None:
             continue
-        ordered = min(date_of(history.last_day), period.last_day)
-        if known < ordered:
+        last = min(date_of(history.last_day), period.last_day)
+        if known < last:
             yield (
                 f"a membership is known until {known} and the period {period} has orders until "
-                f"{ordered}: they count in the segments of {known}; make it with a later end"
+                f"{last}: they count in the segments of {known}; make it with a later end"
             )

@@ -60,8 +60,8 @@ class Figures:
         units = self.plan.unit**money
         return [
             _quotient(
-                prod(amounts[row] for amounts in above),
-                prod(amounts[row] for amounts in below) * units,
+                prod(amounts[row] for amounts in above) * units.denominator,
+                prod(amounts[row] for amounts in below) * units.numerator,
                 metric,
             )
             for row in range(len(self.rows))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
@@ -65,11 +66,11 @@ class Plan:
         return FLOAT_CHUNKS if self.amount.is_float else INTEGER_CHUNKS
 
     @property
-    def unit(self) -> int:
+    def unit(self) -> Fraction:
         """How many units of the sums of money make one of the currency."""
         if self.amount.is_float:
-            return 2**1074
-        return int(10 ** getattr(self.amount.given, "scale", 0))
+            return Fraction(2**1074)
+        return Fraction(10) ** getattr(self.amount.given, "scale", 0)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from ordercycle.errors import ConfigError, OrdercycleWarning, check_choice
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.report.cube import Cube, count
-from ordercycle.report.doubts import doubts
+from ordercycle.report.doubts import doubts, months_of
 from ordercycle.report.export import comparison_csv, dynamics_csv, write_text
 from ordercycle.report.figures import Figures
 from ordercycle.report.metrics import METRICS, metric_named, metrics_named
@@ -130,16 +130,10 @@ class SegmentReport:
         """
         months = Months.of(period, "period")
         previous = prior_period(months, compare)
-        made = history.summary()
-        covered = months if previous is None else months.spanning(previous)
-        if made.first_day is not None and made.last_day is not None:
-            ordered = Months.between(made.first_day, made.last_day)
-            covered = covered.spanning(ordered)
-            if months.last < ordered.first or months.first > ordered.last:
-                where = f"the history has orders from {made.first_day} to {made.last_day}"
-                _warn(f"period {months}: there are no orders in it, {where}")
-        else:
-            _warn(f"period {months}: the history has no orders at all")
+        ordered = months_of(history)
+        covered = months
+        for others in (previous, ordered):
+            covered = covered if others is None else covered.spanning(others)
 
         def counted(in_months: Months) -> Cube:
             plan = Plan.of(
@@ -153,7 +147,7 @@ class SegmentReport:
 
         cube = counted(covered)
         for doubt in doubts(listed(membership), history, months):
-            _warn(doubt)
+            warnings.warn(doubt, OrdercycleWarning, stacklevel=2)
         return cls(cube, months, previous, counted)
 
     @classmethod
@@ -335,7 +329,3 @@ class SegmentReport:
                 )
             self._figures = Figures(self._recount(counted.spanning(wanted)))
         return wanted
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, OrdercycleWarning, stacklevel=3)
