@@ -22,7 +22,14 @@ from ordercycle_kernels._types import (
     Int64Table,
 )
 from ordercycle_kernels.calendar import NO_DAY
-from ordercycle_kernels.exact_sums import CHUNK_BITS, CHUNK_MASK, pieces_of_float, pieces_of_word
+from ordercycle_kernels.exact_sums import (
+    CHUNK_BITS,
+    CHUNK_MASK,
+    Pieces,
+    pieces_of_float,
+    pieces_of_word,
+    pieces_of_words,
+)
 from ordercycle_kernels.sums import FIRST_DAYS
 
 # The whole numbers of a cell. Of the month:
@@ -89,6 +96,37 @@ def carry_window(out_sum: Int64Out, low: int, high: int) -> int:
 
 
 @inlined
+def add(cell: int, field: int, amount: int, out_cells: Int64Table) -> None:
+    """Add to a field of a cell."""
+    # An index that may be negative, and then counts from the end, costs an eighth of all the time.
+    out_cells[np.uint64(cell), np.uint64(field)] += amount
+
+
+@inlined
+def add_amount(
+    cell: int, field: int, chunk: int, pieces: Pieces, is_wide: bool, out_cells: Int64Table
+) -> None:
+    """Add the pieces of an amount to a sum of a cell, from a chunk on."""
+    place = field + SUMS * chunk
+    add(cell, place, pieces[0], out_cells)
+    add(cell, place + SUMS, pieces[1], out_cells)
+    add(cell, place + 2 * SUMS, pieces[2], out_cells)
+    if is_wide:
+        add(cell, place + 3 * SUMS, pieces[3], out_cells)
+
+
+@inlined
+def add_to_sum(chunk: int, pieces: Pieces, is_wide: bool, out_sum: Int64Out) -> None:
+    """Add the pieces of an amount to a customer's sum, from a chunk on."""
+    place = np.uint64(chunk)
+    out_sum[place] += pieces[0]
+    out_sum[place + np.uint64(1)] += pieces[1]
+    out_sum[place + np.uint64(2)] += pieces[2]
+    if is_wide:
+        out_sum[place + np.uint64(3)] += pieces[3]
+
+
+@inlined
 def add_buyer(
     cell: int,
     times: int,
@@ -99,12 +137,12 @@ def add_buyer(
     out_cells: Int64Table,
 ) -> None:
     """Add the counts of a buyer to a cell, or take them out: times is 1 or -1."""
-    out_cells[cell, MOVED_ORDERS] += times * orders
-    out_cells[cell, BUYERS] += times
-    out_cells[cell, REPEAT_BUYERS] += times * (orders > 1)
-    out_cells[cell, FIRST_ORDER_DAYS] += times * first
-    out_cells[cell, WAITING_DAYS] += times * (first - registered)
-    out_cells[cell, LIFETIME_DAYS] += times * (last - first)
+    add(cell, MOVED_ORDERS, times * orders, out_cells)
+    add(cell, BUYERS, times, out_cells)
+    add(cell, REPEAT_BUYERS, times * (orders > 1), out_cells)
+    add(cell, FIRST_ORDER_DAYS, times * first, out_cells)
+    add(cell, WAITING_DAYS, times * (first - registered), out_cells)
+    add(cell, LIFETIME_DAYS, times * (last - first), out_cells)
 
 
 @inlined
@@ -113,9 +151,9 @@ def move_sum(
 ) -> None:
     """Take the chunks low to high of a sum out of one cell and put them into another."""
     for chunk in range(low, high + 1):
-        place = field + SUMS * chunk
-        out_cells[left, place] -= sums[chunk]
-        out_cells[cell, place] += sums[chunk]
+        amount = sums[np.uint64(chunk)]
+        add(left, field + SUMS * chunk, -amount, out_cells)
+        add(cell, field + SUMS * chunk, amount, out_cells)
 
 
 @kernel
@@ -183,17 +221,16 @@ def add_to_cells(
             if new_row != row:
                 column = np.int64(columns[begin - first_day]) if begin >= first_day else 0
                 is_over = column > last_column
-                out_cells[max(row, np.int64(0)) * column_count + last_column, RETURNING] += (
-                    returning & is_over
-                )
+                month = max(row, np.int64(0)) * column_count + last_column
+                add(month, RETURNING, returning & is_over, out_cells)
                 returning &= not is_over
                 cell = new_row * column_count + column
-                out_cells[cell, CUSTOMERS] += 1
+                add(cell, CUSTOMERS, 1, out_cells)
                 if row == NO_ROW:
-                    out_cells[cell, ENTERED] += 1
+                    add(cell, ENTERED, 1, out_cells)
                 else:
                     left = row * column_count + column
-                    out_cells[left, CUSTOMERS] -= 1
+                    add(left, CUSTOMERS, -1, out_cells)
                     if orders > 0:
                         add_buyer(left, -1, orders, first, last, registered, out_cells)
                         add_buyer(cell, 1, orders, first, last, registered, out_cells)
@@ -206,71 +243,49 @@ def add_to_cells(
                 place = max(day, begin) - first_day
                 column = np.int64(columns[place]) if place >= 0 else 0
                 cell = row * column_count + column
-                word = people.lows[order]
-                sign = word
-                chunk, piece_3 = np.int64(0), np.int64(0)
-                piece_2 = np.int64(0)
+                sign = people.highs[order] if is_wide else people.lows[order]
                 if are_floats:
-                    chunk, piece_0, piece_1, piece_2 = pieces_of_float(word)
+                    chunk, pieces = pieces_of_float(sign)
                     high = max(high, chunk + 2)
                 elif is_wide:
-                    sign = people.highs[order]
-                    piece_0, piece_1 = pieces_of_word(word)
-                    piece_1 &= CHUNK_MASK
-                    piece_2, piece_3 = pieces_of_word(sign)
+                    chunk, pieces = pieces_of_words(people.lows[order], sign)
                     high = max(high, 3)
                 else:
-                    piece_0, piece_1 = pieces_of_word(word)
+                    chunk, pieces = pieces_of_word(sign)
                     high = max(high, 1)
                 low = min(low, chunk)
-                at = REVENUE + SUMS * chunk
-                out_cells[cell, at] += piece_0
-                out_cells[cell, at + SUMS] += piece_1
-                out_cells[cell, at + 2 * SUMS] += piece_2
-                total[chunk] += piece_0
-                total[chunk + 1] += piece_1
-                total[chunk + 2] += piece_2
-                if is_wide:
-                    out_cells[cell, at + 3 * SUMS] += piece_3
-                    total[chunk + 3] += piece_3
-                in_first_days = registered <= day < registered + FIRST_DAYS
-                is_order = not (net_refunds and sign < 0)
-                if in_first_days:
-                    first_total[chunk] += piece_0
-                    first_total[chunk + 1] += piece_1
-                    first_total[chunk + 2] += piece_2
-                    if is_wide:
-                        first_total[chunk + 3] += piece_3
+                add_amount(cell, REVENUE, chunk, pieces, is_wide, out_cells)
+                add_to_sum(chunk, pieces, is_wide, total)
+                if registered <= day < registered + FIRST_DAYS:
+                    add_to_sum(chunk, pieces, is_wide, first_total)
                     if orders > 0:
-                        at = FIRST_REVENUE + SUMS * chunk
-                        out_cells[cell, at] += piece_0
-                        out_cells[cell, at + SUMS] += piece_1
-                        out_cells[cell, at + 2 * SUMS] += piece_2
-                        if is_wide:
-                            out_cells[cell, at + 3 * SUMS] += piece_3
-                if is_order:
-                    out_cells[cell, ORDERS] += 1
+                        add_amount(cell, FIRST_REVENUE, chunk, pieces, is_wide, out_cells)
+                if not (net_refunds and sign < 0):
+                    add(cell, ORDERS, 1, out_cells)
                     if orders == 0:
                         first, first_column = day, column
-                        out_cells[cell, BUYERS] += 1
-                        out_cells[cell, FIRST_ORDER_DAYS] += day
-                        out_cells[cell, WAITING_DAYS] += day - registered
+                        add(cell, BUYERS, 1, out_cells)
+                        add(cell, FIRST_ORDER_DAYS, day, out_cells)
+                        add(cell, WAITING_DAYS, day - registered, out_cells)
+                        # What was refunded in the first days before counts from now on.
                         for chunk in range(low, high + 1):
-                            out_cells[cell, FIRST_REVENUE + SUMS * chunk] += first_total[chunk]
+                            place = FIRST_REVENUE + SUMS * chunk
+                            add(cell, place, first_total[chunk], out_cells)
                         growth += since_carry + 1
                     else:
-                        out_cells[cell, REPEAT_BUYERS] += orders == 1
-                        out_cells[cell, LIFETIME_DAYS] += day - last
+                        add(cell, REPEAT_BUYERS, orders == 1, out_cells)
+                        add(cell, LIFETIME_DAYS, day - last, out_cells)
                     last = day
                     orders += 1
                     is_over = column > last_column
-                    out_cells[row * column_count + last_column, RETURNING] += returning & is_over
+                    month = row * column_count + last_column
+                    add(month, RETURNING, returning & is_over, out_cells)
                     returning = column > first_column
-                    out_cells[cell, MONTHLY_BUYERS_OF_ALL] += is_over | (orders == 1)
+                    add(cell, MONTHLY_BUYERS_OF_ALL, is_over | (orders == 1), out_cells)
                     last_column = column
-                    month = customer * column_count + column
-                    out_cells[cell, MONTHLY_BUYERS] += bought_in[row] != month
-                    bought_in[row] = month
+                    stamp = customer * column_count + column
+                    add(cell, MONTHLY_BUYERS, bought_in[row] != stamp, out_cells)
+                    bought_in[row] = stamp
                 since_carry += 1
                 if since_carry == CARRY_EVERY:
                     first_high = carry_window(first_total, low, high)
@@ -279,7 +294,7 @@ def add_to_cells(
                 growth += 1
                 order += 1
             begin = end
-        out_cells[row * column_count + last_column, RETURNING] += returning
+        add(row * column_count + last_column, RETURNING, returning, out_cells)
     return growth
 
 

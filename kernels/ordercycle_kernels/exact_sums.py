@@ -8,6 +8,8 @@ the sum of chunk[i] * 2**(32 * i), in units of the amounts' last digit, or of 2*
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 
 from ordercycle_kernels._jit import helper, kernel
@@ -24,9 +26,14 @@ EXPONENT_MASK = np.int64(0x7FF)
 PLACE_BITS, PLACE_MASK = np.int64(5), np.int64(31)
 
 
+#: What of an amount goes into each of four chunks.
+Pieces: TypeAlias = tuple[np.int64, np.int64, np.int64, np.int64]
+NOTHING = np.int64(0)
+
+
 @helper
-def pieces_of_float(bits: np.int64) -> tuple[np.int64, np.int64, np.int64, np.int64]:
-    """Return the first chunk of a finite float64, given its bits, and what goes into three."""
+def pieces_of_float(bits: np.int64) -> tuple[np.int64, Pieces]:
+    """Return the first chunk of a finite float64, given its bits, and its pieces."""
     fraction = bits & FRACTION_MASK
     exponent = (bits >> FRACTION_BITS) & EXPONENT_MASK
     if exponent > 0:
@@ -38,13 +45,20 @@ def pieces_of_float(bits: np.int64) -> tuple[np.int64, np.int64, np.int64, np.in
     first, second, third = low & CHUNK_MASK, rest & CHUNK_MASK, rest >> CHUNK_BITS
     if bits < 0:
         first, second, third = -first, -second, -third
-    return exponent >> PLACE_BITS, first, second, third
+    return exponent >> PLACE_BITS, (first, second, third, NOTHING)
 
 
 @helper
-def pieces_of_word(word: np.int64) -> tuple[np.int64, np.int64]:
-    """Return what of a 64-bit word goes into its two chunks: the upper one has the sign."""
-    return word & CHUNK_MASK, word >> CHUNK_BITS
+def pieces_of_word(word: np.int64) -> tuple[np.int64, Pieces]:
+    """Return the first chunk of a 64-bit integer and its pieces: the uppermost has the sign."""
+    return NOTHING, (word & CHUNK_MASK, word >> CHUNK_BITS, NOTHING, NOTHING)
+
+
+@helper
+def pieces_of_words(low: np.int64, high: np.int64) -> tuple[np.int64, Pieces]:
+    """Return the first chunk of a 128-bit integer and its pieces: the uppermost has the sign."""
+    upper = (low >> CHUNK_BITS) & CHUNK_MASK
+    return NOTHING, (low & CHUNK_MASK, upper, high & CHUNK_MASK, high >> CHUNK_BITS)
 
 
 # s = sums, k = chunks

@@ -48,16 +48,20 @@ def total_of(chunks):
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_the_pieces_of_a_float(value):
     (bits,) = struct.unpack("<q", struct.pack("<d", value))
-    chunk, *pieces = exact_sums.pieces_of_float(np.int64(bits))
+    chunk, pieces = exact_sums.pieces_of_float(np.int64(bits))
     assert chunk >= 0
     assert chunk + len(pieces) < exact_sums.FLOAT_CHUNKS
     assert all(abs(int(piece)) < 2**32 for piece in pieces)
     assert total_of(pieces) << 32 * int(chunk) == exact(value)
 
 
-@given(st.integers(-(2**63), 2**63 - 1))
-def test_the_pieces_of_a_word(word):
-    assert total_of(exact_sums.pieces_of_word(np.int64(word))) == word
+@given(st.integers(-(2**127), 2**127 - 1))
+def test_the_pieces_of_words(value):
+    high, low = value >> 64, (value & (2**64 - 1)) - (2**64 if value & 2**63 else 0)
+    chunk, pieces = exact_sums.pieces_of_words(np.int64(low), np.int64(high))
+    assert (chunk, total_of(pieces)) == (0, value)
+    chunk, pieces = exact_sums.pieces_of_word(np.int64(low))
+    assert (chunk, total_of(pieces)) == (0, low)
 
 
 @given(st.lists(st.lists(st.integers(-(2**62), 2**62), min_size=3, max_size=3), min_size=1))
