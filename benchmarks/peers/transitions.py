@@ -44,11 +44,11 @@ def main() -> int:
 
 def figures(customers: int, ids: str, rounds: int) -> Iterator[Figure]:
     """Yield what transitions of so many customers cost, a month apart."""
-    _check(*_a_month_apart(min(customers, CHECKED_CUSTOMERS), ids))
-    yield from _compared(*_a_month_apart(customers, ids), rounds)
+    check(*a_month_apart(min(customers, CHECKED_CUSTOMERS), ids))
+    yield from _compared(*a_month_apart(customers, ids), rounds)
 
 
-def _a_month_apart(customers: int, ids: str) -> tuple[pa.Table, pa.Table]:
+def a_month_apart(customers: int, ids: str) -> tuple[pa.Table, pa.Table]:
     """Return the lifecycle segments of some customers, and the same a month later."""
     workload = Workload(orders=customers * ORDERS_PER_CUSTOMER, customers=customers, ids=ids)
     history = oc.OrderHistory.build(order_table(workload))
@@ -103,7 +103,7 @@ def _timed(
     return wall, busy
 
 
-def _check(before: pa.Table, after: pa.Table) -> None:
+def check(before: pa.Table, after: pa.Table) -> None:
     """Compare the results of both engines before they are timed."""
     pairs = {
         "transitions": (oc.transitions, duckdb_transitions.transitions),

@@ -89,6 +89,26 @@ def test_the_next_group_of_a_cadence_comes_true(shop):
                 assert groups[row["customer_id"]] == expected
 
 
+@pytest.mark.parametrize("name", ["lifecycle", "cadence"])
+def test_the_next_segment_is_the_next_interval_of_the_membership(shop, name):
+    """A membership without an end goes on as if nothing more were ever bought."""
+    as_of = date(2026, 12, 1)  # of the last order
+    profile = shop.profile(as_of)
+    scheme = oc.Lifecycle() if name == "lifecycle" else oc.Cadence().fit(profile)
+    found = scheme.next_transition(profile)
+    intervals = scheme.membership(shop).to_table().to_pylist()
+    later = {}
+    for row in sorted(intervals, key=lambda row: row["valid_from"], reverse=True):
+        if row["valid_from"] > as_of:
+            later[row["customer_id"]] = (row["segment"], row["valid_from"])
+    assert len(later) > 200
+    assert later == {
+        row["customer_id"]: (row["next_segment"], row["next_segment_on"])
+        for row in found.to_pylist()
+        if row["next_segment"] is not None
+    }
+
+
 def test_a_cadence_has_to_be_fitted_to_look_ahead(shop):
     with pytest.raises(oc.ConfigError, match="not fitted"):
         oc.Cadence().next_transition(shop.profile("2026-12-31"))

@@ -259,6 +259,7 @@ def test_codes_follow_the_priority_and_the_column_is_named():
         ({"a": "orders is 3"}, "has no meaning here"),
         ({"a": "orders in revenue"}, "has no meaning here"),
         ({"a": "orders ** 2 > 1"}, "has no meaning here"),
+        ({"a": "orders in (1, 'x')"}, "lists values of different kinds"),
         ({"a": "__import__('os').system('true')"}, "has no meaning here"),
         ({"a": "(lambda: 1)()"}, "has no meaning here"),
         ({"a": "orders.real > 1"}, "has no meaning here"),
@@ -312,6 +313,30 @@ def test_a_column_that_is_there_twice_is_told():
         oc.Rules({"one": "orders > 1"}).assign(twice)
     with pytest.raises(oc.ColumnError, match="'rfm' already"):
         oc.Rules({"one": "orders > 1"}).assign(TABLE, column="rfm")
+
+
+@pytest.mark.parametrize("condition", ["view == 'a' and coded == 'b'", "coded in ('b')"])
+def test_views_and_dictionaries_of_views_are_read(condition):
+    """Polars has them; Arrow compares neither."""
+    views = pa.array(["a", "b", None, "a"], pa.string_view())
+    codes = pa.array([1, 1, 0, None], pa.int8())
+    table = pa.table(
+        {
+            "view": views,
+            "coded": pa.DictionaryArray.from_arrays(codes, pa.array(["a", "b"], pa.string_view())),
+            "another": views,
+        }
+    )
+    expected = ["x", "Other", "Other", "Other"]
+    if "view" not in condition:
+        expected[1] = "x"
+    assert oc.Rules({"x": condition}).assign(table)["tier"].to_pylist() == expected
+
+
+def test_lists_may_be_empty_and_bare():
+    table = pa.table({"rfm": ["a", "b", None], "orders": [1, 2, 3]})
+    rules = oc.Rules({"none": "orders in ()", "a": "rfm in ('a')", "not b": "rfm not in ['b']"})
+    assert rules.assign(table)["tier"].to_pylist() == ["a", "Other", "not b"]
 
 
 def test_a_quotient_in_text_is_a_float_and_no_error():

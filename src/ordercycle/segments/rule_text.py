@@ -171,12 +171,22 @@ def _comparison(node: ast.AST, left: ast.AST, sign: ast.AST, right: ast.AST) -> 
     if type(sign) in COMPARISONS:
         return COMPARISONS[type(sign)](_expression(left), _expression(right))
     made = _expression(left)
-    if isinstance(sign, ast.In | ast.NotIn) and isinstance(right, ast.Tuple | ast.List | ast.Set):
-        made = made.isin([_literal(value) for value in right.elts])
+    if isinstance(sign, ast.In | ast.NotIn):
+        listed = isinstance(right, ast.Tuple | ast.List | ast.Set)
+        # Brackets around a single value are no list to Python.
+        values = right.elts if listed else [right]  # type: ignore[attr-defined]
+        made = made.isin(_listed(node, [_literal(value) for value in values]))
         return made if isinstance(sign, ast.In) else ~made
     if isinstance(sign, ast.Is | ast.IsNot) and _is_null(right):
         return made.is_null() if isinstance(sign, ast.Is) else made.is_valid()
     raise _refused(node)
+
+
+def _listed(node: ast.AST, values: list[Any]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except pa.ArrowException:
+        raise ConfigError(f"{ast.unparse(node)!r} lists values of different kinds") from None
 
 
 def _is_null(node: ast.AST) -> bool:

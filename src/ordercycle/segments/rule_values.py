@@ -73,7 +73,7 @@ def bound(table: pa.Table, conditions: Conditions) -> BoundConditions:
     """Return conditions that fit the columns of a table.
 
     Decimals are read as floats, for Arrow compares no decimal with a whole number; dictionaries
-    as their values, for few of its functions take them.
+    and views as their values, for few of its functions take them.
 
     Raises
     ------
@@ -82,11 +82,11 @@ def bound(table: pa.Table, conditions: Conditions) -> BoundConditions:
     ConfigError
         A condition is something else than true or false.
     """
-    nobody = table.schema.empty_table()
     casts = {field.name: kind for field in table.schema if (kind := _read_as(field.type))}
+    nobody = _cast(table.schema.empty_table(), casts)
     for segment, condition in conditions.items():
         try:
-            kind = _computed(_cast(nobody, casts), [condition]).schema.field(0).type
+            kind = _computed(nobody, [condition]).schema.field(0).type
         except (pa.ArrowException, ValueError, TypeError) as error:
             raise _unbound(segment, str(error), table.column_names) from None
         if not pa.types.is_boolean(kind):
@@ -98,16 +98,34 @@ def bound(table: pa.Table, conditions: Conditions) -> BoundConditions:
 
 
 def _read_as(kind: pa.DataType) -> pa.DataType | None:
-    if pa.types.is_decimal(kind):
-        return pa.float64()
-    return kind.value_type if pa.types.is_dictionary(kind) else None
+    if pa.types.is_dictionary(kind):
+        return _read_as(kind.value_type) or kind.value_type
+    for is_kind, read_as in _READ_AS:
+        if is_kind(kind):
+            return read_as
+    return None
+
+
+_READ_AS = (
+    (pa.types.is_decimal, pa.float64()),
+    (pa.types.is_string_view, pa.large_string()),
+    (pa.types.is_binary_view, pa.large_binary()),
+)
 
 
 def _cast(table: pa.Table, casts: Mapping[str, pa.DataType]) -> pa.Table:
     for place, name in enumerate(table.column_names):
         if name in casts:
-            table = table.set_column(place, name, table.column(place).cast(casts[name]))
+            kind = casts[name]
+            chunks = [_values_of(chunk, kind) for chunk in table.column(place).chunks]
+            table = table.set_column(place, name, pa.chunked_array(chunks, kind))
     return table
+
+
+def _values_of(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(array.type):
+        return array.dictionary.cast(kind).take(array.indices)
+    return array.cast(kind)
 
 
 def _is_used(nobody: pa.Table, name: str, conditions: Conditions) -> bool:

@@ -120,7 +120,7 @@ def _names(tables: dict[str, pa.Table], column: str) -> tuple[str, ...]:
             # Chunks mostly share one dictionary.
             if seen is None or not chunk.dictionary.equals(seen):
                 seen = chunk.dictionary
-                names |= dict.fromkeys(pc.unique(seen).to_pylist())
+                names |= dict.fromkeys(seen.to_pylist())
         names.pop(None, None)  # type: ignore[call-overload]
         if len(names) > MOST_SEGMENTS:
             raise ColumnError(
