@@ -14,12 +14,12 @@ for engine in ("duckdb", "polars", "pandas"):
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.peers import report  # noqa: E402
+from benchmarks.peers import report, transitions  # noqa: E402
 from benchmarks.peers.compare import differences  # noqa: E402
 from benchmarks.peers.duckdb_membership import memberships  # noqa: E402
 from benchmarks.peers.duckdb_report import reports  # noqa: E402
 from benchmarks.peers.engines import ENGINES, OURS  # noqa: E402
-from benchmarks.peers.generate import AS_OF, Workload, order_table  # noqa: E402
+from benchmarks.peers.generate import AS_OF, IDS, Workload, order_table  # noqa: E402
 from benchmarks.peers.membership import in_one_order  # noqa: E402
 from benchmarks.peers.segments import check, profile_table  # noqa: E402
 
@@ -64,6 +64,13 @@ def test_duckdb_finds_the_same_memberships(name):
 def test_duckdb_finds_the_same_reports(name):
     orders = order_table(WORKLOADS[name])
     report.check(report.dynamics(oc.OrderHistory.build(orders)), reports(orders))
+
+
+@pytest.mark.parametrize("ids", IDS)
+def test_a_join_finds_the_same_transitions(ids):
+    before, after = transitions.a_month_apart(3_000, ids)
+    transitions.check(before, after)
+    transitions.check(after.take(list(range(after.num_rows - 1, 500, -1))), before)
 
 
 def test_bare_totals_are_part_of_the_profile():
