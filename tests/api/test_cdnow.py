@@ -22,6 +22,7 @@ from histories import check_membership
 from oracle.history import OrderRow, build
 from oracle.lifecycle import fit
 from oracle.rfm import cuts
+from oracle.transitions import matrix, transitions
 
 import ordercycle as oc
 
@@ -174,6 +175,74 @@ def test_scores_and_groups_of_1997_foretell_who_orders_in_1998(master):
     assert {name: round(100 * share) for name, share in names.items()} == {
         "Champions": 57, "Regulars": 28, "Promising": 11, "Needs Attention": 10, "At Risk": 8
     }  # fmt: skip
+
+
+def test_who_moved_in_half_a_year_is_what_dictionaries_say(master):
+    history = oc.OrderHistory.build(master, columns=COLUMNS)
+    lifecycle = oc.Lifecycle.preset("music")
+    tables = [lifecycle.assign(history.profile(day)) for day in ("1997-03-31", "1998-06-30")]
+    before, after = (
+        dict(zip(table["customer_id"].to_pylist(), table["lifecycle"].to_pylist(), strict=True))
+        for table in tables
+    )
+    moved = oc.transitions(*tables)
+    found = {
+        customer: pair
+        for customer, *pair in zip(*(column.to_pylist() for column in moved.columns), strict=True)
+    }
+    assert {customer: tuple(pair) for customer, pair in found.items()} == transitions(before, after)
+    counts = {
+        (row["from_segment"], row["to_segment"]): row["customers"]
+        for row in oc.transition_matrix(*tables).to_pylist()
+    }
+    assert counts == matrix(before, after)
+    assert sum(counts.values()) == 23_570
+
+
+@pytest.mark.parametrize("name", ["lifecycle", "cadence"])
+def test_who_bought_nothing_went_where_it_was_foretold(master, name):
+    history = oc.OrderHistory.build(master, columns=COLUMNS)
+    table = history.profile("1997-12-31")
+    scheme = oc.Lifecycle.preset("music") if name == "lifecycle" else oc.Cadence().fit(table)
+    foretold = scheme.next_transition(table)
+    seen = 0
+    for day in (date(1998, 1, 10), date(1998, 2, 3), date(1998, 3, 1)):
+        due = foretold.filter(pc.equal(foretold["next_segment_on"], day))
+        then = scheme.assign(history.profile(day))
+        now = then.select(["customer_id", "orders", name]).to_pylist()
+        orders = {row["customer_id"]: (row["orders"], row[name]) for row in now}
+        for row in due.to_pylist():
+            count, segment = orders[row["customer_id"]]
+            if count == row["orders"]:
+                assert segment == row["next_segment"]
+                seen += 1
+    assert seen > 20
+
+
+def test_rules_over_scores_groups_and_money(master):
+    table = oc.OrderHistory.build(master, columns=COLUMNS).profile("1998-06-30")
+    table = oc.Rfm().fit(table).assign(oc.Cadence().fit(table).assign(table))
+    rules = oc.Rules(
+        {
+            "Whales": pc.field("revenue") > 1000,
+            "Win back": "cadence == 'Lost' and rfm in ('Champions', 'Regulars')",
+            "Tried once": "orders == 1",
+        }
+    )
+    found = rules.assign(table)
+    for row in found.to_pylist():
+        if row["revenue"] > 1000:
+            expected = "Whales"
+        elif row["cadence"] == "Lost" and row["rfm"] in ("Champions", "Regulars"):
+            expected = "Win back"
+        else:
+            expected = "Tried once" if row["orders"] == 1 else "Other"
+        assert row["tier"] == expected
+    lint = rules.lint(table)
+    assert lint.is_clean
+    assert [(rule.matches, rule.gets) for rule in lint.rules] == [
+        (200, 200), (3_895, 3_863), (11_908, 11_907)
+    ]  # fmt: skip
 
 
 def test_the_champions_of_the_master_file_bring_70_percent_of_its_revenue(master):

@@ -354,7 +354,10 @@ def test_lint_is_read_by_people():
         "'Gap' matches nobody; its condition is null for 3",
     )
     assert str(lint).splitlines()[0].split() == ["rule", "matches", "gets", "taken", "before"]
-    assert "every rule gets customers" in str(oc.Rules({"Buyer": "orders >= 1"}).lint(table))
+    assert not lint.is_clean
+    clean = oc.Rules({"Buyer": "orders >= 1"}).lint(table)
+    assert clean.is_clean
+    assert "every rule gets customers" in str(clean)
 
 
 def test_rules_over_a_profile_and_its_lifecycle():

@@ -77,6 +77,11 @@ class RulesLint:
         """A line for each rule that matches nobody, or nobody who is not taken before."""
         return tuple(rule.problem for rule in self.rules if rule.problem is not None)
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether every rule gets customers."""
+        return not self.problems
+
     def __str__(self) -> str:
         lines = [("rule", "matches", "gets", "taken before")]
         for rule in self.rules:
