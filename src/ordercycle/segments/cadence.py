@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -12,29 +12,21 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle.errors import ConfigError, DataError, check_choice, whole_number
+from ordercycle.errors import ConfigError, check_choice, whole_number
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.exact import CadenceIntervals, Span
 from ordercycle.membership.membership import Membership
 from ordercycle.segments.cadence_account import CadenceAccount
-from ordercycle.segments.fitting import Cells, Round, whole
+from ordercycle.segments.cadence_fit import CadenceRound, checked_gaps
 from ordercycle.segments.next_transition import LookAhead, LooksAhead
 from ordercycle.segments.plain import options_of
-from ordercycle.segments.profile_fit import (
-    AS_OF_COLUMN,
-    as_of_cells,
-    as_of_in,
-    fit_profile,
-)
+from ordercycle.segments.profile_fit import fit_profile
 from ordercycle.segments.scheme import (
     Produced,
     appended,
     as_table,
-    refuse_bad_orders,
-    refuse_missing,
     refuse_taken,
     refuse_window,
-    selected,
     views,
 )
 from ordercycle.segments.showing import Shown
@@ -45,14 +37,6 @@ SEGMENTS = ("Just ordered", "Active", "Slipping away", "Lost")
 PRODUCED = (Produced("cadence", SEGMENTS, nullable=True),)
 SCOPES = ("personal", "population")
 
-#: The profile columns that decide the group, and their types.
-INPUTS = {
-    "days_since_last_order": (pa.int32(),),
-    "orders": (pa.int64(),),
-    "lifetime_days": (pa.int32(),),
-    "gap_square_sum": (pa.int64(),),
-}
-
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Cadence(LooksAhead, Shown):
@@ -60,12 +44,12 @@ class Cadence(LooksAhead, Shown):
 
     With r = days_since_last_order, μ and σ the mean and standard deviation of a customer's gaps:
 
-    =============  ==================
+    =============  ======================
     Just ordered   r <= just_ordered_days
     Active         r <= μ + σ
     Slipping away  r <= μ + 2σ
     Lost           beyond
-    =============  ==================
+    =============  ======================
 
     The first that holds counts; customers without orders have no group (null). The bands are
     published by Clerk.io. Ours is that μ and σ of a customer with few gaps lean on those of all
@@ -153,8 +137,9 @@ fitted from 2 repeat customers)
         ['Just ordered', 'Slipping away', 'Lost', None]
         """
         table = as_table(table)
-        _checked(table)
-        return fit_profile(self.first_round(), table, threads=threads)
+        checked_gaps(table)
+        made: Cadence = fit_profile(self.first_round(), table, threads=threads)
+        return made
 
     def first_round(self) -> CadenceRound:
         """Return the fit as rounds over a profile, for any engine to run."""
@@ -185,6 +170,18 @@ fitted from 2 repeat customers)
             Where a column is missing, has another type, or ``cadence`` is there already.
         DataError
             Where a value is null that the orders call for.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> profile = pa.table({
+        ...     "days_since_last_order": pa.array([31, 31], pa.int32()),
+        ...     "orders": pa.array([5, 5], pa.int64()),
+        ...     "lifetime_days": pa.array([28, 120], pa.int32()),
+        ...     "gap_square_sum": pa.array([196, 3600], pa.int64()),
+        ... })
+        >>> Cadence().fit(profile).assign(profile)["cadence"].to_pylist()  # weekly and monthly
+        ['Lost', 'Active']
         """
         rhythm = self.rhythm
         table = as_table(table)
@@ -272,7 +269,13 @@ fitted from 2 repeat customers)
         return np.array([mean, variance, self.prior_gaps, self.scope == "personal"], np.float64)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the options, and the fitted numbers, as plain values."""
+        """Return the options, and the fitted numbers, as plain values.
+
+        Examples
+        --------
+        >>> Cadence(scope="population").to_dict()
+        {'scheme': 'cadence', 'prior_gaps': 1, 'just_ordered_days': 30, 'scope': 'population'}
+        """
         made: dict[str, Any] = {"scheme": self.name, **dict(self._options())}
         return made if self.account is None else made | {"account": self.account.to_dict()}
 
@@ -285,55 +288,7 @@ fitted from 2 repeat customers)
         return cls(**taken)
 
 
-@dataclass(frozen=True)
-class CadenceRound(Round[pa.Table, Cadence]):
-    """Sums the gaps of all customers and their squares."""
-
-    scheme: Cadence
-
-    columns = (*INPUTS, AS_OF_COLUMN)
-
-    def count(self, batch: pa.Table) -> Cells:
-        """Sum the gaps of a profile's customers."""
-        batch = as_table(batch)
-        total, sums = np.zeros(kernels.SUMS, np.int64), np.empty(kernels.SUMS, np.int64)
-        for chunk in _checked(batch).to_batches():
-            _, orders, gap_sums, squares = views(chunk)
-            kernels.sum_gaps(orders, gap_sums, squares, sums)
-            total += sums
-        return Cells.summed(np.arange(kernels.SUMS), total).plus(as_of_cells(batch))
-
-    def then(self, total: Cells) -> Cadence:
-        """Return the fitted cadence."""
-        found = total.to_dict()
-        repeat_customers, *sums = (found.get(place, 0) for place in range(kernels.SUMS))
-        if not repeat_customers:
-            raise DataError(
-                "no customer of this profile has ordered twice, so there are no gaps to fit to; "
-                "take a later as_of or more orders"
-            )
-        gaps, gap_sum, squares = map(whole, sums[::2], sums[1::2])
-        account = CadenceAccount(
-            as_of=as_of_in(total),
-            repeat_customers=repeat_customers,
-            gaps=gaps,
-            gap_sum=gap_sum,
-            gap_square_sum=squares,
-        )
-        return replace(self.scheme, account=account)
-
-
 def _deciding(table: pa.Table) -> pa.Table:
     """Return the columns that decide the group, of a profile of all orders."""
     refuse_window(table, "in which whoever stayed away longer has no orders; assign groups")
-    return _checked(table)
-
-
-def _checked(table: pa.Table) -> pa.Table:
-    """Return the columns that decide the group, checked."""
-    inputs = selected(table, INPUTS)
-    refuse_bad_orders(inputs.column("orders"))
-    refuse_missing(inputs, "days_since_last_order", at_least=1)
-    refuse_missing(inputs, "lifetime_days", at_least=2)
-    refuse_missing(inputs, "gap_square_sum", at_least=2)
-    return inputs
+    return checked_gaps(table)

@@ -169,6 +169,20 @@ class Rfm(Recalculated, RfmOptions):
             Where a column is missing, has another type, or one of those above is there already.
         DataError
             Where a value is null or not finite.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> cuts = {"recency": [30], "frequency": [1], "monetary": [100]}
+        >>> rfm = Rfm(bins=2, map={"Keep": "2 2", "Win back": "1 2", "Rest": "* *"}, cuts=cuts)
+        >>> profile = pa.table({
+        ...     "days_since_last_order": pa.array([10, 99, None], pa.int32()),
+        ...     "orders": pa.array([5, 2, 0], pa.int64()),
+        ...     "revenue": [120.0, 80.0, 0.0],
+        ... })
+        >>> assigned = rfm.assign(profile)
+        >>> assigned["rfm"].to_pylist(), assigned["monetary_score"].to_pylist()
+        (['Keep', 'Win back', None], [2, 1, None])
         """
         if self.cuts is None:
             raise ConfigError(
