@@ -90,3 +90,25 @@ def test_results_are_not_replaced_unasked():
     assert run_report(*arguments).exit_code == 0
     assert "add --overwrite" in one_line(run_report(*arguments))
     assert run_report(*arguments, "--overwrite").exit_code == 0
+
+
+def test_several_schemes_are_told_apart():
+    Path("rules.toml").write_text(
+        'scheme = "rules"\ncolumn = "tier"\n\n[rules]\nVIP = "revenue >= 20"\n'
+    )
+    result = run_report(
+        "--period", "2024-06", "--compare", "none", "--scheme", "lifecycle", "--active-days", "60",
+        "--scheme", "cadence", "--scheme", "rfm", "--scheme", "rules.toml", "--every", "week",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    rows = {row["SegmentName"]: row for row in rows_of(result.stdout)}
+    assert rows["lifecycle: Active"]["TotalCustomers"] == "0"
+    names = {name.partition(": ")[0] for name in rows}
+    assert names == {"lifecycle", "cadence", "rfm", "tier", "All Customers"}
+    assert rows["tier: VIP"]["TotalCustomers"] == "1"
+
+
+def test_a_scheme_comes_once():
+    result = run_report("--period", "2024-06", "--scheme", "cadence", "--scheme", "cadence")
+    assert result.exit_code == 2
+    assert "two schemes are called 'cadence'" in result.stderr

@@ -5,16 +5,23 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ordercycle.cli.order_options import account_of, history_of, order_options
 from ordercycle.cli.results import refuse_existing
+from ordercycle.cli.schemes import OPTIONS_OF, Chosen, scheme_options, schemes_of
 from ordercycle.cli.watch import watched
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ordercycle import Membership, OrderHistory, Scheme
 
 COMPARE = ("previous-year", "previous-period", "none")
 MODES = ("comparison", "dynamics")
+SCHEME_OPTIONS = [name for names in OPTIONS_OF.values() for name in names]
 
 
 def _csv_only(_ctx: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
@@ -37,19 +44,13 @@ def _csv_only(_ctx: click.Context, _option: click.Parameter, value: Path | None)
     show_default=True,
     help="The prior period: the same months a year earlier, or as many just before.",
 )
+@scheme_options
 @click.option(
-    "--scheme",
-    type=click.Choice(["lifecycle"]),
-    default="lifecycle",
+    "--every",
+    type=click.Choice(["day", "week", "month"]),
+    default="month",
     show_default=True,
-    help="How customers are divided.",
-)
-@click.option(
-    "--preset",
-    default="fashion",
-    show_default=True,
-    metavar="NAME",
-    help="Thresholds of the lifecycle by name.",
+    help="How often rfm and rules are recalculated.",
 )
 @click.option(
     "--segment",
@@ -85,8 +86,8 @@ def report(  # noqa: PLR0913 - one argument per option
     *,
     period: str,
     compare: str,
-    scheme: str,  # noqa: ARG001 - there is one so far
-    preset: str,
+    chosen: tuple[Chosen, ...],
+    every: str,
     segments: tuple[str, ...],
     mode: str,
     metric: str | None,
@@ -94,11 +95,12 @@ def report(  # noqa: PLR0913 - one argument per option
     out: Path | None,
     overwrite: bool,
     quiet: bool,
-    **orders: Any,
+    **options: Any,
 ) -> None:
     """Report what each segment bought in a period, and who is in it at the end.
 
-    ORDERS are files, folders or quoted patterns of Parquet, CSV or Arrow data.
+    ORDERS are files, folders or quoted patterns of Parquet, CSV or Arrow data. Of several schemes,
+    segments are named like "rfm: Champions"; a later one may read what the earlier ones find.
 
     \b
     Examples:
@@ -110,15 +112,15 @@ def report(  # noqa: PLR0913 - one argument per option
     refuse_existing(out, overwrite=overwrite)
     import ordercycle as oc
 
-    lifecycle = oc.Lifecycle.preset(preset)
+    schemes = schemes_of(chosen, {name: options.pop(name) for name in SCHEME_OPTIONS})
     with watched(quiet=quiet) as watch:
-        history = history_of(watch, orders)
+        history = history_of(watch, options)
         summary = history.summary()
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always", oc.OrdercycleWarning)
             made = oc.SegmentReport.build(
                 history,
-                lifecycle.membership(history),
+                _memberships(schemes, history, every),
                 period=_range(period),
                 compare=None if compare == "none" else compare.replace("-", "_"),
                 segments=list(segments) or None,
@@ -134,6 +136,31 @@ def report(  # noqa: PLR0913 - one argument per option
     if not quiet:
         written = f"{len(made.segments)} segments, {made.period}, in {out or 'stdout'}"
         click.echo(f"{account_of(summary)} -> {written}", err=True)
+
+
+def _memberships(
+    schemes: Sequence[Scheme], history: OrderHistory, every: str
+) -> Membership | dict[str, Membership]:
+    """Return the membership of a scheme, or of several by their names."""
+    from ordercycle.days import date_of
+    from ordercycle.segments.cadence import Cadence
+    from ordercycle.segments.recalculated import Recalculated
+
+    found: dict[str, Membership] = {}
+    before: list[Scheme] = []
+    for scheme in schemes:
+        made: Any = scheme
+        if isinstance(made, Recalculated):
+            membership = made.membership(history, every=every, schemes=before)
+        else:
+            if isinstance(made, Cadence) and made.account is None and history.last_day is not None:
+                made = made.fit(history.profile(date_of(history.last_day)))
+            membership = made.membership(history)
+        if made.name in found:
+            raise click.UsageError(f"two schemes are called {made.name!r}; name one differently")
+        found[made.name] = membership
+        before.append(made)
+    return found if len(found) > 1 else next(iter(found.values()))
 
 
 def _range(months: str) -> list[str]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ordercycle.cli.endings import OneLineError
-from ordercycle.durable import sync_folder
+from ordercycle.durable import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,17 +45,8 @@ def read_scheme(path: Path) -> Scheme:
 def write_scheme(path: Path, scheme: Scheme) -> None:
     """Write the file that describes a scheme, whole or not at all."""
     text = toml_of(scheme.to_dict())
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    with replacing(path) as stream:
+        stream.write(text.encode())
 
 
 def toml_of(values: Mapping[str, Any]) -> str:
