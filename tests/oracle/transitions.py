@@ -8,6 +8,8 @@ from oracle.profile import Row
 
 Segments = dict[Hashable, str | None]
 
+LAST_DAY = date(2199, 12, 31)
+
 
 def transitions(before: Segments, after: Segments) -> dict[Hashable, tuple[str | None, str | None]]:
     """Return the segments before and after of every customer for whom they differ.
@@ -41,6 +43,8 @@ def next_transition(
 ) -> tuple[str, date] | None:
     """Walk day by day until the segment is another one; None where it stays for so many days.
 
+    Days end with the year 2199.
+
     >>> def by_age(row):
     ...     return "new" if row["days_since_registration"] <= 3 else "old"
     >>> row = {"days_since_registration": 2, "days_since_last_order": None}
@@ -48,7 +52,7 @@ def next_transition(
     ('old', datetime.date(2026, 2, 1))
     """
     present = segment(row)
-    for day in range(1, days + 1):
+    for day in range(1, min(days, (LAST_DAY - as_of).days) + 1):
         following = segment(waited(row, day))
         if following != present:
             return following, as_of + timedelta(days=day)
