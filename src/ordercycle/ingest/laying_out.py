@@ -30,6 +30,9 @@ from ordercycle_kernels import partition
 RUN_ROWS = 2**18
 #: A block of a stream is laid out when it has this many rows; a larger batch is cut.
 BLOCK_ROWS = 2**22
+#: Rows laid out at a time in a block that all rows of a stream share: enough for the threads, and
+#: a quarter of the memory for what was read.
+STEP_ROWS = 2**20
 #: Rows of a partition to aim for, and the most partitions a run can be laid out by.
 PARTITION_ROWS = 100_000
 MAX_PARTITION_BITS = 12
@@ -79,8 +82,11 @@ def ingest(
     """
     tally = Tally()
     reserved = None
+    is_reserved = _is_reserved(source, reader, spill)
+    rows_at_a_time = _block_rows(source, reader, spill)
+    gathered = _Gathered(source, min(STEP_ROWS, rows_at_a_time) if is_reserved else rows_at_a_time)
     with Waiting(spill) as waiting:
-        for pieces, whole in _gathered(source, _block_rows(source, reader, spill)):
+        for pieces, whole in gathered.blocks():
             if partition_bits is None:
                 known = sum(piece.batch.num_rows for piece in pieces) if whole else source.rows
                 partition_bits = partition_bits_for(known)
@@ -89,7 +95,7 @@ def ingest(
             if isinstance(reader, OrderReader) and has_long_streaks(pieces, reader):
                 layout = StreakLayout(runs, reader, problems, partition_bits, workers)
             else:
-                if reserved is None and not whole and _is_reserved(source, reader, spill):
+                if reserved is None and not whole and is_reserved:
                     reserved = ReservedBlock(reader.names, source.rows or 0, partition_bits)
                 layout = _Layout(runs, reader, problems, partition_bits, workers, reserved)
             for size, run_tally in layout.fill():
@@ -97,6 +103,7 @@ def ingest(
                 report(size)
             if reserved is None or layout.block is not reserved.block:
                 waiting.add(layout.block)
+                gathered.least_rows = rows_at_a_time
         if reserved is not None:
             waiting.add(reserved.block)
         problems.check()
@@ -116,28 +123,35 @@ def _block_rows(source: Source, reader: RowReader, spill: Spill | None) -> int:
 
 def _is_reserved(source: Source, reader: RowReader, spill: Spill | None) -> bool:
     """Say whether all rows get one block beforehand: a known number, of columns of known width."""
-    if source.rows is None or not reader.ids_are_numbers:
+    if source.rows is None or source.in_memory or not reader.ids_are_numbers:
         return False
     row_bytes = sum(np.dtype(COLUMN_TYPES[name]).itemsize for name in reader.names)
     return spill is None or not spill.is_over(source.rows * row_bytes)
 
 
-def _gathered(source: Source, block_rows: int) -> Iterator[tuple[list[Piece], bool]]:
-    """Yield pieces for one block after the other, and whether they are the whole source."""
-    pieces: list[Piece] = []
-    gathered = seen = 0
-    first = True
-    for batch in source.batches:
-        for start in range(0, batch.num_rows, RUN_ROWS):
-            piece = batch.slice(start, RUN_ROWS)
-            if gathered and gathered >= block_rows:
-                yield pieces, False
-                pieces, gathered, first = [], 0, False
-            pieces.append(Piece(piece, seen + start))
-            gathered += piece.num_rows
-        seen += batch.num_rows
-    if pieces:
-        yield pieces, first
+@dataclass
+class _Gathered:
+    """Pieces of a source, put together for one block after the other."""
+
+    source: Source
+    least_rows: int  # of a block, but for the last one
+
+    def blocks(self) -> Iterator[tuple[list[Piece], bool]]:
+        """Yield the pieces of each block, and whether they are the whole source."""
+        pieces: list[Piece] = []
+        gathered = seen = 0
+        first = True
+        for batch in self.source.batches:
+            for start in range(0, batch.num_rows, RUN_ROWS):
+                piece = batch.slice(start, RUN_ROWS)
+                if gathered and gathered >= self.least_rows:
+                    yield pieces, False
+                    pieces, gathered, first = [], 0, False
+                pieces.append(Piece(piece, seen + start))
+                gathered += piece.num_rows
+            seen += batch.num_rows
+        if pieces:
+            yield pieces, first
 
 
 def _runs(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
