@@ -14,7 +14,7 @@ from ordercycle.errors import ConfigError
 from ordercycle.segments.plain import FrozenDict
 from ordercycle.segments.profile_fit import AS_OF_COLUMN, fit_profile
 from ordercycle.segments.recalculated import ProfileOf, Recalculated
-from ordercycle.segments.rfm_cuts import Thresholds, scores_reached
+from ordercycle.segments.rfm_cuts import TypedCuts, scores_reached
 from ordercycle.segments.rfm_fit import RfmRound
 from ordercycle.segments.rfm_options import RfmOptions
 from ordercycle.segments.scheme import Produced, appended, as_table, refuse_taken
@@ -198,7 +198,7 @@ class Rfm(Recalculated, RfmOptions):
         inputs, kept = self.chosen(table)
         codes_of_scores = self.rules.codes
         thresholds = [
-            Thresholds.of(self.cuts[score], column.type)
+            TypedCuts.of(self.cuts[score], column.type)
             for score, column in zip(SCORES, inputs.columns, strict=True)
         ]
         inputs = inputs.append_column("kept", array_of(kept.view(np.uint8), pa.uint8()))

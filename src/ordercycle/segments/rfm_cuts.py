@@ -83,7 +83,7 @@ def scores_reached(cuts: Sequence[Cut], score: str) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class TypedCuts:
     """Cuts as the values of a column's type that divide the column alike: rounded down."""
 
     key: KeyType
@@ -91,8 +91,8 @@ class Thresholds:
     highs: NDArray[np.int64] | None = None
 
     @classmethod
-    def of(cls, cuts: Sequence[Cut], kind: pa.DataType) -> Thresholds:
-        """Return the thresholds of cuts for a type."""
+    def of(cls, cuts: Sequence[Cut], kind: pa.DataType) -> TypedCuts:
+        """Return cuts for a type."""
         key = KeyType.of(kind)
         if key.name == "float64":
             return cls(key, np.array([float(cut) for cut in cuts]))
