@@ -128,6 +128,10 @@ def test_dicts_that_are_no_scheme_are_refused():
         ({"scheme": "livecycle"}, "did you mean 'lifecycle'"),
         ({"scheme": "lifecycle", "activ_days": 3}, "did you mean 'active_days'"),
         ({"scheme": "lifecycle", "active_days": -3}, "active_days=-3"),
+        ({"scheme": "lifecycle", "account": {"buyers": 3}}, "not what a fitted Lifecycle writes"),
+        ({"scheme": "cadence", "account": {"gaps": 0, "repeat_customers": 1, "gap_sum": 1,
+                                           "gap_square_sum": 1}}, "ZeroDivisionError"),
+        ({"scheme": "rfm", "account": 5}, "not what a fitted Rfm writes"),
     ):  # fmt: skip
         with pytest.raises(oc.ConfigError, match=told):
             oc.scheme_from_dict(given_dict)

@@ -282,10 +282,11 @@ fitted from 2 repeat customers)
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Cadence:
         """Return the cadence that `to_dict` wrote."""
-        taken = options_of(given, cls, ("prior_gaps", "just_ordered_days", "scope", "account"))
-        if "account" in taken:
-            taken["account"] = CadenceAccount.from_dict(taken["account"])
-        return cls(**taken)
+        return cls(
+            **options_of(
+                given, cls, ("prior_gaps", "just_ordered_days", "scope", "account"), CadenceAccount
+            )
+        )
 
 
 def _deciding(table: pa.Table) -> pa.Table:

@@ -8,8 +8,13 @@ from typing import Any
 from ordercycle.errors import ConfigError, suggestion
 
 
-def options_of(given: Mapping[str, Any], scheme: type, known: tuple[str, ...]) -> dict[str, Any]:
-    """Return the options in a scheme's dict; a ConfigError names one that it has not."""
+def options_of(
+    given: Mapping[str, Any], scheme: type, known: tuple[str, ...], account: Any = None
+) -> dict[str, Any]:
+    """Return the options in a scheme's dict; a ConfigError names one that it has not.
+
+    account: the class of what a scheme was fitted from, which has a ``from_dict``.
+    """
     options = {name: value for name, value in given.items() if name != "scheme"}
     for name in options:
         if name not in known:
@@ -17,6 +22,15 @@ def options_of(given: Mapping[str, Any], scheme: type, known: tuple[str, ...]) -
                 f"a {scheme.__name__} has no option {name!r}{suggestion(str(name), known)}; "
                 f"it has {', '.join(map(repr, known))}"
             )
+    if "account" in options:
+        try:
+            options["account"] = account.from_dict(options["account"])
+            _ = options["account"].origin  # numbers that make no sense show here
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"account={given['account']!r} is not what a fitted {scheme.__name__} writes "
+                f"({type(error).__name__}: {error}); fit anew, or take the dict of to_dict"
+            ) from None
     return options
 
 

@@ -141,10 +141,7 @@ class RfmOptions(Shown):
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Self:
         """Return the scheme that `to_dict` wrote."""
-        taken = options_of(given, cls, OPTIONS)
-        if "account" in taken:
-            taken["account"] = RfmAccount.from_dict(taken["account"])
-        return cls(**taken)
+        return cls(**options_of(given, cls, OPTIONS, RfmAccount))
 
     def _where_text(self) -> str | None:
         return self.where if isinstance(self.where, str) else spelt(self.where)

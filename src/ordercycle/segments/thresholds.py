@@ -188,7 +188,4 @@ repeat customers)
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Self:
         """Return the lifecycle that `to_dict` wrote."""
-        taken = options_of(given, cls, (*THRESHOLDS, "account"))
-        if "account" in taken:
-            taken["account"] = GapAccount.from_dict(taken["account"])
-        return cls(**taken)
+        return cls(**options_of(given, cls, (*THRESHOLDS, "account"), GapAccount))
