@@ -53,6 +53,21 @@ def test_segments_are_chosen_and_ordered():
     assert values_of(found, "Revenue")["All Customers"] == 47.0
 
 
+def test_without_segments_a_report_is_about_everybody():
+    found = report_of(shop(), segments=[])
+    assert values_of(found, "Revenue") == {"All Customers": 47.0}
+    assert repr(found).count("\n") == 2
+
+
+def test_a_membership_of_nobody():
+    history = oc.OrderHistory.build(shop())
+    kinds = {"customer_id": pa.string(), "segment": pa.string()}
+    days = {"valid_from": pa.date32(), "valid_to": pa.date32()}
+    nobody = pa.schema(kinds | days).empty_table()
+    found = oc.SegmentReport.build(history, oc.Membership.from_table(nobody), period=PERIOD)
+    assert values_of(found, "Orders") == {"All Customers": 3.0}
+
+
 def test_several_memberships_in_one_report():
     history = oc.OrderHistory.build(shop())
     lists = oc.Membership.from_table(

@@ -60,7 +60,7 @@ class Cube:
         tracks = [
             track
             for timeline, rows in zip(timelines, self.plan.rows, strict=True)
-            for track in _tracks(timeline, rows, customers.visible.size)
+            for track in _tracks(timeline, rows, self.plan, customers.visible.size)
         ]
         for number, track in enumerate(tracks):
             if self._growth > MOST_GROWTH:
@@ -149,7 +149,9 @@ def partial(plan: Plan, customers: CustomerBatch, timelines: Sequence[Timeline])
     return cube
 
 
-def _tracks(timeline: Timeline, rows: NDArray[np.int64], customers: int) -> list[kernels.Track]:
+def _tracks(
+    timeline: Timeline, rows: NDArray[np.int64], plan: Plan, customers: int
+) -> list[kernels.Track]:
     """Return where customers are when, as tracks on which each is in one place at a time."""
     if timeline.offsets.size != customers + 1:
         raise ConfigError(
@@ -161,9 +163,9 @@ def _tracks(timeline: Timeline, rows: NDArray[np.int64], customers: int) -> list
     )
     if not overlaps.any():
         return [_track(timeline, rows)]
-    # Segments that never share a customer share a track.
+    # Chosen segments that never share a customer share a track.
     tracks: list[list[int]] = [[]]
-    for code in range(rows.size):
+    for code in np.flatnonzero(rows < len(plan.segments)).tolist():
         room = (track for track in tracks if not overlaps[code, track].any())
         track = next(room, None)
         if track is None:

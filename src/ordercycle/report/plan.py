@@ -57,7 +57,9 @@ class Plan:
             )
         row_of = {name: row for row, name in enumerate(chosen)}
         nowhere = len(chosen)
-        rows = (np.array([row_of.get(name, nowhere) for name in names]) for names in named)
+        rows = (
+            np.array([row_of.get(name, nowhere) for name in names], np.int64) for names in named
+        )
         return cls(months, chosen, tuple(rows), amount, net_refunds)
 
     @property
