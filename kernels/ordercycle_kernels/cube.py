@@ -31,6 +31,7 @@ from ordercycle_kernels.exact_sums import (
     pieces_of_words,
 )
 from ordercycle_kernels.sums import FIRST_DAYS
+from ordercycle_kernels.timeline import OPEN
 
 # The whole numbers of a cell. Of the month:
 ENTERED, ORDERS, MONTHLY_BUYERS, MONTHLY_BUYERS_OF_ALL, RETURNING = 0, 1, 2, 3, 4
@@ -156,6 +157,17 @@ def move_sum(
         add(cell, field + SUMS * chunk, amount, out_cells)
 
 
+@inlined
+def stretch_at(
+    track: Track, interval: int, begin: int, no_segment: np.int64
+) -> tuple[np.int64, np.int64]:
+    """Return the row from a day on, and until when: in an interval, or in the gap before it."""
+    start = np.int64(track.starts[interval])
+    if start > begin:
+        return no_segment, start
+    return track.rows[track.codes[interval]], np.int64(track.stops[interval])
+
+
 @kernel
 def add_to_cells(
     people: Customers,
@@ -175,7 +187,7 @@ def add_to_cells(
 
     A refund before the customer exists counts from the day on which she does.
     """
-    after = first_day + columns.size
+    after = np.int64(first_day + columns.size)
     column_count = np.int64(columns[columns.size - 1]) + 1
     row_count = out_cells.shape[0] // column_count
     no_segment = np.int64(row_count - 1)
@@ -211,13 +223,10 @@ def add_to_cells(
         while begin < after:
             while interval < last_interval and track.stops[interval] <= begin:
                 interval += 1
-            new_row, end = no_segment, np.int64(after)
+            new_row, end = no_segment, np.int64(OPEN)
             if interval < last_interval:
-                if track.starts[interval] <= begin:
-                    new_row = track.rows[track.codes[interval]]
-                    end = min(end, np.int64(track.stops[interval]))
-                else:
-                    end = min(end, np.int64(track.starts[interval]))
+                new_row, end = stretch_at(track, interval, begin, no_segment)
+            end = min(end, after)
             if new_row != row:
                 column = np.int64(columns[begin - first_day]) if begin >= first_day else 0
                 is_over = column > last_column

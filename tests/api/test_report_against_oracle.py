@@ -1,5 +1,6 @@
 """Every metric of the report against the oracle, over generated histories."""
 
+import math
 import warnings
 from datetime import date, timedelta
 from fractions import Fraction
@@ -81,9 +82,10 @@ def check(made: oc.SegmentReport, history, segments_of, names, period, previous)
         if value is None or previously is None:
             assert row["change"] is row["change_ratio"] is None
         else:
-            assert row["change"] == value - previously
-            ratio = None if previously == 0 else (value - previously) / abs(previously)
-            assert row["change_ratio"] == ratio
+            change = value - previously
+            ratio = change / abs(previously) if previously else math.inf
+            assert row["change"] == change
+            assert row["change_ratio"] == (ratio if math.isfinite(ratio) else None)
 
 
 def test_the_oracle_has_the_declared_metrics():

@@ -185,7 +185,8 @@ class SegmentReport:
         -------
         pyarrow.Table
             ``segment``, ``metric``: string; ``value``, ``previous``; ``change``, value - previous;
-            ``change_ratio``, change / the size of previous: float64, null where undefined.
+            ``change_ratio``, change / the size of previous: float64, null where undefined or
+            beyond a float64.
 
         Raises
         ------

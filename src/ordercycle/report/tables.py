@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,7 +66,11 @@ def _change(value: float | None, previous: float | None) -> tuple[float | None, 
     if value is None or previous is None:
         return None, None
     change = value - previous
-    return change, change / abs(previous) if previous else None
+    return _finite(change), _finite(change / abs(previous)) if previous else None
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _table(rows: list[Any], schema: pa.Schema) -> pa.Table:
