@@ -1,6 +1,5 @@
 """Results on disk: whole or not there, whatever stops the writing; computed while written."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -145,7 +144,6 @@ def test_a_full_disk_leaves_nothing_and_is_told_in_one_line(orders, tmp_path, en
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "ORDERCYCLE_CACHE_DIR": os.environ.get("ORDERCYCLE_CACHE_DIR", "off")},
     )
     assert ended.returncode == 1
     assert ended.stderr.startswith("ordercycle: ")
