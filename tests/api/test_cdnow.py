@@ -15,6 +15,7 @@ from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -147,6 +148,19 @@ def test_rfm_cuts_of_the_master_file_are_those_of_sorting(master):
     # Half of all customers ordered once: the first two cuts are both 1, and nobody scores 2.
     assert fitted.cuts["frequency"] == (1.0, 1.0, 2.0, 4.0)
     assert fitted.lint().collapsed == {"frequency": (2,)}
+
+
+def test_scores_of_the_master_file_are_those_of_pandas_qcut(master):
+    """The recipe that most tutorials give; for frequency it is refused, as cuts are equal."""
+    table = oc.OrderHistory.build(master, columns=COLUMNS).profile("1998-06-30")
+    scored = oc.Rfm().fit(table).assign(table)
+    frame = scored.to_pandas()
+    recency = pd.qcut(frame["days_since_last_order"], 5, labels=[5, 4, 3, 2, 1])
+    assert frame["recency_score"].tolist() == recency.tolist()
+    monetary = pd.qcut(frame["revenue"].astype(float), 5, labels=[1, 2, 3, 4, 5])
+    assert frame["monetary_score"].tolist() == monetary.tolist()
+    with pytest.raises(ValueError, match="Bin edges must be unique"):
+        pd.qcut(frame["orders"], 5)
 
 
 def share_who_returned(table: pa.Table, column: str, history: oc.OrderHistory, day: str) -> dict:

@@ -245,6 +245,14 @@ def test_parts_of_several_types_are_refused():
         now.then(now.count(floats)).count(profile_of([1], [1], [1]))
 
 
+def test_values_that_change_between_rounds_are_noticed():
+    table = profile_of([1, 2], [1, 2], [1.0, 2.0])
+    now = oc.Rfm().first_round()
+    now = now.then(now.count(table))
+    with pytest.raises(oc.DataError, match="others in an earlier round"):
+        now.then(now.count(profile_of([1], [1], [-7.0])))
+
+
 def test_a_fit_shows_its_numbers_and_where_they_come_from():
     fitted = oc.Rfm().fit(profile_of([1, 2], [1, 2], [1.0, 2.0]))
     assert repr(fitted).startswith(

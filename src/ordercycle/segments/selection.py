@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import fixed_view
+from ordercycle.errors import DataError
 from ordercycle_kernels import selection as kernels
 from ordercycle_kernels.amounts import keys_of_floats
 from ordercycle_kernels.selection import DIGIT_BITS, DIGITS, WORD_BITS
@@ -119,6 +120,11 @@ class Search:
             here = slots == slot
             upto = np.cumsum(counts[here])
             at = int(np.searchsorted(upto, rank, side="right"))
+            if at == upto.size:
+                raise DataError(
+                    "the values were others in an earlier round of the fit; keep the profile, "
+                    "cached or saved, so that every round reads the same"
+                )
             before = int(upto[at - 1]) if at else 0
             found.append((self.prefixes[slot], int(digits[here][at]), rank - before))
         if not self.small:
