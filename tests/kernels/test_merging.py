@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordercycle_kernels import merging
+from ordercycle_kernels._types import as_input
 
 pytestmark = pytest.mark.kernels
 
@@ -46,28 +47,67 @@ def test_days_are_found(there, arriving):
         assert stop == sum(other[:2] <= row[:2] for other in there)
 
 
+def merged(there, arriving, *, are_floats=False):
+    """Merge rows of (customer, day, word); return them without their customers."""
+    columns = []
+    for rows in (there, arriving):
+        days, words = (
+            np.array([row[column] for row in rows], kind)
+            for column, kind in ((1, np.int32), (2, np.float64 if are_floats else np.int64))
+        )
+        columns.append(merging.Orders(as_input(days), as_input(words.view(np.int64))))
+    size = len(there) + len(arriving)
+    days, words = np.empty(size, np.int32), np.empty(size, np.int64)
+    offsets, arriving_offsets = offsets_of(there), offsets_of(arriving)
+    merging.merge_orders(
+        offsets[:-1], offsets[1:], columns[0], arriving_offsets, columns[1], are_floats,
+        days, words,
+    )  # fmt: skip
+    return list(
+        zip(
+            days.tolist(),
+            words.view(words.dtype if not are_floats else np.float64).tolist(),
+            strict=True,
+        )
+    )
+
+
 @given(orders, orders)
-def test_amounts_are_merged(there, arriving):
-    starts, stops = days_found(there, arriving)
-    words, more = (np.array([row[2] for row in rows], np.int64) for rows in (there, arriving))
-    places = np.empty(len(arriving), np.int64)
-    merging.find_amounts(starts, stops, words, more, False, places)  # noqa: FBT003
-    merged = np.empty(len(there) + len(arriving), np.int64)
-    merging.merge["int64"](words, more, places, merged)
-    assert merged.tolist() == [row[2] for row in sorted(there + arriving)]
+def test_orders_are_merged(there, arriving):
+    assert merged(there, arriving) == [row[1:] for row in sorted(there + arriving)]
 
 
-@given(st.lists(st.floats(allow_nan=False).map(lambda value: value + 0.0), max_size=20), st.data())
-def test_floats_are_merged_by_value(values, data):
-    there = sorted(values)
-    arriving = sorted(data.draw(st.lists(st.sampled_from([*values, -1.5, 0.0, 2.5]))))
-    words, more = (np.array(rows, np.float64).view(np.int64) for rows in (there, arriving))
-    starts, stops = np.zeros(more.size, np.int64), np.full(more.size, words.size)
-    places = np.empty(more.size, np.int64)
-    merging.find_amounts(starts, stops, words, more, True, places)  # noqa: FBT003
-    merged = np.empty(words.size + more.size, np.int64)
-    merging.merge["int64"](words, more, places, merged)
-    assert merged.view(np.float64).tolist() == sorted(there + arriving)
+floats = st.floats(allow_nan=False).map(lambda value: value + 0.0)
+float_order = st.tuples(
+    st.integers(0, 2), st.integers(0, 1), floats | st.sampled_from([-1.5, -2.5, 0.0, 2.5])
+)
+
+
+@given(*[st.lists(float_order, max_size=20).map(sorted)] * 2)
+def test_floats_are_merged_by_value(there, arriving):
+    found = merged(there, arriving, are_floats=True)
+    assert found == [row[1:] for row in sorted(there + arriving)]
+
+
+@given(
+    st.lists(st.integers(0, 3), max_size=6),
+    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3)), unique_by=lambda row: row[0]),
+)
+def test_offsets_are_merged(sizes, arriving):
+    """Customers there have even numbers, so that odd ones are new."""
+    lists = {2 * number: size for number, size in enumerate(sizes)}
+    arriving = sorted(arriving)
+    found = np.array([number in lists for number, _ in arriving], np.bool_)
+    positions = np.array([-(-number // 2) for number, _ in arriving], np.int64)
+    positions = np.minimum(positions, len(sizes))
+    for number, size in arriving:
+        lists[number] = lists.get(number, 0) + size
+    offsets, more = (
+        np.cumsum([0, *parts]).astype(np.int64) for parts in (sizes, [size for _, size in arriving])
+    )
+    out = np.empty(len(lists) + 1, np.int64)
+    merging.merge_offsets(offsets, more, positions, found, out)
+    assert out.tolist() == np.cumsum([0, *(lists[number] for number in sorted(lists))]).tolist()
 
 
 @given(st.lists(st.integers(-(2**127), 2**127 - 1)), st.lists(st.integers(-(2**127), 2**127 - 1)))

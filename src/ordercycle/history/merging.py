@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from ordercycle.arrow_views import fixed_view
 from ordercycle.grouping.amount_words import NO_WORDS, AmountWords
@@ -16,6 +16,7 @@ from ordercycle.ingest.id_bytes import place_ids
 from ordercycle.workspace import Workspace
 from ordercycle_kernels import hashing
 from ordercycle_kernels import merging as kernels
+from ordercycle_kernels._types import as_input
 from ordercycle_kernels.calendar import NO_DAY
 from ordercycle_kernels.profile import registration_days
 
@@ -92,16 +93,9 @@ def merge_batches(
     positions, found = places
     starts = there.offsets[positions]
     stops = np.where(found, there.offsets[np.minimum(positions + 1, len(there.ids))], starts)
-    words, more_words = _alike(there.words, arriving.words)
-    order_places = _order_places(
-        there.days, words, arriving, more_words, starts, stops, are_floats=are_floats
+    days, merged_words = _merged_orders(
+        there, arriving, starts, stops, are_floats=are_floats, workspace=workspace
     )
-    days = _merged("days", there.days, arriving.days, order_places, workspace)
-    lows = _merged("lows", words.lows, more_words.lows, order_places, workspace)
-    highs = NO_WORDS
-    if words.highs.size or more_words.highs.size:
-        highs = _merged("highs", words.highs, more_words.highs, order_places, workspace)
-    merged_words = AmountWords(lows, highs)
     offsets = _merged_offsets(there.offsets, arriving.offsets, places)
     given = _merged_values(there.given, arriving.given, places, arriving.given != NO_DAY)
     listed = _merged_values(there.listed, arriving.listed, places, arriving.listed)
@@ -140,30 +134,58 @@ def _widened(words: AmountWords) -> AmountWords:
     return words if words.highs.size else AmountWords(words.lows, words.lows >> 63)
 
 
-def _order_places(
-    days: NDArray[np.int32],
-    words: AmountWords,
+def _merged_orders(
+    there: CustomerBatch,
     arriving: CustomerBatch,
-    more_words: AmountWords,
     starts: Int64s,
     stops: Int64s,
     *,
     are_floats: bool,
-) -> Int64s:
-    """Return the place of each arriving order among all orders."""
-    day_starts = np.empty(arriving.days.size, np.int64)
-    day_stops = np.empty_like(day_starts)
-    kernels.find_days(starts, stops, days, arriving.offsets, arriving.days, day_starts, day_stops)
-    order_places = np.empty_like(day_starts)
+    workspace: Workspace | None,
+) -> tuple[NDArray[np.int32], AmountWords]:
+    """Return the days and amounts of both, by customer, day and amount."""
+    words, more_words = _alike(there.words, arriving.words)
     if words.highs.size or more_words.highs.size:
-        kernels.find_wide_amounts(
-            day_starts, day_stops, words.lows, words.highs, more_words.lows, more_words.highs,
-            order_places,
-        )  # fmt: skip
-    else:
-        bits, more_bits = words.lows.view(np.int64), more_words.lows.view(np.int64)
-        kernels.find_amounts(day_starts, day_stops, bits, more_bits, are_floats, order_places)
-    return order_places
+        return _merged_wide_orders(there, arriving, starts, stops, workspace)
+    size = there.days.size + arriving.days.size
+    days = _room("days", size, np.int32, workspace)
+    bits = _room("lows", size, np.int64, workspace)
+    old, new = (
+        kernels.Orders(as_input(batch.days), as_input(batch.words.lows.view(np.int64)))
+        for batch in (there, arriving)
+    )
+    kernels.merge_orders(starts, stops, old, arriving.offsets, new, are_floats, days, bits)
+    return days, AmountWords(bits.view(there.words.lows.dtype), NO_WORDS)
+
+
+def _merged_wide_orders(
+    there: CustomerBatch,
+    arriving: CustomerBatch,
+    starts: Int64s,
+    stops: Int64s,
+    workspace: Workspace | None,
+) -> tuple[NDArray[np.int32], AmountWords]:
+    words, more_words = _alike(there.words, arriving.words)
+    day_starts = np.empty(arriving.days.size, np.int64)
+    day_stops, places = np.empty_like(day_starts), np.empty_like(day_starts)
+    kernels.find_days(
+        starts, stops, there.days, arriving.offsets, arriving.days, day_starts, day_stops
+    )
+    kernels.find_wide_amounts(
+        day_starts, day_stops, words.lows, words.highs, more_words.lows, more_words.highs, places
+    )
+    return (
+        _merged("days", there.days, arriving.days, places, workspace),
+        AmountWords(
+            _merged("lows", words.lows, more_words.lows, places, workspace),
+            _merged("highs", words.highs, more_words.highs, places, workspace),
+        ),
+    )
+
+
+def _room(name: str, size: int, dtype: DTypeLike, workspace: Workspace | None) -> NDArray[Any]:
+    """Return memory of the thread, or of its own without a workspace."""
+    return workspace.array(f"merged.{name}", size, dtype) if workspace else np.empty(size, dtype)
 
 
 def _merged(
@@ -173,12 +195,10 @@ def _merged(
     places: Int64s,
     workspace: Workspace | None,
 ) -> NDArray[Any]:
-    """Return both columns merged; floats are moved as the words they are."""
-    size = there.size + arriving.size
-    item = "int64" if there.dtype.itemsize == np.dtype(np.int64).itemsize else "int32"
-    out = workspace.array(f"merged.{name}", size, item) if workspace else np.empty(size, item)
-    kernels.merge[item](there.view(item), arriving.view(item), places, out)
-    return out.view(there.dtype)
+    """Return both columns merged."""
+    out = _room(name, there.size + arriving.size, there.dtype, workspace)
+    kernels.merge[there.dtype.name](there, arriving, places, out)
+    return out
 
 
 def _merged_ids(there: pa.Array, arriving: pa.Array, places: Places) -> pa.Array:
@@ -207,12 +227,9 @@ def _merged_values(
 
 
 def _merged_offsets(there: Int64s, arriving: Int64s, places: Places) -> Int64s:
-    sizes, more = np.diff(there), np.diff(arriving)
-    sizes[places.positions[places.found]] += more[places.found]
-    if not places.found.all():
-        sizes = np.insert(sizes, places.positions[~places.found], more[~places.found])
-    offsets = np.zeros(sizes.size + 1, np.int64)
-    np.cumsum(sizes, out=offsets[1:])
+    new = places.found.size - int(np.count_nonzero(places.found))
+    offsets = np.empty(there.size + new, np.int64)
+    kernels.merge_offsets(there, arriving, *places, offsets)
     return offsets
 
 
