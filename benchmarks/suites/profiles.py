@@ -88,6 +88,24 @@ class Membership(_Sizes):
         self.membership.to_table()
 
 
+class Report(_Sizes):
+    """From the grouped history to a segment report, memberships included."""
+
+    def prepare(self):
+        self.history = oc.OrderHistory.build(self.orders, columns=COLUMNS)
+        self.build()
+
+    def build(self):
+        membership = oc.Lifecycle().membership(self.history)
+        return oc.SegmentReport.build(self.history, membership, period=("2025-10", "2025-12"))
+
+    def time_build(self, *_):
+        self.build()
+
+    def peakmem_build(self, *_):
+        self.build()
+
+
 class WholeJob(_Sizes):
     """From the order table to the segments: what a nightly job runs."""
 

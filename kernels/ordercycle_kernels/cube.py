@@ -3,7 +3,7 @@
 Between two events, an order or a change of segment, nothing about a customer changes. So a cell
 holds differences to the month before, and costs nothing for the months without events: the state
 at the end of a month is the sum of its cells and those of all months before. What a customer has
-ordered so far moves along when she changes segment; all sums are exact, so that what moves out is
+ordered so far moves along from segment to segment; all sums are exact, so that what moves out is
 what came in, to the last bit.
 """
 
@@ -33,7 +33,8 @@ from ordercycle_kernels.exact_sums import (
 from ordercycle_kernels.sums import FIRST_DAYS
 from ordercycle_kernels.timeline import OPEN
 
-# The whole numbers of a cell. Of the month:
+# The whole numbers of a cell. Of the month (orders and revenue are differences as well: what was
+# ordered so far changes by them, and by what moves in or out):
 ENTERED, ORDERS, MONTHLY_BUYERS, MONTHLY_BUYERS_OF_ALL, RETURNING = 0, 1, 2, 3, 4
 # Differences to the month before, of those who are in the segment at the end of the month:
 CUSTOMERS, MOVED_ORDERS, BUYERS, REPEAT_BUYERS = 5, 6, 7, 8
@@ -54,9 +55,10 @@ NO_ROW = -1
 
 
 class Customers(NamedTuple):
-    """Customers and their orders: visible, registered: (c,); offsets: (c + 1,); the others (n,).
+    """Customers and their orders.
 
-    highs is empty where amounts fit one word.
+    visible, from when on they exist, NO_DAY for never, and registered: (c,); offsets: (c + 1,);
+    days, and the words of the amounts, highs empty where they fit one: (n,).
     """
 
     visible: Int32s
@@ -185,7 +187,7 @@ def add_to_cells(
     of each day from then to the end of the last month; out_cells: (r * t, width). Returns how many
     times 2**32 a chunk can have grown by.
 
-    A refund before the customer exists counts from the day on which she does.
+    A refund from before its customer exists counts on the day on which the customer comes.
     """
     after = np.int64(first_day + columns.size)
     column_count = np.int64(columns[columns.size - 1]) + 1

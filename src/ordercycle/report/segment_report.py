@@ -127,6 +127,9 @@ class SegmentReport:
         New – 1 order 12.5 20.0 -7.5
         Active 30.0 0.0 30.0
         All Customers 42.5 20.0 22.5
+        >>> orders = report.dynamics("Orders", ("2025-11", "2025-12")).to_pylist()
+        >>> [(str(row["month"]), row["value"]) for row in orders if row["segment"] == "Active"]
+        [('2025-11-01', 0.0), ('2025-12-01', 1.0)]
         """
         months = Months.of(period, "period")
         previous = prior_period(months, compare)
@@ -154,7 +157,15 @@ class SegmentReport:
     def finish(
         cls, cube: Cube, *, period: str | Sequence[str], compare: str | None = "previous_year"
     ) -> SegmentReport:
-        """Return the report of a cube whose months have the period and its prior period."""
+        """Return the report of a cube that was counted somewhere else.
+
+        Parameters
+        ----------
+        cube
+            The sum of the cubes of all parts, whose months have the period and its prior period.
+        period, compare
+            As for :meth:`build`.
+        """
         months = Months.of(period, "period")
         return cls(cube, months, prior_period(months, compare))
 
