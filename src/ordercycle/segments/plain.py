@@ -35,7 +35,10 @@ def options_of(
 
 
 class FrozenDict(Mapping[str, Any]):
-    """A dict that stays as it is, so that a frozen scheme may hold it; lists become tuples."""
+    """A dict that stays as it is, so that a frozen scheme may hold it; lists become tuples.
+
+    Unlike those of a dict, its items have an order that tells it from others.
+    """
 
     def __init__(self, items: Mapping[str, Any]) -> None:
         self._items = {
@@ -52,8 +55,13 @@ class FrozenDict(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._items)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return list(self._items.items()) == list(other.items())
+
     def __hash__(self) -> int:
-        return hash(tuple(self._items.items()))
+        return hash(tuple(self._items))  # values may be anything until they are checked
 
     def __repr__(self) -> str:
         return repr(self._items)

@@ -148,9 +148,7 @@ class RfmOptions(Shown):
 
     def _compared(self) -> tuple[Any, ...]:
         where = None if self.where is None else str(self._condition)
-        # The order of the names says which counts.
-        names = self.rules.names
-        return (self.bins, self.monetary, self.map, names, where, self.cuts, self.account)
+        return (self.bins, self.monetary, self.map, where, self.cuts, self.account)
 
     def __eq__(self, other: object) -> bool:
         return (

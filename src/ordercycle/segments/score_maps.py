@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle.errors import ConfigError, suggestion
-from ordercycle.segments.scheme import NO_CODE
+from ordercycle.segments.scheme import MOST_SEGMENTS, NO_CODE
 
 SCORES = ("recency", "frequency", "monetary")
 #: Names by the scores they stand for, the first that fits counting.
@@ -109,8 +109,12 @@ class MapRules:
     def of(cls, given: ScoreMap, bins: int) -> MapRules:
         """Read a map that is data."""
         names = tuple(given)
-        if not names or len(names) > 127 or not all(isinstance(name, str) for name in names):
-            raise ConfigError(f"a map has 1 to 127 names; this one has {len(names):,}: {given!r}")
+        texts = all(isinstance(name, str) and name for name in names)
+        if not texts or not 1 <= len(names) <= MOST_SEGMENTS:
+            raise ConfigError(
+                f"a map has 1 to {MOST_SEGMENTS} names, all of them text; this one has "
+                f"{len(names):,}: {given!r}"
+            )
         fits = np.zeros((len(names), bins, bins, bins), np.bool_)
         for name, fit in zip(names, fits, strict=True):
             stands_for = given[name]
