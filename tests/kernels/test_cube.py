@@ -287,3 +287,16 @@ def test_overlaps(rows):
         if place != rank and one[1] < other[1] + other[2] and other[1] < one[1] + one[2]
     }
     assert pairs == set(zip(*(found.tolist() for found in np.nonzero(overlaps)), strict=True))
+
+
+def test_who_comes_with_a_refund_is_registered_then():
+    refund, order = (FIRST_DAY + 5, -4.0), (FIRST_DAY + 25, 9.0)
+    place = [(0, FIRST_DAY, int(OPEN))]
+    case = FLOATS, [(refund[0], order[0], [refund, order], place)]
+    cells = walked(case, net_refunds=True, everyone=False)[0]
+    assert cells[1:, cube.ENTERED].tolist() == [1, 0, 0, 0]
+    assert cells[1:, cube.BUYERS].tolist() == [0, 0, 1, 0]
+    assert cells[1:, cube.WAITING_DAYS].tolist() == [0, 0, 0, 0]
+    revenue = [money(cell, cube.REVENUE) for cell in cells[1:]]
+    assert revenue == [exact(-4.0), 0, exact(9.0), 0]
+    assert money(cells.sum(axis=0), cube.FIRST_REVENUE) == exact(9.0)
