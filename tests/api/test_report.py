@@ -1,6 +1,6 @@
 """The segment report: what can be chosen, and what is refused."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
@@ -13,8 +13,29 @@ from ordercycle.report.months import Months
 from ordercycle.report.plan import listed
 
 
-def test_the_worked_example_of_the_definitions():
-    """A churned customer orders on December 15: the order belongs to Active."""
+@pytest.mark.parametrize(
+    ("time", "days_left"),
+    [
+        (datetime(2025, 12, 3, 16), 28),  # noqa: DTZ001 - local time
+        (datetime(2025, 12, 3, 23, 30, tzinfo=UTC), 27),  # December 4 in Madrid
+    ],
+)
+def test_a_first_order_counts_from_its_own_day(time, days_left):
+    """The definitions' first example: an order of December 3, 16:00."""
+    orders = pa.table({"customer_id": [1], "ordered_at": [time], "amount": [40]})
+    history = oc.OrderHistory.build(orders, timezone="Europe/Madrid")
+    found = oc.SegmentReport.build(
+        history, oc.Lifecycle().membership(history), period="2025-12", compare=None
+    )
+    for metric, value in (("Revenue", 40.0), ("New Customer Registrations", 1.0)):
+        assert values_of(found, metric) == {
+            **dict.fromkeys(found.segments, 0.0), "New – 1 order": value, "All Customers": value
+        }  # fmt: skip
+    assert values_of(found, "Days Since Last Order")["New – 1 order"] == days_left
+
+
+def test_an_order_of_a_churned_customer_belongs_to_active():
+    """The definitions' second example: a churned customer orders on December 15."""
     orders = orders_of([("ann", date(2025, 1, 1), 10.0), ("ann", date(2025, 12, 15), 25.0)])
     found = report_of(orders, compare="previous_period")
     assert values_of(found, "Revenue") == {

@@ -28,6 +28,16 @@ def test_threads_parts_and_order_of_rows_do_not_matter(kind):
         assert found.dynamics("Revenue").equals(expected.dynamics("Revenue"))
 
 
+def test_a_history_that_was_kept_and_extended_reports_the_same(tmp_path):
+    orders = random_orders(6, 2_000, "float")
+    expected = report_of(orders).comparison()
+    oc.OrderHistory.build(orders.slice(0, 1_500)).save(tmp_path / "history")
+    history = oc.OrderHistory.open(tmp_path / "history").append(orders.slice(1_500))
+    membership = oc.Lifecycle().membership(history)
+    found = oc.SegmentReport.build(history, membership, period=PERIOD)
+    assert found.comparison().equals(expected)
+
+
 @pytest.mark.parametrize("kind", ["float", "integer", "decimal"])
 def test_cubes_of_parts_add_up(kind):
     history, membership, plan = planned(random_orders(3, 3_000, kind), Months(24_290, 24_311))
