@@ -65,6 +65,16 @@ def test_any_arrow_tool_reads_the_files(tmp_path):
     assert {oct(file.stat().st_mode & 0o777) for file in files} == {"0o600"}
 
 
+def test_a_history_of_many_parts_is_kept_in_few_files(tmp_path, monkeypatch):
+    monkeypatch.setattr("ordercycle.ingest.laying_out.PARTITION_ROWS", 8)
+    monkeypatch.setattr("ordercycle.history.store.MOST_FILES", 4)
+    history = extended(tmp_path)
+    assert len(list(tmp_path.glob("part-*.arrow"))) == 4
+    assert sum(1 for _ in history.to_batches()) == 16
+    both = oc.OrderHistory.build(pa.concat_tables([orders(300, 1), orders(50, 2)]))
+    assert oc.OrderHistory.open(tmp_path).profile(AS_OF).equals(both.profile(AS_OF))
+
+
 def test_a_history_is_replaced_as_a_whole(tmp_path):
     extended(tmp_path)
     other = oc.OrderHistory.build(orders(40, 9))

@@ -41,6 +41,8 @@ HASH = (
     "SplitMix64 output function of the 64-bit two's complement; bytes: folded 8 at a time from "
     "the hash of their length; a part is a range of the highest bits"
 )
+#: Files of a run, at most: each that is open takes a descriptor, of which a process has a thousand.
+MOST_FILES = 256
 #: Reading again after another process has replaced the history in between.
 ATTEMPTS = 3
 
@@ -84,15 +86,20 @@ def save(
                 _check_unchanged(state.folder)
             token = secrets.token_hex(4)
 
-            def write(number: int) -> FileEntry:
-                part = state.parts[number]
-                name = path / f"part-{number:05d}-{token}.arrow"
-                batch = part.read(workers.workspace)
-                entry = write_file(name, cut(batch, pieces, bits), state.kind)
-                part.release()
-                return entry
+            width = max(1, len(state.parts) // MOST_FILES)
 
-            entries = tuple(workers.in_order(write, range(len(state.parts))))
+            def batches(parts: Sequence[Part]) -> Iterator[CustomerBatch]:
+                for part in parts:
+                    yield from cut(part.read(workers.workspace), pieces, bits)
+                    part.release()
+
+            def write(number: int) -> FileEntry:
+                name = path / f"part-{number:05d}-{token}.arrow"
+                parts = state.parts[number * width : (number + 1) * width]
+                return write_file(name, batches(parts), state.kind)
+
+            files = len(state.parts) // width
+            entries = tuple(workers.in_order(write, range(files)))
             return _committed(state, Folder(path, token, (entries,)))
 
 
