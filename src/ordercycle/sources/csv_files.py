@@ -18,6 +18,7 @@ from ordercycle.errors import ColumnError
 from ordercycle.sources import common_types
 from ordercycle.sources.file_list import DataFile
 from ordercycle.sources.file_look import Look
+from ordercycle.sources.read_ahead import BATCH_ROWS
 
 #: Bytes of a part: 300,000 orders of three columns.
 PART_BYTES = 2**24
@@ -44,8 +45,7 @@ def common_type(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
 
 def look(file: DataFile) -> Look:
     """Read the first rows for names and types."""
-    with _opened(file.path, file, block_bytes=LOOK_BYTES) as reader:
-        schema = reader.schema
+    schema = _first_rows(file)
     size = os.path.getsize(file.path)
     if file.is_compressed:
         return Look(schema, None, [range(size)])
@@ -61,20 +61,19 @@ def read(file: DataFile, part: range, columns: pa.Schema) -> Iterator[pa.RecordB
     ColumnError
         Where a value does not have its column's type.
     """
+    from pyarrow import csv
+
     names = None if part.start == 0 else _header(file)
-    lines: Any = file.path
-    if not file.is_compressed:
-        with open(file.path, "rb") as stream:
-            start = _line_start(stream, part.start)
-            stop = _line_start(stream, part.stop)
-            stream.seek(start)
-            content = stream.read(stop - start)
-        if not content or content.isspace():
-            return
-        lines = pa.BufferReader(content)
+    options = _options(file, block_bytes=BLOCK_BYTES, names=names, types=columns)
     try:
-        with _opened(lines, file, block_bytes=BLOCK_BYTES, names=names, types=columns) as reader:
-            yield from reader
+        if file.is_compressed:
+            with csv.open_csv(file.path, **options) as reader:
+                yield from reader
+            return
+        content = _lines(file, part)
+        if content and not content.isspace():
+            # Not opened as a stream, which would be parsed by threads of Arrow's.
+            yield from csv.read_csv(pa.BufferReader(content), **options).to_batches(BATCH_ROWS)
     except pa.ArrowInvalid as error:
         conversion = CONVERSION.search(str(error))
         if conversion is None:
@@ -91,34 +90,49 @@ def _mistyped(column: str, kind: str, what: str) -> str:
     )
 
 
-def _opened(
-    lines: Any,
+def _options(
     file: DataFile,
     *,
     block_bytes: int,
     names: list[str] | None = None,
     types: pa.Schema | None = None,
-) -> Any:
+) -> dict[str, Any]:
     from pyarrow import csv
 
-    return csv.open_csv(
-        lines,
+    return {
         # Parts are read in parallel; threads within one would only wait for each other.
-        read_options=csv.ReadOptions(block_size=block_bytes, column_names=names, use_threads=False),
-        parse_options=csv.ParseOptions(delimiter="\t" if file.is_tabbed else ","),
-        convert_options=csv.ConvertOptions(
+        "read_options": csv.ReadOptions(
+            block_size=block_bytes, column_names=names, use_threads=False
+        ),
+        "parse_options": csv.ParseOptions(delimiter="\t" if file.is_tabbed else ","),
+        "convert_options": csv.ConvertOptions(
             null_values=[""],
             strings_can_be_null=True,
             column_types=types,
             include_columns=types.names if types is not None else None,
         ),
-    )
+    }
+
+
+def _first_rows(file: DataFile) -> pa.Schema:
+    """Return the names and types of the columns, as the first rows have them."""
+    from pyarrow import csv
+
+    with csv.open_csv(file.path, **_options(file, block_bytes=LOOK_BYTES)) as reader:
+        return reader.schema
 
 
 def _header(file: DataFile) -> list[str]:
-    with _opened(file.path, file, block_bytes=LOOK_BYTES) as reader:
-        names: list[str] = reader.schema.names
+    names: list[str] = _first_rows(file).names
     return names
+
+
+def _lines(file: DataFile, part: range) -> bytes:
+    """Return the lines that begin in a stretch of the file."""
+    with open(file.path, "rb") as stream:
+        start, stop = _line_start(stream, part.start), _line_start(stream, part.stop)
+        stream.seek(start)
+        return stream.read(stop - start)
 
 
 def _line_start(stream: IO[bytes], position: int) -> int:
