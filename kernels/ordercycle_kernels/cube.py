@@ -310,6 +310,24 @@ def add_to_cells(
 
 
 @kernel
+def count_overlaps(offsets: Int64s, starts: Int32s, stops: Int32s) -> int:
+    """Return how many intervals begin before the one before them, of the same customer, stops.
+
+    offsets: (c + 1,); starts, stops: (m,), those of a customer in ascending order of starts.
+    """
+    # Over all neighbours, then less those of two customers: several at a time, as no branch is in
+    # the way.
+    count = 0
+    for interval in range(1, starts.size):
+        count += starts[interval] < stops[interval - 1]
+    for customer in range(offsets.size - 1):
+        first = offsets[customer]
+        if 0 < first < offsets[customer + 1]:
+            count -= starts[first] < stops[first - 1]
+    return count
+
+
+@kernel
 def mark_overlaps(
     offsets: Int64s, codes: Int16s, starts: Int32s, stops: Int32s, out_overlaps: Int64Table
 ) -> None:

@@ -3,7 +3,7 @@
 import struct
 from collections import Counter
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -287,6 +287,21 @@ def test_overlaps(rows):
         if place != rank and one[1] < other[1] + other[2] and other[1] < one[1] + one[2]
     }
     assert pairs == set(zip(*(found.tolist() for found in np.nonzero(overlaps)), strict=True))
+
+
+intervals_of = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 9)), max_size=5)
+
+
+@given(st.lists(intervals_of, min_size=1, max_size=6))
+def test_how_many_intervals_overlap_the_one_before(customers):
+    customers = [sorted(rows) for rows in customers]
+    offsets = np.cumsum([0, *map(len, customers)], dtype=np.int64)
+    starts = np.array([start for rows in customers for start, _ in rows], np.int32)
+    stops = np.array([start + length for rows in customers for start, length in rows], np.int32)
+    expected = sum(
+        later[0] < sum(earlier) for rows in customers for earlier, later in pairwise(rows)
+    )
+    assert cube.count_overlaps(offsets, starts, stops) == expected
 
 
 def test_who_comes_with_a_refund_is_registered_then():

@@ -157,12 +157,12 @@ def _tracks(
         raise ConfigError(
             "the membership belongs to another history; make it with scheme.membership(history)"
         )
+    if kernels.count_overlaps(timeline.offsets, timeline.starts, timeline.stops) == 0:
+        return [_track(timeline, rows)]
     overlaps = np.zeros((rows.size, rows.size), np.int64)
     kernels.mark_overlaps(
         timeline.offsets, timeline.codes, timeline.starts, timeline.stops, overlaps
     )
-    if not overlaps.any():
-        return [_track(timeline, rows)]
     # Chosen segments that never share a customer share a track.
     tracks: list[list[int]] = [[]]
     for code in np.flatnonzero(rows < len(plan.segments)).tolist():
