@@ -2,6 +2,7 @@
 
 import pickle
 from collections import defaultdict
+from dataclasses import replace
 from random import Random
 
 import pyarrow as pa
@@ -20,13 +21,19 @@ from ordercycle.engines.parcels import PARCEL, TABLES
 from ordercycle.engines.questions import Profiles
 from ordercycle.engines.spark_types import keys_of_partitions, murmur3
 
-LOCAL = FrameKind("Arrow table", "to_batches", lambda table, _needed, _name: table.schema)
+LOCAL = FrameKind(
+    name="Arrow table",
+    method="to_batches",
+    repeatable=False,
+    schema=lambda table, _needed, _name: table.schema,
+)
+REPEATABLE = replace(LOCAL, repeatable=True)
 
 
-def job_for(*frames, partitions=3, columns=COLUMNS, timezone="UTC", **options):
+def job_for(*frames, kind=LOCAL, partitions=3, columns=COLUMNS, timezone="UTC", **options):
     return Job.of(
         [frame for frame in frames if frame is not None],
-        LOCAL,
+        kind,
         partitions=partitions,
         columns=columns,
         timezone=timezone,
@@ -68,8 +75,14 @@ def asked(job, arrived, question):
 
 
 @settings(max_examples=120)
-@given(cases(), layouts(), st.sampled_from([1, 2, 7]), st.integers(0, 1000))
-def test_any_table_in_any_pieces(case, layout, partitions, seed):
+@given(
+    cases(),
+    layouts(),
+    st.sampled_from([LOCAL, REPEATABLE]),
+    st.sampled_from([1, 2, 7]),
+    st.integers(0, 1000),
+)
+def test_any_table_in_any_pieces(case, layout, kind, partitions, seed):
     assume(not is_refused(case))
     orders, customers = tables(case, layout)
     expected = built(case, orders, customers).profile(case.as_of, case.window_days)
@@ -79,6 +92,7 @@ def test_any_table_in_any_pieces(case, layout, partitions, seed):
             job_for(
                 orders,
                 customers,
+                kind=kind,
                 partitions=partitions,
                 columns=oc.Columns(order="order_id" if case.types.order is not None else None),
                 timezone=policies.timezone,
@@ -197,7 +211,7 @@ def test_parcels_are_the_same_in_whatever_order_rows_arrive():
     """A task that is run again on shuffled rows must not seem to have other ones."""
     for customer, amount in ((pa.int64(), pa.float64()), (pa.string(), pa.decimal128(38, 2))):
         orders, _ = shop(customer, amount)
-        packer = job_for(orders).packer(0)
+        packer = job_for(orders, kind=REPEATABLE).packer(0)
         table = orders.select(packer.schema.names)
         shuffled_rows = table.take(pc.sort_indices(table["amount"]))
         one, other = (

@@ -36,9 +36,10 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 
 DASK = FrameKind(
-    "Dask DataFrame",
-    "map_partitions",
-    lambda frame, needed, table: dask_frames.arrow_schema(frame._meta, needed, table),  # noqa: SLF001
+    name="Dask DataFrame",
+    method="map_partitions",
+    repeatable=False,
+    schema=lambda frame, needed, table: dask_frames.arrow_schema(frame._meta, needed, table),  # noqa: SLF001
 )
 
 

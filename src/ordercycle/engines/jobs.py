@@ -25,12 +25,14 @@ OPTIONS = ("refunds", "anonymous", "unknown", "threads", "memory_limit", "spill_
 class FrameKind:
     """What a job has to know of an engine's frames.
 
-    name: for messages; method: which only such a frame has; schema: returns the Arrow schema of a
-    frame, given the columns that need a type and what the table is.
+    name: for messages; method: which only such a frame has; repeatable: whether the engine expects
+    of a task that runs again what it made before; schema: returns the Arrow schema of a frame,
+    given the columns that need a type and what the table is.
     """
 
     name: str
     method: str
+    repeatable: bool
     schema: Callable[[Any, list[str], str], pa.Schema]
 
     def check(self, frame: object, what: str) -> None:
@@ -52,6 +54,7 @@ class Job:
 
     tables: tuple[pa.Schema, ...]
     partitions: int
+    repeatable: bool
     columns: Columns
     timezone: str
     refunds: str = "net"
@@ -109,7 +112,12 @@ class Job:
             types = [(name, packed_type(schema.field(name).type)) for name in names]
             tables.append(pa.schema(types))
         job = cls(
-            tables=tuple(tables), partitions=number, columns=columns, timezone=timezone, **options
+            tables=tuple(tables),
+            partitions=number,
+            repeatable=kind.repeatable,
+            columns=columns,
+            timezone=timezone,
+            **options,
         )
         job.without_rows()  # which checks the rest
         return job
@@ -123,7 +131,8 @@ class Job:
     def packer(self, table: int) -> Packer:
         """Return what packs the rows of the orders (0) or the customers (1)."""
         drop_nameless = table == 0 and self.anonymous == "drop"
-        return Packer(table, self.tables[table], self.partitions, drop_nameless)
+        schema = self.tables[table]
+        return Packer(table, schema, self.partitions, drop_nameless, self.repeatable)
 
     def answers(
         self,

@@ -35,9 +35,8 @@ PARCEL = pa.schema(
     ]
 )
 
-#: What is divided at a time: mostly a partition as a whole, for then its parcels are the same in
-#: whatever order its rows arrive. Spark compares those of a task that it has to run again, and
-#: ends a job whose rows seem to have changed.
+#: What is divided at a time: mostly a partition as a whole, for only then are its parcels the same
+#: in whatever order its rows arrive.
 BYTES_AT_ONCE = 2**26
 #: What is handed to the engine at a time.
 BATCH_BYTES = 2**23
@@ -84,21 +83,24 @@ def targets_of(hashes: NDArray[np.uint64], targets: int) -> NDArray[np.int64]:
     return ((hashes & LOW_BITS) * np.uint64(targets) >> HALF).astype(np.int64)
 
 
-def order_of(
-    targets: NDArray[np.int64], hashes: NDArray[np.uint64], batch: pa.RecordBatch
-) -> NDArray[np.int64]:
-    """Return an order of rows by target that depends on their values, not on how they came.
-
-    Within a target, rows are ordered by a hash of all their values.
-    """
+def content_of(hashes: NDArray[np.uint64], batch: pa.RecordBatch) -> NDArray[np.uint64]:
+    """Return a hash of all values of each row, given that of the first column."""
     content = hashes.copy()
     for column in batch.columns[1:]:
         for words in _words(column):
             hashing.hash_integers(content.view(np.int64) ^ words, content)
-    digits = content.view(np.uint16)
+    return content
+
+
+def order_of(targets: NDArray[np.int64], content: NDArray[np.uint64] | None) -> NDArray[np.int64]:
+    """Return the rows in order of their targets; of one target, by content or as they came."""
+    digits = [targets.astype(np.uint16)]
+    if content is not None:
+        words = content.view(np.uint16)
+        digits = [words[::WORD_DIGITS], words[1::WORD_DIGITS], *digits]
     # NumPy sorts 16 bits by radix, in a tenth of the time that 64 bits take.
-    order = np.argsort(digits[::WORD_DIGITS], kind="stable")
-    for digit in (digits[1::WORD_DIGITS], targets.astype(np.uint16)):
+    order = np.argsort(digits[0], kind="stable")
+    for digit in digits[1:]:
         order = order[np.argsort(digit[order], kind="stable")]
     return order
 
@@ -125,13 +127,15 @@ class Packer:
     """Divides the rows of one table among targets.
 
     schema: the columns as they travel, customer ids first; drop_nameless: leave out rows without
-    a customer, who would all meet in one place.
+    a customer, who would all meet in one place; repeatable: parcels are the same in whatever order
+    the rows come, which takes 40 to 100 ns a row.
     """
 
     table: int
     schema: pa.Schema
     targets: int
     drop_nameless: bool
+    repeatable: bool
 
     def parcels(self, source: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the parcels of a partition of the source: at least one for each target."""
@@ -142,8 +146,9 @@ class Packer:
             targets = targets_of(hashes, self.targets)
             counts = np.bincount(targets, minlength=self.targets)
             sent += counts
-            laid_out = batch.take(pa.array(order_of(targets, hashes, batch)))
-            del batch, hashes, targets
+            content = content_of(hashes, batch) if self.repeatable else None
+            laid_out = batch.take(pa.array(order_of(targets, content)))
+            del batch, hashes, targets, content
             yield from self._divided(laid_out, counts.tolist(), source)
         every = range(self.targets)
         yield self._parcels(every, source, [0] * self.targets, sent.tolist(), [b""] * self.targets)

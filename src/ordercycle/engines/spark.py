@@ -35,10 +35,13 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 
+#: Spark compares what a task wrote to a shuffle with what it writes when it has to run again, and
+#: ends a job where that has changed.
 SPARK = FrameKind(
-    "Spark DataFrame",
-    "mapInArrow",
-    lambda frame, needed, table: arrow_schema(frame.schema, needed, table),
+    name="Spark DataFrame",
+    method="mapInArrow",
+    repeatable=True,
+    schema=lambda frame, needed, table: arrow_schema(frame.schema, needed, table),
 )
 
 
