@@ -18,7 +18,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from operator import methodcaller
 from pathlib import Path
@@ -27,6 +27,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, NamedTuple
 
+import psutil
 import pyarrow as pa
 from pyarrow import parquet
 
@@ -61,25 +62,41 @@ def main() -> int:
         seconds = {name: [] for name in engine.profiles}
         for turn in range(options.rounds + 1):
             for name, profile in engine.profiles.items():
-                start = perf_counter()
+                start, busy = perf_counter(), busy_seconds()
                 engine.run(profile(orders))
-                took = perf_counter() - start
-                print(f"round {turn} {name}: {took:.2f} s", file=sys.stderr, flush=True)
+                took, busy = perf_counter() - start, busy_seconds() - busy
+                print(f"round {turn} {name}: {took:.2f} s, CPU {busy:.2f} s", file=sys.stderr)
                 if turn:  # the first one starts processes, loads code and warms Java
-                    seconds[name].append(took)
-    typical = {name: median(found) for name, found in seconds.items()}
+                    seconds[name].append((took, busy))
+    typical, cpu = (
+        {name: median(one[place] for one in found) for name, found in seconds.items()}
+        for place in range(2)
+    )
     print(
         f"{workload.orders:,} orders of {workload.population:,} customers from Parquet, "
         f"{options.engine}, two workers, {options.partitions} partitions; medians of "
         f"{options.rounds} rounds; {os.cpu_count()} cores"
     )
     figures = [Figure(name, value, "s") for name, value in typical.items()]
+    figures += [Figure(f"{name}, processor time", value, "s") for name, value in cpu.items()]
     figures += [
-        Figure(f"{name} against ordercycle", value / typical[OURS], "x", least=LEAST)
-        for name, value in typical.items()
+        Figure(f"{name} against {OURS}{what}", of[name] / of[OURS], "x", least=least)
+        for what, of, least in (("", typical, LEAST), (", processor time", cpu, None))
+        for name in of
         if name != OURS
     ]
     return 1 if print_figures(figures) or unequal else 0
+
+
+def busy_seconds() -> float:
+    """Return the processor time of this process and all that it started."""
+    own = psutil.Process()
+    total = 0.0
+    for process in (own, *own.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -73,8 +73,8 @@ FROM durations
 
 #: Exact medians: of the gaps sorted in a list, and as a percentile of their counts.
 SORTED_LIST = """
-    (array_sort(collect_list(gap))[CAST((count(gap) - 1) DIV 2 AS INT)]
-     + array_sort(collect_list(gap))[CAST(count(gap) DIV 2 AS INT)]) / 2D
+    (get(array_sort(collect_list(gap)), CAST((count(gap) - 1) DIV 2 AS INT))
+     + get(array_sort(collect_list(gap)), CAST(count(gap) DIV 2 AS INT))) / 2D
 """
 MEDIANS = {"sorted list": SORTED_LIST, "percentile": "percentile(gap, 0.5D)"}
 
