@@ -1,4 +1,27 @@
-"""Real engines for the tests: started once, on the loopback interface, stopped at the end."""
+"""Real engines for the tests: started once, on the loopback interface, stopped at the end.
+
+The conditions of real clusters, and what tries each of them:
+
+==============================  ==================================================================
+batches that cut a customer     Spark's have 257 rows here, with a customer of 900 orders;
+in the middle                   test_parcels cuts anywhere, down to a row
+empty partitions                test_any_table_in_any_pieces, test_no_rows_at_all
+skewed keys                     shops.tables: a customer has 30 % of all orders
+retried tasks                   test_an_executor_killed_mid_job, test_a_worker_killed_mid_job,
+                                test_parcels_are_the_same_in_whatever_order_rows_arrive
+speculative tasks               not started on purpose, as Spark's choice depends on time: to us
+                                they are retries, of which Spark takes one; were both taken,
+                                test_a_source_that_comes_twice_is_an_error
+lost, damaged or repeated rows  test_parcels
+no shared disk                  executors have folders of their own, and nothing but frames
+no home, nowhere to write       tests/package/test_kernel_cache.py: the same for any process
+many threads per worker         the Dask cluster has two in each process; the threaded scheduler
+decimals, large strings,        test_types; string views are neither Spark's nor, with pyarrow's
+dictionaries, categories        take, Dask's: test_any_table_in_any_pieces has them
+time zones                      the session's is Newfoundland's, that of tables and business vary
+nulls                           guests, customers without registration, rows without an amount
+==============================  ==================================================================
+"""
 
 import os
 import re

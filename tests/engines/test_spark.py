@@ -1,8 +1,10 @@
 """Spark with two executor processes against one machine, bit for bit."""
 
 import os
+import re
 import warnings
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -275,3 +277,14 @@ def test_reports(shop):
     membership = oc.Lifecycle().membership(history)
     expected = oc.SegmentReport.build(history, membership, period=period)
     assert found.comparison().equals(expected.comparison())
+
+
+def test_the_example_of_the_readme_runs(session, capsys):  # noqa: ARG001 - which it gets
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    (example,) = (block for block in blocks if "SparkSession" in block)
+    with warnings.catch_warnings(action="ignore", category=oc.OrdercycleWarning):
+        exec(example, {})  # noqa: S102 - our own text
+    shown = capsys.readouterr().out
+    assert "Loyal" in shown
+    assert "All Customers" in shown

@@ -81,7 +81,8 @@ def frame_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Any:
     """
     import pandas as pd
 
-    table = pa.Table.from_batches(list(batches), schema=schema)
+    # Of several chunks, each selection of rows would copy all.
+    table = pa.Table.from_batches(list(batches), schema=schema).combine_chunks()
     frame = table.to_pandas(types_mapper=pd.ArrowDtype)
     for field in schema:
         if pa.types.is_dictionary(field.type):
