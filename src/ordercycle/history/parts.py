@@ -15,7 +15,7 @@ from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.merging import Places, hashes_of, merge_batches
 from ordercycle.ingest.readers import AmountReader, IdReader
 from ordercycle.workspace import Workspace
-from ordercycle_kernels.calendar import NO_DAY
+from ordercycle_kernels import population
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def count(
     places: Places | None = None,
 ) -> Counts:
     """Count what one batch holds, or two together: without merging their orders."""
-    listed, given, sizes = there.listed, there.given, np.diff(there.offsets)
+    listed, given, offsets = there.listed, there.given, there.offsets
     batches = [there]
     # Where the customers of each batch are in the columns above.
     rows: list[Any] = [slice(0, len(there.ids))]
@@ -155,28 +155,32 @@ def count(
         size = len(there.ids) + int(np.count_nonzero(new))
         listed, given, sizes = (
             np.concatenate([values, np.zeros(size - values.size, values.dtype)])
-            for values in (listed, given, sizes)
+            for values in (listed, given, np.diff(offsets))
         )
         listed[of_arriving] |= arriving.listed
         given[of_arriving[new]] = arriving.given[new]
         given[of_arriving[found]] = np.maximum(given[of_arriving[found]], arriving.given[found])
         sizes[of_arriving] += np.diff(arriving.offsets)
-    hidden = ~listed if kind.drop_unknown else ~listed & (sizes == 0)
-    shown = ~hidden
-    return Counts(
-        customers=int(np.count_nonzero(shown)),
-        orders=int(sizes[shown].sum()),
-        refunds=sum(
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+    counts = np.empty(population.COUNTS, np.int64)
+    population.count_customers(offsets, given, listed, kind.drop_unknown, counts)
+    customers, orders, unlisted, undated = counts.tolist()
+    refunds = sum(batch.negative for batch in batches)
+    if refunds and customers < listed.size:
+        shown = listed if kind.drop_unknown else listed | (offsets[1:] > offsets[:-1])
+        refunds = sum(
             _negative(batch, shown[where]) for batch, where in zip(batches, rows, strict=True)
-        ),
-        unknown=int(np.count_nonzero(~listed & (sizes > 0))) if kind.has_listing else 0,
-        undated=int(np.count_nonzero(shown & (given == NO_DAY) & (sizes == 0))),
+        )
+    return Counts(
+        customers=customers,
+        orders=orders,
+        refunds=refunds,
+        unknown=unlisted if kind.has_listing else 0,
+        undated=undated,
     )
 
 
 def _negative(batch: CustomerBatch, shown: NDArray[np.bool_]) -> int:
-    if batch.negative == 0 or shown.all():
-        return batch.negative
     return int(np.count_nonzero(batch.words.signs[np.repeat(shown, np.diff(batch.offsets))] < 0))
 
 
