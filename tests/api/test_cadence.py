@@ -122,6 +122,8 @@ def test_a_round_travels():
         ({"prior_gaps": -1}, "prior_gaps=-1"),
         ({"prior_gaps": float("nan")}, "prior_gaps=nan"),
         ({"prior_gaps": "1"}, "prior_gaps='1'"),
+        ({"prior_gaps": 10**400}, "from 0 to 2"),
+        ({"prior_gaps": 1e300}, "from 0 to 2"),
         ({"just_ordered_days": 1.5}, "just_ordered_days=1.5"),
         ({"scope": "personl"}, "did you mean 'personal'"),
     ],
@@ -145,6 +147,30 @@ def test_values_that_are_missing_are_named(columns, told):
     for use in (fitted.assign, fitted.fit):
         with pytest.raises(oc.DataError, match=told):
             use(customers(**columns))
+
+
+def test_gaps_that_cannot_be_are_told():
+    with pytest.raises(oc.DataError, match="no gaps between orders add up like this: 4 gaps of 2"):
+        oc.Cadence().fit(customers(gap_square_sum=[1, 1, None, None]))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"gap_sum": float("nan")},
+        {"gaps": 4.5},
+        {"gaps": -4, "gap_square_sum": -2050},
+        {"gaps": 1},
+        {"repeat_customers": 0},
+        {"gap_square_sum": 1},
+        {"gap_sum": "80"},
+    ],
+    ids=str,
+)
+def test_an_account_that_cannot_be_is_refused(written):
+    fitted = oc.Cadence().fit(customers()).to_dict()
+    with pytest.raises(oc.ConfigError, match="not what a fitted Cadence writes"):
+        oc.scheme_from_dict({**fitted, "account": fitted["account"] | written})
 
 
 def test_wrong_use_is_told():

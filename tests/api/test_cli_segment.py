@@ -146,6 +146,7 @@ def test_wrong_usage(arguments, said):
         ("scheme = rules", "tiers.toml cannot be read as TOML"),
         ("default = 'Other'", "does not say which scheme it is"),
         ("scheme = 'ruels'", "did you mean 'rules'"),
+        ("scheme = ['rules']", "there is no scheme ['rules']"),
         ("scheme = 'rules'\nrules = {A = 'orders >'}", "tiers.toml: rule 'A'"),
         ("scheme = 'rules'\nruls = {A = 'orders > 1'}", "did you mean 'rules'"),
         ("scheme = 'rules'\n[rules]\nA = 3", "pass a pyarrow expression"),

@@ -198,3 +198,8 @@ def test_what_cannot_be_compared_is_told(after, error, said):
     with pytest.raises(error) as raised:
         oc.transitions(GOOD, after)
     assert said in str(raised.value)
+
+
+def test_customers_are_no_segments():
+    with pytest.raises(oc.ColumnError, match="name the column of their segments"):
+        oc.transitions(GOOD, GOOD, column="customer_id")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -84,8 +83,8 @@ class Cadence(LooksAhead, Shown):
     def __post_init__(self) -> None:
         prior = self.prior_gaps
         number = isinstance(prior, (int, float, np.number)) and not isinstance(prior, bool)
-        if not number or not 0 <= prior < math.inf:
-            raise ConfigError(f"prior_gaps={prior!r}: pass a number of gaps, 0 or more")
+        if not number or not 0 <= prior < 2**31:
+            raise ConfigError(f"prior_gaps={prior!r}: pass a number of gaps from 0 to 2**31")
         whole_prior = whole_number(prior)
         object.__setattr__(self, "prior_gaps", float(prior) if whole_prior is None else whole_prior)
         days = whole_number(self.just_ordered_days)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
+from ordercycle.errors import DataError, whole_number
 from ordercycle.segments.profile_fit import of_day
 
 
@@ -30,6 +31,18 @@ class CadenceAccount:
     gaps: int
     gap_sum: int
     gap_square_sum: int
+
+    def __post_init__(self) -> None:
+        for name in ("repeat_customers", "gaps", "gap_sum", "gap_square_sum"):
+            if whole_number(getattr(self, name)) is None:
+                raise DataError(f"{name}={getattr(self, name)!r} is no whole number")
+        customers, squares = self.repeat_customers, self.gaps * self.gap_square_sum
+        if not 0 < customers <= self.gaps or self.gap_sum < 0 or squares < self.gap_sum**2:
+            raise DataError(
+                f"no gaps between orders add up like this: {self.gaps:,} gaps of {customers:,} "
+                f"customers are {self.gap_sum:,} days, and their squares {self.gap_square_sum:,}; "
+                "take orders, lifetime_days and gap_square_sum from one profile"
+            )
 
     @property
     def mean_gap(self) -> float:

@@ -42,7 +42,7 @@ def scheme_from_dict(given: Mapping[str, Any]) -> Scheme:
             f"{', '.join(map(repr, SCHEMES))}"
         )
     name = given["scheme"]
-    if name not in SCHEMES:
+    if not isinstance(name, str) or name not in SCHEMES:
         raise ConfigError(
             f"there is no scheme {name!r}{suggestion(str(name), SCHEMES)}; there are "
             f"{', '.join(map(repr, SCHEMES))}"

@@ -29,7 +29,9 @@ LEAST = {"recency": 0, "frequency": 1}
 
 def checked_cuts(given: Any, bins: int, *, fitted: bool) -> FrozenDict:
     """Return cuts per score as tuples of numbers; fitted ones may be equal, others ascend."""
-    listed = isinstance(given, Mapping) and all(map(np.iterable, given.values()))
+    listed = isinstance(given, Mapping) and all(
+        np.iterable(cuts) and not isinstance(cuts, str) for cuts in given.values()
+    )
     if not listed or set(given) != set(SCORES):
         raise ConfigError(
             f"cuts={given!r}: pass a dict of {', '.join(map(repr, SCORES))}, {bins - 1} ascending "
@@ -56,7 +58,9 @@ def _number(value: Any, score: str) -> Cut:
         number: Cut = Decimal(value) if exact else float(value)
     except (TypeError, ValueError, InvalidOperation):
         raise ConfigError(f"cuts: {value!r} of {score} is not a number") from None
-    if not math.isfinite(number):
+    except OverflowError:
+        raise ConfigError(f"cuts: one of {score} is beyond all floats") from None
+    if not (number.is_finite() if isinstance(number, Decimal) else math.isfinite(number)):
         raise ConfigError(f"cuts: {value!r} of {score} is not finite; leave it out with fewer bins")
     return number
 

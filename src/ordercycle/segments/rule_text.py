@@ -89,7 +89,8 @@ def parsed_condition(text: str) -> pc.Expression:
     except (SyntaxError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise
-        where = f" at character {error.offset}" if isinstance(error, SyntaxError) else ""
+        # There is none at the end of the text.
+        where = f" at character {place}" if (place := getattr(error, "offset", None)) else ""
         raise ConfigError(f"{text!r} cannot be read{where}: {_advice(text, error)}") from None
 
 

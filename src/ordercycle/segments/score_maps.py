@@ -171,8 +171,8 @@ def _allowed(part: str, pattern: str, name: str, bins: int) -> NDArray[np.bool_]
     elif not dash:
         high = low
     scores = np.arange(1, bins + 1)
-    readable = low.isascii() and low.isdigit() and high.isascii() and high.isdigit()
-    if not readable or not 1 <= int(low) <= int(high) <= bins:
+    written = list(map(str, scores))
+    if low not in written or high not in written or int(low) > int(high):
         raise ConfigError(
             f"map: {part!r} in {name!r}: {pattern!r} is no range of scores from 1 to {bins}; write "
             f'a score, a range such as "2-3", "3+" or "*"'

@@ -83,6 +83,8 @@ def _selected(table: Any, what: str, column: str) -> pa.Table:
             f"{what} is a {type(table).__name__}; pass a pyarrow Table with segments, or wrap it "
             "with pyarrow.table(...)"
         )
+    if column == CUSTOMER:
+        raise ColumnError(f"column={column!r} has the customers; name the column of their segments")
     for name in (CUSTOMER, column):
         if table.column_names.count(name) != 1:
             raise ColumnError(
