@@ -16,7 +16,12 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
     It is written under a temporary name beside its place, synced to disk and renamed. If the
     process is killed the temporary file stays, but nothing half-written ever has the final name.
+    A device or a pipe is written to: to put a file in its place would take it from everybody.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        with path.open("wb") as stream:
+            yield stream
+        return
     place = Path(os.path.realpath(path))  # through a link, so that the link stays a link
     temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
     try:

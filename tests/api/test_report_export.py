@@ -2,6 +2,8 @@
 
 import csv
 import io
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from reports import PERIOD, lists_of, random_orders, report_of, shop
@@ -115,6 +117,17 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     assert [one.name for one in tmp_path.iterdir()] == ["report.csv"]
     with pytest.raises(oc.StorageError, match="No such file"):
         found.to_csv(tmp_path / "nowhere" / "report.csv")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of POSIX")
+def test_a_pipe_is_written_to_and_stays(tmp_path):
+    path = tmp_path / "report.csv"
+    os.mkfifo(path)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(path.read_text)
+        report_of(shop()).to_csv(path)
+        assert read.result(10).startswith("PeriodStart,PeriodEnd,Date,SegmentName")
+    assert path.is_fifo()
 
 
 def test_what_one_sees():
