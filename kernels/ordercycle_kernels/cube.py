@@ -329,21 +329,30 @@ def count_overlaps(offsets: Int64s, starts: Int32s, stops: Int32s) -> int:
 
 @kernel
 def mark_overlaps(
-    offsets: Int64s, codes: Int16s, starts: Int32s, stops: Int32s, out_overlaps: Int64Table
+    offsets: Int64s,
+    codes: Int16s,
+    starts: Int32s,
+    stops: Int32s,
+    rows: Int64s,
+    out_overlaps: Int64Table,
 ) -> None:
-    """Mark which segments have a customer at the same time.
+    """Mark which rows of the report have a customer at the same time.
 
     offsets: (c + 1,); codes, starts, stops: (m,), those of a customer in ascending order of starts;
-    out_overlaps: (codes, codes), 0 beforehand.
+    rows: the row of each code; out_overlaps: (r, r), 0 beforehand.
     """
+    # Until when the customer has been in each row.
+    ended = np.empty(out_overlaps.shape[0], np.int64)
     for customer in range(offsets.size - 1):
-        first = offsets[customer]
         reached = np.int64(NO_DAY)
-        for interval in range(first, offsets[customer + 1]):
-            start = starts[interval]
+        ended[:] = reached
+        for interval in range(offsets[customer], offsets[customer + 1]):
+            row = rows[codes[interval]]
+            start, stop = np.int64(starts[interval]), np.int64(stops[interval])
             if start < reached:
-                for earlier in range(first, interval):
-                    if stops[earlier] > start:
-                        out_overlaps[codes[earlier], codes[interval]] = 1
-                        out_overlaps[codes[interval], codes[earlier]] = 1
-            reached = max(reached, np.int64(stops[interval]))
+                for other in range(ended.size):
+                    if ended[other] > start:
+                        out_overlaps[other, row] = 1
+                        out_overlaps[row, other] = 1
+            ended[row] = max(ended[row], stop)
+            reached = max(reached, stop)

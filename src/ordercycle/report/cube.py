@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle.days import EPOCH
-from ordercycle.errors import ConfigError
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.membership import Membership
@@ -60,7 +59,7 @@ class Cube:
         tracks = [
             track
             for timeline, rows in zip(timelines, self.plan.rows, strict=True)
-            for track in _tracks(timeline, rows, self.plan, customers.visible.size)
+            for track in _tracks(timeline, rows, self.plan)
         ]
         for number, track in enumerate(tracks):
             if self._growth > MOST_GROWTH:
@@ -149,29 +148,22 @@ def partial(plan: Plan, customers: CustomerBatch, timelines: Sequence[Timeline])
     return cube
 
 
-def _tracks(
-    timeline: Timeline, rows: NDArray[np.int64], plan: Plan, customers: int
-) -> list[kernels.Track]:
+def _tracks(timeline: Timeline, rows: NDArray[np.int64], plan: Plan) -> list[kernels.Track]:
     """Return where customers are when, as tracks on which each is in one place at a time."""
-    if timeline.offsets.size != customers + 1:
-        raise ConfigError(
-            "the membership belongs to another history; make it with scheme.membership(history)"
-        )
-    if kernels.count_overlaps(timeline.offsets, timeline.starts, timeline.stops) == 0:
-        return [_track(timeline, rows)]
-    overlaps = np.zeros((rows.size, rows.size), np.int64)
-    kernels.mark_overlaps(
-        timeline.offsets, timeline.codes, timeline.starts, timeline.stops, overlaps
-    )
+    track = _track(timeline, rows)
+    if kernels.count_overlaps(track.offsets, track.starts, track.stops) == 0:
+        return [track]
+    overlaps = np.zeros((plan.shape[0], plan.shape[0]), np.int64)
+    kernels.mark_overlaps(*track, overlaps)
     # Chosen segments that never share a customer share a track.
     tracks: list[list[int]] = [[]]
     for code in np.flatnonzero(rows < len(plan.segments)).tolist():
-        room = (track for track in tracks if not overlaps[code, track].any())
-        track = next(room, None)
-        if track is None:
+        room = (codes for codes in tracks if not overlaps[rows[code], rows[codes]].any())
+        codes = next(room, None)
+        if codes is None:
             tracks.append([code])
         else:
-            track.append(code)
+            codes.append(code)
     return [_track(_only(timeline, codes), rows) for codes in tracks]
 
 
