@@ -237,4 +237,8 @@ def test_a_membership_says_until_when_it_is_known():
     assert repr(known).endswith("'Inactive (no orders)'; known until 2025-03-31)")
     rules = oc.Rules({"Buyer": "orders > 0"})
     assert repr(rules.membership(history)) == "Membership('Buyer', 'Other'; known until 2025-01-01)"
-    assert oc.Membership.from_table(known.to_table()).known_until is None
+    imported = oc.Membership.from_table(known.to_table())
+    assert (imported.known_from, imported.known_until) == (None, None)
+    assert oc.Lifecycle().membership(history).known_from is None
+    assert oc.Lifecycle().membership(history, start="2025-02-01").known_from == date(2025, 2, 1)
+    assert rules.membership(history).known_from == FIRST

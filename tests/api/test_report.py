@@ -177,6 +177,12 @@ def test_months_that_make_no_sense(period, says):
         report_of(shop(), period=period)
 
 
+def test_no_metrics_are_a_table_without_rows():
+    found = report_of(shop()).comparison([])
+    assert found.num_rows == 0
+    assert found.schema == report_of(shop()).comparison().schema
+
+
 def test_unknown_names_are_refused_with_a_hint():
     with pytest.raises(oc.ConfigError, match="did you mean 'previous_year'"):
         report_of(shop(), compare="previous_yaer")
@@ -218,6 +224,11 @@ def test_memberships_that_make_no_sense():
         oc.SegmentReport.build(history, [], period=PERIOD)
     with pytest.raises(oc.ConfigError, match=r"scheme.membership\(history\)"):
         oc.SegmentReport.build(history, [oc.Lifecycle()], period=PERIOD)
+    for none in (oc.Lifecycle(), None, 5, "lifecycle"):
+        with pytest.raises(oc.ConfigError, match=r"scheme.membership\(history\)"):
+            oc.SegmentReport.build(history, none, period=PERIOD)
+    with pytest.raises(oc.ConfigError, match="takes an OrderHistory, not a Table"):
+        oc.SegmentReport.build(shop(), lifecycle, period=PERIOD)
     with pytest.raises(oc.ConfigError, match="row for everybody"):
         oc.SegmentReport.build(history, lists_of(["All Customers"]), period=PERIOD)
 

@@ -1,5 +1,6 @@
 """Reports of memberships of every kind."""
 
+import warnings
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -92,3 +93,31 @@ def test_orders_after_what_a_membership_knows_are_told(history):
         oc.SegmentReport.build(history, known, period=PERIOD, compare=None)
     later = oc.Lifecycle().membership(history, end="2025-05-31")
     oc.SegmentReport.build(history, later, period=PERIOD, compare=None)
+
+
+@pytest.mark.parametrize(
+    ("period", "compare", "told"),
+    [
+        (PERIOD, None, ["has orders from 2025-03-01"]),
+        (("2025-05", "2025-05"), "previous_period", ["period 2025-04 has orders from 2025-04-01"]),
+        (("2025-05", "2025-05"), None, []),
+        (("2025-05", "2025-05"), "previous_year", []),
+    ],
+)
+def test_orders_before_what_a_membership_knows_are_told(history, period, compare, told):
+    known = oc.Lifecycle().membership(history, start="2025-04-15")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        oc.SegmentReport.build(history, known, period=period, compare=compare)
+    for one, what in zip(caught, told, strict=True):
+        assert "known from 2025-04-15" in str(one.message)
+        assert what in str(one.message)
+
+
+@pytest.mark.parametrize("scheme", [oc.Lifecycle(), oc.Rfm(), oc.Rules({"Big": "revenue > 10"})])
+def test_a_membership_of_another_history_is_refused(history, scheme):
+    other = oc.OrderHistory.build(
+        pa.table({"customer_id": [1], "ordered_at": [FIRST], "amount": [-1.0]}), refunds="count"
+    )
+    with pytest.raises(oc.ConfigError, match="belongs to another history"):
+        oc.SegmentReport.build(history, scheme.membership(other), period=PERIOD)

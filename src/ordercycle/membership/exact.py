@@ -49,7 +49,7 @@ class ExactIntervals(OfHistory):
 
     def __init__(self, history: OrderHistory, span: Span) -> None:
         check_history(history)
-        super().__init__(history, span.last)
+        super().__init__(history, *span)
         self._span = np.array(span, np.int64)
 
     @abstractmethod

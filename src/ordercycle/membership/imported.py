@@ -33,9 +33,18 @@ class ImportedIntervals:
         return self.rows.reader.produced(len(self.rows.ids))
 
     @property
+    def known_from(self) -> date | None:
+        """None: before its intervals, a table has nobody in its segments."""
+        return None
+
+    @property
     def known_until(self) -> date | None:
         """None: what a table does not end goes on."""
         return None
+
+    def belong_to(self, history: OrderHistory) -> bool:  # noqa: ARG002 - of the protocol
+        """Return True: a table may be about the customers of any history."""
+        return True
 
     def timeline(
         self,

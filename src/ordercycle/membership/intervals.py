@@ -18,7 +18,7 @@ from ordercycle.history.order_history import OrderHistory
 from ordercycle.ingest.readers import IdReader
 from ordercycle.membership.timeline import Timeline
 from ordercycle.workspace import Workspace
-from ordercycle_kernels.calendar import LAST_DAY
+from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
 
 
 class Placed(NamedTuple):
@@ -41,8 +41,15 @@ class Intervals(Protocol):
         """The type in which results give customer ids."""
 
     @property
+    def known_from(self) -> date | None:
+        """The first day of which they speak; None: they know no beginning."""
+
+    @property
     def known_until(self) -> date | None:
         """The last day of which they speak; None: they know no end."""
+
+    def belong_to(self, history: OrderHistory) -> bool:
+        """Say whether they can be those of a history's customers."""
 
     def timeline(self, number: int, customers: CustomerBatch, workspace: Workspace) -> Timeline:
         """Return the intervals of a part's customers, valid until the thread's next call."""
@@ -66,9 +73,9 @@ def check_history(history: object) -> None:
 class OfHistory(ABC):
     """What all intervals that come from a history share."""
 
-    def __init__(self, history: OrderHistory, last_day: int) -> None:
+    def __init__(self, history: OrderHistory, first_day: int, last_day: int) -> None:
         self.history = history
-        self._last_day = last_day
+        self._first_day, self._last_day = first_day, last_day
 
     @property
     def id_type(self) -> pa.DataType:
@@ -76,9 +83,18 @@ class OfHistory(ABC):
         return self.history.id_type
 
     @property
+    def known_from(self) -> date | None:
+        """The first day of which they speak; None: they know no beginning."""
+        return None if self._first_day == FIRST_DAY else date_of(self._first_day)
+
+    @property
     def known_until(self) -> date | None:
         """The last day of which they speak; None: they know no end."""
         return None if self._last_day == LAST_DAY else date_of(self._last_day)
+
+    def belong_to(self, history: OrderHistory) -> bool:
+        """Say whether a history is theirs: its refunds are read, and its schemes fitted, alike."""
+        return history is self.history
 
     @abstractmethod
     def timeline(self, number: int, customers: CustomerBatch, workspace: Workspace) -> Timeline:

@@ -36,6 +36,11 @@ class Membership:
         return f"Membership({', '.join(map(repr, self.segments))}{until})"
 
     @property
+    def known_from(self) -> date | None:
+        """The first day of which it speaks; None: it knows no beginning."""
+        return self._intervals.known_from
+
+    @property
     def known_until(self) -> date | None:
         """The day as of which it was made: what is open then says nothing of later days.
 
@@ -114,6 +119,14 @@ class Membership:
         """
         check_history(history)
         return self._intervals.unknown(history)
+
+    def belongs_to(self, history: OrderHistory) -> bool:
+        """Say whether it can be reported of a history: the one it was made from, or any for lists.
+
+        One that was saved and opened, or extended, is another one.
+        """
+        check_history(history)
+        return self._intervals.belong_to(history)
 
     def timeline(self, number: int, customers: CustomerBatch, workspace: Workspace) -> Timeline:
         """Return the intervals of the customers of a part of the history.

@@ -113,9 +113,8 @@ class ScheduledIntervals(OfHistory):
         first_day: int,
         last_day: int,
     ) -> None:
-        super().__init__(history, last_day)
+        super().__init__(history, first_day, last_day)
         self._recalculations = recalculations
-        self._first_day = first_day
 
     def timeline(
         self,

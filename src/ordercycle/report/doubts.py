@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ordercycle.days import date_of
+from ordercycle.errors import ConfigError
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.membership import Membership
 from ordercycle.report.months import Months
@@ -18,8 +19,20 @@ def months_of(history: OrderHistory) -> Months | None:
     return Months.between(made.first_day, made.last_day)
 
 
+def refuse_foreign(memberships: Sequence[Membership], history: OrderHistory) -> None:
+    """Raise a ConfigError for a membership that was made from another history."""
+    if not all(one.belongs_to(history) for one in memberships):
+        raise ConfigError(
+            "the membership belongs to another history; make it with scheme.membership(history) "
+            "of the history that is reported"
+        )
+
+
 def doubts(
-    memberships: Sequence[Membership], history: OrderHistory, period: Months
+    memberships: Sequence[Membership],
+    history: OrderHistory,
+    period: Months,
+    previous: Months | None,
 ) -> Iterator[str]:
     """Yield a warning for a period without orders, and for each membership that lacks something."""
     ordered = months_of(history)
@@ -36,11 +49,21 @@ def doubts(
         if unknown:
             count = "1 interval is" if unknown == 1 else f"{unknown:,} intervals are"
             yield f"{count} of customers whom the history does not have, and count nowhere"
-        known = membership.known_until
-        if known is None or history.last_day is None:
+        if history.first_day is None or history.last_day is None:
             continue
-        last = min(date_of(history.last_day), period.last_day)
-        if known < last:
+        known = membership.known_from
+        for months in (period, previous):
+            if known is None or months is None:
+                continue
+            first = max(date_of(history.first_day), months.first_day)
+            if first < known and first <= months.last_day:
+                yield (
+                    f"a membership is known from {known} and the period {months} has orders from "
+                    f"{first}: before {known} nobody is in its segments; make it with an earlier "
+                    "start"
+                )
+        known, last = membership.known_until, min(date_of(history.last_day), period.last_day)
+        if known is not None and known < last:
             yield (
                 f"a membership is known until {known} and the period {period} has orders until "
                 f"{last}: they count in the segments of {known}; make it with a later end"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
@@ -85,25 +85,24 @@ class Plan:
 
 
 def listed(memberships: Memberships) -> list[Membership]:
-    """Return the memberships, however they were given."""
-    if isinstance(memberships, Membership):
-        return [memberships]
-    if isinstance(memberships, Mapping):
-        return list(memberships.values())
-    return list(memberships)
-
-
-def _names(memberships: Memberships) -> list[list[str]]:
-    """Return the names of each membership's segments; a name of its own goes before them."""
-    found = listed(memberships)
-    for one in found:
+    """Return the memberships, however they were given, checked."""
+    given: object = memberships.values() if isinstance(memberships, Mapping) else memberships
+    found: list[Membership] = []
+    for one in given if isinstance(given, Iterable) else [given]:
         if not isinstance(one, Membership):
             raise ConfigError(
                 f"membership={one!r}: pass what scheme.membership(history) or "
                 "Membership.from_table(table) returns, or a list of these"
             )
+        found.append(one)
     if not found:
-        raise ConfigError("membership=[]: a report needs at least one membership")
+        raise ConfigError(f"membership={memberships!r}: a report needs at least one membership")
+    return found
+
+
+def _names(memberships: Memberships) -> list[list[str]]:
+    """Return the names of each membership's segments; a name of its own goes before them."""
+    found = listed(memberships)
     if isinstance(memberships, Mapping):
         return [[f"{key}: {name}" for name in one.segments] for key, one in memberships.items()]
     return [list(one.segments) for one in found]

@@ -12,7 +12,7 @@ import pyarrow as pa
 from ordercycle.errors import ConfigError, OrdercycleWarning, check_choice
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.report.cube import Cube, count
-from ordercycle.report.doubts import doubts, months_of
+from ordercycle.report.doubts import doubts, months_of, refuse_foreign
 from ordercycle.report.export import comparison_csv, dynamics_csv, write_text
 from ordercycle.report.figures import Figures
 from ordercycle.report.metrics import METRICS, metric_named, metrics_named
@@ -88,17 +88,17 @@ class SegmentReport:
         Raises
         ------
         ConfigError
-            A month or an option makes no sense, there is no such segment, there are more than 30,
-            or two have one name.
+            A month or an option makes no sense, a membership is none or was made from another
+            history, there is no such segment, there are more than 30, or two have one name.
         DataError
             An average is too large for a float64.
 
         Warns
         -----
         OrdercycleWarning
-            The period lies before the first or after the last order, or has orders that come
-            after what a membership knows; intervals are of customers whom the history does not
-            have.
+            The period lies before the first or after the last order; it has orders that come
+            after what a membership knows, or it or the prior period some that come before;
+            intervals are of customers whom the history does not have.
 
         Notes
         -----
@@ -133,6 +133,8 @@ class SegmentReport:
         """
         months = Months.of(period, "period")
         previous = prior_period(months, compare)
+        memberships = listed(membership)
+        refuse_foreign(memberships, history)
         ordered = months_of(history)
         covered = months
         for others in (previous, ordered):
@@ -146,10 +148,10 @@ class SegmentReport:
                 amount=history.kind.amount,
                 net_refunds=history.kind.net_refunds,
             )
-            return count(history, listed(membership), plan)
+            return count(history, memberships, plan)
 
         cube = counted(covered)
-        for doubt in doubts(listed(membership), history, months):
+        for doubt in doubts(memberships, history, months, previous):
             warnings.warn(doubt, OrdercycleWarning, stacklevel=2)
         return cls(cube, months, previous, counted)
 

@@ -74,6 +74,5 @@ def _finite(value: float) -> float | None:
 
 
 def _table(rows: list[Any], schema: pa.Schema) -> pa.Table:
-    columns = zip(*rows, strict=True)
-    arrays = [pa.array(column, one.type) for column, one in zip(columns, schema, strict=True)]
+    arrays = [pa.array([row[place] for row in rows], one.type) for place, one in enumerate(schema)]
     return pa.table(arrays, schema=schema)
