@@ -239,6 +239,9 @@ def test_codes_follow_the_priority_and_the_column_is_named():
     assert rules.assign(table.slice(0, 0))["tier"].to_pylist() == []
     batch = table.to_batches()[0]
     assert rules.assign(batch)["tier"].to_pylist() == ["Many", "Few", "Few"]
+    for unnamed in ("", 5):
+        with pytest.raises(oc.ConfigError, match="column=.*: pass a name"):
+            rules.assign(table, column=unnamed)
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,7 @@ class Rules(Recalculated):
                 f"rules={self.rules!r}: pass a dict of conditions by the names of their segments"
             )
         for option, name in (("default", self.default), ("column", self.column)):
-            if not isinstance(name, str) or not name:
-                raise ConfigError(f"{option}={name!r}: pass a name")
+            _check_name(option, name)
         for name in self.rules:
             if not isinstance(name, str) or not name:
                 raise ConfigError(f"rules: {name!r} is no name of a segment; pass a text")
@@ -142,7 +141,7 @@ class Rules(Recalculated):
             Where a condition has a column that is not there or has another type, or the column
             to add is there already.
         ConfigError
-            Where a condition is a number or text rather than true or false.
+            Where a condition is a number or text rather than true or false, or `column` no name.
         DataError
             Where a condition cannot be computed, as a sum of 64-bit integers beyond their range.
 
@@ -154,7 +153,9 @@ class Rules(Recalculated):
         ['Weekly', 'Rarely', 'Rarely']
         """
         table = as_table(table)
-        made = Produced(self.column if column is None else column, self.segments, nullable=False)
+        name = self.column if column is None else column
+        _check_name("column", name)
+        made = Produced(name, self.segments, nullable=False)
         refuse_taken(table, [made])
         conditions = bound(table, self.conditions)
         codes = np.empty(table.num_rows, np.int8)
@@ -266,6 +267,11 @@ class Rules(Recalculated):
 
     def _shown(self) -> list[tuple[str, str]]:
         return [(name, _text(given) or str(given)) for name, given in self.rules.items()]
+
+
+def _check_name(option: str, name: object) -> None:
+    if not isinstance(name, str) or not name:
+        raise ConfigError(f"{option}={name!r}: pass a name")
 
 
 def _expressions(rules: Rules) -> list[pc.Expression]:
