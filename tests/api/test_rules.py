@@ -240,7 +240,7 @@ def test_codes_follow_the_priority_and_the_column_is_named():
     batch = table.to_batches()[0]
     assert rules.assign(batch)["tier"].to_pylist() == ["Many", "Few", "Few"]
     for unnamed in ("", 5):
-        with pytest.raises(oc.ConfigError, match="column=.*: pass a name"):
+        with pytest.raises(oc.ConfigError, match="pass a name"):
             rules.assign(table, column=unnamed)
 
 
