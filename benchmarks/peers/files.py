@@ -11,7 +11,10 @@ From the repository's root, with ordercycle and the extra `benchmarks` installed
 The input is generated on disk, piece by piece. Every engine then reads that file and writes a
 Parquet file of all profile columns and the lifecycle segment, in a fresh process that is timed from
 its start to its end: imports included, compilation of kernels not, which is done before. The
-engines take turns. Sizes and compression of the results are each engine's own; ordercycle alone
+engines take turns. A virtual machine may give memory that nobody uses back to its host, and to get
+it again costs ten times as much as to clear it (2 against 0.1 ns a byte where this was seen), so
+that whoever comes after a pause pays: with --settle 8GB, so much memory is touched and freed
+before every run. Sizes and compression of the results are each engine's own; ordercycle alone
 sees to it that its result is on the disk when it says so.
 """
 
@@ -76,6 +79,9 @@ def _parser():
     engines = (OURS, TWICE, "duckdb", "polars")
     parser.add_argument("--engines", nargs="+", choices=engines, default=engines, metavar="ENGINE")
     parser.add_argument("--check-orders", type=int, default=1_000_000, help="0: do not compare")
+    parser.add_argument(
+        "--settle", default="0GB", help="memory to touch before every run, as in 8GB"
+    )
     parser.add_argument("--folder", help="where the files go for the time of the run")
     parser.add_argument("--markdown", action="store_true", help="print the table for the README")
     return parser
@@ -132,6 +138,12 @@ def run(engine: str, source: Path, result: Path, memory_limit: str | None = None
     return Sample(seconds, busy, peak, result.stat().st_size)
 
 
+def settle(size: str) -> None:
+    """Touch so much memory and free it, in a process of its own, whose peak is not the engine's."""
+    touch = f"import numpy; numpy.ones(int({size.removesuffix('GB')} * 1e9), numpy.uint8)"
+    subprocess.run([sys.executable, "-c", touch], check=True)
+
+
 def compare_results(workload: Workload, engines: list[str], folder: Path, kind: str) -> dict:
     """Return how the result of each engine differs from ordercycle's."""
     source = folder / f"small.{kind}"
@@ -174,6 +186,7 @@ def _measure(options, workload, folder):
             if engine in failures:
                 continue
             try:
+                settle(options.settle)
                 sample = run(engine, source, result, options.memory_limit)
             except RunFailed as failure:
                 failures[engine] = str(failure)

@@ -11,20 +11,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ordercycle.ingest.blocks import COLUMN_TYPES, HASH, Block
-from ordercycle.ingest.id_columns import IdPiece
-from ordercycle.ingest.id_layout import IdLayout, bytes_by_partition, layout_of_ids
+from ordercycle.ingest.blocks import COLUMN_TYPES, Block
+from ordercycle.ingest.layout import Layout
 from ordercycle.ingest.problems import Problems
 from ordercycle.ingest.reserved import ReservedBlock
-from ordercycle.ingest.row_readers import OrderReader, Piece, RowReader, Run, Tally
+from ordercycle.ingest.row_layout import RowLayout
+from ordercycle.ingest.row_readers import OrderReader, Piece, RowReader, Tally
 from ordercycle.ingest.runs import Runs
 from ordercycle.ingest.spill import Spill, Waiting
 from ordercycle.ingest.streaks import StreakLayout, has_long_streaks
 from ordercycle.sources.row_source import Source
 from ordercycle.workspace import Workers
-from ordercycle_kernels import partition
 
 #: Rows of a run: measured best on 2 MB of cache per core.
 RUN_ROWS = 2**18
@@ -91,13 +89,13 @@ def ingest(
                 known = sum(piece.batch.num_rows for piece in pieces) if whole else source.rows
                 partition_bits = partition_bits_for(known)
             runs = Runs(list(_runs(pieces)), workers.workspace)
-            layout: _Layout | StreakLayout
+            layout: Layout
             if isinstance(reader, OrderReader) and has_long_streaks(pieces, reader):
                 layout = StreakLayout(runs, reader, problems, partition_bits, workers)
             else:
                 if reserved is None and not whole and is_reserved:
                     reserved = ReservedBlock(reader.names, source.rows or 0, partition_bits)
-                layout = _Layout(runs, reader, problems, partition_bits, workers, reserved)
+                layout = RowLayout(runs, reader, problems, partition_bits, workers, reserved)
             for size, run_tally in layout.fill():
                 tally.add(run_tally)
                 report(size)
@@ -165,106 +163,3 @@ def _runs(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
         rows += piece.batch.num_rows
     if run:
         yield run
-
-
-class _Layout:
-    """The runs of a block on their way to their places in it."""
-
-    def __init__(
-        self,
-        runs: Runs,
-        reader: RowReader,
-        problems: Problems,
-        partition_bits: int,
-        workers: Workers,
-        reserved: ReservedBlock | None,
-    ) -> None:
-        self._runs = runs
-        self._reader = reader
-        self._problems = problems
-        self._shift = 64 - partition_bits
-        self._workers = workers
-        # Where the rows that each run has of each partition begin in the block.
-        self._begins = np.zeros((len(runs) + 1, 1 << partition_bits), np.int64)
-        # Hashes that are not computed a second time. One array: many small ones would cost three
-        # times as much to touch first.
-        self._ends = np.cumsum([runs.rows(number) for number in range(len(runs))])
-        self._hashes = {name: np.empty(self._ends[-1], np.uint64) for name in reader.kept_hashes}
-        found = list(workers.in_order(self._count, range(len(runs))))
-        sizes = self._begins.sum(axis=0)
-        np.cumsum(self._begins, axis=0, out=self._begins)
-        begins = None if reserved is None else reserved.take(sizes)
-        if reserved is not None and begins is not None:
-            self._begins += begins
-            self._ids: dict[str, IdLayout] = {}
-            self.block = reserved.block
-            return
-        offsets = np.concatenate([[0], np.cumsum(sizes)])
-        self._begins += offsets[:-1]
-        rows = int(offsets[-1])
-        self._ids = {
-            use: layout_of_ids(use, [ids[use] for ids in found], self._shift) for use in found[0]
-        }
-        unused = set().union(*(layout.unused for layout in self._ids.values()))
-        self.block = Block(
-            {
-                name: np.empty(rows, COLUMN_TYPES[name])
-                for name in reader.names
-                if name not in unused
-            },
-            offsets,
-            {use: layout.ids for use, layout in self._ids.items()},
-        )
-
-    def fill(self) -> Iterator[tuple[int, Tally]]:
-        """Read all runs and deposit them; yield the size and tally of one after the other."""
-        tallies = self._workers.in_order(self._read, range(len(self._runs)))
-        for number, tally in enumerate(tallies):
-            yield self._runs.rows(number), tally
-
-    def _kept_hashes(self, number: int) -> dict[str, NDArray[np.uint64]]:
-        """Return the hashes of a run that are not computed a second time."""
-        end = self._ends[number]
-        rows = slice(end - self._runs.rows(number), end)
-        return {name: hashes[rows] for name, hashes in self._hashes.items()}
-
-    def _count(self, number: int) -> dict[str, tuple[list[IdPiece], NDArray[np.int64]]]:
-        """Count the rows of each partition in a run; return its ids and their bytes in each."""
-        run = self._runs.read(
-            number, self._reader.names, self._reader.locate, self._kept_hashes(number)
-        )
-        # One row down, so that the running sum is where each run begins.
-        counts = self._begins[number + 1]
-        partition.count_partitions(run.columns[HASH], run.kept, self._shift, counts)
-        return {
-            use: (pieces, bytes_by_partition(use, run, counts, self._shift))
-            for use, pieces in run.ids.items()
-        }
-
-    def _read(self, number: int) -> Tally:
-        run = self._runs.read(
-            number,
-            self._reader.names,
-            self._reader.read,
-            self._kept_hashes(number),
-            has_hashes=True,
-        )
-        if not self._problems:
-            for use, pieces in run.ids.items():
-                self._ids[use].lay_out(number, pieces, run)
-            self._deposit(run, number)
-        return run.tally
-
-    def _deposit(self, run: Run, number: int) -> None:
-        """Lay a run out by partition in the cache, then copy every slice to its place."""
-        hashes = run.columns[HASH]
-        begins = self._begins[number]
-        offsets = np.zeros(begins.size + 1, np.int64)
-        np.cumsum(self._begins[number + 1] - begins, out=offsets[1:])
-        targets = self._workers.workspace.array("run.targets", hashes.size, np.int32)
-        partition.place_rows(hashes, run.kept, self._shift, offsets[:-1].copy(), targets)
-        for name, column in self.block.columns.items():
-            item = COLUMN_TYPES[name]
-            laid_out = self._workers.workspace.array(f"laid_out.{item}", int(offsets[-1]), item)
-            partition.scatter[item](run.columns[name], targets, laid_out)
-            partition.deposit[item](laid_out, offsets, begins, column)

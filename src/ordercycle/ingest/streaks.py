@@ -9,13 +9,14 @@ same, bit for bit, however the rows are laid out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle.ingest.blocks import COLUMN_TYPES, DAY, HASH, Block, Streaks
+from ordercycle.ingest.layout import Layout
 from ordercycle.ingest.problems import Problems
 from ordercycle.ingest.row_readers import OrderReader, Piece, Run, Tally
 from ordercycle.ingest.runs import Runs
@@ -54,7 +55,7 @@ def has_long_streaks(pieces: Sequence[Piece], reader: OrderReader) -> bool:
     return rows >= LONG_STREAK_ROWS * streaks
 
 
-class StreakLayout:
+class StreakLayout(Layout):
     """The runs of a block on their way to their places in it, streak by streak."""
 
     def __init__(
@@ -65,14 +66,10 @@ class StreakLayout:
         partition_bits: int,
         workers: Workers,
     ) -> None:
-        self._runs = runs
+        super().__init__(runs, problems, partition_bits, workers)
         self._reader = reader
-        self._problems = problems
-        self._shift = 64 - partition_bits
-        self._workers = workers
-        # Where the streaks and rows that each run has of each partition begin in the block.
-        shape = (len(runs) + 1, 1 << partition_bits)
-        self._begins, self._row_begins = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        # Of rows; the others are of streaks.
+        self._row_begins = np.zeros_like(self._begins)
         self._found = list(workers.in_order(self._find, range(len(runs))))
         streak_offsets, offsets = (_begin(each) for each in (self._begins, self._row_begins))
         count, rows = int(streak_offsets[-1]), int(offsets[-1])
@@ -84,12 +81,6 @@ class StreakLayout:
             streaks=self._streaks,
             streak_offsets=streak_offsets,
         )
-
-    def fill(self) -> Iterator[tuple[int, Tally]]:
-        """Read all runs and deposit them; yield the size and tally of one after the other."""
-        tallies = self._workers.in_order(self._read, range(len(self._runs)))
-        for number, tally in enumerate(tallies):
-            yield self._runs.rows(number), tally
 
     def _find(self, number: int) -> _FoundStreaks:
         """Find the streaks of a run and count them by partition."""
