@@ -86,7 +86,8 @@ def test_the_export_of_dynamics():
 
 
 @pytest.mark.parametrize(
-    "name", ["=1+1", "+cmd", "-2", "@SUM(A1)", "\tx", "\rx", " =1", "＝1", 'a",b\n=1']
+    "name",
+    ["=1+1", "+cmd", "-2", "@SUM(A1)", "\tx", "\rx", " =1", "＝1", 'a",b\n=1', "\0a", "\ufeff=1"],
 )
 def test_names_do_not_become_formulas(name):
     history = oc.OrderHistory.build(shop())

@@ -12,6 +12,7 @@ import ordercycle as oc
 mpl.use("Agg")
 
 from matplotlib import pyplot as plt
+from matplotlib.text import Text
 
 
 @pytest.fixture(autouse=True)
@@ -48,9 +49,17 @@ def test_bars_for_the_period_and_the_prior_one():
     assert len(ax.patches) == 4
     assert {text.get_text() for text in ax.texts} >= {"0.0%", "100.0%"}
     ax.figure.canvas.draw()
+    assert ax.yaxis_inverted()  # the first segment is on top
     alone = report_of(shop(), compare=None).plot("Orders", mode="comparison")
     assert len(alone.patches) == 9
     assert alone.get_xlabel() == "orders"
+
+
+def test_a_long_title_and_the_legend_are_apart():
+    ax = report_of(shop()).plot("Returning Customer Rate (last month)", mode="comparison")
+    ax.figure.canvas.draw()
+    title = next(one for one in ax.findobj(Text) if one.get_text().startswith("Returning"))
+    assert not title.get_window_extent().overlaps(ax.get_legend().get_window_extent())
 
 
 def test_thirty_lines_can_be_told_apart():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -22,7 +23,9 @@ HEADER = (
     *(metric.export for metric in METRICS),
 )
 #: What spreadsheets take for the beginning of a formula, in full width as well.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+#: Unicode's categories of marks without a picture.
+CONTROL, FORMAT = "Cc", "Cf"
 
 Row = list[str]
 
@@ -83,8 +86,14 @@ def harmless(name: str) -> str:
     >>> harmless("=HYPERLINK(...)"), harmless("At-risk")
     ("'=HYPERLINK(...)", 'At-risk')
     """
-    starts = name.startswith(FORMULA_STARTS) or name.lstrip().startswith(FORMULA_STARTS)
-    return f"'{name}" if starts else name
+    seen = next((mark for mark in name if not _is_unseen(mark)), "")
+    risky = seen in FORMULA_STARTS or unicodedata.category(name[:1] or "a") == CONTROL
+    return f"'{name}" if risky else name
+
+
+def _is_unseen(mark: str) -> bool:
+    """Say whether a program may leave a mark out where a cell begins."""
+    return mark.isspace() or unicodedata.category(mark) in (CONTROL, FORMAT)
 
 
 def _quoted(name: str) -> str:

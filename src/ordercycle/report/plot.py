@@ -39,7 +39,7 @@ def draw_dynamics(figures: Figures, metric: Metric, months: Months, ax: Axes | N
             marker="o" if len(days) <= 24 else "", markersize=3,
         )  # fmt: skip
     ax.xaxis.set_major_formatter(concise(ax.xaxis.get_major_locator()))
-    _finish(ax, metric, ax.yaxis, str(months))
+    _finish(ax, metric, ax.yaxis, f"{metric.name}, {months}")
     if ax.lines:
         ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
@@ -67,8 +67,12 @@ def draw_comparison(
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()  # the first segment on top
     ax.margins(x=0.2)  # room for the numbers at the ends of the bars
-    _finish(ax, metric, ax.xaxis, str(period))
-    ax.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
+    # The legend says of when the bars are, on a line of its own: titles can be long.
+    _finish(ax, metric, ax.xaxis, metric.name, pad=22)
+    ax.legend(
+        frameon=False, fontsize=8, ncols=2, loc="lower left", bbox_to_anchor=(0, 1),
+        borderaxespad=0.2, borderpad=0.2,
+    )  # fmt: skip
     return ax
 
 
@@ -81,13 +85,13 @@ def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     return plt.subplots(figsize=size, layout="constrained")[1] if ax is None else ax
 
 
-def _finish(ax: Axes, metric: Metric, axis: Any, when: str) -> None:
-    """Say what the values are, and of when."""
+def _finish(ax: Axes, metric: Metric, axis: Any, title: str, pad: float | None = None) -> None:
+    """Say what the values are."""
     from matplotlib.ticker import FuncFormatter
 
     axis.set_major_formatter(FuncFormatter(lambda value, _place: _on_axis(metric, value)))
     axis.set_label_text("" if metric.unit == SHARE else metric.unit)
-    ax.set_title(f"{metric.name}, {when}", loc="left")
+    ax.set_title(title, loc="left", pad=pad)
     ax.spines[["top", "right"]].set_visible(False)
 
 
