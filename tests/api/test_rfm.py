@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from datetime import date
 from decimal import Decimal
 
 import numpy as np
@@ -150,6 +151,36 @@ def test_scores_between_whole_numbers_are_collapsed_too():
     assert lint.collapsed == {"frequency": (1, 3)}
     assert lint.out_of_reach == ("New", "Promising", "Need Attention")
     assert "'New' cannot occur with these cuts" in str(lint)
+
+
+def test_no_customer_has_fewer_orders_than_one():
+    cuts = CUTS | {"frequency": [-5, 0.5]}
+    assert oc.Rfm(bins=3, cuts=cuts).lint().collapsed == {"frequency": (1, 2)}
+
+
+@pytest.mark.parametrize(
+    "revenue",
+    [[-5, 7], [-5.0, 7.0], [Decimal("-5.00"), Decimal("7.00")]],
+    ids=["integers", "floats", "decimals"],
+)
+def test_cuts_may_be_beyond_the_values_of_a_type(revenue):
+    cuts = {"recency": [-1e300, 1e300], "frequency": [1, 1e300], "monetary": [-1e300, 1e300]}
+    table = profile_of([3, 4], [1, 2], pa.array(revenue))
+    found = found_in(oc.Rfm(bins=3, cuts=cuts).assign(table))
+    assert [scores[:3] for scores in found] == [(2, 1, 2), (2, 2, 2)]
+
+
+def test_a_condition_that_is_null_leaves_out():
+    table = profile_of([1, 2], [1, 2], [5.0, 6.0]).append_column("gap_median", [[None, 4.0]])
+    fitted = oc.Rfm(bins=3, cuts=CUTS, where="gap_median < 10")
+    assert found_in(fitted.assign(table))[0] == (None,) * 4
+    assert fitted.fit(table).account.buyers == 1
+
+
+def test_of_several_days_an_account_has_the_latest():
+    days = pa.array([date(2025, 1, 10)] * 3)
+    table = profile_of([3, 1, 2], [1, 2, 3], [5.0, 6.0, 7.0]).append_column("last_order_on", days)
+    assert oc.Rfm().fit(table).account.as_of == date(2025, 1, 13)
 
 
 @pytest.mark.parametrize(("name", "rule"), [("five", oracle.five), ("ten", oracle.ten)])
