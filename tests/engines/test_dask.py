@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sys
 import warnings
+from pathlib import Path
 
 import dask.dataframe as dd
 import pandas as pd
@@ -344,3 +346,17 @@ def test_what_cannot_be_reported(shop):
         dask.segment_report(
             there, oc.Lifecycle(), period=PERIOD, columns=COLUMNS, segments=["Activ"]
         )
+
+
+def test_the_benchmark_compares_like_with_like(tmp_path):
+    sys.path.append(str(Path(__file__).parents[2]))
+    from benchmarks.peers.clusters import write_orders
+    from benchmarks.peers.compare import differences
+    from benchmarks.peers.dask_profile import profile
+    from benchmarks.peers.generate import AS_OF as END
+    from benchmarks.peers.generate import Workload
+
+    orders = dd.read_parquet(write_orders(Workload(orders=5_000), tmp_path / "orders"))
+    ours = dask.assign(dask.profile(orders, as_of=END, partitions=3), oc.Lifecycle())
+    theirs = profile(orders, END, 3)
+    assert not differences(*(computed(frame, scheduler="sync") for frame in (ours, theirs)))

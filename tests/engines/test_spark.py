@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import warnings
 from datetime import date
 from pathlib import Path
@@ -288,3 +289,18 @@ def test_the_example_of_the_readme_runs(session, capsys):  # noqa: ARG001 - whic
     shown = capsys.readouterr().out
     assert "Loyal" in shown
     assert "All Customers" in shown
+
+
+@pytest.mark.parametrize("median", ["sorted list", "percentile"])
+def test_the_benchmark_compares_like_with_like(session, tmp_path, median):
+    sys.path.append(str(Path(__file__).parents[2]))
+    from benchmarks.peers.clusters import write_orders
+    from benchmarks.peers.compare import differences
+    from benchmarks.peers.generate import AS_OF as END
+    from benchmarks.peers.generate import Workload, order_table
+    from benchmarks.peers.spark_profile import profile
+
+    workload = Workload(orders=5_000)
+    orders = session.read.parquet(str(write_orders(workload, tmp_path / "orders")))
+    ours = oc.Lifecycle().assign(oc.OrderHistory.build(order_table(workload)).profile(END))
+    assert not differences(ours, profile(orders, END, median).toArrow())
