@@ -17,6 +17,10 @@ from ordercycle.segments.fitting import CELLS_SCHEMA, Cells
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame
 
+#: Up to so many transfers, tasks move parcels with two thirds of the processor time of Dask's
+#: `p2p`, and without the disk; it is made for more, and for many small rows.
+FEW_TRANSFERS = 32 * 32
+
 
 def asked(
     job: Job, question: Question, orders: DataFrame, customers: DataFrame | None
@@ -30,7 +34,11 @@ def asked(
     # Added up apart from the shuffle: what a partition then lacks, it knows it lacks.
     announced = parcels.groupby("target")["rows"].sum()
     # The index says in which partition a row goes; nothing is left to a hash of Dask's.
-    arrived = parcels.set_index("target", divisions=[*range(job.partitions), job.partitions])
+    arrived = parcels.set_index(
+        "target",
+        divisions=[*range(job.partitions), job.partitions],
+        shuffle_method=_shuffle_method(parcels.npartitions, job.partitions),
+    )
     answer = Answer(
         job,
         question,
@@ -40,6 +48,15 @@ def asked(
     return arrived.map_partitions(
         answer, announced, meta=answer.frame([]), align_dataframes=False, clear_divisions=True
     )
+
+
+def _shuffle_method(sources: int, targets: int) -> str | None:
+    """Return how to shuffle parcels where nobody has said; None: as Dask thinks best."""
+    import dask
+
+    if dask.config.get("dataframe.shuffle.method", None) is not None:
+        return None
+    return "tasks" if sources * targets <= FEW_TRANSFERS else None
 
 
 def _packed(frame: DataFrame, job: Job, table: int) -> DataFrame:
