@@ -68,7 +68,8 @@ def test_a_period_without_orders_is_told():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--period", "2024-13"], "--period ['2024-13', '2024-13']: '2024-13' is no month"),
+        (["--period", "2024-13"], "--period '2024-13': '2024-13' is no month"),
+        (["--period", "2024-06:"], "--period ('2024-06', ''): '' is no month"),
         (["--period", "2024-06:2024-05"], "ends before it begins"),
         (["--period", "2024-06", "--segment", "Loyl"], "did you mean 'Loyal'"),
         (["--period", "2024-06", "--metric", "Orders"], "add --mode dynamics"),

@@ -163,7 +163,7 @@ def _memberships(
     return found if len(found) > 1 else next(iter(found.values()))
 
 
-def _range(months: str) -> list[str]:
-    """Return the first and the last month of a text such as 2025-10:2025-12."""
-    first, _, last = months.partition(":")
-    return [first, last or first]
+def _range(months: str) -> str | tuple[str, str]:
+    """Return the first and the last month of a text such as 2025-10:2025-12, or the only one."""
+    first, colon, last = months.partition(":")
+    return (first, last) if colon else first
