@@ -69,6 +69,14 @@ def test_a_day_after_the_last_year_is_never(shop):
     assert found["next_segment"].null_count == found["next_segment_on"].null_count == len(found)
 
 
+def test_the_last_day_there_is_is_a_day():
+    last = {"customer_id": [1], "ordered_at": [date(2199, 12, 1)], "amount": [1.0]}
+    profile = oc.OrderHistory.build(pa.table(last)).profile("2199-12-01")
+    for new_days, day in ((29, date(2199, 12, 31)), (30, None)):
+        found = oc.Lifecycle(new_days=new_days).next_transition(profile)
+        assert found["next_segment_on"].to_pylist() == [day]
+
+
 def test_the_next_group_of_a_cadence_comes_true(shop):
     as_of = date(2026, 12, 31)
     profile = shop.profile(as_of)

@@ -200,6 +200,23 @@ def test_what_cannot_be_compared_is_told(after, error, said):
     assert said in str(raised.value)
 
 
+def test_a_null_among_the_names_is_no_segment():
+    names = pa.array([None, "Loyal"])
+    segments = pa.DictionaryArray.from_arrays(pa.array([1, 0], pa.int8()), names)
+    after = pa.table({"customer_id": [1, 2], "lifecycle": segments})
+    assert oc.transitions(GOOD, after).num_rows == 0
+    assert oc.transitions(GOOD, after.slice(0, 1)).num_rows == 0
+
+
+def test_under_a_null_there_may_be_any_index():
+    indices = pa.Array.from_buffers(
+        pa.int8(), 2, [pa.py_buffer(b"\x01"), pa.py_buffer(b"\x01\x63")], null_count=1
+    )
+    segments = pa.DictionaryArray.from_arrays(indices, pa.array(["New", "Loyal"]), safe=False)
+    after = pa.table({"customer_id": [1, 2], "lifecycle": segments})
+    assert oc.transitions(GOOD, after).num_rows == 0
+
+
 def test_customers_are_no_segments():
     with pytest.raises(oc.ColumnError, match="name the column of their segments"):
         oc.transitions(GOOD, GOOD, column="customer_id")
