@@ -117,7 +117,8 @@ class Cadence(LooksAhead, Shown):
         ColumnError
             Where a column is missing or has another type.
         DataError
-            Where nobody has ordered twice, or a value is null that the orders call for.
+            Where nobody has ordered twice, a value is null that the orders call for, or no gaps can
+            have the sums of these columns.
 
         Examples
         --------
