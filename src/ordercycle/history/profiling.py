@@ -59,7 +59,9 @@ class ProfileStream:
 
     The rows of ``OrderHistory.build(orders, customers, ...).profile(as_of, window_days)``, made
     as soon as customers are grouped: past a memory limit their orders need not go to disk again,
-    and whoever writes the rows does so while the next customers are grouped.
+    and whoever writes the rows does so while the next customers are grouped. How many customers
+    there are is not known then: dictionary ids whose codes are narrower than the number of rows
+    asks for come with codes of int32.
     """
 
     def __init__(
