@@ -4,6 +4,7 @@ import csv
 import io
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from command_line import one_line, run
 
@@ -113,3 +114,9 @@ def test_a_scheme_comes_once():
     result = run_report("--period", "2024-06", "--scheme", "cadence", "--scheme", "cadence")
     assert result.exit_code == 2
     assert "two schemes are called 'cadence'" in result.stderr
+
+
+def test_a_cadence_without_orders_has_nothing_to_fit_to():
+    pq.write_table(pq.read_table("orders.parquet").slice(0, 0), "none.parquet")
+    result = run("report", "none.parquet", "--period", "2024-06", "--scheme", "cadence")
+    assert "there are no gaps to fit to" in one_line(result)

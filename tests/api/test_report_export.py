@@ -141,6 +141,13 @@ def test_what_one_sees():
     assert "<th>All Customers</th>" in html
 
 
+def test_a_name_of_two_lines_takes_one():
+    history = oc.OrderHistory.build(shop())
+    found = oc.SegmentReport.build(history, lists_of(["two\nlines"]), period=PERIOD)
+    assert len(repr(found).splitlines()) == 4
+    assert r"two\nlines" in repr(found)
+
+
 def test_names_are_text_in_notebooks():
     history = oc.OrderHistory.build(shop())
     found = oc.SegmentReport.build(history, lists_of(["<script>"]), period=PERIOD)

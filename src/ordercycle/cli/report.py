@@ -153,8 +153,9 @@ def _memberships(
         if isinstance(made, Recalculated):
             membership = made.membership(history, every=every, schemes=before)
         else:
-            if isinstance(made, Cadence) and made.account is None and history.last_day is not None:
-                made = made.fit(history.profile(date_of(history.last_day)))
+            if isinstance(made, Cadence) and made.account is None:
+                # Without orders any day says as well that there are no gaps to fit to.
+                made = made.fit(history.profile(date_of(history.last_day or 0)))
             membership = made.membership(history)
         if made.name in found:
             raise click.UsageError(f"two schemes are called {made.name!r}; name one differently")

@@ -43,7 +43,7 @@ def as_text(figures: Figures, period: Months, previous: Months | None) -> str:
     """Return the most asked metrics of all segments, each with its change."""
     names, rows = _cells(figures, IN_TEXT, period, previous)
     heads = ["", *(column for name in names for column in (name, "" if previous is None else "±"))]
-    lines = [heads, *([name, *cells] for name, cells in rows)]
+    lines = [heads, *([_in_one_line(name), *cells] for name, cells in rows)]
     if previous is None:
         lines = [[line[0], *line[1::2]] for line in lines]
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
@@ -69,6 +69,11 @@ def as_html(figures: Figures, period: Months, previous: Months | None) -> str:
         f"<table><caption>{escape(_title(period, previous))}</caption>"
         f"<thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     )
+
+
+def _in_one_line(name: str) -> str:
+    """Return a name whose line breaks and other marks without a picture are spelt."""
+    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def _title(period: Months, previous: Months | None) -> str:
