@@ -82,6 +82,15 @@ def test_schemes_are_fitted_to_the_file_as_to_the_table(table, arguments, scheme
     assert feather.read_table("again.arrow").equals(expected)
 
 
+def test_cuts_by_hand_stay(table):
+    cuts = "{recency = [30, 90], frequency = [1, 4], monetary = [9, 99]}"
+    text = f"scheme = 'rfm'\nbins = 3\ncuts = {cuts}"
+    Path("cuts.toml").write_text(text, encoding="utf-8")
+    run("--scheme", "cuts.toml", "--save-scheme", "kept.toml", "--out", "out.arrow")
+    assert saved("kept.toml") == saved("cuts.toml")
+    assert feather.read_table("out.arrow").equals(saved("cuts.toml").assign(table))
+
+
 def test_rules_read_what_was_assigned_before_them(table):
     told = run("--scheme", "rfm", "--scheme", "tiers.toml", "--as", "level", "--out", "out.arrow")
     rules = oc.Rules(tomllib.loads(TIERS)["rules"], default="The rest", column="level")
