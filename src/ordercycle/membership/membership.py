@@ -123,7 +123,18 @@ class Membership:
     def belongs_to(self, history: OrderHistory) -> bool:
         """Say whether it can be reported of a history: the one it was made from, or any for lists.
 
-        One that was saved and opened, or extended, is another one.
+        A history that was opened or extended since is another one.
+
+        Examples
+        --------
+        >>> import datetime, ordercycle as oc, pyarrow as pa
+        >>> day = datetime.date(2025, 1, 1)
+        >>> orders = pa.table({"customer_id": ["ann"], "ordered_at": [day], "amount": [20.0]})
+        >>> history = OrderHistory.build(orders)
+        >>> more = history.append(orders)
+        >>> membership = oc.Lifecycle().membership(history)
+        >>> membership.belongs_to(history), membership.belongs_to(more)
+        (True, False)
         """
         check_history(history)
         return self._intervals.belong_to(history)
