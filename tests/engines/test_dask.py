@@ -11,12 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dask_shops import computed, framed, local, plain
 from shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
 from ordercycle.engines import dask
-
-EXACT = {"types_mapper": pd.ArrowDtype}
 
 
 @pytest.fixture(scope="module")
@@ -24,19 +23,6 @@ def shop():
     """Return orders and customers, here and in Dask, in pieces."""
     orders, customers = tables()
     return orders, customers, framed(orders, 5), framed(customers, 2)
-
-
-def framed(table, pieces=3, **how):
-    return dd.from_pandas(table.to_pandas(**(how or EXACT)), npartitions=pieces, sort=False)
-
-
-def local(orders, customers=None, **options):
-    return oc.OrderHistory.build(orders, customers, columns=COLUMNS, **options)
-
-
-def computed(frame, **how):
-    made = frame.compute(**how)
-    return pa.Table.from_pandas(made, preserve_index=False).replace_schema_metadata(None)
 
 
 @pytest.mark.parametrize("partitions", [1, 2, None, 11])
@@ -95,16 +81,6 @@ def test_types(customer, amount, time):
     found = dask.profile(framed(orders), framed(customers), as_of=AS_OF, columns=COLUMNS, **options)
     expected = local(orders, customers, **options).profile(AS_OF)
     assert_same_bits(plain(computed(found, scheduler="sync")), plain(expected))
-
-
-def plain(table):
-    """Return a table with ids of one kind of text: dictionaries differ by what was there."""
-    ids = table["customer_id"]
-    if pa.types.is_dictionary(ids.type):
-        ids = ids.cast(ids.type.value_type)
-    if not pa.types.is_integer(ids.type) and not pa.types.is_binary(ids.type):
-        ids = ids.cast(pa.large_string())
-    return table.set_column(0, "customer_id", ids)
 
 
 def test_frames_of_numpys_and_pandas_own_types():
@@ -262,95 +238,6 @@ def test_a_worker_killed_mid_job(shop, cluster, tmp_path):  # noqa: ARG001
 def test_workers_get_warm(cluster):
     ready = cluster.run(oc.warmup)
     assert {made.kernels for made in ready.values()} == {oc.warmup().kernels}
-
-
-@pytest.mark.parametrize(
-    ("scheme", "window_days"),
-    [
-        (oc.Rfm(), None),
-        (oc.Rfm(bins=3, monetary="average"), 120),
-        (oc.Rfm(where="orders > 1"), None),
-        (oc.Cadence(), None),
-    ],
-    ids=["rfm", "rfm of a window", "rfm of some", "cadence"],
-)
-def test_fits_and_their_segments(shop, scheme, window_days):
-    orders, customers, *there = shop
-    profiles = dask.profile(
-        *there, as_of=AS_OF, window_days=window_days, columns=COLUMNS, partitions=4
-    )
-    table = local(orders, customers).profile(AS_OF, window_days)
-    fitted = dask.fit(profiles, scheme)
-    assert fitted == scheme.fit(table)
-    name = scheme.name
-    found = dask.assign(profiles, fitted)[["customer_id", name]].astype({name: "string[pyarrow]"})
-    segments = fitted.assign(table).select(["customer_id", name])
-    expected = segments.set_column(1, name, segments[name].cast(pa.large_string()))
-    assert_same_bits(computed(found, scheduler="sync"), expected)
-
-
-def test_what_cannot_be_fitted_to_profiles(shop):
-    *_, there, _ = shop
-    profiles = dask.profile(there, as_of=AS_OF, columns=COLUMNS)
-    with pytest.raises(oc.ConfigError, match="pass the orders to fit_lifecycle"):
-        dask.fit(profiles, oc.Lifecycle())
-    with pytest.raises(oc.ConfigError, match="nothing to fit"):
-        dask.fit(profiles, oc.Rules({"VIP": "revenue > 500"}))
-    with pytest.raises(oc.ColumnError, match="revenue"):
-        dask.fit(profiles.drop(columns="revenue"), oc.Rfm())
-
-
-PERIOD = ("2025-01", "2025-03")
-
-
-@pytest.mark.parametrize("amount", [pa.float64(), pa.decimal128(12, 2)], ids=str)
-def test_reports(amount):
-    orders, customers = tables(amount=amount)
-    history = local(orders, customers)
-    cadence = oc.Cadence().fit(history.profile(AS_OF))
-    for scheme in (oc.Lifecycle(), cadence):
-        found = dask.segment_report(
-            framed(orders), scheme, framed(customers), period=PERIOD, columns=COLUMNS, partitions=4
-        )
-        expected = oc.SegmentReport.build(history, scheme.membership(history), period=PERIOD)
-        assert found.comparison().equals(expected.comparison())
-        months = ("2024-01", "2025-03")
-        assert found.dynamics("Revenue", months).equals(expected.dynamics("Revenue", months))
-
-
-def test_reports_of_schemes_that_are_recalculated(shop):
-    orders, customers, *there = shop
-    history = local(orders, customers)
-    cuts = {"recency": [30, 90], "frequency": [3, 9], "monetary": [500, 2000]}
-    names = {"Best": "3 3 *", "Rest": "* * *"}
-    for scheme in (oc.Rules({"VIP": "revenue > 500"}), oc.Rfm(bins=3, map=names, cuts=cuts)):
-        found = dask.segment_report(
-            there[0], scheme, there[1], period=PERIOD, columns=COLUMNS, partitions=3,
-            compare="previous_period", every="week", months=("2024-06", "2024-07"),
-        )  # fmt: skip
-        membership = scheme.membership(history, "2024-06-01", "2025-03-31", every="week")
-        expected = oc.SegmentReport.build(
-            history, membership, period=PERIOD, compare="previous_period"
-        )
-        assert found.comparison().equals(expected.comparison())
-
-
-def test_what_cannot_be_reported(shop):
-    *_, there, _ = shop
-    fitted = dask.fit(dask.profile(there, as_of=AS_OF, columns=COLUMNS), oc.Rfm())
-    for scheme, message in (
-        (fitted, "fitted anew to all customers"),
-        (oc.Cadence(), "is not fitted"),
-        ("lifecycle", "pass a scheme"),
-    ):
-        with pytest.raises(oc.ConfigError, match=message):
-            dask.segment_report(there, scheme, period=PERIOD, columns=COLUMNS)
-    with pytest.raises(oc.ConfigError, match="no month"):
-        dask.segment_report(there, oc.Lifecycle(), period="2025-13", columns=COLUMNS)
-    with pytest.raises(oc.ConfigError, match="did you mean 'Active'"):
-        dask.segment_report(
-            there, oc.Lifecycle(), period=PERIOD, columns=COLUMNS, segments=["Activ"]
-        )
 
 
 def test_the_benchmark_compares_like_with_like(tmp_path):

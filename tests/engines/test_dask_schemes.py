@@ -1,0 +1,105 @@
+"""Fits and reports on Dask against one machine."""
+
+import pyarrow as pa
+import pytest
+from dask_shops import computed, framed, local
+from shops import AS_OF, COLUMNS, assert_same_bits, tables
+
+import ordercycle as oc
+from ordercycle.engines import dask
+
+
+@pytest.fixture(scope="module")
+def shop():
+    """Return orders and customers, here and in Dask, in pieces."""
+    orders, customers = tables()
+    return orders, customers, framed(orders, 5), framed(customers, 2)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "window_days"),
+    [
+        (oc.Rfm(), None),
+        (oc.Rfm(bins=3, monetary="average"), 120),
+        (oc.Rfm(where="orders > 1"), None),
+        (oc.Cadence(), None),
+    ],
+    ids=["rfm", "rfm of a window", "rfm of some", "cadence"],
+)
+def test_fits_and_their_segments(shop, scheme, window_days):
+    orders, customers, *there = shop
+    profiles = dask.profile(
+        *there, as_of=AS_OF, window_days=window_days, columns=COLUMNS, partitions=4
+    )
+    table = local(orders, customers).profile(AS_OF, window_days)
+    fitted = dask.fit(profiles, scheme)
+    assert fitted == scheme.fit(table)
+    name = scheme.name
+    found = dask.assign(profiles, fitted)[["customer_id", name]].astype({name: "string[pyarrow]"})
+    segments = fitted.assign(table).select(["customer_id", name])
+    expected = segments.set_column(1, name, segments[name].cast(pa.large_string()))
+    assert_same_bits(computed(found, scheduler="sync"), expected)
+
+
+def test_what_cannot_be_fitted_to_profiles(shop):
+    *_, there, _ = shop
+    profiles = dask.profile(there, as_of=AS_OF, columns=COLUMNS)
+    with pytest.raises(oc.ConfigError, match="pass the orders to fit_lifecycle"):
+        dask.fit(profiles, oc.Lifecycle())
+    with pytest.raises(oc.ConfigError, match="nothing to fit"):
+        dask.fit(profiles, oc.Rules({"VIP": "revenue > 500"}))
+    with pytest.raises(oc.ColumnError, match="revenue"):
+        dask.fit(profiles.drop(columns="revenue"), oc.Rfm())
+
+
+PERIOD = ("2025-01", "2025-03")
+
+
+@pytest.mark.parametrize("amount", [pa.float64(), pa.decimal128(12, 2)], ids=str)
+def test_reports(amount):
+    orders, customers = tables(amount=amount)
+    history = local(orders, customers)
+    cadence = oc.Cadence().fit(history.profile(AS_OF))
+    for scheme in (oc.Lifecycle(), cadence):
+        found = dask.segment_report(
+            framed(orders), scheme, framed(customers), period=PERIOD, columns=COLUMNS, partitions=4
+        )
+        expected = oc.SegmentReport.build(history, scheme.membership(history), period=PERIOD)
+        assert found.comparison().equals(expected.comparison())
+        months = ("2024-01", "2025-03")
+        assert found.dynamics("Revenue", months).equals(expected.dynamics("Revenue", months))
+
+
+def test_reports_of_schemes_that_are_recalculated(shop):
+    orders, customers, *there = shop
+    history = local(orders, customers)
+    cuts = {"recency": [30, 90], "frequency": [3, 9], "monetary": [500, 2000]}
+    names = {"Best": "3 3 *", "Rest": "* * *"}
+    for scheme in (oc.Rules({"VIP": "revenue > 500"}), oc.Rfm(bins=3, map=names, cuts=cuts)):
+        found = dask.segment_report(
+            there[0], scheme, there[1], period=PERIOD, columns=COLUMNS, partitions=3,
+            compare="previous_period", every="week", months=("2024-06", "2024-07"),
+        )  # fmt: skip
+        membership = scheme.membership(history, "2024-06-01", "2025-03-31", every="week")
+        expected = oc.SegmentReport.build(
+            history, membership, period=PERIOD, compare="previous_period"
+        )
+        assert found.comparison().equals(expected.comparison())
+
+
+def test_what_cannot_be_reported(shop):
+    *_, there, _ = shop
+    fitted = dask.fit(dask.profile(there, as_of=AS_OF, columns=COLUMNS), oc.Rfm())
+    for scheme, message in (
+        (fitted, "fitted anew to all customers"),
+        (oc.Cadence(), "is not fitted"),
+        ("lifecycle", "pass a scheme"),
+    ):
+        with pytest.raises(oc.ConfigError, match=message):
+            dask.segment_report(there, scheme, period=PERIOD, columns=COLUMNS)
+    with pytest.raises(oc.ConfigError, match="no month"):
+        dask.segment_report(there, oc.Lifecycle(), period="2025-13", columns=COLUMNS)
+    with pytest.raises(oc.ConfigError, match="did you mean 'Active'"):
+        dask.segment_report(
+            there, oc.Lifecycle(), period=PERIOD, columns=COLUMNS, segments=["Activ"]
+        )
