@@ -120,3 +120,26 @@ def test_a_cadence_without_orders_has_nothing_to_fit_to():
     pq.write_table(pq.read_table("orders.parquet").slice(0, 0), "none.parquet")
     result = run("report", "none.parquet", "--period", "2024-06", "--scheme", "cadence")
     assert "there are no gaps to fit to" in one_line(result)
+
+
+def test_a_later_scheme_reads_what_an_earlier_one_finds():
+    Path("best.toml").write_text('scheme = "rules"\n\n[rules]\nScored = "rfm is not null"\n')
+    result = run_report(
+        "--period", "2024-06", "--compare", "none", "--scheme", "rfm", "--scheme", "best.toml"
+    )
+    assert result.exit_code == 0, result.stderr
+
+
+def test_rules_are_recalculated_as_often_as_one_asks():
+    Path("rules.toml").write_text('scheme = "rules"\n\n[rules]\nBuyer = "orders >= 1"\n')
+    found = {}
+    for every in ("day", "month"):
+        result = run_report(
+            "--period", "2024-01:2024-06", "--compare", "none", "--scheme", "rules.toml",
+            "--every", every,
+        )  # fmt: skip
+        (found[every],) = (
+            row["Orders"] for row in rows_of(result.stdout) if row["SegmentName"] == "Buyer"
+        )
+    # A month holds no first orders: whoever made them is nobody until its end.
+    assert int(found["day"]) > int(found["month"])

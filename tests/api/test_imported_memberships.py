@@ -283,3 +283,15 @@ def test_nothing_is_a_membership_of_nobody():
     assert membership.to_table().num_rows == 0
     assert timelines(membership, history_of([1, 2])) == {}
     assert timelines(membership, history_of([], pa.int64())) == {}
+
+
+def test_an_interval_that_ends_as_its_customer_comes_is_none():
+    """The last day of one is the day before the first order, of another the day itself."""
+    history = history_of([1])
+    rows = [
+        (1, "VIP", day(-9), day(-1)),
+        (1, "Early", day(-5), day(0)),
+        (1, "Late", day(-5), day(1)),
+    ]
+    found = timelines(oc.Membership.from_table(table_of(rows)), history)
+    assert found == {1: [("Late", day(0), day(1))]}
