@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import DTypeLike, NDArray
 
-from ordercycle.arrow_views import array_of, bitmap
+from ordercycle.arrow_views import array_of, bitmap, mask_of
 from ordercycle.columns import NEVER, NO_CADENCE, NO_ORDER, PROFILE_COLUMNS, UNDER_2, UNDER_3
 from ordercycle.errors import DataError
 from ordercycle.grouping.amount_words import DECIMAL_BOUNDS, INT64_BOUNDS
@@ -79,7 +79,7 @@ class Profiler:
             registered = np.where(registered > self.as_of, customers.visible, registered)
         if not existing.all():
             starts, stops, registered = starts[existing], stops[existing], registered[existing]
-            ids = ids.filter(pa.array(existing))
+            ids = ids.filter(mask_of(existing))
         count = registered.size
         # One piece of memory for all columns: many small ones cost several times as much to touch.
         room = Room(count * BYTES_PER_CUSTOMER, self.spare)

@@ -116,3 +116,18 @@ def test_a_person_sees_a_bar(shop):
     assert b"\x1b[" in seen
     assert b"Grouping by customer" in seen
     assert seen.strip().endswith(b"3 profiles in profile.parquet")
+
+
+@pytest.mark.usefixtures("shop")
+def test_pandas_is_not_loaded_where_nobody_uses_it():
+    """Arrow loads it as soon as it converts values of Python or NumPy."""
+    code = """
+import sys
+from ordercycle.cli import cli
+cli(standalone_mode=False)
+sys.exit("pandas" in sys.modules)
+"""
+    options = ("--as-of", AS_OF, "--lifecycle", "fashion", "--out", "out.parquet", "--quiet")
+    with process("profile", "orders.parquet", *options, code=code) as started:
+        assert started.communicate() == (b"", b"")
+        assert started.returncode == 0

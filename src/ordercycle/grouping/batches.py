@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ordercycle.arrow_views import mask_of
 from ordercycle.grouping.amount_words import AmountWords
 from ordercycle.grouping.order_lines import PartitionOrders
 
@@ -97,7 +98,7 @@ class CustomerBatch:
             key_offsets, of_kept = _selected(keys.offsets, kept)
             keys = OrderKeys(key_offsets, keys.keys[of_kept])
         return CustomerBatch(
-            ids=self.ids.filter(pa.array(kept)),
+            ids=self.ids.filter(mask_of(kept)),
             given=self.given[kept],
             listed=self.listed[kept],
             registered=self.registered[kept],

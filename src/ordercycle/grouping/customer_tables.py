@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle.arrow_views import BytesView, array_of_bytes
+from ordercycle.arrow_views import BytesView, array_of, array_of_bytes
 from ordercycle.ingest.id_bytes import IdBytes
 from ordercycle.ingest.readers import IdReader
 from ordercycle.workspace import Workspace
@@ -92,7 +92,7 @@ def plain_ids(parts: Sequence[Ids], ids: IdReader) -> pa.Array:
     hashes = np.concatenate(parts)
     integers = hashes.view(np.int64)
     hashing.integers_of_hashes(hashes, integers)  # in place: each on its own
-    return pa.array(integers.astype(ids.plain.to_pandas_dtype(), copy=False))
+    return array_of(integers.astype(ids.plain.to_pandas_dtype(), copy=False), ids.plain)
 
 
 def _slots_of_hashes(

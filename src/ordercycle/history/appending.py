@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from ordercycle.arrow_views import mask_of, rows_of
 from ordercycle.errors import ColumnError, ConfigError, DataError, StorageError, check_choice
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history import store
@@ -170,7 +171,7 @@ def _checked(
         listed[places.found] = there.listed[places.positions[places.found]]
         checked = _Checked(
             counts=count(kind, there, piece, places),
-            listed_twice=piece.ids.filter(pa.array(piece.listed & listed)),
+            listed_twice=piece.ids.filter(mask_of(piece.listed & listed)),
             split_orders=_split_orders(there, piece, places),
             strangers=(
                 Strangers.among(piece.select(~listed))
@@ -229,7 +230,7 @@ def _split_orders(there: CustomerBatch, piece: CustomerBatch, places: Places) ->
     order = np.lexsort((key, owner))
     owner, key = owner[order], key[order]
     same = (owner[1:] == owner[:-1]) & (key[1:] == key[:-1])
-    return piece.ids.take(pa.array(np.unique(owner[1:][same])))
+    return piece.ids.take(rows_of(np.unique(owner[1:][same])))
 
 
 def _refuse(found: list[pa.Array], message: Callable[[object, str], str]) -> None:

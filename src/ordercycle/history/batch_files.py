@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle.arrow_views import array_of, fixed_view
+from ordercycle.arrow_views import array_of, booleans, fixed_view, mask_of
 from ordercycle.errors import StorageError
 from ordercycle.grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle.grouping.batches import CustomerBatch, OrderKeys
@@ -97,7 +97,7 @@ def to_arrow(batch: CustomerBatch, kind: Kind) -> pa.RecordBatch:
         dates_array(batch.registered),
         dates_array(batch.visible),
         dates_array(batch.given),
-        pa.array(batch.listed),
+        mask_of(batch.listed),
         orders_array(batch, kind.amount),
     ]
     keys = batch.order_keys
@@ -107,7 +107,7 @@ def to_arrow(batch: CustomerBatch, kind: Kind) -> pa.RecordBatch:
                 pa.large_list(pa.field("item", pa.uint64(), nullable=False)),
                 len(batch.ids),
                 [None, pa.py_buffer(np.ascontiguousarray(keys.offsets))],
-                children=[pa.array(keys.keys)],
+                children=[array_of(keys.keys, pa.uint64())],
             )
         )
     schema = batch_schema(kind, has_keys=keys is not None)
@@ -132,7 +132,7 @@ def from_arrow(batch: pa.RecordBatch, kind: Kind, negative: int | None) -> Custo
     return CustomerBatch(
         ids=batch.column("customer_id"),
         given=_days(batch.column("given_registration")),
-        listed=np.asarray(batch.column("listed").to_numpy(zero_copy_only=False)),
+        listed=booleans(batch.column("listed")),
         registered=_days(batch.column("registered_on")),
         visible=_days(batch.column("visible_from")),
         offsets=offsets,
@@ -147,7 +147,7 @@ def _days(dates: pa.Array) -> NDArray[np.int32]:
     days: NDArray[np.int32] = fixed_view(dates, np.int32)
     if dates.null_count == 0:
         return days
-    valid = dates.is_valid().to_numpy(zero_copy_only=False)
+    valid = booleans(dates.is_valid())
     return np.where(valid, days, NO_DAY)
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import DTypeLike, NDArray
 
-from ordercycle.arrow_views import fixed_view
+from ordercycle.arrow_views import fixed_view, mask_of, rows_of
 from ordercycle.grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle.grouping.batches import CustomerBatch, OrderKeys
 from ordercycle.ingest.id_bytes import place_ids
@@ -62,8 +62,8 @@ def _told_apart(there: pa.Array, arriving: pa.Array, starts: Int64s, stops: Int6
     waiting = np.flatnonzero(starts < stops)
     # A round for each id that shares its hash with others before it.
     while waiting.size:
-        one = there.take(pa.array(positions[waiting])).cast(_binary_like(there.type))
-        other = arriving.take(pa.array(waiting)).cast(_binary_like(there.type))
+        one = there.take(rows_of(positions[waiting])).cast(_binary_like(there.type))
+        other = arriving.take(rows_of(waiting)).cast(_binary_like(there.type))
         found[waiting] = np.asarray(pc.equal(one, other))
         before = np.asarray(pc.less(one, other))
         positions[waiting[before]] += 1
@@ -204,14 +204,14 @@ def _merged(
 def _merged_ids(there: pa.Array, arriving: pa.Array, places: Places) -> pa.Array:
     if places.found.all():
         return there
-    arriving = arriving.filter(pa.array(~places.found))
+    arriving = arriving.filter(mask_of(~places.found))
     # Every id there keeps its row; a new one takes its own before the row it goes before.
     rows = np.insert(
         np.arange(len(there)),
         places.positions[~places.found],
         len(there) + np.arange(len(arriving)),
     )
-    return pa.concat_arrays([there, arriving]).take(pa.array(rows))
+    return pa.concat_arrays([there, arriving]).take(rows_of(rows))
 
 
 def _merged_values(

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ordercycle.arrow_views import mask_of
 from ordercycle.days import date_of
 from ordercycle.errors import ConfigError
 from ordercycle.grouping.batches import CustomerBatch
@@ -109,7 +110,7 @@ class OfHistory(ABC):
             columns = timeline.columns(segments)
             sizes = np.diff(timeline.offsets)
             offsets = np.concatenate([[0], np.cumsum(sizes[sizes > 0])])
-            ids = customers.ids if (sizes > 0).all() else customers.ids.filter(pa.array(sizes > 0))
+            ids = customers.ids if (sizes > 0).all() else customers.ids.filter(mask_of(sizes > 0))
             return batch_of(Placed(IdReader.as_produced(ids, id_type), offsets, columns))
 
         return self.history.scan(work)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle.arrow_views import array_of
+from ordercycle.arrow_views import array_of, array_of_texts
 from ordercycle_kernels.timeline import OPEN
 
 SEGMENT_TYPE = pa.dictionary(pa.int16(), pa.string())
@@ -39,7 +39,7 @@ class Timeline:
         closed = self.stops != OPEN
         stops = np.where(closed, self.stops, np.int32(0))
         return [
-            pa.DictionaryArray.from_arrays(codes, pa.array(segments, pa.string())),
+            pa.DictionaryArray.from_arrays(codes, array_of_texts(segments)),
             array_of(self.starts.copy(), pa.date32()),
             array_of(stops, pa.date32(), None if closed.all() else closed),
         ]

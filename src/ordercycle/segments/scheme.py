@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ordercycle.arrow_views import array_of, bitmap, fixed_view
+from ordercycle.arrow_views import array_of, array_of_texts, bitmap, fixed_view
 from ordercycle.columns import WINDOW_KEY
 from ordercycle.errors import ColumnError, ConfigError, DataError, suggestion
 from ordercycle.workspace import Workers, thread_count
@@ -75,7 +75,7 @@ class Produced(NamedTuple):
         valid = bitmap(codes >= 0) if self.nullable else None
         array = array_of(codes, pa.int8(), valid)
         if self.names is not None:
-            array = pa.DictionaryArray.from_arrays(array, pa.array(self.names, pa.string()))
+            array = pa.DictionaryArray.from_arrays(array, array_of_texts(self.names))
         return pa.chunked_array([array])
 
 
