@@ -23,6 +23,8 @@ R = TypeVar("R")
 
 #: Tasks taken per thread before the first result is asked for.
 TASKS_AHEAD = 4
+#: The same, where results are large and memory has a limit.
+LARGE_TASKS_AHEAD = 2
 HUGE_PAGE_BYTES = 2**21
 HUGE_FROM_BYTES = 2**18
 
@@ -122,10 +124,12 @@ class Workers:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def in_order(self, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
+    def in_order(
+        self, work: Callable[[T], R], tasks: Iterable[T], *, ahead: int = TASKS_AHEAD
+    ) -> Iterator[R]:
         """Yield the results of `work` in the order of the tasks, running all threads.
 
-        A few tasks per thread are taken before their results are asked for, so that a stream of
+        `ahead` tasks per thread are taken before their results are asked for, so that a stream of
         tasks stays a stream. The first error ends the rest.
         """
         if self._pool is None:
@@ -135,7 +139,7 @@ class Workers:
         try:
             for task in tasks:
                 waiting.append(self._pool.submit(work, task))
-                if len(waiting) >= self.threads * TASKS_AHEAD:
+                if len(waiting) >= self.threads * ahead:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from strategies import cases, layouts
 
 import ordercycle as oc
+from ordercycle.history.batch_files import Spilled
+from ordercycle.ingest.spill import BATCH_BYTES
 
 AS_OF = date(2024, 6, 30)
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
@@ -125,3 +127,20 @@ def test_the_folder_has_to_be_there(tmp_path):
         )
     with pytest.raises(oc.ConfigError, match="needs a memory_limit"):
         oc.OrderHistory.build(some_orders(10), spill_directory=tmp_path)
+
+
+@pytest.mark.parametrize("order_rows", [100, 4_000])
+def test_both_tables_share_the_limit(monkeypatch, order_rows):
+    monkeypatch.setattr("ordercycle.ingest.spill.LEAST_LIMIT", 1)
+    monkeypatch.setattr("ordercycle.ingest.laying_out.PARTITION_ROWS", 100)
+    orders = some_orders(order_rows)
+    customers = pa.table({"customer_id": range(4_100 - order_rows // 2)})
+    columns = oc.Columns(registered=None)
+    # Neither of 4,000 orders and 2,100 customers, of 20 and 16 bytes, is half of it.
+    limit = 190_000 if order_rows == 4_000 else 100_000
+    limited = oc.OrderHistory.build(orders, customers, columns=columns, memory_limit=limit)
+    parts = limited._state.parts
+    assert all(isinstance(run, Spilled) for part in parts for run in part.runs)
+    assert max(len(part.read().ids) for part in parts) <= 2 * limit // BATCH_BYTES
+    expected = oc.OrderHistory.build(orders, customers, columns=columns)
+    assert limited.profile(AS_OF).equals(expected.profile(AS_OF))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SUFFIXES = (".parquet", ".arrow", ".feather", ".csv")
-ROWS_PER_WRITE = 2**18  # of Parquet row groups and Arrow batches; profiles arrive smaller
+ROWS_PER_WRITE = 2**17  # of Parquet row groups and Arrow batches; profiles arrive smaller
 #: Tables that wait for the writing thread: one more than it works on.
 TABLES_AHEAD = 2
 #: Columns whose values hardly repeat: a dictionary of them is built, given up and written anyway.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -27,12 +27,13 @@ from ordercycle.ingest.blocks import (
     Block,
     partition_sizes,
 )
-from ordercycle.ingest.laying_out import Ingested, ingest
+from ordercycle.ingest.laying_out import Ingested, ingest, partition_bits_for
 from ordercycle.ingest.problems import Problems
 from ordercycle.ingest.readers import IdReader
 from ordercycle.ingest.row_readers import CustomerReader, OrderReader, Tally
+from ordercycle.ingest.spill import Spill
 from ordercycle.sources.opening import open_source
-from ordercycle.workspace import Spare, Workers
+from ordercycle.workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Spare, Workers
 
 R = TypeVar("R")
 
@@ -60,7 +61,8 @@ class LaidOutRows:
     most_customers: int  # there cannot be more of them
     workers: Workers
     blocks: list[Block]
-    is_spilled: bool  # whether blocks wait on disk
+    spill: Spill | None
+    is_spilled: bool  # whether blocks of either table wait on disk
     partition_bits: int
     grouper: Grouper
     customer_problems: Problems
@@ -91,7 +93,9 @@ class LaidOutRows:
         sizes = partition_sizes(self.blocks, partitions)
         rows = int(sizes.sum())
         report = Counter(self.progress, "group", rows)
-        batches = min(partitions, batches_for(rows), most_batches or partitions)
+        most = max(rows, self.most_customers - self.tally.rows)
+        batch_rows = BATCH_ROWS if self.spill is None else min(BATCH_ROWS, self.spill.batch_rows)
+        batches = min(partitions, batches_for(most, batch_rows), most_batches or partitions)
         width = partitions // batches
         ends = np.concatenate([[0], np.cumsum(sizes)])[::width]
         # Grouped in place, a batch is where its rows are: with room between partitions, perhaps.
@@ -123,7 +127,9 @@ class LaidOutRows:
             return made
 
         strangers = []
-        for number, made in enumerate(self.workers.in_order(group_batch, range(batches))):
+        ahead = TASKS_AHEAD if self.spill is None else LARGE_TASKS_AHEAD
+        made_in_order = self.workers.in_order(group_batch, range(batches), ahead=ahead)
+        for number, made in enumerate(made_in_order):
             report(int(ends[number + 1] - ends[number]))
             if made is not None:
                 self.counts = self.counts.plus(made.counts)
@@ -155,6 +161,7 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
     )
     ids = order_reader.id_readers[CUSTOMER_IDS]
     customer_source = None
+    listed_rows: int | None = 0
     customer_problems = Problems("customers")
     if customers is not None:
         names = [columns.customer] + ([columns.registered] if columns.registered else [])
@@ -164,6 +171,7 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
             customer_source.schema, columns, customer_problems, timezone=policies.timezone
         )
         ids = _common_ids(ids, customer_reader.id_readers[CUSTOMER_IDS], columns)
+        listed_rows = customer_source.rows
     with Workers(threads) as workers:
         with closing(order_source):
             ingested = ingest(
@@ -171,6 +179,8 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
                 order_reader,
                 problems,
                 partition_bits=None,
+                # Of more customers than orders, too, a partition has to fit the cache.
+                least_bits=partition_bits_for(listed_rows or 0),
                 workers=workers,
                 report=Counter(progress, "read", order_source.rows),
                 spill=spill,
@@ -185,7 +195,7 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
                     partition_bits=ingested.partition_bits,
                     workers=workers,
                     report=Counter(progress, "read customers", customer_source.rows),
-                    spill=spill,
+                    spill=None if spill is None else replace(spill, beside=ingested.held),
                 )
         days = (ingested.tally.first_day or 0, ingested.tally.last_day or 0)
         writer = OrderWriter(
@@ -220,7 +230,8 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
             most_customers=ingested.tally.rows + (0 if listed is None else listed.tally.rows),
             workers=workers,
             blocks=ingested.blocks,
-            is_spilled=ingested.is_spilled,
+            spill=spill,
+            is_spilled=ingested.is_spilled or (listed is not None and listed.is_spilled),
             partition_bits=ingested.partition_bits,
             grouper=grouper,
             customer_problems=customer_problems,
@@ -238,9 +249,12 @@ def _divided(
     return division.of(ingested.blocks, 1 << ingested.partition_bits)
 
 
-def batches_for(rows: int) -> int:
-    """Return how many batches so many rows are cut to: a power of two, whatever their source."""
-    return max(LEAST_BATCHES, 1 << max(0, -(-rows // BATCH_ROWS) - 1).bit_length())
+def batches_for(rows: int, batch_rows: int | None = None) -> int:
+    """Return how many batches so many rows are cut to: a power of two, whatever their source.
+
+    batch_rows: of a batch, at most, where hashes divide them evenly; None: as many as are best.
+    """
+    return max(LEAST_BATCHES, 1 << max(0, -(-rows // (batch_rows or BATCH_ROWS)) - 1).bit_length())
 
 
 def _common_ids(orders: IdReader, customers: IdReader, columns: Columns) -> IdReader:

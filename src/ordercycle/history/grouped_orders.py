@@ -18,7 +18,7 @@ from ordercycle.history.store import State
 from ordercycle.history.summary import HistorySummary, summarised
 from ordercycle.ingest.readers import IdReader
 from ordercycle.profile import Profiler
-from ordercycle.workspace import Spare, Workers, Workspace
+from ordercycle.workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Spare, Workers, Workspace
 
 R = TypeVar("R")
 
@@ -182,7 +182,8 @@ class GroupedOrders:
                 part.release()
                 return made
 
-            yield from workers.in_order(on_part, enumerate(parts))
+            ahead = TASKS_AHEAD if self._state.spill is None else LARGE_TASKS_AHEAD
+            yield from workers.in_order(on_part, enumerate(parts), ahead=ahead)
 
     @property
     def id_type(self) -> pa.DataType:

@@ -60,6 +60,11 @@ class Ingested:
     partition_bits: int
     is_spilled: bool  # whether blocks wait on disk
 
+    @property
+    def held(self) -> int:
+        """Bytes of the rows that wait in memory."""
+        return 0 if self.is_spilled else sum(block.nbytes for block in self.blocks)
+
 
 def ingest(
     source: Source,
@@ -70,8 +75,11 @@ def ingest(
     workers: Workers,
     report: Report,
     spill: Spill | None = None,
+    least_bits: int = 0,
 ) -> Ingested:
     """Read a source to its end, check it and lay its rows out by customer hash.
+
+    partition_bits: None for as many as the number of rows asks for, and `least_bits` at least.
 
     Raises
     ------
@@ -87,7 +95,7 @@ def ingest(
         for pieces, whole in gathered.blocks():
             if partition_bits is None:
                 known = sum(piece.batch.num_rows for piece in pieces) if whole else source.rows
-                partition_bits = partition_bits_for(known)
+                partition_bits = max(least_bits, partition_bits_for(known))
             runs = Runs(list(_runs(pieces)), workers.workspace)
             layout: Layout
             if isinstance(reader, OrderReader) and has_long_streaks(pieces, reader):

@@ -32,6 +32,9 @@ UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 LEAST_LIMIT = 100_000_000
 #: Shares of the limit: rows that wait, and one block of them on its way.
 WAITING_SHARE, BLOCK_SHARE = 2, 12
+#: Bytes of the limit for each row of a batch. Of customers with one order each, a row becomes a
+#: profile of 130 bytes, and some seven batches of them wait to be grouped, taken or written.
+BATCH_BYTES = 1_000
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Spill:
 
     limit: int  # bytes
     folder: str | None  # None: the system's folder for temporary files
+    beside: int = 0  # bytes of another table's rows, which wait in memory already
 
     @classmethod
     def of(cls, memory_limit: object, spill_directory: Any) -> Spill | None:
@@ -61,9 +65,14 @@ class Spill:
         """Return how many rows to lay out at a time."""
         return max(2**18, self.limit // BLOCK_SHARE // row_bytes)
 
+    @property
+    def batch_rows(self) -> int:
+        """How many rows may be grouped at a time, whatever number of customers they have."""
+        return self.limit // BATCH_BYTES
+
     def is_over(self, waiting: int) -> bool:
         """Say whether so many bytes of rows are too many to wait in memory."""
-        return waiting > self.limit // WAITING_SHARE
+        return self.beside + waiting > self.limit // WAITING_SHARE
 
 
 def guarded(work: Callable[[], T], folder: str | None) -> T:
