@@ -16,6 +16,8 @@ from strategies import cases, layouts
 
 import ordercycle as oc
 from ordercycle.history.batch_files import Spilled
+from ordercycle.history.build import laid_out_rows
+from ordercycle.history.options import BuildOptions
 from ordercycle.ingest.spill import BATCH_BYTES
 
 AS_OF = date(2024, 6, 30)
@@ -144,3 +146,31 @@ def test_both_tables_share_the_limit(monkeypatch, order_rows):
     assert max(len(part.read().ids) for part in parts) <= 2 * limit // BATCH_BYTES
     expected = oc.OrderHistory.build(orders, customers, columns=columns)
     assert limited.profile(AS_OF).equals(expected.profile(AS_OF))
+
+
+@pytest.mark.parametrize("large_bytes", [0, 2**26])
+def test_dictionaries_of_a_stream_do_not_stay_in_memory(monkeypatch, large_bytes):
+    monkeypatch.setattr("ordercycle.ingest.id_columns.LARGE_BYTES", large_bytes)
+    orders = some_orders(200)
+    ids = orders["customer_id"].cast(pa.string())
+    orders = orders.set_column(0, "customer_id", ids)
+    pieces = [orders.slice(start, 20) for start in range(0, 200, 20)]
+    batches = [
+        batch.set_column(0, "customer_id", batch["customer_id"].dictionary_encode())
+        for piece in pieces
+        for batch in piece.combine_chunks().to_batches()
+    ]
+    spill_everything(monkeypatch, 100)
+    options = BuildOptions.checked(
+        has_customers=False, columns=oc.Columns(), timezone="UTC", refunds="net",
+        anonymous="drop", unknown="add", threads=2, memory_limit="1GB", spill_directory=None,
+        progress=None,
+    )  # fmt: skip
+    with laid_out_rows(iter(batches), None, options) as rows:
+        assert rows.is_spilled
+        assert all(ids.offsets is not None for block in rows.blocks for ids in block.ids.values())
+    limited = oc.OrderHistory.build(iter(batches), memory_limit="1GB")
+    expected = oc.OrderHistory.build(orders)
+    assert limited.profile(AS_OF).equals(
+        expected.profile(AS_OF).cast(limited.profile(AS_OF).schema)
+    )

@@ -20,8 +20,10 @@ from ordercycle.ingest.id_bytes import LENGTHS_DIFFER, LongIdError, Placed, plac
 from ordercycle.ingest.readers import IdReader
 from ordercycle_kernels import hashing
 
-#: More than there are threads at work on batches with dictionaries of their own.
-HELD_DICTIONARIES = 16
+#: More than there are threads at work on batches with dictionaries of their own; where they are
+#: large, few.
+HELD_DICTIONARIES, FEW_DICTIONARIES = 16, 4
+LARGE_BYTES = 2**26  # of all that are held
 NO_BYTES: NDArray[np.uint8] = np.zeros(0, np.uint8)
 
 
@@ -34,6 +36,12 @@ class HashedDictionary:
     starts: NDArray[np.int64]
     lengths: NDArray[np.int32]
     placed: Placed
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the entries and what is known of them."""
+        known = (self.hashes, self.starts, self.lengths)
+        return int(self.array.nbytes) + sum(values.nbytes for values in known)
 
 
 class IdRows(NamedTuple):
@@ -144,7 +152,12 @@ class IdColumn:
                 placed = self._read_plain(self.ids.storage(array), out, with_hashes=True)
                 found = self._hashed[key] = HashedDictionary(array, *out, placed)
                 self._last.append(found)
+                while len(self._last) > FEW_DICTIONARIES and self._are_large():
+                    self._last.popleft()
             return found
+
+    def _are_large(self) -> bool:
+        return sum(held.nbytes for held in self._last) > LARGE_BYTES
 
 
 def _integers(array: pa.Array) -> NDArray[np.int64]:

@@ -55,6 +55,8 @@ class IdsByPartition(IdLayout):
     ) -> None:
         super().__init__(use, pieces)
         self._shift = shift
+        # Held, so that a dictionary is not hashed again when its rows are laid out.
+        self._dictionaries = {id(piece.dictionary): piece.dictionary for piece in pieces}
         # Where the ids that each run has of each partition begin.
         self._begins = np.zeros((len(sizes) + 1, sizes[0].size), np.int64)
         np.cumsum(sizes, axis=0, out=self._begins[1:])
@@ -141,9 +143,14 @@ def layout_of_ids(
     use: str,
     runs: Sequence[tuple[Sequence[IdPiece], NDArray[np.int64]]],
     shift: int,
+    *,
+    moves_all: bool,
 ) -> IdLayout:
-    """Return the layout for the ids of some runs, given with the bytes in each partition."""
+    """Return the layout for the ids of some runs, given with the bytes in each partition.
+
+    moves_all: those in dictionaries as well, which then need not stay in memory.
+    """
     pieces = [piece for of_run, _ in runs for piece in of_run]
-    if pieces[0].dictionary is not None:
+    if pieces[0].dictionary is not None and not moves_all:
         return IdsInDictionaries(use, pieces)
     return IdsByPartition(use, pieces, [sizes for _, sizes in runs], shift)

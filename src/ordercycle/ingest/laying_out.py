@@ -103,7 +103,16 @@ def ingest(
             else:
                 if reserved is None and not whole and is_reserved:
                     reserved = ReservedBlock(reader.names, source.rows or 0, partition_bits)
-                layout = RowLayout(runs, reader, problems, partition_bits, workers, reserved)
+                layout = RowLayout(
+                    runs,
+                    reader,
+                    problems,
+                    partition_bits,
+                    workers,
+                    reserved,
+                    # Every batch of a stream may bring a dictionary of its own.
+                    moves_ids=spill is not None and not source.in_memory,
+                )
             for size, run_tally in layout.fill():
                 tally.add(run_tally)
                 report(size)

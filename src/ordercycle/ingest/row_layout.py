@@ -28,6 +28,8 @@ class RowLayout(Layout):
         partition_bits: int,
         workers: Workers,
         reserved: ReservedBlock | None,
+        *,
+        moves_ids: bool,
     ) -> None:
         super().__init__(runs, problems, partition_bits, workers)
         self._reader = reader
@@ -48,7 +50,8 @@ class RowLayout(Layout):
         self._begins += offsets[:-1]
         rows = int(offsets[-1])
         self._ids = {
-            use: layout_of_ids(use, [ids[use] for ids in found], self._shift) for use in found[0]
+            use: layout_of_ids(use, [ids[use] for ids in found], self._shift, moves_all=moves_ids)
+            for use in found[0]
         }
         unused = set().union(*(layout.unused for layout in self._ids.values()))
         self.block = Block(
