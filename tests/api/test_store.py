@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import time
 from datetime import date, timedelta
@@ -90,6 +91,15 @@ def test_an_open_history_survives_its_replacement(tmp_path):
     before = history.profile(AS_OF)
     oc.OrderHistory.build(orders(40, 9)).save(tmp_path)
     assert history.profile(AS_OF).equals(before)
+
+
+def test_an_open_history_can_be_saved_again_where_its_folder_was_removed(tmp_path):
+    history = saved(tmp_path / "history")
+    shutil.rmtree(tmp_path / "history")
+    with pytest.raises(oc.StorageError, match="could not be extended"):
+        history.append(orders(30, 2))
+    again = history.save(tmp_path / "history").append(orders(30, 2))
+    assert oc.OrderHistory.open(tmp_path / "history").profile(AS_OF).equals(again.profile(AS_OF))
 
 
 def test_every_flipped_bit_is_noticed(tmp_path):

@@ -82,7 +82,8 @@ def save(
         path.mkdir(parents=True, exist_ok=True)
         _refuse_strangers(path)
         with _locked(path), _tidied(path):
-            if state.folder is not None and path.samefile(state.folder.path):
+            is_there = (path / MANIFEST).exists()  # if not, somebody removed it
+            if state.folder is not None and is_there and path.samefile(state.folder.path):
                 _check_unchanged(state.folder)
             token = secrets.token_hex(4)
 
