@@ -220,7 +220,7 @@ def dask_cluster(options: argparse.Namespace) -> Iterator[Engine]:
             dd.read_parquet,
             {
                 OURS: ours,
-                "Dask DataFrame": lambda orders: profile(orders, AS_OF, options.partitions),
+                "Dask DataFrame": theirs,
             },
             run,
             lambda frame: pa.Table.from_pandas(frame.compute(), preserve_index=False),

@@ -157,6 +157,21 @@ def test_segments(shop):
         dask.assign(profiles.drop(columns="orders"), oc.Lifecycle())
 
 
+def test_columns_that_no_scheme_reads_stay_as_they_are(shop):
+    *_, there, _ = shop
+    profiles = dask.profile(there, as_of=AS_OF, columns=COLUMNS)
+    more = profiles.map_partitions(lambda part: part.assign(tags=[["a"]] * len(part)))
+    more = more.assign(known=True).rename(columns={"known": 7})
+    assert more.dtypes["tags"] == "object"
+    assert dask.fit(more, oc.Cadence()) == dask.fit(profiles, oc.Cadence())
+    found = dask.assign(more, oc.Lifecycle()).compute(scheduler="sync")
+    assert found.columns[-3:].tolist() == ["tags", 7, "lifecycle"]
+    assert found["tags"].tolist() == [["a"]] * len(found)
+    taken = profiles.assign(lifecycle="Loyal").astype({"lifecycle": object})
+    with pytest.raises(oc.ColumnError, match="has a column 'lifecycle' already"):
+        dask.assign(taken, oc.Lifecycle())
+
+
 def test_a_window_is_remembered(shop):
     *_, there, _ = shop
     profiles = dask.profile(there, as_of=AS_OF, window_days=90, columns=COLUMNS)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from inspect import signature
 
 import duckdb
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
+from ordercycle.engines import dask, spark
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +71,20 @@ def test_without_the_extra_it_says_what_to_install(engine, package):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert f'pip install "ordercycle[{engine}]"' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("verb", "by_place"),
+    [
+        ("profile", ["orders_df", "customers_df"]),
+        ("fit", ["profile_df", "scheme"]),
+        ("fit_lifecycle", ["orders_df", "customers_df"]),
+        ("assign", ["profile_df", "scheme"]),
+        ("segment_report", ["orders_df", "scheme", "customers_df"]),
+    ],
+)
+def test_both_engines_take_the_same(verb, by_place):
+    here, there = (signature(getattr(engine, verb)).parameters for engine in (spark, dask))
+    assert [*here] == [*there]
+    assert [one for one in here if here[one].kind is here[one].POSITIONAL_OR_KEYWORD] == by_place
+    assert {one: here[one].default for one in here} == {one: there[one].default for one in there}

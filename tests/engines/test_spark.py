@@ -207,6 +207,9 @@ def test_what_is_wrong_with_a_frame_is_told_at_once(session, shop):
     )
     with pytest.raises(oc.ColumnError, match="customer_id is map<string,int>"):
         spark.profile(odd, as_of=AS_OF)
+    stream = session.readStream.format("rate").load()
+    with pytest.raises(oc.ConfigError, match="orders: this is a stream"):
+        spark.profile(stream, as_of=AS_OF)
 
 
 def test_names_of_any_spelling(session):
@@ -215,7 +218,14 @@ def test_names_of_any_spelling(session):
     renamed = orders.rename_columns(list(names.values()))
     columns = oc.Columns(customer="who `is` it", time="when.then", amount="how much")
     found = spark.profile(session.createDataFrame(renamed), as_of=AS_OF, columns=columns)
-    assert_same_bits(found.toArrow(), oc.OrderHistory.build(orders).profile(AS_OF))
+    profile = oc.OrderHistory.build(orders).profile(AS_OF)
+    assert_same_bits(found.toArrow(), profile)
+    odd = found.withColumnRenamed("gap_min", "gap.`min`")
+    rfm = spark.fit(odd, oc.Rfm(where="orders > 1"))
+    assert rfm == oc.Rfm(where="orders > 1").fit(profile)
+    segments = spark.assign(odd, rfm)
+    assert segments.columns == [*odd.columns, *rfm.assign(profile).column_names[-4:]]
+    assert segments.toArrow()["gap.`min`"].equals(odd.toArrow()["gap.`min`"])
 
 
 def test_an_executor_killed_mid_job(shop, tmp_path):

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import pyarrow as pa
+
 from ordercycle.columns import Columns
 from ordercycle.days import day_number
 from ordercycle.engines import dask_frames
@@ -44,8 +46,8 @@ DASK = FrameKind(
 
 
 def profile(
-    orders: DataFrame,
-    customers: DataFrame | None = None,
+    orders_df: DataFrame,
+    customers_df: DataFrame | None = None,
     *,
     as_of: date | str,
     window_days: int | None = None,
@@ -60,7 +62,7 @@ def profile(
 
     Parameters
     ----------
-    orders, customers
+    orders_df, customers_df
         As for :meth:`OrderHistory.build`, as Dask DataFrames. Columns of dtype ``object`` do not
         say what they hold and are refused.
     as_of, window_days
@@ -68,7 +70,7 @@ def profile(
     columns, timezone
         As for :meth:`OrderHistory.build`.
     partitions
-        Into how many the customers are divided; None: as many as `orders` has. The rows are the
+        Into how many the customers are divided; None: as many as `orders_df` has. The rows are the
         same for any number.
     **options
         ``refunds``, ``anonymous``, ``unknown``, ``memory_limit`` and ``spill_directory`` as for
@@ -101,16 +103,16 @@ def profile(
     [[7, 2, 50.0], [8, 1, 35.0]]
     """
     day_number(as_of, "as_of")
-    job = _job(orders, customers, partitions, columns, timezone, options)
-    return asked(job, Profiles(as_of, window_days), orders, customers)
+    job = _job(orders_df, customers_df, partitions, columns, timezone, options)
+    return asked(job, Profiles(as_of, window_days), orders_df, customers_df)
 
 
-def assign(profiles: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
+def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
     """Add each customer's segment to profiles. Lazy.
 
     Parameters
     ----------
-    profiles
+    profile_df
         What :func:`profile` returns, or any DataFrame with the columns that the scheme reads. One
         read from Parquet needs ``dtype_backend="pyarrow"``, so that integers with missing values
         are integers.
@@ -122,7 +124,7 @@ def assign(profiles: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
     Returns
     -------
     dask.dataframe.DataFrame
-        `profiles` with the scheme's columns; segments are categories, all known.
+        `profile_df` with the scheme's columns; segments are categories, all known.
 
     Raises
     ------
@@ -144,14 +146,18 @@ def assign(profiles: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
     ['At-risk', 'New – no orders']
     """
     _require_dask()
-    DASK.check(profiles, "profiles")
-    meta = profiles._meta  # noqa: SLF001
-    schema = dask_frames.arrow_schema(meta, dask_frames.taken(meta), "profiles")
-    assigned = Assign(Assignment(scheme, options), schema)
-    return profiles.map_partitions(assigned, meta=assigned(meta))
+    DASK.check(profile_df, "profiles")
+    meta = profile_df._meta  # noqa: SLF001
+    read = dask_frames.taken(meta)
+    schema = dask_frames.arrow_schema(meta, read, "profiles")
+    assignment = Assignment(scheme, options)
+    assignment.added(schema)  # which sees whether any column has the name of a new one
+    fields = [field for field in schema if field.name in read]
+    assigned = Assign(assignment, pa.schema(fields, metadata=schema.metadata))
+    return profile_df.map_partitions(assigned, meta=assigned(meta))
 
 
-def fit(profiles: DataFrame, scheme: S) -> S:
+def fit(profile_df: DataFrame, scheme: S) -> S:
     """Return a scheme fitted to profiles, with the numbers that `scheme.fit` gives.
 
     Customers are counted where they are, in a few rounds; only the counts come back. The columns
@@ -159,21 +165,21 @@ def fit(profiles: DataFrame, scheme: S) -> S:
 
     Parameters
     ----------
-    profiles
+    profile_df
         What :func:`profile` returns, windowed or not, or any DataFrame with the columns that the
         scheme reads.
     scheme
         An `Rfm` or a `Cadence`; a `Lifecycle` needs the orders: :func:`fit_lifecycle`.
     """
     _require_dask()
-    DASK.check(profiles, "profiles")
+    DASK.check(profile_df, "profiles")
     first = first_round(scheme)
-    read = dask_frames.taken(profiles._meta)  # noqa: SLF001
+    read = dask_frames.taken(profile_df._meta)  # noqa: SLF001
     if first.columns is not None:
         read = [name for name in read if name in first.columns]
-    schema = dask_frames.arrow_schema(profiles._meta[read], read, "profiles")  # noqa: SLF001
+    schema = dask_frames.arrow_schema(profile_df._meta[read], read, "profiles")  # noqa: SLF001
     check_countable(scheme, schema)
-    kept = profiles[read].persist()
+    kept = profile_df[read].persist()
     meta = dask_frames.frame_of([], CELLS_SCHEMA)
 
     def counted(now: Round[Any, Any]) -> list[Cells]:
@@ -185,8 +191,8 @@ def fit(profiles: DataFrame, scheme: S) -> S:
 
 
 def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
-    orders: DataFrame,
-    customers: DataFrame | None = None,
+    orders_df: DataFrame,
+    customers_df: DataFrame | None = None,
     *,
     as_of: date | str,
     scheme: Lifecycle | None = None,
@@ -203,14 +209,14 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
 
     Parameters
     ----------
-    orders, customers, columns, timezone, partitions, **options
+    orders_df, customers_df, columns, timezone, partitions, **options
         As for :func:`profile`.
     as_of, active_share, churned_share
         As for :meth:`Lifecycle.fit`.
     scheme
         The lifecycle to fit, of which ``new_days`` stays; None: ``Lifecycle()``.
     """
-    job = _job(orders, customers, partitions, columns, timezone, options)
+    job = _job(orders_df, customers_df, partitions, columns, timezone, options)
     first = (Lifecycle() if scheme is None else scheme).first_round(
         as_of,
         net_refunds=job.refunds == "net",
@@ -219,15 +225,15 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
     )
 
     made: Lifecycle = run_rounds(
-        first, lambda now: [added_up(asked(job, HistoryCounts(now), orders, customers))]
+        first, lambda now: [added_up(asked(job, HistoryCounts(now), orders_df, customers_df))]
     )
     return made
 
 
 def segment_report(  # noqa: PLR0913 - every option is keyword-only
-    orders: DataFrame,
+    orders_df: DataFrame,
     scheme: Scheme,
-    customers: DataFrame | None = None,
+    customers_df: DataFrame | None = None,
     *,
     period: str | Sequence[str],
     compare: str | None = "previous_year",
@@ -245,7 +251,7 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
 
     Parameters
     ----------
-    orders, customers, columns, timezone, partitions, **options
+    orders_df, customers_df, columns, timezone, partitions, **options
         As for :func:`profile`.
     scheme
         A scheme that decides for each customer by herself: `Lifecycle`, a fitted `Cadence`,
@@ -263,9 +269,9 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
     ConfigError
         Where a month or an option makes no sense, or the scheme would be fitted anew.
     """
-    job = _job(orders, customers, partitions, columns, timezone, options)
+    job = _job(orders_df, customers_df, partitions, columns, timezone, options)
     question = ReportCells.of(scheme, period, compare, months, segments, every)
-    cells = added_up(asked(job, question, orders, customers))
+    cells = added_up(asked(job, question, orders_df, customers_df))
     return question.finished(cells, job.without_rows(), period, compare)
 
 

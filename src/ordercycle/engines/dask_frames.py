@@ -43,8 +43,9 @@ def arrow_schema(meta: Any, needed: list[str], table: str) -> pa.Schema:
 
 
 def taken(meta: Any) -> list[str]:
-    """Return the columns of a frame whose dtype says what they hold."""
-    return [name for name, dtype in zip(meta.columns, meta.dtypes, strict=True) if dtype != OBJECT]
+    """Return the columns of a frame that a scheme could read: named, of a dtype that says what."""
+    columns = zip(meta.columns, meta.dtypes, strict=True)
+    return [name for name, dtype in columns if isinstance(name, str) and dtype != OBJECT]
 
 
 def batches_of(frame: Any, schema: pa.Schema, table: str) -> list[pa.RecordBatch]:

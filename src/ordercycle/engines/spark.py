@@ -22,7 +22,18 @@ from ordercycle.engines.questions import (
     check_countable,
     first_round,
 )
-from ordercycle.engines.spark_tasks import Assign, Count, added_up, asked, quoted, warm_up
+from ordercycle.engines.spark_tasks import (
+    Assign,
+    Count,
+    added_up,
+    asked,
+    by_place,
+    default_partitions,
+    quoted,
+    require_spark,
+    schema_of,
+    warm_up,
+)
 from ordercycle.engines.spark_types import arrow_schema, spark_schema, taken
 from ordercycle.report.segment_report import SegmentReport
 from ordercycle.segments.fitting import CELLS_SCHEMA
@@ -41,13 +52,13 @@ SPARK = FrameKind(
     name="Spark DataFrame",
     method="mapInArrow",
     repeatable=True,
-    schema=lambda frame, needed, table: arrow_schema(frame.schema, needed, table),
+    schema=schema_of,
 )
 
 
 def profile(
-    orders: DataFrame,
-    customers: DataFrame | None = None,
+    orders_df: DataFrame,
+    customers_df: DataFrame | None = None,
     *,
     as_of: date | str,
     window_days: int | None = None,
@@ -62,7 +73,7 @@ def profile(
 
     Parameters
     ----------
-    orders, customers
+    orders_df, customers_df
         As for :meth:`OrderHistory.build`, as Spark DataFrames. A ``timestamp`` is an instant and
         becomes a day of `timezone`, whatever the session's time zone; a ``timestamp_ntz`` or a
         ``date`` is local already.
@@ -100,16 +111,16 @@ def profile(
         profiles.write.mode("overwrite").saveAsTable("profiles")
     """
     day_number(as_of, "as_of")
-    job = _job(orders, customers, partitions, columns, timezone, options)
-    return asked(job, Profiles(as_of, window_days), orders, customers)
+    job = _job(orders_df, customers_df, partitions, columns, timezone, options)
+    return asked(job, Profiles(as_of, window_days), orders_df, customers_df)
 
 
-def assign(profiles: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
+def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
     """Add each customer's segment to profiles. Lazy.
 
     Parameters
     ----------
-    profiles
+    profile_df
         What :func:`profile` returns, or any DataFrame with the columns that the scheme reads.
     scheme
         A scheme, fitted where it has to be.
@@ -119,7 +130,7 @@ def assign(profiles: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
     Returns
     -------
     pyspark.sql.DataFrame
-        `profiles` with the scheme's columns. Segments are strings: Spark has no dictionaries.
+        `profile_df` with the scheme's columns. Segments are strings: Spark has no dictionaries.
 
     Raises
     ------
@@ -134,19 +145,20 @@ def assign(profiles: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
         segments = spark.assign(profiles, oc.Lifecycle.preset("fashion"))
         segments.groupBy("lifecycle").count().show()
     """
-    _require_spark()
-    SPARK.check(profiles, "profiles")
+    require_spark()
+    SPARK.check(profile_df, "profiles")
     from pyspark.sql.types import StructType
 
     assignment = Assignment(scheme, options)
-    schema = arrow_schema(profiles.schema, taken(profiles.schema), "profiles")
+    schema = arrow_schema(profile_df.schema, taken(profile_df.schema), "profiles")
     added = spark_schema(assignment.added(schema))
-    return profiles.mapInArrow(
-        Assign(assignment), StructType([*profiles.schema.fields, *added.fields])
+    return by_place(profile_df).mapInArrow(
+        Assign(assignment, profile_df.columns),
+        StructType([*profile_df.schema.fields, *added.fields]),
     )
 
 
-def fit(profiles: DataFrame, scheme: S) -> S:
+def fit(profile_df: DataFrame, scheme: S) -> S:
     """Return a scheme fitted to profiles, with the numbers that `scheme.fit` gives.
 
     Customers are counted where they are, in a few rounds; only the counts come to the driver. The
@@ -154,7 +166,7 @@ def fit(profiles: DataFrame, scheme: S) -> S:
 
     Parameters
     ----------
-    profiles
+    profile_df
         What :func:`profile` returns, windowed or not, or any DataFrame with the columns that the
         scheme reads.
     scheme
@@ -167,19 +179,19 @@ def fit(profiles: DataFrame, scheme: S) -> S:
         rfm = spark.fit(profiles, oc.Rfm())
         spark.assign(profiles, rfm).groupBy("rfm").count().show()
     """
-    _require_spark()
-    SPARK.check(profiles, "profiles")
+    require_spark()
+    SPARK.check(profile_df, "profiles")
     first = first_round(scheme)
-    read = taken(profiles.schema)
+    read = taken(profile_df.schema)
     if first.columns is not None:
         read = [name for name in read if name in first.columns]
-    schema = arrow_schema(profiles.schema, read, "profiles")
+    schema = arrow_schema(profile_df.schema, read, "profiles")
     check_countable(scheme, schema)
-    kept = profiles.select(*map(quoted, read)).persist()
+    kept = by_place(profile_df.select(*map(quoted, read))).persist()
     try:
         cells = spark_schema(CELLS_SCHEMA)
         fitted: S = run_rounds(
-            first, lambda now: [added_up(kept.mapInArrow(Count(TableCounts(now)), cells))]
+            first, lambda now: [added_up(kept.mapInArrow(Count(TableCounts(now), read), cells))]
         )
     finally:
         kept.unpersist()
@@ -187,8 +199,8 @@ def fit(profiles: DataFrame, scheme: S) -> S:
 
 
 def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
-    orders: DataFrame,
-    customers: DataFrame | None = None,
+    orders_df: DataFrame,
+    customers_df: DataFrame | None = None,
     *,
     as_of: date | str,
     scheme: Lifecycle | None = None,
@@ -205,7 +217,7 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
 
     Parameters
     ----------
-    orders, customers, columns, timezone, partitions, **options
+    orders_df, customers_df, columns, timezone, partitions, **options
         As for :func:`profile`.
     as_of, active_share, churned_share
         As for :meth:`Lifecycle.fit`.
@@ -218,7 +230,7 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
 
         lifecycle = spark.fit_lifecycle(session.table("orders"), as_of="2026-11-01")
     """
-    job = _job(orders, customers, partitions, columns, timezone, options)
+    job = _job(orders_df, customers_df, partitions, columns, timezone, options)
     first = (Lifecycle() if scheme is None else scheme).first_round(
         as_of,
         net_refunds=job.refunds == "net",
@@ -227,15 +239,15 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
     )
 
     made: Lifecycle = run_rounds(
-        first, lambda now: [added_up(asked(job, HistoryCounts(now), orders, customers))]
+        first, lambda now: [added_up(asked(job, HistoryCounts(now), orders_df, customers_df))]
     )
     return made
 
 
 def segment_report(  # noqa: PLR0913 - every option is keyword-only
-    orders: DataFrame,
+    orders_df: DataFrame,
     scheme: Scheme,
-    customers: DataFrame | None = None,
+    customers_df: DataFrame | None = None,
     *,
     period: str | Sequence[str],
     compare: str | None = "previous_year",
@@ -253,7 +265,7 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
 
     Parameters
     ----------
-    orders, customers, columns, timezone, partitions, **options
+    orders_df, customers_df, columns, timezone, partitions, **options
         As for :func:`profile`.
     scheme
         A scheme that decides for each customer by herself: `Lifecycle`, a fitted `Cadence`,
@@ -280,9 +292,9 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
         )
         report.to_csv("report.csv")
     """
-    job = _job(orders, customers, partitions, columns, timezone, options)
+    job = _job(orders_df, customers_df, partitions, columns, timezone, options)
     question = ReportCells.of(scheme, period, compare, months, segments, every)
-    cells = added_up(asked(job, question, orders, customers))
+    cells = added_up(asked(job, question, orders_df, customers_df))
     return question.finished(cells, job.without_rows(), period, compare)
 
 
@@ -309,7 +321,7 @@ def warmup(session: SparkSession, tasks: int | None = None) -> DataFrame:
 
         spark.warmup(session, tasks=8).show()
     """
-    _require_spark()
+    require_spark()
     rows = session.range(0, tasks, numPartitions=tasks) if tasks else session.range(64)
     types = "host string, process long, kernels long, directory string, seconds double"
     return rows.mapInArrow(warm_up, types)
@@ -323,10 +335,10 @@ def _job(
     timezone: str,
     options: dict[str, Any],
 ) -> Job:
-    _require_spark()
+    require_spark()
     SPARK.check(orders, "orders")
     if partitions is None:
-        partitions = int(str(orders.sparkSession.conf.get("spark.sql.shuffle.partitions")))
+        partitions = default_partitions(orders)
     return Job.of(
         [orders] if customers is None else [orders, customers],
         SPARK,
@@ -335,13 +347,3 @@ def _job(
         timezone=timezone,
         options=options,
     )
-
-
-def _require_spark() -> None:
-    """Raise an ImportError that says what to install, where there is no PySpark."""
-    try:
-        import pyspark  # noqa: F401 - only whether it is there
-    except ImportError as error:
-        raise ImportError(
-            'ordercycle.engines.spark needs PySpark; pip install "ordercycle[spark]"'
-        ) from error

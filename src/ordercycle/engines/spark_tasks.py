@@ -11,11 +11,54 @@ import pyarrow as pa
 from ordercycle.engines.jobs import Job, wanted
 from ordercycle.engines.parcels import PARCEL, Packer
 from ordercycle.engines.questions import Assignment, Question, TableCounts
-from ordercycle.engines.spark_types import keys_of_partitions, spark_schema
+from ordercycle.engines.spark_types import arrow_schema, keys_of_partitions, spark_schema
+from ordercycle.errors import ConfigError
 from ordercycle.segments.fitting import Cells
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+
+def require_spark() -> None:
+    """Raise an ImportError that says what to install, where there is no PySpark."""
+    try:
+        import pyspark  # noqa: F401 - only whether it is there
+    except ImportError as error:
+        raise ImportError(
+            'ordercycle.engines.spark needs PySpark; pip install "ordercycle[spark]"'
+        ) from error
+
+
+def schema_of(frame: DataFrame, needed: list[str], table: str) -> pa.Schema:
+    """Return the Arrow schema of orders or customers; of a stream there is none.
+
+    Raises
+    ------
+    ConfigError
+        For a stream: each of its micro-batches would be taken for all there is.
+    """
+    if frame.isStreaming:
+        raise ConfigError(
+            f"{table}: this is a stream, of which Spark would profile each micro-batch by itself; "
+            "pass a table that holds all of them"
+        )
+    return arrow_schema(frame.schema, needed, table)
+
+
+def default_partitions(frame: DataFrame) -> int:
+    """Return into how many partitions the session divides what it shuffles.
+
+    Raises
+    ------
+    ConfigError
+        Where that is no number, such as the "auto" of some platforms.
+    """
+    said = str(frame.sparkSession.conf.get("spark.sql.shuffle.partitions"))
+    if not said.isdecimal():
+        raise ConfigError(
+            f"spark.sql.shuffle.partitions is {said!r}, which is no number; pass partitions=..."
+        )
+    return int(said)
 
 
 def asked(
@@ -31,12 +74,14 @@ def asked(
 
 
 def _packed(frame: DataFrame, job: Job, table: int) -> DataFrame:
-    # Columns are known by their place: not every name is one that mapInArrow finds again.
-    columns = [
-        f"{quoted(name)} AS column_{place}" for place, name in enumerate(wanted(job.columns, table))
-    ]
     pack = Pack(job.packer(table), keys_of_partitions(job.partitions))
-    return frame.selectExpr(*columns).mapInArrow(pack, spark_schema(PARCEL))
+    read = frame.select(*map(quoted, wanted(job.columns, table)))
+    return by_place(read).mapInArrow(pack, spark_schema(PARCEL))
+
+
+def by_place(frame: DataFrame) -> DataFrame:
+    """Return columns named by their place: not every name is one that mapInArrow finds again."""
+    return frame.toDF(*(f"column_{place}" for place in range(len(frame.columns))))
 
 
 def quoted(name: str) -> str:
@@ -85,11 +130,13 @@ class Assign:
     """Adds segments to batches of a profile."""
 
     assignment: Assignment
+    names: list[str]  # of the columns, which come by place
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Return what a task makes of its batches."""
         for batch in batches:
-            table = self.assignment.table(pa.Table.from_batches([batch]))
+            profiles = pa.Table.from_batches([batch]).rename_columns(self.names)
+            table = self.assignment.table(profiles)
             for place, field in enumerate(table.schema):
                 if pa.types.is_dictionary(field.type) and place >= batch.num_columns:
                     plain = table.column(place).cast(field.type.value_type)
@@ -102,10 +149,11 @@ class Count:
     """Counts batches of a profile for a round of a fit."""
 
     counts: TableCounts
+    names: list[str]  # of the columns, which come by place
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Return what a task makes of its batches."""
-        yield self.counts.answers(iter(batches))
+        yield self.counts.answers(batch.rename_columns(self.names) for batch in batches)
 
 
 def warm_up(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
