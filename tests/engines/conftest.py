@@ -13,8 +13,12 @@ speculative tasks               not started on purpose, as Spark's choice depend
                                 they are retries, of which Spark takes one; were both taken,
                                 test_a_source_that_comes_twice_is_an_error
 lost, damaged or repeated rows  test_parcels
+lost or divided customers       not counted by themselves: all rows of a customer have one target
+                                (test_all_rows_of_a_customer_and_the_listing_meet), and what each
+                                source sent to a target arrives in one task, whole, or is an error
 no shared disk                  executors have folders of their own, and nothing but frames
-no home, nowhere to write       tests/package/test_kernel_cache.py: the same for any process
+no home, nowhere to write,      tests/package/test_kernel_cache.py: the same for any process; the
+site-packages read-only         cache is never in site-packages
 many threads per worker         the Dask cluster has two in each process; the threaded scheduler
 decimals, large strings,        test_types; string views are neither Spark's nor, with pyarrow's
 dictionaries, categories        take, Dask's: test_any_table_in_any_pieces has them
