@@ -3,7 +3,7 @@
 import struct
 from collections import Counter
 from fractions import Fraction
-from itertools import pairwise, product
+from itertools import product
 
 import numpy as np
 import pytest
@@ -266,44 +266,6 @@ def test_a_customer_with_many_orders_who_moves(few, size):
     cells = walked(case, net_refunds=False, everyone=True).sum(axis=1)
     total = sum(amount for _, amount in rows)
     assert [money(row, cube.REVENUE, cube.MOVED_REVENUE) for row in cells] == [0, 0, total]
-
-
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30), st.integers(1, 9)), max_size=8))
-def test_overlaps(rows):
-    rows.sort(key=lambda row: row[1])
-    codes, starts, lengths = zip(*rows, strict=True) if rows else ((), (), ())
-    overlaps = np.zeros((3, 3), np.int64)
-    row_of = [0, 2, 1, 2]  # nobody asked for the second and the last, which share a row
-    cube.mark_overlaps(
-        np.array([0, 0, len(rows)], np.int64),
-        np.array(codes, np.int16),
-        np.array(starts, np.int32),
-        np.array(starts, np.int32) + np.array(lengths, np.int32),
-        np.array(row_of, np.int64),
-        overlaps,
-    )
-    pairs = {
-        (row_of[one[0]], row_of[other[0]])
-        for place, one in enumerate(rows)
-        for rank, other in enumerate(rows)
-        if place != rank and one[1] < other[1] + other[2] and other[1] < one[1] + one[2]
-    }
-    assert pairs == set(zip(*(found.tolist() for found in np.nonzero(overlaps)), strict=True))
-
-
-intervals_of = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 9)), max_size=5)
-
-
-@given(st.lists(intervals_of, min_size=1, max_size=6))
-def test_how_many_intervals_overlap_the_one_before(customers):
-    customers = [sorted(rows) for rows in customers]
-    offsets = np.cumsum([0, *map(len, customers)], dtype=np.int64)
-    starts = np.array([start for rows in customers for start, _ in rows], np.int32)
-    stops = np.array([start + length for rows in customers for start, length in rows], np.int32)
-    expected = sum(
-        later[0] < sum(earlier) for rows in customers for earlier, later in pairwise(rows)
-    )
-    assert cube.count_overlaps(offsets, starts, stops) == expected
 
 
 def test_who_comes_with_a_refund_is_registered_then():

@@ -23,6 +23,7 @@ from ordercycle.membership.timeline import Timeline
 from ordercycle.report.plan import Plan
 from ordercycle.workspace import Workspace
 from ordercycle_kernels import cube as kernels
+from ordercycle_kernels import overlaps as overlap_kernels
 from ordercycle_kernels._types import as_input
 from ordercycle_kernels.exact_sums import carry_sums
 
@@ -151,10 +152,10 @@ def partial(plan: Plan, customers: CustomerBatch, timelines: Sequence[Timeline])
 def _tracks(timeline: Timeline, rows: NDArray[np.int64], plan: Plan) -> list[kernels.Track]:
     """Return where customers are when, as tracks on which each is in one place at a time."""
     track = _track(timeline, rows)
-    if kernels.count_overlaps(track.offsets, track.starts, track.stops) == 0:
+    if overlap_kernels.count_overlaps(track.offsets, track.starts, track.stops) == 0:
         return [track]
     overlaps = np.zeros((plan.shape[0], plan.shape[0]), np.int64)
-    kernels.mark_overlaps(*track, overlaps)
+    overlap_kernels.mark_overlaps(*track, overlaps)
     # Chosen segments that never share a customer share a track.
     tracks: list[list[int]] = [[]]
     for code in np.flatnonzero(rows < len(plan.segments)).tolist():
