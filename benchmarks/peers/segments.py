@@ -164,7 +164,10 @@ def _peers(table: pa.Table, options) -> list[Figure]:
     read = table.select(list(RFM))
     frames = {"pandas": read.to_pandas(), "Polars": _polars_frame(read)}
     calls = {"pandas": pandas_scores, "Polars": polars_scores}
-    ours = lambda: oc.Rfm().fit(table).assign(table)  # noqa: E731
+
+    def ours():
+        return oc.Rfm().fit(table).assign(table)
+
     figures = []
     for name, least in (("pandas", 5.0), ("Polars", 3.0)):
         ratios, seconds = [], []

@@ -1,8 +1,8 @@
 """Cells of counts and sums per segment and month: what a report is made of.
 
-Three steps, for one machine and for clusters alike: `partial` counts the customers of a part,
-`Cube.plus` adds what several parts counted, and `SegmentReport.finish` turns the sum into a
-report. All sums are exact, so that neither the parts nor their order matter.
+Three steps, for one machine and for clusters alike: `count` counts the customers of a history, the
+whole one or a task's; `Cube.plus` adds what several counted; `SegmentReport.finish` turns the sum
+into a report. All sums are exact, so that neither the parts nor their order matter.
 """
 
 from __future__ import annotations
@@ -140,13 +140,6 @@ def count(history: OrderHistory, memberships: Sequence[Membership], plan: Plan) 
     for _ in history.scan(add):
         pass
     return reduce(Cube.plus, idle, Cube(plan))
-
-
-def partial(plan: Plan, customers: CustomerBatch, timelines: Sequence[Timeline]) -> Cube:
-    """Return the cube of some customers."""
-    cube = Cube(plan)
-    cube.add(customers, timelines)
-    return cube
 
 
 def _tracks(timeline: Timeline, rows: NDArray[np.int64], plan: Plan) -> list[kernels.Track]:
