@@ -52,6 +52,15 @@ def test_any_number_of_partitions_on_a_cluster(shop, cluster, partitions, method
         assert_same_bits(computed(found), expected)
 
 
+def test_many_sources(shop):
+    """Of so many partitions, Dask divides what is added up, if nobody says otherwise."""
+    orders, customers, *_ = shop
+    there = framed(orders, 30), framed(customers, 30)
+    found = dask.profile(*there, as_of=AS_OF, columns=COLUMNS, partitions=16)
+    expected = local(orders, customers).profile(AS_OF)
+    assert_same_bits(computed(found, scheduler="threads"), expected)
+
+
 def test_each_partition_has_customers_in_order_of_their_hash(shop):
     orders, _, there, _ = shop
     found = dask.profile(there, as_of=AS_OF, columns=COLUMNS, partitions=4)

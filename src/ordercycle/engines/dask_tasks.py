@@ -32,7 +32,7 @@ def asked(
     if customers is not None:
         parcels = dd.concat([parcels, _packed(customers, job, 1)])
     # Added up apart from the shuffle: what a partition then lacks, it knows it lacks.
-    announced = parcels.groupby("target")["rows"].sum()
+    announced = parcels.groupby("target")["rows"].sum(split_out=1)
     # The index says in which partition a row goes; nothing is left to a hash of Dask's.
     arrived = parcels.set_index(
         "target",
