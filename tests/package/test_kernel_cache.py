@@ -46,6 +46,24 @@ def test_the_second_process_loads_what_the_first_compiled(tmp_path):
     assert loads(tmp_path)
 
 
+def test_loading_leaves_the_compiler_alone_until_something_is_compiled(tmp_path):
+    """And all that code which was loaded needs of Numba is there without it."""
+    code = PROBE + (
+        "import sys, numba\n"
+        "print('numba.np.arraymath' in sys.modules)\n"
+        "print(numba.njit(lambda values: values.sum())(np.arange(4.0)))\n"
+    )
+    loads(tmp_path)
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "ORDERCYCLE_CACHE_DIR": str(tmp_path)},
+    )
+    assert result.stdout.split("\n")[1:3] == ["False", "6.0"]
+
+
 @pytest.mark.parametrize("damage", ["truncate", "empty", "flip", "garbage"])
 def test_a_broken_file_is_compiled_anew(tmp_path, damage):
     loads(tmp_path)
