@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import gc
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import pyarrow as pa
 
@@ -17,6 +19,11 @@ from ordercycle.segments.fitting import Cells
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+P = ParamSpec("P")
+
+#: More than a task leaves behind, and far fewer than PySpark and Numba are made of.
+MANY_OBJECTS = 20_000
 
 
 def require_spark() -> None:
@@ -95,6 +102,23 @@ def added_up(cells: DataFrame) -> Cells:
     return Cells.from_table(summed.toArrow())
 
 
+def in_a_worker(task: Callable[P, Iterator[pa.RecordBatch]]) -> Callable[P, Any]:
+    """Make a task one of a Python worker of Spark: what it loaded stays out of collections.
+
+    After each task a worker collects garbage, and looks at every object there is for that: with
+    Numba's that took longer than the task did.
+    """
+
+    @wraps(task)
+    def done(*arguments: P.args, **named: P.kwargs) -> Iterator[pa.RecordBatch]:
+        yield from task(*arguments, **named)
+        if len(gc.get_objects()) > MANY_OBJECTS:
+            gc.collect()
+            gc.freeze()
+
+    return done
+
+
 @dataclass(frozen=True)
 class Pack:
     """Packs a partition of a table; the target is a key that Spark sends there."""
@@ -102,6 +126,7 @@ class Pack:
     packer: Packer
     keys: tuple[int, ...]
 
+    @in_a_worker
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Return what a task makes of its batches."""
         from pyspark import TaskContext
@@ -120,6 +145,7 @@ class Answer:
     job: Job
     question: Question
 
+    @in_a_worker
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Return what a task makes of its batches."""
         yield from self.job.answers(batches, self.question)
@@ -132,6 +158,7 @@ class Assign:
     assignment: Assignment
     names: list[str]  # of the columns, which come by place
 
+    @in_a_worker
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Return what a task makes of its batches."""
         for batch in batches:
@@ -151,11 +178,13 @@ class Count:
     counts: TableCounts
     names: list[str]  # of the columns, which come by place
 
+    @in_a_worker
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Return what a task makes of its batches."""
         yield self.counts.answers(batch.rename_columns(self.names) for batch in batches)
 
 
+@in_a_worker
 def warm_up(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Get the kernels of the process ready, and say how."""
     import os
