@@ -146,6 +146,34 @@ def test_segments(shop):
         spark.assign(profiles.drop("orders"), oc.Lifecycle())
 
 
+def test_segments_are_assigned_where_profiles_are_made_or_kept(shop):
+    orders, customers, *there = shop
+    profiles = spark.profile(*there, as_of=AS_OF, columns=COLUMNS)
+    expected = oc.Lifecycle().assign(local(orders, customers).profile(AS_OF))
+    rules = oc.Rules({"Big": "revenue > 50"})
+    expected = rules.assign(expected, column="tier")
+    for name in ("lifecycle", "tier"):
+        place = expected.column_names.index(name)
+        expected = expected.set_column(place, name, expected[name].cast(pa.string()))
+
+    def found():
+        return spark.assign(spark.assign(profiles, oc.Lifecycle()), rules, column="tier")
+
+    at_once = found()
+    assert_same_bits(at_once.toArrow(), expected)
+    profiles.persist()
+    try:
+        from_kept = found()
+        assert from_kept.schema == at_once.schema
+        assert_same_bits(from_kept.toArrow(), expected)
+    finally:
+        profiles.unpersist()
+    steps = [
+        frame.select("tier")._jdf.queryExecution().toString() for frame in (at_once, from_kept)
+    ]
+    assert 0 < steps[0].count("MapInArrow") < steps[1].count("MapInArrow")
+
+
 def test_a_window_is_remembered(shop):
     *_, there, _ = shop
     profiles = spark.profile(there, as_of=AS_OF, window_days=90, columns=COLUMNS)

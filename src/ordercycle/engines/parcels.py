@@ -38,6 +38,8 @@ PARCEL = pa.schema(
 #: What is divided at a time: mostly a partition as a whole, for only then are its parcels the same
 #: in whatever order its rows arrive.
 BYTES_AT_ONCE = 2**26
+#: What is laid out by target at a time, in the processor's cache.
+STEP_BYTES = 2**21
 #: What is handed to the engine at a time.
 BATCH_BYTES = 2**23
 #: Spark makes batches of up to 10,000 rows before it looks at their bytes: of such parcels, these
@@ -92,17 +94,20 @@ def content_of(hashes: NDArray[np.uint64], batch: pa.RecordBatch) -> NDArray[np.
     return content
 
 
-def order_of(targets: NDArray[np.int64], content: NDArray[np.uint64] | None) -> NDArray[np.int64]:
-    """Return the rows in order of their targets; of one target, by content or as they came."""
-    digits = [targets.astype(np.uint16)]
-    if content is not None:
-        words = content.view(np.uint16)
-        digits = [words[::WORD_DIGITS], words[1::WORD_DIGITS], *digits]
+def order_of(digits: Sequence[NDArray[np.uint16]]) -> NDArray[np.int64]:
+    """Return the rows in order of their digits, the last one first, or else as they came."""
     # NumPy sorts 16 bits by radix, in a tenth of the time that 64 bits take.
     order = np.argsort(digits[0], kind="stable")
     for digit in digits[1:]:
         order = order[np.argsort(digit[order], kind="stable")]
     return order
+
+
+def _digits(content: NDArray[np.uint64]) -> Iterator[NDArray[np.uint16]]:
+    """Yield two of the four digits of a hash: enough, unless rows are billions."""
+    words = content.view(np.uint16)
+    yield words[::WORD_DIGITS]
+    yield words[1::WORD_DIGITS]
 
 
 def _words(column: pa.Array) -> list[NDArray[np.int64]]:
@@ -141,15 +146,21 @@ class Packer:
         """Yield the parcels of a partition of the source: at least one for each target."""
         reader = IdReader.of(self.schema.field(0), TABLES[self.table])
         sent = np.zeros(self.targets, np.int64)
-        for batch in joined(map(self._travelling, batches), self.schema, BYTES_AT_ONCE):
-            hashes = hashes_of(batch.column(0), reader)
-            targets = targets_of(hashes, self.targets)
+        waiting: list[list[pa.RecordBatch]] = [[] for _ in range(self.targets)]
+        held = 0
+        for batch in joined(map(self._travelling, batches), self.schema, STEP_BYTES):
+            targets = targets_of(hashes_of(batch.column(0), reader), self.targets)
+            laid_out = batch.take(pa.array(order_of([targets.astype(np.uint16)])))
             counts = np.bincount(targets, minlength=self.targets)
             sent += counts
-            content = content_of(hashes, batch) if self.repeatable else None
-            laid_out = batch.take(pa.array(order_of(targets, content)))
-            del batch, hashes, targets, content
-            yield from self._divided(laid_out, counts.tolist(), source)
+            begins = np.cumsum(counts) - counts
+            for target in np.flatnonzero(counts).tolist():
+                waiting[target].append(laid_out.slice(begins[target], counts[target]))
+            held += batch.nbytes
+            if held >= BYTES_AT_ONCE:
+                yield from self._posted(waiting, reader, source)
+                held = 0
+        yield from self._posted(waiting, reader, source)
         every = range(self.targets)
         yield self._parcels(every, source, [0] * self.targets, sent.tolist(), [b""] * self.targets)
 
@@ -163,24 +174,29 @@ class Packer:
             return travelling.filter(arrays[0].is_valid())
         return travelling
 
-    def _divided(
-        self, laid_out: pa.RecordBatch, counts: list[int], source: int
+    def _posted(
+        self, waiting: list[list[pa.RecordBatch]], reader: IdReader, source: int
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the parcels of rows that lie target by target."""
-        most = max(1, PARCEL_BYTES * laid_out.num_rows // max(1, laid_out.nbytes))
+        """Yield the parcels of the rows that wait for each target, and let go of them."""
         at_once = BATCH_BYTES // PARCEL_BYTES
-        begin = 0
         targets, rows, data = list[int](), list[int](), list[bytes]()
-        for target, count in enumerate(counts):
-            for first in range(0, count, most):
-                size = min(most, count - first)
+        for target, batches in enumerate(waiting):
+            if not batches:
+                continue
+            batch = _one(batches, self.schema)
+            waiting[target] = []
+            if self.repeatable:
+                content = content_of(hashes_of(batch.column(0), reader), batch)
+                batch = batch.take(pa.array(order_of(list(_digits(content)))))
+            most = max(1, PARCEL_BYTES * batch.num_rows // max(1, batch.nbytes))
+            for first in range(0, batch.num_rows, most):
+                parcel = batch.slice(first, most)
                 targets.append(target)
-                rows.append(size)
-                data.append(laid_out.slice(begin + first, size).serialize().to_pybytes())
+                rows.append(parcel.num_rows)
+                data.append(parcel.serialize().to_pybytes())
                 if len(data) == at_once:
                     yield self._parcels(targets, source, rows, [None] * len(rows), data)
                     targets, rows, data = [], [], []
-            begin += count
         yield self._parcels(targets, source, rows, [None] * len(rows), data)
 
     def _parcels(

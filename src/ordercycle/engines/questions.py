@@ -173,6 +173,23 @@ class Assignment:
         return pa.schema([whole.field(place) for place in range(len(schema), len(whole))])
 
 
+@dataclass(frozen=True)
+class Segmented:
+    """Asks another question, and for the segments of the customers in its answers."""
+
+    question: Question
+    assignment: Assignment
+
+    def schema(self, history: OrderHistory) -> pa.Schema:
+        """Return the columns of the other answers, and those of the scheme."""
+        return self.assignment.table(self.question.schema(history).empty_table()).schema
+
+    def answers(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of the other answers with their segments."""
+        for batch in self.question.answers(history):
+            yield from self.assignment.table(pa.Table.from_batches([batch])).to_batches()
+
+
 def first_round(scheme: object) -> Round[pa.Table, Any]:
     """Return the first round of a scheme that is fitted to profiles."""
     if isinstance(scheme, Lifecycle):

@@ -33,6 +33,7 @@ from ordercycle.engines.spark_tasks import (
     require_spark,
     schema_of,
     warm_up,
+    with_segments,
 )
 from ordercycle.engines.spark_types import arrow_schema, spark_schema, taken
 from ordercycle.report.segment_report import SegmentReport
@@ -118,6 +119,8 @@ def profile(
 def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
     """Add each customer's segment to profiles. Lazy.
 
+    To what :func:`profile` returned, and is not persisted, segments are added in the same tasks.
+
     Parameters
     ----------
     profile_df
@@ -152,6 +155,9 @@ def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
     assignment = Assignment(scheme, options)
     schema = arrow_schema(profile_df.schema, taken(profile_df.schema), "profiles")
     added = spark_schema(assignment.added(schema))
+    segmented = with_segments(profile_df, assignment)
+    if segmented is not None:
+        return segmented
     return by_place(profile_df).mapInArrow(
         Assign(assignment, profile_df.columns),
         StructType([*profile_df.schema.fields, *added.fields]),

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
+from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 
 from ordercycle.engines.jobs import Job, wanted
 from ordercycle.engines.parcels import PARCEL, Packer
-from ordercycle.engines.questions import Assignment, Question, TableCounts
+from ordercycle.engines.questions import Assignment, Question, Segmented, TableCounts
 from ordercycle.engines.spark_types import arrow_schema, keys_of_partitions, spark_schema
 from ordercycle.errors import ConfigError
 from ordercycle.segments.fitting import Cells
@@ -24,6 +25,11 @@ P = ParamSpec("P")
 
 #: More than a task leaves behind, and far fewer than PySpark and Numba are made of.
 MANY_OBJECTS = 20_000
+
+#: What was asked to make a frame, as long as there is the frame.
+_ASKED: WeakKeyDictionary[DataFrame, tuple[Job, Question, DataFrame, DataFrame | None]] = (
+    WeakKeyDictionary()
+)
 
 
 def require_spark() -> None:
@@ -77,7 +83,22 @@ def asked(
         parcels = parcels.unionAll(_packed(customers, job, 1))
     arrived = parcels.repartition(job.partitions, "target")
     schema = question.schema(job.without_rows())
-    return arrived.mapInArrow(Answer(job, question), spark_schema(schema))
+    answers = arrived.mapInArrow(Answer(job, question), spark_schema(schema))
+    _ASKED[answers] = (job, question, orders, customers)
+    return answers
+
+
+def with_segments(profiles: DataFrame, assignment: Assignment) -> DataFrame | None:
+    """Return profiles with segments, assigned in the tasks that make the profiles.
+
+    None: where these are not just as `asked` returned them, or are kept. Otherwise each row would
+    go to Spark and back, which takes as long as grouping its orders.
+    """
+    made = _ASKED.get(profiles)
+    if made is None or profiles.storageLevel.useMemory or profiles.storageLevel.useDisk:
+        return None
+    job, question, orders, customers = made
+    return asked(job, Segmented(question, assignment), orders, customers)
 
 
 def _packed(frame: DataFrame, job: Job, table: int) -> DataFrame:
@@ -94,6 +115,15 @@ def by_place(frame: DataFrame) -> DataFrame:
 def quoted(name: str) -> str:
     """Return a column's name as SQL spells it."""
     return "`" + name.replace("`", "``") + "`"
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """Return a table with the values of its dictionaries: Spark has none."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            values = table.column(place).cast(field.type.value_type)
+            table = table.set_column(place, field.name, values)
+    return table
 
 
 def added_up(cells: DataFrame) -> Cells:
@@ -148,7 +178,8 @@ class Answer:
     @in_a_worker
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Return what a task makes of its batches."""
-        yield from self.job.answers(batches, self.question)
+        for answer in self.job.answers(batches, self.question):
+            yield from plain(pa.Table.from_batches([answer])).to_batches()
 
 
 @dataclass(frozen=True)
@@ -163,12 +194,7 @@ class Assign:
         """Return what a task makes of its batches."""
         for batch in batches:
             profiles = pa.Table.from_batches([batch]).rename_columns(self.names)
-            table = self.assignment.table(profiles)
-            for place, field in enumerate(table.schema):
-                if pa.types.is_dictionary(field.type) and place >= batch.num_columns:
-                    plain = table.column(place).cast(field.type.value_type)
-                    table = table.set_column(place, field.name, plain)
-            yield from table.to_batches()
+            yield from plain(self.assignment.table(profiles)).to_batches()
 
 
 @dataclass(frozen=True)
