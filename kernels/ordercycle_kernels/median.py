@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle_kernels._jit import helper
-from ordercycle_kernels._types import Int32Out, Int32Table, Int64Out
+from ordercycle_kernels._types import Int32Out, Int32s, Int32Table, Int64Out
 
 #: Up to this many gaps are sorted by a fixed network of comparisons, for many customers at once:
 #: with eleven gaps a customer that took 19 ns, 38 one by one in registers, ranking them against
@@ -16,7 +16,6 @@ NARROW = 16
 LANES = 64
 #: Up to this many gaps are ranked against each other; more are counted by size.
 WIDE = 256
-PAST_ANY_GAP = np.int32(2**22)
 #: Gaps are below 2**18 days; they are counted by their high, then by their low half.
 HALF_BITS = 9
 HALF = 512
@@ -45,12 +44,34 @@ NETWORK = _merge_exchange(NARROW)
 
 
 @helper
-def fill_lane(gaps: Int32Out, n: int, lanes: Int32Table, lane: int) -> None:
-    """Put the gaps of a customer, NARROW at most, into a lane: lanes: (NARROW, LANES)."""
-    for place in range(n):
-        lanes[place, lane] = gaps[place]
-    for place in range(n, NARROW):
-        lanes[place, lane] = PAST_ANY_GAP
+def fill_lane(days: Int32s, start: int, stop: int, lanes: Int32Table, lane: int) -> None:
+    """Put the gaps between days[start:stop], NARROW at most, into a lane: lanes: (NARROW, LANES).
+
+    Gaps of 0 fill it up.
+    """
+    # So many steps for everyone: where a loop over the gaps ends is guessed wrong.
+    last = np.uint64(stop - 1)
+    day = days[np.uint64(start)]
+    for place in range(NARROW):
+        next_day = days[min(np.uint64(start + place + 1), last)]
+        lanes[np.uint64(place), np.uint64(lane)] = next_day - day
+        day = next_day
+
+
+@helper
+def sum_lanes(lanes: Int32Table, out_square_sums: Int64Out, out_positive: Int32Out) -> None:
+    """Sum the squares of every lane's gaps, and count those of a day or more.
+
+    lanes: (NARROW, LANES); out_square_sums, out_positive: (LANES,).
+    """
+    out_square_sums[:] = 0
+    out_positive[:] = 0
+    for place in range(NARROW):
+        gaps = lanes[place]
+        for lane in range(gaps.size):
+            gap = gaps[lane]
+            out_square_sums[lane] += np.int64(gap) * np.int64(gap)
+            out_positive[lane] += np.int32(gap > 0)
 
 
 @helper

@@ -24,6 +24,7 @@ from ordercycle_kernels.median import (
     fill_lane,
     middle_sum,
     sort_lanes,
+    sum_lanes,
 )
 
 # n = orders and refunds, sorted by (customer, day); c = customers
@@ -92,19 +93,70 @@ def registration_days(
 
 
 @helper
-def write_medians(
-    lanes: Int32Table, waiting: Int64s, count: int, orders: Int64s, out_gap_medians: Float64Out
-) -> None:
-    """Write the medians of customers whose gaps are in lanes.
+def keep_orders(days: Int32s, signs: Int64s, start: int, stop: int, out_days: Int32Out) -> int:
+    """List the days of the rows start to stop that are no refunds; return how many there are."""
+    orders = 0
+    for row in range(start, stop):
+        out_days[orders] = days[row]
+        orders += signs[row] >= 0
+    return orders
 
-    lanes: (NARROW, LANES), unsorted; waiting: (LANES,), the customer of each, `count` of them
-    taken; orders, out_gap_medians: (c,).
+
+@helper
+def write_ends(
+    days: Int32s, start: int, stop: int, customer: int, out_counts: Int64Table, out_days: Int32Table
+) -> None:
+    """Write a customer's number of orders, the first and the last day, and the last gap.
+
+    days[start:stop]: of the customer's orders.
     """
+    orders = stop - start
+    out_counts[ORDERS, customer] = orders
+    out_days[FIRST_ORDER, customer] = days[start] if orders > 0 else np.int32(0)
+    out_days[LAST_ORDER, customer] = days[stop - 1] if orders > 0 else np.int32(0)
+    out_days[LAST_GAP, customer] = days[stop - 1] - days[stop - 2] if orders > 1 else np.int32(0)
+
+
+@helper
+def write_no_gaps(
+    customer: int, out_counts: Int64Table, out_days: Int32Table, out_gap_medians: Float64Out
+) -> None:
+    """Write the statistics of a customer with one order at most."""
+    out_counts[ORDER_DAYS, customer] = out_counts[ORDERS, customer]
+    out_counts[GAP_SQUARE_SUM, customer] = 0
+    out_days[GAP_MIN, customer] = 0
+    out_days[GAP_MAX, customer] = 0
+    out_gap_medians[customer] = 0.0
+
+
+@helper
+def write_gaps_of_lanes(
+    lanes: Int32Table,
+    waiting: Int64s,
+    count: int,
+    square_sums: Int64Out,
+    positive: Int32Out,
+    out_counts: Int64Table,
+    out_days: Int32Table,
+    out_gap_medians: Float64Out,
+) -> None:
+    """Write what follows from the gaps of customers in lanes.
+
+    lanes: (NARROW, LANES), as they were filled; waiting: (LANES,), the customer of each, `count` of
+    them taken; square_sums, positive: scratch, (LANES,); the outputs are those of order_rhythm.
+    """
+    sum_lanes(lanes, square_sums, positive)
     sort_lanes(lanes)
     for lane in range(count):
         customer = waiting[lane]
-        gaps = orders[customer] - 1
-        middle = np.int64(lanes[(gaps - 1) // 2, lane]) + np.int64(lanes[gaps // 2, lane])
+        gaps = out_counts[ORDERS, customer] - 1
+        first = NARROW - gaps
+        middle = np.int64(lanes[first + (gaps - 1) // 2, lane])
+        middle += np.int64(lanes[first + gaps // 2, lane])
+        out_counts[ORDER_DAYS, customer] = 1 + positive[lane]
+        out_counts[GAP_SQUARE_SUM, customer] = square_sums[lane]
+        out_days[GAP_MIN, customer] = lanes[first, lane]
+        out_days[GAP_MAX, customer] = lanes[NARROW - 1, lane]
         out_gap_medians[customer] = 0.5 * middle
 
 
@@ -132,49 +184,49 @@ def order_rhythm(
     # Customers with few gaps wait until all lanes are taken.
     lanes = np.empty((NARROW, LANES), np.int32)
     waiting = np.empty(LANES, np.int64)
+    square_sums, positive = np.empty(LANES, np.int64), np.empty(LANES, np.int32)
     waiting_count = 0
     for customer in range(starts.size):
-        orders = 0
-        order_days = 0
-        square_sum = np.int64(0)
-        shortest, longest, gap = NO_GAP_YET, np.int32(0), np.int32(0)
-        first, last = np.int32(0), np.int32(0)
-        for order in range(starts[customer], stops[customer]):
-            if net_refunds and signs[order] < 0:
-                continue
-            day = days[order]
-            if orders == 0:
-                first = day
-                order_days = 1
+        start, stop = starts[customer], stops[customer]
+        if net_refunds:
+            start, stop = 0, keep_orders(days, signs, start, stop, gaps)
+            write_ends(gaps, start, stop, customer, out_counts, out_days)
+        else:
+            write_ends(days, start, stop, customer, out_counts, out_days)
+        orders = stop - start
+        if orders < 2:
+            write_no_gaps(customer, out_counts, out_days, out_gap_medians)
+        elif orders - 1 <= NARROW:
+            if net_refunds:
+                fill_lane(gaps, start, stop, lanes, waiting_count)
             else:
-                gap = np.int32(day - last)
-                gaps[orders - 1] = gap
-                shortest = min(shortest, gap)
-                longest = max(longest, gap)
-                square_sum += np.int64(gap) * np.int64(gap)
-                order_days += gap > 0
-            last = day
-            orders += 1
-        out_counts[ORDERS, customer] = orders
-        out_counts[ORDER_DAYS, customer] = order_days
-        out_counts[GAP_SQUARE_SUM, customer] = square_sum
-        out_days[FIRST_ORDER, customer] = first
-        out_days[LAST_ORDER, customer] = last
-        out_days[GAP_MIN, customer] = shortest if orders > 1 else np.int32(0)
-        out_days[GAP_MAX, customer] = longest
-        out_days[LAST_GAP, customer] = gap
-        if orders - 1 > NARROW:
-            out_gap_medians[customer] = 0.5 * middle_sum(gaps, orders - 1, keys, ranked, histogram)
-        elif orders > 1:
-            fill_lane(gaps, orders - 1, lanes, waiting_count)
+                fill_lane(days, start, stop, lanes, waiting_count)
             waiting[waiting_count] = customer
             waiting_count += 1
             if waiting_count == LANES:
-                write_medians(lanes, waiting, waiting_count, out_counts[ORDERS], out_gap_medians)
+                write_gaps_of_lanes(
+                    lanes, waiting, LANES, square_sums, positive,
+                    out_counts, out_days, out_gap_medians,
+                )  # fmt: skip
                 waiting_count = 0
         else:
-            out_gap_medians[customer] = 0.0
-    write_medians(lanes, waiting, waiting_count, out_counts[ORDERS], out_gap_medians)
+            shortest, longest, order_days, square_sum = NO_GAP_YET, np.int32(0), 1, np.int64(0)
+            for order in range(orders - 1):
+                row = start + order
+                gap = gaps[row + 1] - gaps[row] if net_refunds else days[row + 1] - days[row]
+                gaps[order] = gap
+                shortest = min(shortest, gap)
+                longest = max(longest, gap)
+                order_days += gap > 0
+                square_sum += np.int64(gap) * np.int64(gap)
+            out_counts[ORDER_DAYS, customer] = order_days
+            out_counts[GAP_SQUARE_SUM, customer] = square_sum
+            out_days[GAP_MIN, customer] = shortest
+            out_days[GAP_MAX, customer] = longest
+            out_gap_medians[customer] = 0.5 * middle_sum(gaps, orders - 1, keys, ranked, histogram)
+    write_gaps_of_lanes(
+        lanes, waiting, waiting_count, square_sums, positive, out_counts, out_days, out_gap_medians
+    )
 
 
 @kernel
