@@ -29,6 +29,11 @@ ALIGNMENT = 64
 ROOM_TO_ALIGN = 16 * ALIGNMENT
 
 
+def room_for(customers: int, batches: int) -> int:
+    """Return how many bytes the computed columns of so many customers take at most."""
+    return customers * BYTES_PER_CUSTOMER + batches * ROOM_TO_ALIGN
+
+
 class Room:
     """Memory for arrays of different types: spare memory first, then fresh in one piece."""
 

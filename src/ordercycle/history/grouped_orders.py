@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from ordercycle.columns import profile_schema
@@ -17,7 +18,7 @@ from ordercycle.history.profiling import checked_window, profiler
 from ordercycle.history.store import State
 from ordercycle.history.summary import HistorySummary, summarised
 from ordercycle.ingest.readers import IdReader
-from ordercycle.profile import Profiler
+from ordercycle.profile import Profiler, room_for
 from ordercycle.workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Spare, Workers, Workspace
 
 R = TypeVar("R")
@@ -115,7 +116,12 @@ class GroupedOrders:
         (15.0, 30, 2.0)
         """
         day, window = day_number(as_of, "as_of"), checked_window(window_days)
-        batches = self._profile_batches(day, window, self._taken_spare())
+        spare = self._taken_spare() or Spare()
+        # Behind what there is, one piece for all parts, which begins on huge pages: in small ones,
+        # a piece for each took 1 ns an order longer to touch.
+        room = room_for(self._state.counts.customers, len(self._state.parts))
+        spare.give([np.empty(room, np.uint8)])
+        batches = self._profile_batches(day, window, spare)
         return pa.Table.from_batches(list(batches), schema=self._schema(window_days))
 
     def profile_batches(
