@@ -1,8 +1,10 @@
 """Results on disk: whole or not there, whatever stops the writing; computed while written."""
 
+import os
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 
 import pyarrow as pa
 import pytest
@@ -10,6 +12,7 @@ from click.testing import CliRunner
 from pyarrow import feather, parquet
 
 import ordercycle as oc
+from ordercycle import durable
 from ordercycle.cli import cli, results
 from ordercycle.cli.results import ResultWriter, result_writer
 from ordercycle.demo.generated import generated_orders
@@ -152,6 +155,32 @@ def test_a_full_disk_leaves_nothing_and_is_told_in_one_line(orders, tmp_path, en
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_file_goes_to_the_disk_while_it_is_written(tmp_path, monkeypatch, fails):
+    """And what goes wrong there is told, though the last sync would know nothing of it."""
+    monkeypatch.setattr(durable, "SYNC_BYTES", 1000)
+    monkeypatch.setattr(results, "ROWS_PER_WRITE", 1000)
+    threads = []
+    fsync = os.fsync
+
+    def noted_fsync(handle):
+        threads.append(threading.current_thread().name)
+        if fails and threads[-1].startswith("ordercycle-sync"):
+            raise OSError(5, "Input/output error")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    out = tmp_path / "result.parquet"
+    ending = pytest.raises(OSError, match="output error") if fails else nullcontext()
+    with ending, result_writer(out, overwrite=False) as writer:
+        for table in tables(20):
+            writer.write(table)
+    assert any(name.startswith("ordercycle-sync") for name in threads)
+    assert out.exists() != fails
+    assert len(list(tmp_path.iterdir())) == (not fails)
+    assert not [one for one in threading.enumerate() if one.name.startswith("ordercycle-sync")]
+
+
 def test_dictionaries_only_where_values_repeat(orders, tmp_path):
     out = tmp_path / "profile.parquet"
     result = CliRunner().invoke(
@@ -160,10 +189,24 @@ def test_dictionaries_only_where_values_repeat(orders, tmp_path):
     assert result.exit_code == 0, result.stderr
     metadata = parquet.read_metadata(out)
     for number, name in enumerate(metadata.schema.names):
-        encodings = metadata.row_group(0).column(number).encodings
-        assert ("RLE_DICTIONARY" in encodings) == (name not in results.HARDLY_REPEATING), name
+        column = metadata.row_group(0).column(number)
+        repeats = "RLE_DICTIONARY" in column.encodings
+        assert repeats == (name not in results.HARDLY_REPEATING), name
+        shrinks = column.compression == "SNAPPY"
+        assert shrinks == (name not in results.HARDLY_SHRINKING), name
+    assert set(results.HARDLY_SHRINKING) < set(results.HARDLY_REPEATING)
     assert set(results.HARDLY_REPEATING) < set(metadata.schema.names)
     assert parquet.read_table(out).equals(oc.OrderHistory.build(orders).profile(AS_OF))
+
+
+def test_columns_of_others_are_compressed_whatever_their_type(tmp_path):
+    out = tmp_path / "result.parquet"
+    table = pa.table({"gap_std": [0.5], "tags": [["a", "b"]]})
+    with result_writer(out, overwrite=False) as writer:
+        writer.write(table)
+    group = parquet.read_metadata(out).row_group(0)
+    assert {group.column(number).compression for number in range(2)} == {"SNAPPY"}
+    assert parquet.read_table(out).equals(table)
 
 
 def test_segments_with_the_profile_are_those_of_the_segment_command(orders, tmp_path):

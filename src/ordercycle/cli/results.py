@@ -24,18 +24,6 @@ ROWS_PER_WRITE = 2**17  # of Parquet row groups and Arrow batches; profiles arri
 #: Tables that wait for the writing thread: one more than it works on.
 TABLES_AHEAD = 2
 #: Columns whose values hardly repeat: a dictionary of them is built, given up and written anyway.
-#: 1.8 million profiles and their segments, CPU seconds and MB written:
-#:
-#: ====  =====  =======================================================================
-#: 1.28  110.5  zstd, dictionaries for every column
-#: 0.70   94.0  zstd, dictionaries for the other columns only
-#: 0.50  108.9  snappy, the same (lz4: 0.50, 108.6)
-#: 0.41  115.5  snappy, the same, the bytes of floats split into streams: newer readers only
-#: 0.39  129.5  uncompressed, the same
-#: 0.26  249.3  uncompressed, no dictionaries
-#: ====  =====  =======================================================================
-#:
-#: Row groups of 131 thousand to a million rows differ by less than a twentieth.
 HARDLY_REPEATING = (
     "customer_id",
     "revenue",
@@ -45,6 +33,23 @@ HARDLY_REPEATING = (
     "missed_purchase_cycles",
     "revenue_first_90_days",
 )
+#: Those of them that compression leaves as large, or hardly makes smaller: fractions.
+HARDLY_SHRINKING = ("average_order_value", "gap_std", "missed_purchase_cycles")
+#: How Parquet is written. 1.8 million profiles and their segments, CPU seconds and MB written:
+#:
+#: ====  =====  =======================================================================
+#: 1.28  110.5  zstd, dictionaries for every column
+#: 0.70   94.0  zstd, dictionaries for the other columns only
+#: 0.50  108.9  snappy, the same (lz4: 0.50, 108.6)
+#: 0.41  112.2  snappy, not for what hardly shrinks; no statistics; larger steps
+#: 0.41  115.5  snappy, the bytes of floats split into streams: newer readers only
+#: 0.39  129.5  uncompressed
+#: 0.26  249.3  uncompressed, no dictionaries
+#: ====  =====  =======================================================================
+#:
+#: Row groups of 131 thousand to a million rows differ by less than a twentieth. Statistics would
+#: tell readers which row groups to leave out: of customers in the order of their hash, none.
+PARQUET_OPTIONS = {"write_statistics": False, "write_batch_size": 2**14}
 
 
 def checked_out(_ctx: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
@@ -149,7 +154,11 @@ def _open_writer(stream: IO[bytes], schema: pa.Schema, suffix: str) -> Any:
 
         repeating = [name for name in schema.names if name not in HARDLY_REPEATING]
         return parquet.ParquetWriter(
-            stream, schema, compression="snappy", use_dictionary=repeating or False
+            stream,
+            schema,
+            compression=_compression(schema),
+            use_dictionary=repeating or False,
+            **PARQUET_OPTIONS,
         )
     if suffix == ".csv":
         from pyarrow import csv
@@ -159,6 +168,14 @@ def _open_writer(stream: IO[bytes], schema: pa.Schema, suffix: str) -> Any:
 
     # Dictionaries may differ between batches only as long as they grow.
     return ipc.new_file(stream, schema, options=ipc.IpcWriteOptions(unify_dictionaries=True))
+
+
+def _compression(schema: pa.Schema) -> str | dict[str, str]:
+    import pyarrow as pa
+
+    if any(pa.types.is_nested(field.type) for field in schema):
+        return "snappy"  # nested columns are named otherwise in the file
+    return {name: "none" if name in HARDLY_SHRINKING else "snappy" for name in schema.names}
 
 
 @contextmanager
