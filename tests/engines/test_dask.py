@@ -61,6 +61,15 @@ def test_many_sources(shop):
     assert_same_bits(computed(found, scheduler="threads"), expected)
 
 
+def test_persisted_frames(shop, cluster):  # noqa: ARG001
+    orders, customers, *there = shop
+    kept = [frame.persist() for frame in there]
+    found = dask.profile(*kept, as_of=AS_OF, columns=COLUMNS).persist()
+    expected = local(orders, customers).profile(AS_OF)
+    assert_same_bits(computed(found), expected)
+    assert 0 < len(found.partitions[0].compute()) < expected.num_rows
+
+
 def test_each_partition_has_customers_in_order_of_their_hash(shop):
     orders, _, there, _ = shop
     found = dask.profile(there, as_of=AS_OF, columns=COLUMNS, partitions=4)

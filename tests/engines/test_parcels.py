@@ -17,7 +17,7 @@ from strategies import cases, layouts
 
 import ordercycle as oc
 from ordercycle.engines.jobs import FrameKind, Job
-from ordercycle.engines.parcels import PARCEL, TABLES
+from ordercycle.engines.parcels import PARCEL, TABLES, parcels_of
 from ordercycle.engines.questions import Profiles
 from ordercycle.engines.spark_types import keys_of_partitions, murmur3
 
@@ -69,7 +69,7 @@ def asked(job, arrived, question):
     batches = [
         batch
         for target in range(job.partitions)
-        for batch in job.answers(arrived[target], question)
+        for batch in job.answers(parcels_of(arrived[target]), question)
     ]
     return pa.Table.from_batches(batches, schema=schema)
 
@@ -125,7 +125,7 @@ def shipment():
 
 
 def profiles_of(job, parcels):
-    return list(job.answers(parcels, Profiles(AS_OF)))
+    return list(job.answers(parcels_of(parcels), Profiles(AS_OF)))
 
 
 def with_rows(parcels):
@@ -168,10 +168,10 @@ def test_a_source_without_its_word_is_an_error(shipment):
 def test_a_source_that_is_missing_is_noticed_where_rows_were_added_up(shipment):
     job, arrived = shipment
     rows = sum(one.column("rows")[0].as_py() for one in arrived[0])
-    assert list(job.answers(arrived[0], Profiles(AS_OF), rows))
+    assert list(job.answers(parcels_of(arrived[0]), Profiles(AS_OF), rows))
     kept = [one for one in arrived[0] if one.column("source")[0].as_py() != 1]
     with pytest.raises(oc.SourceError, match="rows of orders and customers that were sent"):
-        list(job.answers(kept, Profiles(AS_OF), rows))
+        list(job.answers(parcels_of(kept), Profiles(AS_OF), rows))
 
 
 def test_a_damaged_parcel_is_an_error(shipment):

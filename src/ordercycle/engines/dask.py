@@ -15,7 +15,8 @@ import pyarrow as pa
 from ordercycle.columns import Columns
 from ordercycle.days import day_number
 from ordercycle.engines import dask_frames
-from ordercycle.engines.dask_tasks import Assign, Count, added_up, asked
+from ordercycle.engines.dask_plan import asked
+from ordercycle.engines.dask_tasks import Assign, Count, added_up
 from ordercycle.engines.jobs import FrameKind, Job
 from ordercycle.engines.questions import (
     Assignment,

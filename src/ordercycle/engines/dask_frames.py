@@ -93,6 +93,13 @@ def frame_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Any:
     return frame
 
 
+def dtype_alone(dtype: Any) -> Any:
+    """Return a dtype without categories, which may be as many as there are customers."""
+    import pandas as pd
+
+    return pd.CategoricalDtype() if isinstance(dtype, pd.CategoricalDtype) else dtype
+
+
 def with_ids_as(frame: Any, column: str, dtype: Any) -> Any:
     """Return a frame with the ids in the dtype they came in.
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from ordercycle.engines.parcels import PARCEL, TABLES, joined
+from ordercycle.engines.parcels import TABLES, Parcel, joined
 from ordercycle.errors import SourceError
 from ordercycle.sources.row_source import Source
 
-#: Arriving parcels are joined to batches of so many bytes: reading a batch has a fixed cost.
-JOINED_BYTES = 2**21
+#: Smaller parcels are joined to batches of so many bytes: reading a batch has a fixed cost.
+JOINED_BYTES = 2**19
+#: At which places in memory NumPy and kernels read whole numbers.
+ALIGNMENT = 8
 
 
 @dataclass
@@ -44,54 +46,64 @@ class _Route:
 class Delivery:
     """The parcels of one target, opened while they arrive, and counted.
 
-    Orders stream through; customers, who are fewer, wait until the orders have been read.
+    Orders stream through; customers, who are fewer, wait until the orders have been read. Parcels
+    that are all here already (a sequence) are read where they are.
     """
 
-    def __init__(self, parcels: Iterable[pa.RecordBatch], schemas: Sequence[pa.Schema]) -> None:
+    def __init__(self, parcels: Iterable[Parcel], schemas: Sequence[pa.Schema]) -> None:
         self._parcels = parcels
+        self._here = parcels if isinstance(parcels, Sequence) else None
         self._schemas = schemas
         self._sent: dict[tuple[int, int], _Sent] = {}
         self._routes = [_Route() for _ in TABLES]
-        self._customers: list[pa.RecordBatch] = []
+        self._customers: list[Parcel] = []
 
     def source(self, table: int) -> Source:
         """Return the orders (0), or the customers (1), who are there once the orders were read."""
-        rows = (self._orders, self._listed)[table]()
-        place = self._routes[table].place
-        return Source(TABLES[table], self._schemas[table], rows, None, place=place)
+        rows = None
+        if self._here is not None:
+            rows = sum(parcel.rows for parcel in self._here if parcel.table == table)
+        return Source(
+            TABLES[table],
+            self._schemas[table],
+            (self._orders, self._listed)[table](),
+            rows,
+            in_memory=rows is not None,
+            place=self._routes[table].place,
+        )
 
     def _orders(self) -> Iterator[pa.RecordBatch]:
         return joined(self._opened(), self._schemas[0], JOINED_BYTES)
 
     def _listed(self) -> Iterator[pa.RecordBatch]:
         waiting, self._customers = self._customers, []
-        yield from joined(waiting, self._schemas[1], JOINED_BYTES)
+        yield from joined(map(self._rows, waiting), self._schemas[1], JOINED_BYTES)
 
     def _opened(self) -> Iterator[pa.RecordBatch]:
         """Yield the orders and keep the customers."""
-        for batch in self._parcels:
-            columns = [batch.column(name) for name in PARCEL.names]
-            _, tables, sources, rows, sent, data = columns
-            heads = zip(*(one.to_pylist() for one in (tables, sources, rows, sent)), strict=True)
-            for number, (table, source, count, said) in enumerate(heads):
-                from_source = self._sent.setdefault((table, source), _Sent())
-                if said is not None:
-                    from_source.said.append(said)
-                    continue
-                # Copied to memory of its own: in the column, it would begin at any byte.
-                message = pa.py_buffer(data[number].as_py())
-                opened = pa.ipc.read_record_batch(message, self._schemas[table])
-                if opened.num_rows != count:
-                    raise SourceError(
-                        f"a parcel of {count:,} rows of {TABLES[table]} holds {opened.num_rows:,}; "
-                        "the shuffle damaged it, run the job again"
-                    )
-                from_source.arrived += count
-                self._routes[table].add(count, source)
-                if table == 0:
-                    yield opened
-                else:
-                    self._customers.append(opened)
+        for parcel in self._parcels:
+            sent = self._sent.setdefault((parcel.table, parcel.source), _Sent())
+            if parcel.sent is not None:
+                sent.said.append(parcel.sent)
+                continue
+            sent.arrived += parcel.rows
+            self._routes[parcel.table].add(parcel.rows, parcel.source)
+            if parcel.table == 0:
+                yield self._rows(parcel)
+            else:
+                self._customers.append(parcel)
+
+    def _rows(self, parcel: Parcel) -> pa.RecordBatch:
+        message = parcel.data
+        if message.address % ALIGNMENT:
+            message = pa.py_buffer(message.to_pybytes())
+        rows = pa.ipc.read_record_batch(message, self._schemas[parcel.table])
+        if rows.num_rows != parcel.rows:
+            raise SourceError(
+                f"a parcel of {parcel.rows:,} rows of {TABLES[parcel.table]} holds "
+                f"{rows.num_rows:,}; the shuffle damaged it, run the job again"
+            )
+        return rows
 
     def check(self, rows: int, announced: int | None) -> None:
         """Raise a SourceError unless what arrived and was read is what was sent.
@@ -114,5 +126,7 @@ class Delivery:
         if announced is not None and both != announced:
             raise SourceError(
                 f"of {announced:,} rows of orders and customers that were sent here, {both:,} "
-                "arrived; the shuffle lost or repeated some, run the job again"
+                "arrived; either the shuffle lost or repeated some, or a partition that was "
+                "computed a second time had other rows: persist the frames, or make them from "
+                "what gives the same rows each time, and run the job again"
             )

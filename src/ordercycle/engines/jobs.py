@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ordercycle.columns import Columns
 from ordercycle.engines.delivery import Delivery
-from ordercycle.engines.parcels import MOST_TARGETS, TABLES, Packer, packed_type
+from ordercycle.engines.parcels import MOST_TARGETS, TABLES, Packer, Parcel, packed_type
 from ordercycle.engines.questions import Question
 from ordercycle.errors import ConfigError, suggestion, whole_number
 from ordercycle.history.order_history import OrderHistory
@@ -136,7 +136,7 @@ class Job:
 
     def answers(
         self,
-        parcels: Iterable[pa.RecordBatch],
+        parcels: Iterable[Parcel],
         question: Question,
         announced: int | None = None,
     ) -> Iterator[pa.RecordBatch]:

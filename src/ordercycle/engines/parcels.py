@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +35,17 @@ PARCEL = pa.schema(
         ("data", pa.binary()),
     ]
 )
+
+
+class Parcel(NamedTuple):
+    """A row of that schema as Python sees it: rows of a table, or how many were sent in all."""
+
+    table: int
+    source: int
+    rows: int
+    sent: int | None
+    data: pa.Buffer
+
 
 #: What is divided at a time: mostly a partition as a whole, for only then are its parcels the same
 #: in whatever order its rows arrive.
@@ -144,50 +156,11 @@ class Packer:
 
     def parcels(self, source: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the parcels of a partition of the source: at least one for each target."""
-        reader = IdReader.of(self.schema.field(0), TABLES[self.table])
-        sent = np.zeros(self.targets, np.int64)
-        waiting: list[list[pa.RecordBatch]] = [[] for _ in range(self.targets)]
-        held = 0
-        for batch in joined(map(self._travelling, batches), self.schema, STEP_BYTES):
-            targets = targets_of(hashes_of(batch.column(0), reader), self.targets)
-            laid_out = batch.take(pa.array(order_of([targets.astype(np.uint16)])))
-            counts = np.bincount(targets, minlength=self.targets)
-            sent += counts
-            begins = np.cumsum(counts) - counts
-            for target in np.flatnonzero(counts).tolist():
-                waiting[target].append(laid_out.slice(begins[target], counts[target]))
-            held += batch.nbytes
-            if held >= BYTES_AT_ONCE:
-                yield from self._posted(waiting, reader, source)
-                held = 0
-        yield from self._posted(waiting, reader, source)
-        every = range(self.targets)
-        yield self._parcels(every, source, [0] * self.targets, sent.tolist(), [b""] * self.targets)
-
-    def _travelling(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        arrays = [
-            column if column.type == kind.type else column.cast(kind.type)
-            for column, kind in zip(batch.columns, self.schema, strict=True)
-        ]
-        travelling = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
-        if self.drop_nameless and arrays[0].null_count:
-            return travelling.filter(arrays[0].is_valid())
-        return travelling
-
-    def _posted(
-        self, waiting: list[list[pa.RecordBatch]], reader: IdReader, source: int
-    ) -> Iterator[pa.RecordBatch]:
-        """Yield the parcels of the rows that wait for each target, and let go of them."""
         at_once = BATCH_BYTES // PARCEL_BYTES
+        sent = [0] * self.targets
         targets, rows, data = list[int](), list[int](), list[bytes]()
-        for target, batches in enumerate(waiting):
-            if not batches:
-                continue
-            batch = _one(batches, self.schema)
-            waiting[target] = []
-            if self.repeatable:
-                content = content_of(hashes_of(batch.column(0), reader), batch)
-                batch = batch.take(pa.array(order_of(list(_digits(content)))))
+        for target, batch in self._divided(batches):
+            sent[target] += batch.num_rows
             most = max(1, PARCEL_BYTES * batch.num_rows // max(1, batch.nbytes))
             for first in range(0, batch.num_rows, most):
                 parcel = batch.slice(first, most)
@@ -198,6 +171,62 @@ class Packer:
                     yield self._parcels(targets, source, rows, [None] * len(rows), data)
                     targets, rows, data = [], [], []
         yield self._parcels(targets, source, rows, [None] * len(rows), data)
+        yield self._parcels(
+            range(self.targets), source, [0] * self.targets, sent, [b""] * len(sent)
+        )
+
+    def loads(self, source: int, batches: Iterable[pa.RecordBatch]) -> list[list[Parcel]]:
+        """Return the same for engines that move Python objects: for each target its parcels."""
+        loads: list[list[Parcel]] = [[] for _ in range(self.targets)]
+        for target, batch in self._divided(batches):
+            parcel = Parcel(self.table, source, batch.num_rows, None, batch.serialize())
+            loads[target].append(parcel)
+        for load in loads:
+            sent = sum(parcel.rows for parcel in load)
+            load.append(Parcel(self.table, source, 0, sent, pa.py_buffer(b"")))
+        return loads
+
+    def _divided(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Yield targets and rows for them, one target after the other; mostly, each comes once."""
+        reader = IdReader.of(self.schema.field(0), TABLES[self.table])
+        waiting: list[list[pa.RecordBatch]] = [[] for _ in range(self.targets)]
+        held = 0
+        for batch in joined(map(self._travelling, batches), self.schema, STEP_BYTES):
+            targets = targets_of(hashes_of(batch.column(0), reader), self.targets)
+            laid_out = batch.take(pa.array(order_of([targets.astype(np.uint16)])))
+            counts = np.bincount(targets, minlength=self.targets)
+            begins = np.cumsum(counts) - counts
+            for target in np.flatnonzero(counts).tolist():
+                waiting[target].append(laid_out.slice(begins[target], counts[target]))
+            held += batch.nbytes
+            if held >= BYTES_AT_ONCE:
+                yield from self._let_go(waiting, reader)
+                held = 0
+        yield from self._let_go(waiting, reader)
+
+    def _let_go(
+        self, waiting: list[list[pa.RecordBatch]], reader: IdReader
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Yield targets and the rows that wait for them, which then wait no more."""
+        for target, batches in enumerate(waiting):
+            if not batches:
+                continue
+            batch = _one(batches, self.schema)
+            waiting[target] = []
+            if self.repeatable:
+                content = content_of(hashes_of(batch.column(0), reader), batch)
+                batch = batch.take(pa.array(order_of(list(_digits(content)))))
+            yield target, batch
+
+    def _travelling(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        arrays = [
+            column if column.type == kind.type else column.cast(kind.type)
+            for column, kind in zip(batch.columns, self.schema, strict=True)
+        ]
+        travelling = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+        if self.drop_nameless and arrays[0].null_count:
+            return travelling.filter(arrays[0].is_valid())
+        return travelling
 
     def _parcels(
         self,
@@ -216,6 +245,17 @@ class Packer:
             pa.array(data, pa.binary()),
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=PARCEL)
+
+
+def parcels_of(batches: Iterable[pa.RecordBatch]) -> Iterator[Parcel]:
+    """Yield the rows of batches of parcels, their data in memory of its own."""
+    for batch in batches:
+        tables, sources, rows, sent = (
+            batch.column(name).to_pylist() for name in ("table", "source", "rows", "sent")
+        )
+        data = batch.column("data")
+        for number, head in enumerate(zip(tables, sources, rows, sent, strict=True)):
+            yield Parcel(*head, pa.py_buffer(data[number].as_py()))
 
 
 def joined(

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import pyarrow as pa
 
 from ordercycle.engines.jobs import Job, wanted
-from ordercycle.engines.parcels import PARCEL, Packer
+from ordercycle.engines.parcels import PARCEL, Packer, parcels_of
 from ordercycle.engines.questions import Assignment, Question, Segmented, TableCounts
 from ordercycle.engines.spark_types import arrow_schema, keys_of_partitions, spark_schema
 from ordercycle.errors import ConfigError
@@ -178,7 +178,7 @@ class Answer:
     @in_a_worker
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Return what a task makes of its batches."""
-        for answer in self.job.answers(batches, self.question):
+        for answer in self.job.answers(parcels_of(batches), self.question):
             yield from plain(pa.Table.from_batches([answer])).to_batches()
 
 
