@@ -13,6 +13,8 @@ warnings.simplefilter("ignore")
 from pyspark.sql import SparkSession
 from shops import AS_OF, COLUMNS, assert_same_bits, oc, tables
 import pyarrow as pa
+import sys
+from pyarrow import parquet
 from ordercycle.engines import spark
 
 builder = SparkSession.builder.remote("local[2]")
@@ -33,6 +35,13 @@ history = oc.OrderHistory.build(orders, customers, columns=COLUMNS)
 profiles = spark.profile(*there, as_of=AS_OF, columns=COLUMNS)
 expected = history.profile(AS_OF)
 assert_same_bits(profiles.toArrow(), expected)
+
+files = sys.argv[1]
+parquet.write_table(orders, files)
+found = spark.assign(spark.profile(files, there[1], as_of=AS_OF, columns=COLUMNS), oc.Lifecycle())
+assert_same_bits(found.drop("lifecycle").toArrow(), expected)
+assert_same_bits(spark.profile(files, as_of=AS_OF, columns=COLUMNS).toArrow(),
+                 oc.OrderHistory.build(orders, columns=COLUMNS).profile(AS_OF))
 
 cadence = spark.fit(profiles, oc.Cadence())
 assert cadence == oc.Cadence().fit(expected)
@@ -64,10 +73,14 @@ print("all the same")
 """
 
 
-def test_everything_through_spark_connect(java, monkeypatch):  # noqa: ARG001
+def test_everything_through_spark_connect(java, monkeypatch, tmp_path):  # noqa: ARG001
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
     done = subprocess.run(
-        [sys.executable, "-c", CLIENT], capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, "-c", CLIENT, tmp_path / "orders.parquet"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     assert done.stdout.strip().endswith("all the same"), done.stderr[-4000:]

@@ -29,7 +29,8 @@ class _Sent:
 class _Route:
     """Where the rows of a table came from: of each parcel the last row, and the source."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: Sequence[str] | None) -> None:
+        self._places = places
         self._ends: list[int] = []
         self._sources: list[int] = []
 
@@ -40,7 +41,10 @@ class _Route:
 
     def place(self, row: int) -> str:
         """Say where a row came from; the number it had there did not travel."""
-        return f"a row of source partition {self._sources[bisect_right(self._ends, row)]}"
+        source = self._sources[bisect_right(self._ends, row)]
+        if self._places is None:
+            return f"a row of source partition {source}"
+        return self._places[source]
 
 
 class Delivery:
@@ -50,12 +54,17 @@ class Delivery:
     that are all here already (a sequence) are read where they are.
     """
 
-    def __init__(self, parcels: Iterable[Parcel], schemas: Sequence[pa.Schema]) -> None:
+    def __init__(
+        self,
+        parcels: Iterable[Parcel],
+        schemas: Sequence[pa.Schema],
+        places: Sequence[Sequence[str] | None],
+    ) -> None:
         self._parcels = parcels
         self._here = parcels if isinstance(parcels, Sequence) else None
         self._schemas = schemas
         self._sent: dict[tuple[int, int], _Sent] = {}
-        self._routes = [_Route() for _ in TABLES]
+        self._routes = list(map(_Route, places))
         self._customers: list[Parcel] = []
 
     def source(self, table: int) -> Source:

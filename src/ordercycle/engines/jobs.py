@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ordercycle.columns import Columns
 from ordercycle.engines.delivery import Delivery
+from ordercycle.engines.file_frames import FileFrame, are_paths
 from ordercycle.engines.parcels import MOST_TARGETS, TABLES, Packer, Parcel, packed_type
 from ordercycle.engines.questions import Question
 from ordercycle.errors import ConfigError, suggestion, whole_number
@@ -39,8 +40,8 @@ class FrameKind:
         """Raise a ConfigError for anything but a frame of the engine."""
         if not hasattr(frame, self.method):
             raise ConfigError(
-                f"{what}: a {type(frame).__name__} is no {self.name}; ordercycle.OrderHistory and "
-                "the schemes themselves take what is on one machine"
+                f"{what}: a {type(frame).__name__} is no {self.name}, nor the path of files; "
+                "ordercycle.OrderHistory and the schemes themselves take what is on one machine"
             )
 
 
@@ -49,10 +50,12 @@ class Job:
     """One grouping of orders by customer, spread over partitions.
 
     tables: the schemas in which the rows of the orders and, where there are, of the customers
-    travel; the customer ids come first. The rest is as in OrderHistory.build.
+    travel; the customer ids come first. places: for each, where the rows of a source come from,
+    or None where only the engine knows. The rest is as in OrderHistory.build.
     """
 
     tables: tuple[pa.Schema, ...]
+    places: tuple[tuple[str, ...] | None, ...]
     partitions: int
     repeatable: bool
     columns: Columns
@@ -100,19 +103,23 @@ class Job:
                 f"partitions={partitions!r}: pass a number from 1 to {MOST_TARGETS:,}, or None for "
                 "the engine's"
             )
-        columns = Columns() if columns is None else columns
-        if not isinstance(columns, Columns):
-            raise ConfigError(f"columns={columns!r}: pass ordercycle.Columns(customer=..., ...)")
+        columns = checked_columns(columns)
         tables = []
         for table, frame in enumerate(frames):
-            kind.check(frame, TABLES[table])
             names = wanted(columns, table)
-            schema = kind.schema(frame, names, TABLES[table])
+            if isinstance(frame, FileFrame):
+                schema = frame.schema
+            else:
+                kind.check(frame, TABLES[table])
+                schema = kind.schema(frame, names, TABLES[table])
             check_columns(schema, names, TABLES[table])
             types = [(name, packed_type(schema.field(name).type)) for name in names]
             tables.append(pa.schema(types))
         job = cls(
             tables=tuple(tables),
+            places=tuple(
+                frame.places() if isinstance(frame, FileFrame) else None for frame in frames
+            ),
             partitions=number,
             repeatable=kind.repeatable,
             columns=columns,
@@ -132,7 +139,9 @@ class Job:
         """Return what packs the rows of the orders (0) or the customers (1)."""
         drop_nameless = table == 0 and self.anonymous == "drop"
         schema = self.tables[table]
-        return Packer(table, schema, self.partitions, drop_nameless, self.repeatable)
+        # Files are read in the same order each time.
+        repeatable = self.repeatable and self.places[table] is None
+        return Packer(table, schema, self.partitions, drop_nameless, repeatable)
 
     def answers(
         self,
@@ -145,7 +154,7 @@ class Job:
         parcels: all those of one target; announced: how many rows they should hold, where an
         engine knows.
         """
-        delivery = Delivery(parcels, self.tables)
+        delivery = Delivery(parcels, self.tables, self.places)
         history = self.built([delivery.source(table) for table in range(len(self.tables))])
         delivery.check(history.summary().rows, announced)
         return question.answers(history)
@@ -163,6 +172,29 @@ class Job:
             memory_limit=self.memory_limit,
             spill_directory=self.spill_directory,
         )
+
+
+def checked_columns(columns: Columns | None) -> Columns:
+    """Return the caller's names of columns, or the usual ones; raise a ConfigError for others."""
+    columns = Columns() if columns is None else columns
+    if not isinstance(columns, Columns):
+        raise ConfigError(f"columns={columns!r}: pass ordercycle.Columns(customer=..., ...)")
+    return columns
+
+
+def opened(frames: Sequence[Any], columns: Columns | None) -> list[Any]:
+    """Return the orders and, where there are, the customers, with a FileFrame for each path.
+
+    Raises
+    ------
+    SourceError, ColumnError
+        As for files in OrderHistory.build.
+    """
+    named = checked_columns(columns)
+    return [
+        FileFrame.of(frame, wanted(named, table), TABLES[table]) if are_paths(frame) else frame
+        for table, frame in enumerate(frames)
+    ]
 
 
 def wanted(columns: Columns, table: int) -> list[str]:

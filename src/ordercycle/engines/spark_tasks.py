@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import wraps
+from functools import reduce, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 
+from ordercycle.engines.file_frames import FileFrame
 from ordercycle.engines.jobs import Job, wanted
 from ordercycle.engines.parcels import PARCEL, Packer, parcels_of
 from ordercycle.engines.questions import Assignment, Question, Segmented, TableCounts
-from ordercycle.engines.spark_types import arrow_schema, keys_of_partitions, spark_schema
-from ordercycle.errors import ConfigError
+from ordercycle.engines.spark_jobs import session_of
+from ordercycle.engines.spark_types import (
+    keys_of_partitions,
+    spark_schema,
+    sparks,
+)
 from ordercycle.segments.fitting import Cells
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 P = ParamSpec("P")
 
@@ -27,64 +32,20 @@ P = ParamSpec("P")
 MANY_OBJECTS = 20_000
 
 #: What was asked to make a frame, as long as there is the frame.
-_ASKED: WeakKeyDictionary[DataFrame, tuple[Job, Question, DataFrame, DataFrame | None]] = (
-    WeakKeyDictionary()
-)
+_ASKED: WeakKeyDictionary[DataFrame, tuple[Job, Question, Sequence[Any]]] = WeakKeyDictionary()
 
 
-def require_spark() -> None:
-    """Raise an ImportError that says what to install, where there is no PySpark."""
-    try:
-        import pyspark  # noqa: F401 - only whether it is there
-    except ImportError as error:
-        raise ImportError(
-            'ordercycle.engines.spark needs PySpark; pip install "ordercycle[spark]"'
-        ) from error
+def asked(job: Job, question: Question, frames: Sequence[Any]) -> DataFrame:
+    """Return the answers to a question, one partition of customers after the other.
 
-
-def schema_of(frame: DataFrame, needed: list[str], table: str) -> pa.Schema:
-    """Return the Arrow schema of orders or customers; of a stream there is none.
-
-    Raises
-    ------
-    ConfigError
-        For a stream: each of its micro-batches would be taken for all there is.
+    frames: the orders and, where there are, the customers.
     """
-    if frame.isStreaming:
-        raise ConfigError(
-            f"{table}: this is a stream, of which Spark would profile each micro-batch by itself; "
-            "pass a table that holds all of them"
-        )
-    return arrow_schema(frame.schema, needed, table)
-
-
-def default_partitions(frame: DataFrame) -> int:
-    """Return into how many partitions the session divides what it shuffles.
-
-    Raises
-    ------
-    ConfigError
-        Where that is no number, such as the "auto" of some platforms.
-    """
-    said = str(frame.sparkSession.conf.get("spark.sql.shuffle.partitions"))
-    if not said.isdecimal():
-        raise ConfigError(
-            f"spark.sql.shuffle.partitions is {said!r}, which is no number; pass partitions=..."
-        )
-    return int(said)
-
-
-def asked(
-    job: Job, question: Question, orders: DataFrame, customers: DataFrame | None
-) -> DataFrame:
-    """Return the answers to a question, one partition of customers after the other."""
-    parcels = _packed(orders, job, 0)
-    if customers is not None:
-        parcels = parcels.unionAll(_packed(customers, job, 1))
+    packed = [_packed(frame, job, table, session_of(frames)) for table, frame in enumerate(frames)]
+    parcels = reduce(lambda one, other: one.unionAll(other), packed)
     arrived = parcels.repartition(job.partitions, "target")
     schema = question.schema(job.without_rows())
     answers = arrived.mapInArrow(Answer(job, question), spark_schema(schema))
-    _ASKED[answers] = (job, question, orders, customers)
+    _ASKED[answers] = (job, question, frames)
     return answers
 
 
@@ -97,12 +58,16 @@ def with_segments(profiles: DataFrame, assignment: Assignment) -> DataFrame | No
     made = _ASKED.get(profiles)
     if made is None or profiles.storageLevel.useMemory or profiles.storageLevel.useDisk:
         return None
-    job, question, orders, customers = made
-    return asked(job, Segmented(question, assignment), orders, customers)
+    job, question, frames = made
+    return asked(job, Segmented(question, assignment), frames)
 
 
-def _packed(frame: DataFrame, job: Job, table: int) -> DataFrame:
+def _packed(frame: Any, job: Job, table: int, session: SparkSession) -> DataFrame:
     pack = Pack(job.packer(table), keys_of_partitions(job.partitions))
+    if isinstance(frame, FileFrame):
+        tasks = len(frame.tasks)
+        numbers = session.range(0, tasks, 1, numPartitions=tasks)
+        return numbers.mapInArrow(PackFiles(frame, pack), spark_schema(PARCEL))
     read = frame.select(*map(quoted, wanted(job.columns, table)))
     return by_place(read).mapInArrow(pack, spark_schema(PARCEL))
 
@@ -118,11 +83,11 @@ def quoted(name: str) -> str:
 
 
 def plain(table: pa.Table) -> pa.Table:
-    """Return a table with the values of its dictionaries: Spark has none."""
+    """Return a table in types that Spark has: of dictionaries, for one, the values."""
     for place, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            values = table.column(place).cast(field.type.value_type)
-            table = table.set_column(place, field.name, values)
+        kind = sparks(field.type)
+        if kind != field.type:
+            table = table.set_column(place, field.name, table.column(place).cast(kind))
     return table
 
 
@@ -162,10 +127,28 @@ class Pack:
         from pyspark import TaskContext
 
         context = TaskContext.get()
-        source = 0 if context is None else context.partitionId()
+        yield from self.addressed(0 if context is None else context.partitionId(), batches)
+
+    def addressed(self, source: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Return the parcels of a source with the keys of their targets."""
         keys = pa.array(self.keys, pa.int32())
         for parcels in self.packer.parcels(source, batches):
             yield parcels.set_column(0, PARCEL.field(0), keys.take(parcels.column(0)))
+
+
+@dataclass(frozen=True)
+class PackFiles:
+    """Packs the files of a task; Spark only says which task it is."""
+
+    frame: FileFrame
+    pack: Pack
+
+    @in_a_worker
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Return what a task makes of its number."""
+        for batch in batches:
+            for task in batch.column(0).to_pylist():
+                yield from self.pack.addressed(task, self.frame.batches(task))
 
 
 @dataclass(frozen=True)

@@ -67,15 +67,20 @@ def taken(frame_schema: StructType) -> list[str]:
     return [field.name for field in frame_schema.fields if field.dataType.typeName() in ARROW_TYPES]
 
 
-def spark_type(kind: pa.DataType) -> Any:
-    """Return the Spark type of a column that ordercycle produces; dictionaries become plain."""
+def spark_type(column: pa.Field) -> Any:
+    """Return the Spark type of a column that ordercycle produces.
+
+    Raises
+    ------
+    ColumnError
+        Where Spark has none, as for unsigned 64-bit integers.
+    """
     from pyspark.sql import types
 
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
+    kind = sparks(column.type)
     if pa.types.is_decimal(kind):
         return types.DecimalType(kind.precision, kind.scale)
-    return {
+    known = {
         pa.int8(): types.ByteType(),
         pa.int16(): types.ShortType(),
         pa.int32(): types.IntegerType(),
@@ -87,7 +92,27 @@ def spark_type(kind: pa.DataType) -> Any:
         pa.binary(): types.BinaryType(),
         pa.large_binary(): types.BinaryType(),
         pa.date32(): types.DateType(),
-    }[kind]
+    }
+    if kind not in known:
+        raise ColumnError(
+            f"{column.name}: {kind} is no type of Spark's; cast it in the files, to int64 or text"
+        )
+    return known[kind]
+
+
+def sparks(kind: pa.DataType) -> pa.DataType:
+    """Return the type in which Spark holds the values of another: it has fewer."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    if pa.types.is_fixed_size_binary(kind):
+        return pa.binary()
+    if pa.types.is_decimal(kind):
+        return pa.decimal128(kind.precision, kind.scale)
+    return {pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64()}.get(
+        kind, kind
+    )
 
 
 def spark_schema(schema: pa.Schema) -> StructType:
@@ -100,10 +125,7 @@ def spark_schema(schema: pa.Schema) -> StructType:
     window = (schema.metadata or {}).get(WINDOW_KEY)
     metadata = None if window is None else {WINDOW: int(window)}
     return types.StructType(
-        [
-            types.StructField(one.name, spark_type(one.type), one.nullable, metadata)
-            for one in schema
-        ]
+        [types.StructField(one.name, spark_type(one), one.nullable, metadata) for one in schema]
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -46,8 +47,57 @@ READERS = {
 }
 
 
-def open_files(paths: list[str], wanted: list[str], name: str, threads: int) -> Source:
-    """Open files as one source; every schema is looked at before any row is read.
+@dataclass(frozen=True)
+class Piece:
+    """A part of a file, which is read by itself, wherever the file can be seen.
+
+    constants: the columns that the file's folders give; size: its share of the file, in bytes.
+    """
+
+    file: DataFile
+    part: range
+    size: int
+    constants: dict[str, pa.Scalar]
+
+    def batches(self, schema: pa.Schema, name: str) -> Iterator[pa.RecordBatch]:
+        """Read the columns of a schema; what goes wrong is told with the name of the file."""
+        columns = pa.schema([field for field in schema if field.name not in self.constants])
+        path = self.file.path
+        try:
+            for batch in READERS[self.file.kind].read(self.file, self.part, columns):
+                yield self._as_wanted(batch, schema)
+        except ColumnError as error:
+            raise ColumnError(f"{name}: in {path!r}, {error}") from error
+        except MemoryError:
+            raise
+        except (pa.ArrowException, OSError) as error:
+            raise unreadable(name, error, path) from error
+
+    def _as_wanted(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+        arrays = []
+        for field in schema:
+            if field.name in self.constants:
+                values = pa.repeat(self.constants[field.name], batch.num_rows)
+            else:
+                values = batch.column(field.name)
+            if values.type != field.type:
+                if pa.types.is_dictionary(values.type):
+                    values = values.dictionary_decode()
+                values = values.cast(field.type)
+            arrays.append(values)
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+class Pieces(NamedTuple):
+    """What files hold: in which types, in which pieces, and how many rows where that is known."""
+
+    schema: pa.Schema
+    pieces: list[Piece]
+    rows: int | None
+
+
+def look_at_files(paths: list[str], wanted: list[str], name: str) -> Pieces:
+    """Look at the schema of every file; no row is read.
 
     Raises
     ------
@@ -62,19 +112,16 @@ def open_files(paths: list[str], wanted: list[str], name: str, threads: int) -> 
     opened = [_open(file, wanted, folders, name) for file in files]
     schema = pa.schema([_common_field(opened, column, name) for column in wanted])
     rows = [one.look.rows for one in opened]
-    stream = _Stream(opened, schema, name)
-    parts = [
-        partial(stream.read, number, part)
-        for number, one in enumerate(opened)
-        for part in one.look.parts
-    ]
-    return Source(
-        name,
-        schema,
-        read_ahead(parts, threads),
-        None if None in rows else sum(size or 0 for size in rows),
-        place=stream.place,
-    )
+    pieces = [piece for one in opened for piece in one.pieces()]
+    return Pieces(schema, pieces, None if None in rows else sum(size or 0 for size in rows))
+
+
+def open_files(paths: list[str], wanted: list[str], name: str, threads: int) -> Source:
+    """Open files as one source, which reads ahead; see `look_at_files` for what it raises."""
+    schema, pieces, rows = look_at_files(paths, wanted, name)
+    stream = _Stream(pieces, schema, name)
+    parts = [partial(stream.read, piece) for piece in pieces]
+    return Source(name, schema, read_ahead(parts, threads), rows, place=stream.place)
 
 
 def _look(file: DataFile, name: str) -> Look:
@@ -96,6 +143,13 @@ class _Opened:
         if column in self.constants:
             return self.constants[column].type
         return self.look.schema.field(column).type
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the parts of the file."""
+        parts = self.look.parts
+        for part in parts:
+            size = os.path.getsize(self.file.path) // len(parts)
+            yield Piece(self.file, part, size, self.constants)
 
 
 def _open(
@@ -153,47 +207,23 @@ def _common_field(opened: list[_Opened], column: str, name: str) -> pa.Field:
 
 
 class _Stream:
-    """Reads parts of files as batches of one schema, and knows where each row came from."""
+    """Reads pieces of files as batches of one schema, and knows where each row came from."""
 
-    def __init__(self, opened: list[_Opened], schema: pa.Schema, name: str) -> None:
-        self._opened = opened
+    def __init__(self, pieces: list[Piece], schema: pa.Schema, name: str) -> None:
         self._schema = schema
         self._name = name
-        self._rows = [0] * len(opened)
+        self._rows = dict.fromkeys((piece.file.path for piece in pieces), 0)
         self._lock = Lock()
 
-    def read(self, number: int, part: range) -> Iterator[pa.RecordBatch]:
-        """Read a part of a file; what goes wrong is told with the name of the file."""
-        one = self._opened[number]
-        columns = pa.schema([field for field in self._schema if field.name not in one.constants])
-        try:
-            for batch in READERS[one.file.kind].read(one.file, part, columns):
-                with self._lock:
-                    self._rows[number] += batch.num_rows
-                yield self._as_wanted(batch, one.constants)
-        except ColumnError as error:
-            raise ColumnError(f"{self._name}: in {one.file.path!r}, {error}") from error
-        except MemoryError:
-            raise
-        except (pa.ArrowException, OSError) as error:
-            raise unreadable(self._name, error, one.file.path) from error
+    def read(self, piece: Piece) -> Iterator[pa.RecordBatch]:
+        """Read a piece."""
+        for batch in piece.batches(self._schema, self._name):
+            with self._lock:
+                self._rows[piece.file.path] += batch.num_rows
+            yield batch
 
     def place(self, row: int) -> str:
         """Say which row of which file a row of the whole is; all rows before it were read."""
-        begins = list(accumulate(self._rows, initial=0))
+        begins = list(accumulate(self._rows.values(), initial=0))
         number = bisect_right(begins, row) - 1
-        return f"row {row - begins[number]} of {self._opened[number].file.path!r}"
-
-    def _as_wanted(self, batch: pa.RecordBatch, constants: dict[str, pa.Scalar]) -> pa.RecordBatch:
-        arrays = []
-        for field in self._schema:
-            if field.name in constants:
-                values = pa.repeat(constants[field.name], batch.num_rows)
-            else:
-                values = batch.column(field.name)
-            if values.type != field.type:
-                if pa.types.is_dictionary(values.type):
-                    values = values.dictionary_decode()
-                values = values.cast(field.type)
-            arrays.append(values)
-        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+        return f"row {row - begins[number]} of {list(self._rows)[number]!r}"

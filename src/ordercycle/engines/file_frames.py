@@ -1,0 +1,79 @@
+"""Files in the place of a frame: tasks read them with Arrow, and the engine sees no row of them.
+
+An engine that reads Parquet makes rows of its columns, and columns of its rows for Python: on
+Spark that takes as long as everything else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from ordercycle.sources.files import Piece, look_at_files
+
+#: A task reads pieces of so many bytes, as they lie in the files: a million orders or two.
+TASK_BYTES = 2**24
+
+
+@dataclass(frozen=True)
+class FileFrame:
+    """The columns of a table in files that driver and workers see alike, divided among tasks."""
+
+    name: str
+    schema: pa.Schema
+    tasks: tuple[tuple[Piece, ...], ...]
+
+    @classmethod
+    def of(cls, paths: Any, wanted: list[str], name: str) -> FileFrame:
+        """Look at files; every schema is read here, no row is.
+
+        Raises
+        ------
+        SourceError, ColumnError
+            As for files in OrderHistory.build.
+        """
+        paths = [paths] if isinstance(paths, (str, os.PathLike)) else paths
+        schema, pieces, _ = look_at_files(list(map(os.path.abspath, paths)), wanted, name)
+        return cls(name, schema, tuple(_tasks(pieces)))
+
+    def batches(self, task: int) -> Iterator[pa.RecordBatch]:
+        """Read the pieces of a task."""
+        for piece in self.tasks[task]:
+            yield from piece.batches(self.schema, self.name)
+
+    def places(self) -> tuple[str, ...]:
+        """Say for each task where its rows come from."""
+        return tuple(map(_place, self.tasks))
+
+
+def are_paths(source: object) -> bool:
+    """Say whether a source is the path of files, or a list of such."""
+    if isinstance(source, (list, tuple)):
+        return bool(source) and all(map(are_paths, source))
+    return isinstance(source, (str, os.PathLike))
+
+
+def _tasks(pieces: list[Piece]) -> Iterator[tuple[Piece, ...]]:
+    """Yield the pieces of each task; there is at least one."""
+    together: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        together.append(piece)
+        size += piece.size
+        if size >= TASK_BYTES:
+            yield tuple(together)
+            together, size = [], 0
+    if together or not pieces:
+        yield tuple(together)
+
+
+def _place(pieces: tuple[Piece, ...]) -> str:
+    """Say where a task's rows come from."""
+    files = list(dict.fromkeys(piece.file.path for piece in pieces))
+    if len(files) == 1:
+        return f"a row of {files[0]!r}"
+    return f"a row of one of {len(files)} files, {files[0]!r} to {files[-1]!r}"

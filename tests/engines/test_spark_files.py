@@ -1,0 +1,157 @@
+"""Files in the place of frames: read by the tasks, with the bits of frames and of one machine."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from pyarrow import csv, ipc, parquet
+from shops import AS_OF, COLUMNS, assert_same_bits, tables
+
+import ordercycle as oc
+from ordercycle.engines import file_frames, spark
+
+
+@pytest.fixture(autouse=True)
+def small_tasks(monkeypatch):
+    """Make several tasks of small files."""
+    monkeypatch.setattr(file_frames, "TASK_BYTES", 20_000)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder of orders in five Parquet files, some of several row groups."""
+    orders, _ = tables()
+    for number, start in enumerate(range(0, orders.num_rows, orders.num_rows // 5 + 1)):
+        rows = orders.slice(start, orders.num_rows // 5 + 1)
+        size = 200 if number % 2 else None
+        parquet.write_table(rows, tmp_path / f"orders-{number}.parquet", row_group_size=size)
+    return tmp_path
+
+
+def test_files_and_frames_give_the_same_bits(session, folder):
+    orders, customers = tables()
+    expected = oc.OrderHistory.build(orders, customers, columns=COLUMNS).profile(AS_OF)
+    listed = folder / "listed" / "customers.arrow"
+    listed.parent.mkdir()
+    with ipc.new_file(listed, customers.schema) as writer:
+        writer.write_table(customers, max_chunksize=50)
+    files = str(folder / "*.parquet")
+    frame = session.read.parquet(files)
+    for there in (
+        (files, str(listed)),
+        (frame, listed),
+        ([files], session.createDataFrame(customers)),
+    ):
+        found = spark.profile(*there, as_of=AS_OF, columns=COLUMNS, partitions=3)
+        assert_same_bits(found.toArrow(), expected)
+
+
+def test_everything_else_takes_files_as_well(session, folder):  # noqa: ARG001 - the active one
+    orders, _ = tables()
+    history = oc.OrderHistory.build(orders, columns=COLUMNS)
+    options = {"columns": COLUMNS, "partitions": 2}
+    profiles = spark.profile(folder, as_of=AS_OF, **options)
+    rfm = oc.Rfm(where="orders > 1").fit(history.profile(AS_OF))
+    assert spark.fit(profiles, oc.Rfm(where="orders > 1")) == rfm
+    assert spark.fit_lifecycle(folder, as_of=AS_OF, **options) == oc.Lifecycle().fit(history, AS_OF)
+    period = ("2025-01", "2025-03")
+    report = spark.segment_report(folder, oc.Lifecycle(), period=period, **options)
+    expected = oc.SegmentReport.build(history, oc.Lifecycle().membership(history), period=period)
+    assert report.comparison().equals(expected.comparison())
+
+
+def test_csv_and_folders_that_name_a_column(session, tmp_path):  # noqa: ARG001
+    orders = tables(pa.int64(), pa.int64(), pa.date32(), rows=600)[0]
+    orders = orders.select(["customer_id", "ordered_at", "amount"]).drop_null()
+    years = pc.year(orders["ordered_at"])
+    for year in years.unique().to_pylist():
+        place = tmp_path / f"ordered_in={year}"
+        place.mkdir()
+        rows = orders.filter(pc.equal(years, year))
+        csv.write_csv(rows, place / "orders.csv")
+    expected = oc.OrderHistory.build(orders).profile(AS_OF)
+    assert_same_bits(spark.profile(tmp_path, as_of=AS_OF, partitions=2).toArrow(), expected)
+    by_year = oc.Columns(amount="ordered_in")
+    expected = oc.OrderHistory.build(tmp_path, columns=by_year).profile(AS_OF)
+    found = spark.profile(tmp_path, as_of=AS_OF, columns=by_year, partitions=2)
+    assert_same_bits(found.toArrow(), expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "there"),
+    [
+        (pa.uint8(), pa.int16()),
+        (pa.uint16(), pa.int32()),
+        (pa.uint32(), pa.int64()),
+        (pa.dictionary(pa.int8(), pa.string()), pa.string()),
+        (pa.large_string(), pa.string()),
+        (pa.string_view(), pa.string()),
+        (pa.binary(2), pa.binary()),
+    ],
+    ids=str,
+)
+def test_ids_come_back_in_a_type_that_spark_has(session, tmp_path, kind, there):  # noqa: ARG001
+    plain = pa.array([11, 12, 11, 99])
+    texts = plain.cast(pa.string())
+    if pa.types.is_fixed_size_binary(kind):
+        ids = texts.cast(pa.binary()).cast(kind)
+    elif pa.types.is_dictionary(kind):
+        ids = texts.dictionary_encode().cast(kind)
+    else:
+        ids = plain.cast(kind) if pa.types.is_integer(kind) else texts.cast(kind)
+    days = pa.array([20_000, 20_001, 20_002, 20_003], pa.int32()).cast(pa.date32())
+    amount = pa.array([1, 2, 3, 4]).cast(pa.decimal128(21, 2))
+    orders = pa.table({"customer_id": ids, "ordered_at": days, "amount": amount})
+    with ipc.new_file(tmp_path / "orders.arrow", orders.schema) as writer:
+        writer.write_table(orders)
+    found = spark.profile(tmp_path, as_of=AS_OF, partitions=1).toArrow()
+    expected = oc.OrderHistory.build(orders).profile(AS_OF)
+    assert found["customer_id"].type == there
+    assert_same_bits(
+        found, expected.set_column(0, "customer_id", expected["customer_id"].cast(there))
+    )
+
+
+def test_no_rows_in_any_file(session, tmp_path):  # noqa: ARG001
+    parquet.write_table(tables()[0].slice(0, 0), tmp_path / "none.parquet")
+    found = spark.profile(tmp_path, as_of=AS_OF, columns=COLUMNS, partitions=2)
+    assert found.count() == 0
+
+
+def test_what_is_wrong_with_files_is_told_at_once(session, folder, tmp_path):  # noqa: ARG001
+    with pytest.raises(oc.SourceError, match="there is no file or directory"):
+        spark.profile(str(tmp_path / "nowhere.parquet"), as_of=AS_OF)
+    with pytest.raises(
+        oc.ColumnError, match=r"did you mean 'ordered_at'.* in '.*orders-0.parquet'"
+    ):
+        spark.profile(folder, as_of=AS_OF, columns=oc.Columns(time="ordred_at"))
+    wide = pa.table(
+        {"customer_id": pa.array([1], pa.uint64()), "ordered_at": [None], "amount": [1]}
+    )
+    wide = wide.set_column(1, "ordered_at", pa.array([0], pa.int32()).cast(pa.date32()))
+    parquet.write_table(wide, tmp_path / "wide.pq")
+    with pytest.raises(oc.ColumnError, match="customer_id: uint64 is no type of Spark's"):
+        spark.profile(tmp_path / "wide.pq", as_of=AS_OF)
+
+
+def test_bad_values_and_bad_files_are_told_with_the_file(session, folder):  # noqa: ARG001
+    from pyspark.errors import PythonException
+
+    bad = folder / "orders-1.parquet"
+    rows = parquet.read_table(bad)
+    amounts = pa.array([None] * 3 + rows["amount"].to_pylist()[3:], rows["amount"].type)
+    place = rows.schema.get_field_index("amount")
+    parquet.write_table(rows.set_column(place, "amount", amounts), bad)
+
+    def profiles():
+        return spark.profile(folder, as_of=AS_OF, columns=COLUMNS, partitions=1)
+
+    with pytest.raises(
+        PythonException, match=r"DataError: orders: amount is null at a row of .*parquet"
+    ):
+        profiles().collect()
+    looked_at = profiles()
+    bad.write_bytes(bad.read_bytes()[:1000])
+    with pytest.raises(
+        PythonException, match=r"SourceError: orders: '.*orders-1.parquet' cannot be read"
+    ):
+        looked_at.collect()
