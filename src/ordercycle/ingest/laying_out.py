@@ -34,6 +34,9 @@ STEP_ROWS = 2**20
 #: Rows of a partition to aim for, and the most partitions a run can be laid out by.
 PARTITION_ROWS = 100_000
 MAX_PARTITION_BITS = 12
+#: Down to so many, there is one bit less where rows are laid out in streaks: what they are looked
+#: up in is smaller then, and with half the partitions the work took a tenth less.
+LEAST_BITS_OF_STREAKS = 4
 #: Partitions of a stream whose length is not known: good for 10 to 1,000 million rows.
 STREAM_PARTITION_BITS = 10
 
@@ -93,13 +96,19 @@ def ingest(
     gathered = _Gathered(source, min(STEP_ROWS, rows_at_a_time) if is_reserved else rows_at_a_time)
     with Waiting(spill) as waiting:
         for pieces, whole in gathered.blocks():
+            of_streaks = None
+            if isinstance(reader, OrderReader) and has_long_streaks(pieces, reader):
+                of_streaks = reader
             if partition_bits is None:
                 known = sum(piece.batch.num_rows for piece in pieces) if whole else source.rows
-                partition_bits = max(least_bits, partition_bits_for(known))
+                partition_bits = partition_bits_for(known)
+                if of_streaks and spill is None and partition_bits > LEAST_BITS_OF_STREAKS:
+                    partition_bits -= 1
+                partition_bits = max(least_bits, partition_bits)
             runs = Runs(list(_runs(pieces)), workers.workspace)
             layout: Layout
-            if isinstance(reader, OrderReader) and has_long_streaks(pieces, reader):
-                layout = StreakLayout(runs, reader, problems, partition_bits, workers)
+            if of_streaks is not None:
+                layout = StreakLayout(runs, of_streaks, problems, partition_bits, workers)
             else:
                 if reserved is None and not whole and is_reserved:
                     reserved = ReservedBlock(reader.names, source.rows or 0, partition_bits)
