@@ -6,18 +6,20 @@ Any scheduler will do: threads, processes, or a cluster.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pyarrow as pa
 
 from ordercycle.columns import Columns
 from ordercycle.days import day_number
 from ordercycle.engines import dask_frames
-from ordercycle.engines.dask_plan import asked
+from ordercycle.engines.dask_plan import asked, read_by_tasks
 from ordercycle.engines.dask_tasks import Assign, Count, added_up
-from ordercycle.engines.jobs import FrameKind, Job
+from ordercycle.engines.file_frames import FileFrame
+from ordercycle.engines.jobs import FrameKind, Job, opened
 from ordercycle.engines.questions import (
     Assignment,
     HistoryCounts,
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 
+#: A DataFrame; or the path, glob, directory or list of files that client and workers see alike.
+Frame: TypeAlias = "DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
+
 DASK = FrameKind(
     name="Dask DataFrame",
     method="map_partitions",
@@ -47,8 +52,8 @@ DASK = FrameKind(
 
 
 def profile(
-    orders_df: DataFrame,
-    customers_df: DataFrame | None = None,
+    orders_df: Frame,
+    customers_df: Frame | None = None,
     *,
     as_of: date | str,
     window_days: int | None = None,
@@ -65,7 +70,8 @@ def profile(
     ----------
     orders_df, customers_df
         As for :meth:`OrderHistory.build`, as Dask DataFrames. Columns of dtype ``object`` do not
-        say what they hold and are refused.
+        say what they hold and are refused. Or files that client and workers see alike, as a path,
+        glob, directory or list of Parquet, CSV or Arrow IPC, read in their own types.
     as_of, window_days
         As for :meth:`OrderHistory.profile`.
     columns, timezone
@@ -104,8 +110,8 @@ def profile(
     [[7, 2, 50.0], [8, 1, 35.0]]
     """
     day_number(as_of, "as_of")
-    job = _job(orders_df, customers_df, partitions, columns, timezone, options)
-    return asked(job, Profiles(as_of, window_days), orders_df, customers_df)
+    job, frames = _job(orders_df, customers_df, partitions, columns, timezone, options)
+    return asked(job, Profiles(as_of, window_days), frames)
 
 
 def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
@@ -192,8 +198,8 @@ def fit(profile_df: DataFrame, scheme: S) -> S:
 
 
 def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
-    orders_df: DataFrame,
-    customers_df: DataFrame | None = None,
+    orders_df: Frame,
+    customers_df: Frame | None = None,
     *,
     as_of: date | str,
     scheme: Lifecycle | None = None,
@@ -217,7 +223,7 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
     scheme
         The lifecycle to fit, of which ``new_days`` stays; None: ``Lifecycle()``.
     """
-    job = _job(orders_df, customers_df, partitions, columns, timezone, options)
+    job, frames = _job(orders_df, customers_df, partitions, columns, timezone, options)
     first = (Lifecycle() if scheme is None else scheme).first_round(
         as_of,
         net_refunds=job.refunds == "net",
@@ -226,15 +232,15 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
     )
 
     made: Lifecycle = run_rounds(
-        first, lambda now: [added_up(asked(job, HistoryCounts(now), orders_df, customers_df))]
+        first, lambda now: [added_up(asked(job, HistoryCounts(now), frames))]
     )
     return made
 
 
 def segment_report(  # noqa: PLR0913 - every option is keyword-only
-    orders_df: DataFrame,
+    orders_df: Frame,
     scheme: Scheme,
-    customers_df: DataFrame | None = None,
+    customers_df: Frame | None = None,
     *,
     period: str | Sequence[str],
     compare: str | None = "previous_year",
@@ -270,30 +276,34 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
     ConfigError
         Where a month or an option makes no sense, or the scheme would be fitted anew.
     """
-    job = _job(orders_df, customers_df, partitions, columns, timezone, options)
+    job, frames = _job(orders_df, customers_df, partitions, columns, timezone, options)
     question = ReportCells.of(scheme, period, compare, months, segments, every)
-    cells = added_up(asked(job, question, orders_df, customers_df))
+    cells = added_up(asked(job, question, frames))
     return question.finished(cells, job.without_rows(), period, compare)
 
 
 def _job(
-    orders: DataFrame,
-    customers: DataFrame | None,
+    orders: Frame,
+    customers: Frame | None,
     partitions: int | None,
     columns: Columns | None,
     timezone: str,
     options: dict[str, Any],
-) -> Job:
+) -> tuple[Job, list[DataFrame]]:
+    """Return the job, and its frames with files among them."""
     _require_dask()
-    DASK.check(orders, "orders")
-    return Job.of(
-        [orders] if customers is None else [orders, customers],
+    given = opened([orders] if customers is None else [orders, customers], columns)
+    frames = [read_by_tasks(frame) if isinstance(frame, FileFrame) else frame for frame in given]
+    DASK.check(frames[0], "orders")
+    job = Job.of(
+        given,
         DASK,
-        partitions=orders.npartitions if partitions is None else partitions,
+        partitions=frames[0].npartitions if partitions is None else partitions,
         columns=columns,
         timezone=timezone,
         options=options,
     )
+    return job, frames
 
 
 def _require_dask() -> None:

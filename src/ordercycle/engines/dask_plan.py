@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ordercycle.engines import dask_shuffle, dask_transfers
-from ordercycle.engines.dask_tasks import Answer
+from ordercycle.engines.dask_tasks import Answer, ReadFiles
+from ordercycle.engines.file_frames import FileFrame
 from ordercycle.engines.jobs import Job, wanted
 from ordercycle.engines.questions import Question
 
@@ -16,17 +18,25 @@ if TYPE_CHECKING:
 FEW_TRANSFERS = 64 * 64
 
 
-def asked(
-    job: Job, question: Question, orders: DataFrame, customers: DataFrame | None
-) -> DataFrame:
-    """Return the answers to a question, one partition of customers after the other."""
-    answer = Answer.of(job, question, orders)
-    frames = [orders] if customers is None else [orders, customers]
+def asked(job: Job, question: Question, frames: Sequence[DataFrame]) -> DataFrame:
+    """Return the answers to a question, one partition of customers after the other.
+
+    frames: the orders and, where there are, the customers.
+    """
+    answer = Answer.of(job, question, frames[0])
     frames = [frame[wanted(job.columns, table)] for table, frame in enumerate(frames)]
     sources = sum(frame.npartitions for frame in frames)
     if _by_transfers(sources * job.partitions):
         return dask_transfers.answers_of(answer, frames)
     return dask_shuffle.answers_of(answer, frames)
+
+
+def read_by_tasks(files: FileFrame) -> DataFrame:
+    """Return a frame of files, in Arrow's types."""
+    import dask.dataframe as dd
+
+    read = ReadFiles(files)
+    return dd.from_map(read, range(len(files.tasks)), meta=read.frame([]))
 
 
 def _by_transfers(transfers: int) -> bool:

@@ -9,13 +9,37 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ordercycle.engines import dask_frames
+from ordercycle.engines.file_frames import FileFrame
 from ordercycle.engines.jobs import Job
-from ordercycle.engines.parcels import Parcel
+from ordercycle.engines.parcels import Parcel, packed_type
 from ordercycle.engines.questions import Assignment, Question, TableCounts
 from ordercycle.segments.fitting import CELLS_SCHEMA, Cells
 
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame
+
+
+@dataclass(frozen=True)
+class ReadFiles:
+    """Reads the files of a task; of dictionaries, which differ from file to file, the values."""
+
+    files: FileFrame
+
+    @property
+    def __name__(self) -> str:  # what Dask shows for a task
+        return f"read_{self.files.name}"
+
+    def __call__(self, task: int) -> Any:
+        """Return what a task reads."""
+        return self.frame(list(self.files.batches(task)))
+
+    def frame(self, batches: list[pa.RecordBatch]) -> Any:
+        """Return what was read as a frame."""
+        schema = self.files.schema
+        table = pa.Table.from_batches(batches, schema=schema).cast(
+            pa.schema([field.with_type(packed_type(field.type)) for field in schema])
+        )
+        return dask_frames.frame_of(table.to_batches(), table.schema)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,57 @@
+"""Files in the place of Dask frames: read by the tasks, with the bits of one machine."""
+
+import pyarrow as pa
+import pytest
+from dask_shops import computed, local
+from pyarrow import ipc, parquet
+from shops import AS_OF, COLUMNS, assert_same_bits, tables
+
+import ordercycle as oc
+from ordercycle.engines import dask, file_frames
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.int64(), pa.dictionary(pa.int16(), pa.string())])
+@pytest.mark.parametrize("on", ["threads", "processes"])
+def test_files_give_the_bits_of_one_machine(tmp_path, kind, on, request, monkeypatch):
+    monkeypatch.setattr(file_frames, "TASK_BYTES", 2_000)
+    orders, customers = tables(kind)
+    for number, start in enumerate(range(0, orders.num_rows, 300)):
+        parquet.write_table(orders.slice(start, 300), tmp_path / f"orders-{number}.parquet")
+    listed = tmp_path / "customers.arrow"
+    with ipc.new_file(listed, customers.schema) as writer:
+        writer.write_table(customers)
+    if on == "processes":
+        request.getfixturevalue("cluster")
+    files = str(tmp_path / "*.parquet")
+    profiles = dask.profile(files, [listed], as_of=AS_OF, columns=COLUMNS, partitions=3)
+    found = computed(profiles, **({"scheduler": "threads"} if on == "threads" else {}))
+    plain = pa.string() if pa.types.is_dictionary(kind) else kind
+    expected = local(orders, customers).profile(AS_OF)
+    expected = expected.set_column(0, "customer_id", expected["customer_id"].cast(plain))
+    assert_same_bits(found, expected)
+
+
+def test_integers_with_missing_values_stay_integers(tmp_path):
+    """Dask's own reader would make floats of them."""
+    large = 2**60 + 1
+    days = pa.array([20_000] * 3, pa.int32()).cast(pa.date32())
+    orders = pa.table(
+        {"customer_id": [large, None, large], "ordered_at": days, "amount": [1, 2, 3]}
+    )
+    parquet.write_table(orders, tmp_path / "orders.parquet")
+    found = dask.profile(tmp_path, as_of=AS_OF).compute(scheduler="sync")
+    assert found[["customer_id", "orders"]].to_numpy().tolist() == [[large, 2]]
+    report = dask.segment_report(tmp_path, oc.Lifecycle(), period=("2024-10", "2024-12"))
+    assert report.comparison(["Revenue"]).num_rows
+
+
+def test_bad_values_are_told_with_the_file(tmp_path):
+    days = pa.array([20_000], pa.int32()).cast(pa.date32())
+    for number, amount in enumerate((1.0, float("nan"))):
+        orders = pa.table({"customer_id": ["ann"], "ordered_at": days, "amount": [amount]})
+        parquet.write_table(orders, tmp_path / f"orders-{number}.parquet")
+    profiles = dask.profile(tmp_path, as_of=AS_OF, partitions=1)
+    with pytest.raises(
+        oc.DataError, match=r"amount is NaN .* at a row of one of 2 files, '.*-0.parq"
+    ):
+        profiles.compute(scheduler="sync")
