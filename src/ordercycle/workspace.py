@@ -124,6 +124,10 @@ class Workers:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
+    def free_workspace(self) -> None:
+        """Give the scratch arrays of all threads back: what comes next needs others."""
+        self.workspace = Workspace()
+
     def in_order(
         self, work: Callable[[T], R], tasks: Iterable[T], *, ahead: int = TASKS_AHEAD
     ) -> Iterator[R]:

@@ -77,6 +77,30 @@ def test_no_thread_stays(tmp_path, fails):
     assert not [one for one in threading.enumerate() if one.name.startswith("ordercycle-read")]
 
 
+def test_bytes_that_are_read_ahead_are_bounded():
+    """Also where they are all of later parts, while the caller waits for the first one."""
+    taken = []
+    full, too_many = threading.Event(), threading.Event()
+
+    def slow():
+        assert full.wait(10)
+        assert not too_many.wait(0.1)
+        yield from [pa.record_batch({"part": pa.array([0] * 10)})] * 20
+
+    def fast(number):
+        for _ in range(20):
+            taken.append(number)
+            if len(taken) >= 4:
+                (full if len(taken) == 4 else too_many).set()
+            yield pa.record_batch({"part": pa.array([number] * 10)})
+
+    parts = [slow, lambda: fast(1), lambda: fast(2)]
+    # Two batches fill what may wait; each of two threads holds one more.
+    batches = list(read_ahead.read_ahead(parts, threads=3, most_bytes=160))
+    found = [batch["part"][0].as_py() for batch in batches]
+    assert found == [0] * 20 + [1] * 20 + [2] * 20
+
+
 def test_what_is_read_ahead_is_bounded():
     started = []
     allowed = threading.Semaphore(0)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cutting import spill_everything
-from histories import assert_same, built, is_refused, results, tables
+from histories import assert_same, built, decoded, is_refused, results, tables
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import cases, layouts
@@ -18,7 +18,7 @@ import ordercycle as oc
 from ordercycle.history.batch_files import Spilled
 from ordercycle.history.build import laid_out_rows
 from ordercycle.history.options import BuildOptions
-from ordercycle.ingest.spill import BATCH_BYTES
+from ordercycle.ingest.spill import Spill
 
 AS_OF = date(2024, 6, 30)
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
@@ -109,8 +109,6 @@ def test_a_full_disk_is_a_storage_error(tmp_path, monkeypatch):
     [("4GB", 4 * 10**9), ("1.5 GiB", 3 * 2**29), ("200000000", 2 * 10**8), (10**9, 10**9)],
 )
 def test_limits_are_bytes_or_text(limit, size):
-    from ordercycle.ingest.spill import Spill
-
     spill = Spill.of(limit, None)
     assert spill is not None
     assert spill.limit == size
@@ -134,6 +132,8 @@ def test_the_folder_has_to_be_there(tmp_path):
 @pytest.mark.parametrize("order_rows", [100, 4_000])
 def test_both_tables_share_the_limit(monkeypatch, order_rows):
     monkeypatch.setattr("ordercycle.ingest.spill.LEAST_LIMIT", 1)
+    monkeypatch.setattr("ordercycle.ingest.spill.TAKEN_BYTES", 0)
+    monkeypatch.setattr("ordercycle.ingest.spill.LEAST_BATCH_ROWS", 1)
     monkeypatch.setattr("ordercycle.ingest.laying_out.PARTITION_ROWS", 100)
     orders = some_orders(order_rows)
     customers = pa.table({"customer_id": range(4_100 - order_rows // 2)})
@@ -143,7 +143,7 @@ def test_both_tables_share_the_limit(monkeypatch, order_rows):
     limited = oc.OrderHistory.build(orders, customers, columns=columns, memory_limit=limit)
     parts = limited._state.parts
     assert all(isinstance(run, Spilled) for part in parts for run in part.runs)
-    assert max(len(part.read().ids) for part in parts) <= 2 * limit // BATCH_BYTES
+    assert max(len(part.read().ids) for part in parts) <= 2 * Spill(limit, None).batch_rows(20, 1)
     expected = oc.OrderHistory.build(orders, customers, columns=columns)
     assert limited.profile(AS_OF).equals(expected.profile(AS_OF))
 
@@ -174,3 +174,32 @@ def test_dictionaries_of_a_stream_do_not_stay_in_memory(monkeypatch, large_bytes
     assert limited.profile(AS_OF).equals(
         expected.profile(AS_OF).cast(limited.profile(AS_OF).schema)
     )
+
+
+def test_dictionaries_in_files_are_read_as_text_and_given_back(tmp_path, monkeypatch):
+    """Under a limit no other type changes either, though the footer's Arrow schema is not used."""
+    random = np.random.default_rng(7)
+    instants = pa.array(random.integers(1_640_000_000, 1_710_000_000, 500)).cast(pa.timestamp("s"))
+    orders = pa.table(
+        {
+            "customer_id": pa.array([f"{n:05}" * 20 for n in random.integers(0, 60, 500)]),
+            "ordered_at": instants.cast(pa.timestamp("us", "America/New_York")),
+            "amount": pa.array(random.integers(-50, 900, 500)).cast(pa.decimal128(25, 2)),
+            "order_id": pa.array(random.integers(0, 200, 500)).cast(pa.large_string()),
+        }
+    )
+    orders = orders.set_column(0, "customer_id", orders["customer_id"].dictionary_encode())
+    path = tmp_path / "orders.parquet"
+    pq.write_table(orders, path, row_group_size=90)
+    columns = oc.Columns(order="order_id")
+    expected = oc.OrderHistory.build(path, columns=columns, timezone="Europe/Madrid")
+    monkeypatch.setattr("ordercycle.sources.parquet_files.SAMPLE_ROWS", 3)
+    monkeypatch.setattr("ordercycle.sources.files.BATCH_SHARE", 10**5)  # batches of a few rows
+    spill_everything(monkeypatch, 100)
+    limited = oc.OrderHistory.build(
+        path, columns=columns, timezone="Europe/Madrid", memory_limit="100MB"
+    )
+    found, profile = limited.profile(AS_OF), expected.profile(AS_OF)
+    assert found.schema == profile.schema
+    assert pa.types.is_dictionary(found.schema.field("customer_id").type)
+    assert decoded(found).equals(decoded(profile))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".parquet", ".arrow", ".feather", ".csv")
 ROWS_PER_WRITE = 2**17  # of Parquet row groups and Arrow batches; profiles arrive smaller
+#: Bytes of a table at most: of long ids, fewer rows.
+BYTES_PER_WRITE = 2**25
 #: Tables that wait for the writing thread: one more than it works on.
 TABLES_AHEAD = 2
 #: Columns whose values hardly repeat: a dictionary of them is built, given up and written anyway.
@@ -86,17 +88,20 @@ class ResultWriter:
         self._suffix = suffix
         self._writer: Any = None
         self._pending: list[pa.Table] = []
-        self._pending_rows = 0
+        self._pending_rows = self._pending_bytes = 0
         self._thread = ThreadPoolExecutor(1, "ordercycle-write") if threaded else None
         self._writing: deque[Future[None]] = deque()
         self.rows = 0
 
     def write(self, table: pa.Table) -> None:
         """Take a table over; it is written once enough rows have come together."""
+        if self._pending_rows + table.num_rows > ROWS_PER_WRITE:
+            self._hand_over()
         self._pending.append(table)
         self._pending_rows += table.num_rows
+        self._pending_bytes += table.nbytes
         self.rows += table.num_rows
-        if self._pending_rows >= ROWS_PER_WRITE:
+        if self._pending_rows >= ROWS_PER_WRITE or self._pending_bytes >= BYTES_PER_WRITE:
             self._hand_over()
 
     def close(self) -> None:
@@ -126,7 +131,8 @@ class ResultWriter:
         import pyarrow as pa
 
         table = pa.concat_tables(self._pending)
-        self._pending, self._pending_rows = [], 0
+        self._pending = []
+        self._pending_rows = self._pending_bytes = 0
         if self._thread is None:
             self._encode(table)
             return

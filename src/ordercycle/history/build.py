@@ -94,7 +94,10 @@ class LaidOutRows:
         rows = int(sizes.sum())
         report = Counter(self.progress, "group", rows)
         most = max(rows, self.most_customers - self.tally.rows)
-        batch_rows = BATCH_ROWS if self.spill is None else min(BATCH_ROWS, self.spill.batch_rows)
+        batch_rows = BATCH_ROWS
+        if self.spill is not None:
+            row_bytes = sum(block.nbytes for block in self.blocks) // max(1, rows)
+            batch_rows = min(batch_rows, self.spill.batch_rows(row_bytes, self.workers.threads))
         batches = min(partitions, batches_for(most, batch_rows), most_batches or partitions)
         width = partitions // batches
         ends = np.concatenate([[0], np.cumsum(sizes)])[::width]
@@ -149,7 +152,8 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
     if columns.order is not None:
         wanted.append(columns.order)
     # Both sources are opened first: a wrong path or name is told before any work.
-    order_source = open_source(orders, wanted, "orders", threads)
+    ahead = None if spill is None else spill.reading_bytes
+    order_source = open_source(orders, wanted, "orders", threads, ahead)
     problems = Problems("orders", order_source.place)
     order_reader = OrderReader(
         order_source.schema,
@@ -165,7 +169,7 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
     customer_problems = Problems("customers")
     if customers is not None:
         names = [columns.customer] + ([columns.registered] if columns.registered else [])
-        customer_source = open_source(customers, names, "customers", threads)
+        customer_source = open_source(customers, names, "customers", threads, ahead)
         customer_problems = Problems("customers", customer_source.place)
         customer_reader = CustomerReader(
             customer_source.schema, columns, customer_problems, timezone=policies.timezone
@@ -197,6 +201,8 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
                     report=Counter(progress, "read customers", customer_source.rows),
                     spill=None if spill is None else replace(spill, beside=ingested.held),
                 )
+        if spill is not None:
+            workers.free_workspace()
         days = (ingested.tally.first_day or 0, ingested.tally.last_day or 0)
         writer = OrderWriter(
             ids=ids,

@@ -58,12 +58,14 @@ class BuildOptions:
                 f"unknown={unknown!r} needs a customers table to say who is known; pass customers="
             )
         check_zone(timezone)
+        spill = Spill.of(memory_limit, spill_directory)
+        number = thread_count(threads)
         return cls(
             columns=columns,
             policies=Policies(timezone, refunds, anonymous, unknown),
-            threads=thread_count(threads),
+            threads=number if spill is None else min(number, spill.most_threads),
             progress=progress,
-            spill=Spill.of(memory_limit, spill_directory),
+            spill=spill,
         )
 
 

@@ -114,7 +114,7 @@ class IdColumn:
         places = (columns[name][rows] for name in self.places)
         out = IdRows(columns[self._columns.hash][rows], *places)
         try:
-            if self._is_dictionary:
+            if pa.types.is_dictionary(array.type):  # read under a limit, it is none any more
                 dictionary = self._dictionary(array.dictionary)
                 _look_up(dictionary, array, out, with_hashes=with_hashes)
                 piece = IdPiece(rows, dictionary.placed, dictionary)
@@ -155,6 +155,20 @@ class IdColumn:
                 while len(self._last) > FEW_DICTIONARIES and self._are_large():
                     self._last.popleft()
             return found
+
+    def bytes_each(self, batch: pa.RecordBatch) -> int:
+        """Return the bytes of an id, on average; of integers there is the hash only."""
+        if self.ids.is_integer:
+            return 0
+        array = batch.column(self._name)
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary
+        return int(array.nbytes) // max(1, len(array))
+
+    def forget_dictionaries(self) -> None:
+        """Let go of dictionaries: there is nothing more to read."""
+        with self._lock:
+            self._last.clear()
 
     def _are_large(self) -> bool:
         return sum(held.nbytes for held in self._last) > LARGE_BYTES

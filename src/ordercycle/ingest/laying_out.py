@@ -7,10 +7,12 @@ check and deposit them. Runs are independent, so that threads share nothing.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from ordercycle.ingest.blocks import COLUMN_TYPES, Block
 from ordercycle.ingest.layout import Layout
@@ -40,17 +42,18 @@ LEAST_BITS_OF_STREAKS = 4
 #: Partitions of a stream whose length is not known: good for 10 to 1,000 million rows.
 STREAM_PARTITION_BITS = 10
 
-#: Bytes that an id of text is taken to have, where blocks are cut to a limit.
-TEXT_BYTES = 32
-
 Report = Callable[[int], None]
 
 
-def partition_bits_for(rows: int | None) -> int:
-    """Return the base-two logarithm of the number of partitions."""
+def partition_bits_for(rows: int | None, partition_rows: int | None = None) -> int:
+    """Return the base-two logarithm of the number of partitions.
+
+    partition_rows: of a partition, at most, where hashes divide them evenly; None: as many as are
+    best.
+    """
     if rows is None:
         return STREAM_PARTITION_BITS
-    bits = max(0, -(-rows // PARTITION_ROWS) - 1).bit_length()
+    bits = max(0, -(-rows // (partition_rows or PARTITION_ROWS)) - 1).bit_length()
     return min(MAX_PARTITION_BITS, bits)
 
 
@@ -92,8 +95,8 @@ def ingest(
     tally = Tally()
     reserved = None
     is_reserved = _is_reserved(source, reader, spill)
-    rows_at_a_time = _block_rows(source, reader, spill)
-    gathered = _Gathered(source, min(STEP_ROWS, rows_at_a_time) if is_reserved else rows_at_a_time)
+    rows_at_a_time = _rows_at_a_time(source, spill)
+    gathered = _Gathered(source, STEP_ROWS if is_reserved else rows_at_a_time, reader, spill)
     with Waiting(spill) as waiting:
         for pieces, whole in gathered.blocks():
             of_streaks = None
@@ -101,10 +104,12 @@ def ingest(
                 of_streaks = reader
             if partition_bits is None:
                 known = sum(piece.batch.num_rows for piece in pieces) if whole else source.rows
-                partition_bits = partition_bits_for(known)
-                if of_streaks and spill is None and partition_bits > LEAST_BITS_OF_STREAKS:
-                    partition_bits -= 1
-                partition_bits = max(least_bits, partition_bits)
+                if spill is None:
+                    bits = _bits_for(known, in_streaks=of_streaks is not None)
+                else:
+                    batch_rows = spill.batch_rows(gathered.row_bytes, workers.threads)
+                    bits = partition_bits_for(known, min(PARTITION_ROWS, batch_rows))
+                partition_bits = max(least_bits, bits)
             runs = Runs(list(_runs(pieces)), workers.workspace)
             layout: Layout
             if of_streaks is not None:
@@ -131,26 +136,32 @@ def ingest(
         if reserved is not None:
             waiting.add(reserved.block)
         problems.check()
+        reader.end()
         return Ingested(waiting.blocks, tally, partition_bits or 0, waiting.is_spilled)
 
 
-def _block_rows(source: Source, reader: RowReader, spill: Spill | None) -> int:
+def _bits_for(rows: int | None, *, in_streaks: bool) -> int:
+    bits = partition_bits_for(rows)
+    return bits - 1 if in_streaks and bits > LEAST_BITS_OF_STREAKS else bits
+
+
+def _rows_at_a_time(source: Source, spill: Spill | None) -> int:
     """Return how many rows a block has at least, but for the last one."""
-    if spill is not None:
-        row_bytes = sum(np.dtype(COLUMN_TYPES[name]).itemsize for name in reader.names)
-        texts = [ids for ids in reader.id_readers.values() if not ids.is_integer]
-        row_bytes += TEXT_BYTES * len(texts)
-        return spill.block_rows(row_bytes)
-    # What is in memory anyway is laid out in one block.
-    return source.rows if source.rows is not None and source.in_memory else BLOCK_ROWS
+    if source.rows is not None and source.in_memory:  # anyway: they are laid out in one block
+        return source.rows
+    return BLOCK_ROWS if spill is None else sys.maxsize  # as many as the limit has room for
 
 
 def _is_reserved(source: Source, reader: RowReader, spill: Spill | None) -> bool:
     """Say whether all rows get one block beforehand: a known number, of columns of known width."""
     if source.rows is None or source.in_memory or not reader.ids_are_numbers:
         return False
-    row_bytes = sum(np.dtype(COLUMN_TYPES[name]).itemsize for name in reader.names)
-    return spill is None or not spill.is_over(source.rows * row_bytes)
+    return spill is None or not spill.is_over(source.rows * _width(reader))
+
+
+def _width(reader: RowReader) -> int:
+    """Return the bytes of a row's columns; those of its ids are not among them."""
+    return sum(np.dtype(COLUMN_TYPES[name]).itemsize for name in reader.names)
 
 
 @dataclass
@@ -159,6 +170,9 @@ class _Gathered:
 
     source: Source
     least_rows: int  # of a block, but for the last one
+    reader: RowReader
+    spill: Spill | None
+    row_bytes: int = 0  # of the last batch, where memory has a limit
 
     def blocks(self) -> Iterator[tuple[list[Piece], bool]]:
         """Yield the pieces of each block, and whether they are the whole source."""
@@ -166,9 +180,11 @@ class _Gathered:
         gathered = seen = 0
         first = True
         for batch in self.source.batches:
-            for start in range(0, batch.num_rows, RUN_ROWS):
-                piece = batch.slice(start, RUN_ROWS)
-                if gathered and gathered >= self.least_rows:
+            least_rows = self._least_rows(batch)
+            piece_rows = min(RUN_ROWS, least_rows)
+            for start in range(0, batch.num_rows, piece_rows):
+                piece = batch.slice(start, piece_rows)
+                if gathered and gathered >= least_rows:
                     yield pieces, False
                     pieces, gathered, first = [], 0, False
                 pieces.append(Piece(piece, seen + start))
@@ -176,6 +192,13 @@ class _Gathered:
             seen += batch.num_rows
         if pieces:
             yield pieces, first
+
+    def _least_rows(self, batch: pa.RecordBatch) -> int:
+        """Return how many rows a block has, at least, that ends in this batch."""
+        if self.spill is None:
+            return self.least_rows
+        self.row_bytes = _width(self.reader) + self.reader.id_bytes(batch)
+        return min(self.least_rows, self.spill.block_rows(self.row_bytes))
 
 
 def _runs(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:

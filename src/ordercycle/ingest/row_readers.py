@@ -114,6 +114,15 @@ class RowReader(ABC):
     def read(self, piece: Piece, window: slice, run: Run) -> None:
         """Read everything, check it and count it."""
 
+    def id_bytes(self, batch: pa.RecordBatch) -> int:
+        """Return the bytes of a row's ids, on average."""
+        return sum(column.bytes_each(batch) for column in self._ids.values())
+
+    def end(self) -> None:
+        """Let go of what was kept for the next rows: there are none."""
+        for column in self._ids.values():
+            column.forget_dictionaries()
+
     def _read_ids(self, use: str, piece: Piece, window: slice, run: Run) -> None:
         column = self._ids[use]
         with_hashes = not (run.has_hashes and column.hashes_are_kept)

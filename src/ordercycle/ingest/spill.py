@@ -22,7 +22,7 @@ from ordercycle.errors import ConfigError, StorageError, whole_number
 from ordercycle.ingest.blocks import Block, BlockIds, Streaks
 from ordercycle.ingest.id_bytes import Placed
 from ordercycle.ingest.unnamed_files import ALIGNMENT, UnnamedFile, aligned, room_for
-from ordercycle.workspace import Workspace
+from ordercycle.workspace import LARGE_TASKS_AHEAD, Workspace
 
 T = TypeVar("T")
 
@@ -30,11 +30,19 @@ UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 #: Less cannot hold the work of a few threads on a few million rows.
 LEAST_LIMIT = 100_000_000
-#: Shares of the limit: rows that wait, and one block of them on its way.
-WAITING_SHARE, BLOCK_SHARE = 2, 12
-#: Bytes of the limit for each row of a batch. Of customers with one order each, a row becomes a
-#: profile of 130 bytes, and some seven batches of them wait to be grouped, taken or written.
-BATCH_BYTES = 1_000
+#: Shares of the limit: rows that wait, one block of them on its way, and what is read ahead.
+WAITING_SHARE, BLOCK_SHARE, READING_SHARE = 2, 12, 4
+#: Bytes of the limit for each thread: scratch arrays for a run of rows, and its batches.
+THREAD_BYTES = 50_000_000
+#: Bytes of the limit for whoever takes the results: tables that wait to be written.
+TAKEN_BYTES = 64_000_000
+#: Bytes that a row of a batch takes where every customer has one order: as a profile, and
+#: beside it while it is grouped.
+PROFILE_BYTES, GROUPING_BYTES = 150, 80
+#: How often a batch holds the bytes of its rows at the same time, ids above all: as loaded, as
+#: taken by partition, joined, and in the profile.
+COPIES = 4
+LEAST_BATCH_ROWS = 2**12
 
 
 @dataclass(frozen=True)
@@ -61,14 +69,29 @@ class Spill:
             return None
         return cls(_bytes(memory_limit), folder)
 
-    def block_rows(self, row_bytes: int) -> int:
-        """Return how many rows to lay out at a time."""
-        return max(2**18, self.limit // BLOCK_SHARE // row_bytes)
+    @property
+    def most_threads(self) -> int:
+        """How many threads the limit has room for."""
+        return max(1, self.limit // THREAD_BYTES)
 
     @property
-    def batch_rows(self) -> int:
-        """How many rows may be grouped at a time, whatever number of customers they have."""
-        return self.limit // BATCH_BYTES
+    def reading_bytes(self) -> int:
+        """Bytes that may be read ahead of the rows that are laid out."""
+        return self.limit // READING_SHARE
+
+    def block_rows(self, row_bytes: int) -> int:
+        """Return how many rows to lay out at a time."""
+        return max(1, self.limit // BLOCK_SHARE // row_bytes)
+
+    def batch_rows(self, row_bytes: int, threads: int) -> int:
+        """Return how many rows may be grouped at a time, whatever number of customers they have.
+
+        Each thread works on one batch while others of its own wait to be taken, and one is taken.
+        """
+        waiting = PROFILE_BYTES + row_bytes
+        working = PROFILE_BYTES + GROUPING_BYTES + COPIES * row_bytes
+        needed = threads * (working + (LARGE_TASKS_AHEAD - 1) * waiting) + waiting
+        return max(LEAST_BATCH_ROWS, (self.limit - TAKEN_BYTES) // needed)
 
     def is_over(self, waiting: int) -> bool:
         """Say whether so many bytes of rows are too many to wait in memory."""
@@ -133,6 +156,11 @@ class SpilledArray:
     start: int
     size: int
     dtype: np.dtype[Any]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes on disk."""
+        return self.size * self.dtype.itemsize
 
     def room_for(self, part: slice) -> int:
         """Return how many bytes of room reading a part takes."""

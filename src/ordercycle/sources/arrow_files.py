@@ -21,10 +21,15 @@ def look(file: DataFile) -> Look:
         opened = ipc.open_file(stream)
         batches = range(opened.num_record_batches)
         parts = [batches[start : start + PART_BATCHES] for start in batches[::PART_BATCHES]]
-        return Look(opened.schema, None, parts)
+        return Look(opened.schema, None, parts, stream.size() // max(1, len(batches)))
 
 
-def read(file: DataFile, batches: range, columns: pa.Schema) -> Iterator[pa.RecordBatch]:
+def read(
+    file: DataFile,
+    batches: range,
+    columns: pa.Schema,
+    batch_bytes: int | None,  # noqa: ARG001 - batches come as they were written
+) -> Iterator[pa.RecordBatch]:
     """Read columns of some record batches, on the thread that asks."""
     from pyarrow import ipc
 

@@ -53,7 +53,12 @@ def look(file: DataFile) -> Look:
     return Look(schema, None, parts)
 
 
-def read(file: DataFile, part: range, columns: pa.Schema) -> Iterator[pa.RecordBatch]:
+def read(
+    file: DataFile,
+    part: range,
+    columns: pa.Schema,
+    batch_bytes: int | None,  # noqa: ARG001 - parts have few bytes, and are parsed whole
+) -> Iterator[pa.RecordBatch]:
     """Read columns of the lines that begin in a stretch of the file, in the types asked for.
 
     Raises

@@ -15,3 +15,5 @@ class Look:
     schema: pa.Schema
     rows: int | None  # None: not known without reading
     parts: Sequence[range]  # of row groups, record batches or bytes
+    #: Bytes that whoever reads a part has to hold at a time, beside batches.
+    held_bytes: int = 0

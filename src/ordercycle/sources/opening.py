@@ -30,7 +30,7 @@ _consumed: WeakSet[pa.RecordBatchReader] = WeakSet()
 
 
 def open_source(  # noqa: C901, PLR0911
-    rows: Any, wanted: list[str], name: str, threads: int
+    rows: Any, wanted: list[str], name: str, threads: int, most_bytes: int | None = None
 ) -> Source:
     """Open a source of any accepted kind: one case after the other.
 
@@ -44,6 +44,8 @@ def open_source(  # noqa: C901, PLR0911
         What the rows are, for messages: ``"orders"`` or ``"customers"``.
     threads
         How many threads may read ahead.
+    most_bytes
+        Bytes that may be read ahead of the caller; None: no limit.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def open_source(  # noqa: C901, PLR0911
             name, selected.schema, iter(selected.to_batches()), selected.num_rows, in_memory=True
         )
     if isinstance(rows, (str, os.PathLike)):
-        return open_files([os.fspath(rows)], wanted, name, threads)
+        return open_files([os.fspath(rows)], wanted, name, threads, most_bytes)
     if isinstance(rows, pa.RecordBatchReader):
         return _open_reader(rows, wanted, name)
     if _is_dataset(rows):
@@ -78,7 +80,8 @@ def open_source(  # noqa: C901, PLR0911
             "file it scans"
         )
     if isinstance(rows, (list, tuple)) and rows and all(map(_is_path, rows)):
-        return open_files([os.fspath(row) for row in rows], wanted, name, threads)
+        paths = [os.fspath(row) for row in rows]
+        return open_files(paths, wanted, name, threads, most_bytes)
     if isinstance(rows, Iterable) and not isinstance(rows, (bytes, dict)):
         return _open_iterable(rows, wanted, name)
     raise SourceError(f"{name}: a {type(rows).__name__} cannot be read; pass {ACCEPTED}")

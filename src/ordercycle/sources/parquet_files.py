@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 
@@ -12,6 +14,13 @@ from ordercycle.sources.read_ahead import BATCH_ROWS, PART_ROWS
 
 #: Bytes of a column that are read at a time; as fast as whole columns.
 BUFFER_BYTES = 2**20
+#: Rows from which the bytes of a batch are told, where these have a limit.
+SAMPLE_ROWS = 2**10
+#: How often a reader holds the dictionary of a column's values: as read, unpacked, and decoded.
+DICTIONARY_COPIES = 4
+#: The key under which Arrow keeps the schema that it wrote, and one that it does not look for.
+ARROW_SCHEMA, NO_SCHEMA = b"ARROW:schema", b"arrow.schema"
+MAGIC, TAIL = b"PAR1", struct.Struct("<I4s")
 
 
 def look(file: DataFile) -> Look:
@@ -21,7 +30,23 @@ def look(file: DataFile) -> Look:
     with parquet.ParquetFile(file.path) as opened:
         metadata = opened.metadata
         sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-        return Look(opened.schema_arrow, metadata.num_rows, _parts(sizes))
+        held = max((_held(metadata.row_group(number)) for number in range(len(sizes))), default=0)
+        return Look(opened.schema_arrow, metadata.num_rows, _parts(sizes), held)
+
+
+def _held(group: Any) -> int:
+    """Return the bytes that decoding the largest dictionary of a row group holds.
+
+    A dictionary comes before the pages of its column; of their bytes, only all are known unpacked.
+    """
+    sizes = [0]
+    for number in range(group.num_columns):
+        column = group.column(number)
+        if column.has_dictionary_page:
+            packed = column.data_page_offset - column.dictionary_page_offset
+            ratio = column.total_uncompressed_size / max(1, column.total_compressed_size)
+            sizes.append(int(packed * max(1.0, ratio)))
+    return DICTIONARY_COPIES * max(sizes)
 
 
 def _parts(sizes: list[int]) -> list[range]:
@@ -36,14 +61,51 @@ def _parts(sizes: list[int]) -> list[range]:
     return parts
 
 
-def read(file: DataFile, groups: range, columns: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Read columns of some row groups, on the thread that asks."""
+def read(
+    file: DataFile, groups: range, columns: pa.Schema, batch_bytes: int | None
+) -> Iterator[pa.RecordBatch]:
+    """Read columns of some row groups, on the thread that asks.
+
+    batch_bytes: of a batch, roughly, and dictionaries as text; None: no limit.
+    """
     from pyarrow import parquet
 
     # Neither mapped into memory (mapped pages of a file that is cut short meanwhile, or of a disk
     # that fails, end the process instead of raising) nor buffered ahead (which holds whole row
     # groups, 469 MB of one with 20 million rows where this takes 118, on threads of its own).
-    with parquet.ParquetFile(file.path, pre_buffer=False, buffer_size=BUFFER_BYTES) as opened:
-        yield from opened.iter_batches(
-            BATCH_ROWS, row_groups=list(groups), columns=columns.names, use_threads=False
-        )
+    metadata = None if batch_bytes is None else _metadata_without_dictionaries(file)
+    with parquet.ParquetFile(
+        file.path, metadata=metadata, pre_buffer=False, buffer_size=BUFFER_BYTES
+    ) as opened:
+        options = {"columns": columns.names, "use_threads": False}
+        rows = BATCH_ROWS
+        if batch_bytes is not None and not all(map(_is_narrow, columns.types)):
+            for sample in opened.iter_batches(SAMPLE_ROWS, row_groups=[groups.start], **options):
+                row_bytes = sample.nbytes / sample.num_rows
+                rows = min(rows, max(SAMPLE_ROWS, int(batch_bytes / row_bytes)))
+                break
+        yield from opened.iter_batches(rows, row_groups=list(groups), **options)
+    if batch_bytes is not None:
+        # Arrow keeps what decoding took for the next part: of dictionaries, twice the batches.
+        pa.default_memory_pool().release_unused()
+
+
+def _is_narrow(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_primitive(kind) or pa.types.is_decimal(kind))
+
+
+def _metadata_without_dictionaries(file: DataFile) -> Any:
+    """Return the footer without the schema that Arrow wrote, which alone asks for dictionaries.
+
+    Made one by one for each batch, they take several times what the file has; Arrow has no option
+    to leave them out.
+    """
+    from pyarrow import parquet
+
+    with open(file.path, "rb") as stream:
+        start = stream.seek(-TAIL.size, 2)
+        size, _ = TAIL.unpack(stream.read())
+        stream.seek(start - size)
+        footer = stream.read(size).replace(ARROW_SCHEMA, NO_SCHEMA)
+    whole = MAGIC + footer + TAIL.pack(size, MAGIC)
+    return parquet.read_metadata(pa.BufferReader(whole))

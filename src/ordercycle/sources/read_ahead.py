@@ -1,7 +1,8 @@
 """Reading ahead: threads read the next parts while the caller works on the batches before them.
 
 Parts are read in parallel and handed over in their order. What waits is bounded: at most
-`threads` + 1 parts, of each at most `PART_ROWS` rows and the batch that reached them.
+`threads` + 1 parts, of each at most `PART_ROWS` rows and the batch that reached them; where memory
+has a limit, as many bytes of all parts together.
 """
 
 from __future__ import annotations
@@ -35,13 +36,17 @@ class _Lane:
         return self.finished or bool(self.batches)
 
 
-def read_ahead(parts: Sequence[Part], threads: int) -> Iterator[pa.RecordBatch]:
+def read_ahead(
+    parts: Sequence[Part], threads: int, most_bytes: int | None = None
+) -> Iterator[pa.RecordBatch]:
     """Yield the batches of all parts, one part after the other.
+
+    most_bytes: of the batches that wait; None: no limit.
 
     The first error, in the order of the rows, is raised where its batch would have come.
     Closing the iterator ends the threads.
     """
-    readers = _Readers(parts, min(threads, MOST_READERS, len(parts)))
+    readers = _Readers(parts, min(threads, MOST_READERS, len(parts)), most_bytes)
     try:
         yield from readers.batches()
     finally:
@@ -49,8 +54,10 @@ def read_ahead(parts: Sequence[Part], threads: int) -> Iterator[pa.RecordBatch]:
 
 
 class _Readers:
-    def __init__(self, parts: Sequence[Part], threads: int) -> None:
+    def __init__(self, parts: Sequence[Part], threads: int, most_bytes: int | None) -> None:
         self._parts = parts
+        self._most_bytes = most_bytes
+        self._bytes = 0  # of all batches that wait, where memory has a limit
         self._lanes = [_Lane() for _ in parts]
         self._changed = threading.Condition()
         self._started = 0  # parts taken by a thread
@@ -75,6 +82,7 @@ class _Readers:
                         break
                     batch = lane.batches.popleft()
                     lane.rows -= batch.num_rows
+                    self._bytes -= self._size(batch)
                     self._changed.notify_all()
                 yield batch
             if lane.error is not None:
@@ -106,15 +114,25 @@ class _Readers:
             or self._started < self._passed + self._window
         )
 
+    def _size(self, batch: pa.RecordBatch) -> int:
+        return 0 if self._most_bytes is None else int(batch.nbytes)
+
+    def _has_room(self, lane: _Lane) -> bool:
+        if not lane.batches and lane is self._lanes[self._passed]:
+            return True  # the caller waits for this batch, whatever else waits for the caller
+        full = self._most_bytes is not None and self._bytes >= self._most_bytes
+        return not full and lane.rows < PART_ROWS
+
     def _read(self, part: Part, lane: _Lane) -> None:
         try:
             for batch in part():
                 with self._changed:
-                    self._changed.wait_for(lambda: self._stopped or lane.rows < PART_ROWS)
+                    self._changed.wait_for(lambda: self._stopped or self._has_room(lane))
                     if self._stopped:
                         return
                     lane.batches.append(batch)
                     lane.rows += batch.num_rows
+                    self._bytes += self._size(batch)
                     self._changed.notify_all()
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             lane.error = error
