@@ -192,19 +192,22 @@ def dask_cluster(options: argparse.Namespace) -> Iterator[Engine]:
 
     from ordercycle.engines import dask
 
-    from .dask_profile import profile
+    from . import dask_expressions, dask_profile
 
     def ours(orders: Any) -> Any:
         profiles = dask.profile(orders, as_of=AS_OF, partitions=options.partitions)
         return dask.assign(profiles, oc.Lifecycle())
 
-    def theirs(orders: Any) -> Any:
-        return profile(orders, AS_OF, options.partitions)
+    peers = {
+        "Dask DataFrame expressions": dask_expressions.profile,
+        "Dask, custom pandas per partition": dask_profile.profile,
+    }
 
     def run(frame: Any) -> None:
         # Every column is there before its rows are counted; only the counts come back.
         counts = frame.map_partitions(lambda part: pd.Series([len(part)]), meta=(None, "int64"))
-        counts.compute()
+        # Of itself, `compute` leaves expressions unfused: theirs take a sixth longer.
+        counts.optimize().compute()
 
     with (
         LocalCluster(
@@ -220,7 +223,10 @@ def dask_cluster(options: argparse.Namespace) -> Iterator[Engine]:
             dd.read_parquet,
             {
                 OURS: ours,
-                "Dask DataFrame": theirs,
+                **{
+                    name: lambda orders, profile=profile: profile(orders, AS_OF, options.partitions)
+                    for name, profile in peers.items()
+                },
             },
             run,
             lambda frame: pa.Table.from_pandas(frame.compute(), preserve_index=False),

@@ -1,7 +1,8 @@
-"""The profile and the lifecycle segment in Dask DataFrame.
+"""The profile and the lifecycle segment in Dask, with a function written for partitions.
 
-Orders are shuffled by customer; each partition is then profiled by the fastest pandas that we
-found (`pandas_profile`).
+Orders are shuffled by customer; each partition is then profiled by the fastest pandas and NumPy
+that we found (`pandas_profile`). Shuffled by `p2p`, which Dask takes of itself, 20 million orders
+take a quarter more processor time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def profile(orders: dd.DataFrame, as_of: date, partitions: int) -> dd.DataFrame:
     """Return every profile column and `lifecycle`; `orders` has no refunds."""
-    by_customer = orders.shuffle("customer_id", npartitions=partitions)
+    by_customer = orders.shuffle("customer_id", npartitions=partitions, shuffle_method="tasks")
     meta = _profiled(orders._meta_nonempty, as_of)  # noqa: SLF001
     return by_customer.map_partitions(_profiled, as_of, meta=meta.iloc[:0])
 

@@ -135,10 +135,10 @@ def _as_arrow(profiles):
             return values.cast(pa.int32()).view(arrow_type)
         return values if arrow_type is None else values.cast(arrow_type)
 
-    return pa.table({column: typed(column, kind) for column, kind in _TYPES.items()})
+    return pa.table({column: typed(column, kind) for column, kind in TYPES.items()})
 
 
-_TYPES = {
+TYPES = {
     "customer_id": None,
     "registered_on": pa.date32(),
     "first_order_on": pa.date32(),

@@ -275,13 +275,15 @@ def test_workers_get_warm(cluster):
 
 def test_the_benchmark_compares_like_with_like(tmp_path):
     sys.path.append(str(Path(__file__).parents[2]))
+    from benchmarks.peers import dask_expressions, dask_profile
     from benchmarks.peers.clusters import write_orders
     from benchmarks.peers.compare import differences
-    from benchmarks.peers.dask_profile import profile
     from benchmarks.peers.generate import AS_OF as END
     from benchmarks.peers.generate import Workload
 
     orders = dd.read_parquet(write_orders(Workload(orders=5_000), tmp_path / "orders"))
     ours = dask.assign(dask.profile(orders, as_of=END, partitions=3), oc.Lifecycle())
-    theirs = profile(orders, END, 3)
-    assert not differences(*(computed(frame, scheduler="sync") for frame in (ours, theirs)))
+    ours = computed(ours, scheduler="sync")
+    for peer in (dask_expressions, dask_profile):
+        theirs = computed(peer.profile(orders, END, 3), scheduler="sync")
+        assert not differences(ours, theirs)
