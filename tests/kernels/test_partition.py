@@ -1,5 +1,8 @@
 """Partitioning against sorting rows by the top bits of their hash."""
 
+from collections import Counter
+from itertools import accumulate
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -31,6 +34,17 @@ def test_rows_lie_by_partition_in_their_order(values, bits, data):
         expected[row] = place
     assert targets.tolist() == expected
     assert cursors.tolist() == ends.tolist()
+
+
+@given(hashes, st.integers(1, 9) | st.integers(1, 2**16))
+def test_rows_lie_by_target_in_their_order(values, targets):
+    ends, rows = np.full(targets, 99, np.int64), np.empty(len(values), np.int32)
+    partition.order_by_target(np.array(values, np.uint64), targets, ends, rows)
+    numbers = [value % 2**32 * targets // 2**32 for value in values]
+    assert rows.tolist() == sorted(range(len(values)), key=lambda row: numbers[row])
+    expected = Counter(numbers)
+    assert np.flatnonzero(np.diff(ends, prepend=0)).tolist() == sorted(expected)
+    assert ends.tolist() == list(accumulate(expected[target] for target in range(targets)))
 
 
 @pytest.mark.parametrize("item", ["int32", "int64", "uint64"])

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ordercycle.arrow_views import fixed_view, validity
 from ordercycle.ingest.id_bytes import place_ids
 from ordercycle.ingest.readers import IdReader
-from ordercycle_kernels import hashing
+from ordercycle_kernels import hashing, partition
 
 TABLES = ("orders", "customers")
 
@@ -57,10 +57,9 @@ BATCH_BYTES = 2**23
 #: Spark makes batches of up to 10,000 rows before it looks at their bytes: of such parcels, these
 #: stay below the 2 GB that an Arrow column of it holds.
 PARCEL_BYTES = 2**16
-#: Targets are sorted as 16 bits.
+#: Each source sends something to each of them.
 MOST_TARGETS = 2**16
 WORD_DIGITS = 4
-LOW_BITS, HALF = np.uint64(2**32 - 1), np.uint64(32)
 
 
 def packed_type(kind: pa.DataType) -> pa.DataType:
@@ -87,14 +86,6 @@ def hashes_of(ids: pa.Array, reader: IdReader) -> NDArray[np.uint64]:
     if known is not None:
         hashes[~known] = 0
     return hashes
-
-
-def targets_of(hashes: NDArray[np.uint64], targets: int) -> NDArray[np.int64]:
-    """Return the partition of each hash, from its low bits.
-
-    The high bits, by which a task divides its customers again, stay evenly spread in it.
-    """
-    return ((hashes & LOW_BITS) * np.uint64(targets) >> HALF).astype(np.int64)
 
 
 def content_of(hashes: NDArray[np.uint64], batch: pa.RecordBatch) -> NDArray[np.uint64]:
@@ -192,12 +183,15 @@ class Packer:
         waiting: list[list[pa.RecordBatch]] = [[] for _ in range(self.targets)]
         held = 0
         for batch in joined(map(self._travelling, batches), self.schema, STEP_BYTES):
-            targets = targets_of(hashes_of(batch.column(0), reader), self.targets)
-            laid_out = batch.take(pa.array(order_of([targets.astype(np.uint16)])))
-            counts = np.bincount(targets, minlength=self.targets)
-            begins = np.cumsum(counts) - counts
-            for target in np.flatnonzero(counts).tolist():
-                waiting[target].append(laid_out.slice(begins[target], counts[target]))
+            hashes = hashes_of(batch.column(0), reader)
+            ends, rows = np.empty(self.targets, np.int64), np.empty(hashes.size, np.int32)
+            partition.order_by_target(hashes, self.targets, ends, rows)
+            laid_out = batch.take(pa.array(rows))
+            begin = 0
+            for target, end in enumerate(ends.tolist()):
+                if begin < end:
+                    waiting[target].append(laid_out.slice(begin, end - begin))
+                begin = end
             held += batch.nbytes
             if held >= BYTES_AT_ONCE:
                 yield from self._let_go(waiting, reader)
