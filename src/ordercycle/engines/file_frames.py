@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ordercycle.errors import SourceError
 from ordercycle.sources.files import Piece, look_at_files
 
 #: A task reads pieces of so many bytes, as they lie in the files: a million orders or two.
@@ -34,9 +35,16 @@ class FileFrame:
         Raises
         ------
         SourceError, ColumnError
-            As for files in OrderHistory.build.
+            As for files in OrderHistory.build; for URLs as well.
         """
         paths = [paths] if isinstance(paths, (str, os.PathLike)) else paths
+        for path in map(os.fspath, paths):
+            if "://" in path:
+                raise SourceError(
+                    f"{name}: {path!r} is a URL; pass the path under which driver and workers have "
+                    "it mounted, or have the engine read it and pass the frame"
+                )
+        # Workers have working directories of their own.
         schema, pieces, _ = look_at_files(list(map(os.path.abspath, paths)), wanted, name)
         return cls(name, schema, tuple(_tasks(pieces)))
 
