@@ -17,9 +17,11 @@ from strategies import cases, layouts
 
 import ordercycle as oc
 from ordercycle.engines.jobs import FrameKind, Job
-from ordercycle.engines.parcels import PARCEL, TABLES, parcels_of
+from ordercycle.engines.parcels import PARCEL, TABLES, Parcel, parcels_of
 from ordercycle.engines.questions import Profiles
 from ordercycle.engines.spark_types import keys_of_partitions, murmur3
+from ordercycle.engines.waiting_parcels import WaitingParcels
+from ordercycle.ingest.spill import Spill
 
 LOCAL = FrameKind(
     name="Arrow table",
@@ -241,6 +243,18 @@ def test_past_a_memory_limit_tasks_use_a_folder_of_the_worker(tmp_path, monkeypa
     arrived = shuffled(job, (orders, customers), 3)
     local = oc.OrderHistory.build(orders, customers, columns=COLUMNS).profile(AS_OF)
     assert_same_bits(asked(job, arrived, Profiles(AS_OF)), local)
+
+
+def test_customers_wait_on_disk_past_a_memory_limit(tmp_path):
+    parcels = [Parcel(1, place, 9, None, pa.py_buffer(bytes([place]) * 1000)) for place in range(9)]
+    for limit, fit in ((8_000_000, 9), (24_000, 3), (100, 0)):
+        waiting = WaitingParcels(Spill(limit, str(tmp_path)))
+        for parcel in parcels:
+            waiting.add(parcel)
+        assert waiting.held == fit * 1000
+        assert list(waiting.let_go()) == parcels
+        assert waiting.held == 0
+        assert not list(waiting.let_go())
 
 
 @pytest.mark.parametrize(

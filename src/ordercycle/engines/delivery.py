@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from ordercycle.engines.parcels import TABLES, Parcel, joined
+from ordercycle.engines.waiting_parcels import WaitingParcels
 from ordercycle.errors import SourceError
+from ordercycle.ingest.spill import Spill
 from ordercycle.sources.row_source import Source
 
 #: Smaller parcels are joined to batches of so many bytes: reading a batch has a fixed cost.
@@ -50,8 +52,8 @@ class _Route:
 class Delivery:
     """The parcels of one target, opened while they arrive, and counted.
 
-    Orders stream through; customers, who are fewer, wait until the orders have been read. Parcels
-    that are all here already (a sequence) are read where they are.
+    Orders stream through; customers, who are fewer, wait until the orders have been read, past a
+    memory limit on disk. Parcels that are all here already (a sequence) are read where they are.
     """
 
     def __init__(
@@ -59,13 +61,15 @@ class Delivery:
         parcels: Iterable[Parcel],
         schemas: Sequence[pa.Schema],
         places: Sequence[Sequence[str] | None],
+        spill: Spill | None = None,
     ) -> None:
         self._parcels = parcels
         self._here = parcels if isinstance(parcels, Sequence) else None
         self._schemas = schemas
         self._sent: dict[tuple[int, int], _Sent] = {}
         self._routes = list(map(_Route, places))
-        self._customers: list[Parcel] = []
+        # What is here already takes no more memory by waiting.
+        self._customers = WaitingParcels(spill if self._here is None else None)
 
     def source(self, table: int) -> Source:
         """Return the orders (0), or the customers (1), who are there once the orders were read."""
@@ -85,8 +89,7 @@ class Delivery:
         return joined(self._opened(), self._schemas[0], JOINED_BYTES)
 
     def _listed(self) -> Iterator[pa.RecordBatch]:
-        waiting, self._customers = self._customers, []
-        yield from joined(map(self._rows, waiting), self._schemas[1], JOINED_BYTES)
+        return joined(map(self._rows, self._customers.let_go()), self._schemas[1], JOINED_BYTES)
 
     def _opened(self) -> Iterator[pa.RecordBatch]:
         """Yield the orders and keep the customers."""
@@ -100,7 +103,7 @@ class Delivery:
             if parcel.table == 0:
                 yield self._rows(parcel)
             else:
-                self._customers.append(parcel)
+                self._customers.add(parcel)
 
     def _rows(self, parcel: Parcel) -> pa.RecordBatch:
         message = parcel.data

@@ -16,6 +16,7 @@ from ordercycle.engines.parcels import MOST_TARGETS, TABLES, Packer, Parcel, pac
 from ordercycle.engines.questions import Question
 from ordercycle.errors import ConfigError, suggestion, whole_number
 from ordercycle.history.order_history import OrderHistory
+from ordercycle.ingest.spill import Spill
 from ordercycle.sources.row_source import check_columns
 
 #: Options of a job that say how orders are grouped, as in OrderHistory.build.
@@ -154,7 +155,8 @@ class Job:
         parcels: all those of one target; announced: how many rows they should hold, where an
         engine knows.
         """
-        delivery = Delivery(parcels, self.tables, self.places)
+        spill = Spill.of(self.memory_limit, self.spill_directory)
+        delivery = Delivery(parcels, self.tables, self.places, spill)
         history = self.built([delivery.source(table) for table in range(len(self.tables))])
         delivery.check(history.summary().rows, announced)
         return question.answers(history)
