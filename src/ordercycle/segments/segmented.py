@@ -159,8 +159,8 @@ def _read(
     if are_ascending(hashes):  # as those of profiles are
         return Segmented(None if reader.is_integer else ids, hashes, codes)
     ordered = in_hash_order(hashes, workers)
-    _order_tied(ids, *ordered, what)
-    taken = None if reader.is_integer else _taken(ids, ordered.rows)
+    _order_tied(ids, *ordered, what, workers)
+    taken = None if reader.is_integer else _taken(ids, ordered.rows, workers)
     return Segmented(taken, ordered.hashes, codes[ordered.rows])
 
 
@@ -183,14 +183,16 @@ def _codes(segments: pa.DictionaryArray, places: dict[str, int]) -> NDArray[np.i
     return codes
 
 
-def _order_tied(ids: pa.ChunkedArray, hashes: NDArray[np.uint64], rows: Rows, what: str) -> None:
+def _order_tied(
+    ids: pa.ChunkedArray, hashes: NDArray[np.uint64], rows: Rows, what: str, workers: Workers
+) -> None:
     """Put rows of one hash in the order of their ids; raise a DataError where ids are the same."""
     if are_ascending(hashes):
         return
     same = hashes[1:] == hashes[:-1]
     tied = np.append(same, False) | np.insert(same, 0, values=False)  # with the next, or the last
     of_hash = rows[tied]
-    plain = _taken(ids, of_hash).cast(_comparable(ids.type))
+    plain = _taken(ids, of_hash, workers).cast(_comparable(ids.type))
     table = pa.table({"hash": hashes[tied], "id": plain})
     places = pc.sort_indices(table, sort_keys=[("hash", "ascending"), ("id", "ascending")])
     rows[tied] = of_hash = of_hash[np.asarray(places)]
@@ -212,14 +214,14 @@ def _refuse_repeated(ids: pa.Array, rows: Rows, what: str) -> None:
         )
 
 
-def _taken(ids: pa.ChunkedArray, rows: Rows) -> pa.ChunkedArray:
-    """Return some ids, however many bytes they are together."""
+def _taken(ids: pa.ChunkedArray, rows: Rows, workers: Workers) -> pa.ChunkedArray:
+    """Return some ids, however many bytes they are together, in pieces of the same type."""
     wide = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}
-    taken = ids.cast(wide.get(ids.type, ids.type)).take(pa.array(rows))
-    return taken if taken.type == ids.type else _narrowed(taken, ids.type)
+    # In pieces, because one call takes them in one thread; joined once, as every call would do.
+    whole = ids.cast(wide.get(ids.type, ids.type)).combine_chunks()
 
+    def take(start: int) -> pa.Array:
+        taken = whole.take(pa.array(rows[start : start + ROWS_PER_TASK]))
+        return taken if taken.type == ids.type else taken.cast(ids.type)
 
-def _narrowed(ids: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """Cast ids back piece by piece, each of which has to fit 32-bit offsets."""
-    whole = pa.table({CUSTOMER: ids}).to_batches(ROWS_PER_TASK)
-    return pa.chunked_array([batch.column(0).cast(kind) for batch in whole], kind)
+    return pa.chunked_array(workers.in_order(take, range(0, rows.size, ROWS_PER_TASK)), ids.type)
