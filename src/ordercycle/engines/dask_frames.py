@@ -110,7 +110,9 @@ def with_ids_as(frame: Any, column: str, dtype: Any) -> Any:
 
     if column not in frame or frame[column].dtype == dtype:
         return frame
-    if not isinstance(dtype, pd.CategoricalDtype):
-        return frame.astype({column: dtype})
-    frame = frame.astype({column: "category"})
-    return frame if len(frame) else clear_known_categories(frame, cols=[column])
+    categorical = isinstance(dtype, pd.CategoricalDtype)
+    # Of a frame, astype would go through all of its columns.
+    frame[column] = frame[column].astype("category" if categorical else dtype)
+    if len(frame) or not categorical:
+        return frame
+    return clear_known_categories(frame, cols=[column])
