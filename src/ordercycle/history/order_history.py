@@ -64,9 +64,11 @@ class OrderHistory(GroupedOrders):
         threads
             How many threads to use; None: every core this process may use.
         memory_limit
-            Bytes, or a text like ``"4GB"``: what building may hold in memory beyond what the
-            process takes anyway (some 400 MB with all libraries). Past it, rows wait on disk and
-            so does the history. None: no limit. The orders of one customer have to fit.
+            Bytes, or a text like ``"4GB"``: what reading, grouping and going through the history
+            may hold in memory beyond what the process takes anyway (up to 400 MB with all
+            libraries), with one thread for each 50 MB at most. Past it, rows wait on disk and so
+            does the history. None: no limit. The orders of one customer have to fit, as have the
+            record batches of Arrow data, what is appended at a time, and results that are kept.
         spill_directory
             The folder for what waits on disk, in files without a name that are freed with the
             process; None: the system's folder for temporary files.
