@@ -39,7 +39,7 @@ def _integers(numbers: np.ndarray) -> pa.Array:
 
 
 def _texts(width: int, numbers: np.ndarray) -> pa.Array:
-    text = np.full((numbers.size, width), ord("0"), np.uint8)
+    text = np.full((numbers.size, width), ord("A"), np.uint8)
     rest = numbers.copy()
     for place in range(12):
         text[:, place] += (rest % 10).astype(np.uint8)
@@ -143,11 +143,9 @@ def compressed_csv(folder: Path, scale: float) -> Input:
 
 def arrow_batches(folder: Path, scale: float) -> Input:
     path = folder / "orders.arrow"
-    pieces = _pieces(int(2e7 * scale), _integers, int(2e6 * scale))
-    first = next(pieces)
-    with ipc.new_file(str(path), first.schema) as writer:
-        writer.write_table(first)
-        for piece in pieces:
+    schema = next(_pieces(1, _integers, 1)).schema
+    with ipc.new_file(str(path), schema) as writer:
+        for piece in _pieces(int(2e7 * scale), _integers, int(2e6 * scale)):
             writer.write_table(piece)
     return path, ()
 
