@@ -36,7 +36,9 @@ history = ordercycle.OrderHistory.build(
 )
 day = sys.argv[4]
 print(sum(batch.num_rows for batch in history.profile_batches(day)))
-lifecycle = ordercycle.Lifecycle().fit(history, day)
+lifecycle, made = ordercycle.Lifecycle(), history.summary()
+if made.orders > made.customers:  # else there is no gap to fit to
+    lifecycle = lifecycle.fit(history, day)
 membership = lifecycle.membership(history)
 period = (day[:7], day[:7])
 print(ordercycle.SegmentReport.build(history, membership, period=period).comparison().num_rows)
