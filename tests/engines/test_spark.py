@@ -301,7 +301,7 @@ def test_what_a_worker_has_loaded_is_not_looked_at_after_each_task():
         assert gc.get_freeze_count() > MANY_OBJECTS > len(gc.get_objects())
         frozen = gc.get_freeze_count()
         assert not list(in_a_worker(iter)([]))
-        assert gc.get_freeze_count() == frozen
+        assert gc.get_freeze_count() <= frozen  # nothing new; what is let go of leaves
     finally:
         gc.unfreeze()
 
