@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".parquet", ".arrow", ".feather", ".csv")
 ROWS_PER_WRITE = 2**17  # of Parquet row groups and Arrow batches; profiles arrive smaller
 #: Bytes of a table at most: of long ids, fewer rows.
-BYTES_PER_WRITE = 2**25
+BYTES_PER_WRITE = 2**24
 #: Tables that wait for the writing thread: one more than it works on.
 TABLES_AHEAD = 2
 #: Columns whose values hardly repeat: a dictionary of them is built, given up and written anyway.

@@ -40,8 +40,8 @@ TAKEN_BYTES = 64_000_000
 #: beside it while it is grouped.
 PROFILE_BYTES, GROUPING_BYTES = 150, 80
 #: How often a batch holds the bytes of its rows at the same time, ids above all: as loaded, as
-#: taken by partition, joined, and in the profile.
-COPIES = 4
+#: taken by partition, joined, and in the profile; as much again is freed, but not given back.
+COPIES = 8
 LEAST_BATCH_ROWS = 2**12
 
 
