@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ordercycle.engines import dask_frames
-from ordercycle.engines.file_frames import FileFrame
+from ordercycle.engines.file_frames import read
 from ordercycle.engines.jobs import Job
 from ordercycle.engines.parcels import Parcel, packed_type
 from ordercycle.engines.questions import Assignment, Question, TableCounts
 from ordercycle.segments.fitting import CELLS_SCHEMA, Cells
+from ordercycle.sources.files import Piece
 
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame
@@ -21,23 +22,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReadFiles:
-    """Reads the files of a task; of dictionaries, which differ from file to file, the values."""
+    """Reads pieces of files; of dictionaries, which differ from file to file, the values."""
 
-    files: FileFrame
+    name: str
+    schema: pa.Schema
 
     @property
     def __name__(self) -> str:  # what Dask shows for a task
-        return f"read_{self.files.name}"
+        return f"read_{self.name}"
 
-    def __call__(self, task: int) -> Any:
+    def __call__(self, pieces: tuple[Piece, ...]) -> Any:
         """Return what a task reads."""
-        return self.frame(list(self.files.batches(task)))
+        return self.frame(list(read(pieces, self.schema, self.name)))
 
     def frame(self, batches: list[pa.RecordBatch]) -> Any:
         """Return what was read as a frame."""
-        schema = self.files.schema
-        table = pa.Table.from_batches(batches, schema=schema).cast(
-            pa.schema([field.with_type(packed_type(field.type)) for field in schema])
+        table = pa.Table.from_batches(batches, schema=self.schema).cast(
+            pa.schema([field.with_type(packed_type(field.type)) for field in self.schema])
         )
         return dask_frames.frame_of(table.to_batches(), table.schema)
 

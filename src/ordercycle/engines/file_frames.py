@@ -7,7 +7,7 @@ Spark that takes as long as everything else.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,19 +50,32 @@ class FileFrame:
 
     def batches(self, task: int) -> Iterator[pa.RecordBatch]:
         """Read the pieces of a task."""
-        for piece in self.tasks[task]:
-            yield from piece.batches(self.schema, self.name)
+        return read(self.tasks[task], self.schema, self.name)
 
     def places(self) -> tuple[str, ...]:
         """Say for each task where its rows come from."""
         return tuple(map(_place, self.tasks))
 
 
+def read(pieces: Iterable[Piece], schema: pa.Schema, name: str) -> Iterator[pa.RecordBatch]:
+    """Read pieces of files; the rows are the same each time, or there is an error.
+
+    Raises
+    ------
+    SourceError
+        Where a file cannot be read, or was written anew since it was looked at: an action may come
+        days later, and a task that runs again would give some targets other rows than the rest.
+    """
+    for piece in pieces:
+        piece.check_unchanged(name)
+        yield from piece.batches(schema, name)
+        piece.check_unchanged(name)
+
+
 def are_paths(source: object) -> bool:
     """Say whether a source is the path of files, or a list of such."""
-    if isinstance(source, (list, tuple)):
-        return bool(source) and all(map(are_paths, source))
-    return isinstance(source, (str, os.PathLike))
+    paths = source if isinstance(source, (list, tuple)) else [source]
+    return bool(paths) and all(isinstance(path, (str, os.PathLike)) for path in paths)
 
 
 def _tasks(pieces: list[Piece]) -> Iterator[tuple[Piece, ...]]:
@@ -81,6 +94,8 @@ def _tasks(pieces: list[Piece]) -> Iterator[tuple[Piece, ...]]:
 
 def _place(pieces: tuple[Piece, ...]) -> str:
     """Say where a task's rows come from."""
+    if not pieces:
+        return "no row of any file"
     files = list(dict.fromkeys(piece.file.path for piece in pieces))
     if len(files) == 1:
         return f"a row of {files[0]!r}"

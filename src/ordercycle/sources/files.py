@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from ordercycle.errors import ColumnError
+from ordercycle.errors import ColumnError, SourceError
 from ordercycle.sources import arrow_files, csv_files, parquet_files
 from ordercycle.sources.common_types import common_type
 from ordercycle.sources.file_list import DataFile, list_files
@@ -51,19 +52,51 @@ READERS = {
 }
 
 
+class Written(NamedTuple):
+    """How long a file is and when it was written: what tells that it was written anew."""
+
+    size: int
+    nanoseconds: int
+
+    @classmethod
+    def of(cls, path: str) -> Written:
+        """Look at a file, or raise an OSError."""
+        found = os.stat(path)
+        return cls(found.st_size, found.st_mtime_ns)
+
+
 @dataclass(frozen=True)
 class Piece:
     """A part of a file, which is read by itself, wherever the file can be seen.
 
-    constants: the columns that the file's folders give; size: its share of the file, in bytes;
-    held: bytes that reading it holds, beside batches.
+    written: the file when it was divided; constants: the columns that its folders give; size: its
+    share of the file, in bytes; held: bytes that reading it holds, beside batches.
     """
 
     file: DataFile
+    written: Written
     part: range
     size: int
     held: int
     constants: dict[str, pa.Scalar]
+
+    def check_unchanged(self, name: str) -> None:
+        """Raise a SourceError where the file is gone, or was written anew since it was divided."""
+        path = self.file.path
+        try:
+            written = Written.of(path)
+        except OSError as error:
+            raise SourceError(
+                f"{name}: {path!r} cannot be read on {platform.node()}: {error.strerror}; it was "
+                "there when it was looked at, and has to be for all who read it until the job is "
+                "done"
+            ) from error
+        if written != self.written:
+            raise SourceError(
+                f"{name}: {path!r} was written anew since it was looked at, so that its parts are "
+                "no longer those of one table; leave files alone while they are read, and run the "
+                "job again"
+            )
 
     def batches(
         self, schema: pa.Schema, name: str, batch_bytes: int | None = None
@@ -147,9 +180,10 @@ def open_files(
     return Source(name, schema, read_ahead(parts, threads, waiting), rows, place=stream.place)
 
 
-def _look(file: DataFile, name: str) -> Look:
+def _look(file: DataFile, name: str) -> tuple[Written, Look]:
     try:
-        return READERS[file.kind].look(file)
+        # In this order: what is written between the two is then seen later.
+        return Written.of(file.path), READERS[file.kind].look(file)
     except (pa.ArrowException, OSError) as error:
         raise unreadable(name, error, file.path) from error
 
@@ -159,6 +193,7 @@ class _Opened:
     """A file, what is known of it, and the columns that its folders give."""
 
     file: DataFile
+    written: Written
     look: Look
     constants: dict[str, pa.Scalar]
 
@@ -171,14 +206,14 @@ class _Opened:
         """Yield the parts of the file."""
         parts = self.look.parts
         for part in parts:
-            size = os.path.getsize(self.file.path) // len(parts)
-            yield Piece(self.file, part, size, self.look.held_bytes, self.constants)
+            size = self.written.size // len(parts)
+            yield Piece(self.file, self.written, part, size, self.look.held_bytes, self.constants)
 
 
 def _open(
     file: DataFile, wanted: list[str], folders: dict[str, dict[str, pa.Scalar]], name: str
 ) -> _Opened:
-    look = _look(file, name)
+    written, look = _look(file, name)
     # A column that the file itself has is not looked for in the names of its folders.
     constants = {
         column: values[file.path]
@@ -187,7 +222,7 @@ def _open(
     }
     there = pa.schema([*look.schema, *(pa.field(key, one.type) for key, one in constants.items())])
     check_columns(there, wanted, name, file.path)
-    return _Opened(file, look, constants)
+    return _Opened(file, written, look, constants)
 
 
 def _folder_values(files: list[DataFile], column: str) -> dict[str, pa.Scalar]:
