@@ -101,6 +101,18 @@ def test_bytes_that_are_read_ahead_are_bounded():
     assert found == [0] * 20 + [1] * 20 + [2] * 20
 
 
+def test_batches_have_bounded_bytes_also_behind_an_empty_row_group(tmp_path):
+    table = pa.table({"customer_id": ["x" * 1000] * 6000})
+    with pq.ParquetWriter(tmp_path / "ids.parquet", table.schema) as writer:
+        writer.write_table(table.slice(0, 0))
+        writer.write_table(table)
+    (file,) = list_files([str(tmp_path / "ids.parquet")], "orders")
+    (part,) = parquet_files.look(file).parts
+    batches = list(parquet_files.read(file, part, table.schema, 2_000_000))
+    assert pa.Table.from_batches(batches).equals(table)
+    assert max(batch.nbytes for batch in batches) <= 2_000_000
+
+
 def test_what_is_read_ahead_is_bounded():
     started = []
     allowed = threading.Semaphore(0)

@@ -80,7 +80,7 @@ def read(
         options = {"columns": columns.names, "use_threads": False}
         rows = BATCH_ROWS
         if batch_bytes is not None and not all(map(_is_narrow, columns.types)):
-            for sample in opened.iter_batches(SAMPLE_ROWS, row_groups=[groups.start], **options):
+            for sample in opened.iter_batches(SAMPLE_ROWS, row_groups=list(groups), **options):
                 row_bytes = sample.nbytes / sample.num_rows
                 rows = min(rows, max(SAMPLE_ROWS, int(batch_bytes / row_bytes)))
                 break
