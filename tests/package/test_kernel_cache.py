@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import ordercycle as oc
 from ordercycle_kernels import _cache
 
 #: One kernel is enough: a fresh process compiles or loads it, and says which.
@@ -62,6 +63,18 @@ def test_loading_leaves_the_compiler_alone_until_something_is_compiled(tmp_path)
         env={**os.environ, "ORDERCYCLE_CACHE_DIR": str(tmp_path)},
     )
     assert result.stdout.split("\n")[1:3] == ["False", "6.0"]
+
+
+def test_every_kernel_loads_without_the_compiler():
+    """A symbol that only Numba's compiler brings would be missing here, and nowhere else."""
+    kernels = oc.warmup().kernels
+    code = (
+        "import sys, ordercycle as oc\n"
+        "print(oc.warmup().kernels, 'numba.np.arraymath' in sys.modules)\n"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.split() == [str(kernels), "False"]
 
 
 @pytest.mark.parametrize("damage", ["truncate", "empty", "flip", "garbage"])
