@@ -68,7 +68,8 @@ class OrderHistory(GroupedOrders):
             may hold in memory beyond what the process takes anyway (up to 400 MB with all
             libraries), with one thread for each 50 MB at most. Past it, rows wait on disk and so
             does the history. None: no limit. The orders of one customer have to fit, as have the
-            record batches of Arrow data, what is appended at a time, and results that are kept.
+            record batches of Arrow data, what a pyarrow Dataset reads ahead (name its files
+            instead), what is appended at a time, and results that are kept.
         spill_directory
             The folder for what waits on disk, in files without a name that are freed with the
             process; None: the system's folder for temporary files.
