@@ -83,3 +83,13 @@ def test_a_task_of_dask_travels_with_its_own_pieces_alone(path, monkeypatch):
     tasks = dict(read_by_tasks(frame).dask)
     assert len(frame.tasks) == 41
     assert max(len(pickle.dumps(task)) for task in tasks.values()) < len(pickle.dumps(frame)) / 2
+
+
+def test_ids_of_a_dictionary_of_views(path):
+    ids = pa.DictionaryArray.from_arrays([1, 0], pa.array(["ann", "bob"], pa.string_view()))
+    orders = ORDERS.set_column(0, "customer_id", ids)
+    views = path.with_name("views.arrow")
+    with ipc.new_file(views, orders.schema) as writer:
+        writer.write_table(orders)
+    found = dask.profile(views, as_of="2026-01-01", partitions=1).compute(scheduler="sync")
+    assert sorted(found["customer_id"].tolist()) == ["ann", "bob"]

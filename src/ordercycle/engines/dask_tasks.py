@@ -11,7 +11,7 @@ import pyarrow as pa
 from ordercycle.engines import dask_frames
 from ordercycle.engines.file_frames import read
 from ordercycle.engines.jobs import Job
-from ordercycle.engines.parcels import Parcel, packed_type
+from ordercycle.engines.parcels import Parcel, packed, packed_type
 from ordercycle.engines.questions import Assignment, Question, TableCounts
 from ordercycle.segments.fitting import CELLS_SCHEMA, Cells
 from ordercycle.sources.files import Piece
@@ -37,10 +37,14 @@ class ReadFiles:
 
     def frame(self, batches: list[pa.RecordBatch]) -> Any:
         """Return what was read as a frame."""
-        table = pa.Table.from_batches(batches, schema=self.schema).cast(
-            pa.schema([field.with_type(packed_type(field.type)) for field in self.schema])
-        )
-        return dask_frames.frame_of(table.to_batches(), table.schema)
+        schema = pa.schema([(field.name, packed_type(field.type)) for field in self.schema])
+        plain = [
+            pa.RecordBatch.from_arrays(
+                list(map(packed, batch.columns, schema.types)), schema=schema
+            )
+            for batch in batches
+        ]
+        return dask_frames.frame_of(plain, schema)
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,15 @@ def packed_type(kind: pa.DataType) -> pa.DataType:
     return pa.large_binary() if pa.types.is_binary_view(kind) else kind
 
 
+def packed(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return a column in the type in which it travels."""
+    if pa.types.is_dictionary(column.type) and pa.types.is_string_view(column.type.value_type):
+        # Arrow takes no values out of a dictionary of views.
+        plain = column.dictionary.cast(kind)
+        column = pa.DictionaryArray.from_arrays(column.indices, plain)
+    return column if column.type == kind else column.cast(kind)
+
+
 def hashes_of(ids: pa.Array, reader: IdReader) -> NDArray[np.uint64]:
     """Return the hash of each id; those of missing ones are 0."""
     hashes = np.empty(len(ids), np.uint64)
@@ -214,8 +223,8 @@ class Packer:
 
     def _travelling(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         arrays = [
-            column if column.type == kind.type else column.cast(kind.type)
-            for column, kind in zip(batch.columns, self.schema, strict=True)
+            packed(column, field.type)
+            for column, field in zip(batch.columns, self.schema, strict=True)
         ]
         travelling = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
         if self.drop_nameless and arrays[0].null_count:
