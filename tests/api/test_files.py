@@ -11,7 +11,7 @@ import pytest
 from order_files import AS_OF, DAY, orders, profile, write
 
 import ordercycle as oc
-from ordercycle.sources import files, parquet_files, read_ahead
+from ordercycle.sources import arrow_files, files, parquet_files, read_ahead
 from ordercycle.sources.file_list import list_files
 
 
@@ -111,6 +111,20 @@ def test_batches_have_bounded_bytes_also_behind_an_empty_row_group(tmp_path):
     batches = list(parquet_files.read(file, part, table.schema, 2_000_000))
     assert pa.Table.from_batches(batches).equals(table)
     assert max(batch.nbytes for batch in batches) <= 2_000_000
+
+
+def test_ids_of_a_dictionary_have_bounded_bytes_in_arrow_files_as_well(tmp_path):
+    ids = pa.array(["x" * 1000, "y" * 1000] * 3000).dictionary_encode()
+    table = pa.table({"customer_id": ids})
+    with pa.ipc.new_file(str(tmp_path / "ids.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    (file,) = list_files([str(tmp_path / "ids.arrow")], "orders")
+    (part,) = arrow_files.look(file).parts
+    batches = list(arrow_files.read(file, part, table.schema, 2_000_000))
+    assert pa.Table.from_batches(batches).equals(table)
+    assert max(batch.num_rows for batch in batches) <= 2000
+    (whole,) = arrow_files.read(file, part, table.schema, None)
+    assert whole.num_rows == 6000
 
 
 def test_what_is_read_ahead_is_bounded():

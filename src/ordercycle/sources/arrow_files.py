@@ -11,6 +11,8 @@ from ordercycle.sources.file_look import Look
 
 #: Record batches of a part; writers make them of 64 thousand rows to a million.
 PART_BATCHES = 8
+#: A batch is not cut into fewer rows.
+LEAST_ROWS = 2**10
 
 
 def look(file: DataFile) -> Look:
@@ -28,9 +30,12 @@ def read(
     file: DataFile,
     batches: range,
     columns: pa.Schema,
-    batch_bytes: int | None,  # noqa: ARG001 - batches come as they were written
+    batch_bytes: int | None,
 ) -> Iterator[pa.RecordBatch]:
-    """Read columns of some record batches, on the thread that asks."""
+    """Read columns of some record batches, on the thread that asks.
+
+    batch_bytes: of a batch, roughly, with what dictionaries stand for; None: as they were written.
+    """
     from pyarrow import ipc
 
     with pa.OSFile(file.path) as stream:
@@ -39,4 +44,18 @@ def read(
         options = ipc.IpcReadOptions(included_fields=fields, use_threads=False)
         opened = ipc.open_file(stream, options=options)
         for number in batches:
-            yield opened.get_batch(number)
+            batch = opened.get_batch(number)
+            rows = max(1, batch.num_rows)
+            if batch_bytes is not None:
+                rows = max(LEAST_ROWS, int(batch_bytes / max(1.0, _row_bytes(batch))))
+            for start in range(0, batch.num_rows, rows):
+                yield batch.slice(start, rows)
+
+
+def _row_bytes(batch: pa.RecordBatch) -> float:
+    """Return the bytes of a row, on average, with what its dictionaries stand for."""
+    columns = [
+        column.dictionary if pa.types.is_dictionary(column.type) else column
+        for column in batch.columns
+    ]
+    return sum(float(column.nbytes) / max(1, len(column)) for column in columns)
