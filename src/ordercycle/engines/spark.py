@@ -66,8 +66,8 @@ def profile(
         As for :meth:`OrderHistory.build`, as Spark DataFrames. A ``timestamp`` is an instant and
         becomes a day of `timezone`, whatever the session's time zone; a ``timestamp_ntz`` or a
         ``date`` is local already. Or files that driver and workers see alike, as a path, glob,
-        directory or list of Parquet, CSV or Arrow IPC: tasks read them with Arrow, which takes a
-        tenth of what it takes to have their rows from Spark.
+        directory or list of Parquet, CSV or Arrow IPC: tasks read them with Arrow, which spares
+        Spark making rows of them.
     as_of, window_days
         As for :meth:`OrderHistory.profile`.
     columns, timezone
