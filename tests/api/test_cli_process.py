@@ -6,9 +6,12 @@ import signal
 import time
 
 import pytest
+from click.testing import CliRunner
 from command_line import AS_OF, process
 from pyarrow import parquet
 
+from ordercycle.cli import order_options
+from ordercycle.cli.app import cli
 from ordercycle.demo.generated import generated_customers, generated_orders
 
 
@@ -20,6 +23,15 @@ def test_process_keeps_data_and_words_apart(shop):
     assert len(stdout.splitlines()) == 4
     assert b"profiles in stdout" in stderr
     assert b"\x1b" not in stderr  # no bar where nobody watches
+
+
+@pytest.mark.parametrize(("limit", "expected"), [((), 0), (("--memory-limit", "1GB"), 1)])
+def test_with_a_limit_large_arrays_go_back_to_the_system(shop, monkeypatch, limit, expected):
+    calls = []
+    monkeypatch.setattr(order_options, "give_back_large_arrays", lambda: calls.append(1))
+    arguments = ["profile", str(shop / "orders.parquet"), "--as-of", AS_OF, *limit]
+    assert CliRunner().invoke(cli, arguments).exit_code == 0
+    assert len(calls) == expected
 
 
 def test_process_fails_without_traceback(shop):

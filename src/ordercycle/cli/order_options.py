@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ordercycle.cli.freed_memory import give_back_large_arrays
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
@@ -108,6 +110,8 @@ def _arguments(watch: Watch, options: dict[str, Any]) -> tuple[Any, Any, dict[st
     import ordercycle as oc
 
     named = dict(options)
+    if named["memory_limit"] is not None:
+        give_back_large_arrays()
     roles = ("customer", "time", "amount", "order", "registered")
     columns = {role: named.pop(f"{role}_column") for role in roles}
     columns["registered"] = columns["registered"] or None
