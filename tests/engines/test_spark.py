@@ -1,6 +1,5 @@
 """Spark with two executor processes against one machine, bit for bit."""
 
-import gc
 import os
 import re
 import sys
@@ -14,7 +13,6 @@ from shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
 from ordercycle.engines import spark
-from ordercycle.engines.spark_tasks import MANY_OBJECTS, in_a_worker
 
 
 @pytest.fixture(scope="module")
@@ -286,24 +284,6 @@ def test_an_executor_killed_mid_job(shop, tmp_path):
     found = profiles.mapInArrow(kill_once, profiles.schema).toArrow()
     assert os.path.exists(marker)
     assert_same_bits(found, local(orders, customers).profile(AS_OF))
-
-
-def test_warm_up(session):
-    rows = spark.warmup(session, tasks=4).collect()
-    assert len(rows) == 4
-    assert {row.kernels for row in rows} == {oc.warmup().kernels}
-
-
-def test_what_a_worker_has_loaded_is_not_looked_at_after_each_task():
-    oc.warmup()
-    try:
-        assert list(in_a_worker(iter)([1, 2])) == [1, 2]
-        assert gc.get_freeze_count() > MANY_OBJECTS > len(gc.get_objects())
-        frozen = gc.get_freeze_count()
-        assert not list(in_a_worker(iter)([]))
-        assert gc.get_freeze_count() <= frozen  # nothing new; what is let go of leaves
-    finally:
-        gc.unfreeze()
 
 
 @pytest.mark.parametrize(

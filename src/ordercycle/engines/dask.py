@@ -47,7 +47,7 @@ DASK = FrameKind(
     name="Dask DataFrame",
     method="map_partitions",
     repeatable=False,
-    schema=lambda frame, needed, table: dask_frames.arrow_schema(frame._meta, needed, table),  # noqa: SLF001
+    schema=lambda frame, needed, table: dask_frames.arrow_schema(frame._meta, needed, table),  # noqa: SLF001 - types
 )
 
 
@@ -154,7 +154,7 @@ def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
     """
     _require_dask()
     DASK.check(profile_df, "profiles")
-    meta = profile_df._meta  # noqa: SLF001
+    meta = profile_df._meta  # noqa: SLF001 - types
     read = dask_frames.taken(meta)
     schema = dask_frames.arrow_schema(meta, read, "profiles")
     assignment = Assignment(scheme, options)
@@ -181,10 +181,10 @@ def fit(profile_df: DataFrame, scheme: S) -> S:
     _require_dask()
     DASK.check(profile_df, "profiles")
     first = first_round(scheme)
-    read = dask_frames.taken(profile_df._meta)  # noqa: SLF001
+    read = dask_frames.taken(profile_df._meta)  # noqa: SLF001 - types
     if first.columns is not None:
         read = [name for name in read if name in first.columns]
-    schema = dask_frames.arrow_schema(profile_df._meta[read], read, "profiles")  # noqa: SLF001
+    schema = dask_frames.arrow_schema(profile_df._meta[read], read, "profiles")  # noqa: SLF001 - types
     check_countable(scheme, schema)
     kept = profile_df[read].persist()
     meta = dask_frames.frame_of([], CELLS_SCHEMA)

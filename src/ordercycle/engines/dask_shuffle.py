@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ordercycle.engines import dask_frames
-from ordercycle.engines.dask_tasks import Answer
-from ordercycle.engines.parcels import PARCEL, TABLES, Packer, parcels_of
+from ordercycle.engines.dask_tasks import Answer, Packing
+from ordercycle.engines.parcels import PARCEL, Packer, parcels_of
 from ordercycle.errors import SourceError
 
 if TYPE_CHECKING:
@@ -45,22 +45,12 @@ def _packed(frame: DataFrame, packer: Packer) -> DataFrame:
     return frame.map_partitions(pack, meta=pack.frame([]), clear_divisions=True)
 
 
-@dataclass(frozen=True)
-class Pack:
-    """Packs a partition of a table."""
-
-    packer: Packer
-
-    @property
-    def __name__(self) -> str:  # what Dask shows for a task
-        return f"pack_{TABLES[self.packer.table]}"
+class Pack(Packing):
+    """Packs a partition of a table as a frame of parcels."""
 
     def __call__(self, frame: Any, partition_info: dict[str, Any] | None = None) -> Any:
         """Return what a task makes of its partition."""
-        packer = self.packer
-        source = 0 if partition_info is None else partition_info["number"]
-        batches = dask_frames.batches_of(frame, packer.schema, TABLES[packer.table])
-        return self.frame(list(packer.parcels(source, batches)))
+        return self.frame(list(self.packer.parcels(*self.taken(frame, partition_info))))
 
     def frame(self, parcels: list[pa.RecordBatch]) -> Any:
         """Return parcels as a frame, whose targets can be an index."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ordercycle.engines import dask_frames
 from ordercycle.engines.file_frames import read
 from ordercycle.engines.jobs import Job
-from ordercycle.engines.parcels import Parcel, packed, packed_type
+from ordercycle.engines.parcels import TABLES, Packer, Parcel, packed, packed_type
 from ordercycle.engines.questions import Assignment, Question, TableCounts
 from ordercycle.segments.fitting import CELLS_SCHEMA, Cells
 from ordercycle.sources.files import Piece
@@ -45,6 +45,25 @@ class ReadFiles:
             for batch in batches
         ]
         return dask_frames.frame_of(plain, schema)
+
+
+@dataclass(frozen=True)
+class Packing:
+    """What tasks that pack a partition of a table have in common."""
+
+    packer: Packer
+
+    @property
+    def __name__(self) -> str:  # what Dask shows for a task
+        return f"pack_{TABLES[self.packer.table]}"
+
+    def taken(
+        self, frame: Any, partition_info: dict[str, Any] | None
+    ) -> tuple[int, list[pa.RecordBatch]]:
+        """Return which partition of the source a frame is, and its rows."""
+        source = 0 if partition_info is None else partition_info["number"]
+        table = TABLES[self.packer.table]
+        return source, dask_frames.batches_of(frame, self.packer.schema, table)
 
 
 @dataclass(frozen=True)
@@ -123,7 +142,7 @@ class Assign:
 
 def added_up(cells: DataFrame) -> Cells:
     """Return the sum of tables of cells, added up in a tree of tasks."""
-    summed = cells.reduction(_sum_of_cells, meta=cells._meta).compute()  # noqa: SLF001
+    summed = cells.reduction(_sum_of_cells, meta=cells._meta).compute()  # noqa: SLF001 - types
     return Cells.from_table(pa.Table.from_pandas(summed, schema=CELLS_SCHEMA))
 
 

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle.engines import dask_frames
-from ordercycle.engines.dask_tasks import Answer
-from ordercycle.engines.parcels import TABLES, Packer, Parcel
+from ordercycle.engines.dask_tasks import Answer, Packing
+from ordercycle.engines.parcels import Parcel
 
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame
@@ -83,22 +82,12 @@ def summed(rows: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     return of_all
 
 
-@dataclass(frozen=True)
-class PackLoads:
-    """Packs a partition of a table."""
-
-    packer: Packer
-
-    @property
-    def __name__(self) -> str:  # what Dask shows for a task
-        return f"pack_{TABLES[self.packer.table]}"
+class PackLoads(Packing):
+    """Packs a partition of a table as loads."""
 
     def __call__(self, frame: Any, partition_info: dict[str, Any] | None = None) -> Loads:
         """Return what a task makes of its partition."""
-        packer = self.packer
-        source = 0 if partition_info is None else partition_info["number"]
-        batches = dask_frames.batches_of(frame, packer.schema, TABLES[packer.table])
-        return Loads(packer.loads(source, batches))
+        return Loads(self.packer.loads(*self.taken(frame, partition_info)))
 
 
 @dataclass(frozen=True)

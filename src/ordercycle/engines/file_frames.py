@@ -1,7 +1,7 @@
 """Files in the place of a frame: tasks read them with Arrow, and the engine sees no row of them.
 
-An engine that reads Parquet makes rows of its columns, and columns of its rows for Python: on
-Spark that takes as long as everything else.
+An engine that reads Parquet may make rows of its columns, and columns of its rows for Python: on
+Spark that takes two fifths of the processor time.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ class Packer:
 
     schema: the columns as they travel, customer ids first; drop_nameless: leave out rows without
     a customer, who would all meet in one place; repeatable: parcels are the same in whatever order
-    the rows come, which takes 40 to 100 ns a row.
+    the rows come, which takes 25 ns a row of numbers, and more of text.
     """
 
     table: int
