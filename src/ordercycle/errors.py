@@ -4,11 +4,129 @@ from __future__ import annotations
 
 import difflib
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+NOT_GIVEN: Any = object()
+
+
+@dataclass(frozen=True)
+class Option:
+    """An argument of the library as a message names it; each front end says it in its own words.
+
+    name: of the argument, with its class before it where it is a field of one
+    (``"Columns.amount"``); value: what to pass, or nothing to name the argument alone.
+
+    Examples
+    --------
+    >>> str(Option("timezone", "Europe/Madrid")), str(Option("Columns.order"))
+    ("timezone='Europe/Madrid'", 'Columns(order=...)')
+    """
+
+    name: str
+    value: Any = NOT_GIVEN
+
+    def __str__(self) -> str:
+        owner, dot, name = self.name.rpartition(".")
+        if self.value is not NOT_GIVEN:
+            argument = f"{name}={self.value!r}"
+        else:
+            argument = f"{name}=..." if dot else f"{name}="
+        return f"{owner}({argument})" if dot else argument
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Option, (self.name,) if self.value is NOT_GIVEN else (self.name, self.value))
+
+
+#: A message, in pieces where it names arguments.
+Text: TypeAlias = "str | Option | tuple[str | Option, ...]"
+Words: TypeAlias = Callable[[Option], str]
+
+
+def printable(text: str) -> str:
+    r"""Return text in which no character can move a cursor, hide or turn round its neighbours.
+
+    Examples
+    --------
+    >>> print(printable("a\x1b]0;title\x07\n\u202eb"))
+    a\x1b]0;title\x07\n\u202eb
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def in_words(text: Text, words: Words = str) -> str:
+    """Return a message as one line of printable text."""
+    pieces = text if isinstance(text, tuple) else (text,)
+    return printable("".join(words(one) if isinstance(one, Option) else one for one in pieces))
 
 
 class OrdercycleError(ValueError):
-    """The root of every error that ordercycle raises on purpose."""
+    """The root of every error that ordercycle raises on purpose.
+
+    Parameters
+    ----------
+    what
+        What is wrong and where, in pieces where it names arguments of the library.
+    remedy
+        What to do about it.
+    column
+        The column, as the caller wrote it.
+    row
+        The first row that is wrong: from 0 in memory, the file's own line in text files.
+    count
+        How many rows are wrong.
+
+    Attributes
+    ----------
+    what, remedy : str
+        As above, in Python's words; the remedy is None where there is none.
+    column : str or None
+    row, count : int or None
+
+    Examples
+    --------
+    >>> error = DataError("amount is null at row 7", remedy="drop it", column="amount", row=7)
+    >>> print(error)
+    amount is null at row 7; drop it
+    >>> error.row, error.count
+    (7, None)
+    """
+
+    def __init__(
+        self,
+        what: Text = "",
+        *,
+        remedy: Text | None = None,
+        column: str | None = None,
+        row: int | None = None,
+        count: int | None = None,
+    ) -> None:
+        super().__init__(what)
+        self._remedy = remedy
+        self.column = column
+        self.row = row
+        self.count = count
+
+    @property
+    def what(self) -> str:
+        """What is wrong and where."""
+        return in_words(self.args[0])
+
+    @property
+    def remedy(self) -> str | None:
+        """What to do about it."""
+        return None if self._remedy is None else in_words(self._remedy)
+
+    def rendered(self, words: Words = str) -> str:
+        """Return the whole message, with arguments named by `words`."""
+        what = in_words(self.args[0], words)
+        return what if self._remedy is None else f"{what}; {in_words(self._remedy, words)}"
+
+    def __str__(self) -> str:
+        return self.rendered()
 
 
 class SourceError(OrdercycleError):
@@ -32,7 +150,20 @@ class StorageError(OrdercycleError):
 
 
 class OrdercycleWarning(UserWarning):
-    """A result stands on weak ground: says why, and what to look at."""
+    """A result stands on weak ground: says why, and what to look at.
+
+    Made of the same pieces as an error's message, and printed in the same way.
+    """
+
+    def __init__(self, text: Text = "") -> None:
+        super().__init__(text)
+
+    def rendered(self, words: Words = str) -> str:
+        """Return the message, with arguments named by `words`."""
+        return in_words(self.args[0], words)
+
+    def __str__(self) -> str:
+        return self.rendered()
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -57,4 +188,6 @@ def check_choice(option: str, value: object, choices: Iterable[str]) -> None:
     if value not in known:
         hint = suggestion(str(value), known)
         listed = ", ".join(map(repr, known))
-        raise ConfigError(f"{option}={value!r} is not an option{hint}; choose from {listed}")
+        raise ConfigError(
+            (Option(option, value), f" is not an option{hint}"), remedy=f"choose from {listed}"
+        )

@@ -13,6 +13,9 @@ from order_files import AS_OF, DAY, orders, profile, write
 import ordercycle as oc
 from ordercycle.sources import arrow_files, files, parquet_files, read_ahead
 from ordercycle.sources.file_list import list_files
+from ordercycle.sources.wanted import Wanted
+
+WANTED = Wanted("orders", {"customer_id": "customer"})
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -107,8 +110,8 @@ def test_batches_have_bounded_bytes_also_behind_an_empty_row_group(tmp_path):
         writer.write_table(table.slice(0, 0))
         writer.write_table(table)
     (file,) = list_files([str(tmp_path / "ids.parquet")], "orders")
-    (part,) = parquet_files.look(file).parts
-    batches = list(parquet_files.read(file, part, table.schema, 2_000_000))
+    (part,) = parquet_files.look(file, WANTED).parts
+    batches = list(parquet_files.read(file, part, table.schema, WANTED, 2_000_000))
     assert pa.Table.from_batches(batches).equals(table)
     assert max(batch.nbytes for batch in batches) <= 2_000_000
 
@@ -119,11 +122,11 @@ def test_ids_of_a_dictionary_have_bounded_bytes_in_arrow_files_as_well(tmp_path)
     with pa.ipc.new_file(str(tmp_path / "ids.arrow"), table.schema) as writer:
         writer.write_table(table)
     (file,) = list_files([str(tmp_path / "ids.arrow")], "orders")
-    (part,) = arrow_files.look(file).parts
-    batches = list(arrow_files.read(file, part, table.schema, 2_000_000))
+    (part,) = arrow_files.look(file, WANTED).parts
+    batches = list(arrow_files.read(file, part, table.schema, WANTED, 2_000_000))
     assert pa.Table.from_batches(batches).equals(table)
     assert max(batch.num_rows for batch in batches) <= 2000
-    (whole,) = arrow_files.read(file, part, table.schema, None)
+    (whole,) = arrow_files.read(file, part, table.schema, WANTED, None)
     assert whole.num_rows == 6000
 
 
@@ -160,9 +163,10 @@ def test_memory_does_not_grow_with_the_file_or_its_row_groups(tmp_path, row_grou
     pq.write_table(table, path, row_group_size=row_group_size, use_dictionary=False)
     counted = pa.proxy_memory_pool(pa.default_memory_pool())
     before = pa.default_memory_pool()
+    wanted = Wanted("orders", {"customer_id": "customer", "amount": "amount"})
     pa.set_memory_pool(counted)
     try:
-        source = files.open_files([str(path)], ["customer_id", "amount"], "orders", threads=1)
+        source = files.open_files([str(path)], wanted, threads=1)
         assert sum(batch.num_rows for batch in source.batches) == rows
     finally:
         pa.set_memory_pool(before)

@@ -11,10 +11,11 @@ import ordercycle as oc
 from ordercycle.engines import dask, file_frames
 from ordercycle.engines.dask_plan import read_by_tasks
 from ordercycle.engines.file_frames import FileFrame
+from ordercycle.history.options import wanted_orders
 
 DAYS = pa.array([20_000, 20_001], pa.int32()).cast(pa.date32())
 ORDERS = pa.table({"customer_id": [7, 8], "ordered_at": DAYS, "amount": [1, 2]})
-NAMES = ORDERS.column_names
+WANTED = wanted_orders(oc.Columns())
 
 
 def without_batches(path):
@@ -32,7 +33,7 @@ def path(tmp_path):
 
 def test_a_file_with_more_rows_than_were_looked_at_is_an_error(path):
     """Of the new file, the row groups of the old one would be read."""
-    frame = FileFrame.of(path, NAMES, "orders")
+    frame = FileFrame.of(path, WANTED)
     profiles = dask.profile(path, as_of="2026-01-01", partitions=1)
     assert pa.Table.from_batches(frame.batches(0)).equals(ORDERS)
     parquet.write_table(pa.concat_tables([ORDERS] * 3), path, row_group_size=2)
@@ -43,7 +44,7 @@ def test_a_file_with_more_rows_than_were_looked_at_is_an_error(path):
 
 
 def test_a_file_written_while_a_task_reads_it_is_an_error(path):
-    batches = FileFrame.of(path, NAMES, "orders").batches(0)
+    batches = FileFrame.of(path, WANTED).batches(0)
     next(batches)
     os.utime(path, ns=(0, 0))
     with pytest.raises(oc.SourceError, match="was written anew since"):
@@ -51,7 +52,7 @@ def test_a_file_written_while_a_task_reads_it_is_an_error(path):
 
 
 def test_a_file_that_a_worker_does_not_see_is_told_with_the_worker(path):
-    frame = FileFrame.of(path, NAMES, "orders")
+    frame = FileFrame.of(path, WANTED)
     path.unlink()
     with pytest.raises(oc.SourceError, match=r"cannot be read on .+: No such file .* it was there"):
         list(frame.batches(0))
@@ -59,7 +60,7 @@ def test_a_file_that_a_worker_does_not_see_is_told_with_the_worker(path):
 
 def test_files_without_a_part_alone_and_among_others(path):
     empty = without_batches(path.with_name("empty.arrow"))
-    assert FileFrame.of(empty, NAMES, "orders").places() == ("no row of any file",)
+    assert FileFrame.of(empty, WANTED).places() == ("no row of any file",)
     columns = oc.Columns(registered=None)
     options = {"as_of": "2026-01-01", "partitions": 2, "columns": columns}
     assert dask.profile(empty, **options).compute(scheduler="sync").empty
@@ -79,7 +80,7 @@ def test_a_task_of_dask_travels_with_its_own_pieces_alone(path, monkeypatch):
     monkeypatch.setattr(file_frames, "TASK_BYTES", 1)
     for number in range(40):
         parquet.write_table(ORDERS, path.with_name(f"orders-{number}.parquet"))
-    frame = FileFrame.of(path.parent, NAMES, "orders")
+    frame = FileFrame.of(path.parent, WANTED)
     tasks = dict(read_by_tasks(frame).dask)
     assert len(frame.tasks) == 41
     assert max(len(pickle.dumps(task)) for task in tasks.values()) < len(pickle.dumps(frame)) / 2

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import shlex
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from ordercycle.errors import Option
 
 INTERRUPTED = 130
 
@@ -31,6 +35,10 @@ OPTIONS = {
     "just_ordered_days=": "--just-ordered-days ",
     "where=": "--where ",
 }
+
+
+#: Arguments whose flag has another name than they have, their class left out.
+FLAGS: dict[str, str] = {}
 
 
 class OneLineError(click.ClickException):
@@ -69,10 +77,22 @@ class OneLineErrors(click.Group):
             raise _told(error) from None
 
 
+def flag(option: Option) -> str:
+    """Return how an argument of the library is given on the command line."""
+    from ordercycle.errors import NOT_GIVEN
+
+    name = option.name.rpartition(".")[2].replace("_", "-")
+    value = "" if option.value is NOT_GIVEN else f" {shlex.quote(str(option.value))}"
+    return f"--{FLAGS.get(option.name, name)}{value}"
+
+
 def _told(error: Exception) -> click.ClickException:
     from ordercycle.errors import ConfigError, OrdercycleError
 
-    message = " ".join(str(error).split())
+    if isinstance(error, OrdercycleError):
+        message = error.rendered(flag)
+    else:
+        message = " ".join(str(error).split())
     for word, option in OPTIONS.items():
         message = message.replace(word, option)
     if isinstance(error, ConfigError):

@@ -24,7 +24,7 @@ def asked(job: Job, question: Question, frames: Sequence[DataFrame]) -> DataFram
     frames: the orders and, where there are, the customers.
     """
     answer = Answer.of(job, question, frames[0])
-    frames = [frame[wanted(job.columns, table)] for table, frame in enumerate(frames)]
+    frames = [frame[wanted(job.columns, table).names] for table, frame in enumerate(frames)]
     sources = sum(frame.npartitions for frame in frames)
     if _by_transfers(sources * job.partitions):
         return dask_transfers.answers_of(answer, frames)
@@ -35,7 +35,7 @@ def read_by_tasks(files: FileFrame) -> DataFrame:
     """Return a frame of files, in Arrow's types."""
     import dask.dataframe as dd
 
-    read = ReadFiles(files.name, files.schema)
+    read = ReadFiles(files.wanted, files.schema)
     # Each task travels with its own pieces: with all, ten thousand would take 15 GB.
     return dd.from_map(read, files.tasks, meta=read.frame([]))
 

@@ -15,6 +15,7 @@ from ordercycle.engines.parcels import TABLES, Packer, Parcel, packed, packed_ty
 from ordercycle.engines.questions import Assignment, Question, TableCounts
 from ordercycle.segments.fitting import CELLS_SCHEMA, Cells
 from ordercycle.sources.files import Piece
+from ordercycle.sources.wanted import Wanted
 
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame
@@ -24,16 +25,16 @@ if TYPE_CHECKING:
 class ReadFiles:
     """Reads pieces of files; of dictionaries, which differ from file to file, the values."""
 
-    name: str
+    wanted: Wanted
     schema: pa.Schema
 
     @property
     def __name__(self) -> str:  # what Dask shows for a task
-        return f"read_{self.name}"
+        return f"read_{self.wanted.table}"
 
     def __call__(self, pieces: tuple[Piece, ...]) -> Any:
         """Return what a task reads."""
-        return self.frame(list(read(pieces, self.schema, self.name)))
+        return self.frame(list(read(pieces, self.schema, self.wanted)))
 
     def frame(self, batches: list[pa.RecordBatch]) -> Any:
         """Return what was read as a frame."""

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from ordercycle.errors import SourceError
 from ordercycle.sources.files import Piece, look_at_files
+from ordercycle.sources.wanted import Wanted
 
 #: A task reads pieces of so many bytes, as they lie in the files: a million orders or two.
 TASK_BYTES = 2**24
@@ -24,12 +25,12 @@ TASK_BYTES = 2**24
 class FileFrame:
     """The columns of a table in files that driver and workers see alike, divided among tasks."""
 
-    name: str
+    wanted: Wanted
     schema: pa.Schema
     tasks: tuple[tuple[Piece, ...], ...]
 
     @classmethod
-    def of(cls, paths: Any, wanted: list[str], name: str) -> FileFrame:
+    def of(cls, paths: Any, wanted: Wanted) -> FileFrame:
         """Look at files; every schema is read here, no row is.
 
         Raises
@@ -41,23 +42,23 @@ class FileFrame:
         for path in map(os.fspath, paths):
             if "://" in path:
                 raise SourceError(
-                    f"{name}: {path!r} is a URL; pass the path under which driver and workers have "
-                    "it mounted, or have the engine read it and pass the frame"
+                    f"{wanted.table}: {path!r} is a URL; pass the path under which driver and "
+                    "workers have it mounted, or have the engine read it and pass the frame"
                 )
         # Workers have working directories of their own.
-        schema, pieces, _ = look_at_files(list(map(os.path.abspath, paths)), wanted, name)
-        return cls(name, schema, tuple(_tasks(pieces)))
+        schema, pieces, _ = look_at_files(list(map(os.path.abspath, paths)), wanted)
+        return cls(wanted, schema, tuple(_tasks(pieces)))
 
     def batches(self, task: int) -> Iterator[pa.RecordBatch]:
         """Read the pieces of a task."""
-        return read(self.tasks[task], self.schema, self.name)
+        return read(self.tasks[task], self.schema, self.wanted)
 
     def places(self) -> tuple[str, ...]:
         """Say for each task where its rows come from."""
         return tuple(map(_place, self.tasks))
 
 
-def read(pieces: Iterable[Piece], schema: pa.Schema, name: str) -> Iterator[pa.RecordBatch]:
+def read(pieces: Iterable[Piece], schema: pa.Schema, wanted: Wanted) -> Iterator[pa.RecordBatch]:
     """Read pieces of files; the rows are the same each time, or there is an error.
 
     Raises
@@ -67,9 +68,9 @@ def read(pieces: Iterable[Piece], schema: pa.Schema, name: str) -> Iterator[pa.R
         days later, and a task that runs again would give some targets other rows than the rest.
     """
     for piece in pieces:
-        piece.check_unchanged(name)
-        yield from piece.batches(schema, name)
-        piece.check_unchanged(name)
+        piece.check_unchanged(wanted.table)
+        yield from piece.batches(schema, wanted)
+        piece.check_unchanged(wanted.table)
 
 
 def are_paths(source: object) -> bool:

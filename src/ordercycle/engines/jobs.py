@@ -15,9 +15,11 @@ from ordercycle.engines.file_frames import FileFrame, are_paths
 from ordercycle.engines.parcels import MOST_TARGETS, TABLES, Packer, Parcel, packed_type
 from ordercycle.engines.questions import Question
 from ordercycle.errors import ConfigError, suggestion, whole_number
+from ordercycle.history.options import wanted_customers, wanted_orders
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.ingest.spill import Spill
 from ordercycle.sources.row_source import check_columns
+from ordercycle.sources.wanted import Wanted
 
 #: Options of a job that say how orders are grouped, as in OrderHistory.build.
 OPTIONS = ("refunds", "anonymous", "unknown", "threads", "memory_limit", "spill_directory")
@@ -107,7 +109,7 @@ class Job:
         columns = checked_columns(columns)
         tables = []
         for table, frame in enumerate(frames):
-            names = wanted(columns, table)
+            names = wanted(columns, table).names
             if isinstance(frame, FileFrame):
                 schema = frame.schema
             else:
@@ -194,14 +196,11 @@ def opened(frames: Sequence[Any], columns: Columns | None) -> list[Any]:
     """
     named = checked_columns(columns)
     return [
-        FileFrame.of(frame, wanted(named, table), TABLES[table]) if are_paths(frame) else frame
+        FileFrame.of(frame, wanted(named, table)) if are_paths(frame) else frame
         for table, frame in enumerate(frames)
     ]
 
 
-def wanted(columns: Columns, table: int) -> list[str]:
-    """Return the columns to read of the orders (0) or the customers (1), customer ids first."""
-    if table == 1:
-        return [columns.customer] + ([columns.registered] if columns.registered else [])
-    names = [columns.customer, columns.time, columns.amount]
-    return names if columns.order is None else [*names, columns.order]
+def wanted(columns: Columns, table: int) -> Wanted:
+    """Return what to read of the orders (0) or the customers (1), customer ids first."""
+    return wanted_customers(columns) if table == 1 else wanted_orders(columns)

@@ -68,7 +68,7 @@ def _packed(frame: Any, job: Job, table: int, session: SparkSession) -> DataFram
         tasks = len(frame.tasks)
         numbers = session.range(0, tasks, 1, numPartitions=tasks)
         return numbers.mapInArrow(PackFiles(frame, pack), spark_schema(PARCEL))
-    read = frame.select(*map(quoted, wanted(job.columns, table)))
+    read = frame.select(*map(quoted, wanted(job.columns, table).names))
     return by_place(read).mapInArrow(pack, spark_schema(PARCEL))
 
 

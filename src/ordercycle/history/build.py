@@ -148,12 +148,9 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
     """Read both tables; the threads that group them end with the block."""
     columns, policies, threads = options.columns, options.policies, options.threads
     progress, spill = options.progress, options.spill
-    wanted = [columns.customer, columns.time, columns.amount]
-    if columns.order is not None:
-        wanted.append(columns.order)
     # Both sources are opened first: a wrong path or name is told before any work.
     ahead = None if spill is None else spill.reading_bytes
-    order_source = open_source(orders, wanted, "orders", threads, ahead)
+    order_source = open_source(orders, options.wanted_orders, threads, ahead)
     problems = Problems("orders", order_source.place)
     order_reader = OrderReader(
         order_source.schema,
@@ -168,8 +165,7 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
     listed_rows: int | None = 0
     customer_problems = Problems("customers")
     if customers is not None:
-        names = [columns.customer] + ([columns.registered] if columns.registered else [])
-        customer_source = open_source(customers, names, "customers", threads, ahead)
+        customer_source = open_source(customers, options.wanted_customers, threads, ahead)
         customer_problems = Problems("customers", customer_source.place)
         customer_reader = CustomerReader(
             customer_source.schema, columns, customer_problems, timezone=policies.timezone

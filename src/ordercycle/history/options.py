@@ -12,6 +12,7 @@ from ordercycle.errors import ConfigError, check_choice
 from ordercycle.history.parts import Policies
 from ordercycle.ingest.spill import Spill
 from ordercycle.ingest.zones import check_zone
+from ordercycle.sources.wanted import Role, Wanted
 from ordercycle.workspace import thread_count
 
 REFUNDS = ("net", "drop", "count")
@@ -67,6 +68,36 @@ class BuildOptions:
             progress=progress,
             spill=spill,
         )
+
+    @property
+    def wanted_orders(self) -> Wanted:
+        """What is read of the orders."""
+        return wanted_orders(self.columns)
+
+    @property
+    def wanted_customers(self) -> Wanted:
+        """What is read of the customers table."""
+        return wanted_customers(self.columns)
+
+
+def wanted_orders(columns: Columns) -> Wanted:
+    """Return what is read of the orders, customer ids first."""
+    roles: dict[str, Role] = {
+        columns.customer: "customer",
+        columns.time: "time",
+        columns.amount: "amount",
+    }
+    if columns.order is not None:
+        roles[columns.order] = "order"
+    return Wanted("orders", roles)
+
+
+def wanted_customers(columns: Columns) -> Wanted:
+    """Return what is read of the customers table, customer ids first."""
+    roles: dict[str, Role] = {columns.customer: "customer"}
+    if columns.registered is not None:
+        roles[columns.registered] = "registered"
+    return Wanted("customers", roles)
 
 
 class Counter:

@@ -16,12 +16,14 @@ from ordercycle.history.merging import hashes_of
 from ordercycle.ingest.problems import Problems, Trouble
 from ordercycle.ingest.readers import IdReader
 from ordercycle.sources.opening import open_source
+from ordercycle.sources.wanted import Wanted
 from ordercycle.workspace import thread_count
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
 from ordercycle_kernels.timeline import OPEN
 
 NAME = "memberships"
 CUSTOMER, SEGMENT, FROM, TO = "customer_id", "segment", "valid_from", "valid_to"
+WANTED = Wanted(NAME, {CUSTOMER: "customer", SEGMENT: "other", FROM: "time", TO: "time"})
 MOST_SEGMENTS = 2**15 - 1
 
 
@@ -41,7 +43,7 @@ class Rows:
 
 def read_rows(source: Any) -> Rows:
     """Read intervals from any source of rows; the errors are those of Membership.from_table."""
-    opened = open_source(source, [CUSTOMER, SEGMENT, FROM, TO], NAME, thread_count(None))
+    opened = open_source(source, WANTED, thread_count(None))
     try:
         table = pa.Table.from_batches(list(opened.batches), schema=opened.schema)
     finally:

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from ordercycle.sources.file_list import DataFile
 from ordercycle.sources.file_look import Look
+from ordercycle.sources.wanted import Wanted
 
 #: Record batches of a part; writers make them of 64 thousand rows to a million.
 PART_BATCHES = 8
@@ -15,7 +16,7 @@ PART_BATCHES = 8
 LEAST_ROWS = 2**10
 
 
-def look(file: DataFile) -> Look:
+def look(file: DataFile, wanted: Wanted) -> Look:  # noqa: ARG001 - the footer says all
     """Read the footer."""
     from pyarrow import ipc
 
@@ -30,6 +31,7 @@ def read(
     file: DataFile,
     batches: range,
     columns: pa.Schema,
+    wanted: Wanted,  # noqa: ARG001 - the file says all
     batch_bytes: int | None,
 ) -> Iterator[pa.RecordBatch]:
     """Read columns of some record batches, on the thread that asks.

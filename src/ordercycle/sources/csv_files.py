@@ -19,6 +19,7 @@ from ordercycle.sources import common_types
 from ordercycle.sources.file_list import DataFile
 from ordercycle.sources.file_look import Look
 from ordercycle.sources.read_ahead import BATCH_ROWS
+from ordercycle.sources.wanted import Wanted
 
 #: Bytes of a part: 300,000 orders of three columns.
 PART_BYTES = 2**24
@@ -43,7 +44,7 @@ def common_type(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
     return common_types.common_type(left, right)
 
 
-def look(file: DataFile) -> Look:
+def look(file: DataFile, wanted: Wanted) -> Look:  # noqa: ARG001 - the footer says all
     """Read the first rows for names and types."""
     schema = _first_rows(file)
     size = os.path.getsize(file.path)
@@ -57,6 +58,7 @@ def read(
     file: DataFile,
     part: range,
     columns: pa.Schema,
+    wanted: Wanted,  # noqa: ARG001
     batch_bytes: int | None,  # noqa: ARG001 - parts have few bytes, and are parsed whole
 ) -> Iterator[pa.RecordBatch]:
     """Read columns of the lines that begin in a stretch of the file, in the types asked for.

@@ -22,6 +22,7 @@ from ordercycle.sources.file_list import DataFile, list_files
 from ordercycle.sources.file_look import Look
 from ordercycle.sources.read_ahead import read_ahead
 from ordercycle.sources.row_source import Source, check_columns, unreadable
+from ordercycle.sources.wanted import Wanted
 
 #: What Hive writes for a missing value in the name of a folder.
 MISSING = "__HIVE_DEFAULT_PARTITION__"
@@ -40,8 +41,8 @@ BATCH_SHARE, WAITING_SHARE, READERS_SHARE = 8, 2, 4
 class Format(NamedTuple):
     """How files of a format are looked at and read."""
 
-    look: Callable[[DataFile], Look]
-    read: Callable[[DataFile, range, pa.Schema, int | None], Iterator[pa.RecordBatch]]
+    look: Callable[[DataFile, Wanted], Look]
+    read: Callable[[DataFile, range, pa.Schema, Wanted, int | None], Iterator[pa.RecordBatch]]
     common_type: Callable[[pa.DataType, pa.DataType], pa.DataType | None] = common_type
 
 
@@ -99,7 +100,7 @@ class Piece:
             )
 
     def batches(
-        self, schema: pa.Schema, name: str, batch_bytes: int | None = None
+        self, schema: pa.Schema, wanted: Wanted, batch_bytes: int | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Read the columns of a schema; what goes wrong is told with the name of the file.
 
@@ -109,14 +110,14 @@ class Piece:
         path = self.file.path
         try:
             read = READERS[self.file.kind].read
-            for batch in read(self.file, self.part, columns, batch_bytes):
+            for batch in read(self.file, self.part, columns, wanted, batch_bytes):
                 yield self._as_wanted(batch, schema)
         except ColumnError as error:
-            raise ColumnError(f"{name}: in {path!r}, {error}") from error
+            raise ColumnError(f"{wanted.table}: in {path!r}, {error}") from error
         except MemoryError:
             raise
         except (pa.ArrowException, OSError) as error:
-            raise unreadable(name, error, path) from error
+            raise unreadable(wanted.table, error, path) from error
 
     def _as_wanted(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         arrays = []
@@ -141,7 +142,7 @@ class Pieces(NamedTuple):
     rows: int | None
 
 
-def look_at_files(paths: list[str], wanted: list[str], name: str) -> Pieces:
+def look_at_files(paths: list[str], wanted: Wanted) -> Pieces:
     """Look at the schema of every file; no row is read.
 
     Raises
@@ -151,41 +152,43 @@ def look_at_files(paths: list[str], wanted: list[str], name: str) -> Pieces:
     ColumnError
         Where a file has not all the columns, or in types that no one type holds.
     """
-    files = list_files(paths, name)
+    files = list_files(paths, wanted.table)
     known = {key for file in files for key in file.partition}
-    folders = {column: _folder_values(files, column) for column in wanted if column in known}
-    opened = [_open(file, wanted, folders, name) for file in files]
-    schema = pa.schema([_common_field(opened, column, name) for column in wanted])
+    folders = {column: _folder_values(files, column) for column in wanted.names if column in known}
+    opened = [_open(file, wanted, folders) for file in files]
+    schema = pa.schema([_common_field(opened, column, wanted.table) for column in wanted.names])
     rows = [one.look.rows for one in opened]
     pieces = [piece for one in opened for piece in one.pieces()]
     return Pieces(schema, pieces, None if None in rows else sum(size or 0 for size in rows))
 
 
 def open_files(
-    paths: list[str], wanted: list[str], name: str, threads: int, most_bytes: int | None = None
+    paths: list[str], wanted: Wanted, threads: int, most_bytes: int | None = None
 ) -> Source:
     """Open files as one source, which reads ahead; see `look_at_files` for what it raises.
 
     most_bytes: that may be read ahead, for which fewer threads may read, and ids of a dictionary
     come as what they stand for; None: no limit.
     """
-    schema, pieces, rows = look_at_files(paths, wanted, name)
+    schema, pieces, rows = look_at_files(paths, wanted)
     waiting = batch_bytes = None
     if most_bytes is not None:
         held = max((piece.held for piece in pieces), default=0)
         threads = max(1, min(threads, most_bytes // (held + most_bytes // READERS_SHARE)))
         waiting, batch_bytes = most_bytes // WAITING_SHARE, most_bytes // BATCH_SHARE
-    stream = _Stream(pieces, schema, name, batch_bytes)
+    stream = _Stream(pieces, schema, wanted, batch_bytes)
     parts = [partial(stream.read, piece) for piece in pieces]
-    return Source(name, schema, read_ahead(parts, threads, waiting), rows, place=stream.place)
+    return Source(
+        wanted.table, schema, read_ahead(parts, threads, waiting), rows, place=stream.place
+    )
 
 
-def _look(file: DataFile, name: str) -> tuple[Written, Look]:
+def _look(file: DataFile, wanted: Wanted) -> tuple[Written, Look]:
     try:
         # In this order: what is written between the two is then seen later.
-        return Written.of(file.path), READERS[file.kind].look(file)
+        return Written.of(file.path), READERS[file.kind].look(file, wanted)
     except (pa.ArrowException, OSError) as error:
-        raise unreadable(name, error, file.path) from error
+        raise unreadable(wanted.table, error, file.path) from error
 
 
 @dataclass(frozen=True)
@@ -210,10 +213,8 @@ class _Opened:
             yield Piece(self.file, self.written, part, size, self.look.held_bytes, self.constants)
 
 
-def _open(
-    file: DataFile, wanted: list[str], folders: dict[str, dict[str, pa.Scalar]], name: str
-) -> _Opened:
-    written, look = _look(file, name)
+def _open(file: DataFile, wanted: Wanted, folders: dict[str, dict[str, pa.Scalar]]) -> _Opened:
+    written, look = _look(file, wanted)
     # A column that the file itself has is not looked for in the names of its folders.
     constants = {
         column: values[file.path]
@@ -221,7 +222,7 @@ def _open(
         if column not in look.schema.names and file.path in values
     }
     there = pa.schema([*look.schema, *(pa.field(key, one.type) for key, one in constants.items())])
-    check_columns(there, wanted, name, file.path)
+    check_columns(there, wanted.names, wanted.table, file.path)
     return _Opened(file, written, look, constants)
 
 
@@ -280,17 +281,17 @@ class _Stream:
     """Reads pieces of files as batches of one schema, and knows where each row came from."""
 
     def __init__(
-        self, pieces: list[Piece], schema: pa.Schema, name: str, batch_bytes: int | None
+        self, pieces: list[Piece], schema: pa.Schema, wanted: Wanted, batch_bytes: int | None
     ) -> None:
         self._schema = schema if batch_bytes is None else _without_dictionaries(schema)
         self._batch_bytes = batch_bytes
-        self._name = name
+        self._wanted = wanted
         self._rows = dict.fromkeys((piece.file.path for piece in pieces), 0)
         self._lock = Lock()
 
     def read(self, piece: Piece) -> Iterator[pa.RecordBatch]:
         """Read a piece."""
-        for batch in piece.batches(self._schema, self._name, self._batch_bytes):
+        for batch in piece.batches(self._schema, self._wanted, self._batch_bytes):
             with self._lock:
                 self._rows[piece.file.path] += batch.num_rows
             yield batch

@@ -13,6 +13,7 @@ import pyarrow as pa
 from ordercycle.errors import ColumnError, SourceError
 from ordercycle.sources.files import open_files
 from ordercycle.sources.row_source import Source, check_columns, unreadable
+from ordercycle.sources.wanted import Wanted
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
@@ -30,7 +31,7 @@ _consumed: WeakSet[pa.RecordBatchReader] = WeakSet()
 
 
 def open_source(  # noqa: C901, PLR0911
-    rows: Any, wanted: list[str], name: str, threads: int, most_bytes: int | None = None
+    rows: Any, wanted: Wanted, threads: int, most_bytes: int | None = None
 ) -> Source:
     """Open a source of any accepted kind: one case after the other.
 
@@ -39,9 +40,7 @@ def open_source(  # noqa: C901, PLR0911
     rows
         The source.
     wanted
-        The columns to read.
-    name
-        What the rows are, for messages: ``"orders"`` or ``"customers"``.
+        What to read of it, and how.
     threads
         How many threads may read ahead.
     most_bytes
@@ -54,26 +53,27 @@ def open_source(  # noqa: C901, PLR0911
     ColumnError
         Where a wanted column is missing.
     """
+    name, names = wanted.table, wanted.names
     if isinstance(rows, Source):  # opened by the tasks of a cluster, who know their columns
         return rows
     if isinstance(rows, pa.RecordBatch):
         rows = pa.Table.from_batches([rows])
     if isinstance(rows, pa.Table):
-        check_columns(rows.schema, wanted, name)
-        selected = rows.select(wanted)
+        check_columns(rows.schema, names, name)
+        selected = rows.select(names)
         return Source(
             name, selected.schema, iter(selected.to_batches()), selected.num_rows, in_memory=True
         )
     if isinstance(rows, (str, os.PathLike)):
-        return open_files([os.fspath(rows)], wanted, name, threads, most_bytes)
+        return open_files([os.fspath(rows)], wanted, threads, most_bytes)
     if isinstance(rows, pa.RecordBatchReader):
-        return _open_reader(rows, wanted, name)
+        return _open_reader(rows, names, name)
     if _is_dataset(rows):
-        return _open_dataset(rows, wanted, name, threads)
+        return _open_dataset(rows, names, name, threads)
     if hasattr(rows, "__arrow_c_stream__"):
-        return _of_stream(_exported(rows, wanted, name), wanted, name)
+        return _of_stream(_exported(rows, names, name), names, name)
     if hasattr(rows, "__arrow_c_array__"):
-        return open_source(pa.record_batch(rows), wanted, name, threads)
+        return open_source(pa.record_batch(rows), wanted, threads)
     if type(rows).__module__.partition(".")[0] == "polars" and hasattr(rows, "collect"):
         raise SourceError(
             f"{name}: a Polars LazyFrame holds no rows yet; pass .collect(), or the path of the "
@@ -81,9 +81,9 @@ def open_source(  # noqa: C901, PLR0911
         )
     if isinstance(rows, (list, tuple)) and rows and all(map(_is_path, rows)):
         paths = [os.fspath(row) for row in rows]
-        return open_files(paths, wanted, name, threads, most_bytes)
+        return open_files(paths, wanted, threads, most_bytes)
     if isinstance(rows, Iterable) and not isinstance(rows, (bytes, dict)):
-        return _open_iterable(rows, wanted, name)
+        return _open_iterable(rows, names, name)
     raise SourceError(f"{name}: a {type(rows).__name__} cannot be read; pass {ACCEPTED}")
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from ordercycle.sources.file_list import DataFile
 from ordercycle.sources.file_look import Look
 from ordercycle.sources.read_ahead import BATCH_ROWS, PART_ROWS
+from ordercycle.sources.wanted import Wanted
 
 #: Bytes of a column that are read at a time; as fast as whole columns.
 BUFFER_BYTES = 2**20
@@ -23,7 +24,7 @@ ARROW_SCHEMA, NO_SCHEMA = b"ARROW:schema", b"arrow.schema"
 MAGIC, TAIL = b"PAR1", struct.Struct("<I4s")
 
 
-def look(file: DataFile) -> Look:
+def look(file: DataFile, wanted: Wanted) -> Look:  # noqa: ARG001 - the footer says all
     """Read the footer."""
     from pyarrow import parquet
 
@@ -62,7 +63,11 @@ def _parts(sizes: list[int]) -> list[range]:
 
 
 def read(
-    file: DataFile, groups: range, columns: pa.Schema, batch_bytes: int | None
+    file: DataFile,
+    groups: range,
+    columns: pa.Schema,
+    wanted: Wanted,  # noqa: ARG001 - the footer says all
+    batch_bytes: int | None,
 ) -> Iterator[pa.RecordBatch]:
     """Read columns of some row groups, on the thread that asks.
 
