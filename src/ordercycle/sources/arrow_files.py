@@ -20,7 +20,7 @@ def look(file: DataFile, wanted: Wanted) -> Look:  # noqa: ARG001 - the footer s
     """Read the footer."""
     from pyarrow import ipc
 
-    with pa.OSFile(file.path) as stream:
+    with file.open() as stream:
         opened = ipc.open_file(stream)
         batches = range(opened.num_record_batches)
         parts = [batches[start : start + PART_BATCHES] for start in batches[::PART_BATCHES]]
@@ -40,7 +40,7 @@ def read(
     """
     from pyarrow import ipc
 
-    with pa.OSFile(file.path) as stream:
+    with file.open() as stream:
         schema = ipc.open_file(stream).schema
         fields = [schema.get_field_index(column) for column in columns.names]
         options = ipc.IpcReadOptions(included_fields=fields, use_threads=False)

@@ -7,10 +7,9 @@ compressed one has to be read from its beginning and is one part.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -47,7 +46,7 @@ def common_type(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
 def look(file: DataFile, wanted: Wanted) -> Look:  # noqa: ARG001 - the footer says all
     """Read the first rows for names and types."""
     schema = _first_rows(file)
-    size = os.path.getsize(file.path)
+    size = file.size()
     if file.is_compressed:
         return Look(schema, None, [range(size)])
     parts = [range(start, min(start + PART_BYTES, size)) for start in range(0, size, PART_BYTES)]
@@ -74,7 +73,7 @@ def read(
     options = _options(file, block_bytes=BLOCK_BYTES, names=names, types=columns)
     try:
         if file.is_compressed:
-            with csv.open_csv(file.path, **options) as reader:
+            with file.open_stream() as stream, csv.open_csv(stream, **options) as reader:
                 yield from reader
             return
         content = _lines(file, part)
@@ -125,7 +124,8 @@ def _first_rows(file: DataFile) -> pa.Schema:
     """Return the names and types of the columns, as the first rows have them."""
     from pyarrow import csv
 
-    with csv.open_csv(file.path, **_options(file, block_bytes=LOOK_BYTES)) as reader:
+    options = _options(file, block_bytes=LOOK_BYTES)
+    with file.open_stream() as stream, csv.open_csv(stream, **options) as reader:
         return reader.schema
 
 
@@ -136,19 +136,21 @@ def _header(file: DataFile) -> list[str]:
 
 def _lines(file: DataFile, part: range) -> bytes:
     """Return the lines that begin in a stretch of the file."""
-    with open(file.path, "rb") as stream:
+    with file.open() as stream:
         start, stop = _line_start(stream, part.start), _line_start(stream, part.stop)
         stream.seek(start)
-        return stream.read(stop - start)
+        return bytes(stream.read(stop - start))
 
 
-def _line_start(stream: IO[bytes], position: int) -> int:
+def _line_start(stream: pa.NativeFile, position: int) -> int:
     """Return where the first line begins at or after a position."""
     if position == 0:
         return 0
-    stream.seek(position - 1)
+    start = position - 1
+    stream.seek(start)
     while piece := stream.read(SEARCH_BYTES):
-        found = piece.find(b"\n")
+        found: int = piece.find(b"\n")
         if found >= 0:
-            return stream.tell() - len(piece) + found + 1
-    return stream.tell()
+            return start + found + 1
+        start += len(piece)
+    return start

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+import pyarrow as pa
+
 from ordercycle.errors import SourceError
+from ordercycle.sources.stores import LOCAL, Store, Written
 
 #: File endings and the format they stand for.
 FORMATS = {
@@ -21,15 +24,37 @@ FORMATS = {
     ".csv": "csv",
     ".tsv": "csv",
 }
-COMPRESSIONS = (".gz", ".bz2", ".zst", ".lz4")
+#: Endings of files that are compressed as a whole, and Arrow's names of the codecs.
+CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+COMPRESSIONS = tuple(CODECS)
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file to read."""
+    """A file to read; kind: a value of FORMATS; store: where its path leads."""
 
     path: str
-    kind: str  # a value of FORMATS
+    kind: str
+    store: Store = LOCAL
+
+    def open(self) -> pa.NativeFile:
+        """Open the file as it lies there; bytes anywhere in it can be read."""
+        return self.store.open(self.path)
+
+    def open_stream(self) -> pa.NativeFile:
+        """Open the file to be read from its beginning, uncompressed where it is compressed."""
+        stream = self.store.open(self.path)
+        if not self.is_compressed:
+            return stream
+        return pa.CompressedInputStream(stream, CODECS[os.path.splitext(self.path.lower())[1]])
+
+    def written(self) -> Written:
+        """Return the size of the file and when it was written, or raise an OSError."""
+        return self.store.written(self.path)
+
+    def size(self) -> int:
+        """Return the bytes of the file as it lies there."""
+        return self.written().size
 
     @property
     def is_compressed(self) -> bool:

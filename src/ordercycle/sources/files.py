@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 from bisect import bisect_right
@@ -22,6 +21,7 @@ from ordercycle.sources.file_list import DataFile, list_files
 from ordercycle.sources.file_look import Look
 from ordercycle.sources.read_ahead import read_ahead
 from ordercycle.sources.row_source import Source, check_columns, unreadable
+from ordercycle.sources.stores import Written
 from ordercycle.sources.wanted import Wanted
 
 #: What Hive writes for a missing value in the name of a folder.
@@ -53,19 +53,6 @@ READERS = {
 }
 
 
-class Written(NamedTuple):
-    """How long a file is and when it was written: what tells that it was written anew."""
-
-    size: int
-    nanoseconds: int
-
-    @classmethod
-    def of(cls, path: str) -> Written:
-        """Look at a file, or raise an OSError."""
-        found = os.stat(path)
-        return cls(found.st_size, found.st_mtime_ns)
-
-
 @dataclass(frozen=True)
 class Piece:
     """A part of a file, which is read by itself, wherever the file can be seen.
@@ -85,7 +72,7 @@ class Piece:
         """Raise a SourceError where the file is gone, or was written anew since it was divided."""
         path = self.file.path
         try:
-            written = Written.of(path)
+            written = self.file.written()
         except OSError as error:
             raise SourceError(
                 f"{name}: {path!r} cannot be read on {platform.node()}: {error.strerror}; it was "
@@ -186,7 +173,7 @@ def open_files(
 def _look(file: DataFile, wanted: Wanted) -> tuple[Written, Look]:
     try:
         # In this order: what is written between the two is then seen later.
-        return Written.of(file.path), READERS[file.kind].look(file, wanted)
+        return file.written(), READERS[file.kind].look(file, wanted)
     except (pa.ArrowException, OSError) as error:
         raise unreadable(wanted.table, error, file.path) from error
 

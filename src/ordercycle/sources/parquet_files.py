@@ -28,7 +28,7 @@ def look(file: DataFile, wanted: Wanted) -> Look:  # noqa: ARG001 - the footer s
     """Read the footer."""
     from pyarrow import parquet
 
-    with parquet.ParquetFile(file.path) as opened:
+    with file.open() as stream, parquet.ParquetFile(stream) as opened:
         metadata = opened.metadata
         sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
         held = max((_held(metadata.row_group(number)) for number in range(len(sizes))), default=0)
@@ -75,13 +75,15 @@ def read(
     """
     from pyarrow import parquet
 
-    # Neither mapped into memory (mapped pages of a file that is cut short meanwhile, or of a disk
-    # that fails, end the process instead of raising) nor buffered ahead (which holds whole row
-    # groups, 469 MB of one with 20 million rows where this takes 118, on threads of its own).
+    # Not buffered ahead, which holds whole row groups (469 MB of one with 20 million rows where
+    # this takes 118), on threads of its own.
     metadata = None if batch_bytes is None else _metadata_without_dictionaries(file)
-    with parquet.ParquetFile(
-        file.path, metadata=metadata, pre_buffer=False, buffer_size=BUFFER_BYTES
-    ) as opened:
+    with (
+        file.open() as stream,
+        parquet.ParquetFile(
+            stream, metadata=metadata, pre_buffer=False, buffer_size=BUFFER_BYTES
+        ) as opened,
+    ):
         options = {"columns": columns.names, "use_threads": False}
         rows = BATCH_ROWS
         if batch_bytes is not None and not all(map(_is_narrow, columns.types)):
@@ -107,10 +109,9 @@ def _metadata_without_dictionaries(file: DataFile) -> Any:
     """
     from pyarrow import parquet
 
-    with open(file.path, "rb") as stream:
-        start = stream.seek(-TAIL.size, 2)
-        size, _ = TAIL.unpack(stream.read())
-        stream.seek(start - size)
-        footer = stream.read(size).replace(ARROW_SCHEMA, NO_SCHEMA)
+    with file.open() as stream:
+        start = stream.size() - TAIL.size
+        size, _ = TAIL.unpack(stream.read_at(TAIL.size, start))
+        footer = stream.read_at(size, start - size).replace(ARROW_SCHEMA, NO_SCHEMA)
     whole = MAGIC + footer + TAIL.pack(size, MAGIC)
     return parquet.read_metadata(pa.BufferReader(whole))
