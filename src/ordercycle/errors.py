@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import operator
+import sys
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -164,6 +166,26 @@ class OrdercycleWarning(UserWarning):
 
     def __str__(self) -> str:
         return self.rendered()
+
+
+def warn(text: Text) -> None:
+    """Warn whoever called the library: the line of theirs that did is the one that is shown."""
+    package = __name__.partition(".")[0]
+    level, frame = 1, sys._getframe(0)  # noqa: SLF001 - what warnings themselves look at
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(package):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(OrdercycleWarning(text), stacklevel=level)
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words.
+
+    Examples
+    --------
+    >>> counted(1, "such row"), counted(2_000, "row")
+    ('1 such row', '2,000 rows')
+    """
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

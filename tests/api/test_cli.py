@@ -39,8 +39,8 @@ def test_profile_with_customers():
     assert result.exit_code == 0, result.stderr
     assert not result.stdout
     assert "7 rows" in result.stderr
-    assert "1 refunds" in result.stderr
-    assert "1 anonymous rows" in result.stderr
+    assert "1 refund" in result.stderr
+    assert "1 anonymous row" in result.stderr
     assert "4 profiles in profile.parquet" in result.stderr
     found = rows_by_customer(parquet.read_table("profile.parquet"))
     assert set(found) == {1, 2, 3, 4}

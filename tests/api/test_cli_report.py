@@ -27,7 +27,7 @@ def test_a_report_in_a_file():
     assert result.exit_code == 0, result.stderr
     assert not result.stdout
     assert "9 segments, 2024-04 to 2024-06, in report.csv" in result.stderr
-    assert "1 anonymous rows" in result.stderr
+    assert "1 anonymous row" in result.stderr
     rows = rows_of(Path("report.csv").read_text(encoding="utf-8"))
     assert len(rows) == 20
     revenue = {row["SegmentName"]: row["TotalRevenue"] for row in rows[:10]}

@@ -122,17 +122,11 @@ def _arguments(watch: Watch, options: dict[str, Any]) -> tuple[Any, Any, dict[st
 
 def account_of(summary: Any) -> str:
     """Say what was read and left out."""
-    left_out = [
-        f"{count:,} {what}"
-        for count, what in (
-            (summary.refunds, "refunds"),
-            (summary.anonymous, "anonymous rows"),
-            (summary.unknown, "unknown customers"),
-            (summary.undated, "customers without any date"),
-        )
-        if count
-    ]
-    notes = f" ({', '.join(left_out)})" if left_out else ""
+    from ordercycle.errors import counted
+
+    said = list(summary.notes())
+    notes = f" ({', '.join(said)})" if said else ""
     return (
-        f"{summary.rows:,} rows, {summary.orders:,} orders, {summary.customers:,} customers{notes}"
+        f"{counted(summary.rows, 'row')}, {counted(summary.orders, 'order')}, "
+        f"{counted(summary.customers, 'customer')}{notes}"
     )

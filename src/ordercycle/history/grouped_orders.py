@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ordercycle.columns import profile_schema
 from ordercycle.days import day_number
+from ordercycle.errors import counted, printable
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.batch_files import dates_array, order_list, orders_array
 from ordercycle.history.parts import Kind, Part
@@ -38,11 +39,12 @@ class GroupedOrders:
     def __repr__(self) -> str:
         made = self.summary()
         span = f", {made.first_day} to {made.last_day}" if made.first_day else ""
+        notes = "".join(f", {note}" for note in made.notes())
         folder = self._state.folder
         where = f", in {str(folder.path)!r}" if folder else ""
-        return (
-            f"{type(self).__name__}({made.customers:,} customers, {made.orders:,} orders{span}, "
-            f"{made.bytes / 1e6:,.1f} MB{where})"
+        return printable(
+            f"{type(self).__name__}({counted(made.customers, 'customer')}, "
+            f"{counted(made.orders, 'order')}{span}{notes}, {made.bytes / 1e6:,.1f} MB{where})"
         )
 
     def summary(self) -> HistorySummary:

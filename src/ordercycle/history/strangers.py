@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ordercycle.columns import Columns
-from ordercycle.errors import DataError
+from ordercycle.errors import DataError, Option, counted
 from ordercycle.grouping.batches import CustomerBatch
 
 
@@ -35,8 +35,15 @@ def refuse_strangers(found: Iterable[Strangers], columns: Columns) -> None:
     """Raise a DataError where there are any."""
     number, example = reduce(Strangers.plus, found, Strangers())
     if number:
-        such = "1 such customer" if number == 1 else f"{number:,} such customers"
         raise DataError(
-            f"orders: {columns.customer} {example} is not in customers ({such}); "
-            'add them there, or pass unknown="add" or unknown="drop"'
+            f"orders: {columns.customer} {example} is not in customers "
+            f"({counted(number, 'such customer')})",
+            remedy=(
+                "add them there, or pass ",
+                Option("unknown", "add"),
+                " or ",
+                Option("unknown", "drop"),
+            ),
+            column=columns.customer,
+            count=number,
         )

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import date
 
 from ordercycle.days import date_of
+from ordercycle.errors import counted
 from ordercycle.history.parts import Counts, Kind
 from ordercycle.ingest.row_readers import Tally
+
+#: What is said of the counts that are 0 where nothing is special, one of each.
+NOTES = {
+    "left_out": "row left out",
+    "anonymous": "anonymous row",
+    "nobody": "row of nobody",
+    "refunds": "refund",
+    "unknown": "unknown customer",
+    "undated": "customer without any date",
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,10 @@ class HistorySummary:
         Orders with a negative amount, kept or dropped.
     anonymous
         Rows without a customer, dropped.
+    nobody
+        Rows with an id that means no customer, dropped.
+    left_out
+        Rows that do not count, not looked at.
     unknown
         Customers with orders that the customers table does not list (0 without one).
     undated
@@ -41,11 +57,20 @@ class HistorySummary:
     customers: int
     refunds: int
     anonymous: int
+    nobody: int
+    left_out: int
     unknown: int
     undated: int
     first_day: date | None
     last_day: date | None
     bytes: int
+
+    def notes(self) -> Iterator[str]:
+        """Yield in words what is special about the rows, as far as there is any of it."""
+        for name, what in NOTES.items():
+            number = getattr(self, name)
+            if number:
+                yield counted(number, what)
 
     def __str__(self) -> str:
         lines = []
@@ -67,6 +92,8 @@ def summarised(kind: Kind, tally: Tally, counts: Counts, held: int) -> HistorySu
         customers=counts.customers,
         refunds=counts.refunds + tally.dropped_refunds,
         anonymous=tally.anonymous,
+        nobody=tally.nobody,
+        left_out=tally.left_out,
         unknown=counts.unknown,
         undated=counts.undated,
         first_day=None if tally.first_day is None else date_of(tally.first_day),

@@ -6,9 +6,10 @@ import threading
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle.errors import DataError
+from ordercycle.errors import DataError, Text, counted
 from ordercycle.sources.row_source import Place, plain_place
 
 
@@ -18,7 +19,21 @@ class Trouble:
 
     column: str
     what: str
-    remedy: str
+    remedy: Text
+
+
+@dataclass(frozen=True)
+class Found:
+    """Bad values of a kind: how many, and of the first its row and, where that helps, its text."""
+
+    count: int
+    row: int
+    value: str | None = None
+
+    def plus(self, other: Found) -> Found:
+        """Return both together."""
+        first = min(self, other, key=lambda one: one.row)
+        return Found(self.count + other.count, first.row, first.value)
 
 
 @dataclass
@@ -27,21 +42,33 @@ class Problems:
 
     table: str
     place: Place = plain_place
-    _found: dict[Trouble, tuple[int, int]] = field(default_factory=dict)
+    _found: dict[Trouble, Found] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, trouble: Trouble, first_row: int, bad: NDArray[np.bool_]) -> None:
-        """Note the rows that `bad` marks, counted from `first_row`."""
+    def add(
+        self,
+        trouble: Trouble,
+        first_row: int,
+        bad: NDArray[np.bool_],
+        values: pa.Array | None = None,
+    ) -> None:
+        """Note the rows that `bad` marks, counted from `first_row`.
+
+        values: of all these rows, where the first bad one is to be shown.
+        """
         count = int(np.count_nonzero(bad))
         if count == 0:
             return
-        self.add_count(trouble, first_row + int(bad.argmax()), count)
+        first = int(bad.argmax())
+        shown = None if values is None else str(values[first])
+        self.add_count(trouble, first_row + first, count, shown)
 
-    def add_count(self, trouble: Trouble, row: int, count: int) -> None:
+    def add_count(self, trouble: Trouble, row: int, count: int, value: str | None = None) -> None:
         """Note `count` bad values, the first of them in `row`."""
+        found = Found(count, row, value)
         with self._lock:
-            known_count, known_row = self._found.get(trouble, (0, row))
-            self._found[trouble] = (known_count + count, min(known_row, row))
+            known = self._found.get(trouble)
+            self._found[trouble] = found if known is None else known.plus(found)
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -50,14 +77,23 @@ class Problems:
         """Raise a DataError for the problem that comes first in the table, if there is one."""
         if not self._found:
             return
-        by_row = sorted(self._found.items(), key=lambda item: (item[1][1], item[0].column))
-        trouble, (count, row) = by_row[0]
-        rows = "1 such row" if count == 1 else f"{count:,} such rows"
-        also = "".join(
-            f"; also {other.column} {other.what} ({others:,}, first at {self.place(first)})"
-            for other, (others, first) in by_row[1:]
+        by_row = sorted(self._found.items(), key=lambda item: (item[1].row, item[0].column))
+        trouble, first = by_row[0]
+        value = "" if first.value is None else f" ({first.value})"
+        what = (
+            f"{self.table}: {trouble.column} {trouble.what}{value} at {self.place(first.row)} "
+            f"({counted(first.count, 'such row')})"
         )
+        also = "".join(
+            f"; also {other.column} {other.what} ({found.count:,}, first at "
+            f"{self.place(found.row)})"
+            for other, found in by_row[1:]
+        )
+        remedy = trouble.remedy if isinstance(trouble.remedy, tuple) else (trouble.remedy,)
         raise DataError(
-            f"{self.table}: {trouble.column} {trouble.what} at {self.place(row)} ({rows}); "
-            f"{trouble.remedy}{also}"
+            what,
+            remedy=(*remedy, also),
+            column=trouble.column,
+            row=first.row,
+            count=first.count,
         )

@@ -162,8 +162,10 @@ class TimeReader:
             return cls(pa.date32(), timezone)
         if not (pa.types.is_date(field.type) or pa.types.is_timestamp(field.type)):
             raise ColumnError(
-                f"{table}: {field.name} is {field.type}, which is no time; cast it to a date or "
-                "a timestamp (in CSV, write it as 2026-11-01 or 2026-11-01 16:00:00)"
+                f"{table}: {field.name} is {field.type}, which is no time",
+                remedy="cast it to a date or a timestamp (in CSV, write it as 2026-11-01 or "
+                "2026-11-01 16:00:00)",
+                column=field.name,
             )
         return cls(field.type, timezone)
 
@@ -206,8 +208,9 @@ class AmountReader:
             or pa.types.is_decimal128(kind)
         ):
             raise ColumnError(
-                f"{table}: {field.name} is {kind}, which is no amount; cast it to an integer, "
-                "float64 or decimal128"
+                f"{table}: {field.name} is {kind}, which is no amount",
+                remedy="cast it to an integer, float64 or decimal128",
+                column=field.name,
             )
         return cls(kind, has_lines)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ordercycle.arrow_views import validity
 from ordercycle.columns import Columns
+from ordercycle.errors import Option, Text
 from ordercycle.ingest.blocks import (
     AMOUNT,
     AMOUNT_HIGH,
@@ -44,6 +45,8 @@ class Tally:
 
     rows: int = 0
     anonymous: int = 0
+    nobody: int = 0
+    left_out: int = 0
     dropped_refunds: int = 0
     first_day: int | None = None
     last_day: int | None = None
@@ -52,6 +55,8 @@ class Tally:
         """Add another tally."""
         self.rows += other.rows
         self.anonymous += other.anonymous
+        self.nobody += other.nobody
+        self.left_out += other.left_out
         self.dropped_refunds += other.dropped_refunds
         self.see_days(other.first_day, other.last_day)
 
@@ -132,7 +137,11 @@ class RowReader(ABC):
 
 
 NULL_REMEDY = "fill or drop these rows before the call"
-ORDER_REMEDY = "fill or drop these rows, or leave order=None where every row is an order"
+ORDER_REMEDY: Text = (
+    "fill or drop these rows, or leave ",
+    Option("Columns.order"),
+    " out where every row is an order",
+)
 
 
 class OrderReader(RowReader):
@@ -208,7 +217,7 @@ class OrderReader(RowReader):
                 trouble = Trouble(
                     self._columns.customer,
                     "is null",
-                    'give the rows a customer, or pass anonymous="drop"',
+                    ("give the rows a customer, or pass ", Option("anonymous", "drop")),
                 )
                 self._problems.add(trouble, piece.first_row, ~known)
         if self._drop_refunds:
@@ -249,10 +258,11 @@ class OrderReader(RowReader):
             present = validity(values)
             if present is not None:
                 bad &= present
-            self._problems.add(Trouble(name, what, remedy), piece.first_row, _among(bad, known))
+            trouble = Trouble(name, what, remedy)
+            self._problems.add(trouble, piece.first_row, _among(bad, known), values)
 
     def _refuse_nulls(
-        self, piece: Piece, name: str, known: NDArray[np.bool_] | None, remedy: str
+        self, piece: Piece, name: str, known: NDArray[np.bool_] | None, remedy: Text
     ) -> None:
         present = validity(piece.batch.column(name))
         if present is not None:
@@ -318,7 +328,7 @@ def read_days(
         if present is not None:
             bad &= present
         trouble = Trouble(name, "is outside the years 1900 to 2199", "drop or fix these rows")
-        problems.add(trouble, piece.first_row, _among(bad, known))
+        problems.add(trouble, piece.first_row, _among(bad, known), values)
     return days
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle.errors import ConfigError, suggestion
+from ordercycle.errors import ConfigError, Option, suggestion
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
 
 SECONDS_PER_DAY = 86_400
@@ -64,12 +64,16 @@ def check_zone(name: str) -> None:
 
 def _zone(name: str) -> ZoneInfo:
     if not isinstance(name, str):
-        raise ConfigError(f"timezone={name!r} is not an IANA name such as 'Europe/Madrid'")
+        raise ConfigError(
+            (Option("timezone", name), " is not an IANA name"),
+            remedy=("pass one such as ", Option("timezone", "Europe/Madrid")),
+        )
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         hint = suggestion(name, available_timezones())
         raise ConfigError(
-            f"timezone={name!r} is not a known IANA name{hint}; write it as 'Europe/Madrid' "
-            "(the package tzdata brings the names where the system has none)"
+            (Option("timezone", name), f" is not a known IANA name{hint}"),
+            remedy="write it as 'Europe/Madrid' (the package tzdata brings the names where the "
+            "system has none)",
         ) from None
