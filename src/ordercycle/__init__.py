@@ -22,6 +22,7 @@ from ordercycle.segments.rfm import Rfm
 from ordercycle.segments.rules import Rules
 from ordercycle.segments.scheme import Scheme
 from ordercycle.segments.transitions import transition_matrix, transitions
+from ordercycle.sources.file_formats import CsvFormat, ExcelSheet, NdJson
 from ordercycle.warm_up import WarmupResult, warmup
 
 __all__ = [
@@ -29,11 +30,14 @@ __all__ = [
     "ColumnError",
     "Columns",
     "ConfigError",
+    "CsvFormat",
     "DataError",
+    "ExcelSheet",
     "HistorySummary",
     "Lifecycle",
     "LifecyclePreset",
     "Membership",
+    "NdJson",
     "OrderHistory",
     "OrdercycleError",
     "OrdercycleWarning",

@@ -38,7 +38,11 @@ OPTIONS = {
 
 
 #: Arguments whose flag has another name than they have, their class left out.
-FLAGS: dict[str, str] = {}
+FLAGS: dict[str, str] = {
+    "time-formats": "time-format",
+    "null-values": "null-value",
+    "types": "type",
+}
 
 
 class OneLineError(click.ClickException):
@@ -82,8 +86,15 @@ def flag(option: Option) -> str:
     from ordercycle.errors import NOT_GIVEN
 
     name = option.name.rpartition(".")[2].replace("_", "-")
-    value = "" if option.value is NOT_GIVEN else f" {shlex.quote(str(option.value))}"
-    return f"--{FLAGS.get(option.name, name)}{value}"
+    name = f"--{FLAGS.get(option.name, FLAGS.get(name, name))}"
+    if option.value is NOT_GIVEN:
+        return name
+    values = option.value
+    if isinstance(values, dict):
+        values = [f"{key}={value}" for key, value in values.items()]
+    elif not isinstance(values, (tuple, list)):
+        values = [values]
+    return " ".join(f"{name} {shlex.quote(str(value))}" for value in values)
 
 
 def _told(error: Exception) -> click.ClickException:

@@ -12,6 +12,7 @@ from ordercycle.errors import ConfigError, check_choice
 from ordercycle.history.parts import Policies
 from ordercycle.ingest.spill import Spill
 from ordercycle.ingest.zones import check_zone
+from ordercycle.sources.file_formats import FileFormat, check_read
 from ordercycle.sources.wanted import Role, Wanted
 from ordercycle.workspace import thread_count
 
@@ -29,6 +30,7 @@ class BuildOptions:
     columns: Columns
     policies: Policies
     threads: int
+    read: FileFormat | None = None  # how files are read, of both tables
     progress: Progress | None = None
     spill: Spill | None = None  # what to do past a memory limit; None without one
 
@@ -38,6 +40,7 @@ class BuildOptions:
         *,
         has_customers: bool,
         columns: Columns | None = None,
+        read: FileFormat | None = None,
         timezone: str = "UTC",
         refunds: str = "net",
         anonymous: str = "drop",
@@ -51,6 +54,7 @@ class BuildOptions:
         columns = Columns() if columns is None else columns
         if not isinstance(columns, Columns):
             raise ConfigError(f"columns={columns!r}: pass ordercycle.Columns(customer=..., ...)")
+        check_read(read)
         check_choice("refunds", refunds, REFUNDS)
         check_choice("anonymous", anonymous, ANONYMOUS)
         check_choice("unknown", unknown, UNKNOWN)
@@ -63,6 +67,7 @@ class BuildOptions:
         number = thread_count(threads)
         return cls(
             columns=columns,
+            read=read,
             policies=Policies(timezone, refunds, anonymous, unknown),
             threads=number if spill is None else min(number, spill.most_threads),
             progress=progress,
@@ -72,15 +77,15 @@ class BuildOptions:
     @property
     def wanted_orders(self) -> Wanted:
         """What is read of the orders."""
-        return wanted_orders(self.columns)
+        return wanted_orders(self.columns, self.read)
 
     @property
     def wanted_customers(self) -> Wanted:
         """What is read of the customers table."""
-        return wanted_customers(self.columns)
+        return wanted_customers(self.columns, self.read)
 
 
-def wanted_orders(columns: Columns) -> Wanted:
+def wanted_orders(columns: Columns, read: FileFormat | None = None) -> Wanted:
     """Return what is read of the orders, customer ids first."""
     roles: dict[str, Role] = {
         columns.customer: "customer",
@@ -89,15 +94,15 @@ def wanted_orders(columns: Columns) -> Wanted:
     }
     if columns.order is not None:
         roles[columns.order] = "order"
-    return Wanted("orders", roles)
+    return Wanted("orders", roles, read)
 
 
-def wanted_customers(columns: Columns) -> Wanted:
+def wanted_customers(columns: Columns, read: FileFormat | None = None) -> Wanted:
     """Return what is read of the customers table, customer ids first."""
     roles: dict[str, Role] = {columns.customer: "customer"}
     if columns.registered is not None:
         roles[columns.registered] = "registered"
-    return Wanted("customers", roles)
+    return Wanted("customers", roles, read)
 
 
 class Counter:

@@ -12,6 +12,7 @@ from ordercycle.history.keeping import group
 from ordercycle.history.options import BuildOptions, Progress
 from ordercycle.history.parts import as_parts
 from ordercycle.history.store import State, open_folder, save
+from ordercycle.sources.file_formats import FileFormat
 from ordercycle.workspace import Workers, thread_count
 
 
@@ -28,6 +29,7 @@ class OrderHistory(GroupedOrders):
         customers: Any = None,
         *,
         columns: Columns | None = None,
+        read: FileFormat | None = None,
         timezone: str = "UTC",
         refunds: str = "net",
         anonymous: str = "drop",
@@ -50,6 +52,9 @@ class OrderHistory(GroupedOrders):
             and registration days. None: the population is whoever ordered.
         columns
             The names of the columns to read; no other column is read.
+        read
+            How to read files, of both tables: :class:`CsvFormat`, :class:`NdJson` or
+            :class:`ExcelSheet`; None: as their names say.
         timezone
             The business time zone, an IANA name. Timestamps with a zone become days in it;
             timestamps without one and dates are taken as local already.
@@ -117,6 +122,7 @@ class OrderHistory(GroupedOrders):
         options = BuildOptions.checked(
             has_customers=customers is not None,
             columns=columns,
+            read=read,
             timezone=timezone,
             refunds=refunds,
             anonymous=anonymous,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from ordercycle.sources.file_formats import FileFormat
+
 #: What a column is for. Formats without types of their own read it accordingly.
 Role: TypeAlias = Literal["customer", "time", "amount", "order", "registered", "other"]
 
@@ -28,7 +30,7 @@ class Wanted:
 
     table: str
     roles: Mapping[str, Role]
-    read: Any = None
+    read: FileFormat | None = None
     filesystem: Any = None
 
     @property
