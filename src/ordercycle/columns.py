@@ -5,48 +5,82 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ordercycle.errors import ConfigError
+from ordercycle.errors import ConfigError, Option
+from ordercycle.expressions.given import as_text
+
+#: Fields of Columns that may be left out: with None, the table has no such column.
+OPTIONAL = ("amount", "order", "registered", "listed_customer")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """The names of the columns to read.
+    """The columns to read: each by its name, or as an expression over columns.
+
+    An expression is one of pyarrow's, or text of the language of `Rules` such as
+    ``"UnitPrice * Quantity"``; text is an expression where the table has no column of that name.
 
     Parameters
     ----------
     customer
-        Customer id, in the orders and in the customers table.
+        Customer id, in the orders and, but for `listed_customer`, in the customers table.
     time
         When the order was made: a date or a timestamp.
     amount
-        The order's value; negative for a refund.
+        The order's value; negative for a refund. None: nothing about money is known.
     order
         Order id, where one order has several rows (order lines); None: every row is an order.
     registered
         When the customer registered, in the customers table; None: it does not say.
+    listed_customer
+        Customer id in the customers table, where that has another name for it; None: `customer`.
+
+    Raises
+    ------
+    ConfigError
+        Where a name is empty, no name at all, or stands for two columns.
 
     Examples
     --------
-    >>> Columns(customer="user", time="paid_at", amount="total").time
-    'paid_at'
+    >>> Columns(customer="user", time="paid_at", amount="price * quantity").amount
+    'price * quantity'
+    >>> import pyarrow.compute as pc
+    >>> Columns(amount=pc.field("price") * pc.field("quantity")).amount
+    'price * quantity'
     """
 
-    customer: str = "customer_id"
-    time: str = "ordered_at"
-    amount: str = "amount"
-    order: str | None = None
-    registered: str | None = "registered_at"
+    customer: str | pc.Expression = "customer_id"
+    time: str | pc.Expression = "ordered_at"
+    amount: str | pc.Expression | None = "amount"
+    order: str | pc.Expression | None = None
+    registered: str | pc.Expression | None = "registered_at"
+    listed_customer: str | pc.Expression | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            name = getattr(self, field.name)
-            optional = field.name in ("order", "registered")
-            if not (isinstance(name, str) and name) and not (optional and name is None):
-                raise ConfigError(f"Columns({field.name}={name!r}): pass the name of a column")
-        names = [name for name in (self.customer, self.time, self.amount, self.order) if name]
+            given = getattr(self, field.name)
+            name = as_text(given)
+            if not (isinstance(name, str) and name) and not (
+                field.name in OPTIONAL and name is None
+            ):
+                raise ConfigError(
+                    (Option(f"Columns.{field.name}", given), " names no column"),
+                    remedy="pass the name of a column, or an expression over columns",
+                )
+            object.__setattr__(self, field.name, name)
+        self._refuse_repeated(self.customer, self.time, self.amount, self.order)
+        self._refuse_repeated(self.listed, self.registered)
+
+    def _refuse_repeated(self, *roles: str | None) -> None:
+        names = [name for name in roles if name is not None]
         if len(set(names)) < len(names):
-            raise ConfigError(f"{self!r} names one column twice; every role needs its own")
+            raise ConfigError(f"{self!r} names one column twice", remedy="every role needs its own")
+
+    @property
+    def listed(self) -> str:
+        """The customer id in the customers table."""
+        return self.customer if self.listed_customer is None else self.listed_customer
 
 
 #: Marks types that follow the input: the customer id's and the amounts'.

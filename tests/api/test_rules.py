@@ -15,9 +15,9 @@ from oracle import rules as oracle
 from strategies import layouts
 
 import ordercycle as oc
+from ordercycle.expressions.language import LONGEST_TEXT, parsed_condition
+from ordercycle.expressions.spelling import spelt
 from ordercycle.segments import scheme as scheme_module
-from ordercycle.segments.rule_spelling import spelt
-from ordercycle.segments.rule_text import LONGEST_TEXT, parsed_condition
 
 EPOCH = date(1970, 1, 1).toordinal()
 DAYS = [date(2025, 12, 31), date(2026, 1, 1), date(2026, 2, 28)]

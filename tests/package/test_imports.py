@@ -26,6 +26,7 @@ FLOORS = [
     {"sources"},
     {"workspace"},
     {"arrow_views", "columns", "days", "durable", "warm_up"},
+    {"expressions"},
     {"errors"},
 ]
 HEAVY = {"numba", "pandas", "polars", "duckdb", "dask", "pyspark", "click", "rich"}

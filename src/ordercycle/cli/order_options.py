@@ -101,7 +101,7 @@ def profiles_of(
     from ordercycle.history.profiling import ProfileStream
 
     orders, customers, named = _arguments(watch, options)
-    checked = BuildOptions.checked(has_customers=customers is not None, **named)
+    checked = BuildOptions.of(named, has_customers=customers is not None)
     return ProfileStream(orders, customers, checked, as_of=as_of, window_days=window_days)
 
 

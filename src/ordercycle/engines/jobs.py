@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,15 +13,22 @@ from ordercycle.engines.delivery import Delivery
 from ordercycle.engines.file_frames import FileFrame, are_paths
 from ordercycle.engines.parcels import MOST_TARGETS, TABLES, Packer, Parcel, packed_type
 from ordercycle.engines.questions import Question
-from ordercycle.errors import ConfigError, suggestion, whole_number
-from ordercycle.history.options import wanted_customers, wanted_orders
+from ordercycle.errors import ConfigError, whole_number
+from ordercycle.history.options import (
+    OPTIONS,
+    BuildOptions,
+    refuse_unknown,
+    wanted_customers,
+    wanted_orders,
+)
 from ordercycle.history.order_history import OrderHistory
+from ordercycle.history.policies import Policies
 from ordercycle.ingest.spill import Spill
 from ordercycle.sources.row_source import check_columns
 from ordercycle.sources.wanted import Wanted
 
-#: Options of a job that say how orders are grouped, as in OrderHistory.build.
-OPTIONS = ("refunds", "anonymous", "unknown", "threads", "memory_limit", "spill_directory")
+#: Options of OrderHistory.build that a job takes beside its columns.
+TAKEN = tuple(name for name in OPTIONS if name not in ("columns", "timezone", "progress"))
 
 
 @dataclass(frozen=True)
@@ -54,21 +60,14 @@ class Job:
 
     tables: the schemas in which the rows of the orders and, where there are, of the customers
     travel; the customer ids come first. places: for each, where the rows of a source come from,
-    or None where only the engine knows. The rest is as in OrderHistory.build.
+    or None where only the engine knows; options: of OrderHistory.build, as they were given.
     """
 
     tables: tuple[pa.Schema, ...]
     places: tuple[tuple[str, ...] | None, ...]
     partitions: int
     repeatable: bool
-    columns: Columns
-    timezone: str
-    refunds: str = "net"
-    anonymous: str = "drop"
-    unknown: str = "add"
-    threads: int = 1
-    memory_limit: int | str | None = None
-    spill_directory: str | os.PathLike[str] | None = None
+    options: dict[str, Any]
 
     @classmethod
     def of(
@@ -92,12 +91,7 @@ class Job:
         ConfigError
             Where an option is unknown, or is not one of its choices.
         """
-        for name in options:
-            if name not in OPTIONS:
-                raise ConfigError(
-                    f"there is no option {name!r}{suggestion(name, OPTIONS)}; there are "
-                    f"{', '.join(OPTIONS)}"
-                )
+        refuse_unknown(options, TAKEN, "option")
         if options.get("spill_directory") is not None and options.get("memory_limit") is None:
             raise ConfigError("spill_directory needs a memory_limit to say what fits")
         number = whole_number(partitions)
@@ -125,9 +119,7 @@ class Job:
             ),
             partitions=number,
             repeatable=kind.repeatable,
-            columns=columns,
-            timezone=timezone,
-            **options,
+            options={"threads": 1} | options | {"columns": columns, "timezone": timezone},
         )
         job.without_rows()  # which checks the rest
         return job
@@ -135,12 +127,12 @@ class Job:
     def without_rows(self) -> OrderHistory:
         """Return the history of empty tables, which has the types and options of all others."""
         # The folder to spill to is the workers', and need not be on the driver.
-        here = replace(self, spill_directory=None)
+        here = replace(self, options=self.options | {"spill_directory": None})
         return here.built([schema.empty_table() for schema in self.tables])
 
     def packer(self, table: int) -> Packer:
         """Return what packs the rows of the orders (0) or the customers (1)."""
-        drop_nameless = table == 0 and self.anonymous == "drop"
+        drop_nameless = table == 0 and self.policies.anonymous == "drop"
         schema = self.tables[table]
         # Files are read in the same order each time.
         repeatable = self.repeatable and self.places[table] is None
@@ -157,7 +149,7 @@ class Job:
         parcels: all those of one target; announced: how many rows they should hold, where an
         engine knows.
         """
-        spill = Spill.of(self.memory_limit, self.spill_directory)
+        spill = Spill.of(self.options.get("memory_limit"), self.options.get("spill_directory"))
         delivery = Delivery(parcels, self.tables, self.places, spill)
         history = self.built([delivery.source(table) for table in range(len(self.tables))])
         delivery.check(history.summary().rows, announced)
@@ -165,17 +157,18 @@ class Job:
 
     def built(self, tables: Sequence[Any]) -> OrderHistory:
         """Return the history of the orders and, where there are, the customers."""
-        return OrderHistory.build(
-            *tables,
-            columns=self.columns,
-            timezone=self.timezone,
-            refunds=self.refunds,
-            anonymous=self.anonymous,
-            unknown=self.unknown,
-            threads=self.threads,
-            memory_limit=self.memory_limit,
-            spill_directory=self.spill_directory,
-        )
+        return OrderHistory.build(*tables, **self.options)
+
+    @property
+    def policies(self) -> Policies:
+        """What the rows mean."""
+        return BuildOptions.of(self.options | {"spill_directory": None}).policies
+
+    @property
+    def columns(self) -> Columns:
+        """The columns to read."""
+        columns: Columns = self.options["columns"]
+        return columns
 
 
 def checked_columns(columns: Columns | None) -> Columns:

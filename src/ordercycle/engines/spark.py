@@ -231,7 +231,7 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
     job, frames = job_of(orders_df, customers_df, partitions, columns, timezone, options)
     first = (Lifecycle() if scheme is None else scheme).first_round(
         as_of,
-        net_refunds=job.refunds == "net",
+        net_refunds=job.policies.refunds == "net",
         active_share=active_share,
         churned_share=churned_share,
     )

@@ -187,7 +187,7 @@ def _checked(
     _refuse(
         [checked.listed_twice for checked in checks],
         lambda example, such: (
-            f"customers: {columns.customer} {example} is in the history's customers already "
+            f"customers: {columns.listed} {example} is in the history's customers already "
             f"({such}); append only customers who are not listed yet"
         ),
     )

@@ -146,7 +146,7 @@ class LaidOutRows:
 @contextmanager
 def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterator[LaidOutRows]:
     """Read both tables; the threads that group them end with the block."""
-    columns, policies, threads = options.columns, options.policies, options.threads
+    columns, policies, threads = options.columns, options.policies, options.most_threads
     progress, spill = options.progress, options.spill
     # Both sources are opened first: a wrong path or name is told before any work.
     ahead = None if spill is None else spill.reading_bytes
@@ -205,7 +205,7 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
             amount=order_reader.amount,
             has_lines=columns.order is not None,
             days=days,
-            amount_column=columns.amount,
+            amount_column=columns.amount or "amount",
             customer_column=columns.customer,
             workspace=workers.workspace,
         )
@@ -264,7 +264,9 @@ def _common_ids(orders: IdReader, customers: IdReader, columns: Columns) -> IdRe
     common = orders.together_with(customers)
     if common is None:
         raise ColumnError(
-            f"{columns.customer} is {orders.given} in orders and {customers.given} in customers; "
-            "cast one of them, so that the same customer has the same id"
+            f"{columns.customer} is {orders.given} in orders, and {columns.listed} is "
+            f"{customers.given} in customers",
+            remedy="cast one of them, so that the same customer has the same id",
+            column=columns.customer,
         )
     return common

@@ -1,78 +1,98 @@
-"""How a history is built: the options of OrderHistory.build, checked."""
+"""How a history is built: the options of OrderHistory.build, declared and checked once."""
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, Self, TypedDict, TypeVar
+
+import pyarrow.compute as pc
 
 from ordercycle.columns import Columns
-from ordercycle.errors import ConfigError, check_choice
-from ordercycle.history.parts import Policies
+from ordercycle.errors import ConfigError, Option, suggestion
+from ordercycle.history.policies import Policies
 from ordercycle.ingest.spill import Spill
-from ordercycle.ingest.zones import check_zone
 from ordercycle.sources.file_formats import FileFormat, check_read
 from ordercycle.sources.wanted import Role, Wanted
 from ordercycle.workspace import thread_count
 
-REFUNDS = ("net", "drop", "count")
-ANONYMOUS = ("drop", "error")
-UNKNOWN = ("add", "drop", "error")
-
 Progress = Callable[[int, int | None, str], object]
+Built = TypeVar("Built", bound=Callable[..., Any])
+
+
+class BuildArguments(TypedDict, total=False):
+    """The options of OrderHistory.build, for type checkers; BuildOptions declares them."""
+
+    columns: Columns
+    read: FileFormat | None
+    timezone: str
+    refunds: str
+    anonymous: str
+    unknown: str
+    only: str | pc.Expression | None
+    nobody: Iterable[str | int]
+    threads: int | None
+    memory_limit: int | str | None
+    spill_directory: str | os.PathLike[str] | None
+    progress: Progress | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildOptions:
     """What to read, what it means, and with how much of the machine."""
 
-    columns: Columns
-    policies: Policies
-    threads: int
+    columns: Columns = field(default_factory=Columns)
     read: FileFormat | None = None  # how files are read, of both tables
+    policies: Policies = field(default_factory=Policies)
+    threads: int | None = None
+    memory_limit: int | str | None = None
+    spill_directory: str | os.PathLike[str] | None = None
     progress: Progress | None = None
-    spill: Spill | None = None  # what to do past a memory limit; None without one
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.columns, Columns):
+            raise ConfigError(
+                (Option("columns", self.columns), " names no columns"),
+                remedy="pass ordercycle.Columns(customer=..., ...)",
+            )
+        check_read(self.read)
+        thread_count(self.threads)
 
     @classmethod
-    def checked(  # noqa: PLR0913 - every option is keyword-only
-        cls,
-        *,
-        has_customers: bool,
-        columns: Columns | None = None,
-        read: FileFormat | None = None,
-        timezone: str = "UTC",
-        refunds: str = "net",
-        anonymous: str = "drop",
-        unknown: str = "add",
-        threads: int | None = None,
-        memory_limit: int | str | None = None,
-        spill_directory: str | os.PathLike[str] | None = None,
-        progress: Progress | None = None,
-    ) -> Self:
-        """Return the options, or raise a ConfigError; they are those of OrderHistory.build."""
-        columns = Columns() if columns is None else columns
-        if not isinstance(columns, Columns):
-            raise ConfigError(f"columns={columns!r}: pass ordercycle.Columns(customer=..., ...)")
-        check_read(read)
-        check_choice("refunds", refunds, REFUNDS)
-        check_choice("anonymous", anonymous, ANONYMOUS)
-        check_choice("unknown", unknown, UNKNOWN)
-        if not has_customers and unknown != "add":
+    def of(cls, given: Mapping[str, Any], *, has_customers: bool = True) -> Self:
+        """Return the options of OrderHistory.build, checked; those not given have their defaults.
+
+        Raises
+        ------
+        ConfigError
+            Where there is no such option, or it is not one of its choices, or two contradict.
+        """
+        refuse_unknown(given, OPTIONS, "option")
+        own = {name: value for name, value in given.items() if name not in POLICIES}
+        if own.get("columns", own) is None:
+            del own["columns"]
+        policies = Policies(**{name: given[name] for name in POLICIES if name in given})
+        if not has_customers and policies.unknown != "add":
             raise ConfigError(
-                f"unknown={unknown!r} needs a customers table to say who is known; pass customers="
+                (Option("unknown", policies.unknown), " needs a customers table"),
+                remedy=("pass ", Option("customers"), " to say who is known"),
             )
-        check_zone(timezone)
-        spill = Spill.of(memory_limit, spill_directory)
-        number = thread_count(threads)
-        return cls(
-            columns=columns,
-            read=read,
-            policies=Policies(timezone, refunds, anonymous, unknown),
-            threads=number if spill is None else min(number, spill.most_threads),
-            progress=progress,
-            spill=spill,
-        )
+        made = cls(**own, policies=policies)
+        _ = made.spill  # which checks the limit and the folder
+        return made
+
+    @property
+    def spill(self) -> Spill | None:
+        """What to do past the memory limit; None without one."""
+        return Spill.of(self.memory_limit, self.spill_directory)
+
+    @property
+    def most_threads(self) -> int:
+        """How many threads to use."""
+        number, spill = thread_count(self.threads), self.spill
+        return number if spill is None else min(number, spill.most_threads)
 
     @property
     def wanted_orders(self) -> Wanted:
@@ -85,13 +105,48 @@ class BuildOptions:
         return wanted_customers(self.columns, self.read)
 
 
+#: The options that are policies, and all of them, in the order of the documentation.
+POLICIES = tuple(one.name for one in fields(Policies))
+OPTIONS = tuple(
+    name
+    for one in fields(BuildOptions)
+    for name in (POLICIES if one.name == "policies" else (one.name,))
+)
+
+
+def refuse_unknown(given: Iterable[str], known: Iterable[str], what: str) -> None:
+    """Raise a ConfigError for a name that is none of those known."""
+    known = tuple(known)
+    for name in given:
+        if name not in known:
+            raise ConfigError(
+                f"there is no {what} {name!r}{suggestion(name, known)}",
+                remedy=f"there are {', '.join(known)}",
+            )
+
+
+def with_options(build: Built) -> Built:
+    """Show the declared options, with their defaults, in the signature of a function."""
+    shown = inspect.signature(build)
+    defaults = {
+        one.name: None if one.default is MISSING else one.default
+        for kind in (BuildOptions, Policies)
+        for one in fields(kind)
+    }
+    arguments = [one for one in shown.parameters.values() if one.kind is not one.VAR_KEYWORD]
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name])
+        for name in OPTIONS
+    ]
+    build.__signature__ = shown.replace(parameters=[*arguments, *options])  # type: ignore[attr-defined]
+    return build
+
+
 def wanted_orders(columns: Columns, read: FileFormat | None = None) -> Wanted:
     """Return what is read of the orders, customer ids first."""
-    roles: dict[str, Role] = {
-        columns.customer: "customer",
-        columns.time: "time",
-        columns.amount: "amount",
-    }
+    roles: dict[str, Role] = {columns.customer: "customer", columns.time: "time"}
+    if columns.amount is not None:
+        roles[columns.amount] = "amount"
     if columns.order is not None:
         roles[columns.order] = "order"
     return Wanted("orders", roles, read)
@@ -99,7 +154,7 @@ def wanted_orders(columns: Columns, read: FileFormat | None = None) -> Wanted:
 
 def wanted_customers(columns: Columns, read: FileFormat | None = None) -> Wanted:
     """Return what is read of the customers table, customer ids first."""
-    roles: dict[str, Role] = {columns.customer: "customer"}
+    roles: dict[str, Role] = {columns.listed: "customer"}
     if columns.registered is not None:
         roles[columns.registered] = "registered"
     return Wanted("customers", roles, read)

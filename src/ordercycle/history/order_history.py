@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Unpack
 
-from ordercycle.columns import Columns
 from ordercycle.history.appending import append
 from ordercycle.history.grouped_orders import GroupedOrders
 from ordercycle.history.keeping import group
-from ordercycle.history.options import BuildOptions, Progress
+from ordercycle.history.options import BuildArguments, BuildOptions, Progress, with_options
 from ordercycle.history.parts import as_parts
 from ordercycle.history.store import State, open_folder, save
-from ordercycle.sources.file_formats import FileFormat
 from ordercycle.workspace import Workers, thread_count
 
 
@@ -23,21 +21,9 @@ class OrderHistory(GroupedOrders):
     """
 
     @classmethod
-    def build(  # noqa: PLR0913 - every option is keyword-only
-        cls,
-        orders: Any,
-        customers: Any = None,
-        *,
-        columns: Columns | None = None,
-        read: FileFormat | None = None,
-        timezone: str = "UTC",
-        refunds: str = "net",
-        anonymous: str = "drop",
-        unknown: str = "add",
-        threads: int | None = None,
-        memory_limit: int | str | None = None,
-        spill_directory: str | os.PathLike[str] | None = None,
-        progress: Progress | None = None,
+    @with_options
+    def build(
+        cls, orders: Any, customers: Any = None, **options: Unpack[BuildArguments]
     ) -> OrderHistory:
         """Group an order table by customer.
 
@@ -51,7 +37,7 @@ class OrderHistory(GroupedOrders):
             One row per customer, from the same kinds of source: adds customers without orders
             and registration days. None: the population is whoever ordered.
         columns
-            The names of the columns to read; no other column is read.
+            The columns to read, by name or as expressions; no other column is read.
         read
             How to read files, of both tables: :class:`CsvFormat`, :class:`NdJson` or
             :class:`ExcelSheet`; None: as their names say.
@@ -63,6 +49,12 @@ class OrderHistory(GroupedOrders):
             is no order; ``"drop"``: nothing; ``"count"``: an order like any other.
         anonymous
             Rows without a customer are left out (``"drop"``) or refused (``"error"``).
+        only
+            Rows that count: a condition in the language of `Rules` such as
+            ``"status in ('paid', 'shipped')"``, or a pyarrow expression. The others, and those
+            for which it is null, are counted and not looked at: nothing in them is an error.
+        nobody
+            Ids that mean no customer, such as ``["guest@example.com"]``.
         unknown
             Customers with orders that `customers` does not list are added (``"add"``), left out
             (``"drop"``) or refused (``"error"``).
@@ -119,23 +111,11 @@ class OrderHistory(GroupedOrders):
         ann 2 50.0
         bob 1 35.0
         """
-        options = BuildOptions.checked(
-            has_customers=customers is not None,
-            columns=columns,
-            read=read,
-            timezone=timezone,
-            refunds=refunds,
-            anonymous=anonymous,
-            unknown=unknown,
-            threads=threads,
-            memory_limit=memory_limit,
-            spill_directory=spill_directory,
-            progress=progress,
-        )
-        made = group(orders, customers, options)
+        checked = BuildOptions.of(options, has_customers=customers is not None)
+        made = group(orders, customers, checked)
         parts = as_parts(made.kind, made.runs)
         state = State(made.kind, parts, made.tally, made.counts, spill=made.spill)
-        return cls(state, options.threads, made.spare)
+        return cls(state, checked.most_threads, made.spare)
 
     @classmethod
     def open(

@@ -13,19 +13,10 @@ from numpy.typing import NDArray
 from ordercycle.columns import Columns
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.merging import Places, hashes_of, merge_batches
+from ordercycle.history.policies import Policies
 from ordercycle.ingest.readers import AmountReader, IdReader
 from ordercycle.workspace import Workspace
 from ordercycle_kernels import population
-
-
-@dataclass(frozen=True)
-class Policies:
-    """How rows are read: the business time zone, and what refunds and strangers are."""
-
-    timezone: str
-    refunds: str
-    anonymous: str
-    unknown: str
 
 
 @dataclass(frozen=True)
@@ -38,6 +29,11 @@ class Kind:
     columns: Columns
     policies: Policies
     has_listing: bool  # whether a customers table says who is known
+
+    @property
+    def has_amount(self) -> bool:
+        """Whether anything about money is known."""
+        return self.columns.amount is not None
 
     @property
     def net_refunds(self) -> bool:

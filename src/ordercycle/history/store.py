@@ -26,7 +26,8 @@ from ordercycle.durable import sync_folder
 from ordercycle.errors import StorageError
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.batch_files import REBUILD, FileEntry, MappedFile, Stored, write_file
-from ordercycle.history.parts import Counts, Kind, Part, Policies, cut
+from ordercycle.history.parts import Counts, Kind, Part, cut
+from ordercycle.history.policies import Policies
 from ordercycle.ingest.readers import AmountReader, IdReader
 from ordercycle.ingest.row_readers import Tally
 from ordercycle.ingest.spill import Spill

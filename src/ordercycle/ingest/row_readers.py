@@ -164,9 +164,7 @@ class OrderReader(RowReader):
         # With order lines, only the sum of an order tells whether it is a refund.
         self._drop_refunds = drop_refunds and columns.order is None
         self.time = TimeReader.of(schema.field(columns.time), table, timezone)
-        self.amount = AmountReader.of(
-            schema.field(columns.amount), table, has_lines=columns.order is not None
-        )
+        self.amount = amount_reader(schema, columns, table)
         ids = {CUSTOMER_IDS: schema.field(columns.customer)}
         names = [HASH, DAY, AMOUNT]
         if self.amount.is_wide:
@@ -234,6 +232,8 @@ class OrderReader(RowReader):
             self._refuse_nulls(piece, self._columns.order, known, ORDER_REMEDY)
 
     def _refunds(self, piece: Piece) -> NDArray[np.bool_]:
+        if self._columns.amount is None:
+            return np.zeros(piece.batch.num_rows, np.bool_)
         values = piece.batch.column(self._columns.amount)
         signs = self.amount.high_words(values) if self.amount.is_wide else None
         negative: NDArray[np.bool_] = (self.amount.words(values)[0] if signs is None else signs) < 0
@@ -244,6 +244,9 @@ class OrderReader(RowReader):
         self, piece: Piece, window: slice, run: Run, known: NDArray[np.bool_] | None
     ) -> None:
         name = self._columns.amount
+        if name is None:
+            run.columns[AMOUNT][window] = 0
+            return
         values = piece.batch.column(name)
         words, refused = self.amount.words(values)
         run.put(AMOUNT, window, words)
@@ -278,7 +281,7 @@ class CustomerReader(RowReader):
     ) -> None:
         self._columns = columns
         self._problems = problems
-        ids = {CUSTOMER_IDS: schema.field(columns.customer)}
+        ids = {CUSTOMER_IDS: schema.field(columns.listed)}
         self._prepare(problems.table, (HASH, DAY, ROW), ids)
         self.time = (
             TimeReader.of(schema.field(columns.registered), problems.table, timezone)
@@ -295,9 +298,9 @@ class CustomerReader(RowReader):
         self.locate(piece, window, run)
         rows = piece.batch.num_rows
         run.tally.rows += rows
-        known = validity(piece.batch.column(self._columns.customer))
+        known = validity(piece.batch.column(self._columns.listed))
         if known is not None:
-            trouble = Trouble(self._columns.customer, "is null", "drop these rows before the call")
+            trouble = Trouble(self._columns.listed, "is null", "drop these rows before the call")
             self._problems.add(trouble, piece.first_row, ~known)
         run.columns[ROW][window] = np.arange(piece.first_row, piece.first_row + rows)
         if self.time is None:
@@ -308,6 +311,14 @@ class CustomerReader(RowReader):
         present = validity(piece.batch.column(name))
         if present is not None:
             days[~present] = NO_DAY
+
+
+def amount_reader(schema: pa.Schema, columns: Columns, table: str) -> AmountReader:
+    """Return the reader of the amounts; where there are none, they are zeros."""
+    has_lines = columns.order is not None
+    if columns.amount is None:
+        return AmountReader(pa.int64(), has_lines)
+    return AmountReader.of(schema.field(columns.amount), table, has_lines=has_lines)
 
 
 def read_days(

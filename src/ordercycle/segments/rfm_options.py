@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from ordercycle.arrow_views import fixed_view
 from ordercycle.errors import ConfigError, check_choice, whole_number
+from ordercycle.expressions.language import parsed_condition
+from ordercycle.expressions.spelling import spelt
 from ordercycle.segments.plain import FrozenDict, options_of
 from ordercycle.segments.rfm_cuts import checked_cuts, plain_cuts
 from ordercycle.segments.rfm_fit import RfmAccount
-from ordercycle.segments.rule_spelling import spelt
-from ordercycle.segments.rule_text import parsed_condition
 from ordercycle.segments.rule_values import bound
 from ordercycle.segments.scheme import (
     as_table,

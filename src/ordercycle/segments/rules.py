@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ordercycle.errors import ConfigError
+from ordercycle.expressions.language import parsed_condition
+from ordercycle.expressions.spelling import spelt
 from ordercycle.segments.plain import options_of
 from ordercycle.segments.recalculated import Recalculated
 from ordercycle.segments.rule_lint import RulesLint, lint_of
-from ordercycle.segments.rule_spelling import spelt
-from ordercycle.segments.rule_text import parsed_condition
 from ordercycle.segments.rule_values import bound
 from ordercycle.segments.scheme import (
     MOST_SEGMENTS,

@@ -12,7 +12,7 @@ import re
 import pyarrow.compute as pc
 
 from ordercycle.errors import ConfigError
-from ordercycle.segments.rule_text import ARITHMETIC, NULL, parsed_condition
+from ordercycle.expressions.language import ARITHMETIC, NULL, parsed_condition
 
 #: Arrow's spelling of constants and options, and ours.
 _SPELLINGS = (

@@ -1,0 +1,1 @@
+"""Expressions over columns: pyarrow's, and text that stands for them."""

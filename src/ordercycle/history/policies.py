@@ -1,0 +1,90 @@
+"""What rows mean: the options of a history that stay with it, each declared once.
+
+Checks, the command line, source files and the engines derive from this table: an option that is
+declared here is one of all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+from ordercycle.errors import ConfigError, Option, check_choice
+from ordercycle.expressions.given import as_text
+from ordercycle.ingest.zones import check_zone
+
+
+def policy(default: Any, doc: str, choices: Mapping[Any, str] | None = None) -> Any:
+    """Declare an option: its default, one line of help, and what it may be, with help for each."""
+    return field(default=default, metadata={"doc": doc, "choices": choices})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policies:
+    """What rows mean, checked.
+
+    Raises
+    ------
+    ConfigError
+        Where an option is not one of its choices.
+    """
+
+    timezone: str = policy("UTC", "Where days begin and end.")
+    refunds: str = policy(
+        "net",
+        "Negative amounts: lower the revenue, are ignored, or count as orders.",
+        {"net": "lower the revenue", "drop": "are ignored", "count": "are orders"},
+    )
+    anonymous: str = policy(
+        "drop", "Rows without a customer id.", {"drop": "left out", "error": "refused"}
+    )
+    unknown: str = policy(
+        "add",
+        "Customers who order but are not in the customer table.",
+        {"add": "are customers", "drop": "left out", "error": "refused"},
+    )
+    only: str | None = policy(
+        None, "Rows that count, as in \"status in ('paid', 'shipped')\"; the others are left out."
+    )
+    nobody: tuple[Any, ...] = policy((), "An id that means no customer, as guest@example.com.")
+
+    def __post_init__(self) -> None:
+        for declared in fields(self):
+            choices = declared.metadata["choices"]
+            if choices is not None:
+                check_choice(declared.name, getattr(self, declared.name), choices)
+        check_zone(self.timezone)
+        object.__setattr__(self, "only", _checked_only(self.only))
+        object.__setattr__(self, "nobody", _checked_nobody(self.nobody))
+
+
+def declared_policies() -> tuple[Field[Any], ...]:
+    """Return the declared options, in the order of the help."""
+    return fields(Policies)
+
+
+def _checked_only(given: Any) -> str | None:
+    only = as_text(given)
+    if only is None or (isinstance(only, str) and only.strip()):
+        return only
+    raise ConfigError(
+        (Option("only", given), " is no condition"),
+        remedy="pass text such as \"status == 'paid'\", or a pyarrow expression",
+    )
+
+
+def _checked_nobody(given: Any) -> tuple[Any, ...]:
+    if isinstance(given, (str, bytes, int)) or given is None:
+        raise ConfigError(
+            (Option("nobody", given), " is no list of ids"),
+            remedy=("pass ", Option("nobody", [given])),
+        )
+    ids = tuple(given)
+    for one in ids:
+        if isinstance(one, bool) or not isinstance(one, (str, int)):
+            raise ConfigError(
+                (Option("nobody", given), f" holds {one!r}, which is no id"),
+                remedy="pass texts or integers",
+            )
+    return ids
