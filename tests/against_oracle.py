@@ -136,7 +136,7 @@ def check_profile(case: Case, history: oc.OrderHistory, expected: oracle_history
     """Compare the profile, in one piece and in batches, and its segments."""
     table = history.profile(case.as_of, window_days=case.window_days)
     table.validate(full=True)
-    assert table.schema == profile_schema(case.types)
+    assert table.schema == profile_schema(case.types, windowed=case.window_days is not None)
     rows = profile_rows(table)
     wanted = oracle_profile(expected, case.as_of, case.window_days)
     assert differences(rows, wanted, expected) == []
@@ -187,7 +187,7 @@ def money_type(kind: pa.DataType) -> pa.DataType:
     return pa.float64()
 
 
-def profile_schema(types: Types) -> pa.Schema:
+def profile_schema(types: Types, *, windowed: bool) -> pa.Schema:
     """Return the types of the profile's columns, in order."""
     day, count, days, ratio = pa.date32(), pa.int64(), pa.int32(), pa.float64()
     money = money_type(types.amount)
@@ -214,7 +214,10 @@ def profile_schema(types: Types) -> pa.Schema:
         "missed_purchase_cycles": ratio,
         "next_order_expected_on": day,
         "revenue_first_90_days": money,
+        "revenue_first_day": money,
     }
+    if windowed:
+        columns["window_days"] = days
     never_null = {
         "customer_id",
         "registered_on",
@@ -223,6 +226,8 @@ def profile_schema(types: Types) -> pa.Schema:
         "revenue",
         "days_since_registration",
         "revenue_first_90_days",
+        "revenue_first_day",
+        "window_days",
     }
     return pa.schema(
         [pa.field(name, kind, nullable=name not in never_null) for name, kind in columns.items()]

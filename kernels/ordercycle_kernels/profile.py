@@ -37,19 +37,27 @@ SINCE_REGISTRATION, SINCE_LAST_ORDER, TO_FIRST_ORDER, LIFETIME, NEXT_EXPECTED = 
 BETWEEN_ORDERS, GAP_STD, MISSED_CYCLES = 0, 1, 2
 COUNT_ROWS, DAY_ROWS, DURATION_ROWS, RATIO_ROWS = 3, 5, 5, 3
 
+#: Before every day.
+BEFORE_ALL = -(2**31)
 NO_GAP_YET = np.int32(2**31 - 1)
 
 
 @kernel
-def orders_within(
-    offsets: Int64s, days: Int32s, after: int, until: int, out_starts: Int64Out, out_stops: Int64Out
+def rows_within(
+    starts: Int64s,
+    stops: Int64s,
+    days: Int32s,
+    after: int,
+    until: int,
+    out_starts: Int64Out,
+    out_stops: Int64Out,
 ) -> None:
-    """Find each customer's rows of the days (after, until].
+    """Find those of each customer's rows that are of the days (after, until].
 
-    offsets: (c + 1,); days: (n,); out_starts, out_stops: (c,).
+    starts, stops, out_starts, out_stops: (c,); days: (n,).
     """
-    for customer in range(offsets.size - 1):
-        start, stop = offsets[customer], offsets[customer + 1]
+    for customer in range(starts.size):
+        start, stop = starts[customer], stops[customer]
         while start < stop and days[start] <= after:
             start += 1
         while stop > start and days[stop - 1] > until:
@@ -90,6 +98,22 @@ def registration_days(
         out_visible[customer] = registered
         if given[customer] == NO_DAY and start < first:
             out_visible[customer] = days[start]
+
+
+@kernel
+def first_order_days(
+    starts: Int64s, stops: Int64s, days: Int32s, signs: Int64s, net_refunds: bool, out: Int32Out
+) -> None:
+    """Write the day of each customer's first order, NO_DAY without one.
+
+    starts, stops, out: (c,); days, signs: (n,), a negative sign marks a refund where refunds are
+    net.
+    """
+    for customer in range(starts.size):
+        row, stop = starts[customer], stops[customer]
+        while row < stop and net_refunds and signs[row] < 0:
+            row += 1
+        out[customer] = days[row] if row < stop else NO_DAY
 
 
 @helper
@@ -233,6 +257,7 @@ def order_rhythm(
 def durations(
     as_of: int,
     registered: Int32s,
+    first_orders: Int32s,
     counts: Int64Table,
     days: Int32Table,
     out_durations: Int32Table,
@@ -240,8 +265,9 @@ def durations(
 ) -> None:
     """Write the durations as of a day and the ratios that follow from them.
 
-    registered: (c,); counts, days: the outputs of order_rhythm; out_durations:
-    (DURATION_ROWS, c) days; out_ratios: (RATIO_ROWS, c). What is undefined is 0.
+    registered, first_orders: (c,), the latter the day of the first order of all, NO_DAY without
+    one; counts, days: the outputs of order_rhythm, of these orders or of the last ones;
+    out_durations: (DURATION_ROWS, c) days; out_ratios: (RATIO_ROWS, c). What is undefined is 0.
     """
     for customer in range(registered.size):
         orders = counts[ORDERS, customer]
@@ -252,8 +278,9 @@ def durations(
         between, spread, missed = 0.0, 0.0, 0.0
         if orders > 0:
             since_last = as_of - last
-            to_first = first - registered[customer]
             lifetime = last - first
+        if first_orders[customer] != NO_DAY:
+            to_first = np.int64(first_orders[customer]) - registered[customer]
         if orders > 1:
             gaps = orders - 1
             between = lifetime / gaps

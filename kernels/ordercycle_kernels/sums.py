@@ -53,41 +53,75 @@ def within(high: np.int64, low: np.uint64, bounds: UInt64s) -> bool:
 
 
 @kernel
-def sum_floats(
+def sum_floats(starts: Int64s, stops: Int64s, amounts: Float64s, out_sums: Float64Out) -> int:
+    """Sum each customer's amounts.
+
+    starts, stops, out_sums: (c,); amounts: (n,). Returns the first customer whose sum is not
+    finite, or -1.
+    """
+    overflow = -1
+    for customer in range(starts.size):
+        total, error = 0.0, 0.0
+        for row in range(starts[customer], stops[customer]):
+            total, error = add_exactly(total, error, amounts[row])
+        out_sums[customer] = total + error
+        if overflow < 0 and not np.isfinite(out_sums[customer]):
+            overflow = customer
+    return overflow
+
+
+@kernel
+def sum_with_first_floats(
     starts: Int64s,
     stops: Int64s,
     days: Int32s,
     amounts: Float64s,
     registered: Int32s,
+    first_orders: Int32s,
     out_sums: Float64Out,
-    out_first_sums: Float64Out,
+    out_period_sums: Float64Out,
+    out_day_sums: Float64Out,
 ) -> int:
-    """Sum each customer's amounts, and those of the first 90 days from registration.
+    """Sum each customer's amounts: all, of the first 90 days from registration, of the first order.
 
-    starts, stops, registered, out_sums, out_first_sums: (c,); days, amounts: (n,). Returns the
-    first customer whose sum is not finite, or -1.
+    starts, stops, registered, first_orders (its day, NO_DAY without orders), out_period_sums,
+    out_day_sums, out_sums: (c,), the last (0,) where it is not needed; days, amounts: (n,). Returns
+    the first customer with a sum that is not finite, or -1.
     """
     overflow = -1
+    sums_all = out_sums.size > 0
     for customer in range(starts.size):
         total, error = 0.0, 0.0
-        first_total, first_error = 0.0, 0.0
-        order, stop = starts[customer], stops[customer]
-        begin = registered[customer]
+        period_total, period_error = 0.0, 0.0
+        day_total, day_error = 0.0, 0.0
+        row, stop = starts[customer], stops[customer]
+        begin, first = registered[customer], first_orders[customer]
         end = begin + FIRST_DAYS
-        # Refunds can come before the registration; mostly, the first days come first.
-        while order < stop and days[order] < begin:
-            total, error = add_exactly(total, error, amounts[order])
-            order += 1
-        while order < stop and days[order] < end:
-            total, error = add_exactly(total, error, amounts[order])
-            first_total, first_error = add_exactly(first_total, first_error, amounts[order])
-            order += 1
-        while order < stop:
-            total, error = add_exactly(total, error, amounts[order])
-            order += 1
-        out_sums[customer] = total + error
-        out_first_sums[customer] = first_total + first_error
-        if overflow < 0 and not np.isfinite(out_sums[customer] + out_first_sums[customer]):
+        # Refunds can come before the registration, which the first order never does.
+        while row < stop and days[row] < begin:
+            total, error = add_exactly(total, error, amounts[row])
+            row += 1
+        while row < stop and days[row] < end:
+            total, error = add_exactly(total, error, amounts[row])
+            period_total, period_error = add_exactly(period_total, period_error, amounts[row])
+            if days[row] == first:
+                day_total, day_error = add_exactly(day_total, day_error, amounts[row])
+            row += 1
+        while row < stop and days[row] <= first:
+            total, error = add_exactly(total, error, amounts[row])
+            if days[row] == first:
+                day_total, day_error = add_exactly(day_total, day_error, amounts[row])
+            row += 1
+        out_period_sums[customer] = period_total + period_error
+        out_day_sums[customer] = day_total + day_error
+        checked = out_period_sums[customer] + out_day_sums[customer]
+        if sums_all:
+            while row < stop:
+                total, error = add_exactly(total, error, amounts[row])
+                row += 1
+            out_sums[customer] = total + error
+            checked += out_sums[customer]
+        if overflow < 0 and not np.isfinite(checked):
             overflow = customer
     return overflow
 
@@ -96,39 +130,79 @@ def sum_floats(
 def sum_integers(
     starts: Int64s,
     stops: Int64s,
-    days: Int32s,
     lows: Int64s,
     highs: Int64s,
-    registered: Int32s,
     bounds: UInt64s,
     out_sums: UInt64Table,
-    out_first_sums: UInt64Table,
 ) -> int:
-    """Sum each customer's amounts exactly, and those of the first 90 days from registration.
+    """Sum each customer's amounts exactly.
 
     lows, highs: (n,), the words of the amounts, highs empty where they fit one word;
-    bounds: (4,), of the sums, as in `within`; out_sums, out_first_sums:
-    (c, 2), low and high word. Returns the first customer whose sum is too large, or -1.
+    bounds: (4,), of the sums, as in `within`; out_sums: (c, 2), low and high word. Returns the
+    first customer whose sum is too large, or -1.
     """
     narrow = highs.size == 0
     overflow = -1
     for customer in range(starts.size):
         high, low = np.int64(0), np.uint64(0)
-        first_high, first_low = np.int64(0), np.uint64(0)
-        begin = registered[customer]
+        wrapped = False
+        for row in range(starts[customer], stops[customer]):
+            above = lows[row] >> SHIFT_63 if narrow else highs[row]
+            high, low, wrap = add_wide(high, low, above, np.uint64(lows[row]))
+            wrapped |= wrap
+        out_sums[customer, 0], out_sums[customer, 1] = low, np.uint64(high)
+        if overflow < 0 and (wrapped or not within(high, low, bounds)):
+            overflow = customer
+    return overflow
+
+
+@kernel
+def sum_with_first_integers(
+    starts: Int64s,
+    stops: Int64s,
+    days: Int32s,
+    lows: Int64s,
+    highs: Int64s,
+    registered: Int32s,
+    first_orders: Int32s,
+    bounds: UInt64s,
+    out_sums: UInt64Table,
+    out_period_sums: UInt64Table,
+    out_day_sums: UInt64Table,
+) -> int:
+    """Sum amounts exactly: all, of the first 90 days from registration, of the first order's day.
+
+    As `sum_with_first_floats`; the amounts and the sums are those of `sum_integers`.
+    """
+    narrow = highs.size == 0
+    overflow = -1
+    sums_all = out_sums.shape[0] > 0
+    for customer in range(starts.size):
+        high, low = np.int64(0), np.uint64(0)
+        period_high, period_low = np.int64(0), np.uint64(0)
+        day_high, day_low = np.int64(0), np.uint64(0)
+        begin, first = registered[customer], first_orders[customer]
         end = begin + FIRST_DAYS
         wrapped = False
-        for order in range(starts[customer], stops[customer]):
-            word = np.uint64(lows[order])
-            above = lows[order] >> SHIFT_63 if narrow else highs[order]
-            high, low, wrap = add_wide(high, low, above, word)
-            wrapped |= wrap
-            if begin <= days[order] < end:
-                first_high, first_low, wrap = add_wide(first_high, first_low, above, word)
+        for row in range(starts[customer], stops[customer]):
+            above = lows[row] >> SHIFT_63 if narrow else highs[row]
+            word, day = np.uint64(lows[row]), days[row]
+            if sums_all:
+                high, low, wrap = add_wide(high, low, above, word)
                 wrapped |= wrap
-        out_sums[customer, 0], out_sums[customer, 1] = low, np.uint64(high)
-        out_first_sums[customer, 0], out_first_sums[customer, 1] = first_low, np.uint64(first_high)
-        fits = within(high, low, bounds) and within(first_high, first_low, bounds)
+            if begin <= day < end:
+                period_high, period_low, wrap = add_wide(period_high, period_low, above, word)
+                wrapped |= wrap
+            if day == first:
+                day_high, day_low, wrap = add_wide(day_high, day_low, above, word)
+                wrapped |= wrap
+        out_period_sums[customer, 0] = period_low
+        out_period_sums[customer, 1] = np.uint64(period_high)
+        out_day_sums[customer, 0], out_day_sums[customer, 1] = day_low, np.uint64(day_high)
+        fits = within(period_high, period_low, bounds) and within(day_high, day_low, bounds)
+        if sums_all:
+            out_sums[customer, 0], out_sums[customer, 1] = low, np.uint64(high)
+            fits &= within(high, low, bounds)
         if overflow < 0 and (wrapped or not fits):
             overflow = customer
     return overflow

@@ -97,14 +97,16 @@ class ProducedColumn:
     null: str
     unit: str
     doc: str
+    only_windowed: bool = False
 
 
 DATE, COUNT, DAYS, RATIO = pa.date32(), pa.int64(), pa.int32(), pa.float64()
 
 #: When a value of the profile is null; the name of its validity in the computation.
-NEVER, NO_ORDER, UNDER_2, UNDER_3, NO_CADENCE = (
+NEVER, NO_ORDER, NEVER_ORDERED, UNDER_2, UNDER_3, NO_CADENCE = (
     "never",
     "without orders",
+    "without orders in all",
     "under 2 orders",
     "under 3 orders",
     "under 2 orders or where all fall on one day",
@@ -124,7 +126,13 @@ PROFILE_COLUMNS: tuple[ProducedColumn, ...] = (
     ProducedColumn("average_order_value", RATIO, NO_ORDER, "currency", "revenue / orders"),
     ProducedColumn("days_since_registration", DAYS, NEVER, "days", "as_of - registered_on"),
     ProducedColumn("days_since_last_order", DAYS, NO_ORDER, "days", "as_of - last_order_on"),
-    ProducedColumn("days_to_first_order", DAYS, NO_ORDER, "days", "first_order_on - registered_on"),
+    ProducedColumn(
+        "days_to_first_order",
+        DAYS,
+        NEVER_ORDERED,
+        "days",
+        "the first order of all - registered_on",
+    ),
     ProducedColumn("lifetime_days", DAYS, NO_ORDER, "days", "last_order_on - first_order_on"),
     ProducedColumn(
         "time_between_orders", RATIO, UNDER_2, "days", "mean gap: lifetime_days / (orders - 1)"
@@ -158,15 +166,28 @@ PROFILE_COLUMNS: tuple[ProducedColumn, ...] = (
         "currency",
         "net revenue of registered_on and the 89 days after it",
     ),
+    ProducedColumn(
+        "revenue_first_day",
+        AS_REVENUE,
+        NEVER,
+        "currency",
+        "net revenue of the day of the first order of all; 0 without orders",
+    ),
+    ProducedColumn(
+        "window_days",
+        DAYS,
+        NEVER,
+        "days",
+        "the window that was given; a profile without one does not have this column",
+        only_windowed=True,
+    ),
 )
-
-
-#: Schema metadata of a profile that keeps only the orders of some days: how many.
-WINDOW_KEY = b"ordercycle.window_days"
+#: By which a windowed profile is known, wherever it went in between.
+WINDOW = PROFILE_COLUMNS[-1].name
 
 
 def profile_schema(
-    customer_id: pa.DataType, revenue: pa.DataType, window_days: int | None = None
+    customer_id: pa.DataType, revenue: pa.DataType, *, windowed: bool = False
 ) -> pa.Schema:
     """Return the schema of a profile, given the types that follow the input."""
     as_input = {AS_CUSTOMER_ID: customer_id, AS_REVENUE: revenue}
@@ -178,6 +199,6 @@ def profile_schema(
                 nullable=column.null != NEVER,
             )
             for column in PROFILE_COLUMNS
-        ],
-        metadata=None if window_days is None else {WINDOW_KEY: str(window_days)},
+            if windowed or not column.only_windowed
+        ]
     )

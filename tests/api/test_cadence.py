@@ -181,7 +181,8 @@ def test_wrong_use_is_told():
         fitted.assign(fitted.assign(customers()))
     with pytest.raises(oc.ColumnError, match="lifetime_days"):
         fitted.assign(customers().drop_columns("lifetime_days"))
-    windowed = customers().replace_schema_metadata({"ordercycle.window_days": "90"})
+    table = customers()
+    windowed = table.append_column("window_days", pa.array([90] * table.num_rows, pa.int32()))
     with pytest.raises(oc.ConfigError, match="window"):
         fitted.assign(windowed)
     assert oc.Cadence(prior_gaps=np.float64(2)).prior_gaps == 2.0

@@ -93,13 +93,23 @@ def test_customers_wait_for_each_other_in_lanes(customers, random):
 
 
 @given(histories, st.integers(-30_000, 90_000), st.integers(-30_000, 90_000))
-def test_orders_within_a_window(customers, after, until):
+def test_rows_within_a_window(customers, after, until):
     customers, offsets, days, _ = arrays(customers)
     starts, stops = np.empty(len(customers), np.int64), np.empty(len(customers), np.int64)
-    kernels.orders_within(offsets, days, after, until, starts, stops)
+    kernels.rows_within(offsets[:-1], offsets[1:], days, after, until, starts, stops)
     for customer, rows in enumerate(customers):
         kept = days[starts[customer] : stops[customer]].tolist()
         assert kept == [day for day, _ in rows if after < day <= until]
+
+
+@given(histories, st.booleans())
+def test_first_orders(customers, net_refunds):
+    customers, offsets, days, signs = arrays(customers)
+    out = np.empty(len(customers), np.int32)
+    kernels.first_order_days(offsets[:-1], offsets[1:], days, signs, net_refunds, out)
+    for customer, rows in enumerate(customers):
+        orders = [day for day, sign in rows if sign > 0 or not net_refunds]
+        assert out[customer] == min(orders, default=NO_DAY)
 
 
 @given(histories, st.booleans(), st.data())
@@ -135,7 +145,8 @@ def test_durations(customers, registered_before, later):
     registered = marks[kernels.FIRST_ORDER] - np.int32(registered_before)
     durations = np.empty((kernels.DURATION_ROWS, len(customers)), np.int32)
     ratios = np.empty((kernels.RATIO_ROWS, len(customers)))
-    kernels.durations(as_of, registered, counts, marks, durations, ratios)
+    first_orders = np.where(counts[kernels.ORDERS] > 0, marks[kernels.FIRST_ORDER], NO_DAY)
+    kernels.durations(as_of, registered, first_orders, counts, marks, durations, ratios)
     for customer, rows in enumerate(customers):
         ordered = [day for day, _ in rows]
         n = len(ordered)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ordercycle_kernels import lines, sums
+from ordercycle_kernels.calendar import NO_DAY
 
 pytestmark = pytest.mark.kernels
 
@@ -39,83 +40,138 @@ def in_first_days(day, registered):
     return registered <= day < registered + 90
 
 
-@given(customers_of, st.integers(0, 200))
-def test_float_sums_are_exact_to_the_last_bits(customers, registered):
-    customers = [sorted(rows, key=lambda row: row[0]) for rows in customers]
-    starts, stops = starts_and_stops(customers)
+def places(customers, registered, first_orders):
     rows = [row for part in customers for row in part]
-    out, out_first = np.empty(len(customers)), np.empty(len(customers))
-    overflow = sums.sum_floats(
-        starts, stops, np.array([day for day, _ in rows], np.int32),
-        np.array([amount for _, amount in rows], np.float64),
-        np.full(len(customers), registered, np.int32), out, out_first,
-    )  # fmt: skip
+    days = np.array([day for day, _ in rows], np.int32)
+    begins = np.full(len(customers), registered, np.int32)
+    return rows, days, begins, np.array(first_orders, np.int32)
+
+
+def first_orders_of(customers, registered, places):
+    """Return for each customer a day with a row, from the registration on, or none."""
+    found = []
+    for part, place in zip(customers, places, strict=False):
+        days = [day for day, _ in part if day >= registered]
+        found.append(days[place % len(days)] if days else int(NO_DAY))
+    return found
+
+
+places_of = st.lists(st.integers(0, 100), min_size=60, max_size=60)
+
+
+def close(total, terms):
+    exact = sum(map(Fraction, terms), Fraction(0))
+    bound = 1e-15 * abs(float(exact)) + 1e-30 * math.fsum(map(abs, terms))
+    return abs(Fraction(float(total)) - exact) <= Fraction(bound)
+
+
+@given(customers_of, st.integers(0, 200), places_of, st.booleans())
+def test_float_sums_are_exact_to_the_last_bits(customers, registered, chosen, with_all):
+    customers = [sorted(rows, key=lambda row: row[0]) for rows in customers][: len(chosen)]
+    starts, stops = starts_and_stops(customers)
+    first_orders = first_orders_of(customers, registered, chosen)
+    rows, days, begins, firsts = places(customers, registered, first_orders)
+    of_rows = np.array([amount for _, amount in rows], np.float64)
+    out, both, of_period, of_day = (np.empty(len(customers)) for _ in range(4))
+    assert sums.sum_floats(starts, stops, of_rows, out) == -1
+    if not with_all:
+        both = np.empty(0)
+    overflow = sums.sum_with_first_floats(
+        starts, stops, days, of_rows, begins, firsts, both, of_period, of_day
+    )
     assert overflow == -1
+    assert both.tolist() == (out.tolist() if with_all else [])
     for customer, part in enumerate(customers):
-        for total, terms in (
-            (out[customer], [amount for _, amount in part]),
-            (out_first[customer], [a for day, a in part if in_first_days(day, registered)]),
-        ):
-            exact = sum(map(Fraction, terms), Fraction(0))
-            bound = 1e-15 * abs(float(exact)) + 1e-30 * math.fsum(map(abs, terms))
-            assert abs(Fraction(float(total)) - exact) <= Fraction(bound)
+        assert close(out[customer], [amount for _, amount in part])
+        within = [amount for day, amount in part if in_first_days(day, registered)]
+        assert close(of_period[customer], within)
+        on_day = [amount for day, amount in part if day == first_orders[customer]]
+        assert close(of_day[customer], on_day)
 
 
 def test_a_float_sum_that_overflows_names_the_customer():
-    out, out_first = np.empty(2), np.empty(2)
+    out, of_day = np.empty(2), np.empty(2)
     starts, stops = np.array([0, 1], np.int64), np.array([1, 3], np.int64)
     days, registered = np.zeros(3, np.int32), np.zeros(2, np.int32)
     huge = np.array([1.0, 1.7e308, 1.7e308])
-    assert sums.sum_floats(starts, stops, days, huge, registered, out, out_first) == 1
+    assert sums.sum_floats(starts, stops, huge, out) == 1
+    none, today, never = np.empty(0), registered, np.full(2, NO_DAY)
+    early = np.full(2, -200, np.int32)  # all is later than the first 90 days then
+    for all_sums, begins, firsts in (
+        (out, early, never),
+        (none, early, today),
+        (none, today, never),
+    ):
+        found = sums.sum_with_first_floats(
+            starts, stops, days, huge, begins, firsts, all_sums, np.empty(2), of_day
+        )
+        assert found == 1
 
 
 @given(
-    st.lists(st.lists(st.tuples(st.integers(0, 200), wide), max_size=6), min_size=1),
+    st.lists(st.lists(st.tuples(st.integers(0, 200), wide), max_size=6), min_size=1, max_size=60),
     st.integers(0, 200),
     st.sampled_from([DECIMALS, INT64S]),
+    places_of,
+    st.booleans(),
 )
-def test_integer_sums_are_exact_or_refused(customers, registered, limits):
+def test_integer_sums_are_exact_or_refused(customers, registered, limits, chosen, with_all):
+    customers = [sorted(rows, key=lambda row: row[0]) for rows in customers]
     starts, stops = starts_and_stops(customers)
-    rows = [row for part in customers for row in part]
+    first_orders = first_orders_of(customers, registered, chosen)
+    rows, days, begins, firsts = places(customers, registered, first_orders)
     lows, highs = words([value for _, value in rows])
-    out = np.empty((len(customers), 2), np.uint64)
-    out_first = np.empty((len(customers), 2), np.uint64)
-    overflow = sums.sum_integers(
-        starts, stops, np.array([day for day, _ in rows], np.int32), lows, highs,
-        np.full(len(customers), registered, np.int32), bounds(*limits), out, out_first,
+    shape = (len(customers), 2)
+    out, both, of_period, of_day = (np.empty(shape, np.uint64) for _ in range(4))
+    if not with_all:
+        both = np.empty((0, 2), np.uint64)
+    of_all = sums.sum_integers(starts, stops, lows, highs, bounds(*limits), out)
+    of_first = sums.sum_with_first_integers(
+        starts, stops, days, lows, highs, begins, firsts, bounds(*limits), both, of_period, of_day
     )  # fmt: skip
-    refused = []
+    refused, refused_first = [], []
     for customer, part in enumerate(customers):
-        terms = [value for _, value in part]
-        first = [value for day, value in part if in_first_days(day, registered)]
-        partial = [sum(terms[:stop]) for stop in range(len(terms) + 1)]
-        partial += [sum(first[:stop]) for stop in range(len(first) + 1)]
-        wrapped = any(not -(2**127) <= value < 2**127 for value in partial)
-        fits = all(limits[0] <= sum(part) <= limits[1] for part in (terms, first))
-        if wrapped or not fits:
+        within = [value for day, value in part if in_first_days(day, registered)]
+        on_day = [value for day, value in part if day == first_orders[customer]]
+        whole = [value for _, value in part]
+        if not checked_sum(out[customer], whole, limits):
             refused.append(customer)
-            continue
-        low, high = words([sum(terms), sum(first)])
-        assert out[customer].tolist() == [low.view(np.uint64)[0], highs_of(high[0])]
-        assert out_first[customer].tolist() == [low.view(np.uint64)[1], highs_of(high[1])]
-    assert overflow == (refused[0] if refused else -1)
+        fits = [
+            not with_all or checked_sum(both[customer], whole, limits),
+            checked_sum(of_period[customer], within, limits),
+            checked_sum(of_day[customer], on_day, limits),
+        ]
+        if not all(fits):
+            refused_first.append(customer)
+    assert of_all == min(refused, default=-1)
+    assert of_first == min(refused_first, default=-1)
 
 
-def highs_of(word):
-    return int(word) % 2**64
+def checked_sum(found, terms, limits):
+    """Return whether a sum fits its type; where it does, it has to be right."""
+    partial = [sum(terms[:stop]) for stop in range(len(terms) + 1)]
+    if not all(-(2**127) <= value < 2**127 for value in partial):
+        return False
+    if not limits[0] <= partial[-1] <= limits[1]:
+        return False
+    assert found.tolist() == [partial[-1] % 2**64, (partial[-1] >> 64) % 2**64]
+    return True
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=5))
 def test_one_word_amounts_need_no_high_words(values):
     starts, stops = np.array([0], np.int64), np.array([len(values)], np.int64)
-    out, out_first = np.empty((1, 2), np.uint64), np.empty((1, 2), np.uint64)
-    sums.sum_integers(
-        starts, stops, np.zeros(len(values), np.int32), np.array(values, np.int64),
-        np.zeros(0, np.int64), np.zeros(1, np.int32), bounds(*DECIMALS), out, out_first,
-    )  # fmt: skip
+    lows, highs = np.array(values, np.int64), np.zeros(0, np.int64)
+    day, limits = np.zeros(1, np.int32), bounds(*DECIMALS)
+    out, both, of_period, of_day = (np.empty((1, 2), np.uint64) for _ in range(4))
+    sums.sum_integers(starts, stops, lows, highs, limits, out)
+    days = np.zeros(len(values), np.int32)
+    sums.sum_with_first_integers(
+        starts, stops, days, lows, highs, day, day, limits, both, of_period, of_day
+    )
     total = sum(values)
     assert out.tolist() == [[total % 2**64, (total >> 64) % 2**64]]
-    assert out.tolist() == out_first.tolist()
+    assert out.tolist() == both.tolist() == of_period.tolist() == of_day.tolist()
 
 
 @given(st.lists(st.tuples(st.integers(-LIMIT_38, LIMIT_38), st.integers(0, 50)), min_size=1))

@@ -7,7 +7,7 @@ from oracle.history import History
 from oracle.money import magnitude
 from oracle.profile import Row
 
-MONEY = {"revenue", "revenue_first_90_days", "average_order_value"}
+MONEY = {"revenue", "revenue_first_90_days", "revenue_first_day", "average_order_value"}
 # All other columns are exact: integers, dates, or one correctly rounded quotient of two integers.
 TOLERANT = MONEY | {"gap_std"}
 RELATIVE_TOLERANCE = 1e-14

@@ -49,8 +49,10 @@ def profile(history: History, as_of: date, window_days: int | None = None) -> di
     missed_purchase_cycles 2.0
     next_order_expected_on 2024-01-12
     revenue_first_90_days 55
-    >>> profile(build(rows), date(2024, 1, 15), window_days=7)["ann"]["revenue"]
-    -5
+    revenue_first_day 10
+    >>> last_days = profile(build(rows), date(2024, 1, 15), window_days=7)["ann"]
+    >>> last_days["revenue"], last_days["revenue_first_day"], last_days["window_days"]
+    (-5, 10, 7)
     >>> profile(build(rows), date(2023, 12, 31))
     {}
     """
@@ -74,8 +76,14 @@ def entries_seen(
 def _row(history: History, customer: CustomerHistory, as_of: date, window_days: int | None) -> Row:
     entries = entries_seen(customer, as_of, window_days)
     days = sorted(order.day for order in entries if not history.is_refund(order))
+    everything = entries_seen(customer, as_of)
+    ever = [order.day for order in everything if not history.is_refund(order)]
+    first_on = min(ever, default=None)
     registered_on = customer.registered_as_of(as_of)
-    first_days = [order for order in entries if 0 <= (order.day - registered_on).days < FIRST_DAYS]
+    first_days = [
+        order for order in everything if 0 <= (order.day - registered_on).days < FIRST_DAYS
+    ]
+    first_day = [order for order in everything if order.day == first_on]
     revenue = total(order.amount for order in entries)
     row: Row = {
         "registered_on": registered_on,
@@ -87,11 +95,14 @@ def _row(history: History, customer: CustomerHistory, as_of: date, window_days: 
         "average_order_value": float(Fraction(revenue) / len(days)) if days else None,
         "days_since_registration": (as_of - registered_on).days,
         "days_since_last_order": (as_of - days[-1]).days if days else None,
-        "days_to_first_order": (days[0] - registered_on).days if days else None,
+        "days_to_first_order": None if first_on is None else (first_on - registered_on).days,
         "lifetime_days": (days[-1] - days[0]).days if days else None,
     }
     row.update(_gap_columns(days, as_of))
     row["revenue_first_90_days"] = total(order.amount for order in first_days)
+    row["revenue_first_day"] = total(order.amount for order in first_day)
+    if window_days is not None:
+        row["window_days"] = window_days
     return row
 
 

@@ -34,6 +34,7 @@ HARDLY_REPEATING = (
     "gap_std",
     "missed_purchase_cycles",
     "revenue_first_90_days",
+    "revenue_first_day",
 )
 #: Those of them that compression leaves as large, or hardly makes smaller: fractions.
 HARDLY_SHRINKING = ("average_order_value", "gap_std", "missed_purchase_cycles")

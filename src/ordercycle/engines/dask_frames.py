@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ordercycle.columns import WINDOW_KEY
 from ordercycle.errors import ColumnError
 
-#: Where a frame says which window its profile has.
-WINDOW = WINDOW_KEY.decode()
 OBJECT = np.dtype(object)
 
 
@@ -38,8 +35,7 @@ def arrow_schema(meta: Any, needed: list[str], table: str) -> pa.Schema:
                 )
             kind = pa.Schema.from_pandas(meta[[name]], preserve_index=False).field(0).type
         fields.append(pa.field(str(name), kind))
-    window = meta.attrs.get(WINDOW)
-    return pa.schema(fields, metadata=None if window is None else {WINDOW_KEY: window})
+    return pa.schema(fields)
 
 
 def taken(meta: Any) -> list[str]:
@@ -88,8 +84,6 @@ def frame_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Any:
     for field in schema:
         if pa.types.is_dictionary(field.type):
             frame[field.name] = table[field.name].to_pandas()
-    if WINDOW_KEY in (schema.metadata or {}):
-        frame.attrs[WINDOW] = schema.metadata[WINDOW_KEY].decode()
     return frame
 
 

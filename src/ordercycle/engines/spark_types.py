@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ordercycle.columns import WINDOW_KEY
 from ordercycle.errors import ColumnError
 
 if TYPE_CHECKING:
     from pyspark.sql.types import StructType
-
-#: Where a column says which window its profile has.
-WINDOW = WINDOW_KEY.decode()
 
 #: Spark's types that can be an id, a time, an amount or a number of a profile, by type name.
 #: A timestamp is an instant, whatever time zone the session shows it in.
@@ -45,10 +41,8 @@ def arrow_schema(frame_schema: StructType, needed: list[str], table: str) -> pa.
     ColumnError
         Where a needed column is of a type that has no meaning here, such as a map.
     """
-    fields, metadata = [], None
+    fields = []
     for field in frame_schema.fields:
-        if WINDOW in field.metadata:
-            metadata = {WINDOW_KEY: str(field.metadata[WINDOW])}
         kind = pa.null()
         if field.name in needed:
             of = ARROW_TYPES.get(field.dataType.typeName())
@@ -59,7 +53,7 @@ def arrow_schema(frame_schema: StructType, needed: list[str], table: str) -> pa.
                 )
             kind = of(field.dataType)
         fields.append(pa.field(field.name, kind))
-    return pa.schema(fields, metadata=metadata)
+    return pa.schema(fields)
 
 
 def taken(frame_schema: StructType) -> list[str]:
@@ -116,16 +110,11 @@ def sparks(kind: pa.DataType) -> pa.DataType:
 
 
 def spark_schema(schema: pa.Schema) -> StructType:
-    """Return the Spark schema of a table that ordercycle produces.
-
-    That a profile has a window is told by each of its columns.
-    """
+    """Return the Spark schema of a table that ordercycle produces."""
     from pyspark.sql import types
 
-    window = (schema.metadata or {}).get(WINDOW_KEY)
-    metadata = None if window is None else {WINDOW: int(window)}
     return types.StructType(
-        [types.StructField(one.name, spark_type(one), one.nullable, metadata) for one in schema]
+        [types.StructField(one.name, spark_type(one), one.nullable) for one in schema]
     )
 
 

@@ -90,8 +90,11 @@ class GroupedOrders:
             A day: a date or text like ``"2026-11-01"``. Orders of that day are included, later
             ones are not; customers registered later are not there yet.
         window_days
-            Keep only the orders of the last so many days: (as_of - window_days, as_of].
-            Registration is not touched. None: all of them.
+            Keep only the orders of the last so many days: (as_of - window_days, as_of]. What is
+            about the beginning is of the whole history still: ``registered_on``,
+            ``days_since_registration``, ``days_to_first_order``, ``revenue_first_90_days``,
+            ``revenue_first_day``; and a last column ``window_days`` (int32) says so. None: all
+            orders, and no such column.
 
         Returns
         -------
@@ -199,4 +202,5 @@ class GroupedOrders:
         return self._kind.ids.produced(self._state.counts.customers)
 
     def _schema(self, window_days: int | None) -> pa.Schema:
-        return profile_schema(self.id_type, self._kind.amount.produced, checked_window(window_days))
+        windowed = checked_window(window_days) is not None
+        return profile_schema(self.id_type, self._kind.amount.produced, windowed=windowed)

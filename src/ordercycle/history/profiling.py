@@ -45,9 +45,9 @@ def profiler(
     """
     return Profiler(
         as_of=as_of,
-        after=None if window_days is None else as_of - window_days,
+        window_days=window_days,
         last_day=as_of if last_day is None else last_day,
-        schema=profile_schema(id_type, kind.amount.produced, window_days),
+        schema=profile_schema(id_type, kind.amount.produced, windowed=window_days is not None),
         amount=kind.amount,
         net_refunds=kind.net_refunds,
         spare=spare,

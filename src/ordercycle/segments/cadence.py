@@ -291,5 +291,5 @@ fitted from 2 repeat customers)
 
 def _deciding(table: pa.Table) -> pa.Table:
     """Return the columns that decide the group, of a profile of all orders."""
-    refuse_window(table, "in which whoever stayed away longer has no orders; assign groups")
+    refuse_window(table, "in which whoever stayed away longer has no orders")
     return checked_gaps(table)

@@ -17,7 +17,7 @@ from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.segments.fitting import Cells, Round
 from ordercycle_kernels.calendar import FIRST_DAY, NO_DAY
 from ordercycle_kernels.gaps import GAP_BITS, count_gaps
-from ordercycle_kernels.profile import orders_within
+from ordercycle_kernels.profile import BEFORE_ALL, rows_within
 
 #: Numbers of gaps, and days, that are counted in a table: nearly all. Half a megabyte stays in
 #: the cache; what is beyond is sorted.
@@ -105,7 +105,8 @@ class GapRound(Round[CustomerBatch, Any]):
         """Count the gaps between the orders of the days up to `as_of`."""
         existing = (batch.visible <= self.as_of) & (batch.visible != NO_DAY)
         starts, stops = (np.empty(existing.size, np.int64) for _ in range(2))
-        orders_within(batch.offsets, batch.days, -(2**31), self.as_of, starts, stops)
+        offsets = batch.offsets
+        rows_within(offsets[:-1], offsets[1:], batch.days, BEFORE_ALL, self.as_of, starts, stops)
         starts, stops = starts[existing], stops[existing]
         table = np.zeros((TABLE_GAPS, TABLE_DAYS), np.int64)
         beyond = np.empty(batch.days.size, np.int64)

@@ -210,9 +210,7 @@ class Lifecycle(LooksAhead, Thresholds):
 
 def _checked(table: pa.Table) -> pa.Table:
     """Return the columns that decide a segment; none of their values is null or makes no sense."""
-    refuse_window(
-        table, "in which a loyal customer looks like a newcomer; assign lifecycle segments"
-    )
+    refuse_window(table, "in which a loyal customer looks like a newcomer")
     inputs = selected(table, INPUTS)
     registered = inputs.column("days_since_registration")
     if registered.null_count:

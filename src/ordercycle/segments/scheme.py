@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import array_of, array_of_texts, bitmap, fixed_view
-from ordercycle.columns import WINDOW_KEY
-from ordercycle.errors import ColumnError, ConfigError, DataError, suggestion
+from ordercycle.columns import WINDOW
+from ordercycle.errors import ColumnError, ConfigError, DataError, Option, suggestion
 from ordercycle.workspace import Workers, thread_count
 
 #: The type of every column of segments.
@@ -97,8 +97,11 @@ def as_table(table: object) -> pa.Table:
 
 def refuse_window(table: pa.Table, why: str) -> None:
     """Raise a ConfigError where a profile keeps only the orders of some days."""
-    if WINDOW_KEY in (table.schema.metadata or {}):
-        raise ConfigError(f"this profile has a window, {why} to a profile without window_days")
+    if WINDOW in table.column_names:
+        raise ConfigError(
+            f"this profile has a window, by its column {WINDOW!r}, {why}",
+            remedy=("take a profile without ", Option("window_days")),
+        )
 
 
 def refuse_taken(table: pa.Table, produced: Iterable[Produced | pa.Field]) -> None:
