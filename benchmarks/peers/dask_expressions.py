@@ -37,6 +37,7 @@ AGGREGATES = {
     "last_order_on": ("day", "max"),
     "revenue": ("amount", "sum"),
     "revenue_first_90_days": ("early", "sum"),
+    "revenue_first_day": ("at_first", "sum"),
     "gap_min": ("gap", "min"),
     "gap_max": ("gap", "max"),
     "last_gap": ("gap", "last"),
@@ -76,6 +77,7 @@ def _rows(orders, as_of_day, partitions):
         square=gap * gap,
         positive=gap > 0,
         early=rows["amount"].where(rows["day"] < first + 90, 0.0),
+        at_first=rows["amount"].where(rows["day"] == first, 0.0),
     )
 
 

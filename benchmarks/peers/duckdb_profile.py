@@ -56,6 +56,7 @@ WITH days AS (
            count(*) AS orders, 1 + count(*) FILTER (gap > 0) AS order_days,
            sum(amount) AS revenue,
            sum(amount) FILTER (day < first_day + 90) AS revenue_first_90_days,
+           sum(amount) FILTER (day = first_day) AS revenue_first_day,
            min(gap) AS gap_min, max(gap) AS gap_max,
            max(day::BIGINT * 1048576 - gap) AS last_day_and_gap,
            list_median(list(gap)) AS gap_median,
@@ -86,7 +87,7 @@ SELECT customer_id,
            AS missed_purchase_cycles,
        DATE '1970-01-01' + (last_day + ceil(time_between_orders)::INTEGER)
            AS next_order_expected_on,
-       revenue_first_90_days,
+       revenue_first_90_days, revenue_first_day,
        CASE WHEN days_since_registration <= {names.NEW_DAYS}
             THEN CASE WHEN orders = 1 THEN '{names.NEW_ONE_ORDER}'
                       ELSE '{names.NEW_MORE_ORDERS}' END

@@ -50,7 +50,9 @@ def _totals(customers, days, amounts):
     frame = pd.DataFrame({"customer": customers, "day": days, "amount": amounts}, copy=False)
     by_customer = frame.groupby("customer")
     first_day = by_customer["day"].min()
-    early = frame["amount"].where(days < first_day.to_numpy()[customers] + 90, 0.0)
+    begins = first_day.to_numpy()[customers]
+    early = frame["amount"].where(days < begins + 90, 0.0)
+    at_first = frame["amount"].where(days == begins, 0.0)
     return pd.DataFrame(
         {
             "orders": by_customer.size(),
@@ -58,6 +60,7 @@ def _totals(customers, days, amounts):
             "last_order_on": by_customer["day"].max(),
             "revenue": by_customer["amount"].sum(),
             "revenue_first_90_days": early.groupby(customers).sum(),
+            "revenue_first_day": at_first.groupby(customers).sum(),
         }
     )
 
@@ -161,5 +164,6 @@ TYPES = {
     "missed_purchase_cycles": pa.float64(),
     "next_order_expected_on": pa.date32(),
     "revenue_first_90_days": pa.float64(),
+    "revenue_first_day": pa.float64(),
     "lifecycle": None,
 }

@@ -65,6 +65,7 @@ def _profiles(orders: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
 def _grouped(orders: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
     end = datetime.combine(as_of + timedelta(days=1), time())
     early = pl.when(col.day < col.first_day + 90).then(col.amount).otherwise(0.0)
+    at_first = pl.when(col.day == col.first_day).then(col.amount).otherwise(0.0)
     return (
         orders.filter(col.ordered_at < end)
         .select("customer_id", col.ordered_at.dt.date().cast(pl.Int32).alias("day"), "amount")
@@ -76,6 +77,7 @@ def _grouped(orders: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
             last_day=col.day.max(),
             revenue=col.amount.sum(),
             revenue_first_90_days=early.sum(),
+            revenue_first_day=at_first.sum(),
             days=col.day.implode(),
         )
     )
@@ -140,6 +142,7 @@ def _finished(profiles: pl.LazyFrame) -> pl.LazyFrame:
         pl.when(col.lifetime_days > 0).then(cycles).alias("missed_purchase_cycles"),
         expected.cast(pl.Date).alias("next_order_expected_on"),
         col.revenue_first_90_days,
+        col.revenue_first_day,
         _lifecycle().alias("lifecycle"),
     )
 

@@ -29,6 +29,7 @@ WITH days AS (
            count(*) AS orders, 1 + count_if(gap > 0) AS order_days,
            sum(amount) AS revenue,
            sum(amount) FILTER (WHERE day < first_day + 90) AS revenue_first_90_days,
+           sum(amount) FILTER (WHERE day = first_day) AS revenue_first_day,
            min(gap) AS gap_min, max(gap) AS gap_max,
            max(CAST(day AS BIGINT) * 1048576 - gap) AS last_day_and_gap,
            {{median}} AS gap_median,
@@ -59,7 +60,7 @@ SELECT customer_id,
            AS missed_purchase_cycles,
        date_from_unix_date(CAST(last_day + ceil(time_between_orders) AS INT))
            AS next_order_expected_on,
-       revenue_first_90_days,
+       revenue_first_90_days, revenue_first_day,
        CASE WHEN days_since_registration <= {names.NEW_DAYS}
             THEN CASE WHEN orders = 1 THEN '{names.NEW_ONE_ORDER}'
                       ELSE '{names.NEW_MORE_ORDERS}' END
