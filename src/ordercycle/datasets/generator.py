@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from ordercycle.demo.season import SeasonClock, season_clock
-from ordercycle.demo.shop import Shop
+from ordercycle.columns import Columns
+from ordercycle.datasets.dataset import Dataset
+from ordercycle.datasets.season import SeasonClock, season_clock
+from ordercycle.datasets.shop import Shop
 from ordercycle.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -75,6 +77,55 @@ class _Rows(NamedTuple):
 
 
 NO_ROWS = _Rows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
+
+
+def generated(customers: int = 10_000, *, seed: int = 7, shop: Shop | None = None) -> Dataset:
+    """Return the orders and customers of an imagined shop.
+
+    Parameters
+    ----------
+    customers
+        Registered customers, including those who never order.
+    seed
+        Same seed, same rows.
+    shop
+        Assumptions; by default ``Shop()``: five years, ten orders a customer.
+
+    Returns
+    -------
+    Dataset
+        `orders` is a table of ``order_id: int64``, ``customer_id: int64`` (null for guests),
+        ``ordered_at: timestamp[us]`` (local) and ``amount: float64`` (refunds are negative);
+        `customers` one of ``customer_id: int64`` and ``registered_at: timestamp[us]``.
+        Both are in memory, about 320 bytes a customer.
+
+    Raises
+    ------
+    ConfigError
+        If `customers` or `seed` is negative.
+
+    Examples
+    --------
+    >>> import ordercycle as oc
+    >>> data = oc.datasets.generated(customers=1_000, seed=1)
+    >>> data
+    Dataset generated, as of 2025-12-31: 10,626 order rows of 1,000 customers of an imagined shop
+      orders, customers, columns
+      Generated with seed 1: plausible, not real
+    >>> data.orders.column_names, data.customers.num_rows
+    (['order_id', 'customer_id', 'ordered_at', 'amount'], 1000)
+    """
+    shop = shop or Shop()
+    orders = generated_orders(customers, seed=seed, shop=shop).read_all()
+    return Dataset(
+        name="generated",
+        about=f"{orders.num_rows:,} order rows of {customers:,} customers of an imagined shop",
+        source=f"Generated with seed {seed}: plausible, not real",
+        orders=orders,
+        customers=generated_customers(customers, seed=seed, shop=shop).read_all(),
+        columns=Columns(order="order_id"),
+        as_of=shop.last_day,
+    )
 
 
 def generated_orders(
@@ -147,9 +198,9 @@ def generated_customers(
 
 def _check(customers: int, seed: int) -> None:
     if customers < 0:
-        raise ConfigError(f"customers is {customers}; it must be 0 or more")
+        raise ConfigError(f"customers is {customers}", remedy="it must be 0 or more")
     if seed < 0:
-        raise ConfigError(f"seed is {seed}; it must be 0 or more")
+        raise ConfigError(f"seed is {seed}", remedy="it must be 0 or more")
 
 
 def _random(seed: int, block: int, stream: int) -> np.random.Generator:

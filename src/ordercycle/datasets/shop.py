@@ -69,10 +69,10 @@ class Shop:
         """Refuse what cannot be generated."""
         if self.last_day < self.first_day:
             raise ConfigError(
-                f"last_day {self.last_day} is before first_day {self.first_day}; "
-                "the shop must be open for a day at least"
+                f"last_day {self.last_day} is before first_day {self.first_day}",
+                remedy="the shop must be open for a day at least",
             )
         if not (math.isfinite(self.orders_per_customer) and self.orders_per_customer >= 1):
             raise ConfigError(
-                f"orders_per_customer is {self.orders_per_customer}; it must be 1 or more"
+                f"orders_per_customer is {self.orders_per_customer}", remedy="it must be 1 or more"
             )
