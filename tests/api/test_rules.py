@@ -15,7 +15,8 @@ from oracle import rules as oracle
 from strategies import layouts
 
 import ordercycle as oc
-from ordercycle.expressions.language import LONGEST_TEXT, parsed_condition
+from ordercycle.expressions.language import LONGEST_TEXT
+from ordercycle.expressions.plain import parsed_condition
 from ordercycle.expressions.spelling import spelt
 from ordercycle.segments import scheme as scheme_module
 

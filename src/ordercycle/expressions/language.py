@@ -1,70 +1,66 @@
-"""Conditions of rules as text: a small declared language that becomes pyarrow expressions.
+"""Expressions as text: a small declared language, read and never run.
 
-The text is read by Python's own parser and never run: what is not in the tables here is refused.
+Python's own parser finds the structure; names and texts are taken from where they stand in the
+source, as Python would normalise the former and look for escapes in the latter. What is not in
+the tables here is refused.
 """
 
 from __future__ import annotations
 
 import ast
 import math
-import operator
+import re
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, NamedTuple
+from decimal import Decimal
+from itertools import accumulate
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from ordercycle.errors import ConfigError
+from ordercycle.errors import ConfigError, suggestion
+from ordercycle.expressions.nodes import (
+    FUNCTIONS,
+    Arithmetic,
+    Call,
+    Column,
+    Comparison,
+    Joint,
+    Literal,
+    Membership,
+    Negation,
+    Node,
+    NullTest,
+)
 
 LONGEST_TEXT = 10_000
 NULL = "null"
 #: Words with a meaning of their own; a column of such a name is written column('true').
 CONSTANTS = {"true": True, "false": False}
+QUOTES = "'\""
+#: As Python's parser counts them.
+LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 LANGUAGE = (
-    "a condition has column names, numbers, 'text', true, false, date('2026-01-01'), "
+    "it may have column names, numbers, 'text', true, false, date('2026-01-01'), "
     "column('a name with spaces'), == != < <= > >=, in (...), is null, is not null, and, or, not, "
-    "+ - * / and brackets"
+    "+ - * /, lower(x), trim(x), if_null(x, default), text(x), integer(x) and brackets"
 )
 
-
-def _quotient(one: Any, other: Any) -> Any:
-    # Arrow divides integers without a remainder, and refuses zero.
-    return pc.divide(one.cast(pa.float64()), other.cast(pa.float64()))
-
-
-class Arithmetic(NamedTuple):
-    """An operator between two numbers: what it does, and what Arrow calls it."""
-
-    function: Callable[[Any, Any], Any]
-    arrow: str
-
-
-COMPARISONS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
+ARITHMETIC: dict[type[ast.AST], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+COMPARISONS: dict[type[ast.AST], str] = {
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
 }
-JOINTS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
-    ast.And: operator.and_,
-    ast.Or: operator.or_,
-}
-ARITHMETIC: dict[type[ast.operator], Arithmetic] = {
-    ast.Add: Arithmetic(operator.add, "add_checked"),
-    ast.Sub: Arithmetic(operator.sub, "subtract_checked"),
-    ast.Mult: Arithmetic(operator.mul, "multiply_checked"),
-    ast.Div: Arithmetic(_quotient, "divide"),
-}
+JOINTS: dict[type[ast.AST], str] = {ast.And: "and", ast.Or: "or"}
 
 
-def parsed_condition(text: str) -> pc.Expression:
-    """Return the expression that a condition in text stands for.
+def parsed(text: str) -> Node:
+    r"""Return what the text of an expression says.
 
-    Values are compared as Arrow compares them; a quotient is a float. Comparisons with null are
-    neither true nor false; null is in no list, so that ``not in`` is true.
+    Text between quotes is taken as it stands, backslashes too; of the quote sign around it, two
+    stand for one.
 
     Raises
     ------
@@ -73,8 +69,8 @@ def parsed_condition(text: str) -> pc.Expression:
 
     Examples
     --------
-    >>> parsed_condition("rfm == 'Champions' and not revenue < 500")
-    <pyarrow.compute.Expression ((rfm == "Champions") and invert((revenue < 500)))>
+    >>> parsed(r"name == 'C:\new' and note != 'it''s'").nodes[0].right.value
+    'C:\\new'
     """
     if not text.strip():
         raise ConfigError(f"the condition is empty; {LANGUAGE}")
@@ -83,15 +79,26 @@ def parsed_condition(text: str) -> pc.Expression:
             f"a condition of {len(text):,} characters is too long; {LONGEST_TEXT:,} is the most"
         )
     try:
-        return _expression(ast.parse(text.strip(), mode="eval").body)
+        return _Reading(text.strip()).node()
     except (RecursionError, MemoryError):
-        raise ConfigError("the condition is nested too deeply; divide it into rules") from None
+        raise ConfigError("the condition is nested too deeply; divide it into parts") from None
     except (SyntaxError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise
         # There is none at the end of the text.
         where = f" at character {place}" if (place := getattr(error, "offset", None)) else ""
         raise ConfigError(f"{text!r} cannot be read{where}: {_advice(text, error)}") from None
+
+
+def quoted(text: str) -> str:
+    """Return a text as the language writes it.
+
+    Examples
+    --------
+    >>> print(quoted("it's"))
+    'it''s'
+    """
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _advice(text: str, error: Exception) -> str:
@@ -103,128 +110,191 @@ def _advice(text: str, error: Exception) -> str:
     return f"{str(error).partition(' (')[0]}; {LANGUAGE}"
 
 
-def _refused(node: ast.AST) -> ConfigError:
-    return ConfigError(f"{ast.unparse(node)!r} has no meaning here; {LANGUAGE}")
+class _Reading:
+    """The reading of one text."""
 
+    def __init__(self, text: str) -> None:
+        self._text = text
+        #: The texts between quotes, by the place of the first quote and that behind the last.
+        self._texts: dict[tuple[int, int], str] = {}
+        self._plain = self._without_texts()
+        lines = LINE.findall(self._plain)
+        self._begins = [0, *accumulate(map(len, lines))]
+        self._lines = [line.encode() for line in lines]
 
-def _expression(node: ast.AST) -> pc.Expression:
-    """Return the expression of a node: the handler of its type, or a refusal."""
-    for kind, compiled in _HANDLERS.items():
-        if isinstance(node, kind):
-            return compiled(node)
-    return pc.scalar(_literal(node))
+    def node(self) -> Node:
+        return self._read(ast.parse(self._plain, mode="eval").body)
 
+    def _without_texts(self) -> str:
+        """Return the text with every text between quotes blotted out; note what they were."""
+        pieces, place = [], 0
+        while place < len(self._text):
+            sign = self._text[place]
+            if sign not in QUOTES:
+                pieces.append(sign)
+                place += 1
+                continue
+            end = place + 1
+            while True:
+                end = self._text.find(sign, end)
+                if end < 0:
+                    raise ConfigError(
+                        f"{self._text!r} cannot be read: the quote at character {place + 1} has "
+                        "no end; inside a text, two quote signs stand for one"
+                    )
+                if self._text[end + 1 : end + 2] != sign:
+                    break
+                end += 2
+            inside = self._text[place + 1 : end]
+            self._texts[place, end + 1] = inside.replace(sign * 2, sign)
+            pieces.append(sign + "x" * len(inside) + sign)
+            place = end + 1
+        return "".join(pieces)
 
-def _name(node: ast.Name) -> pc.Expression:
-    if node.id == NULL:
-        raise ConfigError("nothing compares with null; write 'is null' or 'is not null'")
-    if node.id in CONSTANTS:
-        return pc.scalar(CONSTANTS[node.id])
-    return pc.field(node.id)
+    def _span(self, node: Any) -> tuple[int, int]:
+        """Return where a node begins and ends, in characters."""
+        return (
+            self._place(node.lineno, node.col_offset),
+            self._place(node.end_lineno, node.end_col_offset),
+        )
 
+    def _place(self, line: int, offset: int) -> int:
+        return self._begins[line - 1] + len(self._lines[line - 1][:offset].decode())
 
-def _call(node: ast.Call) -> pc.Expression:
-    if _called(node) == "column":
-        return pc.field(node.args[0].value)  # type: ignore[attr-defined]
-    return pc.scalar(_literal(node))
+    def _written(self, node: ast.AST) -> str:
+        start, stop = self._span(node)
+        return self._text[start:stop]
 
+    def _refused(self, node: ast.AST) -> ConfigError:
+        return ConfigError(f"{self._written(node)!r} has no meaning here; {LANGUAGE}")
 
-def _called(node: ast.Call) -> str | None:
-    """Return the name of a call with a single text, or None for any other call."""
-    single = len(node.args) == 1 and not node.keywords and isinstance(node.func, ast.Name)
-    text = single and isinstance(node.args[0], ast.Constant) and node.args[0].value
-    return node.func.id if isinstance(text, str) else None  # type: ignore[attr-defined]
+    def _read(self, node: ast.AST) -> Node:
+        """Return what a node says: by the handler of its type, or a refusal."""
+        for kind, read in _HANDLERS.items():
+            if isinstance(node, kind):
+                return read(self, node)
+        return self._literal(node)
 
+    def _name(self, node: ast.Name) -> Node:
+        name = self._written(node)
+        if name == NULL:
+            raise ConfigError("nothing compares with null; write 'is null' or 'is not null'")
+        if name in CONSTANTS:
+            return Literal(name, CONSTANTS[name])
+        return Column(name, name)
 
-def _joined(node: ast.BoolOp) -> pc.Expression:
-    join = JOINTS[type(node.op)]
-    made = _expression(node.values[0])
-    for value in node.values[1:]:
-        made = join(made, _expression(value))
-    return made
-
-
-def _negated(node: ast.UnaryOp) -> pc.Expression:
-    if isinstance(node.op, ast.Not):
-        return ~_expression(node.operand)
-    if isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
-        return pc.scalar(0) - _expression(node.operand)
-    return pc.scalar(_literal(node))
-
-
-def _computed(node: ast.BinOp) -> pc.Expression:
-    if type(node.op) not in ARITHMETIC:
-        raise _refused(node)
-    return ARITHMETIC[type(node.op)].function(_expression(node.left), _expression(node.right))
-
-
-def _compared(node: ast.Compare) -> pc.Expression:
-    """Compile a chain of comparisons: each has to hold."""
-    made, left = None, node.left
-    for sign, right in zip(node.ops, node.comparators, strict=True):
-        one = _comparison(node, left, sign, right)
-        made = one if made is None else made & one
-        left = right
-    return made
-
-
-def _comparison(node: ast.AST, left: ast.AST, sign: ast.AST, right: ast.AST) -> pc.Expression:
-    if type(sign) in COMPARISONS:
-        return COMPARISONS[type(sign)](_expression(left), _expression(right))
-    made = _expression(left)
-    if isinstance(sign, ast.In | ast.NotIn):
-        listed = isinstance(right, ast.Tuple | ast.List | ast.Set)
-        # Brackets around a single value are no list to Python.
-        values = right.elts if listed else [right]  # type: ignore[attr-defined]
-        made = made.isin(_listed(node, [_literal(value) for value in values]))
-        return made if isinstance(sign, ast.In) else ~made
-    if isinstance(sign, ast.Is | ast.IsNot) and _is_null(right):
-        return made.is_null() if isinstance(sign, ast.Is) else made.is_valid()
-    raise _refused(node)
-
-
-def _listed(node: ast.AST, values: list[Any]) -> pa.Array:
-    try:
-        return pa.array(values)
-    except pa.ArrowException:
-        raise ConfigError(f"{ast.unparse(node)!r} lists values of different kinds") from None
-
-
-def _is_null(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id == NULL
-
-
-_HANDLERS: Mapping[type[ast.AST], Callable[[Any], pc.Expression]] = {
-    ast.Name: _name,
-    ast.Call: _call,
-    ast.BoolOp: _joined,
-    ast.UnaryOp: _negated,
-    ast.BinOp: _computed,
-    ast.Compare: _compared,
-}
-
-
-def _literal(node: ast.AST) -> Any:
-    """Return the value that is written: a number, text, truth or date."""
-    if isinstance(node, ast.Name) and node.id in CONSTANTS:
-        return CONSTANTS[node.id]
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        value = _literal(node.operand)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return _in_range(-value)
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float | str):
-        return _in_range(node.value)
-    if isinstance(node, ast.Call) and _called(node) == "date":
-        text = node.args[0].value  # type: ignore[attr-defined]
+    def _call(self, node: ast.Call) -> Node:
+        name = self._written(node.func)
+        if node.keywords or name not in {*FUNCTIONS, "column", "date"}:
+            plain = isinstance(node.func, ast.Name) and not node.keywords
+            hint = suggestion(name, FUNCTIONS) if plain else ""
+            raise ConfigError(f"{self._written(node)!r} has no meaning here{hint}; {LANGUAGE}")
+        if name in FUNCTIONS:
+            if len(node.args) != FUNCTIONS[name]:
+                raise ConfigError(
+                    f"{self._written(node)!r}: {name}() takes {FUNCTIONS[name]} of them, in "
+                    "brackets and with commas between"
+                )
+            return Call(self._written(node), name, tuple(map(self._read, node.args)))
+        text = self._quoted(node.args[0]) if len(node.args) == 1 else None
+        if text is None:
+            raise self._refused(node)
+        if name == "column":
+            return Column(self._written(node), text)
         try:
-            return date.fromisoformat(text)
+            return Literal(self._written(node), date.fromisoformat(text))
         except ValueError:
             raise ConfigError(f"date({text!r}) is not a day; write date('2026-01-01')") from None
-    raise _refused(node)
+
+    def _quoted(self, node: ast.AST) -> str | None:
+        """Return the text of a node that is a single text between quotes."""
+        return self._texts.get(self._span(node)) if isinstance(node, ast.Constant) else None
+
+    def _joint(self, node: ast.BoolOp) -> Node:
+        nodes = tuple(map(self._read, node.values))
+        return Joint(self._written(node), JOINTS[type(node.op)], nodes)
+
+    def _signed(self, node: ast.UnaryOp) -> Node:
+        written = self._written(node)
+        if isinstance(node.op, ast.Not):
+            return Negation(written, self._read(node.operand))
+        if isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
+            nothing = Literal("0", 0, Decimal(0))
+            return Arithmetic(written, "-", nothing, self._read(node.operand))
+        return self._literal(node)
+
+    def _computed(self, node: ast.BinOp) -> Node:
+        if type(node.op) not in ARITHMETIC:
+            raise self._refused(node)
+        left, right = self._read(node.left), self._read(node.right)
+        return Arithmetic(self._written(node), ARITHMETIC[type(node.op)], left, right)
+
+    def _compared(self, node: ast.Compare) -> Node:
+        """Read a chain of comparisons: each has to hold."""
+        found, left = [], node.left
+        for sign, right in zip(node.ops, node.comparators, strict=True):
+            found.append(self._comparison(node, left, sign, right))
+            left = right
+        return found[0] if len(found) == 1 else Joint(self._written(node), "and", tuple(found))
+
+    def _comparison(self, node: ast.AST, left: ast.AST, sign: ast.AST, right: ast.AST) -> Node:
+        written = self._written(node)
+        if type(sign) in COMPARISONS:
+            return Comparison(written, COMPARISONS[type(sign)], self._read(left), self._read(right))
+        if isinstance(sign, ast.In | ast.NotIn):
+            listed = isinstance(right, ast.Tuple | ast.List | ast.Set)
+            # Brackets around a single value are no list to Python.
+            values = right.elts if listed else [right]  # type: ignore[attr-defined]
+            literals = tuple(map(self._literal, values))
+            return Membership(written, self._read(left), literals, isinstance(sign, ast.NotIn))
+        is_null = isinstance(right, ast.Name) and self._written(right) == NULL
+        if isinstance(sign, ast.Is | ast.IsNot) and is_null:
+            return NullTest(written, self._read(left), isinstance(sign, ast.IsNot))
+        raise self._refused(node)
+
+    def _literal(self, node: ast.AST) -> Literal:
+        """Return the value that is written: a number, text, truth or day."""
+        written = self._written(node)
+        if isinstance(node, ast.Name) and written in CONSTANTS:
+            return Literal(written, CONSTANTS[written])
+        if isinstance(node, ast.Call):
+            found = self._call(node)
+            if isinstance(found, Literal):
+                return found
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            number = self._literal(node.operand)
+            if number.exact is not None:
+                return self._number(written, -number.value, -number.exact)  # type: ignore[operator]
+        if isinstance(node, ast.Constant):
+            text = self._quoted(node)
+            if text is not None:
+                return Literal(written, text)
+            if isinstance(node.value, bool):
+                return Literal(written, node.value)
+            if isinstance(node.value, int | float):
+                exact = (
+                    Decimal(node.value)
+                    if isinstance(node.value, int)
+                    else Decimal(written.replace("_", ""))
+                )
+                return self._number(written, node.value, exact)
+        raise self._refused(node)
+
+    @staticmethod
+    def _number(written: str, value: float, exact: Decimal) -> Literal:
+        too_large = isinstance(value, int) and not -(2**63) <= value < 2**63
+        if too_large or (isinstance(value, float) and not math.isfinite(value)):
+            raise ConfigError(
+                f"{value} is too large; whole numbers have 64 bits, others are float64"
+            )
+        return Literal(written, value, exact)
 
 
-def _in_range(value: float | str) -> float | str:
-    too_large = isinstance(value, int) and not -(2**63) <= value < 2**63
-    if too_large or (isinstance(value, float) and not math.isfinite(value)):
-        raise ConfigError(f"{value} is too large; whole numbers have 64 bits, others are float64")
-    return value
+_HANDLERS: Mapping[type[ast.AST], Callable[[_Reading, Any], Node]] = {
+    ast.Name: _Reading._name,  # noqa: SLF001 - the table of its own methods
+    ast.Call: _Reading._call,  # noqa: SLF001
+    ast.BoolOp: _Reading._joint,  # noqa: SLF001
+    ast.UnaryOp: _Reading._signed,  # noqa: SLF001
+    ast.BinOp: _Reading._computed,  # noqa: SLF001
+    ast.Compare: _Reading._compared,  # noqa: SLF001
+}

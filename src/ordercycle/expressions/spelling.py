@@ -12,7 +12,8 @@ import re
 import pyarrow.compute as pc
 
 from ordercycle.errors import ConfigError
-from ordercycle.expressions.language import ARITHMETIC, NULL, parsed_condition
+from ordercycle.expressions.language import NULL, quoted
+from ordercycle.expressions.plain import parsed_condition
 
 #: Arrow's spelling of constants and options, and ours.
 _SPELLINGS = (
@@ -21,6 +22,15 @@ _SPELLINGS = (
     (re.compile(r", \{to_type=double[^}]*\}"), ""),
     (re.compile(r"(?<![\w\"-])(\d{4}-\d\d-\d\d)(?![\w\"-])"), r"date('\1')"),
 )
+#: What Arrow calls our operators between numbers.
+_ARROWS = {
+    "add_checked": ast.Add,
+    "subtract_checked": ast.Sub,
+    "multiply_checked": ast.Mult,
+    "divide": ast.Div,
+}
+#: Arrow's functions that the language has under a name of its own.
+_FUNCTIONS = {"utf8_lower": "lower", "utf8_trim_whitespace": "trim", "coalesce": "if_null"}
 _WHOLE_NUMBER = re.compile(r"(?<![\w.\"'-])(-?\d+)(?![\w.\"'-])")
 
 
@@ -40,8 +50,8 @@ def spelt(expression: pc.Expression) -> str | None:
     # Arrow shows 500.0 as 500.
     for candidate in (shown, _WHOLE_NUMBER.sub(r"\1.0", shown)):
         try:
-            tree = _Spelling().visit(ast.parse(candidate, mode="eval"))
-            text = ast.unparse(tree)
+            spelling = _Spelling()
+            text = spelling.text(ast.parse(candidate, mode="eval"))
             if parsed_condition(text).equals(expression):
                 return text
         except (SyntaxError, ValueError, RecursionError, ConfigError):
@@ -50,12 +60,28 @@ def spelt(expression: pc.Expression) -> str | None:
 
 
 class _Spelling(ast.NodeTransformer):
-    """Turns calls of Arrow's functions into operators."""
+    """Turns calls of Arrow's functions into operators, and texts into ours."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    def text(self, tree: ast.Expression) -> str:
+        """Return the text of what Arrow shows."""
+        written = ast.unparse(self.visit(tree))
+        for number, text in reversed(list(enumerate(self._texts))):
+            written = written.replace(_place(number), quoted(text))
+        return written
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if not isinstance(node.value, str):
+            return node
+        # Python would write a text with escapes, which the language has not.
+        self._texts.append(node.value)
+        return ast.Name(_place(len(self._texts) - 1), ast.Load())
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        operators = {one.arrow: kind for kind, one in ARITHMETIC.items()}
         made: ast.expr = node
         match name, node.args:
             case "invert", [value]:
@@ -68,6 +94,13 @@ class _Spelling(ast.NodeTransformer):
                 made = ast.Compare(value, [ast.IsNot()], [ast.Name(NULL, ast.Load())])
             case "is_in", [value, values]:
                 made = ast.Compare(value, [ast.In()], [values])
-            case function, [one, other] if function in operators:
-                made = ast.BinOp(one, operators[function](), other)
+            case function, [one, other] if function in _ARROWS:
+                made = ast.BinOp(one, _ARROWS[function](), other)
+            case function, arguments if function in _FUNCTIONS:
+                made = ast.Call(ast.Name(_FUNCTIONS[function], ast.Load()), arguments, [])
         return made
+
+
+def _place(number: int) -> str:
+    """Return the name that stands for a text while the rest is written."""
+    return f"__text_{number}__"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ordercycle.arrow_views import fixed_view
 from ordercycle.errors import ConfigError, check_choice, whole_number
-from ordercycle.expressions.language import parsed_condition
+from ordercycle.expressions.plain import parsed_condition
 from ordercycle.expressions.spelling import spelt
 from ordercycle.segments.plain import FrozenDict, options_of
 from ordercycle.segments.rfm_cuts import checked_cuts, plain_cuts
@@ -103,7 +103,7 @@ class RfmOptions(Shown):
             np.greater(fixed_view(chunk, np.int64), 0, out=kept[start:stop])
             start = stop
         if self._condition is not None:
-            holds = bound(table, {"where": self._condition}).truths(table).column(0)
+            holds = bound(table, {"where": self.where}).truths(table).column(0)
             kept &= holds.fill_null(fill_value=False).to_numpy()
         return inputs, kept
 

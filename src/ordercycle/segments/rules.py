@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ordercycle.errors import ConfigError
-from ordercycle.expressions.language import parsed_condition
+from ordercycle.expressions.plain import parsed_condition
 from ordercycle.expressions.spelling import spelt
 from ordercycle.segments.plain import options_of
 from ordercycle.segments.recalculated import Recalculated
@@ -42,7 +42,10 @@ class Rules(Recalculated):
         ``"rfm == 'Champions' and revenue > 500"``. Text has column names, numbers, ``'text'``,
         ``true``, ``false``, ``date('2026-01-01')``, ``column('a name with spaces')``,
         ``== != < <= > >=``, ``in (...)``, ``is null``, ``is not null``, ``and``, ``or``, ``not``,
-        ``+ - * /`` and brackets; a quotient in text is a float. Decimals are compared as floats.
+        ``+ - * /``, ``lower(x)``, ``trim(x)``, ``if_null(x, default)``, ``text(x)``,
+        ``integer(x)`` and brackets; ``+`` joins texts. What is between quotes is taken as it
+        stands; two of the quote signs around it stand for one. Integers and decimals are computed
+        and compared exactly, numbers that are written beside decimals too; a quotient is a float.
         A condition that is null does not hold.
     default
         The segment of customers for whom no condition holds.
@@ -157,7 +160,7 @@ class Rules(Recalculated):
         _check_name("column", name)
         made = Produced(name, self.segments, nullable=False)
         refuse_taken(table, [made])
-        conditions = bound(table, self.conditions)
+        conditions = bound(table, self.rules)
         codes = np.empty(table.num_rows, np.int8)
 
         def write(task: tuple[int, pa.Table]) -> None:
@@ -203,7 +206,7 @@ class Rules(Recalculated):
         table = as_table(table)
         starts = range(0, max(table.num_rows, 1), ROWS_PER_TASK)
         pieces = (table.slice(start, ROWS_PER_TASK) for start in starts)
-        return lint_of(pieces, self.conditions, self.default)
+        return lint_of(pieces, self.rules, self.default)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rules as text, with the default and the column.
