@@ -35,6 +35,12 @@ WIDENED = [
     ("amount", pa.float32(), pa.float64()),
     ("amount", pa.int16(), pa.int64()),
     ("amount", pa.decimal128(9, 2), pa.decimal128(20, 2)),
+    ("amount", pa.decimal64(9, 2), pa.decimal128(9, 3)),
+    ("amount", pa.decimal128(9, 2), pa.int64()),
+    ("amount", pa.int8(), pa.decimal32(5, 2)),
+    ("ordered_at", pa.date32(), pa.timestamp("us")),
+    ("ordered_at", pa.timestamp("ns"), pa.date64()),
+    ("customer_id", pa.int64(), pa.decimal128(38, 0)),
 ]
 
 
@@ -50,7 +56,9 @@ def test_types_of_one_kind_are_widened(tmp_path, column, left, right, swapped):
         values = part[column]
         if pa.types.is_dictionary(kind):
             values = values.cast(kind.value_type).dictionary_encode().cast(kind)
-        elif not pa.types.is_integer(kind) and column == "customer_id":
+        elif column == "customer_id" and not (
+            pa.types.is_integer(kind) or pa.types.is_decimal(kind)
+        ):
             values = values.cast(pa.string()).cast(kind)
         else:
             values = values.cast(kind)
@@ -75,10 +83,12 @@ REFUSED = [
     ("customer_id", pa.int64(), pa.string()),
     ("customer_id", pa.uint64(), pa.int64()),
     ("customer_id", pa.string(), pa.binary()),
-    ("ordered_at", pa.date32(), pa.timestamp("us")),
+    ("customer_id", pa.float64(), pa.string()),
+    ("ordered_at", pa.date32(), pa.timestamp("us", "UTC")),
     ("ordered_at", pa.timestamp("us"), pa.timestamp("us", "UTC")),
     ("amount", pa.int64(), pa.float64()),
-    ("amount", pa.decimal128(9, 2), pa.decimal128(9, 3)),
+    ("amount", pa.decimal128(36, 2), pa.decimal128(30, 9)),
+    ("amount", pa.decimal128(38, 20), pa.uint64()),
     ("amount", pa.decimal128(9, 2), pa.float64()),
 ]
 

@@ -272,7 +272,7 @@ def test_partitions_of_integers_text_and_nothing(tmp_path):
     write(without, *(tmp_path / "numbers" / name / "x.parquet" for name in names))
     history = oc.OrderHistory.build(tmp_path / "numbers", columns=columns)
     assert history.summary().anonymous == 10
-    assert history.profile(AS_OF)["customer_id"].type == pa.int64()
+    assert sorted(history.profile(AS_OF)["customer_id"].to_pylist()) == ["-20", "1"]
     names = ["store=1", "store=a%2Fb", "store=2025-02-30"]
     write(without, *(tmp_path / "texts" / name / "x.parquet" for name in names))
     found = profile(tmp_path / "texts", columns=columns)["customer_id"].to_pylist()

@@ -109,7 +109,7 @@ def in_days(drawn: list[tuple]) -> list[tuple]:
 @settings(max_examples=100)
 @given(st.sampled_from(list(CUSTOMER_KINDS)), drawn_rows, st.sets(st.integers(0, 7)))
 def test_intervals_are_found_by_id_whatever_its_type(kind, drawn, ordering):
-    values = list(dict.fromkeys(CUSTOMER_KINDS[kind]))
+    values = [one for one in dict.fromkeys(CUSTOMER_KINDS[kind]) if one not in ("", b"")]
     rows = without_overlaps([row for row in drawn if row[0] < len(values)])
     ordering = sorted(place for place in ordering if place < len(values))
     membership = oc.Membership.from_table(
@@ -271,7 +271,7 @@ def test_bad_columns_are_named():
     zoned = pa.array([0], pa.timestamp("us", "UTC"))
     with pytest.raises(oc.ColumnError, match="cast it to date32, in the business time zone"):
         oc.Membership.from_table(table.set_column(2, "valid_from", zoned))
-    with pytest.raises(oc.ColumnError, match="customer_id is double, which is no id"):
+    with pytest.raises(oc.DataError, match=r"customer_id is double .*\(1.5\) at row 0"):
         oc.Membership.from_table(table.set_column(0, "customer_id", [[1.5]]))
     with pytest.raises(oc.SourceError):
         oc.Membership.from_table(17)

@@ -81,6 +81,11 @@ class History:
         return [order for customer in self.customers.values() for order in customer.orders]
 
 
+def named(value: Hashable | None) -> Hashable | None:
+    """Return an id; empty text and empty bytes are none."""
+    return None if value in ("", b"") else value
+
+
 def build(
     orders: Iterable[OrderRow],
     customers: Iterable[CustomerRow] | None = None,
@@ -112,7 +117,7 @@ def build(
     policies = policies or Policies()
     if customers is None and policies.unknown != "add":
         raise ConfigError(f"unknown={policies.unknown!r} needs a customer table")
-    rows = list(orders)
+    rows = [row._replace(customer=named(row.customer), order=named(row.order)) for row in orders]
     known = [row for row in rows if row.customer is not None]
     if policies.anonymous == "error" and len(known) < len(rows):
         raise DataError("a row without a customer")
@@ -173,6 +178,8 @@ def _given_registrations(
 ) -> dict[Hashable, date | None]:
     given: dict[Hashable, date | None] = {}
     for row in customers:
+        if named(row.customer) is None:
+            raise DataError("a listed customer without an id")
         if row.customer in given:
             raise DataError("a customer is listed twice")
         registered = row.registered

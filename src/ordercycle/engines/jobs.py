@@ -23,9 +23,10 @@ from ordercycle.history.options import (
 )
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.history.policies import Policies
+from ordercycle.ingest.identity import id_type
 from ordercycle.ingest.spill import Spill
 from ordercycle.sources.row_source import check_columns
-from ordercycle.sources.wanted import Wanted
+from ordercycle.sources.wanted import IDS, Role, Wanted
 
 #: Options of OrderHistory.build that a job takes beside its columns.
 TAKEN = tuple(name for name in OPTIONS if name not in ("columns", "timezone", "progress"))
@@ -110,7 +111,10 @@ class Job:
                 kind.check(frame, TABLES[table])
                 schema = kind.schema(frame, names, TABLES[table])
             check_columns(schema, names, TABLES[table])
-            types = [(name, packed_type(schema.field(name).type)) for name in names]
+            types = [
+                (name, packed_type(_travels_as(schema.field(name), role, TABLES[table])))
+                for name, role in wanted(columns, table).roles.items()
+            ]
             tables.append(pa.schema(types))
         job = cls(
             tables=tuple(tables),
@@ -136,7 +140,8 @@ class Job:
         schema = self.tables[table]
         # Files are read in the same order each time.
         repeatable = self.repeatable and self.places[table] is None
-        return Packer(table, schema, self.partitions, drop_nameless, repeatable)
+        ids = [name for name, role in wanted(self.columns, table).roles.items() if role in IDS]
+        return Packer(table, schema, self.partitions, drop_nameless, repeatable, tuple(ids))
 
     def answers(
         self,
@@ -169,6 +174,11 @@ class Job:
         """The columns to read."""
         columns: Columns = self.options["columns"]
         return columns
+
+
+def _travels_as(column: pa.Field, role: Role, table: str) -> pa.DataType:
+    """Return the type of a column once its ids, if it has any, are read."""
+    return id_type(column, table) if role in IDS else column.type
 
 
 def checked_columns(columns: Columns | None) -> Columns:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from ordercycle.arrow_views import fixed_view, validity
 from ordercycle.ingest.id_bytes import place_ids
+from ordercycle.ingest.identity import Identity
+from ordercycle.ingest.problems import Problems
 from ordercycle.ingest.readers import IdReader
 from ordercycle_kernels import hashing, partition
 
@@ -145,7 +147,7 @@ class Packer:
 
     schema: the columns as they travel, customer ids first; drop_nameless: leave out rows without
     a customer, who would all meet in one place; repeatable: parcels are the same in whatever order
-    the rows come, which takes 25 ns a row of numbers, and more of text.
+    the rows come, which takes 25 ns a row of numbers, and more of text; ids: the columns of ids.
     """
 
     table: int
@@ -153,6 +155,7 @@ class Packer:
     targets: int
     drop_nameless: bool
     repeatable: bool
+    ids: tuple[str, ...]
 
     def parcels(self, source: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the parcels of a partition of the source: at least one for each target."""
@@ -222,10 +225,16 @@ class Packer:
             yield target, batch
 
     def _travelling(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        arrays = [
-            packed(column, field.type)
-            for column, field in zip(batch.columns, self.schema, strict=True)
-        ]
+        table = TABLES[self.table]
+        problems = Problems(table, _in_a_partition)
+        arrays = []
+        for column, field in zip(batch.columns, self.schema, strict=True):
+            values = column
+            if field.name in self.ids:
+                given = pa.field(field.name, column.type)
+                values = Identity.of(given, table).read(column, 0, problems)
+            arrays.append(packed(values, field.type))
+        problems.check()
         travelling = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
         if self.drop_nameless and arrays[0].null_count:
             return travelling.filter(arrays[0].is_valid())
@@ -248,6 +257,10 @@ class Packer:
             pa.array(data, pa.binary()),
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=PARCEL)
+
+
+def _in_a_partition(row: int) -> str:
+    return f"row {row} of a batch"
 
 
 def parcels_of(batches: Iterable[pa.RecordBatch]) -> Iterator[Parcel]:

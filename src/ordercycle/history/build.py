@@ -27,6 +27,7 @@ from ordercycle.ingest.blocks import (
     Block,
     partition_sizes,
 )
+from ordercycle.ingest.identity import identities, with_ids
 from ordercycle.ingest.laying_out import Ingested, ingest, partition_bits_for
 from ordercycle.ingest.problems import Problems
 from ordercycle.ingest.readers import IdReader
@@ -152,8 +153,13 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
     ahead = None if spill is None else spill.reading_bytes
     order_source = open_source(orders, options.wanted_orders, threads, ahead)
     problems = Problems("orders", order_source.place)
+    order_rows = with_ids(
+        order_source,
+        identities(order_source.schema, (columns.customer, columns.order), "orders"),
+        problems,
+    )
     order_reader = OrderReader(
-        order_source.schema,
+        order_rows.schema,
         columns,
         problems,
         timezone=policies.timezone,
@@ -167,15 +173,20 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
     if customers is not None:
         customer_source = open_source(customers, options.wanted_customers, threads, ahead)
         customer_problems = Problems("customers", customer_source.place)
+        customer_rows = with_ids(
+            customer_source,
+            identities(customer_source.schema, (columns.listed,), "customers"),
+            customer_problems,
+        )
         customer_reader = CustomerReader(
-            customer_source.schema, columns, customer_problems, timezone=policies.timezone
+            customer_rows.schema, columns, customer_problems, timezone=policies.timezone
         )
         ids = _common_ids(ids, customer_reader.id_readers[CUSTOMER_IDS], columns)
         listed_rows = customer_source.rows
     with Workers(threads) as workers:
         with closing(order_source):
             ingested = ingest(
-                order_source,
+                order_rows,
                 order_reader,
                 problems,
                 partition_bits=None,
@@ -189,7 +200,7 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
         if customer_source is not None:
             with closing(customer_source):
                 listed = ingest(
-                    customer_source,
+                    customer_rows,
                     customer_reader,
                     customer_problems,
                     partition_bits=ingested.partition_bits,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ordercycle.arrow_views import bytes_view, fixed_view
 from ordercycle.errors import ColumnError
+from ordercycle.ingest.identity import id_type
 from ordercycle.ingest.zones import zone_table
 from ordercycle_kernels import amounts, calendar
 
@@ -41,34 +42,30 @@ class IdReader:
 
     @classmethod
     def of(cls, field: pa.Field, table: str) -> IdReader:
-        """Return the reader for a column, or raise a ColumnError for a type that is no id."""
-        plain = field.type
+        """Return the reader for a column, or raise a ColumnError for a type that is no id.
+
+        Of floats, decimals and other encodings it reads what `identity.Identity` makes of them.
+        """
+        given = plain = id_type(field, table)
         if pa.types.is_dictionary(plain):
             plain = plain.value_type
-        if isinstance(plain, pa.BaseExtensionType) and plain.extension_name == "arrow.uuid":
+        if isinstance(plain, pa.BaseExtensionType):
             plain = plain.storage_type
         if pa.types.is_string_view(plain) or pa.types.is_null(plain):
             plain = pa.large_string()
         if pa.types.is_binary_view(plain):
             plain = pa.large_binary()
-        if not (
-            pa.types.is_integer(plain)
-            or pa.types.is_string(plain)
-            or pa.types.is_large_string(plain)
-            or pa.types.is_binary(plain)
-            or pa.types.is_large_binary(plain)
-            or pa.types.is_fixed_size_binary(plain)
-        ):
-            raise ColumnError(
-                f"{table}: {field.name} is {field.type}, which is no id; cast it to an integer, "
-                "a string or a binary"
-            )
-        return cls(field.type, plain)
+        return cls(given, plain)
 
     @property
     def is_integer(self) -> bool:
         """Whether ids are integers, so that the hash alone identifies them."""
         return bool(pa.types.is_integer(self.plain))
+
+    @property
+    def missing(self) -> str:
+        """What is wrong with a row that has no id, for messages."""
+        return "is null" if self.is_integer else "is null or empty"
 
     @property
     def is_text(self) -> bool:

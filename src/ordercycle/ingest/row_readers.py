@@ -214,7 +214,7 @@ class OrderReader(RowReader):
             if self._anonymous_is_error:
                 trouble = Trouble(
                     self._columns.customer,
-                    "is null",
+                    self.id_readers[CUSTOMER_IDS].missing,
                     ("give the rows a customer, or pass ", Option("anonymous", "drop")),
                 )
                 self._problems.add(trouble, piece.first_row, ~known)
@@ -229,7 +229,8 @@ class OrderReader(RowReader):
             run.tally.see_days(int(days.min()), int(days.max()))
         self._read_amounts(piece, window, run, known)
         if self._columns.order is not None:
-            self._refuse_nulls(piece, self._columns.order, known, ORDER_REMEDY)
+            what = self.id_readers[ORDER_IDS].missing
+            self._refuse_nulls(piece, self._columns.order, known, ORDER_REMEDY, what)
 
     def _refunds(self, piece: Piece) -> NDArray[np.bool_]:
         if self._columns.amount is None:
@@ -265,11 +266,16 @@ class OrderReader(RowReader):
             self._problems.add(trouble, piece.first_row, _among(bad, known), values)
 
     def _refuse_nulls(
-        self, piece: Piece, name: str, known: NDArray[np.bool_] | None, remedy: Text
+        self,
+        piece: Piece,
+        name: str,
+        known: NDArray[np.bool_] | None,
+        remedy: Text,
+        what: str = "is null",
     ) -> None:
         present = validity(piece.batch.column(name))
         if present is not None:
-            trouble = Trouble(name, "is null", remedy)
+            trouble = Trouble(name, what, remedy)
             self._problems.add(trouble, piece.first_row, _among(~present, known))
 
 
@@ -300,7 +306,8 @@ class CustomerReader(RowReader):
         run.tally.rows += rows
         known = validity(piece.batch.column(self._columns.listed))
         if known is not None:
-            trouble = Trouble(self._columns.listed, "is null", "drop these rows before the call")
+            what = self.id_readers[CUSTOMER_IDS].missing
+            trouble = Trouble(self._columns.listed, what, "drop these rows before the call")
             self._problems.add(trouble, piece.first_row, ~known)
         run.columns[ROW][window] = np.arange(piece.first_row, piece.first_row + rows)
         if self.time is None:

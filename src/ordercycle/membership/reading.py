@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ordercycle.arrow_views import fixed_view, validity
 from ordercycle.errors import ColumnError, DataError
 from ordercycle.history.merging import hashes_of
+from ordercycle.ingest.identity import identities, with_ids
 from ordercycle.ingest.problems import Problems, Trouble
 from ordercycle.ingest.readers import IdReader
 from ordercycle.sources.opening import open_source
@@ -44,12 +45,13 @@ class Rows:
 def read_rows(source: Any) -> Rows:
     """Read intervals from any source of rows; the errors are those of Membership.from_table."""
     opened = open_source(source, WANTED, thread_count(None))
+    problems = Problems(NAME, opened.place)
     try:
-        table = pa.Table.from_batches(list(opened.batches), schema=opened.schema)
+        rows = with_ids(opened, identities(opened.schema, [CUSTOMER], NAME), problems)
+        table = pa.Table.from_batches(list(rows.batches), schema=rows.schema)
     finally:
         opened.close()
     reader = IdReader.of(table.schema.field(CUSTOMER), NAME)
-    problems = Problems(NAME, opened.place)
     for name in (CUSTOMER, SEGMENT, FROM):
         _refuse_nulls(table.column(name), name, problems)
     starts, stops = _days(table, FROM), _days(table, TO)

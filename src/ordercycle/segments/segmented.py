@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ordercycle.arrow_views import fixed_view, validity
 from ordercycle.errors import ColumnError, ConfigError, DataError, suggestion
 from ordercycle.history.merging import hashes_of
+from ordercycle.ingest.identity import Identity
 from ordercycle.ingest.problems import Problems, Trouble
 from ordercycle.ingest.readers import IdReader
 from ordercycle.segments.hash_order import MOST_ROWS, in_hash_order
@@ -137,12 +138,14 @@ def _read(
 ) -> Segmented:
     hashes, codes = np.empty(table.num_rows, np.uint64), np.empty(table.num_rows, np.int8)
     problems = Problems(what)
+    identity = Identity.of(table.schema.field(0), what)
     places = {name: code for code, name in enumerate(names)}
 
     def read(task: tuple[int, pa.RecordBatch]) -> pa.Array:
         start, batch = task
         rows = slice(start, start + batch.num_rows)
-        ids = reader.values(batch.column(0))
+        given = identity.read(batch.column(0), start, problems)
+        ids = reader.values(given)
         known = validity(ids)
         if known is not None:
             problems.add(_NULL_ID, start, ~known)

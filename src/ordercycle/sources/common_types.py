@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 
 UNITS = ("s", "ms", "us", "ns")
+#: How decimals of so many bits are made, and their most digits.
+DECIMALS: dict[int, tuple[Callable[[int, int], pa.DataType], int]] = {
+    32: (pa.decimal32, 9),
+    64: (pa.decimal64, 18),
+    128: (pa.decimal128, 38),
+    256: (pa.decimal256, 76),
+}
 
 
 def common_type(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
     """Return the type that holds every value of both without changing it, or None.
 
     Only types of one kind have one: integers; floats; strings; binaries; timestamps that all have
-    a zone or all have none; decimals of one scale. A column of nothing but nulls fits any type.
-    Codes of dictionaries differ from file to file, so different ones become their values.
+    a zone; timestamps without one and dates; decimals, and integers that have the digits. A column
+    of nothing but nulls fits any type. Codes of dictionaries differ from file to file, so
+    different ones become their values.
 
     Examples
     --------
@@ -29,7 +39,7 @@ def common_type(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
     left, right = _values(left), _values(right)
     if left == right:
         return left
-    for widened in (_number, _text, _bytes, _time, _decimal):
+    for widened in (_number, _text, _bytes, _time, _exact):
         found = widened(left, right)
         if found is not None:
             return found
@@ -75,6 +85,9 @@ def _bytes(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
 def _time(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
     if pa.types.is_date(left) and pa.types.is_date(right):
         return pa.date64()
+    for one, other in ((left, right), (right, left)):
+        if pa.types.is_date(one) and pa.types.is_timestamp(other):
+            return other if other.tz is None else None  # a date has no instant
     if not pa.types.is_timestamp(left) or not pa.types.is_timestamp(right):
         return None
     if (left.tz is None) != (right.tz is None):
@@ -83,11 +96,42 @@ def _time(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
     return pa.timestamp(unit, left.tz)
 
 
-def _decimal(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
-    if not pa.types.is_decimal(left) or not pa.types.is_decimal(right):
+def _exact(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
+    """Return the decimal that has all digits of both, before the point and behind it."""
+    if not pa.types.is_decimal(left) and not pa.types.is_decimal(right):
         return None
-    if left.scale != right.scale:
+    digits = [_digits(left), _digits(right)]
+    if None in digits:
         return None
-    makers = {32: pa.decimal32, 64: pa.decimal64, 128: pa.decimal128, 256: pa.decimal256}
-    make = makers[max(left.bit_width, right.bit_width)]
-    return make(max(left.precision, right.precision), left.scale)
+    before, behind = (max(of_each) for of_each in zip(*filter(None, digits), strict=True))
+    width = max(128, *(kind.bit_width for kind in (left, right)))
+    if pa.types.is_decimal(left) and pa.types.is_decimal(right) and left.scale == right.scale:
+        width = max(left.bit_width, right.bit_width)
+    make, most = DECIMALS[width]
+    return make(before + behind, behind) if before + behind <= most else None
+
+
+def _digits(kind: pa.DataType) -> tuple[int, int] | None:
+    """Return the digits before and behind the point of what has a number of them."""
+    if pa.types.is_decimal(kind):
+        return kind.precision - kind.scale, kind.scale
+    if pa.types.is_integer(kind):
+        return len(str(np.iinfo(kind.to_pandas_dtype()).max)), 0
+    return None
+
+
+def common_id_type(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
+    """Return the type in which the ids of both are read, or None: floats are ids where whole.
+
+    Integers that a float64 cannot hold are an error where they are read.
+
+    Examples
+    --------
+    >>> common_id_type(pa.int64(), pa.float32())
+    DataType(double)
+    """
+    left, right = _values(left), _values(right)
+    for one, other in ((left, right), (right, left)):
+        if pa.types.is_integer(one) and pa.types.is_floating(other):
+            return pa.float64()
+    return None

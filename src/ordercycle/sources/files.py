@@ -16,13 +16,13 @@ import pyarrow as pa
 
 from ordercycle.errors import ColumnError, SourceError
 from ordercycle.sources import arrow_files, csv_files, parquet_files
-from ordercycle.sources.common_types import common_type
+from ordercycle.sources.common_types import common_id_type, common_type
 from ordercycle.sources.file_list import DataFile, list_files
 from ordercycle.sources.file_look import Look
 from ordercycle.sources.read_ahead import read_ahead
 from ordercycle.sources.row_source import Source, check_columns, unreadable
 from ordercycle.sources.stores import Written
-from ordercycle.sources.wanted import Wanted
+from ordercycle.sources.wanted import EXTENSION, IDS, Role, Wanted
 
 #: What Hive writes for a missing value in the name of a folder.
 MISSING = "__HIVE_DEFAULT_PARTITION__"
@@ -141,9 +141,13 @@ def look_at_files(paths: list[str], wanted: Wanted) -> Pieces:
     """
     files = list_files(paths, wanted.table)
     known = {key for file in files for key in file.partition}
-    folders = {column: _folder_values(files, column) for column in wanted.names if column in known}
+    folders = {
+        column: _folder_values(files, column, role)
+        for column, role in wanted.roles.items()
+        if column in known
+    }
     opened = [_open(file, wanted, folders) for file in files]
-    schema = pa.schema([_common_field(opened, column, wanted.table) for column in wanted.names])
+    schema = pa.schema([_common_field(opened, column, wanted) for column in wanted.names])
     rows = [one.look.rows for one in opened]
     pieces = [piece for one in opened for piece in one.pieces()]
     return Pieces(schema, pieces, None if None in rows else sum(size or 0 for size in rows))
@@ -192,6 +196,13 @@ class _Opened:
             return self.constants[column].type
         return self.look.schema.field(column).type
 
+    def extension_of(self, column: str) -> dict[bytes, bytes]:
+        """Return what says of which extension type, unknown here, the column is."""
+        if column in self.constants:
+            return {}
+        metadata = self.look.schema.field(column).metadata or {}
+        return {key: value for key, value in metadata.items() if key == EXTENSION}
+
     def pieces(self) -> Iterator[Piece]:
         """Yield the parts of the file."""
         parts = self.look.parts
@@ -213,12 +224,16 @@ def _open(file: DataFile, wanted: Wanted, folders: dict[str, dict[str, pa.Scalar
     return _Opened(file, written, look, constants)
 
 
-def _folder_values(files: list[DataFile], column: str) -> dict[str, pa.Scalar]:
-    """Return the value of a column that folders name, by file: integers, days, or else text."""
+def _folder_values(files: list[DataFile], column: str, role: Role) -> dict[str, pa.Scalar]:
+    """Return the value of a column that folders name, by file: integers, days, or else text.
+
+    Ids are text, as the folders write them: 007 is not 7.
+    """
     texts = {file.path: file.partition[column] for file in files if column in file.partition}
     given = sorted(set(texts.values()) - {MISSING})
+    readings = READINGS[-1:] if role in IDS else READINGS
     kind = next(
-        kind for kind, pattern in READINGS if all(re.fullmatch(pattern, text) for text in given)
+        kind for kind, pattern in readings if all(re.fullmatch(pattern, text) for text in given)
     )
     try:
         values = pa.array(given, pa.string()).cast(kind)
@@ -230,12 +245,15 @@ def _folder_values(files: list[DataFile], column: str) -> dict[str, pa.Scalar]:
     return {path: by_text[text] for path, text in texts.items()}
 
 
-def _common_field(opened: list[_Opened], column: str, name: str) -> pa.Field:
+def _common_field(opened: list[_Opened], column: str, wanted: Wanted) -> pa.Field:
     """Return the column in the type that holds the values of all files."""
+    is_id = wanted.roles[column] in IDS
     kind, decided_by = opened[0].type_of(column), opened[0]
     for one in opened[1:]:
         here = one.type_of(column)
         common = READERS[one.file.kind].common_type(kind, here)
+        if common is None and is_id:
+            common = common_id_type(kind, here)
         if common is None:
             remedy = "cast it to one type in all files"
             if one.file.kind == "csv":
@@ -244,12 +262,15 @@ def _common_field(opened: list[_Opened], column: str, name: str) -> pa.Field:
                     "one way in all files, or convert the files to Parquet"
                 )
             raise ColumnError(
-                f"{name}: {column} is {here} in {one.file.path!r} but {kind} in "
-                f"{decided_by.file.path!r}; {remedy}"
+                f"{wanted.table}: {column} is {here} in {one.file.path!r} but {kind} in "
+                f"{decided_by.file.path!r}",
+                remedy=remedy,
+                column=column,
             )
         if common != kind:
             kind, decided_by = common, one
-    return pa.field(column, kind)
+    extensions = [found for one in opened if (found := one.extension_of(column))]
+    return pa.field(column, kind, metadata=extensions[0] if extensions else None)
 
 
 def _without_dictionaries(schema: pa.Schema) -> pa.Schema:

@@ -10,8 +10,9 @@ from weakref import WeakSet
 
 import pyarrow as pa
 
-from ordercycle.errors import ColumnError, SourceError
+from ordercycle.errors import ColumnError, OrdercycleError, SourceError
 from ordercycle.sources.files import open_files
+from ordercycle.sources.frames import exported
 from ordercycle.sources.row_source import Source, check_columns, unreadable
 from ordercycle.sources.wanted import Wanted
 
@@ -71,9 +72,9 @@ def open_source(  # noqa: C901, PLR0911
     if _is_dataset(rows):
         return _open_dataset(rows, names, name, threads)
     if hasattr(rows, "__arrow_c_stream__"):
-        return _of_stream(_exported(rows, names, name), names, name)
+        return _of_stream(exported(rows, wanted), names, name)
     if hasattr(rows, "__arrow_c_array__"):
-        return open_source(pa.record_batch(rows), wanted, threads)
+        return open_source(_as_batch(rows, name), wanted, threads)
     if type(rows).__module__.partition(".")[0] == "polars" and hasattr(rows, "collect"):
         raise SourceError(
             f"{name}: a Polars LazyFrame holds no rows yet; pass .collect(), or the path of the "
@@ -85,6 +86,13 @@ def open_source(  # noqa: C901, PLR0911
     if isinstance(rows, Iterable) and not isinstance(rows, (bytes, dict)):
         return _open_iterable(rows, names, name)
     raise SourceError(f"{name}: a {type(rows).__name__} cannot be read; pass {ACCEPTED}")
+
+
+def _as_batch(rows: Any, name: str) -> pa.RecordBatch:
+    try:
+        return pa.record_batch(rows)
+    except Exception as error:
+        raise unreadable(name, error) from error
 
 
 def _is_path(value: object) -> bool:
@@ -114,19 +122,6 @@ def _open_reader(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> 
     return Source(name, source.schema, chain([first], source.batches), None)
 
 
-def _exported(rows: Any, wanted: list[str], name: str) -> pa.RecordBatchReader:
-    """Return a reader of any object that exports an Arrow stream, of the wanted columns only."""
-    if type(rows).__module__.partition(".")[0] in ("pandas", "polars") and hasattr(rows, "columns"):
-        # Converted before it is asked for its columns, a frame would convert all of them.
-        names = list(rows.columns)
-        if all(names.count(column) == 1 for column in wanted):
-            rows = rows[wanted]
-    try:
-        return pa.RecordBatchReader.from_stream(rows)
-    except (pa.ArrowException, OSError) as error:
-        raise unreadable(name, error) from error
-
-
 def _of_stream(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> Source:
     check_columns(reader.schema, wanted, name)
     schema = pa.schema([reader.schema.field(column) for column in wanted])
@@ -134,7 +129,7 @@ def _of_stream(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> So
 
 
 def _open_iterable(rows: Iterable[Any], wanted: list[str], name: str) -> Source:
-    batches = iter(rows)
+    batches = _reading(iter(rows), name)
     first = next(batches, None)
     if first is None:
         raise SourceError(
@@ -164,11 +159,13 @@ def _selected(batches: Iterable[Any], schema: pa.Schema, name: str) -> Iterator[
         yield selected
 
 
-def _reading(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
-    """Pass batches on, turning what the reader raises into a SourceError."""
+def _reading(batches: Iterable[Any], name: str) -> Iterator[Any]:
+    """Pass batches on, turning what a reader raises, whoever made it, into a SourceError."""
     try:
         yield from batches
-    except (pa.ArrowException, OSError) as error:
+    except (OrdercycleError, MemoryError):
+        raise
+    except Exception as error:
         raise unreadable(name, error) from error
 
 

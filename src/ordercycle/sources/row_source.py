@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -53,12 +53,19 @@ class Source:
 
 def check_columns(schema: pa.Schema, wanted: list[str], name: str, file: str | None = None) -> None:
     """Raise a ColumnError unless each wanted column is there once."""
+    check_names(schema.names, wanted, name, file)
+
+
+def check_names(
+    names: Sequence[str], wanted: list[str], name: str, file: str | None = None
+) -> None:
+    """Raise a ColumnError unless each wanted column is among some names once."""
     where = f" in {file!r}" if file else ""
     for column in wanted:
-        found = schema.names.count(column)
+        found = list(names).count(column)
         if found == 0:
-            there = ", ".join(map(repr, schema.names[:20])) or "no column at all"
-            hint = suggestion(column, schema.names)
+            there = ", ".join(map(repr, names[:20])) or "no column at all"
+            hint = suggestion(column, map(str, names))
             raise ColumnError(
                 f"{name} has no column {column!r}{hint}{where}; it has {there}. {REMEDIES[name]}"
             )
@@ -72,6 +79,8 @@ def check_columns(schema: pa.Schema, wanted: list[str], name: str, file: str | N
 def unreadable(name: str, error: Exception, file: str | None = None) -> SourceError:
     """Return the SourceError for what a reader raised."""
     reason = str(error).strip().partition("\n")[0]
+    if type(error).__module__ == "builtins" and not isinstance(error, OSError):
+        reason = f"{type(error).__name__}: {reason}"
     if file is None:
         return SourceError(f"{name} cannot be read: {reason}")
     if isinstance(error, OSError) and error.strerror:

@@ -11,6 +11,11 @@ from ordercycle.sources.file_formats import FileFormat
 #: What a column is for. Formats without types of their own read it accordingly.
 Role: TypeAlias = Literal["customer", "time", "amount", "order", "registered", "other"]
 
+#: What columns of ids are for.
+IDS: tuple[Role, ...] = ("customer", "order")
+#: Where a column says of which extension type it is, to those who do not know the type.
+EXTENSION = b"ARROW:extension:name"
+
 
 @dataclass(frozen=True)
 class Wanted:
