@@ -177,15 +177,15 @@ def warn(text: Text) -> None:
     warnings.warn(OrdercycleWarning(text), stacklevel=level)
 
 
-def counted(number: int, what: str) -> str:
-    """Return a number of things in words.
+def counted(number: int, what: str, several: str | None = None) -> str:
+    """Return a number of things in words; several: what they are, where that takes more than an s.
 
     Examples
     --------
     >>> counted(1, "such row"), counted(2_000, "row")
     ('1 such row', '2,000 rows')
     """
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {several or what + 's'}"
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -35,7 +35,7 @@ def read_by_tasks(files: FileFrame) -> DataFrame:
     """Return a frame of files, in Arrow's types."""
     import dask.dataframe as dd
 
-    read = ReadFiles(files.wanted, files.schema)
+    read = ReadFiles(files.without_tasks())
     # Each task travels with its own pieces: with all, ten thousand would take 15 GB.
     return dd.from_map(read, files.tasks, meta=read.frame([]))
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ordercycle.engines import dask_frames
-from ordercycle.engines.file_frames import read
+from ordercycle.engines.file_frames import FileFrame
 from ordercycle.engines.jobs import Job
 from ordercycle.engines.parcels import TABLES, Packer, Parcel, packed, packed_type
 from ordercycle.engines.questions import Assignment, Question, TableCounts
 from ordercycle.segments.fitting import CELLS_SCHEMA, Cells
 from ordercycle.sources.files import Piece
-from ordercycle.sources.wanted import Wanted
 
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame
@@ -25,20 +24,19 @@ if TYPE_CHECKING:
 class ReadFiles:
     """Reads pieces of files; of dictionaries, which differ from file to file, the values."""
 
-    wanted: Wanted
-    schema: pa.Schema
+    files: FileFrame  # without tasks, which travel one by one
 
     @property
     def __name__(self) -> str:  # what Dask shows for a task
-        return f"read_{self.wanted.table}"
+        return f"read_{self.files.wanted.table}"
 
     def __call__(self, pieces: tuple[Piece, ...]) -> Any:
         """Return what a task reads."""
-        return self.frame(list(read(pieces, self.schema, self.wanted)))
+        return self.frame(list(self.files.rows_of(pieces)))
 
     def frame(self, batches: list[pa.RecordBatch]) -> Any:
         """Return what was read as a frame."""
-        schema = pa.schema([(field.name, packed_type(field.type)) for field in self.schema])
+        schema = pa.schema([(field.name, packed_type(field.type)) for field in self.files.schema])
         plain = [
             pa.RecordBatch.from_arrays(
                 list(map(packed, batch.columns, schema.types)), schema=schema

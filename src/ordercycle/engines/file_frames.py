@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
 from ordercycle.errors import SourceError
 from ordercycle.sources.files import Piece, look_at_files
+from ordercycle.sources.formulas import Computation, UncomputableError
 from ordercycle.sources.wanted import Wanted
 
 #: A task reads pieces of so many bytes, as they lie in the files: a million orders or two.
@@ -23,11 +24,20 @@ TASK_BYTES = 2**24
 
 @dataclass(frozen=True)
 class FileFrame:
-    """The columns of a table in files that driver and workers see alike, divided among tasks."""
+    """The columns of a table in files that driver and workers see alike, divided among tasks.
+
+    held: the columns that are read; computation: what makes others of them, where some are made.
+    """
 
     wanted: Wanted
-    schema: pa.Schema
+    held: pa.Schema
     tasks: tuple[tuple[Piece, ...], ...]
+    computation: Computation | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the rows that tasks read."""
+        return self.held if self.computation is None else self.computation.schema
 
     @classmethod
     def of(cls, paths: Any, wanted: Wanted) -> FileFrame:
@@ -46,12 +56,32 @@ class FileFrame:
                     "workers have it mounted, or have the engine read it and pass the frame"
                 )
         # Workers have working directories of their own.
-        schema, pieces, _ = look_at_files(list(map(os.path.abspath, paths)), wanted)
-        return cls(wanted, schema, tuple(_tasks(pieces)))
+        found = look_at_files(list(map(os.path.abspath, paths)), wanted)
+        tasks = tuple(_tasks(found.pieces))
+        return cls(found.wanted, found.schema, tasks, found.computation)
 
     def batches(self, task: int) -> Iterator[pa.RecordBatch]:
         """Read the pieces of a task."""
-        return read(self.tasks[task], self.schema, self.wanted)
+        return self.rows_of(self.tasks[task])
+
+    def rows_of(self, pieces: Iterable[Piece]) -> Iterator[pa.RecordBatch]:
+        """Read pieces of files.
+
+        Raises
+        ------
+        DataError
+            Where a column cannot be computed.
+        """
+        for piece in pieces:
+            try:
+                for batch in read([piece], self.held, self.wanted):
+                    yield batch if self.computation is None else self.computation.batch(batch)
+            except UncomputableError as error:
+                raise error.at(f"a row of {piece.file.path!r}") from None
+
+    def without_tasks(self) -> FileFrame:
+        """Return what reads pieces, without any."""
+        return replace(self, tasks=())
 
     def places(self) -> tuple[str, ...]:
         """Say for each task where its rows come from."""

@@ -29,7 +29,7 @@ from ordercycle.sources.row_source import check_columns
 from ordercycle.sources.wanted import IDS, Role, Wanted
 
 #: Options of OrderHistory.build that a job takes beside its columns.
-TAKEN = tuple(name for name in OPTIONS if name not in ("columns", "timezone", "progress"))
+TAKEN = tuple(name for name in OPTIONS if name not in ("columns", "timezone", "progress", "only"))
 
 
 @dataclass(frozen=True)

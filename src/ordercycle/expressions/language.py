@@ -36,6 +36,8 @@ NULL = "null"
 #: Words with a meaning of their own; a column of such a name is written column('true').
 CONSTANTS = {"true": True, "false": False}
 QUOTES = "'\""
+#: What SQL has for ==.
+SINGLE_SIGN = re.compile(r"(?<![=!<>])=(?!=)")
 #: As Python's parser counts them.
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 LANGUAGE = (
@@ -78,8 +80,9 @@ def parsed(text: str) -> Node:
         raise ConfigError(
             f"a condition of {len(text):,} characters is too long; {LONGEST_TEXT:,} is the most"
         )
+    reading = _Reading(text.strip())
     try:
-        return _Reading(text.strip()).node()
+        return reading.node()
     except (RecursionError, MemoryError):
         raise ConfigError("the condition is nested too deeply; divide it into parts") from None
     except (SyntaxError, ValueError) as error:
@@ -87,7 +90,9 @@ def parsed(text: str) -> Node:
             raise
         # There is none at the end of the text.
         where = f" at character {place}" if (place := getattr(error, "offset", None)) else ""
-        raise ConfigError(f"{text!r} cannot be read{where}: {_advice(text, error)}") from None
+        raise ConfigError(
+            f"{text!r} cannot be read{where}: {_advice(reading.plain, error)}"
+        ) from None
 
 
 def quoted(text: str) -> str:
@@ -105,7 +110,7 @@ def _advice(text: str, error: Exception) -> str:
     words = {"AND", "OR", "NOT", "IN", "IS", "NULL"} & set(text.split())
     if words:
         return f"write {', '.join(sorted(words)).lower()} in small letters"
-    if "Maybe you meant '=='" in str(error) or "assignment" in str(error):
+    if SINGLE_SIGN.search(text):
         return "write == for equal"
     return f"{str(error).partition(' (')[0]}; {LANGUAGE}"
 
@@ -117,13 +122,13 @@ class _Reading:
         self._text = text
         #: The texts between quotes, by the place of the first quote and that behind the last.
         self._texts: dict[tuple[int, int], str] = {}
-        self._plain = self._without_texts()
-        lines = LINE.findall(self._plain)
+        self.plain = self._without_texts()
+        lines = LINE.findall(self.plain)
         self._begins = [0, *accumulate(map(len, lines))]
         self._lines = [line.encode() for line in lines]
 
     def node(self) -> Node:
-        return self._read(ast.parse(self._plain, mode="eval").body)
+        return self._read(ast.parse(self.plain, mode="eval").body)
 
     def _without_texts(self) -> str:
         """Return the text with every text between quotes blotted out; note what they were."""

@@ -165,6 +165,7 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
         timezone=policies.timezone,
         anonymous=policies.anonymous,
         drop_refunds=policies.refunds == "drop",
+        nobody=policies.nobody,
     )
     ids = order_reader.id_readers[CUSTOMER_IDS]
     customer_source = None
@@ -179,7 +180,11 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
             customer_problems,
         )
         customer_reader = CustomerReader(
-            customer_rows.schema, columns, customer_problems, timezone=policies.timezone
+            customer_rows.schema,
+            columns,
+            customer_problems,
+            timezone=policies.timezone,
+            nobody=policies.nobody,
         )
         ids = _common_ids(ids, customer_reader.id_readers[CUSTOMER_IDS], columns)
         listed_rows = customer_source.rows
@@ -208,6 +213,7 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
                     report=Counter(progress, "read customers", customer_source.rows),
                     spill=None if spill is None else replace(spill, beside=ingested.held),
                 )
+            ingested.tally.nobody += listed.tally.nobody
         if spill is not None:
             workers.free_workspace()
         days = (ingested.tally.first_day or 0, ingested.tally.last_day or 0)

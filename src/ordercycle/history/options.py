@@ -97,7 +97,7 @@ class BuildOptions:
     @property
     def wanted_orders(self) -> Wanted:
         """What is read of the orders."""
-        return wanted_orders(self.columns, self.read)
+        return wanted_orders(self.columns, self.read, self.policies.only)
 
     @property
     def wanted_customers(self) -> Wanted:
@@ -142,14 +142,16 @@ def with_options(build: Built) -> Built:
     return build
 
 
-def wanted_orders(columns: Columns, read: FileFormat | None = None) -> Wanted:
+def wanted_orders(
+    columns: Columns, read: FileFormat | None = None, only: str | None = None
+) -> Wanted:
     """Return what is read of the orders, customer ids first."""
     roles: dict[str, Role] = {columns.customer: "customer", columns.time: "time"}
     if columns.amount is not None:
         roles[columns.amount] = "amount"
     if columns.order is not None:
         roles[columns.order] = "order"
-    return Wanted("orders", roles, read)
+    return Wanted("orders", roles, read, only=only)
 
 
 def wanted_customers(columns: Columns, read: FileFormat | None = None) -> Wanted:

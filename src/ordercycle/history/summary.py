@@ -11,14 +11,14 @@ from ordercycle.errors import counted
 from ordercycle.history.parts import Counts, Kind
 from ordercycle.ingest.row_readers import Tally
 
-#: What is said of the counts that are 0 where nothing is special, one of each.
+#: What is said of the counts that are 0 where nothing is special: of one, and of several.
 NOTES = {
-    "left_out": "row left out",
-    "anonymous": "anonymous row",
-    "nobody": "row of nobody",
-    "refunds": "refund",
-    "unknown": "unknown customer",
-    "undated": "customer without any date",
+    "left_out": ("row left out", "rows left out"),
+    "anonymous": ("anonymous row", "anonymous rows"),
+    "nobody": ("row of nobody", "rows of nobody"),
+    "refunds": ("refund", "refunds"),
+    "unknown": ("unknown customer", "unknown customers"),
+    "undated": ("customer without any date", "customers without any date"),
 }
 
 
@@ -39,9 +39,9 @@ class HistorySummary:
     anonymous
         Rows without a customer, dropped.
     nobody
-        Rows with an id that means no customer, dropped.
+        Rows of either table with an id that means no customer, dropped.
     left_out
-        Rows that do not count, not looked at.
+        Rows that do not count (`only`), not looked at.
     unknown
         Customers with orders that the customers table does not list (0 without one).
     undated
@@ -67,10 +67,10 @@ class HistorySummary:
 
     def notes(self) -> Iterator[str]:
         """Yield in words what is special about the rows, as far as there is any of it."""
-        for name, what in NOTES.items():
+        for name, words in NOTES.items():
             number = getattr(self, name)
             if number:
-                yield counted(number, what)
+                yield counted(number, *words)
 
     def __str__(self) -> str:
         lines = []

@@ -26,8 +26,10 @@ from ordercycle.ingest.blocks import (
     ROW,
 )
 from ordercycle.ingest.id_columns import IdColumn, IdPiece
+from ordercycle.ingest.nobody import Nobody
 from ordercycle.ingest.problems import Problems, Trouble
 from ordercycle.ingest.readers import AmountReader, IdReader, TimeReader
+from ordercycle.sources.formulas import ONLY
 from ordercycle_kernels.calendar import NO_DAY
 
 
@@ -156,6 +158,7 @@ class OrderReader(RowReader):
         timezone: str,
         anonymous: str,
         drop_refunds: bool,
+        nobody: Sequence[str | int] = (),
     ) -> None:
         table = problems.table
         self._columns = columns
@@ -173,6 +176,8 @@ class OrderReader(RowReader):
             ids[ORDER_IDS] = schema.field(columns.order)
             names.append(ORDER)
         self._prepare(table, names, ids)
+        self._nobody = Nobody.of(nobody, ids[CUSTOMER_IDS].type) if nobody else None
+        self._has_only = ONLY in schema.names
 
     def locate(self, piece: Piece, window: slice, run: Run) -> None:
         """Read customers, order ids and, where refunds are dropped, which rows are none."""
@@ -181,12 +186,26 @@ class OrderReader(RowReader):
             self._read_ids(use, piece, window, run)
 
     def leave_out(self, piece: Piece, window: slice, run: Run) -> None:
-        """Leave anonymous rows out and, where they are dropped, refunds."""
-        known = validity(piece.batch.column(self._columns.customer))
+        """Leave rows out that do not count or have no customer, and refunds that are dropped."""
+        known = self._known(piece)
         if known is not None:
             run.leave_out(window, known)
         if self._drop_refunds:
             run.leave_out(window, ~self._refunds(piece))
+
+    def _counting(self, piece: Piece) -> NDArray[np.bool_] | None:
+        """Return which rows count; None where all do."""
+        if not self._has_only:
+            return None
+        counts = piece.batch.column(ONLY).fill_null(fill_value=False)
+        counting: NDArray[np.bool_] = counts.to_numpy(zero_copy_only=False)
+        return None if counting.all() else counting
+
+    def _known(self, piece: Piece) -> NDArray[np.bool_] | None:
+        """Return which rows count and have a customer; None where all do."""
+        customers = piece.batch.column(self._columns.customer)
+        known = _both(validity(customers), self._counting(piece))
+        return known if self._nobody is None else _both(known, ~self._nobody.among(customers))
 
     def customer_numbers(self, piece: Piece) -> NDArray[np.int64]:
         """Return customers whose ids are plain integers; those of anonymous rows are anything."""
@@ -208,16 +227,9 @@ class OrderReader(RowReader):
 
     def _read_values(self, piece: Piece, window: slice, run: Run) -> None:
         run.tally.rows += piece.batch.num_rows
-        known = validity(piece.batch.column(self._columns.customer))
+        known = self._known(piece)
         if known is not None:
-            run.tally.anonymous += int(np.count_nonzero(~known))
-            if self._anonymous_is_error:
-                trouble = Trouble(
-                    self._columns.customer,
-                    self.id_readers[CUSTOMER_IDS].missing,
-                    ("give the rows a customer, or pass ", Option("anonymous", "drop")),
-                )
-                self._problems.add(trouble, piece.first_row, ~known)
+            self._count_unknown(piece, run.tally)
         if self._drop_refunds:
             refunds = _among(self._refunds(piece), known)
             run.tally.dropped_refunds += int(np.count_nonzero(refunds))
@@ -231,6 +243,28 @@ class OrderReader(RowReader):
         if self._columns.order is not None:
             what = self.id_readers[ORDER_IDS].missing
             self._refuse_nulls(piece, self._columns.order, known, ORDER_REMEDY, what)
+
+    def _count_unknown(self, piece: Piece, tally: Tally) -> None:
+        """Count the rows that do not count or have no customer; these may be an error."""
+        customers = piece.batch.column(self._columns.customer)
+        counting = self._counting(piece)
+        if counting is not None:
+            tally.left_out += int(np.count_nonzero(~counting))
+        known = validity(customers)
+        if known is not None:
+            anonymous = _among(~known, counting)
+            tally.anonymous += int(np.count_nonzero(anonymous))
+            self._refuse_unknown(piece, anonymous, self.id_readers[CUSTOMER_IDS].missing)
+        if self._nobody is not None:
+            nobody = _among(self._nobody.among(customers), counting)
+            tally.nobody += int(np.count_nonzero(nobody))
+            self._refuse_unknown(piece, nobody, "means no customer")
+
+    def _refuse_unknown(self, piece: Piece, unknown: NDArray[np.bool_], what: str) -> None:
+        if self._anonymous_is_error:
+            remedy = ("give the rows a customer, or pass ", Option("anonymous", "drop"))
+            trouble = Trouble(self._columns.customer, what, remedy)
+            self._problems.add(trouble, piece.first_row, unknown)
 
     def _refunds(self, piece: Piece) -> NDArray[np.bool_]:
         if self._columns.amount is None:
@@ -283,12 +317,19 @@ class CustomerReader(RowReader):
     """Reads the customers table: customer, registration day, and the row for messages."""
 
     def __init__(
-        self, schema: pa.Schema, columns: Columns, problems: Problems, *, timezone: str
+        self,
+        schema: pa.Schema,
+        columns: Columns,
+        problems: Problems,
+        *,
+        timezone: str,
+        nobody: Sequence[str | int] = (),
     ) -> None:
         self._columns = columns
         self._problems = problems
         ids = {CUSTOMER_IDS: schema.field(columns.listed)}
         self._prepare(problems.table, (HASH, DAY, ROW), ids)
+        self._nobody = Nobody.of(nobody, ids[CUSTOMER_IDS].type) if nobody else None
         self.time = (
             TimeReader.of(schema.field(columns.registered), problems.table, timezone)
             if columns.registered is not None
@@ -296,7 +337,9 @@ class CustomerReader(RowReader):
         )
 
     def locate(self, piece: Piece, window: slice, run: Run) -> None:
-        """Read the customers."""
+        """Read the customers; those who mean nobody are left out."""
+        if self._nobody is not None:
+            run.leave_out(window, ~self._among_nobody(piece))
         self._read_ids(CUSTOMER_IDS, piece, window, run)
 
     def read(self, piece: Piece, window: slice, run: Run) -> None:
@@ -304,20 +347,30 @@ class CustomerReader(RowReader):
         self.locate(piece, window, run)
         rows = piece.batch.num_rows
         run.tally.rows += rows
-        known = validity(piece.batch.column(self._columns.listed))
-        if known is not None:
+        missing = validity(piece.batch.column(self._columns.listed))
+        if missing is not None:
             what = self.id_readers[CUSTOMER_IDS].missing
             trouble = Trouble(self._columns.listed, what, "drop these rows before the call")
-            self._problems.add(trouble, piece.first_row, ~known)
+            self._problems.add(trouble, piece.first_row, ~missing)
+        nobody = None
+        if self._nobody is not None:
+            nobody = self._among_nobody(piece)
+            run.tally.nobody += int(np.count_nonzero(nobody))
         run.columns[ROW][window] = np.arange(piece.first_row, piece.first_row + rows)
         if self.time is None:
             run.columns[DAY][window] = NO_DAY
             return
         name = str(self._columns.registered)
-        days = read_days(self.time, piece, name, window, run, None, self._problems)
+        known = None if nobody is None else ~nobody
+        days = read_days(self.time, piece, name, window, run, known, self._problems)
         present = validity(piece.batch.column(name))
         if present is not None:
             days[~present] = NO_DAY
+
+    def _among_nobody(self, piece: Piece) -> NDArray[np.bool_]:
+        if self._nobody is None:
+            return np.zeros(piece.batch.num_rows, np.bool_)
+        return self._nobody.among(piece.batch.column(self._columns.listed))
 
 
 def amount_reader(schema: pa.Schema, columns: Columns, table: str) -> AmountReader:
@@ -348,6 +401,15 @@ def read_days(
         trouble = Trouble(name, "is outside the years 1900 to 2199", "drop or fix these rows")
         problems.add(trouble, piece.first_row, _among(bad, known), values)
     return days
+
+
+def _both(
+    one: NDArray[np.bool_] | None, other: NDArray[np.bool_] | None
+) -> NDArray[np.bool_] | None:
+    """Return which rows are in both, where None has all of them."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
 
 
 def _among(bad: NDArray[np.bool_], known: NDArray[np.bool_] | None) -> NDArray[np.bool_]:

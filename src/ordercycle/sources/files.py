@@ -6,7 +6,7 @@ import platform
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
 from threading import Lock
@@ -19,6 +19,7 @@ from ordercycle.sources import arrow_files, csv_files, parquet_files
 from ordercycle.sources.common_types import common_id_type, common_type
 from ordercycle.sources.file_list import DataFile, list_files
 from ordercycle.sources.file_look import Look
+from ordercycle.sources.formulas import Computation, located, resolved
 from ordercycle.sources.read_ahead import read_ahead
 from ordercycle.sources.row_source import Source, check_columns, unreadable
 from ordercycle.sources.stores import Written
@@ -122,11 +123,16 @@ class Piece:
 
 
 class Pieces(NamedTuple):
-    """What files hold: in which types, in which pieces, and how many rows where that is known."""
+    """What files hold: in which types, in which pieces, and how many rows where that is known.
+
+    wanted: what is read of them, where columns are computed; computation: what makes these.
+    """
 
     schema: pa.Schema
     pieces: list[Piece]
     rows: int | None
+    wanted: Wanted
+    computation: Computation | None
 
 
 def look_at_files(paths: list[str], wanted: Wanted) -> Pieces:
@@ -141,6 +147,9 @@ def look_at_files(paths: list[str], wanted: Wanted) -> Pieces:
     """
     files = list_files(paths, wanted.table)
     known = {key for file in files for key in file.partition}
+    if wanted.may_compute:
+        of_first = _look(files[0], replace(wanted, roles={}))[1].schema.names
+        wanted = resolved(wanted, [*of_first, *(key for key in known if key not in of_first)])
     folders = {
         column: _folder_values(files, column, role)
         for column, role in wanted.roles.items()
@@ -150,7 +159,8 @@ def look_at_files(paths: list[str], wanted: Wanted) -> Pieces:
     schema = pa.schema([_common_field(opened, column, wanted) for column in wanted.names])
     rows = [one.look.rows for one in opened]
     pieces = [piece for one in opened for piece in one.pieces()]
-    return Pieces(schema, pieces, None if None in rows else sum(size or 0 for size in rows))
+    size = None if None in rows else sum(size or 0 for size in rows)
+    return Pieces(schema, pieces, size, wanted, Computation.of(wanted, schema))
 
 
 def open_files(
@@ -161,17 +171,19 @@ def open_files(
     most_bytes: that may be read ahead, for which fewer threads may read, and ids of a dictionary
     come as what they stand for; None: no limit.
     """
-    schema, pieces, rows = look_at_files(paths, wanted)
+    schema, pieces, rows, wanted, computation = look_at_files(paths, wanted)
     waiting = batch_bytes = None
     if most_bytes is not None:
         held = max((piece.held for piece in pieces), default=0)
         threads = max(1, min(threads, most_bytes // (held + most_bytes // READERS_SHARE)))
         waiting, batch_bytes = most_bytes // WAITING_SHARE, most_bytes // BATCH_SHARE
-    stream = _Stream(pieces, schema, wanted, batch_bytes)
+    stream = _Stream(pieces, schema, wanted, batch_bytes, computation)
     parts = [partial(stream.read, piece) for piece in pieces]
-    return Source(
-        wanted.table, schema, read_ahead(parts, threads, waiting), rows, place=stream.place
-    )
+    batches = read_ahead(parts, threads, waiting)
+    source = Source(wanted.table, schema, batches, rows, place=stream.place)
+    if computation is None:
+        return source
+    return replace(source, schema=computation.schema, batches=located(batches, source))
 
 
 def _look(file: DataFile, wanted: Wanted) -> tuple[Written, Look]:
@@ -289,11 +301,17 @@ class _Stream:
     """Reads pieces of files as batches of one schema, and knows where each row came from."""
 
     def __init__(
-        self, pieces: list[Piece], schema: pa.Schema, wanted: Wanted, batch_bytes: int | None
+        self,
+        pieces: list[Piece],
+        schema: pa.Schema,
+        wanted: Wanted,
+        batch_bytes: int | None,
+        computation: Computation | None,
     ) -> None:
         self._schema = schema if batch_bytes is None else _without_dictionaries(schema)
         self._batch_bytes = batch_bytes
         self._wanted = wanted
+        self._computation = computation
         self._rows = dict.fromkeys((piece.file.path for piece in pieces), 0)
         self._lock = Lock()
 
@@ -302,7 +320,7 @@ class _Stream:
         for batch in piece.batches(self._schema, self._wanted, self._batch_bytes):
             with self._lock:
                 self._rows[piece.file.path] += batch.num_rows
-            yield batch
+            yield batch if self._computation is None else self._computation.batch(batch)
 
     def place(self, row: int) -> str:
         """Say which row of which file a row of the whole is; all rows before it were read."""

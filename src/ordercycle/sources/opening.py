@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -12,6 +13,7 @@ import pyarrow as pa
 
 from ordercycle.errors import ColumnError, OrdercycleError, SourceError
 from ordercycle.sources.files import open_files
+from ordercycle.sources.formulas import Computation, computed_source, resolved
 from ordercycle.sources.frames import exported
 from ordercycle.sources.row_source import Source, check_columns, unreadable
 from ordercycle.sources.wanted import Wanted
@@ -31,10 +33,8 @@ ACCEPTED = (
 _consumed: WeakSet[pa.RecordBatchReader] = WeakSet()
 
 
-def open_source(  # noqa: C901, PLR0911
-    rows: Any, wanted: Wanted, threads: int, most_bytes: int | None = None
-) -> Source:
-    """Open a source of any accepted kind: one case after the other.
+def open_source(rows: Any, wanted: Wanted, threads: int, most_bytes: int | None = None) -> Source:
+    """Open a source of any accepted kind.
 
     Parameters
     ----------
@@ -54,9 +54,44 @@ def open_source(  # noqa: C901, PLR0911
     ColumnError
         Where a wanted column is missing.
     """
-    name, names = wanted.table, wanted.names
     if isinstance(rows, Source):  # opened by the tasks of a cluster, who know their columns
         return rows
+    if not wanted.may_compute or _are_paths(rows):  # the threads that read files compute as well
+        return _opened(rows, wanted, threads, most_bytes)
+    rows, names = _with_names(rows, wanted)
+    wanted = resolved(wanted, names)
+    source = _opened(rows, wanted, threads, most_bytes)
+    return computed_source(source, Computation.of(wanted, source.schema))
+
+
+def _are_paths(rows: object) -> bool:
+    several = isinstance(rows, (list, tuple)) and bool(rows) and all(map(_is_path, rows))
+    return several or _is_path(rows)
+
+
+def _with_names(rows: Any, wanted: Wanted) -> tuple[Any, list[str]]:
+    """Return a source, which may have to begin for that, and the names of all its columns."""
+    names: list[str] = []
+    if hasattr(rows, "__arrow_c_array__") and not hasattr(rows, "__arrow_c_stream__"):
+        rows = _as_batch(rows, wanted.table)
+    if hasattr(rows, "__arrow_c_stream__") and not hasattr(rows, "columns"):
+        rows = rows if hasattr(rows, "schema") else exported(rows, replace(wanted, roles={}))
+    if isinstance(getattr(rows, "schema", None), pa.Schema):
+        names = rows.schema.names
+    elif hasattr(rows, "columns") and not hasattr(rows, "collect"):
+        names = [str(column) for column in rows.columns]
+    elif isinstance(rows, Iterable) and not isinstance(rows, (bytes, dict)):
+        batches = iter(rows)
+        first = next(batches, None)
+        rows = [] if first is None else chain([first], batches)
+        names = first.schema.names if isinstance(first, pa.RecordBatch) else []
+    return rows, names
+
+
+def _opened(  # noqa: C901, PLR0911 - one case after the other
+    rows: Any, wanted: Wanted, threads: int, most_bytes: int | None
+) -> Source:
+    name, names = wanted.table, wanted.names
     if isinstance(rows, pa.RecordBatch):
         rows = pa.Table.from_batches([rows])
     if isinstance(rows, pa.Table):
@@ -74,7 +109,7 @@ def open_source(  # noqa: C901, PLR0911
     if hasattr(rows, "__arrow_c_stream__"):
         return _of_stream(exported(rows, wanted), names, name)
     if hasattr(rows, "__arrow_c_array__"):
-        return open_source(_as_batch(rows, name), wanted, threads)
+        return _opened(_as_batch(rows, name), wanted, threads, most_bytes)
     if type(rows).__module__.partition(".")[0] == "polars" and hasattr(rows, "collect"):
         raise SourceError(
             f"{name}: a Polars LazyFrame holds no rows yet; pass .collect(), or the path of the "

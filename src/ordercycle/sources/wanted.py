@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from ordercycle.sources.file_formats import FileFormat
+from ordercycle.sources.formulas import Formula
 
 #: What a column is for. Formats without types of their own read it accordingly.
-Role: TypeAlias = Literal["customer", "time", "amount", "order", "registered", "other"]
+Role: TypeAlias = Literal["customer", "time", "amount", "order", "registered", "text", "other"]
 
 #: What columns of ids are for.
 IDS: tuple[Role, ...] = ("customer", "order")
@@ -31,14 +32,27 @@ class Wanted:
         How to read files; None: as their names say.
     filesystem
         Where paths lead; None: as the paths themselves say.
+    only
+        The condition of rows that count; None: all do.
+    made, formulas
+        Where columns are computed: the names of all that are handed on, in order, and those of
+        them that are computed; `roles` are then those that are read.
     """
 
     table: str
     roles: Mapping[str, Role]
     read: FileFormat | None = None
     filesystem: Any = None
+    only: str | None = None
+    made: tuple[str, ...] = ()
+    formulas: Mapping[str, Formula] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
         """The columns to read."""
         return list(self.roles)
+
+    @property
+    def may_compute(self) -> bool:
+        """Whether a column may have to be computed: not all are plain names."""
+        return self.only is not None or not all(map(str.isidentifier, self.roles))
