@@ -12,6 +12,7 @@ from ordercycle.errors import (
     StorageError,
 )
 from ordercycle.history.order_history import OrderHistory
+from ordercycle.history.source_options import SourceOptions, source_from_dict
 from ordercycle.history.summary import HistorySummary
 from ordercycle.membership.membership import Membership
 from ordercycle.report.segment_report import SegmentReport
@@ -47,10 +48,12 @@ __all__ = [
     "Scheme",
     "SegmentReport",
     "SourceError",
+    "SourceOptions",
     "StorageError",
     "WarmupResult",
     "datasets",
     "scheme_from_dict",
+    "source_from_dict",
     "transition_matrix",
     "transitions",
     "warmup",

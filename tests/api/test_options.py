@@ -24,11 +24,11 @@ ORDERS = pa.table(
 
 def test_type_checkers_and_help_know_every_option():
     shown = inspect.signature(oc.OrderHistory.build).parameters
-    assert set(BuildArguments.__annotations__) <= set(OPTIONS)
+    assert set(BuildArguments.__annotations__) <= {"source", *OPTIONS}
     assert set(OPTIONS) <= set(shown)
     assert shown["refunds"].default == "net"
     documented = inspect.getdoc(oc.OrderHistory.build)
-    for name in OPTIONS:
+    for name in ("source", *OPTIONS):
         assert f"\n{name}" in documented or f", {name}" in documented, name
 
 

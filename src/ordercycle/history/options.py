@@ -25,6 +25,7 @@ Built = TypeVar("Built", bound=Callable[..., Any])
 class BuildArguments(TypedDict, total=False):
     """The options of OrderHistory.build, for type checkers; BuildOptions declares them."""
 
+    source: Any
     columns: Columns
     read: FileFormat | None
     timezone: str
@@ -69,6 +70,7 @@ class BuildOptions:
         ConfigError
             Where there is no such option, or it is not one of its choices, or two contradict.
         """
+        given = with_source(given)
         refuse_unknown(given, OPTIONS, "option")
         own = {name: value for name, value in given.items() if name not in POLICIES}
         if own.get("columns", own) is None:
@@ -114,6 +116,26 @@ OPTIONS = tuple(
 )
 
 
+def with_source(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with those of their source, which come after what is given beside it.
+
+    Raises
+    ------
+    ConfigError
+        Where the source is nothing that ``source_from_dict`` made.
+    """
+    options = dict(given)
+    source = options.pop("source", None)
+    if source is None:
+        return options
+    if not isinstance(getattr(source, "given", None), Mapping):
+        raise ConfigError(
+            (Option("source", source), " describes no source"),
+            remedy="pass ordercycle.source_from_dict(...)",
+        )
+    return dict(source.given) | options
+
+
 def refuse_unknown(given: Iterable[str], known: Iterable[str], what: str) -> None:
     """Raise a ConfigError for a name that is none of those known."""
     known = tuple(known)
@@ -135,8 +157,8 @@ def with_options(build: Built) -> Built:
     }
     arguments = [one for one in shown.parameters.values() if one.kind is not one.VAR_KEYWORD]
     options = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name])
-        for name in OPTIONS
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name))
+        for name in ("source", *OPTIONS)
     ]
     build.__signature__ = shown.replace(parameters=[*arguments, *options])  # type: ignore[attr-defined]
     return build

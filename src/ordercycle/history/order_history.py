@@ -36,6 +36,8 @@ class OrderHistory(GroupedOrders):
         customers
             One row per customer, from the same kinds of source: adds customers without orders
             and registration days. None: the population is whoever ordered.
+        source
+            Options as data, from :func:`source_from_dict`; those given beside it come first.
         columns
             The columns to read, by name or as expressions; no other column is read.
         read

@@ -11,7 +11,8 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from ordercycle.errors import ConfigError, Option, check_choice
-from ordercycle.expressions.given import as_text
+from ordercycle.expressions.given import ExpressionText, as_text
+from ordercycle.expressions.language import parsed
 from ordercycle.ingest.zones import check_zone
 
 
@@ -65,8 +66,14 @@ def declared_policies() -> tuple[Field[Any], ...]:
 
 
 def _checked_only(given: Any) -> str | None:
-    only = as_text(given)
-    if only is None or (isinstance(only, str) and only.strip()):
+    only: Any = as_text(given)
+    if only is None or isinstance(only, ExpressionText):
+        return only
+    if isinstance(only, str) and only.strip():
+        try:
+            parsed(only)
+        except ConfigError as error:
+            raise ConfigError((Option("only", only), f": {error.what}")) from None
         return only
     raise ConfigError(
         (Option("only", given), " is no condition"),

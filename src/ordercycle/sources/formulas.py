@@ -130,10 +130,7 @@ def _condition(only: str, names: Sequence[str], table: str) -> Formula:
         if node is None:
             return Formula(only, None, only.expression, _mentioned(only, names))
     else:
-        try:
-            node = parsed(only)
-        except ConfigError as error:
-            raise ConfigError((Option("only", only), f": {error.what}")) from None
+        node = parsed(only)
     columns = tuple(columns_of(node))
     _check_there(columns, only, names, table)
     return Formula(only, node, None, columns)
