@@ -29,13 +29,30 @@ def fixed_view(array: pa.Array, dtype: DTypeLike, per_row: int = 1) -> NDArray[A
 
 def validity(array: pa.Array) -> NDArray[np.bool_] | None:
     """Return which rows are not null, or None where all are."""
-    if pa.types.is_dictionary(array.type) and array.dictionary.null_count:
-        # A code may stand for a missing value.
-        valid = array.dictionary.is_valid().take(array.indices).fill_null(fill_value=False)
-        return booleans(valid)
-    if array.null_count == 0:
+    if not pa.types.is_dictionary(array.type):
+        return None if array.null_count == 0 else booleans(array.is_valid())
+    # Arrow itself follows codes that stand for nothing, as a damaged array has them, out of the
+    # dictionary. They are clipped here: whoever reads the values refuses them.
+    indices, entries = array.indices, array.dictionary
+    valid = validity(indices)
+    if entries.null_count == 0:
+        return valid
+    codes = fixed_view(indices, array.type.index_type.to_pandas_dtype())
+    present = booleans(entries.is_valid()).take(codes.astype(np.int64, copy=False), mode="clip")
+    return present if valid is None else present & valid
+
+
+def outside_dictionary(array: pa.Array) -> NDArray[np.bool_] | None:
+    """Return which codes of a dictionary array stand for nothing, or None where all are sound."""
+    indices, entries = array.indices, len(array.dictionary)
+    codes = fixed_view(indices, array.type.index_type.to_pandas_dtype())
+    if codes.size == 0 or (codes.min() >= 0 and codes.max() < entries):
         return None
-    return booleans(array.is_valid())
+    outside = (codes < 0) | (codes >= entries)
+    present = validity(indices)
+    if present is not None:
+        outside &= present
+    return outside if outside.any() else None
 
 
 def booleans(array: pa.Array) -> NDArray[np.bool_]:

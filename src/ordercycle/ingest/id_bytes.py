@@ -17,6 +17,7 @@ from ordercycle.arrow_views import (
     string_views,
     validity,
 )
+from ordercycle.errors import DataError
 from ordercycle_kernels import hashing
 from ordercycle_kernels import id_bytes as kernels
 
@@ -24,8 +25,31 @@ from ordercycle_kernels import id_bytes as kernels
 LENGTHS_DIFFER = int(kernels.LENGTHS_DIFFER)
 
 
-class LongIdError(ValueError):
+#: What to do where the buffers of an array contradict each other.
+MAKE_ANEW = "make the table or the file anew from where it came"
+
+
+class LongIdError(DataError):
     """An id has 2 GiB or more."""
+
+
+class DamagedIdsError(DataError):
+    """Ids are not where their array says that they are."""
+
+    bad: NDArray[np.bool_]  # (n,)
+
+    @classmethod
+    def of(cls, bad: NDArray[np.bool_]) -> DamagedIdsError:
+        """Return the error for an array of which some rows are marked."""
+        count, row = int(np.count_nonzero(bad)), int(bad.argmax())
+        error = cls(
+            f"{count:,} ids are outside the data of their array, the first at row {row}",
+            remedy=MAKE_ANEW,
+            row=row,
+            count=count,
+        )
+        error.bad = bad
+        return error
 
 
 class IdBytes(NamedTuple):
@@ -83,6 +107,8 @@ def place_ids(
     ------
     LongIdError
         Where there is such an id.
+    DamagedIdsError
+        Where an id lies outside the buffers of the array.
     """
     if pa.types.is_fixed_size_binary(array.type):
         width = array.type.byte_width
@@ -94,12 +120,32 @@ def place_ids(
     if pa.types.is_string_view(array.type) or pa.types.is_binary_view(array.type):
         views, buffers = string_views(array)
         data, begins = spanning([views.view(np.uint8), *buffers])
-        return Placed(data, kernels.find_views(views, known, begins, starts, lengths))
+        sizes = np.array([buffer.size for buffer in buffers], np.int64)
+        length = kernels.find_views(views, known, begins, sizes, starts, lengths)
+        if length == kernels.OUTSIDE:
+            raise DamagedIdsError.of(_views_outside(views, known, sizes))
+        return Placed(data, length)
     offsets, data = bytes_view(array)
-    length = kernels.find_between[offsets.dtype.name](offsets, known, starts, lengths)
+    length = kernels.find_between[offsets.dtype.name](offsets, known, data.size, starts, lengths)
+    if length == kernels.OUTSIDE:
+        outside = (offsets[:-1] < 0) | (offsets[1:] > data.size) | (offsets[1:] < offsets[:-1])
+        raise DamagedIdsError.of(outside)
     if length == kernels.TOO_LONG:
-        raise LongIdError
+        raise LongIdError("an id has 2 GiB or more", remedy="is it the column of the ids?")
     return Placed(data, length)
+
+
+def _views_outside(
+    views: NDArray[np.int32], known: NDArray[np.bool_], sizes: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return which views point outside the buffers that they are for."""
+    lengths, _, buffers, starts = views.reshape(-1, kernels.VIEW_ITEMS).astype(np.int64).T
+    there = (buffers >= 0) & (buffers < sizes.size)
+    ends = np.append(sizes, 0)[np.where(there, buffers, sizes.size)]
+    outside: NDArray[np.bool_] = (lengths < 0) | (
+        (lengths > kernels.INLINE_BYTES) & (~there | (starts < 0) | (starts + lengths > ends))
+    )
+    return outside if known.size == 0 else outside & known
 
 
 def joined_ids(parts: Sequence[IdBytes]) -> IdBytes:
