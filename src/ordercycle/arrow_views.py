@@ -9,6 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import DTypeLike, NDArray
 
+#: Bytes that a view holds in itself.
+INLINE_BYTES = 12
+
 
 class BytesView(NamedTuple):
     """Values of several bytes: row i is data[offsets[i]:offsets[i + 1]]."""
@@ -53,6 +56,52 @@ def outside_dictionary(array: pa.Array) -> NDArray[np.bool_] | None:
     if present is not None:
         outside &= present
     return outside if outside.any() else None
+
+
+def outside_data(array: pa.Array) -> NDArray[np.bool_] | None:
+    """Return which strings or codes are not in the buffers that are theirs, or None where all are.
+
+    The buffers have to be as long as ``array.validate()`` asks. Of a dictionary, either the codes
+    or the entries are marked. Views are not looked at.
+    """
+    if pa.types.is_dictionary(array.type):
+        outside = outside_dictionary(array)
+        return outside_data(array.dictionary) if outside is None else outside
+    kind = array.type
+    if not (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    ):
+        return None
+    offsets, data = bytes_view(array)
+    ascend = not (offsets[1:] < offsets[:-1]).any()
+    if ascend and offsets[0] >= 0 and offsets[-1] <= data.size:
+        return None
+    return offsets_outside(offsets, data)
+
+
+def offsets_outside(offsets: NDArray[Any], data: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return which of n values are not where n + 1 ascending offsets into the data say."""
+    starts, stops = offsets[:-1], offsets[1:]
+    outside: NDArray[np.bool_] = (starts < 0) | (stops < starts) | (stops > data.size)
+    return outside
+
+
+def views_outside(
+    views: NDArray[np.int32], known: NDArray[np.bool_], sizes: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return which of n views, four items each, point outside the buffers of these sizes.
+
+    known: (n,), those that are not missing, whose views may be anything, or empty.
+    """
+    lengths, _, buffers, starts = views.reshape(-1, 4).astype(np.int64).T
+    there = (buffers >= 0) & (buffers < sizes.size)
+    ends = np.append(sizes, 0)[np.where(there, buffers, sizes.size)]
+    outside: NDArray[np.bool_] = lengths < 0
+    outside |= (lengths > INLINE_BYTES) & (~there | (starts < 0) | (starts + lengths > ends))
+    return outside & known if known.size else outside
 
 
 def booleans(array: pa.Array) -> NDArray[np.bool_]:

@@ -13,9 +13,11 @@ from ordercycle.arrow_views import (
     BytesView,
     bytes_view,
     fixed_view,
+    offsets_outside,
     spanning,
     string_views,
     validity,
+    views_outside,
 )
 from ordercycle.errors import DataError
 from ordercycle_kernels import hashing
@@ -123,29 +125,15 @@ def place_ids(
         sizes = np.array([buffer.size for buffer in buffers], np.int64)
         length = kernels.find_views(views, known, begins, sizes, starts, lengths)
         if length == kernels.OUTSIDE:
-            raise DamagedIdsError.of(_views_outside(views, known, sizes))
+            raise DamagedIdsError.of(views_outside(views, known, sizes))
         return Placed(data, length)
     offsets, data = bytes_view(array)
     length = kernels.find_between[offsets.dtype.name](offsets, known, data.size, starts, lengths)
     if length == kernels.OUTSIDE:
-        outside = (offsets[:-1] < 0) | (offsets[1:] > data.size) | (offsets[1:] < offsets[:-1])
-        raise DamagedIdsError.of(outside)
+        raise DamagedIdsError.of(offsets_outside(offsets, data))
     if length == kernels.TOO_LONG:
         raise LongIdError("an id has 2 GiB or more", remedy="is it the column of the ids?")
     return Placed(data, length)
-
-
-def _views_outside(
-    views: NDArray[np.int32], known: NDArray[np.bool_], sizes: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Return which views point outside the buffers that they are for."""
-    lengths, _, buffers, starts = views.reshape(-1, kernels.VIEW_ITEMS).astype(np.int64).T
-    there = (buffers >= 0) & (buffers < sizes.size)
-    ends = np.append(sizes, 0)[np.where(there, buffers, sizes.size)]
-    outside: NDArray[np.bool_] = (lengths < 0) | (
-        (lengths > kernels.INLINE_BYTES) & (~there | (starts < 0) | (starts + lengths > ends))
-    )
-    return outside if known.size == 0 else outside & known
 
 
 def joined_ids(parts: Sequence[IdBytes]) -> IdBytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 from bisect import bisect_right
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from ordercycle.arrow_views import outside_dictionary
 from ordercycle.errors import ColumnError, SourceError
 from ordercycle.sources import arrow_files, csv_files, parquet_files
 from ordercycle.sources.common_types import common_id_type, common_type
@@ -25,6 +27,10 @@ from ordercycle.sources.row_source import Source, check_columns, unreadable
 from ordercycle.sources.stores import Written
 from ordercycle.sources.wanted import EXTENSION, IDS, Role, Wanted
 
+#: What reading a damaged file may raise; names of columns need not be text.
+UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError)
+#: More memory than a machine has, where the system does not say how much it has.
+NO_MACHINE_BYTES = 2**44
 #: What Hive writes for a missing value in the name of a folder.
 MISSING = "__HIVE_DEFAULT_PARTITION__"
 #: What the names of folders can be, in this order.
@@ -59,14 +65,15 @@ class Piece:
     """A part of a file, which is read by itself, wherever the file can be seen.
 
     written: the file when it was divided; constants: the columns that its folders give; size: its
-    share of the file, in bytes; held: bytes that reading it holds, beside batches.
+    share of the file, in bytes; held: finds the bytes that reading it holds, beside
+    batches.
     """
 
     file: DataFile
     written: Written
     part: range
     size: int
-    held: int
+    held: Callable[[], int]
     constants: dict[str, pa.Scalar]
 
     def check_unchanged(self, name: str) -> None:
@@ -102,9 +109,9 @@ class Piece:
                 yield self._as_wanted(batch, schema)
         except ColumnError as error:
             raise ColumnError(f"{wanted.table}: in {path!r}, {error}") from error
-        except MemoryError:
-            raise
-        except (pa.ArrowException, OSError) as error:
+        except UNREADABLE as error:
+            if isinstance(error, MemoryError) and not _asks_too_much(error):
+                raise
             raise unreadable(wanted.table, error, path) from error
 
     def _as_wanted(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -116,6 +123,8 @@ class Piece:
                 values = batch.column(field.name)
             if values.type != field.type:
                 if pa.types.is_dictionary(values.type):
+                    if outside_dictionary(values) is not None:
+                        raise pa.ArrowInvalid(f"codes of {field.name} are outside its dictionary")
                     values = values.dictionary_decode()
                 values = values.cast(field.type)
             arrays.append(values)
@@ -174,7 +183,7 @@ def open_files(
     schema, pieces, rows, wanted, computation = look_at_files(paths, wanted)
     waiting = batch_bytes = None
     if most_bytes is not None:
-        held = max((piece.held for piece in pieces), default=0)
+        held = _held(pieces, wanted)
         threads = max(1, min(threads, most_bytes // (held + most_bytes // READERS_SHARE)))
         waiting, batch_bytes = most_bytes // WAITING_SHARE, most_bytes // BATCH_SHARE
     stream = _Stream(pieces, schema, wanted, batch_bytes, computation)
@@ -189,9 +198,30 @@ def open_files(
 def _look(file: DataFile, wanted: Wanted) -> tuple[Written, Look]:
     try:
         # In this order: what is written between the two is then seen later.
-        return file.written(), READERS[file.kind].look(file, wanted)
-    except (pa.ArrowException, OSError) as error:
+        written, look = file.written(), READERS[file.kind].look(file, wanted)
+        str(look.schema.names)  # of a damaged file, those that are no text raise here
+    except UNREADABLE as error:
         raise unreadable(wanted.table, error, file.path) from error
+    return written, look
+
+
+def _held(pieces: list[Piece], wanted: Wanted) -> int:
+    """Return the bytes that reading any of the pieces holds, beside batches."""
+    largest = 0
+    for piece in {piece.file.path: piece for piece in pieces}.values():
+        try:
+            largest = max(largest, piece.held())
+        except UNREADABLE as error:
+            raise unreadable(wanted.table, error, piece.file.path) from error
+    return largest
+
+
+def _asks_too_much(error: MemoryError) -> bool:
+    """Say whether it was the file that asked for memory that no machine like this has."""
+    there = NO_MACHINE_BYTES
+    if hasattr(os, "sysconf"):
+        there = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return any(int(size) > there for size in re.findall(r"[0-9]{10,}", str(error)))
 
 
 @dataclass(frozen=True)

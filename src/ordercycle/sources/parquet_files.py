@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -21,27 +22,49 @@ SAMPLE_ROWS = 2**10
 DICTIONARY_COPIES = 4
 #: The key under which Arrow keeps the schema that it wrote, and one that it does not look for.
 ARROW_SCHEMA, NO_SCHEMA = b"ARROW:schema", b"arrow.schema"
+#: How files are opened to be read: checksums that their pages carry are compared.
+SAFELY = {"page_checksum_verification": True}
 MAGIC, TAIL = b"PAR1", struct.Struct("<I4s")
 
 
-def look(file: DataFile, wanted: Wanted) -> Look:  # noqa: ARG001 - the footer says all
+def look(file: DataFile, wanted: Wanted) -> Look:
     """Read the footer."""
     from pyarrow import parquet
 
     with file.open() as stream, parquet.ParquetFile(stream) as opened:
         metadata = opened.metadata
         sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-        held = max((_held(metadata.row_group(number)) for number in range(len(sizes))), default=0)
+        held = partial(_held, file, wanted.names)
         return Look(opened.schema_arrow, metadata.num_rows, _parts(sizes), held)
 
 
-def _held(group: Any) -> int:
+def _held(file: DataFile, names: list[str]) -> int:
     """Return the bytes that decoding the largest dictionary of a row group holds.
+
+    What a footer says of a column ends the process where it is damaged and looked at without
+    having been read: reading a row raises instead.
+    """
+    from pyarrow import parquet
+
+    with file.open() as stream, parquet.ParquetFile(stream, **SAFELY) as opened:
+        leaves = range(len(opened.schema))
+        roots = [opened.schema.column(leaf).path.partition(".")[0] for leaf in leaves]
+        wanted = [leaf for leaf in leaves if roots[leaf] in names]
+        columns = [name for name in names if name in roots]
+        held = 0
+        for number in range(opened.num_row_groups):
+            next(opened.iter_batches(1, row_groups=[number], columns=columns), None)
+            held = max(held, _held_of_group(opened.metadata.row_group(number), wanted))
+        return held
+
+
+def _held_of_group(group: Any, columns: list[int]) -> int:
+    """Return the bytes that decoding the largest dictionary among some columns holds.
 
     A dictionary comes before the pages of its column; of their bytes, only all are known unpacked.
     """
     sizes = [0]
-    for number in range(group.num_columns):
+    for number in columns:
         column = group.column(number)
         if column.has_dictionary_page:
             packed = column.data_page_offset - column.dictionary_page_offset
@@ -81,7 +104,7 @@ def read(
     with (
         file.open() as stream,
         parquet.ParquetFile(
-            stream, metadata=metadata, pre_buffer=False, buffer_size=BUFFER_BYTES
+            stream, metadata=metadata, pre_buffer=False, buffer_size=BUFFER_BYTES, **SAFELY
         ) as opened,
     ):
         options = {"columns": columns.names, "use_threads": False}
