@@ -18,6 +18,8 @@ import ordercycle as oc
 
 #: Seconds after which a file counts as one that hangs its reader.
 PATIENCE = 20
+#: The same, while kernels may still have to be compiled.
+LONG_PATIENCE = 600
 #: What offsets, lengths, counts and codes are overwritten with.
 HOSTILE = (0, 1, -1, -5, 127, 200, 4000, 2**20, 2**30, 2**31 - 1, -(2**31))
 LONG_HOSTILE = (*HOSTILE, 2**40, 2**62, 2**63 - 1, -(2**63))
@@ -52,6 +54,7 @@ class Reader:
 
     def __init__(self):
         self._process = None
+        self._patience = LONG_PATIENCE
 
     def __enter__(self):
         return self
@@ -74,9 +77,11 @@ class Reader:
             )
         self._process.stdin.write(json.dumps([use, str(path), options]) + "\n")
         self._process.stdin.flush()
-        if not select.select([self._process.stdout], [], [], PATIENCE)[0]:
+        if not select.select([self._process.stdout], [], [], self._patience)[0]:
             self._stop()
             return "hangs"
+        if options.get("memory_limit") or use != "orders":
+            self._patience = PATIENCE
         answer = self._process.stdout.readline()
         if not answer:
             code = self._process.wait()

@@ -165,6 +165,28 @@ find_between = {
 }
 
 
+@inlined
+def is_view_within(views: Int32s, first: int, sizes: Int64s) -> bool:
+    """Say whether a view that does not hold its bytes points into a buffer: sizes: (b,)."""
+    length, buffer, start = views[first], views[first + 2], views[first + 3]
+    if buffer < 0 or buffer >= sizes.size or start < 0:
+        return False
+    return np.int64(start) + np.int64(length) <= sizes[buffer]
+
+
+@kernel
+def are_views_within(views: Int32s, known: Bools, sizes: Int64s) -> bool:
+    """Say whether all views point into their buffers; the arrays are as in `find_views`."""
+    for row in range(views.size // VIEW_ITEMS):
+        if known.size == 0 or known[row]:
+            first = VIEW_ITEMS * row
+            if views[first] < 0:
+                return False
+            if views[first] > INLINE_BYTES and not is_view_within(views, first, sizes):
+                return False
+    return True
+
+
 @kernel
 def find_views(
     views: Int32s,
@@ -191,16 +213,10 @@ def find_views(
             if length <= INLINE_BYTES:
                 outside |= length < 0
                 out_starts[row] = begins[0] + 4 * (first + 1)
+            elif is_view_within(views, first, sizes):
+                out_starts[row] = begins[1 + views[first + 2]] + views[first + 3]
             else:
-                buffer, start = np.int64(views[first + 2]), np.int64(views[first + 3])
-                if (
-                    0 <= buffer < sizes.size
-                    and start >= 0
-                    and start + np.int64(length) <= sizes[buffer]
-                ):
-                    out_starts[row] = begins[1 + buffer] + start
-                else:
-                    outside = True
+                outside = True
     return OUTSIDE if outside else stand_in(known, out_starts, out_lengths)
 
 

@@ -58,30 +58,6 @@ def outside_dictionary(array: pa.Array) -> NDArray[np.bool_] | None:
     return outside if outside.any() else None
 
 
-def outside_data(array: pa.Array) -> NDArray[np.bool_] | None:
-    """Return which strings or codes are not in the buffers that are theirs, or None where all are.
-
-    The buffers have to be as long as ``array.validate()`` asks. Of a dictionary, either the codes
-    or the entries are marked. Views are not looked at.
-    """
-    if pa.types.is_dictionary(array.type):
-        outside = outside_dictionary(array)
-        return outside_data(array.dictionary) if outside is None else outside
-    kind = array.type
-    if not (
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-    ):
-        return None
-    offsets, data = bytes_view(array)
-    ascend = not (offsets[1:] < offsets[:-1]).any()
-    if ascend and offsets[0] >= 0 and offsets[-1] <= data.size:
-        return None
-    return offsets_outside(offsets, data)
-
-
 def offsets_outside(offsets: NDArray[Any], data: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return which of n values are not where n + 1 ascending offsets into the data say."""
     starts, stops = offsets[:-1], offsets[1:]

@@ -144,8 +144,10 @@ def test_views_that_leave_their_buffers_are_seen(view, damaged):
     every = np.zeros(0, np.bool_)
     found = id_bytes.find_views(views, every, begins, sizes, starts, lengths)
     assert (found == id_bytes.OUTSIDE) == damaged
+    assert id_bytes.are_views_within(views, every, sizes) == (not damaged)
     # Of a missing id, a view may be anything.
     known = np.array([True, False])
+    assert id_bytes.are_views_within(views, known, sizes)
     assert id_bytes.find_views(views, known, begins, sizes, starts, lengths) == 13
 
 

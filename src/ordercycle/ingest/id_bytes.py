@@ -20,15 +20,12 @@ from ordercycle.arrow_views import (
     views_outside,
 )
 from ordercycle.errors import DataError
+from ordercycle.sources.soundness import MAKE_ANEW
 from ordercycle_kernels import hashing
 from ordercycle_kernels import id_bytes as kernels
 
 #: The length of ids that have several.
 LENGTHS_DIFFER = int(kernels.LENGTHS_DIFFER)
-
-
-#: What to do where the buffers of an array contradict each other.
-MAKE_ANEW = "make the table or the file anew from where it came"
 
 
 class LongIdError(DataError):

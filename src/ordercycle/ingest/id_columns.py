@@ -18,13 +18,13 @@ from ordercycle.errors import DataError
 from ordercycle.ingest.blocks import ID_COLUMNS
 from ordercycle.ingest.id_bytes import (
     LENGTHS_DIFFER,
-    MAKE_ANEW,
     DamagedIdsError,
     LongIdError,
     Placed,
     place_ids,
 )
 from ordercycle.ingest.readers import IdReader
+from ordercycle.sources.soundness import MAKE_ANEW
 from ordercycle_kernels import hashing
 
 #: More than there are threads at work on batches with dictionaries of their own; where they are

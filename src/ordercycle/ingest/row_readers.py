@@ -25,12 +25,13 @@ from ordercycle.ingest.blocks import (
     ORDER_IDS,
     ROW,
 )
-from ordercycle.ingest.id_bytes import MAKE_ANEW, DamagedIdsError
+from ordercycle.ingest.id_bytes import DamagedIdsError
 from ordercycle.ingest.id_columns import IdColumn, IdPiece
 from ordercycle.ingest.nobody import Nobody
 from ordercycle.ingest.problems import Problems, Trouble
 from ordercycle.ingest.readers import AmountReader, IdReader, TimeReader
 from ordercycle.sources.formulas import ONLY
+from ordercycle.sources.soundness import MAKE_ANEW
 from ordercycle_kernels.calendar import NO_DAY
 
 

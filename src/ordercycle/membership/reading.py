@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from ordercycle.arrow_views import fixed_view, validity
 from ordercycle.errors import ColumnError, DataError
 from ordercycle.history.merging import hashes_of
-from ordercycle.ingest.id_bytes import MAKE_ANEW
 from ordercycle.ingest.identity import identities, with_ids
 from ordercycle.ingest.problems import Problems, Trouble
 from ordercycle.ingest.readers import IdReader
 from ordercycle.sources.opening import open_source
+from ordercycle.sources.soundness import MAKE_ANEW
 from ordercycle.sources.wanted import Wanted
 from ordercycle.workspace import thread_count
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY

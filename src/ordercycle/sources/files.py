@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from ordercycle.arrow_views import outside_dictionary
 from ordercycle.errors import ColumnError, SourceError
 from ordercycle.sources import arrow_files, csv_files, parquet_files
 from ordercycle.sources.common_types import common_id_type, common_type
@@ -123,8 +122,6 @@ class Piece:
                 values = batch.column(field.name)
             if values.type != field.type:
                 if pa.types.is_dictionary(values.type):
-                    if outside_dictionary(values) is not None:
-                        raise pa.ArrowInvalid(f"codes of {field.name} are outside its dictionary")
                     values = values.dictionary_decode()
                 values = values.cast(field.type)
             arrays.append(values)

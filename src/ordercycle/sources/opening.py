@@ -15,7 +15,8 @@ from ordercycle.errors import ColumnError, OrdercycleError, SourceError
 from ordercycle.sources.files import open_files
 from ordercycle.sources.formulas import Computation, computed_source, resolved
 from ordercycle.sources.frames import exported
-from ordercycle.sources.row_source import Source, check_columns, sound, unreadable
+from ordercycle.sources.row_source import Source, check_columns, unreadable
+from ordercycle.sources.soundness import sound
 from ordercycle.sources.wanted import Wanted
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from ordercycle.sources.file_list import DataFile
 from ordercycle.sources.file_look import Look
 from ordercycle.sources.read_ahead import BATCH_ROWS, PART_ROWS
+from ordercycle.sources.soundness import Inspector
 from ordercycle.sources.wanted import Wanted
 
 #: Bytes of a column that are read at a time; as fast as whole columns.
@@ -114,7 +115,10 @@ def read(
                 row_bytes = sample.nbytes / sample.num_rows
                 rows = min(rows, max(SAMPLE_ROWS, int(batch_bytes / row_bytes)))
                 break
-        yield from opened.iter_batches(rows, row_groups=list(groups), **options)
+        inspector = Inspector()
+        for batch in opened.iter_batches(rows, row_groups=list(groups), **options):
+            inspector.check(batch)  # codes of dictionaries are what the file has
+            yield batch
     if batch_bytes is not None:
         # Arrow keeps what decoding took for the next part: of dictionaries, twice the batches.
         pa.default_memory_pool().release_unused()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from ordercycle.errors import ColumnError, DataError, SourceError, suggestion
+from ordercycle.errors import ColumnError, SourceError, suggestion
 
 #: What to do where a column is missing, by what the rows are.
 _NAMED = "Say which columns to read with columns=Columns(...)"
@@ -74,33 +74,6 @@ def check_names(
                 f"{name} has {found} columns named {column!r}{where}; rename all but the one to "
                 "read"
             )
-
-
-def sound(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
-    """Pass batches on whose buffers are as long as their columns need.
-
-    What lies in them (offsets, codes, views) is checked by whoever follows it.
-
-    Raises
-    ------
-    DataError
-        Where a buffer is missing or too short: whatever made the batch is broken.
-    """
-    rows = 0
-    for batch in batches:
-        for column, values in zip(batch.schema.names, batch.columns, strict=True):
-            try:
-                values.validate()
-            except pa.ArrowInvalid as error:
-                raise DataError(
-                    f"{name}: {column} is no sound Arrow array in the record batch from row {rows} "
-                    f"on: {error}",
-                    remedy="make the table anew from where it came",
-                    column=column,
-                    row=rows,
-                ) from error
-        rows += batch.num_rows
-        yield batch
 
 
 def unreadable(name: str, error: Exception, file: str | None = None) -> SourceError:
