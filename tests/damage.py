@@ -54,7 +54,7 @@ class Reader:
 
     def __init__(self):
         self._process = None
-        self._patience = LONG_PATIENCE
+        self._compiled = set()  # uses whose kernels are
 
     def __enter__(self):
         return self
@@ -77,11 +77,11 @@ class Reader:
             )
         self._process.stdin.write(json.dumps([use, str(path), options]) + "\n")
         self._process.stdin.flush()
-        if not select.select([self._process.stdout], [], [], self._patience)[0]:
+        patience = PATIENCE if use in self._compiled else LONG_PATIENCE
+        if not select.select([self._process.stdout], [], [], patience)[0]:
             self._stop()
             return "hangs"
-        if options.get("memory_limit") or use != "orders":
-            self._patience = PATIENCE
+        self._compiled.add(use)
         answer = self._process.stdout.readline()
         if not answer:
             code = self._process.wait()
