@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 import ordercycle as oc
-from ordercycle.report.months import Months
+from ordercycle.report.months import Period
 from ordercycle.report.plan import Plan
 
 PERIOD = ("2025-10", "2025-12")
@@ -74,11 +74,11 @@ def lists_of(names: list[str]) -> oc.Membership:
     )
 
 
-def planned(orders: pa.Table, months: Months, **options):
+def planned(orders: pa.Table, period: Period, **options):
     history = oc.OrderHistory.build(orders, **options)
     membership = oc.Lifecycle().membership(history)
     kind = history.kind
     plan = Plan.of(
-        membership, months=months, segments=None, amount=kind.amount, net_refunds=kind.net_refunds
+        membership, period=period, segments=None, amount=kind.amount, net_refunds=kind.net_refunds
     )
     return history, membership, plan

@@ -66,10 +66,27 @@ def test_a_period_without_orders_is_told():
     assert account.endswith("in report.csv")
 
 
+def test_a_report_to_date():
+    result = run_report("--period", "2024-06", "--as-of", "2024-06-20", "--out", "report.csv")
+    assert result.exit_code == 0, result.stderr
+    assert "2024-06-01 to 2024-06-20, in report.csv" in result.stderr
+    rows = rows_of(Path("report.csv").read_text(encoding="utf-8"))
+    assert {row["PeriodEnd"] for row in rows} == {"2024-06-20", "2023-06-20"}
+
+
+def test_a_period_that_is_not_over_is_told_in_flags():
+    result = run_report("--period", "2024-06:2024-12", "--compare", "none", "--out", "report.csv")
+    assert result.exit_code == 0, result.stderr
+    told, _ = result.stderr.splitlines()
+    assert "period 2024-06 to 2024-12 is not over" in told
+    assert told.endswith("choose a day with --as-of")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--period", "2024-13"], "--period '2024-13': '2024-13' is no month"),
+        (["--period", "2024-06", "--as-of", "2024-07-01"], "--as-of 2024-07-01 is no day of"),
+        (["--period", "2024-13"], "--period 2024-13: '2024-13' is no month"),
         (["--period", "2024-06:"], "--period ('2024-06', ''): '' is no month"),
         (["--period", "2024-06:2024-05"], "ends before it begins"),
         (["--period", "2024-06", "--segment", "Loyl"], "did you mean 'Loyal'"),

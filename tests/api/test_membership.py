@@ -219,7 +219,7 @@ def test_nobody_and_nothing():
 
 def test_what_makes_no_sense_is_refused():
     history = oc.OrderHistory.build(orders_of([(1, FIRST, 5)]))
-    with pytest.raises(oc.ConfigError, match=r"start=2025-03-01 is after end=2025-02-28"):
+    with pytest.raises(oc.ConfigError, match=r"start='2025-03-01' is after end='2025-02-28'"):
         oc.Lifecycle().membership(history, "2025-03-01", "2025-02-28")
     with pytest.raises(oc.ConfigError, match="an instant, not a day"):
         oc.Lifecycle().membership(history, datetime.fromisoformat("2025-03-01"))

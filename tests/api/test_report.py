@@ -8,8 +8,9 @@ import pytest
 from reports import PERIOD, lists_of, orders_of, planned, report_of, shop, values_of
 
 import ordercycle as oc
+from ordercycle.report.as_of import AsOf, Known
 from ordercycle.report.cube import count
-from ordercycle.report.months import Months
+from ordercycle.report.months import Months, Period
 from ordercycle.report.plan import listed
 
 
@@ -253,10 +254,12 @@ def test_a_history_without_orders():
 
 
 def test_a_report_of_a_cube_knows_its_months_only():
-    history, membership, plan = planned(shop(), Months.of(PERIOD, "months"))
-    found = oc.SegmentReport.finish(count(history, [membership], plan), period=PERIOD, compare=None)
+    months = Months.of(PERIOD, "months")
+    history, membership, plan = planned(shop(), Period.whole(months))
+    as_of = AsOf.chosen(months, None, None, Known.of(history))
+    found = oc.SegmentReport([count(history, [membership], plan)], as_of)
     assert values_of(found, "Orders")["All Customers"] == 3.0
-    with pytest.raises(oc.ConfigError, match="knows the months 2025-10 to 2025-12 only"):
+    with pytest.raises(oc.ConfigError, match="knows 2025-10 to 2025-12 only"):
         found.dynamics("Revenue", ("2025-09", "2025-12"))
 
 
@@ -268,7 +271,9 @@ def test_money_of_every_exact_type(kind):
     amounts = pa.array([number(amount) for amount in (1_200, -300, 700)], kind)
     names, days = ["ann", "ann", "bob"], [date(2025, 10, day) for day in (1, 2, 3)]
     found = report_of(
-        pa.table({"customer_id": names, "ordered_at": days, "amount": amounts}), compare=None
+        pa.table({"customer_id": names, "ordered_at": days, "amount": amounts}),
+        compare=None,
+        as_of="2025-12-31",
     )
     assert values_of(found, "Revenue")["All Customers"] == 1_600.0
     assert values_of(found, "Average Order Value")["All Customers"] == 800.0
@@ -277,7 +282,7 @@ def test_money_of_every_exact_type(kind):
 
 def test_averages_beyond_a_float_are_an_error():
     rows = [(name, date(2025, 10, 1), 1.5e308) for name in ("ann", "bob")]
-    found = report_of(orders_of(rows), compare=None)
+    found = report_of(orders_of(rows), compare=None, as_of="2025-12-31")
     assert values_of(found, "Average Order Value")["All Customers"] == 1.5e308
     with pytest.raises(oc.DataError, match="Revenue is larger than a float64 holds"):
         found.comparison(["Revenue"])

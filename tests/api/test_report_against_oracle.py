@@ -12,7 +12,7 @@ from histories import built, is_refused, tables
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from oracle import history as oracle_history
-from oracle.report import METRICS, lifecycle_of, report
+from oracle.report import METRICS, end_of, lifecycle_of, report, same_day
 from strategies import EPOCH, Case, cases, layouts
 
 import ordercycle as oc
@@ -70,11 +70,13 @@ def differing(found: dict, expected: dict) -> list[str]:
     ]
 
 
-def check(made: oc.SegmentReport, history, segments_of, names, period, previous) -> None:
-    expected = report(history, segments_of, names, *days_of(period))
+def check(made: oc.SegmentReport, history, segments_of, names, first, end, back) -> None:
+    """Compare a report of the days from a month's first to `end`, and one `back` months before."""
+    expected = report(history, segments_of, names, first_day(first), end)
     table = made.comparison()
     assert differing(of_table(table), expected) == []
-    before = report(history, segments_of, names, *days_of(previous))
+    previous = (first_day(first - back), same_day(end, back))
+    before = report(history, segments_of, names, *previous)
     for row in table.to_pylist():
         value = rounded(expected[row["segment"]][row["metric"]])
         previously = rounded(before[row["segment"]][row["metric"]])
@@ -107,24 +109,69 @@ def oracle_of(case: Case) -> oracle_history.History:
     return oracle_history.build(case.order_rows(), case.customer_rows(), case.policies)
 
 
+@st.composite
+def ends(draw: st.DrawFn, period: tuple[int, int]) -> date:
+    """Draw a day of a period: its last, one at or near a month's end, or any."""
+    first, last = days_of(period)
+    _, near = days_of((period[0], draw(st.integers(*period))))
+    near -= timedelta(days=draw(st.integers(0, 3)))
+    return draw(st.sampled_from([last, near]) | st.dates(first, last))
+
+
 @EXAMPLES
 @given(st.data(), cases(), layouts(), st.sampled_from(["previous_year", "previous_period"]))
 def test_lifecycle(data, case, layout, compare):
     assume(not is_refused(case))
     history = built(case, *tables(case, layout))
     period = data.draw(periods(case))
-    lifecycle = oc.Lifecycle()
-    made = build(history, lifecycle.membership(history), period, compare=compare)
-    back = 12 if compare == "previous_year" else period[1] - period[0] + 1
-    previous = (period[0] - back, period[1] - back)
     reference = oracle_of(case)
-    check(made, reference, lifecycle_of(reference), list(lifecycle.segments), period, previous)
+    as_of = data.draw(ends(period) | st.none())
+    lifecycle = oc.Lifecycle()
+    made = build(history, lifecycle.membership(history), period, compare=compare, as_of=as_of)
+    end = end_of(reference, *days_of(period)) if as_of is None else as_of
+    assert made.as_of == end
+    back = 12 if compare == "previous_year" else period[1] - period[0] + 1
+    names = list(lifecycle.segments)
+    check(made, reference, lifecycle_of(reference), names, period[0], end, back)
+
+
+@EXAMPLES
+@given(st.data(), st.lists(st.integers(0, 120), min_size=1, max_size=60), st.integers(0, 120))
+def test_until_when_a_period_is_known(data, days, registered):
+    """Dense days, as in real shops: whether a period is over hangs on the last gap."""
+    start = data.draw(st.dates(date(2026, 1, 1), date(2026, 12, 31)))
+    orders = pa.table(
+        {
+            "customer_id": [day % 3 for day in days],
+            "ordered_at": [start + timedelta(days=day) for day in days],
+            "amount": [1] * len(days),
+        }
+    )
+    listed = [0] if data.draw(st.booleans()) else []
+    customers = pa.table(
+        {
+            "customer_id": pa.array(listed, pa.int64()),
+            "registered_at": pa.array(
+                [start + timedelta(days=registered) for _ in listed], pa.date32()
+            ),
+        }
+    )
+    history = oc.OrderHistory.build(orders, customers)
+    rows = [oracle_history.OrderRow(*row.values()) for row in orders.to_pylist()]
+    listed_rows = [oracle_history.CustomerRow(*row.values()) for row in customers.to_pylist()]
+    reference = oracle_history.build(rows, listed_rows)
+    last = max(order.time for order in rows)
+    month = 12 * last.year + last.month - 1
+    period = (month - data.draw(st.integers(0, 2)), month + data.draw(st.integers(0, 1)))
+    made = build(history, oc.Lifecycle().membership(history), period, compare=None)
+    assert made.as_of == end_of(reference, *days_of(period))
 
 
 class Lists:
     """Memberships in lists, which overlap as they like."""
 
     known_from = known_until = None
+    is_held = True
 
     def __init__(self, history: oc.OrderHistory, lists: dict) -> None:
         self.id_type = history.id_type
@@ -185,7 +232,10 @@ def test_lists_that_overlap_beside_the_lifecycle(data, case, layout, beside):
     if beside:
         membership = data.draw(st.permutations([oc.Lifecycle().membership(history), by_hand]))
         chosen = [*chosen, *oc.Lifecycle().segments[1:7]]
-    made = build(history, membership, period, compare="previous_period", segments=chosen)
+    as_of = data.draw(ends(period))
+    made = build(
+        history, membership, period, compare="previous_period", segments=chosen, as_of=as_of
+    )
     of_lifecycle = lifecycle_of(reference)
 
     def segments_of(name, day):
@@ -196,7 +246,7 @@ def test_lists_that_overlap_beside_the_lifecycle(data, case, layout, beside):
         }
 
     months = period[1] - period[0] + 1
-    check(made, reference, segments_of, chosen, period, (period[0] - months, period[1] - months))
+    check(made, reference, segments_of, chosen, period[0], as_of, months)
 
 
 @settings(max_examples=40)
@@ -227,7 +277,7 @@ def test_what_adds_up(data, case, layout):
     history = built(case, *tables(case, layout))
     membership = oc.Lifecycle().membership(history)
     first, last = data.draw(periods(case))
-    made = build(history, membership, (first, last), compare=None)
+    made = build(history, membership, (first, last), compare=None, as_of=days_of((last, last))[1])
     figures = made._figures
     for name in (*QUANTITIES, *DERIVED):
         *segments, everybody = figures.quantity(name, Months(first, last))

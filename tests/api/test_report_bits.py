@@ -11,30 +11,30 @@ from reports import PERIOD, orders_of, planned, random_orders, report_of, values
 
 import ordercycle as oc
 from ordercycle.report.cube import Cube, count
-from ordercycle.report.months import Months
+from ordercycle.report.months import Months, Period
 
 
 @pytest.mark.parametrize("kind", ["float", "integer", "decimal"])
 def test_threads_parts_and_order_of_rows_do_not_matter(kind):
     orders = random_orders(1, 4_000, kind)
-    expected = report_of(orders, compare="previous_period")
+    options = {"compare": "previous_period", "as_of": "2025-12-31"}
+    expected = report_of(orders, **options)
     shuffled = orders.take(np.random.default_rng(2).permutation(len(orders)))
-    for options in ({"threads": 1}, {"threads": 2, "memory_limit": "100MB"}):
-        history = oc.OrderHistory.build(shuffled, **options)
-        found = oc.SegmentReport.build(
-            history, oc.Lifecycle().membership(history), period=PERIOD, compare="previous_period"
-        )
+    for means in ({"threads": 1}, {"threads": 2, "memory_limit": "100MB"}):
+        history = oc.OrderHistory.build(shuffled, **means)
+        membership = oc.Lifecycle().membership(history)
+        found = oc.SegmentReport.build(history, membership, period=PERIOD, **options)
         assert found.comparison().equals(expected.comparison())
         assert found.dynamics("Revenue").equals(expected.dynamics("Revenue"))
 
 
 def test_a_history_that_was_kept_and_extended_reports_the_same(tmp_path):
     orders = random_orders(6, 2_000, "float")
-    expected = report_of(orders).comparison()
+    expected = report_of(orders, as_of="2025-12-31").comparison()
     oc.OrderHistory.build(orders.slice(0, 1_500)).save(tmp_path / "history")
     history = oc.OrderHistory.open(tmp_path / "history").append(orders.slice(1_500))
     membership = oc.Lifecycle().membership(history)
-    found = oc.SegmentReport.build(history, membership, period=PERIOD)
+    found = oc.SegmentReport.build(history, membership, period=PERIOD, as_of="2025-12-31")
     assert found.comparison().equals(expected)
 
 
@@ -46,7 +46,8 @@ def cube_of(plan, customers, timeline):
 
 @pytest.mark.parametrize("kind", ["float", "integer", "decimal"])
 def test_cubes_of_parts_add_up(kind):
-    history, membership, plan = planned(random_orders(3, 3_000, kind), Months(24_290, 24_311))
+    period = Period.whole(Months(24_290, 24_311))
+    history, membership, plan = planned(random_orders(3, 3_000, kind), period)
     plan = pickle.loads(pickle.dumps(plan))  # noqa: S301 - as it is sent to workers
 
     def halves(number, customers, workspace):
@@ -81,14 +82,17 @@ def test_cubes_of_parts_add_up(kind):
 def test_sums_of_money_are_rounded_once():
     amounts = [1e16, 1.0, 1.0, 1e-16] * 3
     rows = [(f"{number}", date(2025, 10, 1), amount) for number, amount in enumerate(amounts)]
-    found = report_of(orders_of(rows), compare=None)
+    found = report_of(orders_of(rows), compare=None, as_of="2025-12-31")
     assert values_of(found, "Revenue")["All Customers"] == 3e16 + 6
     cents = [(name, date(2025, 10, 1), 0.1) for name in map(str, range(10))]
-    assert values_of(report_of(orders_of(cents)), "Revenue")["All Customers"] == 1.0
+    assert (
+        values_of(report_of(orders_of(cents), as_of="2025-12-31"), "Revenue")["All Customers"]
+        == 1.0
+    )
 
 
 def test_room_in_the_chunks_is_made_in_time(monkeypatch):
     orders = random_orders(4, 2_000, "float")
-    expected = report_of(orders).comparison()
+    expected = report_of(orders, as_of="2025-12-31").comparison()
     monkeypatch.setattr("ordercycle.report.cube.MOST_GROWTH", 0)
-    assert report_of(orders).comparison().equals(expected)
+    assert report_of(orders, as_of="2025-12-31").comparison().equals(expected)

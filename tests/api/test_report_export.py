@@ -52,7 +52,7 @@ def rows_of(report: oc.SegmentReport, **options) -> list[dict[str, str]]:
 
 
 def test_the_export_reads_back_as_it_was():
-    found = report_of(random_orders(5, 800, "float"))
+    found = report_of(random_orders(5, 800, "float"), as_of="2025-12-31")
     rows = rows_of(found)
     values = [row["value"] for row in found.comparison().to_pylist()]
     previous = [row["previous"] for row in found.comparison().to_pylist()]

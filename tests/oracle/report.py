@@ -216,3 +216,46 @@ def _member(history: History, customer: CustomerHistory, row: Row, last: date) -
         sum((Fraction(order.amount) for order in early), Fraction(0)),
         returned=bool(days) and min(days) < month <= max(days),
     )
+
+
+def end_of(history: History, first: date, last: date) -> date:
+    """Return the day that a report of the days first to last is as of, where nobody says.
+
+    >>> from oracle.history import OrderRow, build
+    >>> rows = [OrderRow("ann", date(2026, 8, 1) + timedelta(days), 9) for days in range(0, 102, 3)]
+    >>> history = build(rows)
+    >>> max(row.time for row in rows)
+    datetime.date(2026, 11, 8)
+    >>> str(end_of(history, date(2026, 11, 1), date(2026, 11, 30)))
+    '2026-11-08'
+    >>> str(end_of(build(rows[:9]), date(2026, 8, 1), date(2026, 8, 31)))  # little is known
+    '2026-08-31'
+    """
+    days = set()
+    for customer in history.customers.values():
+        days |= {order.day for order in customer.orders}
+        days |= {customer.listed_on} - {None}
+    known = max(days, default=last)
+    if not first <= known < last:
+        return last
+    quiet = longest = 0
+    for back in reversed(range(90)):
+        quiet = 0 if known - timedelta(days=back) in days else quiet + 1
+        longest = max(longest, quiet)
+    return known if (last - known).days > longest else last
+
+
+def same_day(day: date, months: int) -> date:
+    """Return a day as many months earlier: a month's end is compared with a month's end.
+
+    >>> for day in (date(2024, 3, 30), date(2024, 2, 29), date(2026, 11, 10)):
+    ...     print(same_day(day, 1), same_day(day, 12))
+    2024-02-29 2023-03-30
+    2024-01-31 2023-02-28
+    2026-10-10 2025-11-10
+    """
+    month = 12 * day.year + day.month - 1 - months
+    following = month + 1
+    end = date(following // 12, following % 12 + 1, 1) - timedelta(days=1)
+    is_end = (day + timedelta(days=1)).day == 1
+    return end if is_end else end.replace(day=min(day.day, end.day))

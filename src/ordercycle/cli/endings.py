@@ -97,6 +97,13 @@ def flag(option: Option) -> str:
     return " ".join(f"{name} {shlex.quote(str(value))}" for value in values)
 
 
+def in_flags(message: Warning | str) -> str:
+    """Return a warning's text, with arguments of the library as flags."""
+    from ordercycle.errors import OrdercycleWarning
+
+    return message.rendered(flag) if isinstance(message, OrdercycleWarning) else str(message)
+
+
 def _told(error: Exception) -> click.ClickException:
     from ordercycle.errors import ConfigError, OrdercycleError
 

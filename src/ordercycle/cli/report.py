@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ordercycle.cli.endings import in_flags
 from ordercycle.cli.order_options import account_of, history_of, order_options
 from ordercycle.cli.results import refuse_existing
 from ordercycle.cli.schemes import OPTIONS_OF, Chosen, scheme_options, schemes_of
@@ -16,6 +17,7 @@ from ordercycle.cli.watch import watched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from ordercycle import Membership, OrderHistory, Scheme
 
@@ -43,6 +45,13 @@ def _csv_only(_ctx: click.Context, _option: click.Parameter, value: Path | None)
     default="previous-year",
     show_default=True,
     help="The prior period: the same months a year earlier, or as many just before.",
+)
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DAY",
+    help="A day of the period: the report is to date, and so is the prior period. Default: the "
+    "last of the period, or the last known day where the period is not over.",
 )
 @scheme_options
 @click.option(
@@ -86,6 +95,7 @@ def report(  # noqa: PLR0913 - one argument per option
     *,
     period: str,
     compare: str,
+    as_of: datetime | None,
     chosen: tuple[Chosen, ...],
     every: str,
     segments: tuple[str, ...],
@@ -124,6 +134,7 @@ def report(  # noqa: PLR0913 - one argument per option
                 period=_range(period),
                 compare=None if compare == "none" else compare.replace("-", "_"),
                 segments=list(segments) or None,
+                as_of=None if as_of is None else as_of.date(),
             )
         made.to_csv(
             sys.stdout if out is None else out,
@@ -132,7 +143,7 @@ def report(  # noqa: PLR0913 - one argument per option
             months=None if months is None else _range(months),
         )
     for warning in told:
-        click.echo(f"ordercycle: {warning.message}", err=True)
+        click.echo(f"ordercycle: {in_flags(warning.message)}", err=True)
     if not quiet:
         written = f"{len(made.segments)} segments, {made.period}, in {out or 'stdout'}"
         click.echo(f"{account_of(summary)} -> {written}", err=True)

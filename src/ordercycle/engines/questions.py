@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 
-from ordercycle.errors import ConfigError
+from ordercycle.errors import ConfigError, OrdercycleWarning
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.membership import Membership
+from ordercycle.report.as_of import AsOf, Known
 from ordercycle.report.cube import Cube, count
-from ordercycle.report.months import Months, prior_period
+from ordercycle.report.known_days import KnownDays, cells_of_days
+from ordercycle.report.months import Months, Period
 from ordercycle.report.plan import Plan
 from ordercycle.report.segment_report import SegmentReport
 from ordercycle.segments.fitting import CELLS_SCHEMA, Cells, Round
@@ -78,34 +82,17 @@ class TableCounts:
 
 @dataclass(frozen=True)
 class ReportCells:
-    """Asks for the cells of a segment report, as places and values that add up.
+    """Asks for the cells of segment reports, as places and values that add up.
 
+    counted: the periods, one after the other; with_days: whether the known days come behind them;
     every: the schedule of a scheme that is recalculated.
     """
 
     scheme: Scheme
-    months: Months
+    counted: tuple[Period, ...]
     segments: tuple[str, ...] | None
     every: str
-
-    @classmethod
-    def of(
-        cls,
-        scheme: Scheme,
-        period: str | Sequence[str],
-        compare: str | None,
-        months: str | Sequence[str] | None,
-        segments: Sequence[str] | None,
-        every: str,
-    ) -> ReportCells:
-        """Return the question for a report of a period."""
-        covered = Months.of(period, "period")
-        for other in (
-            prior_period(covered, compare),
-            None if months is None else Months.of(months, "months"),
-        ):
-            covered = covered if other is None else covered.spanning(other)
-        return cls(scheme, covered, None if segments is None else tuple(segments), every)
+    with_days: bool
 
     def schema(self, history: OrderHistory) -> pa.Schema:
         """Return the columns of a table of cells, checking scheme and segments."""
@@ -114,30 +101,41 @@ class ReportCells:
 
     def answers(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
         """Yield the cells of all parts, as one table."""
-        membership, plan = self._planned(history)
-        places, values = count(history, [membership], plan).sparse()
-        yield Cells.summed(places, values).to_batch()
+        tables, behind = [], 0
+        for membership, plan in self._planned(history):
+            places, values = count(history, [membership], plan).sparse()
+            tables.append(Cells.summed(places + behind, values))
+            behind += plan.size
+        if self.with_days:
+            days = cells_of_days(history)
+            tables.append(Cells(days.cell + behind, days.count))
+        yield Cells.total(tables).to_batch()
 
-    def finished(
-        self, cells: Cells, history: OrderHistory, period: str | Sequence[str], compare: str | None
-    ) -> SegmentReport:
-        """Return the report of all partitions' cells; history: any of the same types."""
-        _, plan = self._planned(history)
-        cube = Cube.dense(plan, cells.cell, cells.count)
-        return SegmentReport.finish(cube, period=period, compare=compare)
+    def cubes(self, cells: Cells, history: OrderHistory) -> tuple[list[Cube], KnownDays]:
+        """Return the cubes and days of all partitions' cells; history: any of the same types."""
+        made, behind = [], 0
+        for _, plan in self._planned(history):
+            of_plan = slice(*np.searchsorted(cells.cell, [behind, behind + plan.size]))
+            made.append(Cube.dense(plan, cells.cell[of_plan] - behind, cells.count[of_plan]))
+            behind += plan.size
+        days = cells.cell[np.searchsorted(cells.cell, behind) :] - behind
+        return made, KnownDays.of_cells(days)
 
-    def _planned(self, history: OrderHistory) -> tuple[Membership, Plan]:
-        membership = self._membership(history)
-        plan = Plan.of(
-            membership,
-            months=self.months,
-            segments=self.segments,
-            amount=history.kind.amount,
-            net_refunds=history.kind.net_refunds,
-        )
-        return membership, plan
+    def _planned(self, history: OrderHistory) -> list[tuple[Membership, Plan]]:
+        made = []
+        for period in self.counted:
+            membership = self._membership(history, period)
+            plan = Plan.of(
+                membership,
+                period=period,
+                segments=self.segments,
+                amount=history.kind.amount,
+                net_refunds=history.kind.net_refunds,
+            )
+            made.append((membership, plan))
+        return made
 
-    def _membership(self, history: OrderHistory) -> Membership:
+    def _membership(self, history: OrderHistory, period: Period) -> Membership:
         scheme = self.scheme
         if not hasattr(scheme, "membership"):
             raise ConfigError(f"scheme={scheme!r}: pass a scheme such as Lifecycle()")
@@ -151,9 +149,49 @@ class ReportCells:
                 "partition has; give it cuts of its own: Rfm(..., cuts=dict(fitted.cuts))"
             )
         # Left to itself, each partition would begin with an order of its own.
-        first_day, last_day = self.months.first_day, self.months.last_day
-        membership = scheme.membership(history, first_day, last_day, every=self.every)
+        membership = scheme.membership(history, period.first_day, period.last_day, every=self.every)
         return membership
+
+
+@dataclass(frozen=True)
+class ReportRequest:
+    """What a segment report is asked for on a cluster."""
+
+    scheme: Scheme
+    period: str | Sequence[str]
+    compare: str | None
+    months: str | Sequence[str] | None
+    segments: Sequence[str] | None
+    every: str
+    as_of: date | str | None
+
+    def report(
+        self, counted: Callable[[ReportCells], Cells], history: OrderHistory
+    ) -> SegmentReport:
+        """Return the report of what `counted` counts; history: any of the same types.
+
+        Whether the period is over is known once all is counted: if it is not, it is counted again.
+        """
+        months = Months.of(self.period, "period")
+        further = months if self.months is None else Months.of(self.months, "months")
+        unknown = Known(lambda: KnownDays.of_cells(np.zeros(0, np.int64)))
+        chosen = AsOf.chosen(months, self.compare, self.as_of, unknown)
+        question = self._question(chosen, further)
+        cubes, days = question.cubes(counted(question), history)
+        chosen = AsOf.chosen(months, self.compare, self.as_of, Known(lambda: days))
+        again = self._question(chosen, further)
+        lacking = tuple(part for part in again.counted if part not in question.counted)
+        if lacking:
+            question = replace(again, counted=lacking, with_days=False)
+            cubes = question.cubes(counted(question), history)[0] + cubes
+        for doubt in chosen.doubts():
+            warnings.warn(OrdercycleWarning(doubt), stacklevel=3)
+        return SegmentReport(cubes, chosen)
+
+    def _question(self, chosen: AsOf, further: Months) -> ReportCells:
+        segments = None if self.segments is None else tuple(self.segments)
+        periods = tuple(chosen.counted(further))
+        return ReportCells(self.scheme, periods, segments, self.every, with_days=True)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ordercycle.engines.questions import (
     Assignment,
     HistoryCounts,
     Profiles,
-    ReportCells,
+    ReportRequest,
     TableCounts,
     check_countable,
     first_round,
@@ -252,6 +252,7 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
     months: str | Sequence[str] | None = None,
     segments: Sequence[str] | None = None,
     every: str = "month",
+    as_of: date | str | None = None,
     columns: Columns | None = None,
     timezone: str = "UTC",
     partitions: int | None = None,
@@ -268,8 +269,9 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
     scheme
         A scheme that decides for each customer by herself: `Lifecycle`, a fitted `Cadence`,
         `Rules`, or an `Rfm` with cuts of its own.
-    period, compare, segments
-        As for :meth:`SegmentReport.build`.
+    period, compare, segments, as_of
+        As for :meth:`SegmentReport.build`. Without `as_of`, a period that turns out not to be over
+        is counted a second time, as of the last known day.
     months
         Which months ``dynamics`` knows beside those of the period and the prior one.
     every
@@ -291,9 +293,10 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
         report.to_csv("report.csv")
     """
     job, frames = job_of(orders_df, customers_df, partitions, columns, timezone, options)
-    question = ReportCells.of(scheme, period, compare, months, segments, every)
-    cells = added_up(asked(job, question, frames))
-    return question.finished(cells, job.without_rows(), period, compare)
+    request = ReportRequest(scheme, period, compare, months, segments, every, as_of)
+    return request.report(
+        lambda question: added_up(asked(job, question, frames)), job.without_rows()
+    )
 
 
 def warmup(session: SparkSession, tasks: int | None = None) -> DataFrame:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle.days import date_of, day_number
-from ordercycle.errors import ConfigError
+from ordercycle.errors import ConfigError, Option
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.intervals import OfHistory, check_history
@@ -34,9 +34,10 @@ class Span(NamedTuple):
             int(LAST_DAY) if end is None else day_number(end, "end"),
         )
         if span.first > span.last:
+            first, last = str(date_of(span.first)), str(date_of(span.last))
             raise ConfigError(
-                f"start={date_of(span.first)} is after end={date_of(span.last)}; pass the first "
-                "and the last day"
+                (Option("start", first), " is after ", Option("end", last)),
+                remedy="pass the first and the last day",
             )
         return span
 
@@ -46,6 +47,7 @@ class ExactIntervals(OfHistory):
 
     #: How many there can be, per order and per customer.
     most: tuple[int, int]
+    is_held = False
 
     def __init__(self, history: OrderHistory, span: Span) -> None:
         check_history(history)

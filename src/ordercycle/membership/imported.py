@@ -42,6 +42,11 @@ class ImportedIntervals:
         """None: what a table does not end goes on."""
         return None
 
+    @property
+    def is_held(self) -> bool:
+        """What a list says holds until it says otherwise."""
+        return True
+
     def belong_to(self, history: OrderHistory) -> bool:  # noqa: ARG002 - of the protocol
         """Return True: a table may be about the customers of any history."""
         return True

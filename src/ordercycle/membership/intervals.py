@@ -49,8 +49,12 @@ class Intervals(Protocol):
     def known_until(self) -> date | None:
         """The last day of which they speak; None: they know no end."""
 
+    @property
+    def is_held(self) -> bool:
+        """Whether segments stay what they are after the last day, until somebody looks again."""
+
     def belong_to(self, history: OrderHistory) -> bool:
-        """Say whether they can be those of a history's customers."""
+        """Return whether they can be those of a history's customers."""
 
     def timeline(self, number: int, customers: CustomerBatch, workspace: Workspace) -> Timeline:
         """Return the intervals of a part's customers, valid until the thread's next call."""
@@ -74,6 +78,8 @@ def check_history(history: object) -> None:
 class OfHistory(ABC):
     """What all intervals that come from a history share."""
 
+    is_held = True
+
     def __init__(self, history: OrderHistory, first_day: int, last_day: int) -> None:
         self.history = history
         self._first_day, self._last_day = first_day, last_day
@@ -94,7 +100,7 @@ class OfHistory(ABC):
         return None if self._last_day == LAST_DAY else date_of(self._last_day)
 
     def belong_to(self, history: OrderHistory) -> bool:
-        """Say whether a history is theirs: its refunds are read, and its schemes fitted, alike."""
+        """Return whether a history is theirs: its refunds are read, its schemes fitted, alike."""
         return history is self.history
 
     @abstractmethod

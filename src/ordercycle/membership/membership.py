@@ -49,6 +49,14 @@ class Membership:
         """
         return self._intervals.known_until
 
+    @property
+    def is_held(self) -> bool:
+        """Whether segments stay what they are after `known_until`, until they are calculated again.
+
+        Not those of a lifecycle or a cadence, which customers also leave by doing nothing.
+        """
+        return self._intervals.is_held
+
     @classmethod
     def from_table(cls, table: Any) -> Membership:
         """Return memberships that somebody else made: of another system, or a list.

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle.days import EPOCH
+from ordercycle.days import number_of
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.membership import Membership
@@ -44,7 +44,7 @@ class Cube:
         self.plan = plan
         self.own = self._nothing() if own is None else own
         self.further = further
-        self._days = as_input(plan.months.columns_of_days())
+        self._days = as_input(plan.columns_of_days())
         self._growth = 0
 
     def add(self, customers: CustomerBatch, timelines: Sequence[Timeline]) -> None:
@@ -72,7 +72,7 @@ class Cube:
                 self.plan.amount.is_float,
                 self.plan.net_refunds and customers.negative > 0,
                 is_first,
-                (self.plan.months.first_day - EPOCH).days,
+                number_of(self.plan.period.first_day),
                 self._days,
                 self._cells(first=is_first),
             )

@@ -8,6 +8,7 @@ from ordercycle.days import date_of
 from ordercycle.errors import ConfigError
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.membership import Membership
+from ordercycle.report.as_of import AsOf
 from ordercycle.report.months import Months
 
 
@@ -31,14 +32,14 @@ def refuse_foreign(memberships: Sequence[Membership], history: OrderHistory) -> 
 def doubts(
     memberships: Sequence[Membership],
     history: OrderHistory,
-    period: Months,
-    previous: Months | None,
+    as_of: AsOf,
 ) -> Iterator[str]:
     """Yield a warning for a period without orders, and for each membership that lacks something."""
+    period, previous = as_of.period, as_of.previous
     ordered = months_of(history)
     if ordered is None:
         yield f"period {period}: the history has no orders at all"
-    elif period.last < ordered.first or ordered.last < period.first:
+    elif period.months.last < ordered.first or ordered.last < period.months.first:
         made = history.summary()
         yield (
             f"period {period}: there are no orders in it, the history has orders from "
@@ -52,13 +53,13 @@ def doubts(
         if history.first_day is None or history.last_day is None:
             continue
         known = membership.known_from
-        for months in (period, previous):
-            if known is None or months is None:
+        for reported in (period, previous):
+            if known is None or reported is None:
                 continue
-            first = max(date_of(history.first_day), months.first_day)
-            if first < known and first <= months.last_day:
+            first = max(date_of(history.first_day), reported.first_day)
+            if first < known and first <= reported.last_day:
                 yield (
-                    f"a membership is known from {known} and the period {months} has orders from "
+                    f"a membership is known from {known} and the period {reported} has orders from "
                     f"{first}: before {known} nobody is in its segments; make it with an earlier "
                     "start"
                 )

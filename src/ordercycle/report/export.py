@@ -11,9 +11,8 @@ from typing import IO
 
 from ordercycle.durable import replacing
 from ordercycle.errors import StorageError
-from ordercycle.report.figures import Figures
+from ordercycle.report.figures import Reported
 from ordercycle.report.metrics import COUNTED, METRICS, Metric
-from ordercycle.report.months import Months
 
 HEADER = (
     "PeriodStart",
@@ -30,19 +29,20 @@ CONTROL, FORMAT = "Cc", "Cf"
 Row = list[str]
 
 
-def comparison_csv(figures: Figures, periods: Sequence[Months]) -> str:
+def comparison_csv(periods: Sequence[Reported]) -> str:
     """Return a row per period and segment."""
     rows: list[Row] = []
-    for period in periods:
-        rows += _rows(figures, METRICS, period, period, None)
+    for reported in periods:
+        rows += _rows(METRICS, reported, reported.period.first_day, reported.period.last_day, None)
     return _csv(rows)
 
 
-def dynamics_csv(figures: Figures, metrics: Sequence[Metric], months: Months) -> str:
+def dynamics_csv(metrics: Sequence[Metric], months: Sequence[Reported]) -> str:
     """Return a row per month and segment; metrics that are not listed stay empty."""
+    begin, end = months[0].period.first_day, months[-1].period.last_day
     rows: list[Row] = []
-    for month in months.each():
-        rows += _rows(figures, metrics, months, month, month.first_day)
+    for month in months:
+        rows += _rows(metrics, month, begin, end, month.period.first_day)
     return _csv(rows)
 
 
@@ -60,23 +60,19 @@ def write_text(text: str, target: str | os.PathLike[str] | IO[str]) -> None:
 
 
 def _rows(
-    figures: Figures,
-    metrics: Sequence[Metric],
-    period: Months,
-    months: Months,
-    day: date | None,
+    metrics: Sequence[Metric], reported: Reported, begin: date, end: date, day: date | None
 ) -> list[Row]:
-    """Return a row per segment: metrics of some months, which are those of a period or among it."""
+    """Return a row per segment: metrics of a period, within the days begin to end."""
     columns = [
-        [_text(metric, value) for value in figures.values(metric, months)]
+        [_text(metric, value) for value in reported.values(metric)]
         if metric in metrics
-        else [""] * len(figures.rows)
+        else [""] * len(reported.rows)
         for metric in METRICS
     ]
-    head = [str(period.first_day), str(period.last_day), "" if day is None else str(day)]
+    head = [str(begin), str(end), "" if day is None else str(day)]
     return [
         [*head, _quoted(harmless(segment)), *(column[row] for column in columns)]
-        for row, segment in enumerate(figures.rows)
+        for row, segment in enumerate(reported.rows)
     ]
 
 

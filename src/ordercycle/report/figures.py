@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle.days import EPOCH
+from ordercycle.days import number_of
 from ordercycle.errors import DataError
 from ordercycle.report.cube import Cube
 from ordercycle.report.metrics import DERIVED, DURING, LAST_MONTH, QUANTITIES, Metric, Quantity
-from ordercycle.report.months import Months
+from ordercycle.report.months import Months, Period
 from ordercycle.report.plan import ALL_CUSTOMERS
 from ordercycle_kernels import cube as cells
 from ordercycle_kernels.exact_sums import CHUNK_BITS
@@ -74,7 +74,7 @@ class Figures:
     def _read(self, name: str, months: Months) -> list[int]:
         derived = DERIVED.get(name)
         if derived is not None:
-            last_day = (months.last_day - EPOCH).days
+            last_day = number_of(self.plan.ends(months))
             parts = (self.quantity(part, months) for part in derived.parts)
             return [derived.of(last_day, *amounts) for amounts in zip(*parts, strict=True)]
         quantity = QUANTITIES[name]
@@ -95,6 +95,22 @@ class Figures:
         if quantity.is_money:
             return np.asarray(found.astype(object) @ self._powers)
         return np.asarray(found[:, 0])
+
+
+class Reported(NamedTuple):
+    """The numbers of a period."""
+
+    figures: Figures
+    period: Period
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The names of the rows."""
+        return self.figures.rows
+
+    def values(self, metric: Metric) -> Values:
+        """Return a metric of each row."""
+        return self.figures.values(metric, self.period.months)
 
 
 def _is_money(name: str) -> bool:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ordercycle.days import number_of
 from ordercycle.errors import ConfigError, suggestion
 from ordercycle.ingest.readers import AmountReader
 from ordercycle.membership.membership import Membership
-from ordercycle.report.months import Months
+from ordercycle.report.months import Months, Period
 from ordercycle_kernels import cube as kernels
 from ordercycle_kernels.exact_sums import FLOAT_CHUNKS, INTEGER_CHUNKS
 
@@ -29,7 +31,7 @@ ALL_CUSTOMERS = "All Customers"
 class Plan:
     """What is counted: the same for all parts of a history, made once and sent along."""
 
-    months: Months
+    period: Period  # all months that are counted, up to the last day that is
     segments: tuple[str, ...]
     rows: tuple[NDArray[np.int64], ...]  # of each membership: the row of each of its segments
     amount: AmountReader
@@ -40,7 +42,7 @@ class Plan:
         cls,
         memberships: Memberships,
         *,
-        months: Months,
+        period: Period,
         segments: Sequence[str] | None,
         amount: AmountReader,
         net_refunds: bool,
@@ -60,7 +62,25 @@ class Plan:
         rows = (
             np.array([row_of.get(name, nowhere) for name in names], np.int64) for names in named
         )
-        return cls(months, chosen, tuple(rows), amount, net_refunds)
+        return cls(period, chosen, tuple(rows), amount, net_refunds)
+
+    @property
+    def months(self) -> Months:
+        """The months that are counted."""
+        return self.period.months
+
+    def columns_of_days(self) -> NDArray[np.int32]:
+        """Return for each day that is counted its month's place, counted from 1."""
+        days = number_of(self.period.last_day) - number_of(self.period.first_day) + 1
+        return self.months.columns_of_days()[:days]
+
+    def ends(self, months: Months) -> date:
+        """Return the last day of months that is counted."""
+        return min(months.last_day, self.period.last_day)
+
+    def has(self, period: Period) -> bool:
+        """Return whether a period is counted, up to its last day and no further."""
+        return self.months.covers(period.months) and self.ends(period.months) == period.last_day
 
     @property
     def chunks(self) -> int:
@@ -82,6 +102,12 @@ class Plan:
         """
         width = kernels.WHOLE_NUMBERS + kernels.SUMS * self.chunks
         return len(self.segments) + 1, self.months.size + 1, width
+
+    @property
+    def size(self) -> int:
+        """How many integers the cells are, and as many again for segments that overlap."""
+        rows, columns, width = self.shape
+        return 2 * rows * columns * width
 
 
 def listed(memberships: Memberships) -> list[Membership]:

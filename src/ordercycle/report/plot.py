@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ordercycle.report.figures import Figures
+from ordercycle.report.figures import Reported
 from ordercycle.report.metrics import SHARE, Metric
-from ordercycle.report.months import Months
+from ordercycle.report.months import Months, Period
 from ordercycle.report.plan import ALL_CUSTOMERS
 from ordercycle.report.present import spelt
 
@@ -19,15 +20,15 @@ COLOURS, DASHES = 10, ("-", "--", ":")
 BAR_WIDTH = 0.4
 
 
-def draw_dynamics(figures: Figures, metric: Metric, months: Months, ax: Axes | None) -> Axes:
+def draw_dynamics(metric: Metric, months: Sequence[Reported], ax: Axes | None) -> Axes:
     """Draw a line per segment over the months; segments without any value have none."""
     ax = _axes(ax, (9, 5))
     from matplotlib import dates
 
     concise: Any = dates.ConciseDateFormatter
-    days: list[Any] = [month.first_day for month in months.each()]
-    by_month = [figures.values(metric, month) for month in months.each()]
-    for row, name in enumerate(figures.rows):
+    days: list[Any] = [month.period.first_day for month in months]
+    by_month = [month.values(metric) for month in months]
+    for row, name in enumerate(months[0].rows):
         values = [of_month[row] for of_month in by_month]
         if name == ALL_CUSTOMERS or not any(value is not None for value in values):
             continue
@@ -39,28 +40,28 @@ def draw_dynamics(figures: Figures, metric: Metric, months: Months, ax: Axes | N
             marker="o" if len(days) <= 24 else "", markersize=3,
         )  # fmt: skip
     ax.xaxis.set_major_formatter(concise(ax.xaxis.get_major_locator()))
-    _finish(ax, metric, ax.yaxis, f"{metric.name}, {months}")
+    _finish(ax, metric, ax.yaxis, f"{metric.name}, {_span(months)}")
     if ax.lines:
         ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
 
 
 def draw_comparison(
-    figures: Figures, metric: Metric, period: Months, previous: Months | None, ax: Axes | None
+    metric: Metric, reported: Reported, previous: Reported | None, ax: Axes | None
 ) -> Axes:
     """Draw a bar per segment for the period, above one for the prior period."""
-    ax = _axes(ax, (9, 1.5 + 0.4 * len(figures.rows)))
-    names = [name for name in figures.rows if name != ALL_CUSTOMERS]
-    shown = [period] if previous is None else [period, previous]
-    for place, months in enumerate(shown):
-        values = figures.values(metric, months)[: len(names)]
+    ax = _axes(ax, (9, 1.5 + 0.4 * len(reported.rows)))
+    names = [name for name in reported.rows if name != ALL_CUSTOMERS]
+    shown = [reported] if previous is None else [reported, previous]
+    for place, one in enumerate(shown):
+        values = one.values(metric)[: len(names)]
         offset = (place - (len(shown) - 1) / 2) * BAR_WIDTH
         places = [row + offset for row in range(len(names))]
         bars = ax.barh(
             places,
             [0.0 if value is None else value for value in values],
             BAR_WIDTH,
-            label=str(months),
+            label=str(one.period),
             color="C0" if place == 0 else "0.75",
         )
         ax.bar_label(bars, [spelt(metric, value) for value in values], padding=3, fontsize=8)
@@ -74,6 +75,12 @@ def draw_comparison(
         borderaxespad=0.2, borderpad=0.2,
     )  # fmt: skip
     return ax
+
+
+def _span(months: Sequence[Reported]) -> Period:
+    """Return the period of consecutive months."""
+    ends = Months(months[0].period.months.first, months[-1].period.months.last)
+    return Period(ends, months[-1].period.last_day)
 
 
 def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:

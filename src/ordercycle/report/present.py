@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from ordercycle.report.figures import Figures
+from ordercycle.report.figures import Reported
 from ordercycle.report.metrics import (
     COUNTED,
     CYCLES,
@@ -14,7 +14,6 @@ from ordercycle.report.metrics import (
     Metric,
     metric_named,
 )
-from ordercycle.report.months import Months
 
 #: What one sees at once; everything else is in `comparison()`.
 IN_TEXT = ("Customers", "Revenue", "Orders", "Average Order Value")
@@ -39,15 +38,15 @@ def spelt(metric: Metric, value: float | None) -> str:
     return FORMATS[metric.unit].format(value)
 
 
-def as_text(figures: Figures, period: Months, previous: Months | None) -> str:
+def as_text(reported: Reported, previous: Reported | None) -> str:
     """Return the most asked metrics of all segments, each with its change."""
-    names, rows = _cells(figures, IN_TEXT, period, previous)
+    names, rows = _cells(IN_TEXT, reported, previous)
     heads = ["", *(column for name in names for column in (name, "" if previous is None else "±"))]
     lines = [heads, *([_in_one_line(name), *cells] for name, cells in rows)]
     if previous is None:
         lines = [[line[0], *line[1::2]] for line in lines]
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
-    text = [_title(period, previous)]
+    text = [_title(reported, previous)]
     for line in lines:
         first, *others = line
         cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
@@ -55,9 +54,9 @@ def as_text(figures: Figures, period: Months, previous: Months | None) -> str:
     return "\n".join(text)
 
 
-def as_html(figures: Figures, period: Months, previous: Months | None) -> str:
+def as_html(reported: Reported, previous: Reported | None) -> str:
     """Return a table of the metrics that people look at first."""
-    names, rows = _cells(figures, IN_NOTEBOOKS, period, previous)
+    names, rows = _cells(IN_NOTEBOOKS, reported, previous)
     span = "" if previous is None else ' colspan="2"'
     heads = "".join(f"<th{span}>{escape(name)}</th>" for name in names)
     body = []
@@ -66,7 +65,7 @@ def as_html(figures: Figures, period: Months, previous: Months | None) -> str:
         values = "".join(f"<td>{escape(cell)}</td>" for cell in shown)
         body.append(f"<tr><th>{escape(name)}</th>{values}</tr>")
     return (
-        f"<table><caption>{escape(_title(period, previous))}</caption>"
+        f"<table><caption>{escape(_title(reported, previous))}</caption>"
         f"<thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     )
 
@@ -76,27 +75,27 @@ def _in_one_line(name: str) -> str:
     return name if name.isprintable() else repr(name)[1:-1]
 
 
-def _title(period: Months, previous: Months | None) -> str:
-    title = f"Segment report {period}"
-    return title if previous is None else f"{title}, change from {previous}"
+def _title(reported: Reported, previous: Reported | None) -> str:
+    title = f"Segment report {reported.period}"
+    return title if previous is None else f"{title}, change from {previous.period}"
 
 
 def _cells(
-    figures: Figures, names: tuple[str, ...], period: Months, previous: Months | None
+    names: tuple[str, ...], reported: Reported, previous: Reported | None
 ) -> tuple[tuple[str, ...], list[tuple[str, list[str]]]]:
     """Return for each row of the report the values, each followed by its change."""
     columns: list[list[str]] = []
     for name in names:
         metric = metric_named(name)
-        now = figures.values(metric, period)
+        now = reported.values(metric)
         columns.append([spelt(metric, value) for value in now])
         if previous is None:
             columns.append([""] * len(now))
             continue
-        before = figures.values(metric, previous)
+        before = previous.values(metric)
         columns.append([_change(*pair) for pair in zip(now, before, strict=True)])
     rows = zip(*columns, strict=True)
-    return names, [(name, list(cells)) for name, cells in zip(figures.rows, rows, strict=True)]
+    return names, [(name, list(cells)) for name, cells in zip(reported.rows, rows, strict=True)]
 
 
 def _change(value: float | None, previous: float | None) -> str:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
-from ordercycle.errors import ConfigError, OrdercycleWarning, check_choice
+from ordercycle.errors import ConfigError, Option, OrdercycleWarning, check_choice
 from ordercycle.history.order_history import OrderHistory
+from ordercycle.report.as_of import AsOf, Known
 from ordercycle.report.cube import Cube, count
 from ordercycle.report.doubts import doubts, months_of, refuse_foreign
 from ordercycle.report.export import comparison_csv, dynamics_csv, write_text
-from ordercycle.report.figures import Figures
+from ordercycle.report.figures import Figures, Reported
 from ordercycle.report.metrics import METRICS, metric_named, metrics_named
-from ordercycle.report.months import Months, prior_period
+from ordercycle.report.months import Months, Period
 from ordercycle.report.plan import Memberships, Plan, listed
 from ordercycle.report.present import as_html, as_text
 from ordercycle.report.tables import comparison_table, dynamics_table
@@ -36,21 +38,23 @@ class SegmentReport:
     Attributes
     ----------
     segments
-        The names of the segments in the order of the rows; the last row is ``All Customers``.
+        The names of the chosen segments in the order of the rows, which have one more after them:
+        ``All Customers``.
     period, previous
-        The months of the report and those it is compared with, as text; `previous` may be None.
+        The months of the report and those it is compared with, as text, or their first and last
+        day where they are not whole; `previous` may be None.
+    as_of
+        The day that the report is as of: the last of the period.
     """
 
     def __init__(
         self,
-        cube: Cube,
-        period: Months,
-        previous: Months | None,
-        recount: Callable[[Months], Cube] | None = None,
+        cubes: Sequence[Cube],
+        as_of: AsOf,
+        recount: Callable[[Period], Cube] | None = None,
     ) -> None:
-        self._figures = Figures(cube)
-        self._period = period
-        self._previous = previous
+        self._counted = [Figures(cube) for cube in cubes]
+        self._as_of = as_of
         self._recount = recount
 
     @classmethod
@@ -62,6 +66,7 @@ class SegmentReport:
         period: str | Sequence[str],
         compare: str | None = "previous_year",
         segments: Sequence[str] | None = None,
+        as_of: date | str | None = None,
     ) -> SegmentReport:
         """Count all segments in all months of the history, in one pass over it.
 
@@ -79,6 +84,14 @@ class SegmentReport:
             ``"previous_period"``, as many months just before; None for none.
         segments
             The names of the segments to report, in this order, 30 at most; None: all.
+        as_of
+            A day of the period: the report is "to date", all metrics are as of this day, and the
+            prior period ends on the same day of its month (its last, where that is shorter; a
+            whole month is compared with a whole one). None: the period's last day; but a period
+            that is not over is reported as of the last known day, with a warning. It is not over
+            where it ends more days after the last day of any order, refund or registration of the
+            history than the longest stretch of days without any of these was in the 90 days up to
+            that day.
 
         Returns
         -------
@@ -88,15 +101,18 @@ class SegmentReport:
         Raises
         ------
         ConfigError
-            A month or an option makes no sense, a membership is none or was made from another
-            history, there is no such segment, there are more than 30, or two have one name.
+            A month or an option makes no sense, a membership is none, was made from another
+            history or ends before `as_of`, there is no such segment, there are more than 30, or
+            two have one name.
         DataError
             An average is too large for a float64.
 
         Warns
         -----
         OrdercycleWarning
-            The period lies before the first or after the last order; it has orders that come
+            The period is not over, or a lifecycle's or cadence's membership ends within it: the
+            report is as of that day. The prior period begins before the first order is known. The
+            period lies before the first or after the last order; it has orders that come
             after what a membership knows, or it or the prior period some that come before;
             intervals are of customers whom the history does not have.
 
@@ -119,7 +135,7 @@ class SegmentReport:
         ... })
         >>> history = OrderHistory.build(orders)
         >>> report = SegmentReport.build(
-        ...     history, Lifecycle().membership(history), period=("2025-10", "2025-12"),
+        ...     history, Lifecycle().membership(history), period=("2025-11", "2025-12"),
         ...     compare="previous_period", segments=["New – 1 order", "Active"],
         ... )
         >>> for row in report.comparison(["Revenue"]).to_pylist():
@@ -132,44 +148,31 @@ class SegmentReport:
         [('2025-11-01', 0.0), ('2025-12-01', 1.0)]
         """
         months = Months.of(period, "period")
-        previous = prior_period(months, compare)
         memberships = listed(membership)
         refuse_foreign(memberships, history)
-        ordered = months_of(history)
-        covered = months
-        for others in (previous, ordered):
-            covered = covered if others is None else covered.spanning(others)
+        chosen = AsOf.chosen(months, compare, as_of, Known.of(history), memberships)
 
-        def counted(in_months: Months) -> Cube:
+        def counted(part: Period) -> Cube:
             plan = Plan.of(
                 membership,
-                months=in_months,
+                period=part,
                 segments=segments,
                 amount=history.kind.amount,
                 net_refunds=history.kind.net_refunds,
             )
             return count(history, memberships, plan)
 
-        cube = counted(covered)
-        for doubt in doubts(memberships, history, months, previous):
-            warnings.warn(doubt, OrdercycleWarning, stacklevel=2)
-        return cls(cube, months, previous, counted)
+        ordered = months_of(history)
+        first = months.first if ordered is None else min(months.first, ordered.first)
+        covered = Months(first, chosen.period.months.last)
+        cubes = [counted(part) for part in chosen.counted(covered)]
+        for doubt in (*chosen.doubts(), *doubts(memberships, history, chosen)):
+            warnings.warn(OrdercycleWarning(doubt), stacklevel=2)
+        return cls(cubes, chosen, counted)
 
-    @classmethod
-    def finish(
-        cls, cube: Cube, *, period: str | Sequence[str], compare: str | None = "previous_year"
-    ) -> SegmentReport:
-        """Return the report of a cube that was counted somewhere else.
-
-        Parameters
-        ----------
-        cube
-            The sum of the cubes of all parts, whose months have the period and its prior period.
-        period, compare
-            As for :meth:`build`.
-        """
-        months = Months.of(period, "period")
-        return cls(cube, months, prior_period(months, compare))
+    @property
+    def _figures(self) -> Figures:
+        return self._counted[0]
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -178,13 +181,19 @@ class SegmentReport:
 
     @property
     def period(self) -> str:
-        """The months of the report."""
-        return str(self._period)
+        """The months of the report, or its days where they are not whole."""
+        return str(self._as_of.period)
 
     @property
     def previous(self) -> str | None:
-        """The months that the report is compared with."""
-        return None if self._previous is None else str(self._previous)
+        """The months that the report is compared with, or the days."""
+        previous = self._as_of.previous
+        return None if previous is None else str(previous)
+
+    @property
+    def as_of(self) -> date:
+        """The day that the report is as of."""
+        return self._as_of.period.last_day
 
     def comparison(self, metrics: Sequence[str] | None = None) -> pa.Table:
         """Return metrics of the period beside those of the prior period.
@@ -199,7 +208,7 @@ class SegmentReport:
         pyarrow.Table
             ``segment``, ``metric``: string; ``value``, ``previous``; ``change``, value - previous;
             ``change_ratio``, change / the size of previous: float64, null where undefined or
-            beyond a float64.
+            beyond a float64. The schema's metadata name the ``period`` and the ``previous`` one.
 
         Raises
         ------
@@ -207,10 +216,13 @@ class SegmentReport:
             There is no such metric.
         """
         chosen = METRICS if metrics is None else metrics_named(metrics)
-        return comparison_table(self._figures, chosen, self._period, self._previous)
+        return comparison_table(chosen, *self._compared)
 
     def dynamics(self, metric: str, months: str | Sequence[str] | None = None) -> pa.Table:
         """Return a metric month by month, each month a period of its own.
+
+        The last month of a report "to date" ends on its day, and so does a later month that is
+        not over, by the rule of :meth:`build`.
 
         Parameters
         ----------
@@ -218,22 +230,21 @@ class SegmentReport:
             Its name.
         months
             The first and the last month; None: from the first customer's to the end of the period.
-            Months beyond those of the history and the report cost a further pass.
+            Months after the period, or before the history and the report, cost a further pass.
 
         Returns
         -------
         pyarrow.Table
             ``segment``: string; ``month``: date32, its first day; ``value``: float64, null where
-            undefined.
+            undefined. The schema's metadata have the last day of the last month, ``as_of``.
 
         Raises
         ------
         ConfigError
-            There is no such metric, the months make no sense, or the report was made by another
-            engine, for fewer months.
+            There is no such metric, the months make no sense or begin after the `as_of` that was
+            given, or the report was made by another engine, for fewer months.
         """
-        chosen, covered = metric_named(metric), self._covering(months)
-        return dynamics_table(self._figures, chosen, covered)
+        return dynamics_table(metric_named(metric), self._months(months))
 
     def to_csv(
         self,
@@ -254,7 +265,8 @@ class SegmentReport:
         path
             The file; one that is there is replaced. Or a text stream such as ``sys.stdout``.
         mode
-            ``"comparison"``: a row per segment for the period, then for the prior period.
+            ``"comparison"``: a row per segment for the period, then for the prior period; where
+            they are not whole, ``PeriodEnd`` is the day up to which they are reported.
             ``"dynamics"``: a row per segment and month, with the month's first day as ``Date``;
             ``PeriodStart`` and ``PeriodEnd`` are the first and the last day of all of them.
         metric
@@ -272,12 +284,14 @@ class SegmentReport:
         check_choice("mode", mode, MODES)
         if mode == "comparison":
             if metric is not None or months is not None:
-                raise ConfigError('metric= and months= choose dynamics; add mode="dynamics"')
-            periods = [one for one in (self._period, self._previous) if one is not None]
-            text = comparison_csv(self._figures, periods)
+                raise ConfigError(
+                    (Option("metric"), " and ", Option("months"), " choose dynamics"),
+                    remedy=("add ", Option("mode", "dynamics")),
+                )
+            text = comparison_csv([one for one in self._compared if one is not None])
         else:
             filled = METRICS if metric is None else (metric_named(metric),)
-            text = dynamics_csv(self._figures, filled, self._covering(months))
+            text = dynamics_csv(filled, self._months(months))
         write_text(text, path)
 
     def plot(
@@ -318,28 +332,49 @@ class SegmentReport:
         check_choice("mode", mode, MODES)
         chosen = metric_named(metric)
         if mode == "dynamics":
-            return plot.draw_dynamics(self._figures, chosen, self._covering(months), ax)
+            return plot.draw_dynamics(chosen, self._months(months), ax)
         if months is not None:
-            raise ConfigError('months= chooses dynamics; add mode="dynamics"')
-        return plot.draw_comparison(self._figures, chosen, self._period, self._previous, ax)
+            raise ConfigError(
+                (Option("months"), " chooses dynamics"), remedy=("add ", Option("mode", "dynamics"))
+            )
+        return plot.draw_comparison(chosen, *self._compared, ax)
 
     def __repr__(self) -> str:
-        return as_text(self._figures, self._period, self._previous)
+        return as_text(*self._compared)
 
     def _repr_html_(self) -> str:
-        return as_html(self._figures, self._period, self._previous)
+        return as_html(*self._compared)
 
-    def _covering(self, months: str | Sequence[str] | None) -> Months:
-        """Return months, checked, and see to it that they are counted."""
-        counted = self._figures.plan.months
-        if months is None:
-            return Months(min(self._figures.first_month, self._period.first), self._period.last)
-        wanted = Months.of(months, "months")
-        if not counted.covers(wanted):
-            if self._recount is None:
-                raise ConfigError(
-                    f"months={months!r}: this report knows the months {counted} only; make it for "
-                    "a longer period"
-                )
-            self._figures = Figures(self._recount(counted.spanning(wanted)))
-        return wanted
+    @property
+    def _compared(self) -> tuple[Reported, Reported | None]:
+        """The period and the prior one."""
+        period, previous = self._as_of.period, self._as_of.previous
+        return self._reported(period), None if previous is None else self._reported(previous)
+
+    def _reported(self, period: Period) -> Reported:
+        """Return the numbers of a period, which was counted."""
+        figures = next(one for one in self._counted if one.plan.has(period))
+        return Reported(figures, period)
+
+    def _months(self, months: str | Sequence[str] | None) -> list[Reported]:
+        """Return the numbers of months one by one, and see to it that they are counted."""
+        period = self._as_of.period.months
+        wanted = Months(min(self._figures.first_month, period.first), period.last)
+        if months is not None:
+            wanted = Months.of(months, "months")
+        parts = [Period(month, self._as_of.end_of(month)) for month in wanted.each()]
+        lacking = [part for part in parts if not any(one.plan.has(part) for one in self._counted)]
+        recount = self._recount
+        if lacking and recount is None:
+            known = ", ".join(str(one.plan.period) for one in self._counted)
+            raise ConfigError(
+                (Option("months", months), f": this report knows {known} only"),
+                remedy="make it for a longer period",
+            )
+        whole = [part.months for part in lacking if part.is_whole]
+        missing = [part for part in lacking if not part.is_whole]
+        if whole:
+            missing.append(Period.whole(whole[0].spanning(whole[-1])))
+        if recount is not None:
+            self._counted += [Figures(recount(part)) for part in missing]
+        return [self._reported(part) for part in parts]

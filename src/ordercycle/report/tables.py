@@ -8,9 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from ordercycle.report.figures import Figures, Values
+from ordercycle.report.figures import Reported, Values
 from ordercycle.report.metrics import Metric
-from ordercycle.report.months import Months
 
 COMPARISON_SCHEMA = pa.schema(
     [
@@ -32,33 +31,35 @@ DYNAMICS_SCHEMA = pa.schema(
 
 
 def comparison_table(
-    figures: Figures, metrics: Sequence[Metric], period: Months, previous: Months | None
+    metrics: Sequence[Metric], reported: Reported, previous: Reported | None
 ) -> pa.Table:
-    """Return metrics of a period beside those of another one."""
+    """Return metrics of a period beside those of another one, both named in the metadata."""
     columns = []
     for metric in metrics:
-        now = figures.values(metric, period)
-        before: Values = [None] * len(now)
-        if previous is not None:
-            before = figures.values(metric, previous)
+        now = reported.values(metric)
+        before: Values = [None] * len(now) if previous is None else previous.values(metric)
         columns.append(list(zip(now, before, strict=True)))
     rows = [
         (segment, metric.name, *of_metric[row], *_change(*of_metric[row]))
-        for row, segment in enumerate(figures.rows)
+        for row, segment in enumerate(reported.rows)
         for metric, of_metric in zip(metrics, columns, strict=True)
     ]
-    return _table(rows, COMPARISON_SCHEMA)
+    named = {"period": str(reported.period)}
+    if previous is not None:
+        named["previous"] = str(previous.period)
+    return _table(rows, COMPARISON_SCHEMA).replace_schema_metadata(named)
 
 
-def dynamics_table(figures: Figures, metric: Metric, months: Months) -> pa.Table:
-    """Return a metric of each month by itself."""
-    by_month = [(month.first_day, figures.values(metric, month)) for month in months.each()]
+def dynamics_table(metric: Metric, months: Sequence[Reported]) -> pa.Table:
+    """Return a metric of each month by itself; the metadata have the last day of the last one."""
+    by_month = [(month.period.first_day, month.values(metric)) for month in months]
     rows = [
         (segment, day, values[row])
-        for row, segment in enumerate(figures.rows)
+        for row, segment in enumerate(months[0].rows)
         for day, values in by_month
     ]
-    return _table(rows, DYNAMICS_SCHEMA)
+    as_of = str(months[-1].period.last_day)
+    return _table(rows, DYNAMICS_SCHEMA).replace_schema_metadata({"as_of": as_of})
 
 
 def _change(value: float | None, previous: float | None) -> tuple[float | None, float | None]:
