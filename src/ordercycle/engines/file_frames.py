@@ -13,9 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from ordercycle.errors import SourceError
 from ordercycle.sources.files import Piece, look_at_files
 from ordercycle.sources.formulas import Computation, UncomputableError
+from ordercycle.sources.places import absolute
 from ordercycle.sources.wanted import Wanted
 
 #: A task reads pieces of so many bytes, as they lie in the files: a million orders or two.
@@ -46,19 +46,16 @@ class FileFrame:
         Raises
         ------
         SourceError, ColumnError
-            As for files in OrderHistory.build; for URLs as well.
+            As for files in OrderHistory.build.
         """
         paths = [paths] if isinstance(paths, (str, os.PathLike)) else paths
-        for path in map(os.fspath, paths):
-            if "://" in path:
-                raise SourceError(
-                    f"{wanted.table}: {path!r} is a URL; pass the path under which driver and "
-                    "workers have it mounted, or have the engine read it and pass the frame"
-                )
         # Workers have working directories of their own.
-        found = look_at_files(list(map(os.path.abspath, paths)), wanted)
+        paths = [absolute(os.fspath(path), wanted.filesystem, wanted.table) for path in paths]
+        found = look_at_files(paths, wanted)
         tasks = tuple(_tasks(found.pieces))
-        return cls(found.wanted, found.schema, tasks, found.computation)
+        # Each piece knows where it is.
+        read = replace(found.wanted, filesystem=None)
+        return cls(read, found.schema, tasks, found.computation)
 
     def batches(self, task: int) -> Iterator[pa.RecordBatch]:
         """Read the pieces of a task."""
@@ -98,9 +95,7 @@ def read(pieces: Iterable[Piece], schema: pa.Schema, wanted: Wanted) -> Iterator
         days later, and a task that runs again would give some targets other rows than the rest.
     """
     for piece in pieces:
-        piece.check_unchanged(wanted.table)
         yield from piece.batches(schema, wanted)
-        piece.check_unchanged(wanted.table)
 
 
 def are_paths(source: object) -> bool:

@@ -30,6 +30,8 @@ from ordercycle.sources.wanted import IDS, Role, Wanted
 
 #: Options of OrderHistory.build that a job takes beside its columns.
 TAKEN = tuple(name for name in OPTIONS if name not in ("columns", "timezone", "progress", "only"))
+#: Those that say how files are read, which only the tasks that read them need.
+FILE_OPTIONS = ("read", "filesystem")
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,12 @@ class Job:
             ),
             partitions=number,
             repeatable=kind.repeatable,
-            options={"threads": 1} | options | {"columns": columns, "timezone": timezone},
+            options={
+                "threads": 1,
+                **{name: value for name, value in options.items() if name not in FILE_OPTIONS},
+                "columns": columns,
+                "timezone": timezone,
+            },
         )
         job.without_rows()  # which checks the rest
         return job
@@ -189,21 +196,29 @@ def checked_columns(columns: Columns | None) -> Columns:
     return columns
 
 
-def opened(frames: Sequence[Any], columns: Columns | None) -> list[Any]:
+def opened(frames: Sequence[Any], columns: Columns | None, options: dict[str, Any]) -> list[Any]:
     """Return the orders and, where there are, the customers, with a FileFrame for each path.
+
+    options: as the caller gave them; those of FILE_OPTIONS say how files are read.
 
     Raises
     ------
-    SourceError, ColumnError
+    SourceError, ColumnError, ConfigError
         As for files in OrderHistory.build.
     """
     named = checked_columns(columns)
+    reading = {name: options[name] for name in FILE_OPTIONS if name in options}
+    BuildOptions.of(reading)  # which checks them
     return [
-        FileFrame.of(frame, wanted(named, table)) if are_paths(frame) else frame
+        FileFrame.of(frame, wanted(named, table, reading)) if are_paths(frame) else frame
         for table, frame in enumerate(frames)
     ]
 
 
-def wanted(columns: Columns, table: int) -> Wanted:
-    """Return what to read of the orders (0) or the customers (1), customer ids first."""
-    return wanted_customers(columns) if table == 1 else wanted_orders(columns)
+def wanted(columns: Columns, table: int, reading: dict[str, Any] | None = None) -> Wanted:
+    """Return what to read of the orders (0) or the customers (1), customer ids first.
+
+    reading: how files are read.
+    """
+    of_table = wanted_customers if table == 1 else wanted_orders
+    return of_table(columns, **(reading or {}))

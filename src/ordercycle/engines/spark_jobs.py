@@ -66,7 +66,7 @@ def job_of(
 ) -> tuple[Job, list[Any]]:
     """Return the job, and its frames with files opened."""
     require_spark()
-    frames = opened([orders] if customers is None else [orders, customers], columns)
+    frames = opened([orders] if customers is None else [orders, customers], columns, options)
     job = Job.of(
         frames,
         SPARK,

@@ -137,7 +137,7 @@ class Grouper:
             visible = np.concatenate([part.visible for part in grouped])
         keys = [part.order_keys for part in grouped if part.order_keys is not None]
         customers = CustomerBatch(
-            ids=plain_ids([part.ids for part in grouped], self.ids, self.customer_column),
+            ids=plain_ids([part.ids for part in grouped], self.ids),
             given=np.concatenate([part.given for part in grouped]),
             listed=np.concatenate([part.listed for part in grouped]),
             registered=registered,

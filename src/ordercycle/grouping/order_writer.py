@@ -151,7 +151,7 @@ class OrderWriter:
                 offsets, by_customer, days, order_keys, self.amounts(rows.columns), self.amount
             )
         except SumOverflowError as overflow:
-            example = plain_ids([ids], self.ids, self.customer_column)[overflow.customer]
+            example = plain_ids([ids], self.ids)[overflow.customer]
             raise DataError(
                 f"orders: {self.amount_column} adds up to more than {self.amount.produced} holds "
                 f"in an order of {self.customer_column} {example}; "

@@ -15,6 +15,7 @@ from ordercycle.errors import ConfigError, Option, suggestion
 from ordercycle.history.policies import Policies
 from ordercycle.ingest.spill import Spill
 from ordercycle.sources.file_formats import FileFormat, check_read
+from ordercycle.sources.places import store_of
 from ordercycle.sources.wanted import Role, Wanted
 from ordercycle.workspace import thread_count
 
@@ -28,6 +29,7 @@ class BuildArguments(TypedDict, total=False):
     source: Any
     columns: Columns
     read: FileFormat | None
+    filesystem: Any
     timezone: str
     refunds: str
     anonymous: str
@@ -46,6 +48,7 @@ class BuildOptions:
 
     columns: Columns = field(default_factory=Columns)
     read: FileFormat | None = None  # how files are read, of both tables
+    filesystem: Any = None  # where paths lead, of both tables
     policies: Policies = field(default_factory=Policies)
     threads: int | None = None
     memory_limit: int | str | None = None
@@ -59,6 +62,8 @@ class BuildOptions:
                 remedy="pass ordercycle.Columns(customer=..., ...)",
             )
         check_read(self.read)
+        if self.filesystem is not None:
+            store_of(self.filesystem)
         thread_count(self.threads)
 
     @classmethod
@@ -99,12 +104,12 @@ class BuildOptions:
     @property
     def wanted_orders(self) -> Wanted:
         """What is read of the orders."""
-        return wanted_orders(self.columns, self.read, self.policies.only)
+        return wanted_orders(self.columns, self.read, self.filesystem, self.policies.only)
 
     @property
     def wanted_customers(self) -> Wanted:
         """What is read of the customers table."""
-        return wanted_customers(self.columns, self.read)
+        return wanted_customers(self.columns, self.read, self.filesystem)
 
 
 #: The options that are policies, and all of them, in the order of the documentation.
@@ -165,7 +170,10 @@ def with_options(build: Built) -> Built:
 
 
 def wanted_orders(
-    columns: Columns, read: FileFormat | None = None, only: str | None = None
+    columns: Columns,
+    read: FileFormat | None = None,
+    filesystem: Any = None,
+    only: str | None = None,
 ) -> Wanted:
     """Return what is read of the orders, customer ids first."""
     roles: dict[str, Role] = {columns.customer: "customer", columns.time: "time"}
@@ -173,15 +181,17 @@ def wanted_orders(
         roles[columns.amount] = "amount"
     if columns.order is not None:
         roles[columns.order] = "order"
-    return Wanted("orders", roles, read, only=only)
+    return Wanted("orders", roles, read, filesystem, only)
 
 
-def wanted_customers(columns: Columns, read: FileFormat | None = None) -> Wanted:
+def wanted_customers(
+    columns: Columns, read: FileFormat | None = None, filesystem: Any = None
+) -> Wanted:
     """Return what is read of the customers table, customer ids first."""
     roles: dict[str, Role] = {columns.listed: "customer"}
     if columns.registered is not None:
         roles[columns.registered] = "registered"
-    return Wanted("customers", roles, read)
+    return Wanted("customers", roles, read, filesystem)
 
 
 class Counter:

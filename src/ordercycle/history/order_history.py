@@ -30,8 +30,8 @@ class OrderHistory(GroupedOrders):
         Parameters
         ----------
         orders
-            One row per order or order line: a path, glob, directory or list of Parquet, CSV or
-            Arrow files; a pyarrow Table, RecordBatch, Dataset or RecordBatchReader; any object
+            One row per order or order line: a path, URI, glob, directory or list of Parquet, CSV
+            or Arrow files; a pyarrow Table, RecordBatch, Dataset or RecordBatchReader; any object
             with ``__arrow_c_stream__`` (pandas, Polars, DuckDB); an iterable of record batches.
         customers
             One row per customer, from the same kinds of source: adds customers without orders
@@ -43,6 +43,12 @@ class OrderHistory(GroupedOrders):
         read
             How to read files, of both tables: :class:`CsvFormat`, :class:`NdJson` or
             :class:`ExcelSheet`; None: as their names say.
+        filesystem
+            Where paths lead, of both tables: a ``pyarrow.fs.FileSystem`` or one of fsspec. None:
+            to this machine, or where a URI says: ``s3://``, ``gs://``, ``abfs://`` and ``hdfs://``
+            by pyarrow, with keys from the environment and options such as ``?region=eu-west-1``;
+            ``az://`` (extra ``azure``), single files of ``https://`` (extra ``http``) and others
+            by fsspec. A URI of another kind of store than `filesystem` leads there all the same.
         timezone
             The business time zone, an IANA name. Timestamps with a zone become days in it;
             timestamps without one and dates are taken as local already.
@@ -84,7 +90,9 @@ class OrderHistory(GroupedOrders):
         Raises
         ------
         SourceError
-            A source cannot be read, does not exist, was read before, or names a file twice.
+            A source cannot be read, does not exist, was read before, or names a file twice; a
+            file was written again while it was read; a folder is a table of Delta Lake, Iceberg,
+            Hudi or another kind with a log that says which files count.
         ColumnError
             A column is missing, has a type that has no meaning here, or one in some files that
             those of the others cannot be widened to.

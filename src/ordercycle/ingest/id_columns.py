@@ -13,18 +13,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle.arrow_views import addresses, fixed_view, outside_dictionary
+from ordercycle.arrow_views import addresses, fixed_view
 from ordercycle.errors import DataError
 from ordercycle.ingest.blocks import ID_COLUMNS
-from ordercycle.ingest.id_bytes import (
-    LENGTHS_DIFFER,
-    DamagedIdsError,
-    LongIdError,
-    Placed,
-    place_ids,
-)
+from ordercycle.ingest.id_bytes import LENGTHS_DIFFER, LongIdError, Placed, place_ids
 from ordercycle.ingest.readers import IdReader
-from ordercycle.sources.soundness import MAKE_ANEW
 from ordercycle_kernels import hashing
 
 #: More than there are threads at work on batches with dictionaries of their own; where they are
@@ -72,7 +65,7 @@ class IdColumn:
 
     def __init__(self, field: pa.Field, table: str, use: str) -> None:
         self.ids = IdReader.of(field, table)
-        self.name = field.name
+        self._name = field.name
         self._table = table
         self._columns = ID_COLUMNS[use]
         self._is_dictionary = bool(pa.types.is_dictionary(field.type))
@@ -93,7 +86,7 @@ class IdColumn:
 
     def numbers(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
         """Return ids that are numbers; missing ones are anything."""
-        return _integers(self.ids.storage(batch.column(self.name)))
+        return _integers(self.ids.storage(batch.column(self._name)))
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -114,12 +107,10 @@ class IdColumn:
         ------
         DataError
             Where an id has 2 GiB or more.
-        DamagedIdsError
-            Where ids are outside the data of their array, or codes outside their dictionary.
         """
         if self.ids.is_integer and not with_hashes:
             return None
-        array = batch.column(self.name)
+        array = batch.column(self._name)
         places = (columns[name][rows] for name in self.places)
         out = IdRows(columns[self._columns.hash][rows], *places)
         try:
@@ -132,9 +123,8 @@ class IdColumn:
                 piece = IdPiece(rows, placed, None)
         except LongIdError:
             raise DataError(
-                f"{self._table}: {self.name} holds an id of 2 GiB or more",
-                remedy="is it the column of the ids?",
-                column=self.name,
+                f"{self._table}: {self._name} holds an id of 2 GiB or more; is it the column of "
+                "the ids?"
             ) from None
         return None if self.ids.is_integer else piece
 
@@ -159,15 +149,7 @@ class IdColumn:
                     np.empty(size, np.int64),
                     np.empty(size, np.int32),
                 )
-                try:
-                    placed = self._read_plain(self.ids.storage(array), out, with_hashes=True)
-                except DamagedIdsError as error:
-                    raise DataError(
-                        f"{self._table}: in the dictionary of {self.name}, "
-                        f"{np.count_nonzero(error.bad):,} entries are outside its data",
-                        remedy=MAKE_ANEW,
-                        column=self.name,
-                    ) from None
+                placed = self._read_plain(self.ids.storage(array), out, with_hashes=True)
                 found = self._hashed[key] = HashedDictionary(array, *out, placed)
                 self._last.append(found)
                 while len(self._last) > FEW_DICTIONARIES and self._are_large():
@@ -178,7 +160,7 @@ class IdColumn:
         """Return the bytes of an id, on average; of integers there is the hash only."""
         if self.ids.is_integer:
             return 0
-        array = batch.column(self.name)
+        array = batch.column(self._name)
         if pa.types.is_dictionary(array.type):
             array = array.dictionary
         return int(array.nbytes) // max(1, len(array))
@@ -201,9 +183,6 @@ def _look_up(
     dictionary: HashedDictionary, array: pa.Array, out: IdRows, *, with_hashes: bool
 ) -> None:
     """Write what belongs to the codes of an array."""
-    bad = outside_dictionary(array)
-    if bad is not None:
-        raise DamagedIdsError.of(bad)
     if len(dictionary.array) == 0:  # every id is missing
         for rows in out:
             rows.fill(0)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from ordercycle.errors import ColumnError, SourceError
+from ordercycle.errors import ColumnError, OrdercycleError, SourceError
 from ordercycle.sources import arrow_files, csv_files, parquet_files
 from ordercycle.sources.common_types import common_id_type, common_type
 from ordercycle.sources.file_list import DataFile, list_files
@@ -23,13 +23,10 @@ from ordercycle.sources.file_look import Look
 from ordercycle.sources.formulas import Computation, located, resolved
 from ordercycle.sources.read_ahead import read_ahead
 from ordercycle.sources.row_source import Source, check_columns, unreadable
+from ordercycle.sources.store_errors import cause, explained
 from ordercycle.sources.stores import Written
 from ordercycle.sources.wanted import EXTENSION, IDS, Role, Wanted
 
-#: What reading a damaged file may raise; names of columns need not be text.
-UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError)
-#: More memory than a machine has, where the system does not say how much it has.
-NO_MACHINE_BYTES = 2**44
 #: What Hive writes for a missing value in the name of a folder.
 MISSING = "__HIVE_DEFAULT_PARTITION__"
 #: What the names of folders can be, in this order.
@@ -40,6 +37,8 @@ READINGS = (
 )
 
 
+#: Files of a store that are looked at together: each takes a trip or two, and no time here.
+LOOKS_AT_A_TIME = 16
 #: Shares of what may be read ahead: a batch, batches that wait, and the least for each reader.
 BATCH_SHARE, WAITING_SHARE, READERS_SHARE = 8, 2, 4
 
@@ -64,33 +63,37 @@ class Piece:
     """A part of a file, which is read by itself, wherever the file can be seen.
 
     written: the file when it was divided; constants: the columns that its folders give; size: its
-    share of the file, in bytes; held: finds the bytes that reading it holds, beside
-    batches.
+    share of the file, in bytes; held: bytes that reading it holds, beside batches.
     """
 
     file: DataFile
     written: Written
     part: range
     size: int
-    held: Callable[[], int]
+    held: int
     constants: dict[str, pa.Scalar]
 
     def check_unchanged(self, name: str) -> None:
         """Raise a SourceError where the file is gone, or was written anew since it was divided."""
-        path = self.file.path
+        file = self.file
         try:
-            written = self.file.written()
-        except OSError as error:
+            written = file.written()
+        except file.store.errors as error:
+            reason, remedy = explained(error, file.store.uri)
+            if remedy is None or not file.store.is_remote:
+                remedy = (
+                    "it was there when it was looked at, and has to be for all who read it until "
+                    "the job is done"
+                )
             raise SourceError(
-                f"{name}: {path!r} cannot be read on {platform.node()}: {error.strerror}; it was "
-                "there when it was looked at, and has to be for all who read it until the job is "
-                "done"
-            ) from error
+                f"{name}: {file.path!r} cannot be read on {platform.node()}: {reason}",
+                remedy=remedy,
+            ) from cause(error, file.store.uri)
         if written != self.written:
             raise SourceError(
-                f"{name}: {path!r} was written anew since it was looked at, so that its parts are "
-                "no longer those of one table; leave files alone while they are read, and run the "
-                "job again"
+                f"{name}: {file.path!r} was written anew since it was looked at, so that its parts "
+                "are no longer those of one table",
+                remedy="leave files alone while they are read, and run the job again",
             )
 
     def batches(
@@ -99,19 +102,30 @@ class Piece:
         """Read the columns of a schema; what goes wrong is told with the name of the file.
 
         batch_bytes: of a batch, as far as the format has a choice; None: no limit.
+
+        Raises
+        ------
+        SourceError
+            Where the file cannot be read, or was written anew since it was looked at: its parts
+            would be those of several tables.
         """
         columns = pa.schema([field for field in schema if field.name not in self.constants])
-        path = self.file.path
+        file = self.file
+        self.check_unchanged(wanted.table)
         try:
-            read = READERS[self.file.kind].read
-            for batch in read(self.file, self.part, columns, wanted, batch_bytes):
+            read = READERS[file.kind].read
+            for batch in read(file, self.part, columns, wanted, batch_bytes):
                 yield self._as_wanted(batch, schema)
         except ColumnError as error:
-            raise ColumnError(f"{wanted.table}: in {path!r}, {error}") from error
-        except UNREADABLE as error:
-            if isinstance(error, MemoryError) and not _asks_too_much(error):
-                raise
-            raise unreadable(wanted.table, error, path) from error
+            raise ColumnError(f"{wanted.table}: in {file.path!r}, {error}") from error
+        except (MemoryError, OrdercycleError):
+            raise
+        except file.store.errors as error:
+            self.check_unchanged(wanted.table)  # of a new file, parts of the old one are nonsense
+            raise unreadable(wanted.table, error, file.path, file.store) from cause(
+                error, file.store.uri
+            )
+        self.check_unchanged(wanted.table)
 
     def _as_wanted(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         arrays = []
@@ -151,7 +165,7 @@ def look_at_files(paths: list[str], wanted: Wanted) -> Pieces:
     ColumnError
         Where a file has not all the columns, or in types that no one type holds.
     """
-    files = list_files(paths, wanted.table)
+    files = list_files(paths, wanted.table, wanted.filesystem)
     known = {key for file in files for key in file.partition}
     if wanted.may_compute:
         of_first = _look(files[0], replace(wanted, roles={}))[1].schema.names
@@ -161,7 +175,7 @@ def look_at_files(paths: list[str], wanted: Wanted) -> Pieces:
         for column, role in wanted.roles.items()
         if column in known
     }
-    opened = [_open(file, wanted, folders) for file in files]
+    opened = _all_opened(files, wanted, folders)
     schema = pa.schema([_common_field(opened, column, wanted) for column in wanted.names])
     rows = [one.look.rows for one in opened]
     pieces = [piece for one in opened for piece in one.pieces()]
@@ -180,7 +194,7 @@ def open_files(
     schema, pieces, rows, wanted, computation = look_at_files(paths, wanted)
     waiting = batch_bytes = None
     if most_bytes is not None:
-        held = _held(pieces, wanted)
+        held = max((piece.held for piece in pieces), default=0)
         threads = max(1, min(threads, most_bytes // (held + most_bytes // READERS_SHARE)))
         waiting, batch_bytes = most_bytes // WAITING_SHARE, most_bytes // BATCH_SHARE
     stream = _Stream(pieces, schema, wanted, batch_bytes, computation)
@@ -192,33 +206,31 @@ def open_files(
     return replace(source, schema=computation.schema, batches=located(batches, source))
 
 
+def _all_opened(
+    files: list[DataFile], wanted: Wanted, folders: dict[str, dict[str, pa.Scalar]]
+) -> list[_Opened]:
+    """Look at files: several at a time where each takes a few trips to a store."""
+    if not any(file.store.is_remote for file in files):
+        return [_open(file, wanted, folders) for file in files]
+    with ThreadPoolExecutor(min(len(files), LOOKS_AT_A_TIME)) as threads:
+        looks = [threads.submit(_open, file, wanted, folders) for file in files]
+        try:
+            return [look.result() for look in looks]
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
 def _look(file: DataFile, wanted: Wanted) -> tuple[Written, Look]:
     try:
         # In this order: what is written between the two is then seen later.
-        written, look = file.written(), READERS[file.kind].look(file, wanted)
-        str(look.schema.names)  # of a damaged file, those that are no text raise here
-    except UNREADABLE as error:
-        raise unreadable(wanted.table, error, file.path) from error
-    return written, look
-
-
-def _held(pieces: list[Piece], wanted: Wanted) -> int:
-    """Return the bytes that reading any of the pieces holds, beside batches."""
-    largest = 0
-    for piece in {piece.file.path: piece for piece in pieces}.values():
-        try:
-            largest = max(largest, piece.held())
-        except UNREADABLE as error:
-            raise unreadable(wanted.table, error, piece.file.path) from error
-    return largest
-
-
-def _asks_too_much(error: MemoryError) -> bool:
-    """Say whether it was the file that asked for memory that no machine like this has."""
-    there = NO_MACHINE_BYTES
-    if hasattr(os, "sysconf"):
-        there = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    return any(int(size) > there for size in re.findall(r"[0-9]{10,}", str(error)))
+        return file.written(), READERS[file.kind].look(file, wanted)
+    except OrdercycleError:
+        raise
+    except file.store.errors as error:
+        raise unreadable(wanted.table, error, file.path, file.store) from cause(
+            error, file.store.uri
+        )
 
 
 @dataclass(frozen=True)
@@ -339,18 +351,18 @@ class _Stream:
         self._batch_bytes = batch_bytes
         self._wanted = wanted
         self._computation = computation
-        self._rows = dict.fromkeys((piece.file.path for piece in pieces), 0)
+        self._rows = dict.fromkeys((piece.file for piece in pieces), 0)
         self._lock = Lock()
 
     def read(self, piece: Piece) -> Iterator[pa.RecordBatch]:
         """Read a piece."""
         for batch in piece.batches(self._schema, self._wanted, self._batch_bytes):
             with self._lock:
-                self._rows[piece.file.path] += batch.num_rows
+                self._rows[piece.file] += batch.num_rows
             yield batch if self._computation is None else self._computation.batch(batch)
 
     def place(self, row: int) -> str:
         """Say which row of which file a row of the whole is; all rows before it were read."""
         begins = list(accumulate(self._rows.values(), initial=0))
         number = bisect_right(begins, row) - 1
-        return f"row {row - begins[number]} of {list(self._rows)[number]!r}"
+        return f"row {row - begins[number]} of {list(self._rows)[number].path!r}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -12,60 +11,39 @@ import pyarrow as pa
 from ordercycle.sources.file_list import DataFile
 from ordercycle.sources.file_look import Look
 from ordercycle.sources.read_ahead import BATCH_ROWS, PART_ROWS
-from ordercycle.sources.soundness import Inspector
 from ordercycle.sources.wanted import Wanted
 
 #: Bytes of a column that are read at a time; as fast as whole columns.
 BUFFER_BYTES = 2**20
+#: Bytes of a part of a file in a store that are fetched together, in requests side by side.
+MOST_FETCHED = 2**28
 #: Rows from which the bytes of a batch are told, where these have a limit.
 SAMPLE_ROWS = 2**10
 #: How often a reader holds the dictionary of a column's values: as read, unpacked, and decoded.
 DICTIONARY_COPIES = 4
 #: The key under which Arrow keeps the schema that it wrote, and one that it does not look for.
 ARROW_SCHEMA, NO_SCHEMA = b"ARROW:schema", b"arrow.schema"
-#: How files are opened to be read: checksums that their pages carry are compared.
-SAFELY = {"page_checksum_verification": True}
 MAGIC, TAIL = b"PAR1", struct.Struct("<I4s")
 
 
-def look(file: DataFile, wanted: Wanted) -> Look:
+def look(file: DataFile, wanted: Wanted) -> Look:  # noqa: ARG001 - the footer says all
     """Read the footer."""
     from pyarrow import parquet
 
     with file.open() as stream, parquet.ParquetFile(stream) as opened:
         metadata = opened.metadata
         sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-        held = partial(_held, file, wanted.names)
+        held = max((_held(metadata.row_group(number)) for number in range(len(sizes))), default=0)
         return Look(opened.schema_arrow, metadata.num_rows, _parts(sizes), held)
 
 
-def _held(file: DataFile, names: list[str]) -> int:
+def _held(group: Any) -> int:
     """Return the bytes that decoding the largest dictionary of a row group holds.
-
-    What a footer says of a column ends the process where it is damaged and looked at without
-    having been read: reading a row raises instead.
-    """
-    from pyarrow import parquet
-
-    with file.open() as stream, parquet.ParquetFile(stream, **SAFELY) as opened:
-        leaves = range(len(opened.schema))
-        roots = [opened.schema.column(leaf).path.partition(".")[0] for leaf in leaves]
-        wanted = [leaf for leaf in leaves if roots[leaf] in names]
-        columns = [name for name in names if name in roots]
-        held = 0
-        for number in range(opened.num_row_groups):
-            next(opened.iter_batches(1, row_groups=[number], columns=columns), None)
-            held = max(held, _held_of_group(opened.metadata.row_group(number), wanted))
-        return held
-
-
-def _held_of_group(group: Any, columns: list[int]) -> int:
-    """Return the bytes that decoding the largest dictionary among some columns holds.
 
     A dictionary comes before the pages of its column; of their bytes, only all are known unpacked.
     """
     sizes = [0]
-    for number in columns:
+    for number in range(group.num_columns):
         column = group.column(number)
         if column.has_dictionary_page:
             packed = column.data_page_offset - column.dictionary_page_offset
@@ -99,26 +77,31 @@ def read(
     """
     from pyarrow import parquet
 
-    # Not buffered ahead, which holds whole row groups (469 MB of one with 20 million rows where
-    # this takes 118), on threads of its own.
-    metadata = None if batch_bytes is None else _metadata_without_dictionaries(file)
-    with (
-        file.open() as stream,
-        parquet.ParquetFile(
-            stream, metadata=metadata, pre_buffer=False, buffer_size=BUFFER_BYTES, **SAFELY
-        ) as opened,
-    ):
-        options = {"columns": columns.names, "use_threads": False}
-        rows = BATCH_ROWS
+    options = {"columns": columns.names, "row_groups": list(groups), "use_threads": False}
+    rows = BATCH_ROWS
+    with file.open() as stream:
+        metadata = None
+        if batch_bytes is not None:
+            metadata = _metadata_without_dictionaries(stream)
+        elif file.store.is_remote:
+            metadata = parquet.read_metadata(stream)
+        # Of files on a disk nothing is fetched ahead, which holds whole row groups (469 MB of one
+        # with 20 million rows where this takes 118), on threads of its own.
+        plainly = {"metadata": metadata, "pre_buffer": False, "buffer_size": BUFFER_BYTES}
         if batch_bytes is not None and not all(map(_is_narrow, columns.types)):
-            for sample in opened.iter_batches(SAMPLE_ROWS, row_groups=list(groups), **options):
-                row_bytes = sample.nbytes / sample.num_rows
-                rows = min(rows, max(SAMPLE_ROWS, int(batch_bytes / row_bytes)))
-                break
-        inspector = Inspector()
-        for batch in opened.iter_batches(rows, row_groups=list(groups), **options):
-            inspector.check(batch)  # codes of dictionaries are what the file has
-            yield batch
+            with parquet.ParquetFile(stream, **plainly) as opened:
+                for sample in opened.iter_batches(SAMPLE_ROWS, **options):
+                    row_bytes = sample.nbytes / sample.num_rows
+                    rows = min(rows, max(SAMPLE_ROWS, int(batch_bytes / row_bytes)))
+                    break
+        if file.store.is_remote:
+            most = MOST_FETCHED if batch_bytes is None else batch_bytes
+            fetched = _stored_bytes(metadata, groups, stream.size())
+            # Buffers of a megabyte would each be a trip.
+            at_once = {"metadata": metadata, "pre_buffer": True}
+            plainly = at_once if fetched <= most else plainly
+        with parquet.ParquetFile(stream, **plainly) as opened:
+            yield from opened.iter_batches(rows, **options)
     if batch_bytes is not None:
         # Arrow keeps what decoding took for the next part: of dictionaries, twice the batches.
         pa.default_memory_pool().release_unused()
@@ -128,7 +111,13 @@ def _is_narrow(kind: pa.DataType) -> bool:
     return bool(pa.types.is_primitive(kind) or pa.types.is_decimal(kind))
 
 
-def _metadata_without_dictionaries(file: DataFile) -> Any:
+def _stored_bytes(metadata: Any, groups: range, size: int) -> int:
+    """Return the bytes of some row groups in the file, roughly: those of all columns."""
+    rows = sum(metadata.row_group(number).num_rows for number in groups)
+    return int(size * rows // max(1, metadata.num_rows))
+
+
+def _metadata_without_dictionaries(stream: pa.NativeFile) -> Any:
     """Return the footer without the schema that Arrow wrote, which alone asks for dictionaries.
 
     Made one by one for each batch, they take several times what the file has; Arrow has no option
@@ -136,9 +125,8 @@ def _metadata_without_dictionaries(file: DataFile) -> Any:
     """
     from pyarrow import parquet
 
-    with file.open() as stream:
-        start = stream.size() - TAIL.size
-        size, _ = TAIL.unpack(stream.read_at(TAIL.size, start))
-        footer = stream.read_at(size, start - size).replace(ARROW_SCHEMA, NO_SCHEMA)
+    start = stream.size() - TAIL.size
+    size, _ = TAIL.unpack(stream.read_at(TAIL.size, start))
+    footer = stream.read_at(size, start - size).replace(ARROW_SCHEMA, NO_SCHEMA)
     whole = MAGIC + footer + TAIL.pack(size, MAGIC)
     return parquet.read_metadata(pa.BufferReader(whole))

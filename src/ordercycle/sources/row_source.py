@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from ordercycle.errors import ColumnError, SourceError, suggestion
+from ordercycle.sources.store_errors import explained
+from ordercycle.sources.stores import LOCAL, Store
 
 #: What to do where a column is missing, by what the rows are.
 _NAMED = "Say which columns to read with columns=Columns(...)"
@@ -76,15 +78,15 @@ def check_names(
             )
 
 
-def unreadable(name: str, error: Exception, file: str | None = None) -> SourceError:
-    """Return the SourceError for what a reader raised."""
-    reason = str(error).strip().partition("\n")[0]
+def unreadable(
+    name: str, error: Exception, file: str | None = None, store: Store = LOCAL
+) -> SourceError:
+    """Return the SourceError for what a reader raised, to be raised from `cause`."""
+    reason, remedy = explained(error, store.uri)
     if type(error).__module__ == "builtins" and not isinstance(error, OSError):
         reason = f"{type(error).__name__}: {reason}"
     if file is None:
         return SourceError(f"{name} cannot be read: {reason}")
-    if isinstance(error, OSError) and error.strerror:
-        reason = error.strerror
-    return SourceError(
-        f"{name}: {file!r} cannot be read: {reason}; write the file anew, or leave it out"
-    )
+    if remedy is None or not store.is_remote:
+        remedy = "write the file anew, or leave it out"
+    return SourceError(f"{name}: {file!r} cannot be read: {reason}", remedy=remedy)
