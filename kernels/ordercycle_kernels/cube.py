@@ -58,7 +58,8 @@ class Customers(NamedTuple):
     """Customers and their orders.
 
     visible, from when on they exist, NO_DAY for never, and registered: (c,); offsets: (c + 1,);
-    days, and the words of the amounts, highs empty where they fit one: (n,).
+    days, the words of the amounts, highs empty where they fit one, and signs, which are negative
+    for what may be no order: (n,).
     """
 
     visible: Int32s
@@ -67,6 +68,7 @@ class Customers(NamedTuple):
     days: Int32s
     lows: Int64s
     highs: Int64s
+    signs: Int64s
 
 
 class Track(NamedTuple):
@@ -254,15 +256,15 @@ def add_to_cells(
                 place = max(day, begin) - first_day
                 column = np.int64(columns[place]) if place >= 0 else 0
                 cell = row * column_count + column
-                sign = people.highs[order] if is_wide else people.lows[order]
+                word = people.highs[order] if is_wide else people.lows[order]
                 if are_floats:
-                    chunk, pieces = pieces_of_float(sign)
+                    chunk, pieces = pieces_of_float(word)
                     high = max(high, chunk + 2)
                 elif is_wide:
-                    chunk, pieces = pieces_of_words(people.lows[order], sign)
+                    chunk, pieces = pieces_of_words(people.lows[order], word)
                     high = max(high, 3)
                 else:
-                    chunk, pieces = pieces_of_word(sign)
+                    chunk, pieces = pieces_of_word(word)
                     high = max(high, 1)
                 low = min(low, chunk)
                 add_amount(cell, REVENUE, chunk, pieces, is_wide, out_cells)
@@ -271,7 +273,7 @@ def add_to_cells(
                     add_to_sum(chunk, pieces, is_wide, first_total)
                     if orders > 0:
                         add_amount(cell, FIRST_REVENUE, chunk, pieces, is_wide, out_cells)
-                if not (net_refunds and sign < 0):
+                if not (net_refunds and people.signs[order] < 0):
                     add(cell, ORDERS, 1, out_cells)
                     if orders == 0:
                         first, first_column = day, column

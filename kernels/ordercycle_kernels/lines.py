@@ -1,8 +1,9 @@
-"""Collapse order lines into orders.
+"""Collapse order lines into what each order adds up to on each of its days.
 
-The lines of an order are the rows of one customer with one order key: the order falls on the
-earliest day, its amount is the sum. Lines come sorted by (order, amount), so that the sum of
-floats does not depend on the order of the input.
+The lines of an order are the rows of one customer with one order key. They come sorted by
+(order, day, amount), so that the sum of floats does not depend on the order of the input. An order
+counts once, on the first day whose sum is not negative: its later days are further days, which
+change revenue and nothing else.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 
 from ordercycle_kernels._jit import kernel
 from ordercycle_kernels._types import (
+    BoolOut,
     Float64Out,
     Float64s,
     Int32Out,
@@ -19,15 +21,31 @@ from ordercycle_kernels._types import (
     Int64s,
     UInt64s,
 )
+from ordercycle_kernels.calendar import NO_DAY
 from ordercycle_kernels.sums import add_exactly, add_wide, within
 
 SHIFT_63 = np.int64(63)
 
-# n = lines, m = orders, c = customers
+# n = lines, m = days of orders, c = customers
 
 
 @kernel
-def find_orders(
+def span_days(offsets: Int64s, rows: Int32s, orders: Int64s, days: Int32s) -> bool:
+    """Return whether an order has lines of several days.
+
+    offsets: (c + 1,) into rows; rows: (n,), sorted by order within a customer; orders, days: by
+    row.
+    """
+    for customer in range(offsets.size - 1):
+        for line in range(offsets[customer] + 1, offsets[customer + 1]):
+            row, before = rows[line], rows[line - 1]
+            if orders[row] == orders[before] and days[row] != days[before]:
+                return True
+    return False
+
+
+@kernel
+def find_order_days(
     offsets: Int64s,
     rows: Int32s,
     orders: Int64s,
@@ -36,11 +54,11 @@ def find_orders(
     out_line_offsets: Int64Out,
     out_days: Int32Out,
 ) -> int:
-    """Find each order's lines and day.
+    """Find the lines of each day of an order.
 
-    offsets: (c + 1,) into rows; rows: (n,), sorted by order within a customer; orders, days: by
-    row; out_offsets: (c + 1,), each customer's orders; out_line_offsets: (m + 1,), each order's
-    lines in rows; out_days: (m,). Returns m.
+    offsets: (c + 1,) into rows; rows: (n,), sorted by order and day within a customer; orders,
+    days: by row; out_offsets: (c + 1,), each customer's days of orders; out_line_offsets: (m + 1,),
+    the lines of each in rows; out_days: (m,). Returns m.
     """
     found = 0
     out_offsets[0] = 0
@@ -48,9 +66,11 @@ def find_orders(
         start, stop = offsets[customer], offsets[customer + 1]
         for line in range(start, stop):
             row = rows[line]
-            if line > start and orders[row] == orders[rows[line - 1]]:
-                out_days[found - 1] = min(out_days[found - 1], days[row])
-            else:
+            if (
+                line == start
+                or orders[row] != orders[rows[line - 1]]
+                or days[row] != out_days[found - 1]
+            ):
                 out_line_offsets[found] = line
                 out_days[found] = days[row]
                 found += 1
@@ -60,10 +80,59 @@ def find_orders(
 
 
 @kernel
+def mark_further_days(
+    offsets: Int64s, rows: Int32s, orders: Int64s, signs: Int64s, out_further: BoolOut
+) -> int:
+    """Mark the days of orders that count on an earlier day; return how many orders have several.
+
+    offsets: (c + 1,) into rows; rows: (m,), sorted by order and day within a customer; orders,
+    signs (negative where a day's sum is), out_further: (m,), by row. Negative sums are refunds of
+    their day and never marked.
+    """
+    split = 0
+    for customer in range(offsets.size - 1):
+        is_counted = False
+        days = 0
+        for place in range(offsets[customer], offsets[customer + 1]):
+            row = rows[place]
+            if place == offsets[customer] or orders[row] != orders[rows[place - 1]]:
+                is_counted = False
+                days = 0
+            days += 1
+            split += days == 2
+            is_order = signs[row] >= 0
+            out_further[row] = is_order and is_counted
+            is_counted = is_counted or is_order
+    return split
+
+
+@kernel
+def merge_days(
+    offsets: Int64s, days: Int32s, signs: Int64s, net_refunds: bool, further: BoolOut
+) -> int:
+    """Let one order of a day stand for all; return how many others were marked.
+
+    offsets: (c + 1,); days, signs: (m,), sorted by day and amount within a customer, a negative
+    sign marks a refund where refunds are net; further: (m,), what is no order already, added to.
+    """
+    marked = 0
+    for customer in range(offsets.size - 1):
+        taken = NO_DAY
+        for row in range(offsets[customer], offsets[customer + 1]):
+            if further[row] or (net_refunds and signs[row] < 0):
+                continue
+            if days[row] == taken:
+                further[row] = True
+                marked += 1
+            taken = days[row]
+    return marked
+
+
+@kernel
 def sum_float_lines(
     line_offsets: Int64s, rows: Int32s, amounts: Float64s, out_amounts: Float64Out
 ) -> int:
-    """Sum the lines of each order; return the first order whose sum is not finite, or -1.
+    """Sum the lines of each day of an order; return the first whose sum is not finite, or -1.
 
     line_offsets: (m + 1,) into rows; amounts: by row; out_amounts: (m,).
     """
@@ -88,7 +157,7 @@ def sum_integer_lines(
     out_lows: Int64Out,
     out_highs: Int64Out,
 ) -> int:
-    """Sum the lines of each order exactly; return the first order that is too large, or -1.
+    """Sum the lines of each day of an order exactly; return the first that is too large, or -1.
 
     line_offsets: (m + 1,) into rows; lows, highs: words by row, highs empty where amounts fit
     one word; bounds: (4,), of the sums, as in `within`; out_lows, out_highs: (m,).

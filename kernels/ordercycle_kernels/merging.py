@@ -160,31 +160,56 @@ def merge_offsets(
         row += 1
 
 
+class DaysOfOrders(NamedTuple):
+    """What orders add up to on their days: words of the amounts, highs empty where they fit one.
+
+    keys: of the orders, which put equal amounts of a day in order, or empty. (n,) each.
+    """
+
+    lows: Int64s
+    highs: Int64s
+    keys: Int64s
+
+
+@helper
+def comes_after(
+    there: DaysOfOrders, one: int, arriving: DaysOfOrders, other: int, are_floats: bool
+) -> bool:
+    """Return whether `one` there comes after `other` that arrives, both of one day."""
+    low, other_low = there.lows[one], arriving.lows[other]
+    if there.highs.size > 0:
+        if there.highs[one] != arriving.highs[other]:
+            return there.highs[one] > arriving.highs[other]
+        if low != other_low:
+            return np.uint64(low) > np.uint64(other_low)
+    elif low != other_low:
+        if are_floats:
+            return swap_negatives(low) > swap_negatives(other_low)
+        return low > other_low
+    return there.keys.size > 0 and there.keys[one] > arriving.keys[other]
+
+
 @kernel
-def find_wide_amounts(
+def find_days_of_orders(
     starts: Int64s,
     stops: Int64s,
-    lows: Int64s,
-    highs: Int64s,
-    arriving_lows: Int64s,
-    arriving_highs: Int64s,
+    there: DaysOfOrders,
+    arriving: DaysOfOrders,
+    are_floats: bool,
     out_places: Int64Out,
 ) -> None:
-    """Find where each arriving order goes among those of its customer and day, by amount.
+    """Find where what arrives goes among that of its customer and day, by amount and order.
 
-    starts, stops, out_places: (m,); lows, highs: (b,); the arriving ones: (m,). A place counts all
-    that comes before, there and arriving.
+    starts, stops, out_places: (m,). A place counts all that comes before, there and arriving.
     """
-    for order in range(arriving_lows.size):
+    for order in range(starts.size):
         start, stop = starts[order], stops[order]
-        low, high = np.uint64(arriving_lows[order]), arriving_highs[order]
         while start < stop:
             middle = (start + stop) // 2
-            same = highs[middle] == high
-            if highs[middle] < high or (same and np.uint64(lows[middle]) <= low):
-                start = middle + 1
-            else:
+            if comes_after(there, middle, arriving, order, are_floats):
                 stop = middle
+            else:
+                start = middle + 1
         out_places[order] = start + order
 
 

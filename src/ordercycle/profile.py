@@ -117,12 +117,11 @@ class Profiler:
         days = room.array((kernels.DAY_ROWS, count), np.int32)
         gap_median = room.array((count,), np.float64)
         longest = int((seen.stops - seen.starts).max(initial=0))
-        has_refunds = self.net_refunds and customers.negative > 0
+        signs = customers.order_signs(net_refunds=self.net_refunds)
         kernels.order_rhythm(
             *seen,
             customers.days,
-            customers.words.signs,
-            has_refunds,
+            *signs,
             workspace.array("gaps", longest, np.int32),
             counts,
             days,
@@ -132,8 +131,8 @@ class Profiler:
         bought = orders > 0
         first_orders = days[kernels.FIRST_ORDER]
         if self.window_days is not None:
-            first_orders, signs = room.array((count,), np.int32), customers.words.signs
-            kernels.first_order_days(*known, customers.days, signs, has_refunds, first_orders)
+            first_orders = room.array((count,), np.int32)
+            kernels.first_order_days(*known, customers.days, *signs, first_orders)
         elif not bought.all():
             first_orders = np.where(bought, first_orders, NO_DAY)
         durations = room.array((kernels.DURATION_ROWS, count), np.int32)

@@ -38,7 +38,7 @@ def test_any_history(case, prior_gaps, just_ordered_days, scope, ragged):
             [
                 entry.day
                 for entry in entries_seen(oracle.customers[name], case.as_of)
-                if not oracle.is_refund(entry)
+                if entry.is_order
             ]
         )
         for name in rows

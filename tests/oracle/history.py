@@ -27,10 +27,14 @@ class CustomerRow(NamedTuple):
 
 
 class Order(NamedTuple):
-    """One order, or one refund where `amount` is negative and refunds are not counted as orders."""
+    """What one order adds up to on one day.
+
+    `is_order` says whether it counts as an order there: refunds do not, nor later days of an order.
+    """
 
     day: date
     amount: Amount
+    is_order: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,9 @@ class Policies:
     anonymous: str = "drop"
     unknown: str = "add"
     collapse: bool = False  # rows that share (customer, order id) are one order
+    same_day: str = "separate"
+    amount_per: str = "line"
+    duplicates: str = "keep"
 
 
 @dataclass(frozen=True)
@@ -70,11 +77,9 @@ class History:
     anonymous_rows: int = 0
     unknown_customers: int = 0
     dropped_refunds: int = 0
+    duplicates: int = 0
+    split_orders: int = 0
     days_read: list[date] = field(default_factory=list)
-
-    def is_refund(self, order: Order) -> bool:
-        """Say whether an entry only lowers revenue."""
-        return order.amount < 0 and self.policies.refunds != "count"
 
     def entries(self) -> list[Order]:
         """Return the orders and refunds of all customers."""
@@ -102,8 +107,8 @@ def build(
     >>> listed = [CustomerRow("ann", date(2024, 1, 6)), CustomerRow("cat")]
     >>> history = build(rows, listed, Policies(collapse=True))
     >>> for name, customer in sorted(history.customers.items()):
-    ...     print(name, customer.registered_on, [(str(d), a) for d, a in customer.orders])
-    ann 2024-01-04 [('2024-01-04', 20)]
+    ...     print(name, customer.registered_on, [(str(d), a) for d, a, _ in customer.orders])
+    ann 2024-01-05 [('2024-01-04', -10), ('2024-01-05', 30)]
     bob 2024-01-09 [('2024-01-09', -5)]
     cat None []
     >>> history.anonymous_rows, history.unknown_customers
@@ -117,17 +122,17 @@ def build(
     policies = policies or Policies()
     if customers is None and policies.unknown != "add":
         raise ConfigError(f"unknown={policies.unknown!r} needs a customer table")
+    if policies.amount_per == "order" and not policies.collapse:
+        raise ConfigError("amount_per='order' needs an order id")
     rows = [row._replace(customer=named(row.customer), order=named(row.order)) for row in orders]
-    known = [row for row in rows if row.customer is not None]
-    if policies.anonymous == "error" and len(known) < len(rows):
+    mine = [row for row in rows if row.customer is not None]
+    if policies.anonymous == "error" and len(mine) < len(rows):
         raise DataError("a row without a customer")
-    orders_of = _orders_per_customer(known, policies)
-    dropped = 0
-    if policies.refunds == "drop":
-        dropped = sum(order.amount < 0 for orders in orders_of.values() for order in orders)
-        orders_of = _without_refunds(orders_of)
+    known = _without_duplicates(mine, policies)
+    sums_of = _sums_by_day(known, policies)
 
     given = _given_registrations(customers or [], policies)
+    orders_of, dropped = _orders_per_customer(sums_of, policies)
     unknown = orders_of.keys() - given.keys() if customers is not None else set()
     if policies.unknown == "error" and unknown:
         raise DataError("orders of a customer who is not listed")
@@ -136,41 +141,109 @@ def build(
 
     histories = {}
     for name in orders_of.keys() | given.keys():
-        found = sorted(orders_of.get(name, []))
+        found = orders_of.get(name, [])
         listed_on = given.get(name)
-        registered_on = _registered_on(listed_on, found, policies)
+        registered_on = _registered_on(listed_on, found)
         histories[name] = CustomerHistory(registered_on, found, listed_on)
     return History(
         histories,
         policies,
         rows=len(rows),
-        anonymous_rows=len(rows) - len(known),
+        anonymous_rows=len(rows) - len(mine),
         unknown_customers=len(unknown),
         dropped_refunds=dropped,
+        duplicates=len(mine) - len(known),
+        split_orders=sum(len(sums) > 1 for (name, _), sums in sums_of.items() if name in histories),
         days_read=[local_day(row.time, policies.timezone) for row in known],
     )
 
 
-def _orders_per_customer(rows: list[OrderRow], policies: Policies) -> dict[Hashable, list[Order]]:
-    lines: dict[tuple[Hashable, Hashable], list[Order]] = {}
+def _without_duplicates(rows: list[OrderRow], policies: Policies) -> list[OrderRow]:
+    if policies.duplicates == "keep":
+        return rows
+    different = list(dict.fromkeys(rows))
+    if policies.duplicates == "error" and len(different) < len(rows):
+        raise DataError("a row is there twice")
+    return different
+
+
+def _orders_per_customer(
+    sums_of: dict[tuple[Hashable, Hashable], dict[date, Amount]], policies: Policies
+) -> tuple[dict[Hashable, list[Order]], int]:
+    """Return every customer's orders, sorted, and how many refunds were dropped."""
+    found: dict[Hashable, list[Order]] = {}
+    for (name, _), by_day in sums_of.items():
+        found.setdefault(name, []).extend(_counted(by_day, policies))
+    size = sum(map(len, found.values()))
+    if policies.refunds == "drop":
+        found = {name: [order for order in of if order.amount >= 0] for name, of in found.items()}
+        found = {name: orders for name, orders in found.items() if orders}
+    dropped = size - sum(map(len, found.values()))
+    return {name: _once_a_day(sorted(orders), policies) for name, orders in found.items()}, dropped
+
+
+def _sums_by_day(
+    rows: list[OrderRow], policies: Policies
+) -> dict[tuple[Hashable, Hashable], dict[date, Amount]]:
+    """Return what each order of each customer adds up to on each of its days."""
+    lines: dict[tuple[Hashable, Hashable], dict[date, list[Amount | None]]] = {}
     for number, row in enumerate(rows):
         if policies.collapse and row.order is None:
             raise DataError("order id is missing")
-        order_id = row.order if policies.collapse else number
-        line = Order(local_day(row.time, policies.timezone), checked(row.amount))
-        lines.setdefault((row.customer, order_id), []).append(line)
-    orders_of: dict[Hashable, list[Order]] = {}
-    for (customer, _), parts in lines.items():
-        order = Order(min(part.day for part in parts), total(part.amount for part in parts))
-        orders_of.setdefault(customer, []).append(order)
-    return orders_of
-
-
-def _without_refunds(orders_of: dict[Hashable, list[Order]]) -> dict[Hashable, list[Order]]:
-    kept = {
-        name: [order for order in orders if order.amount >= 0] for name, orders in orders_of.items()
+        key = row.customer, row.order if policies.collapse else number
+        day = local_day(row.time, policies.timezone)
+        is_missing = row.amount is None and policies.amount_per == "order"
+        amount = None if is_missing else checked(row.amount)
+        lines.setdefault(key, {}).setdefault(day, []).append(amount)
+    of_day = total if policies.amount_per == "line" else _the_only
+    return {
+        key: {day: of_day(amounts) for day, amounts in by_day.items()}
+        for key, by_day in lines.items()
     }
-    return {name: orders for name, orders in kept.items() if orders}
+
+
+def _the_only(amounts: list[Amount | None]) -> Amount:
+    """Return the total that stands on every line.
+
+    >>> _the_only([5, None, 5])
+    5
+    >>> _the_only([5, 6])
+    Traceback (most recent call last):
+    oracle.errors.DataError: not one amount
+    """
+    different = set(amounts) - {None}
+    if len(different) != 1:
+        raise DataError("not one amount")
+    return different.pop()
+
+
+def _counted(sums: dict[date, Amount], policies: Policies) -> list[Order]:
+    """Return the days of one order: it counts on the first whose sum is not negative.
+
+    >>> sums = {date(2024, 1, 3): 9, date(2024, 1, 1): -5, date(2024, 1, 2): 0}
+    >>> [(o.amount, o.is_order) for o in _counted(sums, Policies())]
+    [(-5, False), (0, True), (9, False)]
+    >>> [(o.amount, o.is_order) for o in _counted(sums, Policies(refunds="count"))]
+    [(-5, True), (0, True), (9, False)]
+    """
+    first = min((day for day, amount in sums.items() if amount >= 0), default=None)
+    return [
+        Order(day, amount, policies.refunds == "count" if amount < 0 else day == first)
+        for day, amount in sorted(sums.items())
+    ]
+
+
+def _once_a_day(orders: list[Order], policies: Policies) -> list[Order]:
+    """Let one of the orders of a day stand for all of them, where they are merged."""
+    if policies.same_day == "separate":
+        return orders
+    found: list[Order] = []
+    taken: set[date] = set()
+    for order in orders:
+        is_order = order.is_order and order.day not in taken
+        taken |= {order.day} if is_order else set()
+        found.append(order._replace(is_order=is_order))
+    return found
 
 
 def _given_registrations(
@@ -189,8 +262,8 @@ def _given_registrations(
     return given
 
 
-def _registered_on(given: date | None, orders: list[Order], policies: Policies) -> date | None:
-    counted = [order.day for order in orders if order.amount >= 0 or policies.refunds == "count"]
+def _registered_on(given: date | None, orders: list[Order]) -> date | None:
+    counted = [order.day for order in orders if order.is_order]
     candidates = [day for day in (given, min(counted, default=None)) if day is not None]
     if candidates:
         return min(candidates)

@@ -76,7 +76,7 @@ def fit(
     weight_of_gap: dict[int, Fraction] = {}
     for customer in history.customers.values():
         entries = entries_seen(customer, as_of)
-        gaps = gaps_between([entry.day for entry in entries if not history.is_refund(entry)])
+        gaps = gaps_between([entry.day for entry in entries if entry.is_order])
         for gap in gaps:
             weight_of_gap[gap] = weight_of_gap.get(gap, Fraction(0)) + Fraction(1, len(gaps))
     if not weight_of_gap:

@@ -90,7 +90,7 @@ def segments_on(history: History, thresholds: Thresholds, day: date) -> dict[Has
         if registered_on is None:
             continue
         entries = entries_seen(customer, day)
-        ordered = [entry.day for entry in entries if not history.is_refund(entry)]
+        ordered = [entry.day for entry in entries if entry.is_order]
         row: Row = {
             "days_since_registration": (day - registered_on).days,
             "orders": len(ordered),

@@ -57,7 +57,7 @@ def profile(history: History, as_of: date, window_days: int | None = None) -> di
     {}
     """
     return {
-        name: _row(history, customer, as_of, window_days)
+        name: _row(customer, as_of, window_days)
         for name, customer in history.customers.items()
         if customer.registered_as_of(as_of) is not None
     }
@@ -73,12 +73,11 @@ def entries_seen(
     return [order for order in seen if (as_of - order.day).days < window_days]
 
 
-def _row(history: History, customer: CustomerHistory, as_of: date, window_days: int | None) -> Row:
+def _row(customer: CustomerHistory, as_of: date, window_days: int | None) -> Row:
     entries = entries_seen(customer, as_of, window_days)
-    days = sorted(order.day for order in entries if not history.is_refund(order))
+    days = sorted(order.day for order in entries if order.is_order)
     everything = entries_seen(customer, as_of)
-    ever = [order.day for order in everything if not history.is_refund(order)]
-    first_on = min(ever, default=None)
+    first_on = min((order.day for order in everything if order.is_order), default=None)
     registered_on = customer.registered_as_of(as_of)
     first_days = [
         order for order in everything if 0 <= (order.day - registered_on).days < FIRST_DAYS

@@ -184,7 +184,7 @@ def group(
     """Collect what happened in a segment, and who is in it on the last day."""
     rows = profile(history, last)
     members = [
-        _member(history, history.customers[name], row, last)
+        _member(history.customers[name], row, last)
         for name, row in rows.items()
         if is_there(name, last)
     ]
@@ -199,17 +199,17 @@ def group(
             day = max(order.day, came)
             if first <= day <= last and is_there(name, day):
                 revenue += Fraction(order.amount)
-                if not history.is_refund(order):
+                if order.is_order:
                     orders.append((name, day))
     return Group(members, orders, revenue, registrations)
 
 
-def _member(history: History, customer: CustomerHistory, row: Row, last: date) -> Member:
+def _member(customer: CustomerHistory, row: Row, last: date) -> Member:
     seen = [order for order in customer.orders if order.day <= last]
     begin = row["registered_on"]
     early = [order for order in seen if begin <= order.day < begin + timedelta(days=FIRST_DAYS)]
     month = date(last.year, last.month, 1)
-    days = [order.day for order in seen if not history.is_refund(order)]
+    days = [order.day for order in seen if order.is_order]
     return Member(
         row,
         sum((Fraction(order.amount) for order in seen), Fraction(0)),

@@ -11,18 +11,36 @@ from numpy.typing import NDArray
 
 from ordercycle.arrow_views import mask_of
 from ordercycle.grouping.amount_words import AmountWords
-from ordercycle.grouping.order_lines import PartitionOrders
+from ordercycle.grouping.order_lines import OrderSigns, PartitionOrders, order_signs
 
 
-class OrderKeys(NamedTuple):
-    """Which orders of several lines customers have: offsets (c + 1,), keys (k,) in any order.
+class DroppedDays(NamedTuple):
+    """Days of orders that were refunds, and dropped: offsets (c + 1,), keys and days (k,).
 
-    A key is the hash of the order's id. Kept so that lines which arrive later, of an order that
-    is already there, are noticed.
+    Kept so that rows which arrive later, of a day that an order has already, are noticed.
     """
 
     offsets: NDArray[np.int64]
     keys: NDArray[np.uint64]
+    days: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, orders: PartitionOrders, dropped: NDArray[np.bool_]) -> DroppedDays:
+        """Return the entries that are dropped, of orders with keys."""
+        left = orders.keep(dropped)
+        keys = np.zeros(0, np.uint64) if left.keys is None else left.keys
+        return cls(left.offsets, keys, left.days)
+
+    def slice(self, start: int, stop: int) -> DroppedDays:
+        """Return those of the customers from start to stop."""
+        offsets = self.offsets[start : stop + 1]
+        part = slice(int(offsets[0]), int(offsets[-1]))
+        return DroppedDays(offsets - part.start, self.keys[part], self.days[part])
+
+    def select(self, kept: NDArray[np.bool_]) -> DroppedDays:
+        """Return those of some of the customers."""
+        offsets, items = _selected(self.offsets, kept)
+        return DroppedDays(offsets, self.keys[items], self.days[items])
 
 
 @dataclass(frozen=True)
@@ -35,10 +53,25 @@ class CustomerBatch:
     registered: NDArray[np.int32]  # (c,) effective registration, NO_DAY where there is none
     visible: NDArray[np.int32]  # (c,) from when on in profiles, NO_DAY for never
     offsets: NDArray[np.int64]  # (c + 1,)
-    days: NDArray[np.int32]  # (n,) of orders and, unless dropped, refunds
+    days: NDArray[np.int32]  # (n,) of entries: orders, their further days, refunds unless dropped
     words: AmountWords  # (n,)
     negative: int  # how many of the n are refunds, or would be
-    order_keys: OrderKeys | None  # of orders with lines
+    #: (n,) of which order each entry is, by the hash of its id, where an order column is named
+    keys: NDArray[np.uint64] | None = None
+    #: (n,) entries that are no order though they are no refund; None where there are none
+    further: NDArray[np.bool_] | None = None
+    dropped: DroppedDays | None = None  # where order lines are added up and refunds dropped
+
+    def order_signs(self, *, net_refunds: bool) -> OrderSigns:
+        """Return which entries are no orders, for the kernels."""
+        return order_signs(
+            self.words, self.further, net_refunds=net_refunds, has_refunds=self.negative > 0
+        )
+
+    def are_orders(self, *, net_refunds: bool) -> NDArray[np.bool_]:
+        """Return which entries are orders: (n,)."""
+        signs, matter = self.order_signs(net_refunds=net_refunds)
+        return signs >= 0 if matter else np.ones(self.days.size, np.bool_)
 
     @property
     def nbytes(self) -> int:
@@ -53,7 +86,8 @@ class CustomerBatch:
         ]
         if self.visible is not self.registered:
             arrays.append(self.visible)
-        arrays += self.order_keys or ()
+        arrays += [array for array in (self.keys, self.further) if array is not None]
+        arrays += self.dropped or ()
         return int(self.ids.nbytes + sum(array.nbytes for array in arrays))
 
     def hidden(self, *, drop_unknown: bool) -> NDArray[np.bool_] | None:
@@ -72,10 +106,6 @@ class CustomerBatch:
         """Return the customers from start to stop, as views."""
         orders = slice(int(self.offsets[start]), int(self.offsets[stop]))
         words = self.words.take(orders)
-        keys = self.order_keys
-        if keys is not None:
-            of_slice = keys.offsets[start : stop + 1]
-            keys = OrderKeys(of_slice - of_slice[0], keys.keys[of_slice[0] : of_slice[-1]])
         return CustomerBatch(
             ids=self.ids.slice(start, stop - start),
             given=self.given[start:stop],
@@ -86,17 +116,15 @@ class CustomerBatch:
             days=self.days[orders],
             words=words,
             negative=int(np.count_nonzero(words.signs < 0)) if self.negative else 0,
-            order_keys=keys,
+            keys=None if self.keys is None else self.keys[orders],
+            further=None if self.further is None else self.further[orders],
+            dropped=None if self.dropped is None else self.dropped.slice(start, stop),
         )
 
     def select(self, kept: NDArray[np.bool_]) -> CustomerBatch:
         """Return some of the customers."""
         offsets, orders = _selected(self.offsets, kept)
         words = self.words.take(orders)
-        keys = self.order_keys
-        if keys is not None:
-            key_offsets, of_kept = _selected(keys.offsets, kept)
-            keys = OrderKeys(key_offsets, keys.keys[of_kept])
         return CustomerBatch(
             ids=self.ids.filter(mask_of(kept)),
             given=self.given[kept],
@@ -107,7 +135,9 @@ class CustomerBatch:
             days=self.days[orders],
             words=words,
             negative=int(np.count_nonzero(words.signs < 0)),
-            order_keys=keys,
+            keys=None if self.keys is None else self.keys[orders],
+            further=None if self.further is None else self.further[orders],
+            dropped=None if self.dropped is None else self.dropped.select(kept),
         )
 
 

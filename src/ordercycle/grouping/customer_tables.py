@@ -76,13 +76,22 @@ def the_only_customer(hashed: int, listed: int, rows: int) -> FoundCustomers:
 def numbers_of_bytes(
     hashes: NDArray[np.uint64], ids: IdBytes, workspace: Workspace
 ) -> NDArray[np.int64]:
-    """Return a number per row that is the same for the same bytes, and only then."""
+    """Return a number per row that is the same for the same bytes, and only then.
+
+    The hashes, or ranks where different bytes share one: nothing else about the rows decides in
+    which order the numbers are.
+    """
     slots = np.empty(hashes.size, np.int32)
     _, sizes, _ = _slots_of_hashes(hashes, 0, slots, workspace, "numbers")
     taken = np.flatnonzero(sizes).astype(np.int32)
-    if _ids_of_slots(slots, taken, sizes.size, ids, workspace) is None:
-        _slots_of_bytes(hashes, ids, 0, slots, workspace)
-    return slots.astype(np.int64)
+    if _ids_of_slots(slots, taken, sizes.size, ids, workspace) is not None:
+        return hashes.view(np.int64)
+    firsts, sizes, found = _slots_of_bytes(hashes, ids, 0, slots, workspace)
+    taken = np.empty(found, np.int32)
+    grouping.order_customers_of_bytes(hashes, *ids, firsts, sizes, taken)
+    ranks = np.empty(sizes.size, np.int64)
+    ranks[taken] = np.arange(found)
+    return ranks[slots]
 
 
 def plain_ids(parts: Sequence[Ids], ids: IdReader) -> pa.Array:

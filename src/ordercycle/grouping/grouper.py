@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle.grouping.amount_words import AmountWords
-from ordercycle.grouping.batches import CustomerBatch, OrderKeys, OrderRoom
+from ordercycle.grouping.batches import CustomerBatch, DroppedDays, OrderRoom
 from ordercycle.grouping.customer_tables import (
     FoundCustomers,
     Ids,
@@ -25,7 +25,6 @@ from ordercycle.grouping.customer_tables import (
     the_only_customer,
 )
 from ordercycle.grouping.hot_customers import LAST_HASH, Stretch
-from ordercycle.grouping.order_lines import sort_orders
 from ordercycle.grouping.order_writer import OrderWriter
 from ordercycle.ingest.blocks import (
     AMOUNT,
@@ -58,16 +57,20 @@ class _Partition(NamedTuple):
     registered: NDArray[np.int32]
     visible: NDArray[np.int32]
     offsets: NDArray[np.int64]
-    order_keys: OrderKeys | None
+    keys: NDArray[np.uint64] | None
+    further: NDArray[np.bool_] | None
+    dropped: DroppedDays | None
     negative: int
     dropped_refunds: int
+    split: int
 
 
 class GroupedBatch(NamedTuple):
-    """A batch of customers, and how many refunds were dropped on the way."""
+    """A batch of customers, and what was counted on the way."""
 
     customers: CustomerBatch
     dropped_refunds: int
+    split: int  # orders with rows of several days
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,6 @@ class Grouper:
     partition_bits: int
     ids: IdReader
     writer: OrderWriter
-    refunds: str
     unknown: str
     customer_column: str
     customer_problems: Problems
@@ -133,9 +135,8 @@ class Grouper:
         negative = sum(part.negative for part in grouped)
         registered = np.concatenate([part.registered for part in grouped])
         visible = registered
-        if (negative and self.refunds == "net") or self.unknown == "drop":
+        if (negative and self.writer.net_refunds) or self.unknown == "drop":
             visible = np.concatenate([part.visible for part in grouped])
-        keys = [part.order_keys for part in grouped if part.order_keys is not None]
         customers = CustomerBatch(
             ids=plain_ids([part.ids for part in grouped], self.ids),
             given=np.concatenate([part.given for part in grouped]),
@@ -146,14 +147,15 @@ class Grouper:
             days=days,
             words=words,
             negative=negative,
-            order_keys=OrderKeys(
-                _joined_offsets([part.offsets for part in keys]),
-                np.concatenate([part.keys for part in keys]),
-            )
-            if keys
-            else None,
+            keys=_joined([part.keys for part in grouped]),
+            further=_joined_marks(grouped),
+            dropped=_joined_dropped([part.dropped for part in grouped]),
         )
-        return GroupedBatch(customers, sum(part.dropped_refunds for part in grouped))
+        return GroupedBatch(
+            customers,
+            sum(part.dropped_refunds for part in grouped),
+            sum(part.split for part in grouped),
+        )
 
     def _stretches(
         self, number: int, orders: Sequence[Block], listings: Sequence[Block]
@@ -194,14 +196,8 @@ class Grouper:
             given, is_listed = days[found.taken], lists[found.taken] > 0
         offsets = np.empty(found.taken.size + 1, np.int64)
         grouping.place_customers(found.taken, lists, found.sizes, offsets)
-        orders, keys = self.writer.write(stretch, found, listed.rows, offsets, room)
-        dropped = 0
-        if keys is not None:
-            if self.refunds == "drop":
-                kept = orders.words.signs >= 0
-                dropped = kept.size - int(np.count_nonzero(kept))
-                orders = orders.keep(kept)
-            orders = sort_orders(orders, self.writer.amount)
+        written = self.writer.write(stretch, found, listed.rows, offsets, room)
+        orders = written.orders
         if orders.days.size and orders.days.ctypes.data != room.days.ctypes.data:
             room.fill(orders)
         registered, visible = np.empty_like(given), np.empty_like(given)
@@ -209,8 +205,7 @@ class Grouper:
             orders.offsets[:-1],
             orders.offsets[1:],
             orders.days,
-            orders.words.signs,
-            self.refunds == "net",
+            *orders.order_signs(net_refunds=self.writer.net_refunds),
             given,
             registered,
             visible,
@@ -224,9 +219,12 @@ class Grouper:
             registered=registered,
             visible=visible,
             offsets=orders.offsets,
-            order_keys=keys,
+            keys=orders.keys,
+            further=orders.further,
+            dropped=written.dropped,
             negative=amounts.count_negative(orders.words.signs),  # while they are in the cache
-            dropped_refunds=dropped,
+            dropped_refunds=written.dropped_refunds,
+            split=written.split,
         )
 
     def _find_customers(self, listed: Collected, rows: Collected) -> FoundCustomers:
@@ -263,6 +261,34 @@ class Grouper:
                 repeated,
             )
         return repeated
+
+
+def _joined(parts: list[NDArray[Any] | None]) -> NDArray[Any] | None:
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if there else None
+
+
+def _joined_marks(parts: list[_Partition]) -> NDArray[np.bool_] | None:
+    """Return which entries are further days, None where no partition has any."""
+    if all(part.further is None for part in parts):
+        return None
+    return np.concatenate(
+        [
+            np.zeros(part.offsets[-1], np.bool_) if part.further is None else part.further
+            for part in parts
+        ]
+    )
+
+
+def _joined_dropped(parts: list[DroppedDays | None]) -> DroppedDays | None:
+    there = [part for part in parts if part is not None]
+    if not there:
+        return None
+    return DroppedDays(
+        _joined_offsets([part.offsets for part in there]),
+        np.concatenate([part.keys for part in there]),
+        np.concatenate([part.days for part in there]),
+    )
 
 
 def _joined_offsets(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:

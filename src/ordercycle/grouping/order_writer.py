@@ -1,16 +1,16 @@
-"""The rows of one partition as orders: by customer, day and amount, or collapsed from lines."""
+"""The rows of one partition as orders, by customer, day and amount; lines are added up."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle.errors import DataError
 from ordercycle.grouping.amount_words import NO_WORDS, AmountWords, ranked
-from ordercycle.grouping.batches import OrderKeys, OrderRoom
+from ordercycle.grouping.batches import DroppedDays, OrderRoom
 from ordercycle.grouping.customer_tables import (
     FoundCustomers,
     Ids,
@@ -18,13 +18,27 @@ from ordercycle.grouping.customer_tables import (
     plain_ids,
 )
 from ordercycle.grouping.hot_customers import Stretch
-from ordercycle.grouping.order_lines import PartitionOrders, SumOverflowError, collapse_lines
+from ordercycle.grouping.order_lines import (
+    Collapsed,
+    PartitionOrders,
+    SumOverflowError,
+    collapse_lines,
+)
 from ordercycle.grouping.streak_orders import StreakPlaces, copy_orders, rows_by_customer
 from ordercycle.ingest.blocks import AMOUNT, AMOUNT_HIGH, DAY, ORDER, ORDER_IDS, Collected
 from ordercycle.ingest.readers import AmountReader, IdReader
 from ordercycle.workspace import Workspace
 from ordercycle_kernels import grouping, ordering
 from ordercycle_kernels.partition import gather
+
+
+class Written(NamedTuple):
+    """The orders of a partition by customer, day and amount, and what was found on the way."""
+
+    orders: PartitionOrders
+    dropped_refunds: int = 0
+    dropped: DroppedDays | None = None
+    split: int = 0  # orders with rows of several days
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,8 @@ class OrderWriter:
     ids: IdReader
     amount: AmountReader
     has_lines: bool
+    refunds: str
+    same_day: str
     days: tuple[int, int]  # first and last day of all orders
     amount_column: str
     customer_column: str
@@ -53,31 +69,64 @@ class OrderWriter:
         listed: int,
         offsets: NDArray[np.int64],
         room: OrderRoom,
-    ) -> tuple[PartitionOrders, OrderKeys | None]:
-        """Return the orders by customer, day and amount; those of lines by order, with keys."""
+    ) -> Written:
+        """Return the orders by customer, day and amount."""
+        if self.has_lines:
+            written = self._write_lines(stretch.rows, found, listed, offsets)
+        else:
+            written = Written(self._write_rows(stretch, found, listed, offsets, room))
+        if self.same_day == "merge":
+            once = written.orders.once_a_day(net_refunds=self.net_refunds)
+            written = written._replace(orders=once)
+        return written
+
+    @property
+    def net_refunds(self) -> bool:
+        """Whether refunds are no orders."""
+        return self.refunds == "net"
+
+    def _write_rows(
+        self,
+        stretch: Stretch,
+        found: FoundCustomers,
+        listed: int,
+        offsets: NDArray[np.int64],
+        room: OrderRoom,
+    ) -> PartitionOrders:
+        """Return every row as an order."""
         rows = stretch.rows
         if stretch.is_one_customer:
-            whole = PartitionOrders(offsets, rows.columns[DAY], self.amounts(rows.columns))
-            return whole, None
+            return PartitionOrders(offsets, rows.columns[DAY], self.amounts(rows.columns))
         slots = found.slots[listed:]
-        by_customer = None
         if rows.streaks is not None:
             places = StreakPlaces(slots, rows.streaks.lengths, found.sizes, offsets)
-            if self.has_lines:
-                by_customer = rows_by_customer(places, self.workspace)
-            elif not self.amount.is_wide:
+            if not self.amount.is_wide:
                 part, floats = room.part(slice(rows.rows)), self.amount.is_float
                 if copy_orders(rows.columns, places, part, self.workspace, are_floats=floats):
-                    return PartitionOrders(offsets, *part), None
+                    return PartitionOrders(offsets, *part)
                 found.sizes[found.taken] = offsets[:-1]
             slots = np.repeat(slots, places.lengths)
-        if by_customer is None:
+        by_customer = self._rows_by_customer(rows, slots, found.sizes)
+        return self._write_orders(offsets, by_customer, rows, room)
+
+    def _write_lines(
+        self, rows: Collected, found: FoundCustomers, listed: int, offsets: NDArray[np.int64]
+    ) -> Written:
+        """Return what orders add up to on each of their days."""
+        slots = found.slots[listed:]
+        if rows.streaks is not None:
+            places = StreakPlaces(slots, rows.streaks.lengths, found.sizes, offsets)
+            by_customer = rows_by_customer(places, self.workspace)
+        else:
             by_customer = self._rows_by_customer(rows, slots, found.sizes)
-        if self.has_lines:
-            orders, firsts = self._collapse(found.ids, offsets, by_customer, rows)
-            keys = rows.columns[ORDER][firsts] if rows.rows else np.zeros(0, np.uint64)
-            return orders, OrderKeys(orders.offsets, keys)
-        return self._write_orders(offsets, by_customer, rows, room), None
+        orders, split = self._collapse(found.ids, offsets, by_customer, rows)
+        dropped, left_out = None, 0
+        if self.refunds == "drop":
+            refunds = orders.words.signs < 0
+            dropped = DroppedDays.of(orders, refunds)
+            left_out = dropped.days.size
+            orders = orders.keep(~refunds)
+        return Written(orders.sorted_by_day(self.amount), left_out, dropped, split)
 
     def _rows_by_customer(
         self, rows: Collected, slots: NDArray[np.int32], cursors: NDArray[np.int32]
@@ -138,22 +187,25 @@ class OrderWriter:
         offsets: NDArray[np.int64],
         by_customer: NDArray[np.int32],
         rows: Collected,
-    ) -> tuple[PartitionOrders, NDArray[np.int32]]:
+    ) -> Collapsed:
         if rows.rows == 0:
-            nothing = AmountWords(np.zeros(0, np.int64), NO_WORDS)
-            return PartitionOrders(offsets, np.zeros(0, np.int32), nothing), by_customer
-        order_keys = rows.columns[ORDER].view(np.int64)
+            no_keys = np.zeros(0, np.uint64)
+            nothing = self.amounts({AMOUNT: np.zeros(0, np.int64)})
+            return Collapsed(PartitionOrders(offsets, np.zeros(0, np.int32), nothing, no_keys), 0)
+        keys = rows.columns[ORDER]
+        numbers = keys.view(np.int64)
         if ORDER_IDS in rows.ids:
-            order_keys = numbers_of_bytes(rows.columns[ORDER], rows.ids[ORDER_IDS], self.workspace)
-        days = rows.columns[DAY]
+            numbers = numbers_of_bytes(keys, rows.ids[ORDER_IDS], self.workspace)
+        amounts = self.amounts(rows.columns)
         try:
             return collapse_lines(
-                offsets, by_customer, days, order_keys, self.amounts(rows.columns), self.amount
+                offsets, by_customer, rows.columns[DAY], keys, numbers, amounts, self.amount
             )
         except SumOverflowError as overflow:
             example = plain_ids([ids], self.ids)[overflow.customer]
             raise DataError(
                 f"orders: {self.amount_column} adds up to more than {self.amount.produced} holds "
-                f"in an order of {self.customer_column} {example}; "
-                f"{self.amount.remedy_for_overflow}"
+                f"on a day of an order of {self.customer_column} {example}",
+                remedy=self.amount.remedy_for_overflow,
+                column=self.amount_column,
             ) from None

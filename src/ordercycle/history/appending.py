@@ -20,7 +20,17 @@ from ordercycle.history.build import batches_for
 from ordercycle.history.keeping import Grouped, group
 from ordercycle.history.merging import Places, find_places
 from ordercycle.history.options import BuildOptions, Progress
-from ordercycle.history.parts import Counts, Held, Kind, Part, Run, as_parts, count, cut
+from ordercycle.history.parts import (
+    Counts,
+    DaysOfOrders,
+    Held,
+    Kind,
+    Part,
+    Run,
+    as_parts,
+    count,
+    cut,
+)
 from ordercycle.history.store import State
 from ordercycle.history.strangers import Strangers, refuse_strangers
 from ordercycle.ingest.laying_out import partition_bits_for
@@ -66,7 +76,7 @@ def append(
     kind = replace(kind, has_listing=has_listing)
     pieces = _pieces(grouped, len(state.parts), kind)
     with Workers(threads) as workers:
-        counts = _checked(kind, state.parts, pieces, workers)
+        counts = _checked(kind, state, pieces, workers)
         tally = replace(state.tally)
         tally.add(grouped.tally)
         names = state.names if batch is None else (*state.names, batch)
@@ -158,10 +168,9 @@ def _as_kept(piece: CustomerBatch, kind: Kind) -> Any:
         ) from error
 
 
-def _checked(
-    kind: Kind, parts: Sequence[Part], pieces: Sequence[CustomerBatch], workers: Workers
-) -> Counts:
+def _checked(kind: Kind, state: State, pieces: Sequence[CustomerBatch], workers: Workers) -> Counts:
     """Check what arrives against what is there, part by part, and count both together."""
+    parts = state.parts
 
     def check(number: int) -> _Checked:
         piece = pieces[number]
@@ -171,8 +180,9 @@ def _checked(
         listed[places.found] = there.listed[places.positions[places.found]]
         checked = _Checked(
             counts=count(kind, there, piece, places),
+            added=_added_days(kind, there, piece, places),
             listed_twice=piece.ids.filter(mask_of(piece.listed & listed)),
-            split_orders=_split_orders(there, piece, places),
+            repeated_days=_repeated_days(there, piece, places),
             strangers=(
                 Strangers.among(piece.select(~listed))
                 if kind.policies.unknown == "error"
@@ -186,55 +196,68 @@ def _checked(
     columns = kind.columns
     _refuse(
         [checked.listed_twice for checked in checks],
-        lambda example, such: (
-            f"customers: {columns.listed} {example} is in the history's customers already "
-            f"({such}); append only customers who are not listed yet"
+        lambda example: (
+            f"customers: {columns.listed} {example} is in the history's customers already"
         ),
+        "append only customers who are not listed yet",
+        columns.listed,
     )
     _refuse(
-        [checked.split_orders for checked in checks],
-        lambda example, such: (
-            f"orders: an order of {columns.customer} {example} is in the history already and gets "
-            f"more lines ({such}); the lines of an order have to arrive together: append it when "
-            "it is complete, or build the history again"
+        [checked.repeated_days for checked in checks],
+        lambda example: (
+            f"orders: an order of {columns.customer} {example} gets rows of a day that "
+            "it has in the history already"
         ),
+        "leave out rows that were appended before; to change a day, build the history again",
+        str(columns.order),
     )
     refuse_strangers((checked.strangers for checked in checks), columns)
-    return reduce(Counts.plus, (checked.counts for checked in checks))
+    counts = reduce(Counts.plus, (checked.counts for checked in checks))
+    further, split = np.sum([checked.added for checked in checks], axis=0).tolist()
+    return counts.with_days(state.counts.further + further, state.counts.split + split)
 
 
 class _Checked(NamedTuple):
     """What was found where a part and what arrives for it meet."""
 
     counts: Counts
+    added: tuple[int, int]  # further days, and orders with several days
     listed_twice: pa.Array  # ids
-    split_orders: pa.Array  # ids of their customers
+    repeated_days: pa.Array  # ids of their customers
     strangers: Strangers
 
 
-def _split_orders(there: CustomerBatch, piece: CustomerBatch, places: Places) -> pa.Array:
-    """Return the customers who have an order with lines on both sides."""
-    if there.order_keys is None or piece.order_keys is None or not places.found.any():
+def _added_days(
+    kind: Kind, there: CustomerBatch, piece: CustomerBatch, places: Places
+) -> tuple[int, int]:
+    """Return how many more further days, and orders with several days, there are now."""
+    if not kind.has_further_days:
+        return 0, 0
+    touched = np.zeros(len(there.ids), np.bool_)
+    touched[places.positions[places.found]] = True
+    before = there.select(touched)
+    was, now = count(kind, before), count(kind, kind.merged(before, piece))
+    return now.further - was.further, now.split - was.split
+
+
+def _repeated_days(there: CustomerBatch, piece: CustomerBatch, places: Places) -> pa.Array:
+    """Return the customers who have an order with rows of one day on both sides."""
+    if piece.keys is None or not places.found.any():
         return piece.ids[:0]
     both = np.flatnonzero(places.found)
-    owners, keys = [], []
-    for held, rows in (
-        (there.order_keys, places.positions[both]),
-        (piece.order_keys, both),
-    ):
-        starts, sizes = held.offsets[rows], held.offsets[rows + 1] - held.offsets[rows]
-        before = np.cumsum(sizes) - sizes
-        owners.append(np.repeat(both, sizes))
-        keys.append(held.keys[np.arange(sizes.sum()) + np.repeat(starts - before, sizes)])
-    owner, key = np.concatenate(owners), np.concatenate(keys)
-    order = np.lexsort((key, owner))
-    owner, key = owner[order], key[order]
-    same = (owner[1:] == owner[:-1]) & (key[1:] == key[:-1])
-    return piece.ids.take(rows_of(np.unique(owner[1:][same])))
+    sides = [DaysOfOrders.of(there, places.positions[both]), DaysOfOrders.of(piece, both)]
+    found = DaysOfOrders.together(sides)
+    same = found.again & (found.days[1:] == found.days[:-1])
+    return piece.ids.take(rows_of(both[np.unique(found.owners[1:][same])]))
 
 
-def _refuse(found: list[pa.Array], message: Callable[[object, str], str]) -> None:
+def _refuse(found: list[pa.Array], what: Callable[[str], str], remedy: str, column: str) -> None:
     ids = pa.chunked_array(found)
     if len(ids):
         such = "1 such customer" if len(ids) == 1 else f"{len(ids):,} such customers"
-        raise DataError(message(ids[0], such))
+        raise DataError(
+            f"{what(str(ids[0]))} ({such})",
+            remedy=remedy,
+            column=column,
+            count=len(ids),
+        )

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ordercycle.arrow_views import array_of, booleans, fixed_view, mask_of
 from ordercycle.errors import StorageError
 from ordercycle.grouping.amount_words import NO_WORDS, AmountWords
-from ordercycle.grouping.batches import CustomerBatch, OrderKeys
+from ordercycle.grouping.batches import CustomerBatch, DroppedDays
 from ordercycle.history.parts import Kind
 from ordercycle.ingest.readers import AmountReader
 from ordercycle.ingest.spill import SpilledArray, SpillFile
@@ -41,7 +41,11 @@ class FileEntry(NamedTuple):
     batches: int
 
 
-def batch_schema(kind: Kind, *, has_keys: bool) -> pa.Schema:
+def _list_of(*fields: pa.Field) -> pa.DataType:
+    return pa.large_list(pa.field("item", pa.struct(list(fields)), nullable=False))
+
+
+def batch_schema(kind: Kind) -> pa.Schema:
     """Return the columns of a file."""
     fields = [
         pa.field("customer_id", kind.ids.plain, nullable=False),
@@ -49,37 +53,56 @@ def batch_schema(kind: Kind, *, has_keys: bool) -> pa.Schema:
         pa.field("visible_from", pa.date32()),
         pa.field("given_registration", pa.date32()),
         pa.field("listed", pa.bool_(), nullable=False),
-        pa.field("orders", order_list(kind.amount), nullable=False),
+        pa.field(
+            "orders", order_list(kind.amount, has_keys=kind.orders is not None), nullable=False
+        ),
     ]
-    if has_keys:
-        keys = pa.large_list(pa.field("item", pa.uint64(), nullable=False))
-        fields.append(pa.field("order_keys", keys, nullable=False))
+    if has_dropped_days(kind):
+        fields.append(pa.field("dropped_days", DROPPED_DAYS, nullable=False))
     return pa.schema(fields)
 
 
-def order_list(amount: AmountReader) -> pa.DataType:
-    """Return the type of a customer's orders."""
-    order = pa.struct(
-        [
-            pa.field("ordered_on", pa.date32(), nullable=False),
-            pa.field("amount", amount.produced, nullable=False),
-        ]
+ORDER_KEY = pa.field("order_key", pa.uint64(), nullable=False)
+DROPPED_DAYS = _list_of(ORDER_KEY, pa.field("day", pa.date32(), nullable=False))
+
+
+def has_dropped_days(kind: Kind) -> bool:
+    """Return whether a history keeps which days of orders were refunds, and dropped."""
+    return kind.orders is not None and kind.policies.refunds == "drop"
+
+
+def order_list(amount: AmountReader, *, has_keys: bool = False) -> pa.DataType:
+    """Return the type of a customer's entries; has_keys: with that of their orders."""
+    return _list_of(
+        pa.field("ordered_on", pa.date32(), nullable=False),
+        pa.field("amount", amount.produced, nullable=False),
+        pa.field("is_order", pa.bool_(), nullable=False),
+        *([ORDER_KEY] if has_keys else []),
     )
-    return pa.large_list(pa.field("item", order, nullable=False))
 
 
-def orders_array(batch: CustomerBatch, amount: AmountReader) -> pa.Array:
-    """Return the orders of a batch as lists, without copying but for decimals."""
-    kind = order_list(amount)
+def orders_array(batch: CustomerBatch, kind: Kind, *, has_keys: bool = False) -> pa.Array:
+    """Return the entries of a batch as lists, without copying but for decimals and marks."""
+    amount = kind.amount
     lows, highs = batch.words
     words: Any = lows
     if amount.is_decimal:
         words = np.column_stack([lows, highs if highs.size else lows >> 63])
-    fields = [array_of(batch.days, pa.date32()), array_of(words, amount.produced)]
-    orders = pa.StructArray.from_arrays(fields, fields=list(kind.value_type))
-    return pa.Array.from_buffers(
-        kind, len(batch.ids), [None, pa.py_buffer(batch.offsets)], children=[orders]
-    )
+    fields = [
+        array_of(batch.days, pa.date32()),
+        array_of(words, amount.produced),
+        mask_of(batch.are_orders(net_refunds=kind.net_refunds)),
+    ]
+    if has_keys and batch.keys is not None:
+        fields.append(array_of(batch.keys, pa.uint64()))
+    return _lists(order_list(amount, has_keys=has_keys), batch.offsets, fields)
+
+
+def _lists(kind: pa.DataType, offsets: NDArray[np.int64], fields: list[pa.Array]) -> pa.Array:
+    """Return lists of structs: offsets (c + 1,) into the fields."""
+    items = pa.StructArray.from_arrays(fields, fields=list(kind.value_type))
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(offsets))]
+    return pa.Array.from_buffers(kind, offsets.size - 1, buffers, children=[items])
 
 
 def dates_array(days: NDArray[np.int32]) -> pa.Array:
@@ -98,20 +121,13 @@ def to_arrow(batch: CustomerBatch, kind: Kind) -> pa.RecordBatch:
         dates_array(batch.visible),
         dates_array(batch.given),
         mask_of(batch.listed),
-        orders_array(batch, kind.amount),
+        orders_array(batch, kind, has_keys=kind.orders is not None),
     ]
-    keys = batch.order_keys
-    if keys is not None:
-        arrays.append(
-            pa.Array.from_buffers(
-                pa.large_list(pa.field("item", pa.uint64(), nullable=False)),
-                len(batch.ids),
-                [None, pa.py_buffer(np.ascontiguousarray(keys.offsets))],
-                children=[array_of(keys.keys, pa.uint64())],
-            )
-        )
-    schema = batch_schema(kind, has_keys=keys is not None)
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    dropped = batch.dropped
+    if dropped is not None:
+        fields = [array_of(dropped.keys, pa.uint64()), array_of(dropped.days, pa.date32())]
+        arrays.append(_lists(DROPPED_DAYS, dropped.offsets, fields))
+    return pa.RecordBatch.from_arrays(arrays, schema=batch_schema(kind))
 
 
 def from_arrow(batch: pa.RecordBatch, kind: Kind, negative: int | None) -> CustomerBatch:
@@ -123,11 +139,20 @@ def from_arrow(batch: pa.RecordBatch, kind: Kind, negative: int | None) -> Custo
     orders = lists.values
     offsets = fixed_view(lists.offsets, np.int64)
     words = _words(orders.field("amount"), kind.amount)
-    keys = None
-    if "order_keys" in batch.schema.names:
-        of_keys = batch.column("order_keys")
-        keys = OrderKeys(
-            fixed_view(of_keys.offsets, np.int64), fixed_view(of_keys.values, np.uint64)
+    keys, further, dropped = None, None, None
+    if kind.has_further_days:
+        # Other histories have none, nor what those of the first format version lack.
+        no_orders = ~booleans(orders.field("is_order"))
+        further = no_orders & (words.signs >= 0) if kind.net_refunds else no_orders
+        further = further if further.any() else None
+    if kind.orders is not None:
+        keys = fixed_view(orders.field("order_key"), np.uint64)
+    if has_dropped_days(kind):
+        of_days = batch.column("dropped_days")
+        dropped = DroppedDays(
+            fixed_view(of_days.offsets, np.int64),
+            fixed_view(of_days.values.field("order_key"), np.uint64),
+            fixed_view(of_days.values.field("day"), np.int32),
         )
     return CustomerBatch(
         ids=batch.column("customer_id"),
@@ -139,7 +164,9 @@ def from_arrow(batch: pa.RecordBatch, kind: Kind, negative: int | None) -> Custo
         days=fixed_view(orders.field("ordered_on"), np.int32),
         words=words,
         negative=amounts.count_negative(words.signs) if negative is None else negative,
-        order_keys=keys,
+        keys=keys,
+        further=further,
+        dropped=dropped,
     )
 
 
@@ -191,7 +218,7 @@ def write_batches(
     """Write batches to an empty file that is open; `name` is what it is called."""
     sink = _Sink(stream)
     written = 0
-    schema = batch_schema(kind, has_keys=kind.amount.has_lines)
+    schema = batch_schema(kind)
     with pa.PythonFile(sink, mode="w") as target, pa.ipc.new_file(target, schema) as writer:
         for batch in batches:
             writer.write_batch(to_arrow(batch, kind))

@@ -122,7 +122,7 @@ class LaidOutRows:
             customers = batch.customers
             made = _Made(
                 work(customers),
-                count(self.kind, customers),
+                count(self.kind, customers, split=batch.split),
                 batch.dropped_refunds,
                 Strangers.among(customers) if judged else Strangers(),
             )
@@ -221,6 +221,8 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
             ids=ids,
             amount=order_reader.amount,
             has_lines=columns.order is not None,
+            refunds=policies.refunds,
+            same_day=policies.same_day,
             days=days,
             amount_column=columns.amount or "amount",
             customer_column=columns.customer,
@@ -232,7 +234,6 @@ def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterato
             partition_bits=ingested.partition_bits,
             ids=ids,
             writer=writer,
-            refunds=policies.refunds,
             unknown=policies.unknown,
             customer_column=columns.customer,
             customer_problems=customer_problems,

@@ -61,8 +61,12 @@ class GroupedOrders:
         pyarrow.RecordBatch
             ``customer_id``, ``registered_on`` (date32, null where unknown), ``orders``:
             large_list of struct ``ordered_on`` (date32), ``amount`` (float64, int64 or
-            decimal128). Customers ascend by hash, orders by day, then amount. Refunds are
-            among the orders, with negative amounts, unless they were dropped.
+            decimal128), ``is_order`` (bool). Customers ascend by hash, orders by day, then amount.
+            Each entry is what a row adds to its day or, where an order column is named, what an
+            order adds to one of its days; ``is_order`` says whether it counts as an order. Refunds
+            do not, unless ``refunds="count"``, and are there with negative amounts, unless they
+            were dropped; nor do later days of an order, nor, with ``same_day="merge"``, all
+            orders of a day but one.
         """
         kind = self._kind
         schema = pa.schema(
@@ -78,7 +82,7 @@ class GroupedOrders:
             if hidden is not None:
                 batch = batch.select(~hidden)
             ids = IdReader.as_produced(batch.ids, self.id_type)
-            arrays = [ids, dates_array(batch.registered), orders_array(batch, kind.amount)]
+            arrays = [ids, dates_array(batch.registered), orders_array(batch, kind)]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     def profile(self, as_of: date | str, window_days: int | None = None) -> pa.Table:

@@ -11,7 +11,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from ordercycle.arrow_views import fixed_view, mask_of, rows_of
 from ordercycle.grouping.amount_words import NO_WORDS, AmountWords
-from ordercycle.grouping.batches import CustomerBatch, OrderKeys
+from ordercycle.grouping.batches import CustomerBatch, DroppedDays
+from ordercycle.grouping.order_lines import further_days, merged_days, order_signs
 from ordercycle.ingest.id_bytes import place_ids
 from ordercycle.workspace import Workspace
 from ordercycle_kernels import hashing
@@ -82,30 +83,41 @@ def merge_batches(
     *,
     are_floats: bool,
     net_refunds: bool,
+    once_a_day: bool,
     drop_unknown: bool,
     workspace: Workspace | None,
 ) -> CustomerBatch:
     """Return the customers of both batches with the orders of both.
 
-    With a workspace, days and amounts are its arrays, valid until the thread's next call.
+    once_a_day: whether one order of a day stands for all of them. With a workspace, days, amounts
+    and keys are its arrays, valid until the thread's next call.
     """
     places = find_places(there.ids, arriving.ids)
     positions, found = places
     starts = there.offsets[positions]
     stops = np.where(found, there.offsets[np.minimum(positions + 1, len(there.ids))], starts)
-    days, merged_words = _merged_orders(
+    offsets = _merged_offsets(there.offsets, arriving.offsets, places)
+    rows = places.positions + np.cumsum(~found) - ~found  # of those who got something
+    merged = _merged_orders(
         there, arriving, starts, stops, are_floats=are_floats, workspace=workspace
     )
-    offsets = _merged_offsets(there.offsets, arriving.offsets, places)
+    if there.keys is not None or once_a_day:
+        marking = _Marking(net_refunds=net_refunds, once_a_day=once_a_day)
+        marked = marking.marks(merged, offsets, rows)
+        merged = merged._replace(further=marked)
     given = _merged_values(there.given, arriving.given, places, arriving.given != NO_DAY)
     listed = _merged_values(there.listed, arriving.listed, places, arriving.listed)
     # Only those who got something may be registered earlier now.
-    rows = places.positions + np.cumsum(~found) - ~found
     registered, visible = np.empty(rows.size, np.int32), np.empty(rows.size, np.int32)
     registration_days(
-        offsets[rows], offsets[rows + 1], days, merged_words.signs, net_refunds,
-        given[rows], registered, visible,
-    )  # fmt: skip
+        offsets[rows],
+        offsets[rows + 1],
+        merged.days,
+        *order_signs(merged.words, merged.further, net_refunds=net_refunds),
+        given[rows],
+        registered,
+        visible,
+    )
     if drop_unknown:
         visible[~listed[rows]] = NO_DAY
     every = np.ones(rows.size, np.bool_)
@@ -116,11 +128,48 @@ def merge_batches(
         registered=_merged_values(there.registered, registered, places, every),
         visible=_merged_values(there.visible, visible, places, every),
         offsets=offsets,
-        days=days,
-        words=merged_words,
+        days=merged.days,
+        words=merged.words,
         negative=there.negative + arriving.negative,
-        order_keys=_merged_keys(there.order_keys, arriving.order_keys, places),
+        keys=merged.keys,
+        further=merged.further,
+        dropped=_merged_dropped(there.dropped, arriving.dropped, places),
     )
+
+
+class _Entries(NamedTuple):
+    """The entries of both batches, by customer, day and amount: (n,) each."""
+
+    days: NDArray[np.int32]
+    words: AmountWords
+    keys: NDArray[np.uint64] | None = None
+    #: What was marked before; of customers who got something, it has to be marked again.
+    further: NDArray[np.bool_] | None = None
+
+
+class _Marking(NamedTuple):
+    """How entries are marked that are no orders though they are no refunds."""
+
+    net_refunds: bool
+    once_a_day: bool
+
+    def marks(self, merged: _Entries, offsets: Int64s, rows: Int64s) -> NDArray[np.bool_] | None:
+        """Return the marks of all customers, found again for those in the given rows."""
+        starts, sizes = offsets[rows], offsets[rows + 1] - offsets[rows]
+        ends = np.cumsum(sizes)
+        entries = np.arange(sizes.sum()) + np.repeat(starts - ends + sizes, sizes)
+        within = np.concatenate([[0], ends])
+        days, signs = merged.days[entries], merged.words.signs[entries]
+        found = None
+        if merged.keys is not None:
+            found, _ = further_days(within, days, merged.keys[entries].view(np.int64), signs)
+        if self.once_a_day:
+            found = merged_days(within, days, signs, found, net_refunds=self.net_refunds)
+        if found is None and merged.further is None:
+            return None
+        marks = np.zeros(merged.days.size, np.bool_) if merged.further is None else merged.further
+        marks[entries] = False if found is None else found
+        return marks if marks.any() else None
 
 
 def _alike(there: AmountWords, arriving: AmountWords) -> tuple[AmountWords, AmountWords]:
@@ -142,11 +191,13 @@ def _merged_orders(
     *,
     are_floats: bool,
     workspace: Workspace | None,
-) -> tuple[NDArray[np.int32], AmountWords]:
-    """Return the days and amounts of both, by customer, day and amount."""
+) -> _Entries:
+    """Return the entries of both."""
     words, more_words = _alike(there.words, arriving.words)
-    if words.highs.size or more_words.highs.size:
-        return _merged_wide_orders(there, arriving, starts, stops, workspace)
+    one_by_one = words.highs.size or more_words.highs.size or there.keys is not None
+    if one_by_one or there.further is not None or arriving.further is not None:
+        places = _places_of_orders(there, arriving, starts, stops, are_floats=are_floats)
+        return _merged_one_by_one(there, arriving, places, workspace)
     size = there.days.size + arriving.days.size
     days = _room("days", size, np.int32, workspace)
     bits = _room("lows", size, np.int64, workspace)
@@ -155,32 +206,54 @@ def _merged_orders(
         for batch in (there, arriving)
     )
     kernels.merge_orders(starts, stops, old, arriving.offsets, new, are_floats, days, bits)
-    return days, AmountWords(bits.view(there.words.lows.dtype), NO_WORDS)
+    return _Entries(days, AmountWords(bits.view(there.words.lows.dtype), NO_WORDS))
 
 
-def _merged_wide_orders(
+def _places_of_orders(
     there: CustomerBatch,
     arriving: CustomerBatch,
     starts: Int64s,
     stops: Int64s,
-    workspace: Workspace | None,
-) -> tuple[NDArray[np.int32], AmountWords]:
-    words, more_words = _alike(there.words, arriving.words)
+    *,
+    are_floats: bool,
+) -> Int64s:
+    """Return where each arriving entry goes among all."""
     day_starts = np.empty(arriving.days.size, np.int64)
     day_stops, places = np.empty_like(day_starts), np.empty_like(day_starts)
     kernels.find_days(
         starts, stops, there.days, arriving.offsets, arriving.days, day_starts, day_stops
     )
-    kernels.find_wide_amounts(
-        day_starts, day_stops, words.lows, words.highs, more_words.lows, more_words.highs, places
+    old, new = (
+        kernels.DaysOfOrders(
+            as_input(words.lows.view(np.int64)),
+            as_input(words.highs),
+            as_input(NO_WORDS if batch.keys is None else batch.keys.view(np.int64)),
+        )
+        for batch, words in zip((there, arriving), _alike(there.words, arriving.words), strict=True)
     )
-    return (
-        _merged("days", there.days, arriving.days, places, workspace),
-        AmountWords(
-            _merged("lows", words.lows, more_words.lows, places, workspace),
-            _merged("highs", words.highs, more_words.highs, places, workspace),
-        ),
-    )
+    kernels.find_days_of_orders(day_starts, day_stops, old, new, are_floats, places)
+    return places
+
+
+def _merged_one_by_one(
+    there: CustomerBatch, arriving: CustomerBatch, places: Int64s, workspace: Workspace | None
+) -> _Entries:
+    """Return the entries of both, the arriving ones in their places."""
+    words, more_words = _alike(there.words, arriving.words)
+    lows, more_lows = words.lows.view(np.int64), more_words.lows.view(np.int64)
+    bits = _merged("lows", lows, more_lows, places, workspace).view(words.lows.dtype)
+    highs, keys, further = NO_WORDS, None, None
+    if words.highs.size or more_words.highs.size:
+        highs = _merged("highs", words.highs, more_words.highs, places, workspace)
+    if there.keys is not None and arriving.keys is not None:
+        keys = _merged("keys", there.keys, arriving.keys, places, workspace)
+    if there.further is not None:
+        further = np.zeros(there.days.size + places.size, np.bool_)
+        was_there = np.ones(further.size, np.bool_)
+        was_there[places] = False
+        further[was_there] = there.further
+    days = _merged("days", there.days, arriving.days, places, workspace)
+    return _Entries(days, AmountWords(bits, highs), keys, further)
 
 
 def _room(name: str, size: int, dtype: DTypeLike, workspace: Workspace | None) -> NDArray[Any]:
@@ -233,15 +306,17 @@ def _merged_offsets(there: Int64s, arriving: Int64s, places: Places) -> Int64s:
     return offsets
 
 
-def _merged_keys(
-    there: OrderKeys | None, arriving: OrderKeys | None, places: Places
-) -> OrderKeys | None:
+def _merged_dropped(
+    there: DroppedDays | None, arriving: DroppedDays | None, places: Places
+) -> DroppedDays | None:
     if there is None or arriving is None:
         return there or arriving
-    # A customer's keys go behind those there.
+    # What a customer gets goes behind what is there.
     ends = there.offsets[np.minimum(places.positions + 1, there.offsets.size - 1)]
     ends = np.where(places.found, ends, there.offsets[places.positions])
     targets = np.repeat(ends, np.diff(arriving.offsets)) + np.arange(arriving.keys.size)
-    keys = np.empty(there.keys.size + arriving.keys.size, np.uint64)
-    kernels.merge["uint64"](there.keys, arriving.keys, targets, keys)
-    return OrderKeys(_merged_offsets(there.offsets, arriving.offsets, places), keys)
+    return DroppedDays(
+        _merged_offsets(there.offsets, arriving.offsets, places),
+        _merged("dropped keys", there.keys, arriving.keys, targets, None),
+        _merged("dropped days", there.days, arriving.days, targets, None),
+    )

@@ -36,6 +36,9 @@ class BuildArguments(TypedDict, total=False):
     unknown: str
     only: str | pc.Expression | None
     nobody: Iterable[str | int]
+    same_day: str
+    amount_per: str
+    duplicates: str
     threads: int | None
     memory_limit: int | str | None
     spill_directory: str | os.PathLike[str] | None
@@ -87,6 +90,11 @@ class BuildOptions:
                 remedy=("pass ", Option("customers"), " to say who is known"),
             )
         made = cls(**own, policies=policies)
+        if policies.amount_per == "order" and None in (made.columns.order, made.columns.amount):
+            raise ConfigError(
+                (Option("amount_per", "order"), " needs a column of amounts and one of order ids"),
+                remedy=("name both: ", Option("Columns.order"), " and ", Option("Columns.amount")),
+            )
         _ = made.spill  # which checks the limit and the folder
         return made
 

@@ -49,6 +49,21 @@ class Policies:
         None, "Rows that count, as in \"status in ('paid', 'shipped')\"; the others are left out."
     )
     nobody: tuple[Any, ...] = policy((), "An id that means no customer, as guest@example.com.")
+    same_day: str = policy(
+        "separate",
+        "Several orders of a customer on one day.",
+        {"separate": "are orders of their own", "merge": "are one order"},
+    )
+    amount_per: str = policy(
+        "line",
+        "What an amount is, where rows are lines of orders.",
+        {"line": "the line's own", "order": "the order's total, on every line of a day"},
+    )
+    duplicates: str = policy(
+        "keep",
+        "Rows that are equal in all columns that are read.",
+        {"keep": "all count", "drop": "one counts", "error": "refused"},
+    )
 
     def __post_init__(self) -> None:
         for declared in fields(self):

@@ -37,7 +37,9 @@ MANIFEST = "manifest.json"
 LOCK = ".lock"
 #: The names that a writer gives its files: whatever else is in a folder is left alone.
 OURS = re.compile(r"(part|run)-\d{5,}-[0-9a-f]{8}\.arrow|\.manifest\.json\.[0-9a-f]{8}\.tmp")
-FORMAT, VERSION = "ordercycle history", 1
+FORMAT, VERSION = "ordercycle history", 2
+#: Versions that are read. In the first, an order was added up on the first of its days.
+READABLE = (1, 2)
 HASH = (
     "SplitMix64 output function of the 64-bit two's complement; bytes: folded 8 at a time from "
     "the hash of their length; a part is a range of the highest bits"
@@ -284,10 +286,17 @@ def _manifest(path: Path) -> dict[str, Any]:
         or _canonical({**manifest, "crc32": found}) != text
     ):
         raise StorageError(f"{file} is damaged: its checksum differs; {REBUILD}")
-    if version != VERSION:
+    if version not in READABLE:
         raise StorageError(
-            f"{file} has format version {version}, and this ordercycle reads version {VERSION}; "
-            "install the ordercycle that wrote it, or build the history again"
+            f"{file} has format version {version}, and this ordercycle reads versions "
+            f"{', '.join(map(str, READABLE))}",
+            remedy="install the ordercycle that wrote it, or build the history again",
+        )
+    if version == 1 and manifest["columns"]["order"] is not None:
+        raise StorageError(
+            f"{file} has format version 1, in which the rows of an order are added up whatever "
+            "their days are",
+            remedy="build the history again, which adds them up by day",
         )
     checked: dict[str, Any] = manifest
     return checked

@@ -17,6 +17,7 @@ NOTES = {
     "anonymous": ("anonymous row", "anonymous rows"),
     "nobody": ("row of nobody", "rows of nobody"),
     "refunds": ("refund", "refunds"),
+    "split_orders": ("order of several days", "orders of several days"),
     "unknown": ("unknown customer", "unknown customers"),
     "undated": ("customer without any date", "customers without any date"),
 }
@@ -42,6 +43,8 @@ class HistorySummary:
         Rows of either table with an id that means no customer, dropped.
     left_out
         Rows that do not count (`only`), not looked at.
+    split_orders
+        Orders with rows on several days, where an order column is named.
     unknown
         Customers with orders that the customers table does not list (0 without one).
     undated
@@ -59,6 +62,7 @@ class HistorySummary:
     anonymous: int
     nobody: int
     left_out: int
+    split_orders: int
     unknown: int
     undated: int
     first_day: date | None
@@ -74,12 +78,13 @@ class HistorySummary:
 
     def __str__(self) -> str:
         lines = []
+        width = max(len(field.name) for field in fields(self))
         for field in fields(self):
             value = getattr(self, field.name)
             lines.append(
-                f"{field.name:<10} {value:,}"
+                f"{field.name:<{width}} {value:,}"
                 if isinstance(value, int)
-                else f"{field.name:<10} {value}"
+                else f"{field.name:<{width}} {value}"
             )
         return "\n".join(lines)
 
@@ -88,12 +93,13 @@ def summarised(kind: Kind, tally: Tally, counts: Counts, held: int) -> HistorySu
     """Return the summary of a history of `held` bytes."""
     return HistorySummary(
         rows=tally.rows,
-        orders=counts.orders - (counts.refunds if kind.net_refunds else 0),
+        orders=counts.orders - counts.further - (counts.refunds if kind.net_refunds else 0),
         customers=counts.customers,
         refunds=counts.refunds + tally.dropped_refunds,
         anonymous=tally.anonymous,
         nobody=tally.nobody,
         left_out=tally.left_out,
+        split_orders=counts.split,
         unknown=counts.unknown,
         undated=counts.undated,
         first_day=None if tally.first_day is None else date_of(tally.first_day),

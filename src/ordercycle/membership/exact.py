@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ordercycle.days import date_of, day_number
 from ordercycle.errors import ConfigError, Option
 from ordercycle.grouping.batches import CustomerBatch
+from ordercycle.grouping.order_lines import OrderSigns
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.intervals import OfHistory, check_history
 from ordercycle.membership.timeline import Timeline
@@ -59,12 +60,12 @@ class ExactIntervals(OfHistory):
         self,
         customers: CustomerBatch,
         *,
-        net_refunds: bool,
+        signs: OrderSigns,
         out_offsets: NDArray[np.int64],
         out_codes: NDArray[np.int16],
         out_starts: NDArray[np.int32],
     ) -> None:
-        """Write where intervals start; net_refunds: whether there are entries that are none."""
+        """Write where intervals start; signs: which entries are no orders."""
 
     def timeline(
         self,
@@ -83,7 +84,7 @@ class ExactIntervals(OfHistory):
         starts = workspace.array(f"{use}.starts", most, np.int32)
         self.write(
             customers,
-            net_refunds=self.history.kind.net_refunds and customers.negative > 0,
+            signs=customers.order_signs(net_refunds=self.history.kind.net_refunds),
             out_offsets=offsets,
             out_codes=codes,
             out_starts=starts,
@@ -107,7 +108,7 @@ class LifecycleIntervals(ExactIntervals):
         self,
         customers: CustomerBatch,
         *,
-        net_refunds: bool,
+        signs: OrderSigns,
         out_offsets: NDArray[np.int64],
         out_codes: NDArray[np.int16],
         out_starts: NDArray[np.int32],
@@ -116,8 +117,7 @@ class LifecycleIntervals(ExactIntervals):
         kernels.lifecycle_intervals(
             customers.offsets,
             customers.days,
-            customers.words.signs,
-            net_refunds,
+            *signs,
             customers.registered,
             customers.visible,
             self._thresholds,
@@ -148,7 +148,7 @@ class CadenceIntervals(ExactIntervals):
         self,
         customers: CustomerBatch,
         *,
-        net_refunds: bool,
+        signs: OrderSigns,
         out_offsets: NDArray[np.int64],
         out_codes: NDArray[np.int16],
         out_starts: NDArray[np.int32],
@@ -157,8 +157,7 @@ class CadenceIntervals(ExactIntervals):
         kernels.cadence_intervals(
             customers.offsets,
             customers.days,
-            customers.words.signs,
-            net_refunds,
+            *signs,
             customers.visible,
             self._just_ordered_days,
             self._rhythm,

@@ -49,6 +49,7 @@ class Cube:
 
     def add(self, customers: CustomerBatch, timelines: Sequence[Timeline]) -> None:
         """Count customers, given where they were by each membership of the plan."""
+        signs, matter = customers.order_signs(net_refunds=self.plan.net_refunds)
         people = kernels.Customers(
             as_input(customers.visible),
             as_input(customers.registered),
@@ -56,6 +57,7 @@ class Cube:
             as_input(customers.days),
             as_input(customers.words.lows.view(np.int64)),
             as_input(customers.words.highs),
+            as_input(signs),
         )
         tracks = [
             track
@@ -70,7 +72,7 @@ class Cube:
                 people,
                 track,
                 self.plan.amount.is_float,
-                self.plan.net_refunds and customers.negative > 0,
+                matter,
                 is_first,
                 number_of(self.plan.period.first_day),
                 self._days,
