@@ -67,6 +67,7 @@ def build(
         refunds=policies.refunds,
         anonymous=policies.anonymous,
         unknown=policies.unknown,
+        same_day=policies.same_day,
         threads=threads,
     )
 

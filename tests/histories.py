@@ -39,6 +39,7 @@ def options_of(case: Case) -> dict:
         "refunds": policies.refunds,
         "anonymous": policies.anonymous,
         "unknown": policies.unknown,
+        "same_day": policies.same_day,
     }
 
 

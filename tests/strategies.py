@@ -273,6 +273,7 @@ def cases(
         anonymous=draw(st.sampled_from(["drop", "drop", "error"])),
         unknown="add",
         collapse=kinds.order is not None,
+        same_day=draw(st.sampled_from(["separate", "separate", "merge"])),
     )
     pool = st.sampled_from(CUSTOMER_KINDS[kinds.customer])
     names = draw(st.lists(pool, min_size=1, max_size=5, unique=True))

@@ -163,12 +163,13 @@ def merge_offsets(
 class DaysOfOrders(NamedTuple):
     """What orders add up to on their days: words of the amounts, highs empty where they fit one.
 
-    keys: of the orders, which put equal amounts of a day in order, or empty. (n,) each.
+    keys: of the orders, which put equal amounts of a day in order as signed numbers, or empty.
+    (n,) each.
     """
 
     lows: Int64s
     highs: Int64s
-    keys: Int64s
+    keys: UInt64s
 
 
 @helper
@@ -186,7 +187,7 @@ def comes_after(
         if are_floats:
             return swap_negatives(low) > swap_negatives(other_low)
         return low > other_low
-    return there.keys.size > 0 and there.keys[one] > arriving.keys[other]
+    return there.keys.size > 0 and np.int64(there.keys[one]) > np.int64(arriving.keys[other])
 
 
 @kernel

@@ -11,7 +11,8 @@ import pytest
 from histories import assert_same, built, is_refused, results, tables
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import Case, cases, layouts
+from oracle.calendar import local_day
+from strategies import Case, cases, layouts, python_time
 
 import ordercycle as oc
 
@@ -19,11 +20,14 @@ SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
 
 def dealt(case: Case, pieces: int, random: Random) -> list[Case]:
-    """Deal the rows of a case out; the lines of an order stay together."""
+    """Deal the rows of a case out; the lines of an order of one day stay together."""
     piece_of_order: dict = {}
 
     def piece(row) -> int:
-        key = (row.customer, row.order) if case.types.order is not None else object()
+        key: object = object()
+        if case.types.order is not None and row.customer is not None:
+            time = python_time(row.time, case.types.time)
+            key = (row.customer, row.order, local_day(time, case.policies.timezone))
         return piece_of_order.setdefault(key, random.randrange(pieces))
 
     orders = [[] for _ in range(pieces)]
@@ -165,18 +169,43 @@ def test_strangers_are_refused_as_when_building():
     assert history.append(small((1, 6, 1.0), (2, 6, 1.0)), listed((2, 1))).summary().orders == 3
 
 
-@pytest.mark.parametrize("refunds", ["net", "drop"])
-def test_lines_of_an_order_that_is_there_are_refused(refunds):
-    columns = oc.Columns(order="order_id")
-    lines = small((1, 5, -10.0), (1, 5, 5.0), (2, 6, 1.0)).append_column(
-        "order_id", pa.array(["a", "a", "a"])
+def lines(*rows) -> pa.Table:
+    """Return order lines of (customer, day of January 2026, amount, order)."""
+    return small(*[row[:3] for row in rows]).append_column(
+        "order_id", pa.array([row[3] for row in rows])
     )
-    history = oc.OrderHistory.build(lines, columns=columns, refunds=refunds)
-    late = small((1, 6, 40.0)).append_column("order_id", pa.array(["a"]))
-    with pytest.raises(oc.DataError, match=r"an order of customer_id 1 is in the history already"):
-        history.append(late)
-    other = small((3, 6, 40.0)).append_column("order_id", pa.array(["a"]))
-    assert history.append(other).summary().customers == history.summary().customers + 1
+
+
+@pytest.mark.parametrize("refunds", ["net", "drop", "count"])
+def test_rows_of_a_day_that_an_order_has_are_refused(refunds):
+    columns = oc.Columns(order="order_id")
+    there = lines((1, 5, -10.0, "a"), (1, 5, 5.0, "a"), (2, 6, 1.0, "a"), (2, 9, 2.0, "b"))
+    history = oc.OrderHistory.build(there, columns=columns, refunds=refunds)
+    # Even those of a refund that was dropped: together they might be no refund.
+    again = lines((1, 5, 40.0, "a"), (2, 9, 3.0, "b"), (2, 10, 3.0, "b"), (3, 5, 1.0, "a"))
+    with pytest.raises(
+        oc.DataError, match=r"gets rows of a day that it has in the history already \(2 such cust"
+    ) as caught:
+        history.append(again)
+    assert (caught.value.column, caught.value.count) == ("order_id", 2)
+    assert "leave out rows that were appended before" in caught.value.remedy
+    other = lines((1, 6, 40.0, "a"), (2, 9, 3.0, "a"), (3, 5, 1.0, "a"))
+    assert history.append(other).summary().rows == 7
+
+
+@pytest.mark.parametrize("same_day", ["separate", "merge"])
+def test_days_of_an_order_may_arrive_in_any_order(same_day):
+    options = {"columns": oc.Columns(order="order_id"), "same_day": same_day}
+    early, late = lines((1, 2, 10.0, "a")), lines((1, 9, 5.0, "a"), (1, 9, 7.0, "b"))
+    whole = oc.OrderHistory.build(pa.concat_tables([early, late]), **options)
+    for first, then in ((early, late), (late, early)):
+        history = oc.OrderHistory.build(first, **options).append(then)
+        assert pa.Table.from_batches(history.to_batches()).equals(
+            pa.Table.from_batches(whole.to_batches())
+        )
+        assert history.profile("2026-02-01").equals(whole.profile("2026-02-01"))
+        assert history.summary().split_orders == 1
+        assert history.summary().orders == 2
 
 
 def test_types_have_to_fit():

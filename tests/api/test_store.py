@@ -6,6 +6,8 @@ import resource
 import shutil
 import signal
 import time
+import zlib
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -150,11 +152,67 @@ def rewritten(folder: Path, **changes) -> None:
 
 def test_other_formats_are_told(tmp_path):
     saved(tmp_path)
-    rewritten(tmp_path, version=2)
-    with pytest.raises(oc.StorageError, match="format version 2, and this ordercycle reads"):
+    rewritten(tmp_path, version=3)
+    with pytest.raises(oc.StorageError, match="version 3, and this ordercycle reads versions 1, 2"):
         oc.OrderHistory.open(tmp_path)
     (tmp_path / "manifest.json").write_text('{"format": "something else"}')
     with pytest.raises(oc.StorageError, match=r"damaged|not of a saved history"):
+        oc.OrderHistory.open(tmp_path)
+
+
+def in_the_first_format(folder: Path) -> None:
+    """Rewrite a saved history as the first version of the format has it."""
+    from ordercycle.history.store import _manifest
+
+    manifest = _manifest(folder)
+    for entry in (entry for run in manifest["runs"] for entry in run):
+        file = folder / entry["file"]
+        with pa.ipc.open_file(file.read_bytes()) as reader:
+            batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
+        with pa.ipc.new_file(file, without_marks(batches[0]).schema) as writer:
+            for batch in batches:
+                writer.write_batch(without_marks(batch))
+        content = file.read_bytes()
+        entry |= {"bytes": len(content), "crc32": zlib.crc32(content)}
+    for counts, added in (("policies", ADDED_POLICIES), ("counts", ("further", "split"))):
+        manifest[counts] = {key: manifest[counts][key] for key in manifest[counts].keys() - added}
+    rewritten(folder, **{**manifest, "version": 1})
+
+
+ADDED_POLICIES = {"same_day", "amount_per", "duplicates"}
+
+
+def without_marks(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch of a file whose entries do not say whether they are orders."""
+    lists = batch.column("orders")
+    fields = [field for field in lists.type.value_type if field.name != "is_order"]
+    items = pa.StructArray.from_arrays(
+        [lists.values.field(field.name) for field in fields], fields=fields
+    )
+    kind = pa.large_list(pa.field("item", items.type, nullable=False))
+    plain = pa.Array.from_buffers(kind, len(lists), lists.buffers()[:2], children=[items])
+    place = batch.schema.get_field_index("orders")
+    return batch.set_column(place, pa.field("orders", kind, nullable=False), plain)
+
+
+def test_the_first_format_is_read_where_it_says_the_same(tmp_path):
+    history = extended(tmp_path / "now")
+    shutil.copytree(tmp_path / "now", tmp_path / "then")  # the history's own files are mapped
+    in_the_first_format(tmp_path / "then")
+    opened = oc.OrderHistory.open(tmp_path / "then")
+    assert replace(opened.summary(), bytes=0) == replace(history.summary(), bytes=0)
+    assert opened.profile(AS_OF).equals(history.profile(AS_OF))
+    everything = pa.concat_tables([orders(300, 1), orders(50, 2), orders(40, 3)])
+    whole = oc.OrderHistory.build(everything).profile(AS_OF)
+    assert opened.append(orders(40, 3)).profile(AS_OF).equals(whole)
+    assert oc.OrderHistory.open(tmp_path / "then").profile(AS_OF).equals(whole)
+
+
+def test_order_lines_of_the_first_format_have_to_be_added_up_again(tmp_path):
+    lines = orders(50, 1).append_column("order_id", pa.array(range(50)))
+    oc.OrderHistory.build(lines, columns=oc.Columns(order="order_id")).save(tmp_path)
+    rewritten(tmp_path, version=1)
+    with pytest.raises(oc.StorageError, match=r"format version 1.*build the history again"):
         oc.OrderHistory.open(tmp_path)
 
 

@@ -126,6 +126,7 @@ def arrays(kind, customers):
         as_input(np.array([day for one in rows for day, _ in one], np.int32)),
         as_input(lows),
         as_input(np.array(highs, np.int64)),
+        as_input(np.array(highs, np.int64) if kind == WIDE else lows),
     )
     track = cube.Track(
         as_input(np.cumsum([0, *map(len, intervals)], dtype=np.int64)),

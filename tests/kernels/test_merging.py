@@ -110,20 +110,55 @@ def test_offsets_are_merged(sizes, arriving):
     assert out.tolist() == np.cumsum([0, *(lists[number] for number in sorted(lists))]).tolist()
 
 
-@given(st.lists(st.integers(-(2**127), 2**127 - 1)), st.lists(st.integers(-(2**127), 2**127 - 1)))
-def test_wide_amounts_find_their_places(there, arriving):
-    there, arriving = sorted(there), sorted(arriving)
-    words = []
+wide_amounts = st.integers(-(2**127), 2**127 - 1) | st.integers(-2, 2)
+order_keys = st.integers(-(2**63), 2**63 - 1) | st.integers(-1, 1)
+
+
+def places_of(there, arriving, *, are_floats=False, are_wide=False, have_keys=True):
+    """Find the places of rows of (amount, key) of one day among others."""
+    columns = []
     for rows in (there, arriving):
-        lows = np.array([row & (2**64 - 1) for row in rows], np.uint64).view(np.int64)
-        words += [lows, np.array([row >> 64 for row in rows], np.int64)]
+        amounts_of = [row[0] for row in rows]
+        highs = [amount >> 64 for amount in amounts_of] if are_wide else []
+        if are_floats:
+            lows = np.array(amounts_of, np.float64).view(np.int64)
+        else:
+            lows = np.array([one & (2**64 - 1) for one in amounts_of], np.uint64).view(np.int64)
+        keys = np.array([row[1] for row in rows] if have_keys else [], np.int64).view(np.uint64)
+        columns.append(
+            merging.DaysOfOrders(
+                as_input(lows), as_input(np.array(highs, np.int64)), as_input(keys)
+            )
+        )
     starts, stops = np.zeros(len(arriving), np.int64), np.full(len(arriving), len(there))
     places = np.empty(len(arriving), np.int64)
-    merging.find_wide_amounts(starts, stops, *words, places)
-    expected = [
-        sum(other <= row for other in there) + number for number, row in enumerate(arriving)
-    ]
-    assert places.tolist() == expected
+    merging.find_days_of_orders(starts, stops, *columns, are_floats, places)
+    return places.tolist()
+
+
+def places_expected(there, arriving):
+    return [sum(other <= row for other in there) + place for place, row in enumerate(arriving)]
+
+
+@given(*[st.lists(st.tuples(wide_amounts, order_keys), max_size=20).map(sorted)] * 2)
+def test_days_of_orders_find_their_places(there, arriving):
+    assert places_of(there, arriving, are_wide=True) == places_expected(there, arriving)
+
+
+@given(*[st.lists(st.tuples(amounts, order_keys), max_size=20).map(sorted)] * 2)
+def test_days_of_orders_of_one_word_find_their_places(there, arriving):
+    assert places_of(there, arriving) == places_expected(there, arriving)
+
+
+@given(*[st.lists(st.tuples(floats, order_keys), max_size=20).map(sorted)] * 2)
+def test_days_of_orders_in_floats_find_their_places(there, arriving):
+    assert places_of(there, arriving, are_floats=True) == places_expected(there, arriving)
+
+
+@given(*[st.lists(st.tuples(wide_amounts), max_size=20).map(sorted)] * 2)
+def test_wide_amounts_without_keys_find_their_places(there, arriving):
+    found = places_of(there, arriving, are_wide=True, have_keys=False)
+    assert found == places_expected(there, arriving)
 
 
 @pytest.mark.parametrize("item", ["int32", "int64", "uint64"])

@@ -203,7 +203,7 @@ orders_of = st.lists(
 
 
 @given(orders_of)
-def test_lines_collapse_into_orders(customers):
+def test_lines_add_up_by_order_and_day(customers):
     customers = [sorted(rows) for rows in customers]
     flat = [row for part in customers for row in part]
     count = len(flat)
@@ -213,20 +213,24 @@ def test_lines_collapse_into_orders(customers):
     # Rows lie backwards, so that a row and its place are not the same.
     rows = np.arange(count, dtype=np.int32)[::-1].copy()
     backwards = flat[::-1]
-    found = lines.find_orders(
-        offsets, rows, np.array([order for order, _, _ in backwards], np.int64),
-        np.array([day for _, day, _ in backwards], np.int32), out_offsets, line_offsets, days,
-    )  # fmt: skip
-    expected = []
-    for part in customers:
-        for order in sorted({order for order, _, _ in part}):
-            mine = [row for row in part if row[0] == order]
-            expected.append((min(day for _, day, _ in mine), sum(amount for _, _, amount in mine)))
-    assert days[:found].tolist() == [day for day, _ in expected]
-    assert (
-        out_offsets.tolist()
-        == np.cumsum([0] + [len({order for order, _, _ in part}) for part in customers]).tolist()
+    orders = np.array([order for order, _, _ in backwards], np.int64)
+    days_by_row = np.array([day for _, day, _ in backwards], np.int32)
+    days_of = [
+        [(order, day) for order, day in sorted({row[:2] for row in part})] for part in customers
+    ]
+    assert lines.span_days(offsets, rows, orders, days_by_row) == any(
+        len({order for order, _ in part}) < len(part) for part in days_of
     )
+    found = lines.find_order_days(
+        offsets, rows, orders, days_by_row, out_offsets, line_offsets, days
+    )
+    expected = [
+        (key[1], sum(row[2] for row in part if row[:2] == key))
+        for part, keys in zip(customers, days_of, strict=True)
+        for key in keys
+    ]
+    assert days[:found].tolist() == [day for day, _ in expected]
+    assert out_offsets.tolist() == np.cumsum([0, *map(len, days_of)]).tolist()
     amounts_by_row = np.array([amount for _, _, amount in backwards], np.int64)
     lows, highs = np.empty(found, np.int64), np.empty(found, np.int64)
     overflow = lines.sum_integer_lines(
@@ -255,3 +259,42 @@ def test_lines_that_add_up_to_too_much_name_the_order():
     assert lines.sum_integer_lines(line_offsets, rows, values, none, limit, lows, highs) == 1
     huge = np.array([1.0, 1.7e308, 1.7e308])
     assert lines.sum_float_lines(line_offsets, rows, huge, np.empty(2)) == 1
+
+
+@given(orders_of, st.booleans(), st.booleans())
+def test_an_order_counts_on_its_first_day_that_is_no_refund(customers, net_refunds, once_a_day):
+    customers = [sorted({row[:2]: row for row in rows}.values()) for rows in customers]
+    flat = [(*row, place) for place, part in enumerate(customers) for row in part]
+    # As in a history: by day and amount. The rows are listed by order and day.
+    entries = sorted(flat, key=lambda row: (row[3], row[1], row[2], row[0]))
+    offsets = np.cumsum([0, *map(len, customers)], dtype=np.int64)
+    rows = np.array([entries.index(row) for row in flat], np.int32)
+    orders, days, signs = (
+        np.array([row[column] for row in entries], np.int64) for column in range(3)
+    )
+    further = np.empty(len(flat), np.bool_)
+    split = lines.mark_further_days(offsets, rows, orders, signs, further)
+    assert split == sum(
+        sum(row[0] == order for row in part) > 1
+        for part in customers
+        for order in {row[0] for row in part}
+    )
+    counted = {
+        (place, order): min(day for other, day, amount in part if other == order and amount >= 0)
+        for place, part in enumerate(customers)
+        for order in {row[0] for row in part if row[2] >= 0}
+    }
+    expected = [
+        amount >= 0 and counted[place, order] != day for order, day, amount, place in entries
+    ]
+    assert further.tolist() == expected
+    if once_a_day:
+        taken = set()
+        for row, (_, day, amount, place) in enumerate(entries):
+            if not expected[row] and (amount >= 0 or not net_refunds):
+                expected[row] = (place, day) in taken
+                taken.add((place, day))
+        before = sum(further.tolist())
+        marked = lines.merge_days(offsets, days.astype(np.int32), signs, net_refunds, further)
+        assert further.tolist() == expected
+        assert marked == sum(expected) - before

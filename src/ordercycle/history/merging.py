@@ -227,7 +227,7 @@ def _places_of_orders(
         kernels.DaysOfOrders(
             as_input(words.lows.view(np.int64)),
             as_input(words.highs),
-            as_input(NO_WORDS if batch.keys is None else batch.keys.view(np.int64)),
+            as_input(NO_WORDS.view(np.uint64) if batch.keys is None else batch.keys),
         )
         for batch, words in zip((there, arriving), _alike(there.words, arriving.words), strict=True)
     )
