@@ -32,6 +32,8 @@ LONGEST = np.int64(2**31 - 1)
 LAST_BYTE = np.uint64(255)
 LENGTHS_DIFFER = np.int64(-1)
 TOO_LONG = np.int64(-2)
+#: Ids that are not, or not wholly, in their data.
+OUTSIDE = np.int64(-3)
 
 # n = rows, p = partitions, s = slots of a hash table, c = customers
 
@@ -134,20 +136,26 @@ def stand_in(known: Bools, out_starts: Int64Out, out_lengths: Int32Out) -> int:
     return LENGTHS_DIFFER if differ else np.int64(length)
 
 
-def _find_between(offsets: Items, known: Bools, out_starts: Int64Out, out_lengths: Int32Out) -> int:
+def _find_between(
+    offsets: Items, known: Bools, size: int, out_starts: Int64Out, out_lengths: Int32Out
+) -> int:
     """Find ids that lie one behind the other.
 
-    offsets: (n + 1,); known: (n,), or empty where no id is missing; out_starts, out_lengths: (n,),
-    of a missing id those of another. Returns the length that all have, else LENGTHS_DIFFER or
-    TOO_LONG.
+    offsets: (n + 1,), which come from outside and may be anything; known: (n,), or empty where no
+    id is missing; size: of the data; out_starts, out_lengths: (n,), of a missing id those of
+    another. Returns the length that all have, else LENGTHS_DIFFER, TOO_LONG or OUTSIDE, of which
+    the last two leave starts and lengths that must not be followed.
     """
     longest = np.int64(0)
+    descend = np.int64(offsets[0]) < 0 or np.int64(offsets[out_starts.size]) > size
     for row in range(out_starts.size):
-        start = np.int64(offsets[row])
-        length = np.int64(offsets[row + 1]) - start
-        longest = max(longest, length)
+        start, stop = np.int64(offsets[row]), np.int64(offsets[row + 1])
+        descend |= stop < start
+        longest = max(longest, stop - start)
         out_starts[row] = start
-        out_lengths[row] = min(length, LONGEST)
+        out_lengths[row] = min(stop - start, LONGEST)
+    if descend:
+        return OUTSIDE
     return TOO_LONG if longest > LONGEST else stand_in(known, out_starts, out_lengths)
 
 
@@ -157,15 +165,44 @@ find_between = {
 }
 
 
+@inlined
+def is_view_within(views: Int32s, first: int, sizes: Int64s) -> bool:
+    """Say whether a view that does not hold its bytes points into a buffer: sizes: (b,)."""
+    length, buffer, start = views[first], views[first + 2], views[first + 3]
+    if buffer < 0 or buffer >= sizes.size or start < 0:
+        return False
+    return np.int64(start) + np.int64(length) <= sizes[buffer]
+
+
+@kernel
+def are_views_within(views: Int32s, known: Bools, sizes: Int64s) -> bool:
+    """Say whether all views point into their buffers; the arrays are as in `find_views`."""
+    for row in range(views.size // VIEW_ITEMS):
+        if known.size == 0 or known[row]:
+            first = VIEW_ITEMS * row
+            if views[first] < 0:
+                return False
+            if views[first] > INLINE_BYTES and not is_view_within(views, first, sizes):
+                return False
+    return True
+
+
 @kernel
 def find_views(
-    views: Int32s, known: Bools, begins: Int64s, out_starts: Int64Out, out_lengths: Int32Out
+    views: Int32s,
+    known: Bools,
+    begins: Int64s,
+    sizes: Int64s,
+    out_starts: Int64Out,
+    out_lengths: Int32Out,
 ) -> int:
     """Find ids that are given as views.
 
-    views: (VIEW_ITEMS * n,); begins: where the views begin in the data, then each buffer that
-    they point into; the others and the result are as in `find_between`.
+    views: (VIEW_ITEMS * n,), which come from outside and may be anything; begins: where the views
+    begin in the data, then each of the b buffers that they point into; sizes: (b,), of these; the
+    others and the result are as in `find_between`.
     """
+    outside = False
     for row in range(out_starts.size):
         out_starts[row] = 0
         out_lengths[row] = 0
@@ -174,10 +211,13 @@ def find_views(
             length = views[first]
             out_lengths[row] = length
             if length <= INLINE_BYTES:
+                outside |= length < 0
                 out_starts[row] = begins[0] + 4 * (first + 1)
-            else:
+            elif is_view_within(views, first, sizes):
                 out_starts[row] = begins[1 + views[first + 2]] + views[first + 3]
-    return stand_in(known, out_starts, out_lengths)
+            else:
+                outside = True
+    return OUTSIDE if outside else stand_in(known, out_starts, out_lengths)
 
 
 @inlined

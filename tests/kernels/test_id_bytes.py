@@ -47,7 +47,7 @@ def test_ids_between_offsets_are_found(item, drawn, before):
     memory = before + b"".join(values)
     starts, lengths = np.empty(len(values), np.int64), np.empty(len(values), np.int32)
     mask = np.array(known, np.bool_)
-    length = id_bytes.find_between[item](offsets, mask, starts, lengths)
+    length = id_bytes.find_between[item](offsets, mask, len(memory), starts, lengths)
     found = [memory[start:][:size] for start, size in zip(starts, lengths, strict=True)]
     check_found(values, known or [True] * len(values), length, found)
 
@@ -57,9 +57,11 @@ def test_an_id_that_is_too_long_says_so():
     nothing = np.zeros(0, np.bool_)
     item = "int64"
     offsets = np.array([0, 5, 5 + 2**31], np.int64)
-    assert id_bytes.find_between[item](offsets, nothing, starts, lengths) == id_bytes.TOO_LONG
+    size = 2**32
+    found = id_bytes.find_between[item](offsets, nothing, size, starts, lengths)
+    assert found == id_bytes.TOO_LONG
     offsets[2] -= 1
-    length = id_bytes.find_between[item](offsets, nothing, starts, lengths)
+    length = id_bytes.find_between[item](offsets, nothing, size, starts, lengths)
     assert (length, lengths.tolist()) == (id_bytes.LENGTHS_DIFFER, [5, 2**31 - 1])
 
 
@@ -79,9 +81,74 @@ def test_ids_given_as_views_are_found(drawn):
         memory += buffer.to_pybytes()
     starts, lengths = np.empty(len(values), np.int64), np.empty(len(values), np.int32)
     mask = np.array(known, np.bool_)
-    length = id_bytes.find_views(views, mask, np.array(begins, np.int64), starts, lengths)
+    buffers = np.array([buffer.size for buffer in others], np.int64)
+    begins = np.array(begins, np.int64)
+    length = id_bytes.find_views(views, mask, begins, buffers, starts, lengths)
     found = [memory[start:][:size] for start, size in zip(starts, lengths, strict=True)]
     check_found(values, known or [True] * len(values), length, found)
+
+
+#: Of three ids in 24 bytes: what is damaged, and whether it is.
+OFFSETS = {
+    (0, 8, 16, 24): False,
+    (3, 3, 3, 3): False,
+    (0, 8, 200, 24): True,
+    (0, 8, -5, 24): True,
+    (-1, 8, 16, 24): True,
+    (0, 8, 16, 25): True,
+    (9, 8, 16, 24): True,
+    (0, 2**31 - 1, 16, 24): True,
+    (24, 16, 8, 0): True,
+}
+
+
+@pytest.mark.parametrize("item", ["int32", "int64"])
+@pytest.mark.parametrize(("offsets", "damaged"), OFFSETS.items())
+def test_offsets_that_leave_the_data_are_seen(item, offsets, damaged):
+    starts, lengths = np.empty(3, np.int64), np.empty(3, np.int32)
+    array, nothing = np.array(offsets, item), np.zeros(0, np.bool_)
+    found = id_bytes.find_between[item](array, nothing, 24, starts, lengths)
+    assert (found == id_bytes.OUTSIDE) == damaged
+
+
+def test_offsets_whose_difference_overflows_are_seen():
+    starts, lengths = np.empty(2, np.int64), np.empty(2, np.int32)
+    nothing = np.zeros(0, np.bool_)
+    for middle in (2**63 - 1, -(2**63), 2**62):
+        offsets = np.array([0, middle, 5], np.int64)
+        found = id_bytes.find_between["int64"](offsets, nothing, 8, starts, lengths)
+        assert found == id_bytes.OUTSIDE
+
+
+#: Views (length, beginning, buffer, offset) into a buffer of 20 bytes and one of none.
+VIEWS = {
+    (20, 0, 0, 0): False,
+    (13, 0, 0, 7): False,
+    (12, 0, 77, 77): False,  # in the view itself
+    (13, 0, 0, 8): True,
+    (13, 0, 0, -1): True,
+    (13, 0, 1, 0): True,
+    (13, 0, 2, 0): True,
+    (13, 0, -1, 0): True,
+    (-1, 0, 0, 0): True,
+    (2**31 - 1, 0, 0, 2**31 - 1): True,
+}
+
+
+@pytest.mark.parametrize(("view", "damaged"), VIEWS.items())
+def test_views_that_leave_their_buffers_are_seen(view, damaged):
+    starts, lengths = np.empty(2, np.int64), np.empty(2, np.int32)
+    views = np.array([13, 0, 0, 0, *view], np.int32)
+    sizes = np.array([20, 0], np.int64)
+    begins = np.array([0, 32, 0], np.int64)
+    every = np.zeros(0, np.bool_)
+    found = id_bytes.find_views(views, every, begins, sizes, starts, lengths)
+    assert (found == id_bytes.OUTSIDE) == damaged
+    assert id_bytes.are_views_within(views, every, sizes) == (not damaged)
+    # Of a missing id, a view may be anything.
+    known = np.array([True, False])
+    assert id_bytes.are_views_within(views, known, sizes)
+    assert id_bytes.find_views(views, known, begins, sizes, starts, lengths) == 13
 
 
 def common(lengths):

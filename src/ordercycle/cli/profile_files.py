@@ -56,7 +56,7 @@ class ProfileFile:
 
         try:
             yield
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
             raise OneLineError(
                 f"{self.path} cannot be read as {self.path.suffix[1:].lower()}: "
                 f"{' '.join(str(error).split())}"
@@ -66,24 +66,28 @@ class ProfileFile:
         import pyarrow as pa
         from pyarrow import parquet
 
-        with parquet.ParquetFile(self.path) as file:
+        with parquet.ParquetFile(self.path, page_checksum_verification=True) as file:
             names = _there(columns, file.schema_arrow)
             if not file.metadata.num_rows:
                 yield file.schema_arrow.empty_table().select(names)
             for batch in file.iter_batches(ROWS_PER_PIECE, columns=names):
+                batch.validate(full=True)
                 yield pa.Table.from_batches([batch])
 
     def _arrow_pieces(self, columns: Sequence[str] | None) -> Iterator[pa.Table]:
         import pyarrow as pa
         from pyarrow import ipc
 
-        with pa.memory_map(str(self.path)) as source:
+        # Not mapped: pages of a file that is cut short meanwhile would end the process.
+        with pa.OSFile(str(self.path)) as source:
             file = ipc.open_file(source)
             names = _there(columns, file.schema)
             if not file.num_record_batches:
                 yield file.schema.empty_table().select(names)
             for number in range(file.num_record_batches):
-                yield pa.Table.from_batches([file.get_batch(number)]).select(names)
+                batch = file.get_batch(number).select(names)
+                batch.validate(full=True)
+                yield pa.Table.from_batches([batch])
 
 
 def _there(columns: Sequence[str] | None, schema: pa.Schema) -> list[str]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import BytesView, array_of, array_of_bytes
+from ordercycle.errors import DataError
 from ordercycle.ingest.id_bytes import IdBytes
 from ordercycle.ingest.readers import IdReader
 from ordercycle.workspace import Workspace
@@ -94,14 +95,43 @@ def numbers_of_bytes(
     return ranks[slots]
 
 
-def plain_ids(parts: Sequence[Ids], ids: IdReader) -> pa.Array:
-    """Return the ids of several partitions, one behind the other, in the plain type."""
+def plain_ids(parts: Sequence[Ids], ids: IdReader, column: str) -> pa.Array:
+    """Return the ids of several partitions, one behind the other, in the plain type.
+
+    Raises
+    ------
+    DataError
+        Where ids that are text are no UTF-8: nobody could read them in what comes out.
+    """
     if not ids.is_integer:
-        return ids.plain_of_binary(pa.concat_arrays(parts))
+        binary = pa.concat_arrays(parts)
+        found = ids.plain_of_binary(binary)
+        if ids.is_text:  # once a customer: a twentieth of what it takes once a row
+            try:
+                found.validate(full=True)
+            except pa.ArrowInvalid:
+                _refuse_bytes(binary, column)
+        return found
     hashes = np.concatenate(parts)
     integers = hashes.view(np.int64)
     hashing.integers_of_hashes(hashes, integers)  # in place: each on its own
     return array_of(integers.astype(ids.plain.to_pandas_dtype(), copy=False), ids.plain)
+
+
+def _refuse_bytes(ids: pa.Array, column: str) -> None:
+    """Raise a DataError for ids that are no text."""
+    bad = []
+    for one in ids.to_pylist():
+        try:
+            one.decode()
+        except UnicodeDecodeError:
+            bad.append(one)
+    raise DataError(
+        f"{column} is text, and of {len(bad):,} customers it is no UTF-8, such as {bad[0]!r}",
+        remedy="write the ids in UTF-8, or cast the column to binary",
+        column=column,
+        count=len(bad),
+    )
 
 
 def _slots_of_hashes(

@@ -138,7 +138,7 @@ class Grouper:
         if (negative and self.writer.net_refunds) or self.unknown == "drop":
             visible = np.concatenate([part.visible for part in grouped])
         customers = CustomerBatch(
-            ids=plain_ids([part.ids for part in grouped], self.ids),
+            ids=plain_ids([part.ids for part in grouped], self.ids, self.customer_column),
             given=np.concatenate([part.given for part in grouped]),
             listed=np.concatenate([part.listed for part in grouped]),
             registered=registered,

@@ -202,7 +202,7 @@ class OrderWriter:
                 offsets, by_customer, rows.columns[DAY], keys, numbers, amounts, self.amount
             )
         except SumOverflowError as overflow:
-            example = plain_ids([ids], self.ids)[overflow.customer]
+            example = plain_ids([ids], self.ids, self.customer_column)[overflow.customer]
             raise DataError(
                 f"orders: {self.amount_column} adds up to more than {self.amount.produced} holds "
                 f"on a day of an order of {self.customer_column} {example}",

@@ -13,10 +13,14 @@ from ordercycle.arrow_views import (
     BytesView,
     bytes_view,
     fixed_view,
+    offsets_outside,
     spanning,
     string_views,
     validity,
+    views_outside,
 )
+from ordercycle.errors import DataError
+from ordercycle.sources.soundness import MAKE_ANEW
 from ordercycle_kernels import hashing
 from ordercycle_kernels import id_bytes as kernels
 
@@ -24,8 +28,27 @@ from ordercycle_kernels import id_bytes as kernels
 LENGTHS_DIFFER = int(kernels.LENGTHS_DIFFER)
 
 
-class LongIdError(ValueError):
+class LongIdError(DataError):
     """An id has 2 GiB or more."""
+
+
+class DamagedIdsError(DataError):
+    """Ids are not where their array says that they are."""
+
+    bad: NDArray[np.bool_]  # (n,)
+
+    @classmethod
+    def of(cls, bad: NDArray[np.bool_]) -> DamagedIdsError:
+        """Return the error for an array of which some rows are marked."""
+        count, row = int(np.count_nonzero(bad)), int(bad.argmax())
+        error = cls(
+            f"{count:,} ids are outside the data of their array, the first at row {row}",
+            remedy=MAKE_ANEW,
+            row=row,
+            count=count,
+        )
+        error.bad = bad
+        return error
 
 
 class IdBytes(NamedTuple):
@@ -83,6 +106,8 @@ def place_ids(
     ------
     LongIdError
         Where there is such an id.
+    DamagedIdsError
+        Where an id lies outside the buffers of the array.
     """
     if pa.types.is_fixed_size_binary(array.type):
         width = array.type.byte_width
@@ -94,11 +119,17 @@ def place_ids(
     if pa.types.is_string_view(array.type) or pa.types.is_binary_view(array.type):
         views, buffers = string_views(array)
         data, begins = spanning([views.view(np.uint8), *buffers])
-        return Placed(data, kernels.find_views(views, known, begins, starts, lengths))
+        sizes = np.array([buffer.size for buffer in buffers], np.int64)
+        length = kernels.find_views(views, known, begins, sizes, starts, lengths)
+        if length == kernels.OUTSIDE:
+            raise DamagedIdsError.of(views_outside(views, known, sizes))
+        return Placed(data, length)
     offsets, data = bytes_view(array)
-    length = kernels.find_between[offsets.dtype.name](offsets, known, starts, lengths)
+    length = kernels.find_between[offsets.dtype.name](offsets, known, data.size, starts, lengths)
+    if length == kernels.OUTSIDE:
+        raise DamagedIdsError.of(offsets_outside(offsets, data))
     if length == kernels.TOO_LONG:
-        raise LongIdError
+        raise LongIdError("an id has 2 GiB or more", remedy="is it the column of the ids?")
     return Placed(data, length)
 
 

@@ -13,11 +13,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle.arrow_views import addresses, fixed_view
+from ordercycle.arrow_views import addresses, fixed_view, outside_dictionary
 from ordercycle.errors import DataError
 from ordercycle.ingest.blocks import ID_COLUMNS
-from ordercycle.ingest.id_bytes import LENGTHS_DIFFER, LongIdError, Placed, place_ids
+from ordercycle.ingest.id_bytes import (
+    LENGTHS_DIFFER,
+    DamagedIdsError,
+    LongIdError,
+    Placed,
+    place_ids,
+)
 from ordercycle.ingest.readers import IdReader
+from ordercycle.sources.soundness import MAKE_ANEW
 from ordercycle_kernels import hashing
 
 #: More than there are threads at work on batches with dictionaries of their own; where they are
@@ -65,7 +72,7 @@ class IdColumn:
 
     def __init__(self, field: pa.Field, table: str, use: str) -> None:
         self.ids = IdReader.of(field, table)
-        self._name = field.name
+        self.name = field.name
         self._table = table
         self._columns = ID_COLUMNS[use]
         self._is_dictionary = bool(pa.types.is_dictionary(field.type))
@@ -86,7 +93,7 @@ class IdColumn:
 
     def numbers(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
         """Return ids that are numbers; missing ones are anything."""
-        return _integers(self.ids.storage(batch.column(self._name)))
+        return _integers(self.ids.storage(batch.column(self.name)))
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -107,10 +114,12 @@ class IdColumn:
         ------
         DataError
             Where an id has 2 GiB or more.
+        DamagedIdsError
+            Where ids are outside the data of their array, or codes outside their dictionary.
         """
         if self.ids.is_integer and not with_hashes:
             return None
-        array = batch.column(self._name)
+        array = batch.column(self.name)
         places = (columns[name][rows] for name in self.places)
         out = IdRows(columns[self._columns.hash][rows], *places)
         try:
@@ -123,8 +132,9 @@ class IdColumn:
                 piece = IdPiece(rows, placed, None)
         except LongIdError:
             raise DataError(
-                f"{self._table}: {self._name} holds an id of 2 GiB or more; is it the column of "
-                "the ids?"
+                f"{self._table}: {self.name} holds an id of 2 GiB or more",
+                remedy="is it the column of the ids?",
+                column=self.name,
             ) from None
         return None if self.ids.is_integer else piece
 
@@ -149,7 +159,15 @@ class IdColumn:
                     np.empty(size, np.int64),
                     np.empty(size, np.int32),
                 )
-                placed = self._read_plain(self.ids.storage(array), out, with_hashes=True)
+                try:
+                    placed = self._read_plain(self.ids.storage(array), out, with_hashes=True)
+                except DamagedIdsError as error:
+                    raise DataError(
+                        f"{self._table}: in the dictionary of {self.name}, "
+                        f"{np.count_nonzero(error.bad):,} entries are outside its data",
+                        remedy=MAKE_ANEW,
+                        column=self.name,
+                    ) from None
                 found = self._hashed[key] = HashedDictionary(array, *out, placed)
                 self._last.append(found)
                 while len(self._last) > FEW_DICTIONARIES and self._are_large():
@@ -160,7 +178,7 @@ class IdColumn:
         """Return the bytes of an id, on average; of integers there is the hash only."""
         if self.ids.is_integer:
             return 0
-        array = batch.column(self._name)
+        array = batch.column(self.name)
         if pa.types.is_dictionary(array.type):
             array = array.dictionary
         return int(array.nbytes) // max(1, len(array))
@@ -183,6 +201,9 @@ def _look_up(
     dictionary: HashedDictionary, array: pa.Array, out: IdRows, *, with_hashes: bool
 ) -> None:
     """Write what belongs to the codes of an array."""
+    bad = outside_dictionary(array)
+    if bad is not None:
+        raise DamagedIdsError.of(bad)
     if len(dictionary.array) == 0:  # every id is missing
         for rows in out:
             rows.fill(0)

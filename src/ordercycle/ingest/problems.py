@@ -36,6 +36,16 @@ class Found:
         return Found(self.count + other.count, first.row, first.value)
 
 
+def _spelt(value: pa.Scalar) -> str:
+    """Return a value as text; one that Python has no object for, as the number or bytes it is."""
+    try:
+        return str(value)
+    except UnicodeDecodeError:
+        return repr(value.as_buffer().to_pybytes())
+    except (OverflowError, ValueError):  # a date or an instant beyond Python's calendar
+        return f"{value.value} as {value.type}"
+
+
 @dataclass
 class Problems:
     """Counts bad values by kind and remembers the first row of each; rows count from 0."""
@@ -60,7 +70,7 @@ class Problems:
         if count == 0:
             return
         first = int(bad.argmax())
-        shown = None if values is None else str(values[first])
+        shown = None if values is None else _spelt(values[first])
         self.add_count(trouble, first_row + first, count, shown)
 
     def add_count(self, trouble: Trouble, row: int, count: int, value: str | None = None) -> None:

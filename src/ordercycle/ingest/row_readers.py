@@ -25,11 +25,13 @@ from ordercycle.ingest.blocks import (
     ORDER_IDS,
     ROW,
 )
+from ordercycle.ingest.id_bytes import DamagedIdsError
 from ordercycle.ingest.id_columns import IdColumn, IdPiece
 from ordercycle.ingest.nobody import Nobody
 from ordercycle.ingest.problems import Problems, Trouble
 from ordercycle.ingest.readers import AmountReader, IdReader, TimeReader
 from ordercycle.sources.formulas import ONLY
+from ordercycle.sources.soundness import MAKE_ANEW
 from ordercycle_kernels.calendar import NO_DAY
 
 
@@ -97,6 +99,7 @@ class Run:
 class RowReader(ABC):
     """Reads the pieces of a table into a run."""
 
+    _problems: Problems
     #: The columns read, and the readers of those that hold ids.
     names: tuple[str, ...]
     id_readers: dict[str, IdReader]
@@ -133,7 +136,14 @@ class RowReader(ABC):
     def _read_ids(self, use: str, piece: Piece, window: slice, run: Run) -> None:
         column = self._ids[use]
         with_hashes = not (run.has_hashes and column.hashes_are_kept)
-        found = column.read(piece.batch, window, run.columns, with_hashes=with_hashes)
+        try:
+            found = column.read(piece.batch, window, run.columns, with_hashes=with_hashes)
+        except DamagedIdsError as error:
+            trouble = Trouble(column.name, "is outside the column's data", MAKE_ANEW)
+            damage = Problems(self._problems.table, self._problems.place)
+            damage.add(trouble, piece.first_row, error.bad)
+            damage.check()
+            raise
         if found is not None:
             run.ids.setdefault(use, []).append(found)
 

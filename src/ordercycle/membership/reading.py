@@ -17,6 +17,7 @@ from ordercycle.ingest.identity import identities, with_ids
 from ordercycle.ingest.problems import Problems, Trouble
 from ordercycle.ingest.readers import IdReader
 from ordercycle.sources.opening import open_source
+from ordercycle.sources.soundness import MAKE_ANEW
 from ordercycle.sources.wanted import Wanted
 from ordercycle.workspace import thread_count
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
@@ -51,6 +52,7 @@ def read_rows(source: Any) -> Rows:
         table = pa.Table.from_batches(list(rows.batches), schema=rows.schema)
     finally:
         opened.close()
+    _refuse_damage(table)
     reader = IdReader.of(table.schema.field(CUSTOMER), NAME)
     for name in (CUSTOMER, SEGMENT, FROM):
         _refuse_nulls(table.column(name), name, problems)
@@ -81,6 +83,17 @@ def read_rows(source: Any) -> Rows:
         starts[order],
         np.where(stops > LAST_DAY, OPEN, stops)[order],
     )
+
+
+def _refuse_damage(table: pa.Table) -> None:
+    """Raise a DataError for a column that Arrow cannot follow, or whose text is no UTF-8."""
+    for name, column in zip(table.schema.names, table.columns, strict=True):
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise DataError(
+                f"{NAME}: {name} is no sound Arrow array: {error}", remedy=MAKE_ANEW, column=name
+            ) from error
 
 
 def _refuse_days(starts: NDArray[np.int32], stops: NDArray[np.int32], problems: Problems) -> None:

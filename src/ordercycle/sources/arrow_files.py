@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pyarrow as pa
 
 from ordercycle.sources.file_list import DataFile
 from ordercycle.sources.file_look import Look
+from ordercycle.sources.soundness import Inspector
 from ordercycle.sources.wanted import Wanted
 
 #: Record batches of a part; writers make them of 64 thousand rows to a million.
@@ -24,7 +26,8 @@ def look(file: DataFile, wanted: Wanted) -> Look:  # noqa: ARG001 - the footer s
         opened = ipc.open_file(stream)
         batches = range(opened.num_record_batches)
         parts = [batches[start : start + PART_BATCHES] for start in batches[::PART_BATCHES]]
-        return Look(opened.schema, None, parts, stream.size() // max(1, len(batches)))
+        held = partial(int, stream.size() // max(1, len(batches)))
+        return Look(opened.schema, None, parts, held)
 
 
 def read(
@@ -45,8 +48,10 @@ def read(
         fields = [schema.get_field_index(column) for column in columns.names]
         options = ipc.IpcReadOptions(included_fields=fields, use_threads=False)
         opened = ipc.open_file(stream, options=options)
+        inspector = Inspector()
         for number in batches:
             batch = opened.get_batch(number)
+            inspector.check(batch)
             rows = max(1, batch.num_rows)
             if batch_bytes is not None:
                 rows = max(LEAST_ROWS, int(batch_bytes / max(1.0, _row_bytes(batch))))

@@ -69,6 +69,10 @@ class DataFile:
         """Return which version of the file is there now, or raise one of the store's errors."""
         return self.store.written(self.there)
 
+    def unreadable(self, name: str, error: Exception) -> SourceError:
+        """Return the SourceError for what a reader raised, to be raised from `cause`."""
+        return unreadable(name, error, self.path, self.store)
+
     def size(self) -> int:
         """Return the bytes of the file as it lies there."""
         return self.written().size

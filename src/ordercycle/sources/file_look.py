@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -15,5 +15,6 @@ class Look:
     schema: pa.Schema
     rows: int | None  # None: not known without reading
     parts: Sequence[range]  # of row groups, record batches or bytes
-    #: Bytes that whoever reads a part has to hold at a time, beside batches.
-    held_bytes: int = 0
+    #: Finds the bytes that whoever reads a part has to hold at a time, beside batches: only a
+    #: memory limit asks for them.
+    held_bytes: Callable[[], int] = int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 from bisect import bisect_right
@@ -22,11 +23,13 @@ from ordercycle.sources.file_list import DataFile, list_files
 from ordercycle.sources.file_look import Look
 from ordercycle.sources.formulas import Computation, located, resolved
 from ordercycle.sources.read_ahead import read_ahead
-from ordercycle.sources.row_source import Source, check_columns, unreadable
+from ordercycle.sources.row_source import Source, check_columns
 from ordercycle.sources.store_errors import cause, explained
 from ordercycle.sources.stores import Written
 from ordercycle.sources.wanted import EXTENSION, IDS, Role, Wanted
 
+#: More memory than a machine has, where the system does not say how much it has.
+NO_MACHINE_BYTES = 2**44
 #: What Hive writes for a missing value in the name of a folder.
 MISSING = "__HIVE_DEFAULT_PARTITION__"
 #: What the names of folders can be, in this order.
@@ -63,14 +66,15 @@ class Piece:
     """A part of a file, which is read by itself, wherever the file can be seen.
 
     written: the file when it was divided; constants: the columns that its folders give; size: its
-    share of the file, in bytes; held: bytes that reading it holds, beside batches.
+    share of the file, in bytes; held: finds the bytes that reading it holds, beside
+    batches.
     """
 
     file: DataFile
     written: Written
     part: range
     size: int
-    held: int
+    held: Callable[[], int]
     constants: dict[str, pa.Scalar]
 
     def check_unchanged(self, name: str) -> None:
@@ -118,13 +122,13 @@ class Piece:
                 yield self._as_wanted(batch, schema)
         except ColumnError as error:
             raise ColumnError(f"{wanted.table}: in {file.path!r}, {error}") from error
-        except (MemoryError, OrdercycleError):
+        except OrdercycleError:
             raise
         except file.store.errors as error:
+            if isinstance(error, MemoryError) and not _asks_too_much(error):
+                raise
             self.check_unchanged(wanted.table)  # of a new file, parts of the old one are nonsense
-            raise unreadable(wanted.table, error, file.path, file.store) from cause(
-                error, file.store.uri
-            )
+            raise file.unreadable(wanted.table, error) from cause(error, file.store.uri)
         self.check_unchanged(wanted.table)
 
     def _as_wanted(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -194,7 +198,7 @@ def open_files(
     schema, pieces, rows, wanted, computation = look_at_files(paths, wanted)
     waiting = batch_bytes = None
     if most_bytes is not None:
-        held = max((piece.held for piece in pieces), default=0)
+        held = _held(pieces, wanted)
         threads = max(1, min(threads, most_bytes // (held + most_bytes // READERS_SHARE)))
         waiting, batch_bytes = most_bytes // WAITING_SHARE, most_bytes // BATCH_SHARE
     stream = _Stream(pieces, schema, wanted, batch_bytes, computation)
@@ -224,13 +228,32 @@ def _all_opened(
 def _look(file: DataFile, wanted: Wanted) -> tuple[Written, Look]:
     try:
         # In this order: what is written between the two is then seen later.
-        return file.written(), READERS[file.kind].look(file, wanted)
+        written, look = file.written(), READERS[file.kind].look(file, wanted)
+        str(look.schema.names)  # of a damaged file, those that are no text raise here
     except OrdercycleError:
         raise
     except file.store.errors as error:
-        raise unreadable(wanted.table, error, file.path, file.store) from cause(
-            error, file.store.uri
-        )
+        raise file.unreadable(wanted.table, error) from cause(error, file.store.uri)
+    return written, look
+
+
+def _held(pieces: list[Piece], wanted: Wanted) -> int:
+    """Return the bytes that reading any of the pieces holds, beside batches."""
+    largest = 0
+    for file, piece in {piece.file: piece for piece in pieces}.items():
+        try:
+            largest = max(largest, piece.held())
+        except file.store.errors as error:
+            raise file.unreadable(wanted.table, error) from cause(error, file.store.uri)
+    return largest
+
+
+def _asks_too_much(error: MemoryError) -> bool:
+    """Say whether it was the file that asked for memory that no machine like this has."""
+    there = NO_MACHINE_BYTES
+    if hasattr(os, "sysconf"):
+        there = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return any(int(size) > there for size in re.findall(r"[0-9]{10,}", str(error)))
 
 
 @dataclass(frozen=True)

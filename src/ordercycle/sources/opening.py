@@ -16,6 +16,7 @@ from ordercycle.sources.files import open_files
 from ordercycle.sources.formulas import Computation, computed_source, resolved
 from ordercycle.sources.frames import exported
 from ordercycle.sources.row_source import Source, check_columns, unreadable
+from ordercycle.sources.soundness import sound
 from ordercycle.sources.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -97,9 +98,8 @@ def _opened(  # noqa: C901, PLR0911 - one case after the other
     if isinstance(rows, pa.Table):
         check_columns(rows.schema, names, name)
         selected = rows.select(names)
-        return Source(
-            name, selected.schema, iter(selected.to_batches()), selected.num_rows, in_memory=True
-        )
+        batches = sound(selected.to_batches(), name)
+        return Source(name, selected.schema, batches, selected.num_rows, in_memory=True)
     if isinstance(rows, (str, os.PathLike)):
         return open_files([os.fspath(rows)], wanted, threads, most_bytes)
     if isinstance(rows, pa.RecordBatchReader):
@@ -160,7 +160,8 @@ def _open_reader(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> 
 def _of_stream(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> Source:
     check_columns(reader.schema, wanted, name)
     schema = pa.schema([reader.schema.field(column) for column in wanted])
-    return Source(name, schema, _selected(_reading(reader, name), schema, name), None)
+    batches = sound(_selected(_reading(reader, name), schema, name), name)
+    return Source(name, schema, batches, None)
 
 
 def _open_iterable(rows: Iterable[Any], wanted: list[str], name: str) -> Source:
@@ -177,7 +178,8 @@ def _open_iterable(rows: Iterable[Any], wanted: list[str], name: str) -> Source:
         )
     check_columns(first.schema, wanted, name)
     schema = pa.schema([first.schema.field(column) for column in wanted])
-    return Source(name, schema, _selected(chain([first], batches), schema, name), None)
+    batches = sound(_selected(chain([first], batches), schema, name), name)
+    return Source(name, schema, batches, None)
 
 
 def _selected(batches: Iterable[Any], schema: pa.Schema, name: str) -> Iterator[pa.RecordBatch]:
@@ -213,7 +215,8 @@ def _open_dataset(dataset: ds.Dataset, wanted: list[str], name: str, threads: in
         fragment_readahead=FRAGMENT_READAHEAD,
         use_threads=threads > 1,
     )
-    return Source(name, schema, _reading(scanner.to_batches(), name), _known_rows(dataset, name))
+    batches = sound(_reading(scanner.to_batches(), name), name)
+    return Source(name, schema, batches, _known_rows(dataset, name))
 
 
 def _known_rows(dataset: ds.Dataset, name: str) -> int | None:

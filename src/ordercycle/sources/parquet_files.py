@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow as pa
 from ordercycle.sources.file_list import DataFile
 from ordercycle.sources.file_look import Look
 from ordercycle.sources.read_ahead import BATCH_ROWS, PART_ROWS
+from ordercycle.sources.soundness import Inspector
 from ordercycle.sources.wanted import Wanted
 
 #: Bytes of a column that are read at a time; as fast as whole columns.
@@ -23,27 +25,49 @@ SAMPLE_ROWS = 2**10
 DICTIONARY_COPIES = 4
 #: The key under which Arrow keeps the schema that it wrote, and one that it does not look for.
 ARROW_SCHEMA, NO_SCHEMA = b"ARROW:schema", b"arrow.schema"
+#: How files are opened to be read: checksums that their pages carry are compared.
+SAFELY = {"page_checksum_verification": True}
 MAGIC, TAIL = b"PAR1", struct.Struct("<I4s")
 
 
-def look(file: DataFile, wanted: Wanted) -> Look:  # noqa: ARG001 - the footer says all
+def look(file: DataFile, wanted: Wanted) -> Look:
     """Read the footer."""
     from pyarrow import parquet
 
     with file.open() as stream, parquet.ParquetFile(stream) as opened:
         metadata = opened.metadata
         sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-        held = max((_held(metadata.row_group(number)) for number in range(len(sizes))), default=0)
+        held = partial(_held, file, wanted.names)
         return Look(opened.schema_arrow, metadata.num_rows, _parts(sizes), held)
 
 
-def _held(group: Any) -> int:
+def _held(file: DataFile, names: list[str]) -> int:
     """Return the bytes that decoding the largest dictionary of a row group holds.
+
+    What a footer says of a column ends the process where it is damaged and looked at without
+    having been read: reading a row raises instead.
+    """
+    from pyarrow import parquet
+
+    with file.open() as stream, parquet.ParquetFile(stream, **SAFELY) as opened:
+        leaves = range(len(opened.schema))
+        roots = [opened.schema.column(leaf).path.partition(".")[0] for leaf in leaves]
+        wanted = [leaf for leaf in leaves if roots[leaf] in names]
+        columns = [name for name in names if name in roots]
+        held = 0
+        for number in range(opened.num_row_groups):
+            next(opened.iter_batches(1, row_groups=[number], columns=columns), None)
+            held = max(held, _held_of_group(opened.metadata.row_group(number), wanted))
+        return held
+
+
+def _held_of_group(group: Any, columns: list[int]) -> int:
+    """Return the bytes that decoding the largest dictionary among some columns holds.
 
     A dictionary comes before the pages of its column; of their bytes, only all are known unpacked.
     """
     sizes = [0]
-    for number in range(group.num_columns):
+    for number in columns:
         column = group.column(number)
         if column.has_dictionary_page:
             packed = column.data_page_offset - column.dictionary_page_offset
@@ -87,7 +111,7 @@ def read(
             metadata = parquet.read_metadata(stream)
         # Of files on a disk nothing is fetched ahead, which holds whole row groups (469 MB of one
         # with 20 million rows where this takes 118), on threads of its own.
-        plainly = {"metadata": metadata, "pre_buffer": False, "buffer_size": BUFFER_BYTES}
+        plainly = {"metadata": metadata, "pre_buffer": False, "buffer_size": BUFFER_BYTES} | SAFELY
         if batch_bytes is not None and not all(map(_is_narrow, columns.types)):
             with parquet.ParquetFile(stream, **plainly) as opened:
                 for sample in opened.iter_batches(SAMPLE_ROWS, **options):
@@ -98,10 +122,13 @@ def read(
             most = MOST_FETCHED if batch_bytes is None else batch_bytes
             fetched = _stored_bytes(metadata, groups, stream.size())
             # Buffers of a megabyte would each be a trip.
-            at_once = {"metadata": metadata, "pre_buffer": True}
+            at_once = {"metadata": metadata, "pre_buffer": True} | SAFELY
             plainly = at_once if fetched <= most else plainly
+        inspector = Inspector()
         with parquet.ParquetFile(stream, **plainly) as opened:
-            yield from opened.iter_batches(rows, **options)
+            for batch in opened.iter_batches(rows, **options):
+                inspector.check(batch)  # codes of dictionaries are what the file has
+                yield batch
     if batch_bytes is not None:
         # Arrow keeps what decoding took for the next part: of dictionaries, twice the batches.
         pa.default_memory_pool().release_unused()

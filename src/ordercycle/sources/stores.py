@@ -73,7 +73,8 @@ class LocalStore:
     """The disks of this machine."""
 
     is_remote = False
-    errors = (pa.ArrowException, OSError)
+    #: Names of columns of a damaged file need not be text.
+    errors = (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError)
     uri = ""
 
     def name_of(self, location: str) -> str:
