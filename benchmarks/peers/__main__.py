@@ -83,7 +83,7 @@ def _parser():
         default=1_000_000,
         help="compare all results on a table of at most this size first; 0: do not",
     )
-    parser.add_argument("--markdown", action="store_true", help="print the table for the README")
+    parser.add_argument("--markdown", action="store_true", help="print the table of the docs")
     return parser
 
 

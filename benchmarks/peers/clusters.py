@@ -183,7 +183,7 @@ def spark_cluster(options: argparse.Namespace) -> Iterator[Engine]:
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "OFF",
         "spark.sql.shuffle.partitions": str(options.partitions),
-        # What the README asks for; nothing that the peers do depends on it.
+        # What docs/scaling/spark.md recommends; nothing that the peers do depends on it.
         "spark.sql.execution.arrow.maxBytesPerBatch": str(2**31 - 1),
     }.items():
         builder = builder.config(name, value)

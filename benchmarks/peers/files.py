@@ -87,7 +87,7 @@ def _parser():
         "--settle", default="0GB", help="memory to touch before every run, as in 8GB"
     )
     parser.add_argument("--folder", help="where the files go for the time of the run")
-    parser.add_argument("--markdown", action="store_true", help="print the table for the README")
+    parser.add_argument("--markdown", action="store_true", help="print the table of the docs")
     return parser
 
 

@@ -97,6 +97,10 @@ class OrdercycleError(ValueError):
     (7, None)
     """
 
+    column: str | None
+    row: int | None
+    count: int | None
+
     def __init__(
         self,
         what: Text = "",

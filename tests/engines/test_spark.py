@@ -312,9 +312,9 @@ def test_reports(shop):
     assert found.comparison().equals(expected.comparison())
 
 
-def test_the_example_of_the_readme_runs(session, capsys):  # noqa: ARG001 - which it gets
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+def test_the_example_of_the_documentation_runs(session, capsys):  # noqa: ARG001 - which it gets
+    page = (Path(__file__).parents[2] / "docs" / "scaling" / "spark.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (example,) = (block for block in blocks if "SparkSession" in block)
     with warnings.catch_warnings(action="ignore", category=oc.OrdercycleWarning):
         exec(example, {})  # noqa: S102 - our own text

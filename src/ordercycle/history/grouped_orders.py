@@ -103,7 +103,7 @@ class GroupedOrders:
         Returns
         -------
         pyarrow.Table
-            The columns of the README's table, in ascending order of the customers' hash.
+            The columns of the profile, in ascending order of the customers' hash.
 
         Raises
         ------

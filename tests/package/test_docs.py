@@ -1,0 +1,103 @@
+"""What the documentation says is what the package does.
+
+The Python examples of README.md and docs run as doctests; what else can be checked is here.
+"""
+
+import doctest
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from command_line import run
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+BENCHMARKS = ROOT / "docs" / "benchmarks.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("**/*.md"))]
+BLOCK = re.compile(r"^```(\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+#: Examples that only sketch a call, and Spark's, which the tests of the engine run.
+SKETCHES = {"README.md": 1, "docs/getting-started.md": 1, "docs/scaling/spark.md": 1}
+
+
+def blocks(page, kind):
+    return [text for found, text in BLOCK.findall(page.read_text()) if found == kind]
+
+
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_examples_are_doctests(page):
+    sketched = [text for text in blocks(page, "python") if ">>>" not in text]
+    sketched = [text for text in sketched if text.strip() != "import ordercycle as oc"]
+    assert len(sketched) == SKETCHES.get(name_of(page), 0)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_pages_are_clean(page):
+    text = page.read_text()
+    assert not re.search(r"[A-Z]+_[A-Z]+_?TABLE|TODO|BENCHMARK_", text)
+    assert text.count("```") % 2 == 0
+    assert not re.search(r"\b(anew|spelt|told)\b", text)
+
+
+COMMANDS = [page for page in PAGES if blocks(page, "console")]
+
+
+@pytest.mark.parametrize("page", COMMANDS, ids=name_of)
+def test_commands_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert doctest.testfile(str(page), module_relative=False).failed == 0
+    lines = [line for text in blocks(page, "console") for line in text.splitlines()]
+    commands = [shlex.split(line.removeprefix("$ ")) for line in lines if line.startswith("$ ")]
+    assert commands
+    for program, *arguments in commands:
+        assert program == "ordercycle"
+        result = run(*arguments)
+        assert result.exit_code == 0, (arguments, result.stderr)
+        if "--out" in arguments:
+            assert Path(arguments[arguments.index("--out") + 1]).stat().st_size > 0
+
+
+def test_some_page_shows_commands():
+    assert COMMANDS
+
+
+def test_links_within_the_readme_lead_somewhere():
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README.read_text())
+    assert links
+    for link in links:
+        assert link.startswith("https://") or (ROOT / link).exists(), link
+
+
+def test_the_first_two_commands_set_up_and_run_the_demo_and_the_tests():
+    demo, tests, *_ = blocks(README, "sh")
+    assert "demo" in demo
+    assert "pytest" in tests
+
+
+def rows_below(text, heading):
+    section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")]
+    return [row for row in rows if not row.startswith(("| |", "|---"))]
+
+
+def test_the_readme_claims_what_the_benchmarks_show():
+    text = BENCHMARKS.read_text()
+    claims = rows_below(text, "In short")
+    assert rows_below(README.read_text(), "Benchmarks") == claims
+    details = [
+        row for part in ("In memory", "From Parquet to Parquet") for row in rows_below(text, part)
+    ]
+    measured = "\n".join(details)
+    for claim in claims:
+        numbers = re.findall(r"(?<![\w.\"])\d+(?:\.\d+)?(?= s\b| times)", claim)
+        assert numbers
+        for number in numbers:
+            assert re.search(rf"(?<![\d.]){re.escape(number)}(?![\d.])", measured), (claim, number)
+
+
+def test_the_readme_is_a_front_page():
+    assert 8_000 <= len(README.read_bytes()) <= 10_000
