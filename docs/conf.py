@@ -30,10 +30,7 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
-autodoc_default_options = {
-    "members": True,
-    "inherited-members": "ABC,Exception,Generic,Protocol,Warning",
-}
+autodoc_default_options = {"members": True}
 autodoc_member_order = "groupwise"
 autodoc_typehints = "signature"
 autodoc_mock_imports = ["dask", "distributed", "pandas", "pyspark"]

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from command_line import run
 
+import ordercycle as oc
+
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 BENCHMARKS = ROOT / "docs" / "benchmarks.md"
@@ -63,6 +65,13 @@ def test_commands_run(page, tmp_path, monkeypatch):
 
 def test_some_page_shows_commands():
     assert COMMANDS
+
+
+def test_every_public_name_is_in_the_reference():
+    listed = (ROOT / "docs" / "reference" / "api.md").read_text().split()
+    names = [name for name in oc.__all__ if name != "datasets"]
+    names += [f"datasets.{name}" for name in oc.datasets.__all__]
+    assert not [name for name in names if name not in listed]
 
 
 def test_links_within_the_readme_lead_somewhere():
