@@ -77,8 +77,5 @@ def lists_of(names: list[str]) -> oc.Membership:
 def planned(orders: pa.Table, period: Period, **options):
     history = oc.OrderHistory.build(orders, **options)
     membership = oc.Lifecycle().membership(history)
-    kind = history.kind
-    plan = Plan.of(
-        membership, period=period, segments=None, amount=kind.amount, net_refunds=kind.net_refunds
-    )
+    plan = Plan.of(membership, period=period, segments=None, kind=history.kind)
     return history, membership, plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 
 import pyarrow as pa
@@ -99,6 +100,11 @@ class ProducedColumn:
     doc: str
     only_windowed: bool = False
 
+    @property
+    def is_money(self) -> bool:
+        """Whether it is about amounts, and is left out where orders have none."""
+        return self.unit == "currency"
+
 
 DATE, COUNT, DAYS, RATIO = pa.date32(), pa.int64(), pa.int32(), pa.float64()
 
@@ -187,9 +193,9 @@ WINDOW = PROFILE_COLUMNS[-1].name
 
 
 def profile_schema(
-    customer_id: pa.DataType, revenue: pa.DataType, *, windowed: bool = False
+    customer_id: pa.DataType, revenue: pa.DataType | None, *, windowed: bool = False
 ) -> pa.Schema:
-    """Return the schema of a profile, given the types that follow the input."""
+    """Return the schema of a profile, given the types that follow the input; no amounts: None."""
     as_input = {AS_CUSTOMER_ID: customer_id, AS_REVENUE: revenue}
     return pa.schema(
         [
@@ -199,6 +205,17 @@ def profile_schema(
                 nullable=column.null != NEVER,
             )
             for column in PROFILE_COLUMNS
-            if windowed or not column.only_windowed
+            if (windowed or not column.only_windowed) and not (revenue is None and column.is_money)
         ]
+    )
+
+
+#: By which a profile is known, though only a part of its columns is read.
+MARKS = {"last_order_on", "days_since_last_order", "orders"}
+
+
+def has_no_money(names: Collection[str]) -> bool:
+    """Return whether columns are those of a profile of orders without amounts, or some of them."""
+    return set(names) >= MARKS and not any(
+        column.is_money and column.name in names for column in PROFILE_COLUMNS
     )

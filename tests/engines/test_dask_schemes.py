@@ -1,5 +1,7 @@
 """Fits and reports on Dask against one machine."""
 
+from datetime import date
+
 import pyarrow as pa
 import pytest
 from dask_shops import computed, framed, local
@@ -61,13 +63,33 @@ def test_reports(amount):
     history = local(orders, customers)
     cadence = oc.Cadence().fit(history.profile(AS_OF))
     for scheme in (oc.Lifecycle(), cadence):
+        options = {"period": PERIOD, "as_of": "2025-03-31"}
         found = dask.segment_report(
-            framed(orders), scheme, framed(customers), period=PERIOD, columns=COLUMNS, partitions=4
+            framed(orders), scheme, framed(customers), columns=COLUMNS, partitions=4, **options
         )
-        expected = oc.SegmentReport.build(history, scheme.membership(history), period=PERIOD)
+        expected = oc.SegmentReport.build(history, scheme.membership(history), **options)
         assert found.comparison().equals(expected.comparison())
         months = ("2024-01", "2025-03")
         assert found.dynamics("Revenue", months).equals(expected.dynamics("Revenue", months))
+
+
+def test_a_period_that_is_not_over_is_reported_to_date(shop):
+    orders, customers, *there = shop
+    history = local(orders, customers)
+    options = {"period": PERIOD, "compare": "previous_period"}
+    with pytest.warns(oc.OrdercycleWarning, match="2025-03 is not over") as told:
+        found = dask.segment_report(
+            there[0], oc.Lifecycle(), there[1], columns=COLUMNS, partitions=3,
+            months=("2024-10", "2025-05"), **options,
+        )  # fmt: skip
+    membership = oc.Lifecycle().membership(history)
+    with pytest.warns(oc.OrdercycleWarning, match="2025-03 is not over") as told_here:
+        expected = oc.SegmentReport.build(history, membership, **options)
+    assert [str(one.message) for one in told] == [str(one.message) for one in told_here]
+    assert found.as_of == expected.as_of < date(2025, 3, 31)
+    assert found.comparison().equals(expected.comparison())
+    months = ("2024-10", "2025-05")
+    assert found.dynamics("Orders", months).equals(expected.dynamics("Orders", months))
 
 
 def test_reports_of_schemes_that_are_recalculated(shop):
@@ -79,10 +101,11 @@ def test_reports_of_schemes_that_are_recalculated(shop):
         found = dask.segment_report(
             there[0], scheme, there[1], period=PERIOD, columns=COLUMNS, partitions=3,
             compare="previous_period", every="week", months=("2024-06", "2024-07"),
+            as_of="2025-03-31",
         )  # fmt: skip
         membership = scheme.membership(history, "2024-06-01", "2025-03-31", every="week")
         expected = oc.SegmentReport.build(
-            history, membership, period=PERIOD, compare="previous_period"
+            history, membership, period=PERIOD, compare="previous_period", as_of="2025-03-31"
         )
         assert found.comparison().equals(expected.comparison())
 

@@ -305,10 +305,15 @@ def test_fits_and_their_segments(shop, scheme):
 def test_reports(shop):
     orders, customers, *there = shop
     period = ("2025-01", "2025-03")
-    found = spark.segment_report(there[0], oc.Lifecycle(), there[1], period=period, columns=COLUMNS)
     history = local(orders, customers)
     membership = oc.Lifecycle().membership(history)
-    expected = oc.SegmentReport.build(history, membership, period=period)
+    with pytest.warns(oc.OrdercycleWarning, match="2025-03 is not over"):
+        found = spark.segment_report(
+            there[0], oc.Lifecycle(), there[1], period=period, columns=COLUMNS
+        )
+    with pytest.warns(oc.OrdercycleWarning, match="2025-03 is not over"):
+        expected = oc.SegmentReport.build(history, membership, period=period)
+    assert found.as_of == expected.as_of
     assert found.comparison().equals(expected.comparison())
 
 

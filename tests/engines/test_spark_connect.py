@@ -53,12 +53,12 @@ assert_same_bits(found, segments.set_column(1, "cadence", plain))
 assert spark.fit_lifecycle(*there, as_of=AS_OF, columns=COLUMNS) == oc.Lifecycle().fit(
     history, AS_OF
 )
-period = ("2025-01", "2025-03")
+period = {"period": ("2025-01", "2025-03"), "as_of": "2025-03-31"}
 report = spark.segment_report(
-    there[0], oc.Lifecycle(), there[1], period=period, columns=COLUMNS
+    there[0], oc.Lifecycle(), there[1], columns=COLUMNS, **period
 )
 membership = oc.Lifecycle().membership(history)
-local = oc.SegmentReport.build(history, membership, period=period)
+local = oc.SegmentReport.build(history, membership, **period)
 assert report.comparison().equals(local.comparison())
 
 bad = orders.set_column(2, "amount", pa.nulls(orders.num_rows, pa.float64()))

@@ -53,9 +53,9 @@ def test_everything_else_takes_files_as_well(session, folder):  # noqa: ARG001 -
     rfm = oc.Rfm(where="orders > 1").fit(history.profile(AS_OF))
     assert spark.fit(profiles, oc.Rfm(where="orders > 1")) == rfm
     assert spark.fit_lifecycle(folder, as_of=AS_OF, **options) == oc.Lifecycle().fit(history, AS_OF)
-    period = ("2025-01", "2025-03")
-    report = spark.segment_report(folder, oc.Lifecycle(), period=period, **options)
-    expected = oc.SegmentReport.build(history, oc.Lifecycle().membership(history), period=period)
+    period = {"period": ("2025-01", "2025-03"), "as_of": "2025-03-31"}
+    report = spark.segment_report(folder, oc.Lifecycle(), **period, **options)
+    expected = oc.SegmentReport.build(history, oc.Lifecycle().membership(history), **period)
     assert report.comparison().equals(expected.comparison())
 
 

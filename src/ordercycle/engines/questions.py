@@ -129,8 +129,7 @@ class ReportCells:
                 membership,
                 period=period,
                 segments=self.segments,
-                amount=history.kind.amount,
-                net_refunds=history.kind.net_refunds,
+                kind=history.kind,
             )
             made.append((membership, plan))
         return made

@@ -103,7 +103,8 @@ class GroupedOrders:
         Returns
         -------
         pyarrow.Table
-            The columns of the profile, in ascending order of the customers' hash.
+            The columns of the profile, in ascending order of the customers' hash. Of orders
+            without amounts (``Columns(amount=None)``), those about money are left out.
 
         Raises
         ------
@@ -207,4 +208,4 @@ class GroupedOrders:
 
     def _schema(self, window_days: int | None) -> pa.Schema:
         windowed = checked_window(window_days) is not None
-        return profile_schema(self.id_type, self._kind.amount.produced, windowed=windowed)
+        return profile_schema(self.id_type, self._kind.revenue, windowed=windowed)

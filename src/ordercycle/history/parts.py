@@ -8,6 +8,7 @@ from functools import reduce
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.columns import Columns
@@ -29,6 +30,11 @@ class Kind:
     columns: Columns
     policies: Policies
     has_listing: bool  # whether a customers table says who is known
+
+    @property
+    def revenue(self) -> pa.DataType | None:
+        """The type of sums of amounts; None where there are none."""
+        return self.amount.produced if self.has_amount else None
 
     @property
     def has_amount(self) -> bool:

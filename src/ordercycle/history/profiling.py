@@ -47,7 +47,7 @@ def profiler(
         as_of=as_of,
         window_days=window_days,
         last_day=as_of if last_day is None else last_day,
-        schema=profile_schema(id_type, kind.amount.produced, windowed=window_days is not None),
+        schema=profile_schema(id_type, kind.revenue, windowed=window_days is not None),
         amount=kind.amount,
         net_refunds=kind.net_refunds,
         spare=spare,

@@ -12,15 +12,10 @@ from typing import IO
 from ordercycle.durable import replacing
 from ordercycle.errors import StorageError
 from ordercycle.report.figures import Reported
-from ordercycle.report.metrics import COUNTED, METRICS, Metric
+from ordercycle.report.metrics import COUNTED, Metric
 
-HEADER = (
-    "PeriodStart",
-    "PeriodEnd",
-    "Date",
-    "SegmentName",
-    *(metric.export for metric in METRICS),
-)
+#: The columns before those of the metrics.
+PLACE = ("PeriodStart", "PeriodEnd", "Date", "SegmentName")
 #: What spreadsheets take for the beginning of a formula, in full width as well.
 FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 #: Unicode's categories of marks without a picture.
@@ -29,21 +24,24 @@ CONTROL, FORMAT = "Cc", "Cf"
 Row = list[str]
 
 
-def comparison_csv(periods: Sequence[Reported]) -> str:
+def comparison_csv(metrics: Sequence[Metric], periods: Sequence[Reported]) -> str:
     """Return a row per period and segment."""
     rows: list[Row] = []
     for reported in periods:
-        rows += _rows(METRICS, reported, reported.period.first_day, reported.period.last_day, None)
-    return _csv(rows)
+        period = reported.period
+        rows += _rows(metrics, metrics, reported, (period.first_day, period.last_day), None)
+    return _csv(metrics, rows)
 
 
-def dynamics_csv(metrics: Sequence[Metric], months: Sequence[Reported]) -> str:
-    """Return a row per month and segment; metrics that are not listed stay empty."""
-    begin, end = months[0].period.first_day, months[-1].period.last_day
+def dynamics_csv(
+    metrics: Sequence[Metric], filled: Sequence[Metric], months: Sequence[Reported]
+) -> str:
+    """Return a row per month and segment; metrics that are not filled stay empty."""
+    ends = months[0].period.first_day, months[-1].period.last_day
     rows: list[Row] = []
     for month in months:
-        rows += _rows(metrics, month, begin, end, month.period.first_day)
-    return _csv(rows)
+        rows += _rows(metrics, filled, month, ends, month.period.first_day)
+    return _csv(metrics, rows)
 
 
 def write_text(text: str, target: str | os.PathLike[str] | IO[str]) -> None:
@@ -60,16 +58,20 @@ def write_text(text: str, target: str | os.PathLike[str] | IO[str]) -> None:
 
 
 def _rows(
-    metrics: Sequence[Metric], reported: Reported, begin: date, end: date, day: date | None
+    metrics: Sequence[Metric],
+    filled: Sequence[Metric],
+    reported: Reported,
+    ends: tuple[date, date],
+    day: date | None,
 ) -> list[Row]:
-    """Return a row per segment: metrics of a period, within the days begin to end."""
+    """Return a row per segment: metrics of a period, which is within the days of `ends`."""
     columns = [
         [_text(metric, value) for value in reported.values(metric)]
-        if metric in metrics
+        if metric in filled
         else [""] * len(reported.rows)
-        for metric in METRICS
+        for metric in metrics
     ]
-    head = [str(begin), str(end), "" if day is None else str(day)]
+    head = [*map(str, ends), "" if day is None else str(day)]
     return [
         [*head, _quoted(harmless(segment)), *(column[row] for column in columns)]
         for row, segment in enumerate(reported.rows)
@@ -107,5 +109,6 @@ def _text(metric: Metric, value: float | None) -> str:
     return str(int(value)) if metric.unit in COUNTED and not metric.denominator else repr(value)
 
 
-def _csv(rows: list[Row]) -> str:
-    return "".join(",".join(row) + "\n" for row in (HEADER, *rows))
+def _csv(metrics: Sequence[Metric], rows: list[Row]) -> str:
+    header = [*PLACE, *(metric.export for metric in metrics)]
+    return "".join(",".join(row) + "\n" for row in (header, *rows))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ordercycle.errors import ConfigError, suggestion
+from ordercycle.errors import ConfigError, Option, suggestion
 from ordercycle_kernels import cube as cells
 
 #: What a quantity is about: the months of the period, those who are in the segment at its end, or
@@ -92,6 +92,11 @@ class Metric:
     denominator: tuple[str, ...] = ()
     of_all: bool = False  # the denominator is that of All Customers
     doc: str = ""
+
+    @property
+    def is_money(self) -> bool:
+        """Whether it is about amounts, and is left out where orders have none."""
+        return any(name in QUANTITIES and QUANTITIES[name].is_money for name in self.numerator)
 
 
 #: In the order of the export's columns.
@@ -218,11 +223,21 @@ METRICS = (
 )  # fmt: skip
 
 
-def metric_named(name: str) -> Metric:
+def known_metrics(*, has_money: bool) -> tuple[Metric, ...]:
+    """Return the metrics of a report, of orders with amounts or without, in order."""
+    return METRICS if has_money else tuple(one for one in METRICS if not one.is_money)
+
+
+def metric_named(name: str, *, has_money: bool = True) -> Metric:
     """Return a metric, or raise a ConfigError that says which there are."""
-    known = {metric.name: metric for metric in METRICS}
+    known = {metric.name: metric for metric in known_metrics(has_money=has_money)}
     if name in known:
         return known[name]
+    if any(metric.name == name for metric in METRICS):
+        raise ConfigError(
+            f"{name!r} is about money, and the orders of this report have no amounts",
+            remedy=("build the history with ", Option("Columns.amount")),
+        )
     exported = {metric.export: metric.name for metric in METRICS}
     hint = suggestion(str(name), known)
     if name in exported:
@@ -230,8 +245,8 @@ def metric_named(name: str) -> Metric:
     raise ConfigError(f"there is no metric {name!r}{hint}; there are {', '.join(map(repr, known))}")
 
 
-def metrics_named(names: Sequence[str]) -> list[Metric]:
+def metrics_named(names: Sequence[str], *, has_money: bool = True) -> list[Metric]:
     """Return several metrics."""
     if isinstance(names, str):
         raise ConfigError(f"metrics={names!r}: pass a list of names, [{names!r}]")
-    return [metric_named(name) for name in names]
+    return [metric_named(name, has_money=has_money) for name in names]

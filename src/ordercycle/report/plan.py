@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ordercycle.days import number_of
 from ordercycle.errors import ConfigError, suggestion
+from ordercycle.history.parts import Kind
 from ordercycle.ingest.readers import AmountReader
 from ordercycle.membership.membership import Membership
 from ordercycle.report.months import Months, Period
@@ -36,6 +37,7 @@ class Plan:
     rows: tuple[NDArray[np.int64], ...]  # of each membership: the row of each of its segments
     amount: AmountReader
     net_refunds: bool
+    has_money: bool  # whether orders have amounts
 
     @classmethod
     def of(
@@ -44,8 +46,7 @@ class Plan:
         *,
         period: Period,
         segments: Sequence[str] | None,
-        amount: AmountReader,
-        net_refunds: bool,
+        kind: Kind,
     ) -> Plan:
         """Return the plan for the chosen segments, or for all of them."""
         named = _names(memberships)
@@ -62,7 +63,9 @@ class Plan:
         rows = (
             np.array([row_of.get(name, nowhere) for name in names], np.int64) for names in named
         )
-        return cls(period, chosen, tuple(rows), amount, net_refunds)
+        return cls(
+            period, chosen, tuple(rows), kind.amount, kind.net_refunds, has_money=kind.has_amount
+        )
 
     @property
     def months(self) -> Months:

@@ -84,9 +84,11 @@ def _cells(
     names: tuple[str, ...], reported: Reported, previous: Reported | None
 ) -> tuple[tuple[str, ...], list[tuple[str, list[str]]]]:
     """Return for each row of the report the values, each followed by its change."""
+    has_money = reported.figures.plan.has_money
+    metrics = [metric_named(name) for name in names]
+    metrics = [metric for metric in metrics if has_money or not metric.is_money]
     columns: list[list[str]] = []
-    for name in names:
-        metric = metric_named(name)
+    for metric in metrics:
         now = reported.values(metric)
         columns.append([spelt(metric, value) for value in now])
         if previous is None:
@@ -95,6 +97,7 @@ def _cells(
         before = previous.values(metric)
         columns.append([_change(*pair) for pair in zip(now, before, strict=True)])
     rows = zip(*columns, strict=True)
+    names = tuple(metric.name for metric in metrics)
     return names, [(name, list(cells)) for name, cells in zip(reported.rows, rows, strict=True)]
 
 

@@ -17,7 +17,7 @@ from ordercycle.report.cube import Cube, count
 from ordercycle.report.doubts import doubts, months_of, refuse_foreign
 from ordercycle.report.export import comparison_csv, dynamics_csv, write_text
 from ordercycle.report.figures import Figures, Reported
-from ordercycle.report.metrics import METRICS, metric_named, metrics_named
+from ordercycle.report.metrics import Metric, known_metrics, metric_named, metrics_named
 from ordercycle.report.months import Months, Period
 from ordercycle.report.plan import Memberships, Plan, listed
 from ordercycle.report.present import as_html, as_text
@@ -157,8 +157,7 @@ class SegmentReport:
                 membership,
                 period=part,
                 segments=segments,
-                amount=history.kind.amount,
-                net_refunds=history.kind.net_refunds,
+                kind=history.kind,
             )
             return count(history, memberships, plan)
 
@@ -201,7 +200,8 @@ class SegmentReport:
         Parameters
         ----------
         metrics
-            Their names, in the order of the rows; None: all, in the order of the export.
+            Their names, in the order of the rows; None: all, in the order of the export. Of orders
+            without amounts, those about money are left out, here and everywhere.
 
         Returns
         -------
@@ -213,9 +213,11 @@ class SegmentReport:
         Raises
         ------
         ConfigError
-            There is no such metric.
+            There is no such metric, or it is about money and the orders have no amounts.
         """
-        chosen = METRICS if metrics is None else metrics_named(metrics)
+        chosen = self._metrics
+        if metrics is not None:
+            chosen = tuple(metrics_named(metrics, has_money=self._has_money))
         return comparison_table(chosen, *self._compared)
 
     def dynamics(self, metric: str, months: str | Sequence[str] | None = None) -> pa.Table:
@@ -244,7 +246,7 @@ class SegmentReport:
             There is no such metric, the months make no sense or begin after the `as_of` that was
             given, or the report was made by another engine, for fewer months.
         """
-        return dynamics_table(metric_named(metric), self._months(months))
+        return dynamics_table(self._metric(metric), self._months(months))
 
     def to_csv(
         self,
@@ -288,10 +290,11 @@ class SegmentReport:
                     (Option("metric"), " and ", Option("months"), " choose dynamics"),
                     remedy=("add ", Option("mode", "dynamics")),
                 )
-            text = comparison_csv([one for one in self._compared if one is not None])
+            periods = [one for one in self._compared if one is not None]
+            text = comparison_csv(self._metrics, periods)
         else:
-            filled = METRICS if metric is None else (metric_named(metric),)
-            text = dynamics_csv(filled, self._months(months))
+            filled = self._metrics if metric is None else (self._metric(metric),)
+            text = dynamics_csv(self._metrics, filled, self._months(months))
         write_text(text, path)
 
     def plot(
@@ -330,7 +333,7 @@ class SegmentReport:
         from ordercycle.report import plot
 
         check_choice("mode", mode, MODES)
-        chosen = metric_named(metric)
+        chosen = self._metric(metric)
         if mode == "dynamics":
             return plot.draw_dynamics(chosen, self._months(months), ax)
         if months is not None:
@@ -344,6 +347,18 @@ class SegmentReport:
 
     def _repr_html_(self) -> str:
         return as_html(*self._compared)
+
+    @property
+    def _has_money(self) -> bool:
+        return self._figures.plan.has_money
+
+    @property
+    def _metrics(self) -> tuple[Metric, ...]:
+        """All metrics there are, in the order of the export."""
+        return known_metrics(has_money=self._has_money)
+
+    def _metric(self, name: str) -> Metric:
+        return metric_named(name, has_money=self._has_money)
 
     @property
     def _compared(self) -> tuple[Reported, Reported | None]:

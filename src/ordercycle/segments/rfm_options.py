@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import fixed_view
-from ordercycle.errors import ConfigError, check_choice, whole_number
+from ordercycle.columns import has_no_money
+from ordercycle.errors import ConfigError, Option, check_choice, whole_number
 from ordercycle.expressions.plain import parsed_condition
 from ordercycle.expressions.spelling import spelt
 from ordercycle.segments.plain import FrozenDict, options_of
@@ -92,6 +93,15 @@ class RfmOptions(Shown):
     ) -> tuple[pa.Table, NDArray[np.bool_]]:
         """Return R, F and M of a profile, checked, and which customers have scores."""
         table = as_table(table)
+        if has_no_money(table.column_names):
+            raise ConfigError(
+                "the orders of this profile have no amounts, and RFM needs monetary values",
+                remedy=(
+                    "build the history with ",
+                    Option("Columns.amount"),
+                    ", or use Lifecycle or Cadence, which need none",
+                ),
+            )
         inputs = selected(table, self.inputs)
         orders = inputs.column("orders")
         if not is_checked:
