@@ -121,7 +121,7 @@ def lines(folder: Path, scale: float) -> Input:
         for number, piece in enumerate(_pieces(int(1e7 * scale), _integers, int(1e5 * scale)))
     )
     path, _ = _to_parquet(folder / "orders.parquet", pieces)
-    return path, ("--order-column", "order_id")
+    return path, ("--order", "order_id")
 
 
 def many_customers(folder: Path, scale: float) -> Input:
@@ -129,7 +129,7 @@ def many_customers(folder: Path, scale: float) -> Input:
     ids, path = np.arange(int(2e7 * scale)), folder / "customers.parquet"
     parquet.write_table(pa.table({"customer_id": _integers(ids)}), path)
     orders, _ = _to_parquet(folder / "orders.parquet", _pieces(100_000, _integers, 50_000))
-    return orders, ("--customers", str(path), "--registered-column", "")
+    return orders, ("--customers", str(path), "--registered", "")
 
 
 def compressed_csv(folder: Path, scale: float) -> Input:

@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ordercycle.errors import ConfigError, whole_number
+from ordercycle.errors import ConfigError, Option, whole_number
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -99,7 +99,10 @@ def thread_count(threads: int | None) -> int:
         return usable_cores()
     number = whole_number(threads)
     if number is None or number < 1:
-        raise ConfigError(f"threads={threads!r}: pass a positive number, or None for every core")
+        raise ConfigError(
+            (Option("threads", threads), " is no number of threads"),
+            remedy="pass a positive number, or None for every core",
+        )
     return number
 
 

@@ -34,7 +34,7 @@ def test_version():
 @pytest.mark.usefixtures("shop")
 def test_profile_with_customers():
     result = run_profile(
-        "--customers", "customers.parquet", "--order-column", "order_id", "--out", "profile.parquet"
+        "--customers", "customers.parquet", "--order", "order_id", "--out", "profile.parquet"
     )
     assert result.exit_code == 0, result.stderr
     assert not result.stdout
@@ -89,7 +89,7 @@ def test_every_format_holds_the_same():
         ([], 47.0, 3),
         (["--refunds", "drop"], 55.0, 3),
         (["--refunds", "count"], 47.0, 4),
-        (["--order-column", "order_id"], 47.0, 2),
+        (["--order", "order_id"], 47.0, 2),
         (["--window-days", "60"], 22.0, 1),
     ],
 )
@@ -105,11 +105,11 @@ def test_other_column_names():
     parquet.write_table(orders, "renamed.parquet")
     customers = parquet.read_table("customers.parquet").rename_columns(["who", "since"])
     parquet.write_table(customers, "people.parquet")
-    names = ["--customer-column", "who", "--time-column", "at", "--amount-column", "paid"]
-    names += ["--order-column", "basket", "--registered-column", "since"]
+    names = ["--customer", "who", "--time", "at", "--amount", "paid"]
+    names += ["--order", "basket", "--registered", "since"]
     renamed = ["profile", "renamed.parquet", "--customers", "people.parquet", "--as-of", AS_OF]
     assert run(*renamed, *names, "--out", "renamed-profile.parquet").exit_code == 0
-    usual = ["--customers", "customers.parquet", "--order-column", "order_id"]
+    usual = ["--customers", "customers.parquet", "--order", "order_id"]
     assert run_profile(*usual, "--out", "profile.parquet").exit_code == 0
     expected = parquet.read_table("profile.parquet")
     assert parquet.read_table("renamed-profile.parquet").equals(expected)
@@ -216,7 +216,7 @@ def test_csv_spells_bytes_and_uuids():
 
 @pytest.fixture
 def profile(shop):
-    options = ["--customers", "customers.parquet", "--order-column", "order_id"]
+    options = ["--customers", "customers.parquet", "--order", "order_id"]
     assert run_profile(*options, "--out", "profile.parquet").exit_code == 0
     return shop / "profile.parquet"
 

@@ -48,7 +48,7 @@ def test_wrong_usage_is_exit_code_2(shop, arguments):
     ("arguments", "named"),
     [
         (["profile", "orders.parquet", "--as-of", AS_OF, "--timezone", "Mars/Olympus"], "Mars"),
-        (["profile", "orders.parquet", "--as-of", AS_OF, "--time-column", "amount"], "amount"),
+        (["profile", "orders.parquet", "--as-of", AS_OF, "--time", "amount"], "amount"),
         (["segment", "orders.parquet", "--active-days", "90", "--churned-days", "60"], "90"),
     ],
 )
@@ -62,7 +62,7 @@ def test_options_that_cannot_be_are_wrong_usage_too(arguments, named):
 
 @pytest.mark.usefixtures("shop")
 def test_missing_column_is_suggested():
-    line = one_line(run_profile("--amount-column", "amuont"))
+    line = one_line(run_profile("--amount", "amuont"))
     assert "'amuont'" in line
     assert "amount" in line.replace("amuont", "")
 

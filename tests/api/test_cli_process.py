@@ -35,7 +35,7 @@ def test_with_a_limit_large_arrays_go_back_to_the_system(shop, monkeypatch, limi
 
 
 def test_process_fails_without_traceback(shop):
-    wrong = ["profile", "orders.parquet", "--as-of", AS_OF, "--amount-column", "nothing"]
+    wrong = ["profile", "orders.parquet", "--as-of", AS_OF, "--amount", "nothing"]
     with process(*wrong, cwd=shop) as started:
         stdout, stderr = started.communicate(timeout=120)
     assert started.returncode == 1

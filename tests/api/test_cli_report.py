@@ -21,7 +21,7 @@ def rows_of(text):
 
 def test_a_report_in_a_file():
     result = run_report(
-        "--customers", "customers.parquet", "--order-column", "order_id",
+        "--customers", "customers.parquet", "--order", "order_id",
         "--scheme", "lifecycle", "--period", "2024-04:2024-06", "--out", "report.csv",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr

@@ -25,7 +25,7 @@ WAYS = {
 
 
 def stream_of(source, customers=None, *, as_of=AS_OF, window_days=None, **options):
-    checked = BuildOptions.checked(has_customers=customers is not None, **options)
+    checked = BuildOptions.of(options, has_customers=customers is not None)
     return ProfileStream(source, customers, checked, as_of=as_of, window_days=window_days)
 
 

@@ -4,44 +4,31 @@ from __future__ import annotations
 
 import os
 import shlex
+import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ordercycle.errors import Option
 
 INTERRUPTED = 130
 
-#: What messages call an argument of the library, and how it is said on the command line.
-OPTIONS = {
-    "columns=Columns(...)": "--customer-column, --time-column, --amount-column and so on",
-    "Columns(registered=None)": '--registered-column ""',
-    "leave order=None": "leave --order-column out",
-    "pass customers=": "pass --customers",
-    'add mode="dynamics"': "add --mode dynamics",
-    "segments=[...]": "--segment",
-    "period=": "--period ",
-    "months=": "--months ",
-    "metric=": "--metric ",
-    "as_of=": "--as-of ",
-    "timezone=": "--timezone ",
-    "anonymous=": "--anonymous ",
-    "unknown=": "--unknown ",
-    "new_days=": "--new-days ",
-    "active_days=": "--active-days ",
-    "churned_days=": "--churned-days ",
-    "prior_gaps=": "--prior-gaps ",
-    "just_ordered_days=": "--just-ordered-days ",
-    "where=": "--where ",
+#: What stands for an argument that has no flag of its own, by its name and value.
+PHRASES: dict[tuple[str, Any], str] = {
+    ("columns", None): "--customer, --time, --amount and so on",
+    ("Columns.registered", None): '--registered ""',
+    ("Columns.amount", None): "--no-amount",
 }
-
-
 #: Arguments whose flag has another name than they have, their class left out.
 FLAGS: dict[str, str] = {
     "time-formats": "time-format",
     "null-values": "null-value",
     "types": "type",
+    "segments": "segment",
 }
 
 
@@ -65,9 +52,10 @@ class OneLineErrors(click.Group):
     """A group whose commands never end in a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command and translate its failures into exit codes."""
+        """Run a command and translate its failures into exit codes, and warnings into lines."""
         try:
-            return super().invoke(ctx)
+            with told_in_lines():
+                return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except KeyboardInterrupt:
@@ -81,10 +69,34 @@ class OneLineErrors(click.Group):
             raise _told(error) from None
 
 
+@contextmanager
+def told_in_lines() -> Iterator[None]:
+    """Print the library's warnings on stderr while the block runs, a line for each."""
+    from ordercycle.errors import OrdercycleWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", OrdercycleWarning)
+        shown_elsewhere = warnings.showwarning
+
+        def show(
+            message: Warning | str, category: type[Warning], *where: Any, **named: Any
+        ) -> None:
+            if isinstance(message, OrdercycleWarning):
+                click.echo(f"ordercycle: {message.rendered(flag)}", err=True)
+            else:
+                shown_elsewhere(message, category, *where, **named)
+
+        warnings.showwarning = show
+        yield
+
+
 def flag(option: Option) -> str:
     """Return how an argument of the library is given on the command line."""
     from ordercycle.errors import NOT_GIVEN
 
+    value = None if option.value is NOT_GIVEN else option.value
+    if value is None and (option.name, value) in PHRASES:
+        return PHRASES[option.name, value]
     name = option.name.rpartition(".")[2].replace("_", "-")
     name = f"--{FLAGS.get(option.name, FLAGS.get(name, name))}"
     if option.value is NOT_GIVEN:
@@ -97,13 +109,6 @@ def flag(option: Option) -> str:
     return " ".join(f"{name} {shlex.quote(str(value))}" for value in values)
 
 
-def in_flags(message: Warning | str) -> str:
-    """Return a warning's text, with arguments of the library as flags."""
-    from ordercycle.errors import OrdercycleWarning
-
-    return message.rendered(flag) if isinstance(message, OrdercycleWarning) else str(message)
-
-
 def _told(error: Exception) -> click.ClickException:
     from ordercycle.errors import ConfigError, OrdercycleError
 
@@ -111,8 +116,6 @@ def _told(error: Exception) -> click.ClickException:
         message = error.rendered(flag)
     else:
         message = " ".join(str(error).split())
-    for word, option in OPTIONS.items():
-        message = message.replace(word, option)
     if isinstance(error, ConfigError):
         return ImpossibleOptionError(message)
     if isinstance(error, OrdercycleError):

@@ -61,7 +61,7 @@ def profile(
     \b
     Example:
       ordercycle profile orders/*.parquet --customers customers.parquet \\
-          --as-of 2026-11-01 --order-column order_id --timezone Europe/Madrid \\
+          --as-of 2026-11-01 --order order_id --timezone Europe/Madrid \\
           --lifecycle fashion --out profile.parquet
     """  # noqa: D301 - click's mark for "keep these lines"
     if lifecycle is not None and window_days is not None:
@@ -75,7 +75,7 @@ def profile(
 
     segments = None if lifecycle is None else oc.Lifecycle.preset(lifecycle)
     with watched(quiet=quiet) as watch:
-        profiles = profiles_of(watch, orders, as_of.date(), window_days)
+        profiles = profiles_of(watch, orders, as_of.date(), window_days, quiet=quiet)
         with result_writer(out, overwrite=overwrite) as writer:
             for batch in profiles:
                 table = pa.Table.from_batches([batch])

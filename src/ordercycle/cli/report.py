@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ordercycle.cli.endings import in_flags
 from ordercycle.cli.order_options import account_of, history_of, order_options
 from ordercycle.cli.results import refuse_existing
 from ordercycle.cli.schemes import OPTIONS_OF, Chosen, scheme_options, schemes_of
@@ -124,26 +122,22 @@ def report(  # noqa: PLR0913 - one argument per option
 
     schemes = schemes_of(chosen, {name: options.pop(name) for name in SCHEME_OPTIONS})
     with watched(quiet=quiet) as watch:
-        history = history_of(watch, options)
+        history = history_of(watch, options, quiet=quiet)
         summary = history.summary()
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always", oc.OrdercycleWarning)
-            made = oc.SegmentReport.build(
-                history,
-                _memberships(schemes, history, every),
-                period=_range(period),
-                compare=None if compare == "none" else compare.replace("-", "_"),
-                segments=list(segments) or None,
-                as_of=None if as_of is None else as_of.date(),
-            )
+        made = oc.SegmentReport.build(
+            history,
+            _memberships(schemes, history, every),
+            period=_range(period),
+            compare=None if compare == "none" else compare.replace("-", "_"),
+            segments=list(segments) or None,
+            as_of=None if as_of is None else as_of.date(),
+        )
         made.to_csv(
             sys.stdout if out is None else out,
             mode=mode,
             metric=metric,
             months=None if months is None else _range(months),
         )
-    for warning in told:
-        click.echo(f"ordercycle: {in_flags(warning.message)}", err=True)
     if not quiet:
         written = f"{len(made.segments)} segments, {made.period}, in {out or 'stdout'}"
         click.echo(f"{account_of(summary)} -> {written}", err=True)

@@ -12,7 +12,14 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle.arrow_views import mask_of, rows_of
-from ordercycle.errors import ColumnError, ConfigError, DataError, StorageError, check_choice
+from ordercycle.errors import (
+    ColumnError,
+    ConfigError,
+    DataError,
+    Option,
+    StorageError,
+    check_choice,
+)
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history import store
 from ordercycle.history.batch_files import put_on_disk
@@ -57,7 +64,9 @@ def append(
     """Return the history with more orders; the parameters are those of OrderHistory.append."""
     check_choice("repeated", repeated, REPEATED)
     if batch is not None and (not isinstance(batch, str) or not batch):
-        raise ConfigError(f"batch={batch!r}: pass a text that names the batch, or None")
+        raise ConfigError(
+            (Option("batch", batch), " names no batch"), remedy="pass a text, or None"
+        )
     if batch in state.names:
         if repeated == "skip":
             return state

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ordercycle.columns import profile_schema
 from ordercycle.days import day_number
-from ordercycle.errors import ConfigError, whole_number
+from ordercycle.errors import ConfigError, Option, whole_number
 from ordercycle.history.build import laid_out_rows
 from ordercycle.history.options import BuildOptions
 from ordercycle.history.parts import Kind
@@ -26,7 +26,10 @@ def checked_window(days: int | None) -> int | None:
         return None
     number = whole_number(days)
     if number is None or number < 1:
-        raise ConfigError(f"window_days={days!r}: pass a positive number of days, or None for all")
+        raise ConfigError(
+            (Option("window_days", days), " is no number of days"),
+            remedy="pass a positive one, or None for all",
+        )
     return min(number, int(LAST_DAY - FIRST_DAY) + 1)
 
 

@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle.errors import ConfigError, StorageError, whole_number
+from ordercycle.errors import ConfigError, Option, StorageError, whole_number
 from ordercycle.ingest.blocks import Block, BlockIds, Streaks
 from ordercycle.ingest.id_bytes import Placed
 from ordercycle.ingest.unnamed_files import ALIGNMENT, UnnamedFile, aligned, room_for
@@ -61,10 +61,14 @@ class Spill:
             folder = os.fspath(spill_directory)
             if not os.path.isdir(folder):
                 raise ConfigError(
-                    f"spill_directory={folder!r} is no folder; create it, or leave the option out"
+                    (Option("spill_directory", folder), " is no folder"),
+                    remedy="create it, or leave the option out",
                 )
             if memory_limit is None:
-                raise ConfigError("spill_directory needs a memory_limit to say what fits")
+                raise ConfigError(
+                    (Option("spill_directory", folder), " needs a limit to say what fits"),
+                    remedy=("add ", Option("memory_limit", "4GB")),
+                )
         if memory_limit is None:
             return None
         return cls(_bytes(memory_limit), folder)
@@ -118,13 +122,16 @@ def _bytes(memory_limit: object) -> int:
             number = int(float(found[1]) * UNITS[found[2].upper()])
     if number is None:
         raise ConfigError(
-            f'memory_limit={memory_limit!r}: pass a number of bytes or a text like "4GB" or '
-            '"512MiB", or None for no limit'
+            (Option("memory_limit", memory_limit), " is no size"),
+            remedy='pass a number of bytes or a text like "4GB" or "512MiB", or None for no limit',
         )
     if number < LEAST_LIMIT:
         raise ConfigError(
-            f"memory_limit={memory_limit!r} is less than {LEAST_LIMIT // 10**6} MB, which is not "
-            "enough to work with; raise it"
+            (
+                Option("memory_limit", memory_limit),
+                f" is less than {LEAST_LIMIT // 10**6} MB, which is not enough to work with",
+            ),
+            remedy="raise it",
         )
     return number
 

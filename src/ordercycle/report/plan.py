@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle.days import number_of
-from ordercycle.errors import ConfigError, suggestion
+from ordercycle.errors import ConfigError, Option, suggestion
 from ordercycle.history.parts import Kind
 from ordercycle.ingest.readers import AmountReader
 from ordercycle.membership.membership import Membership
@@ -55,8 +55,8 @@ class Plan:
         chosen = tuple(known) if segments is None else _chosen(segments, known)
         if len(chosen) > MOST_SEGMENTS:
             raise ConfigError(
-                f"a report has {MOST_SEGMENTS} segments at most and these are {len(chosen)}; "
-                "choose with segments=[...]"
+                f"a report has {MOST_SEGMENTS} segments at most and these are {len(chosen)}",
+                remedy=("choose with ", Option("segments")),
             )
         row_of = {name: row for row, name in enumerate(chosen)}
         nowhere = len(chosen)
@@ -152,7 +152,10 @@ def _refuse_ambiguous(names: list[str]) -> None:
 
 def _chosen(segments: Sequence[str], known: list[str]) -> tuple[str, ...]:
     if isinstance(segments, str):
-        raise ConfigError(f"segments={segments!r}: pass a list of names, [{segments!r}]")
+        raise ConfigError(
+            (Option("segments", segments), " is no list of names"),
+            remedy=("pass ", Option("segments", [segments])),
+        )
     chosen = tuple(segments)
     for name in chosen:
         if name not in known:
@@ -161,5 +164,5 @@ def _chosen(segments: Sequence[str], known: list[str]) -> tuple[str, ...]:
                 f"{', '.join(map(repr, known))}"
             )
     if len(set(chosen)) < len(chosen):
-        raise ConfigError(f"segments={list(chosen)!r} names a segment twice")
+        raise ConfigError((Option("segments", list(chosen)), " names a segment twice"))
     return chosen

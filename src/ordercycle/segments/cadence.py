@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle.errors import ConfigError, check_choice, whole_number
+from ordercycle.errors import ConfigError, Option, check_choice, whole_number
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.exact import CadenceIntervals, Span
 from ordercycle.membership.membership import Membership
@@ -84,13 +84,17 @@ class Cadence(LooksAhead, Shown):
         prior = self.prior_gaps
         number = isinstance(prior, (int, float, np.number)) and not isinstance(prior, bool)
         if not number or not 0 <= prior < 2**31:
-            raise ConfigError(f"prior_gaps={prior!r}: pass a number of gaps from 0 to 2**31")
+            raise ConfigError(
+                (Option("prior_gaps", prior), " is no number of gaps"),
+                remedy="pass one from 0 to 2**31",
+            )
         whole_prior = whole_number(prior)
         object.__setattr__(self, "prior_gaps", float(prior) if whole_prior is None else whole_prior)
         days = whole_number(self.just_ordered_days)
         if days is None or not 0 <= days < 2**31:
             raise ConfigError(
-                f"just_ordered_days={self.just_ordered_days!r}: pass a number of days, 0 or more"
+                (Option("just_ordered_days", self.just_ordered_days), " is no number of days"),
+                remedy="pass 0 or more",
             )
         object.__setattr__(self, "just_ordered_days", days)
         check_choice("scope", self.scope, SCOPES)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle.days import date_of
-from ordercycle.errors import ConfigError, DataError, OrdercycleWarning
+from ordercycle.errors import ConfigError, DataError, Option, OrdercycleWarning
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.segments.fitting import Cells, Round
 from ordercycle_kernels.calendar import FIRST_DAY, NO_DAY
@@ -203,7 +203,9 @@ def share_of(value: object, option: str) -> Fraction:
     except (ValueError, ZeroDivisionError):
         share = Fraction(0)
     if not 0 < share <= 1:
-        raise ConfigError(f"{option}={value!r}: pass a share above 0 and up to 1, such as 0.8")
+        raise ConfigError(
+            (Option(option, value), " is no share"), remedy="pass one above 0 and up to 1, as 0.8"
+        )
     return share
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import fixed_view
-from ordercycle.errors import ConfigError
+from ordercycle.errors import ConfigError, Option
 from ordercycle.segments.plain import FrozenDict
 from ordercycle.segments.score_maps import SCORES
 from ordercycle.segments.selection import WORD, KeyType
@@ -34,8 +34,9 @@ def checked_cuts(given: Any, bins: int, *, fitted: bool) -> FrozenDict:
     )
     if not listed or set(given) != set(SCORES):
         raise ConfigError(
-            f"cuts={given!r}: pass a dict of {', '.join(map(repr, SCORES))}, {bins - 1} ascending "
-            "numbers each"
+            (Option("cuts", given), " divides nothing"),
+            remedy=f"pass a dict of {', '.join(map(repr, SCORES))}, {bins - 1} ascending numbers "
+            "each",
         )
     made = {score: tuple(_number(value, score) for value in given[score]) for score in SCORES}
     for score, cuts in made.items():

@@ -55,18 +55,24 @@ class RfmOptions(Shown):
     def __post_init__(self) -> None:
         bins = whole_number(self.bins)
         if bins is None or not 2 <= bins <= 10:
-            raise ConfigError(f"bins={self.bins!r}: pass a number of scores from 2 to 10")
+            raise ConfigError(
+                (Option("bins", self.bins), " is no number of scores"), remedy="pass 2 to 10"
+            )
         object.__setattr__(self, "bins", bins)
         check_choice("monetary", self.monetary, MONETARY)
         if not isinstance(self.map, str):
             if not isinstance(self.map, Mapping):
-                raise ConfigError(f"map={self.map!r}: pass 'five', 'ten', or names with scores")
+                raise ConfigError(
+                    (Option("map", self.map), " is no map"),
+                    remedy="pass 'five', 'ten', or names with scores",
+                )
             object.__setattr__(self, "map", FrozenDict(self.map))
         _ = self.rules
         if self.where is not None and not isinstance(self.where, pc.Expression | str):
             raise ConfigError(
-                f"where={self.where!r}: pass a pyarrow expression such as "
-                'pc.field("orders") > 1, or text such as "orders > 1"'
+                (Option("where", self.where), " is no condition"),
+                remedy='pass a pyarrow expression such as pc.field("orders") > 1, or text such as '
+                '"orders > 1"',
             )
         _ = self._condition
         if self.cuts is not None:
@@ -141,8 +147,8 @@ class RfmOptions(Shown):
             made["where"] = self._where_text()
             if made["where"] is None:
                 raise ConfigError(
-                    f"where={self.where} has no text; give the condition as text to save it, such "
-                    "as 'orders > 1'"
+                    (Option("where", str(self.where)), " has no text"),
+                    remedy="give the condition as text to save it, such as 'orders > 1'",
                 )
         if self.cuts is not None:
             made["cuts"] = plain_cuts(self.cuts)

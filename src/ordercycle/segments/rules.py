@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ordercycle.errors import ConfigError
+from ordercycle.errors import ConfigError, Option
 from ordercycle.expressions.plain import parsed_condition
 from ordercycle.expressions.spelling import spelt
 from ordercycle.segments.plain import options_of
@@ -88,7 +88,8 @@ class Rules(Recalculated):
     def __post_init__(self) -> None:
         if not isinstance(self.rules, Mapping) or not self.rules:
             raise ConfigError(
-                f"rules={self.rules!r}: pass a dict of conditions by the names of their segments"
+                (Option("rules", self.rules), " holds no rules"),
+                remedy="pass a dict of conditions by the names of their segments",
             )
         for option, name in (("default", self.default), ("column", self.column)):
             _check_name(option, name)
@@ -97,7 +98,8 @@ class Rules(Recalculated):
                 raise ConfigError(f"rules: {name!r} is no name of a segment; pass a text")
         if self.default in self.rules:
             raise ConfigError(
-                f"default={self.default!r} is the segment of a rule too; give it another name"
+                (Option("default", self.default), " is the segment of a rule too"),
+                remedy="give it another name",
             )
         if len(self.rules) >= MOST_SEGMENTS:
             raise ConfigError(
@@ -274,7 +276,7 @@ class Rules(Recalculated):
 
 def _check_name(option: str, name: object) -> None:
     if not isinstance(name, str) or not name:
-        raise ConfigError(f"{option}={name!r}: pass a name")
+        raise ConfigError((Option(option, name), " is no name"), remedy="pass a name")
 
 
 def _expressions(rules: Rules) -> list[pc.Expression]:

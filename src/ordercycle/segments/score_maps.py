@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle.errors import ConfigError, suggestion
+from ordercycle.errors import ConfigError, Option, suggestion
 from ordercycle.segments.scheme import MOST_SEGMENTS, NO_CODE
 
 SCORES = ("recency", "frequency", "monetary")
@@ -40,8 +40,8 @@ def five(bins: int) -> ScoreMap:
     """
     if bins < 3:
         raise ConfigError(
-            f"bins={bins} is too few for map='five', which tells three heights apart; take 3 bins "
-            "or more, or give a map of your own"
+            (Option("bins", bins), " is too few for a map that tells three heights apart"),
+            remedy="take 3 bins or more, or give a map of your own",
         )
     best, good = 1 - -3 * bins // 5, 1 + 2 * bins // 5
     return {
@@ -57,8 +57,19 @@ def ten(bins: int) -> ScoreMap:
     """Return the map `ten`, which is defined for 5 bins."""
     if bins != 5:
         raise ConfigError(
-            f"bins={bins}: map='ten' is defined for the 25 pairs of scores from 1 to 5; take "
-            "bins=5, or map='five', or a map of your own"
+            (
+                Option("bins", bins),
+                " does not fit ",
+                Option("map", "ten"),
+                ", which is defined for the 25 pairs of scores from 1 to 5",
+            ),
+            remedy=(
+                "take ",
+                Option("bins", 5),
+                ", ",
+                Option("map", "five"),
+                " or a map of your own",
+            ),
         )
     return TEN
 

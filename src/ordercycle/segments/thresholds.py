@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from ordercycle.days import day_number
-from ordercycle.errors import ConfigError, suggestion, whole_number
+from ordercycle.errors import ConfigError, Option, suggestion, whole_number
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.segments.fitting import fit
 from ordercycle.segments.gap_fit import GapAccount, GapRound, share_of
@@ -36,7 +36,8 @@ class Thresholds(Shown):
             days = whole_number(getattr(self, name))
             if days is None or not 0 <= days < 2**31:
                 raise ConfigError(
-                    f"{name}={getattr(self, name)!r}: pass a number of days, 0 or more"
+                    (Option(name, getattr(self, name)), " is no number of days"),
+                    remedy="pass 0 or more",
                 )
             object.__setattr__(self, name, days)  # a NumPy integer becomes an int
         if self.active_days >= self.churned_days:
@@ -161,8 +162,12 @@ repeat customers)
         shares = share_of(active_share, "active_share"), share_of(churned_share, "churned_share")
         if shares[0] > shares[1]:
             raise ConfigError(
-                f"active_share={active_share!r} is above churned_share={churned_share!r}; "
-                "customers churn after they cease to be active"
+                (
+                    Option("active_share", active_share),
+                    " is above ",
+                    Option("churned_share", churned_share),
+                ),
+                remedy="swap them: customers churn after they cease to be active",
             )
         return GapRound(
             as_of=day_number(as_of, "as_of"),

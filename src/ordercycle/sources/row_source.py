@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from ordercycle.errors import ColumnError, SourceError, suggestion
+from ordercycle.errors import ColumnError, Option, SourceError, Text, suggestion
 from ordercycle.sources.store_errors import explained
 from ordercycle.sources.stores import LOCAL, Store
 
 #: What to do where a column is missing, by what the rows are.
-_NAMED = "Say which columns to read with columns=Columns(...)"
-REMEDIES = {
+_NAMED = ("say which columns to read with ", Option("columns"))
+REMEDIES: dict[str, Text] = {
     "orders": _NAMED,
-    "customers": f"{_NAMED}, or Columns(registered=None) where it has none",
-    "memberships": "Rename its columns",
+    "customers": (*_NAMED, ", or ", Option("Columns.registered", None), " where it has none"),
+    "memberships": "rename its columns",
 }
 
 #: Says where a row of the whole source is, as in "row 12 of 'b.parquet'".
@@ -69,7 +69,9 @@ def check_names(
             there = ", ".join(map(repr, names[:20])) or "no column at all"
             hint = suggestion(column, map(str, names))
             raise ColumnError(
-                f"{name} has no column {column!r}{hint}{where}; it has {there}. {REMEDIES[name]}"
+                f"{name} has no column {column!r}{hint}{where}; it has {there}",
+                remedy=REMEDIES[name],
+                column=column,
             )
         if found > 1:
             raise ColumnError(
