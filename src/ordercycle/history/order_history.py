@@ -63,6 +63,15 @@ class OrderHistory(GroupedOrders):
             for which it is null, are counted and not looked at: nothing in them is an error.
         nobody
             Ids that mean no customer, such as ``["guest@example.com"]``.
+        same_day
+            Several orders of a customer on one day are orders of their own (``"separate"``) or one
+            (``"merge"``); refunds stay refunds.
+        amount_per
+            With an order id, an amount is the line's own (``"line"``), or the order's total that
+            stands on every line of a day (``"order"``): the same on all of them, or null.
+        duplicates
+            Rows that are equal in every column that is read all count (``"keep"``), count once
+            (``"drop"``), or are refused (``"error"``).
         unknown
             Customers with orders that `customers` does not list are added (``"add"``), left out
             (``"drop"``) or refused (``"error"``).
