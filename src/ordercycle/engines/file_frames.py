@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ordercycle.sources.files import Piece, look_at_files
+from ordercycle.sources.files import Piece, look_at_files, settle
 from ordercycle.sources.formulas import Computation, UncomputableError
 from ordercycle.sources.places import absolute
 from ordercycle.sources.wanted import Wanted
@@ -51,7 +51,8 @@ class FileFrame:
         paths = [paths] if isinstance(paths, (str, os.PathLike)) else paths
         # Workers have working directories of their own.
         paths = [absolute(os.fspath(path), wanted.filesystem, wanted.table) for path in paths]
-        found = look_at_files(paths, wanted)
+        found = look_at_files(paths, replace(wanted, are_settled=True))
+        settle(found.pieces)
         tasks = tuple(_tasks(found.pieces))
         # Each piece knows where it is.
         read = replace(found.wanted, filesystem=None)

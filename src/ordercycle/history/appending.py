@@ -42,6 +42,7 @@ from ordercycle.history.store import State
 from ordercycle.history.strangers import Strangers, refuse_strangers
 from ordercycle.ingest.laying_out import partition_bits_for
 from ordercycle.ingest.spill import SpillFile
+from ordercycle.sources.file_formats import FileFormat
 from ordercycle.workspace import Workers
 
 REPEATED = ("error", "skip")
@@ -58,6 +59,7 @@ def append(
     *,
     batch: str | None,
     repeated: str,
+    read: FileFormat | None,
     threads: int,
     progress: Progress | None,
 ) -> State:
@@ -77,9 +79,9 @@ def append(
     kind = state.kind
     policies = replace(kind.policies, unknown="add")  # judged below, with all that are listed
     options = BuildOptions(
-        columns=kind.columns, policies=policies, threads=threads, progress=progress
+        columns=kind.columns, read=read, policies=policies, threads=threads, progress=progress
     )
-    grouped = group(orders, customers, options, most_batches=len(state.parts))
+    grouped = group(orders, customers, options, most_batches=len(state.parts), like=kind)
     _check_types(kind, grouped.kind)
     has_listing = kind.has_listing or grouped.kind.has_listing
     kind = replace(kind, has_listing=has_listing)

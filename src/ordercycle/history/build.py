@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ordercycle.columns import Columns
-from ordercycle.errors import ColumnError
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.grouping.grouper import Grouper
 from ordercycle.grouping.hot_customers import Division, Stretch
 from ordercycle.grouping.order_writer import OrderWriter
 from ordercycle.history.options import BuildOptions, Counter, Progress
 from ordercycle.history.parts import Counts, Kind, count
+from ordercycle.history.reading import read_tables
 from ordercycle.history.strangers import Strangers, refuse_strangers
 from ordercycle.ingest.blocks import (
     AMOUNT,
@@ -27,13 +26,10 @@ from ordercycle.ingest.blocks import (
     Block,
     partition_sizes,
 )
-from ordercycle.ingest.identity import identities, with_ids
-from ordercycle.ingest.laying_out import Ingested, ingest, partition_bits_for
+from ordercycle.ingest.laying_out import Ingested
 from ordercycle.ingest.problems import Problems
-from ordercycle.ingest.readers import IdReader
-from ordercycle.ingest.row_readers import CustomerReader, OrderReader, Tally
+from ordercycle.ingest.row_readers import OrderReader, Tally
 from ordercycle.ingest.spill import Spill
-from ordercycle.sources.opening import open_source
 from ordercycle.workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Spare, Workers
 
 R = TypeVar("R")
@@ -145,75 +141,18 @@ class LaidOutRows:
 
 
 @contextmanager
-def laid_out_rows(orders: Any, customers: Any, options: BuildOptions) -> Iterator[LaidOutRows]:
-    """Read both tables; the threads that group them end with the block."""
-    columns, policies, threads = options.columns, options.policies, options.most_threads
+def laid_out_rows(
+    orders: Any, customers: Any, options: BuildOptions, like: Kind | None = None
+) -> Iterator[LaidOutRows]:
+    """Read both tables; the threads that group them end with the block.
+
+    like: the history to which they are added, whose types text is read in.
+    """
+    columns, policies = options.columns, options.policies
     progress, spill = options.progress, options.spill
-    # Both sources are opened first: a wrong path or name is told before any work.
-    ahead = None if spill is None else spill.reading_bytes
-    order_source = open_source(orders, options.wanted_orders, threads, ahead)
-    problems = Problems("orders", order_source.place)
-    order_rows = with_ids(
-        order_source,
-        identities(order_source.schema, (columns.customer, columns.order), "orders"),
-        problems,
-    )
-    order_reader = OrderReader(
-        order_rows.schema,
-        columns,
-        problems,
-        timezone=policies.timezone,
-        anonymous=policies.anonymous,
-        drop_refunds=policies.refunds == "drop",
-        nobody=policies.nobody,
-    )
-    ids = order_reader.id_readers[CUSTOMER_IDS]
-    customer_source = None
-    listed_rows: int | None = 0
-    customer_problems = Problems("customers")
-    if customers is not None:
-        customer_source = open_source(customers, options.wanted_customers, threads, ahead)
-        customer_problems = Problems("customers", customer_source.place)
-        customer_rows = with_ids(
-            customer_source,
-            identities(customer_source.schema, (columns.listed,), "customers"),
-            customer_problems,
-        )
-        customer_reader = CustomerReader(
-            customer_rows.schema,
-            columns,
-            customer_problems,
-            timezone=policies.timezone,
-            nobody=policies.nobody,
-        )
-        ids = _common_ids(ids, customer_reader.id_readers[CUSTOMER_IDS], columns)
-        listed_rows = customer_source.rows
-    with Workers(threads) as workers:
-        with closing(order_source):
-            ingested = ingest(
-                order_rows,
-                order_reader,
-                problems,
-                partition_bits=None,
-                # Of more customers than orders, too, a partition has to fit the cache.
-                least_bits=partition_bits_for(listed_rows or 0),
-                workers=workers,
-                report=Counter(progress, "read", order_source.rows),
-                spill=spill,
-            )
-        listed = None
-        if customer_source is not None:
-            with closing(customer_source):
-                listed = ingest(
-                    customer_rows,
-                    customer_reader,
-                    customer_problems,
-                    partition_bits=ingested.partition_bits,
-                    workers=workers,
-                    report=Counter(progress, "read customers", customer_source.rows),
-                    spill=None if spill is None else replace(spill, beside=ingested.held),
-                )
-            ingested.tally.nobody += listed.tally.nobody
+    with Workers(options.most_threads) as workers:
+        tables = read_tables(orders, customers, options, workers, like)
+        ids, order_reader, ingested, listed, customer_problems = tables
         if spill is not None:
             workers.free_workspace()
         days = (ingested.tally.first_day or 0, ingested.tally.last_day or 0)
@@ -275,16 +214,3 @@ def batches_for(rows: int, batch_rows: int | None = None) -> int:
     batch_rows: of a batch, at most, where hashes divide them evenly; None: as many as are best.
     """
     return max(LEAST_BATCHES, 1 << max(0, -(-rows // (batch_rows or BATCH_ROWS)) - 1).bit_length())
-
-
-def _common_ids(orders: IdReader, customers: IdReader, columns: Columns) -> IdReader:
-    """Return the reader of both tables' ids, or raise a ColumnError where there is no such type."""
-    common = orders.together_with(customers)
-    if common is None:
-        raise ColumnError(
-            f"{columns.customer} is {orders.given} in orders, and {columns.listed} is "
-            f"{customers.given} in customers",
-            remedy="cast one of them, so that the same customer has the same id",
-            column=columns.customer,
-        )
-    return common

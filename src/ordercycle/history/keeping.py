@@ -28,10 +28,19 @@ class Grouped:
 
 
 def group(
-    orders: Any, customers: Any, options: BuildOptions, *, most_batches: int | None = None
+    orders: Any,
+    customers: Any,
+    options: BuildOptions,
+    *,
+    most_batches: int | None = None,
+    like: Kind | None = None,
 ) -> Grouped:
-    """Read and group; most_batches: a power of two, or None for as many as the rows ask for."""
-    with laid_out_rows(orders, customers, options) as rows:
+    """Read and group.
+
+    most_batches: a power of two, or None for as many as the rows ask for; like: the history to
+    which they are added, if any.
+    """
+    with laid_out_rows(orders, customers, options, like) as rows:
         spill = options.spill if rows.is_spilled else None
         file = None if spill is None else SpillFile(spill)
 

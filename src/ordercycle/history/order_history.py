@@ -11,6 +11,7 @@ from ordercycle.history.keeping import group
 from ordercycle.history.options import BuildArguments, BuildOptions, Progress, with_options
 from ordercycle.history.parts import as_parts
 from ordercycle.history.store import State, open_folder, save
+from ordercycle.sources.file_formats import FileFormat
 from ordercycle.workspace import Workers, thread_count
 
 
@@ -212,6 +213,7 @@ class OrderHistory(GroupedOrders):
         *,
         batch: str | None = None,
         repeated: str = "error",
+        read: FileFormat | None = None,
         progress: Progress | None = None,
     ) -> OrderHistory:
         """Return the history with more orders and customers, as if built from all at once.
@@ -230,6 +232,8 @@ class OrderHistory(GroupedOrders):
         repeated
             What to do where the history has a batch of that name: ``"error"``, or ``"skip"`` to
             return the history as it is.
+        read
+            How to read files, as for :meth:`build`. Text is read in the types of the history.
         progress
             As for :meth:`build`.
 
@@ -254,6 +258,7 @@ class OrderHistory(GroupedOrders):
             customers,
             batch=batch,
             repeated=repeated,
+            read=read,
             threads=self._threads,
             progress=progress,
         )

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.errors import DataError, Text, counted
-from ordercycle.sources.row_source import Place, plain_place
+from ordercycle.sources.row_source import Place, Where
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Problems:
     """Counts bad values by kind and remembers the first row of each; rows count from 0."""
 
     table: str
-    place: Place = plain_place
+    place: Place = Where
     _found: dict[Trouble, Found] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -89,9 +89,10 @@ class Problems:
             return
         by_row = sorted(self._found.items(), key=lambda item: (item[1].row, item[0].column))
         trouble, first = by_row[0]
+        place = self.place(first.row)
         value = "" if first.value is None else f" ({first.value})"
         what = (
-            f"{self.table}: {trouble.column} {trouble.what}{value} at {self.place(first.row)} "
+            f"{self.table}: {trouble.column} {trouble.what}{value} at {place} "
             f"({counted(first.count, 'such row')})"
         )
         also = "".join(
@@ -104,6 +105,6 @@ class Problems:
             what,
             remedy=(*remedy, also),
             column=trouble.column,
-            row=first.row,
+            row=place.number if isinstance(place, Where) else first.row,
             count=first.count,
         )

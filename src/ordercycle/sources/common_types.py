@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
+from ordercycle.sources.wanted import Role
+
 UNITS = ("s", "ms", "us", "ns")
 #: How decimals of so many bits are made, and their most digits.
 DECIMALS: dict[int, tuple[Callable[[int, int], pa.DataType], int]] = {
@@ -17,7 +19,11 @@ DECIMALS: dict[int, tuple[Callable[[int, int], pa.DataType], int]] = {
 }
 
 
-def common_type(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
+def common_type(
+    left: pa.DataType,
+    right: pa.DataType,
+    role: Role = "other",  # noqa: ARG001 - types say all
+) -> pa.DataType | None:
     """Return the type that holds every value of both without changing it, or None.
 
     Only types of one kind have one: integers; floats; strings; binaries; timestamps that all have

@@ -14,26 +14,14 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 
 from ordercycle.errors import SourceError
+from ordercycle.sources.file_formats import FileFormat
+from ordercycle.sources.file_names import CODECS, COMPRESSIONS, FileNames, without_compression
 from ordercycle.sources.lakehouse import refuse_table_files
 from ordercycle.sources.patterns import divided, is_hidden, matches
 from ordercycle.sources.places import is_uri, place_of
 from ordercycle.sources.remote_lists import remote_files
 from ordercycle.sources.row_source import unreadable
 from ordercycle.sources.stores import LOCAL, WITH_BUCKETS, RemoteStore, Store, Written
-
-#: File endings and the format they stand for.
-FORMATS = {
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".arrow": "ipc",
-    ".feather": "ipc",
-    ".ipc": "ipc",
-    ".csv": "csv",
-    ".tsv": "csv",
-}
-#: Endings of files that are compressed as a whole, and Arrow's names of the codecs.
-CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
-COMPRESSIONS = tuple(CODECS)
 
 
 @dataclass(frozen=True)
@@ -85,7 +73,7 @@ class DataFile:
     @property
     def is_tabbed(self) -> bool:
         """Whether tabs divide the columns of a text file."""
-        return _without_compression(self.path).endswith(".tsv")
+        return without_compression(self.path).endswith((".tsv", ".tab"))
 
     @property
     def partition(self) -> dict[str, str]:
@@ -115,7 +103,9 @@ class _Found:
         return None in (self.version, other.version) or self.version == other.version
 
 
-def list_files(paths: Iterable[str], name: str, filesystem: Any = None) -> list[DataFile]:
+def list_files(
+    paths: Iterable[str], name: str, filesystem: Any = None, read: FileFormat | None = None
+) -> list[DataFile]:
     """Return the files that paths and URIs mean, all of one format, each once.
 
     Raises
@@ -127,20 +117,21 @@ def list_files(paths: Iterable[str], name: str, filesystem: Any = None) -> list[
     ConfigError
         Where `filesystem` is no file system.
     """
+    names = FileNames(read)
     clients: dict[str, tuple[Any, str]] = {}
     files: list[_Found] = []
     for path in paths:
         place = place_of(path, filesystem, name, clients)
         if isinstance(place.store, RemoteStore):
-            files += _in_store(place.store, place.location, name)
+            files += _in_store(place.store, place.location, name, names)
         else:
-            files += [_on_disk(file, name) for file in _matched(place.location, name)]
-    formats = [_format(file.path) for file in files]
+            files += [_on_disk(file, name) for file in _matched(place.location, name, names)]
+    formats = [names.format_of(file.path) for file in files]
     for file, known in zip(files, formats, strict=True):
         if known is None:
             raise SourceError(
                 f"{name}: the format of {file.path!r} is unknown",
-                remedy=f"name files {', '.join(FORMATS)} (CSV also with {', '.join(COMPRESSIONS)})",
+                remedy=names.remedy_for(file.path),
             )
     if len(set(formats)) > 1:
         mixed = ", ".join(sorted(map(str, set(formats))))
@@ -188,14 +179,13 @@ def _on_disk(path: str, name: str) -> _Found:
     return _Found(path, LOCAL, path, found.st_size, identity)
 
 
-def _in_store(store: RemoteStore, location: str, name: str) -> list[_Found]:
-    found = remote_files(store, location, name, lambda file: _format(file) is not None)
+def _in_store(store: RemoteStore, location: str, name: str, names: FileNames) -> list[_Found]:
+    found = remote_files(store, location, name, names.is_meant)
     if found is None:
         raise _nothing_there(store, location, name)
     if not found:
         raise SourceError(
-            f"{name}: the folder {store.name_of(location)!r} holds no file named "
-            f"{', '.join(FORMATS)}"
+            f"{name}: the folder {store.name_of(location)!r} holds no file named {names.listed()}"
         )
     return [
         _Found(
@@ -238,25 +228,27 @@ def _nothing_there(store: RemoteStore, location: str, name: str) -> SourceError:
     return SourceError(f"{name}: there is no file or folder {shown!r}", remedy=remedy)
 
 
-def _matched(path: str, name: str) -> list[str]:
+def _matched(path: str, name: str, names: FileNames) -> list[str]:
     """Return the files of this machine that a path means."""
     if os.path.exists(path) and not os.path.isdir(path):
         return [path]
-    found = _in_folders(path, name)
+    found = _in_folders(path, name, names)
     refuse_table_files(found, _names, str, name, _parents)
     return found
 
 
-def _in_folders(path: str, name: str) -> list[str]:
+def _in_folders(path: str, name: str, names: FileNames) -> list[str]:
     if os.path.isdir(path):
         found = sorted(
             str(file)
             for file in Path(path).rglob("*")
-            if file.is_file() and _format(str(file)) and not is_hidden(file.relative_to(path).parts)
+            if file.is_file()
+            and names.is_meant(str(file))
+            and not is_hidden(file.relative_to(path).parts)
         )
         if not found:
             raise SourceError(
-                f"{name}: the directory {path!r} holds no file named {', '.join(FORMATS)}"
+                f"{name}: the directory {path!r} holds no file named {names.listed()}"
             )
         return found
     if os.path.exists(path):
@@ -268,7 +260,9 @@ def _in_folders(path: str, name: str) -> list[str]:
                 f"{name}: no file matches {path!r}", remedy="look at the path and the pattern"
             )
         # A pattern such as orders/** matches folders and what is in them.
-        return list(dict.fromkeys(file for match in found for file in _in_folders(match, name)))
+        return list(
+            dict.fromkeys(file for match in found for file in _in_folders(match, name, names))
+        )
     raise SourceError(f"{name}: there is no file or directory {path!r}")
 
 
@@ -303,14 +297,3 @@ def _parents(path: str) -> Iterator[str]:
         if above == folder:
             return
         folder = above
-
-
-def _without_compression(file: str) -> str:
-    stem, ending = os.path.splitext(file.lower())
-    return stem if ending in COMPRESSIONS else file.lower()
-
-
-def _format(file: str) -> str | None:
-    plain = _without_compression(file)
-    known = FORMATS.get(os.path.splitext(plain)[1])
-    return known if known == "csv" or plain == file.lower() else None

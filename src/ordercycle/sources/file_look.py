@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -14,7 +15,7 @@ class Look:
 
     schema: pa.Schema
     rows: int | None  # None: not known without reading
-    parts: Sequence[range]  # of row groups, record batches or bytes
+    parts: Sequence[Any]  # whatever the format's reader makes of them
     #: Finds the bytes that whoever reads a part has to hold at a time, beside batches: only a
     #: memory limit asks for them.
     held_bytes: Callable[[], int] = int

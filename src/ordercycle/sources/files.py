@@ -11,22 +11,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
-from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from ordercycle.errors import ColumnError, OrdercycleError, SourceError
-from ordercycle.sources import arrow_files, csv_files, parquet_files
+from ordercycle.errors import ColumnError, Option, OrdercycleError, SourceError, Text
+from ordercycle.sources import arrow_files, parquet_files
 from ordercycle.sources.common_types import common_id_type, common_type
 from ordercycle.sources.file_list import DataFile, list_files
 from ordercycle.sources.file_look import Look
 from ordercycle.sources.formulas import Computation, located, resolved
 from ordercycle.sources.read_ahead import read_ahead
-from ordercycle.sources.row_source import Source, check_columns
+from ordercycle.sources.row_source import Source, Where, check_columns
 from ordercycle.sources.store_errors import cause, explained
 from ordercycle.sources.stores import Written
-from ordercycle.sources.wanted import EXTENSION, IDS, Role, Wanted
+from ordercycle.sources.text import csv_files
+from ordercycle.sources.wanted import EXTENSION, IDS, ReadAgain, Role, Wanted
 
 #: More memory than a machine has, where the system does not say how much it has.
 NO_MACHINE_BYTES = 2**44
@@ -47,17 +47,22 @@ BATCH_SHARE, WAITING_SHARE, READERS_SHARE = 8, 2, 4
 
 
 class Format(NamedTuple):
-    """How files of a format are looked at and read."""
+    """How files of a format are looked at and read.
+
+    common_type: of a column in two files, by its role; line_of: the line of a row of a part, in
+    formats that have lines.
+    """
 
     look: Callable[[DataFile, Wanted], Look]
-    read: Callable[[DataFile, range, pa.Schema, Wanted, int | None], Iterator[pa.RecordBatch]]
-    common_type: Callable[[pa.DataType, pa.DataType], pa.DataType | None] = common_type
+    read: Callable[[DataFile, Any, pa.Schema, Wanted, int | None], Iterator[pa.RecordBatch]]
+    common_type: Callable[[pa.DataType, pa.DataType, Role], pa.DataType | None] = common_type
+    line_of: Callable[[Any, int], int] | None = None
 
 
 READERS = {
     "parquet": Format(parquet_files.look, parquet_files.read),
     "ipc": Format(arrow_files.look, arrow_files.read),
-    "csv": Format(csv_files.look, csv_files.read, csv_files.common_type),
+    "csv": Format(csv_files.look, csv_files.read, csv_files.common_type, csv_files.line_of),
 }
 
 
@@ -72,7 +77,7 @@ class Piece:
 
     file: DataFile
     written: Written
-    part: range
+    part: Any
     size: int
     held: Callable[[], int]
     constants: dict[str, pa.Scalar]
@@ -120,9 +125,7 @@ class Piece:
             read = READERS[file.kind].read
             for batch in read(file, self.part, columns, wanted, batch_bytes):
                 yield self._as_wanted(batch, schema)
-        except ColumnError as error:
-            raise ColumnError(f"{wanted.table}: in {file.path!r}, {error}") from error
-        except OrdercycleError:
+        except (OrdercycleError, ReadAgain):
             raise
         except file.store.errors as error:
             if isinstance(error, MemoryError) and not _asks_too_much(error):
@@ -169,7 +172,7 @@ def look_at_files(paths: list[str], wanted: Wanted) -> Pieces:
     ColumnError
         Where a file has not all the columns, or in types that no one type holds.
     """
-    files = list_files(paths, wanted.table, wanted.filesystem)
+    files = list_files(paths, wanted.table, wanted.filesystem, wanted.read)
     known = {key for file in files for key in file.partition}
     if wanted.may_compute:
         of_first = _look(files[0], replace(wanted, roles={}))[1].schema.names
@@ -187,6 +190,13 @@ def look_at_files(paths: list[str], wanted: Wanted) -> Pieces:
     return Pieces(schema, pieces, size, wanted, Computation.of(wanted, schema))
 
 
+def settle(pieces: list[Piece]) -> None:
+    """Find out what reading one piece tells of another, for readers who do not share it."""
+    for piece in pieces:
+        if isinstance(piece.part, csv_files.Part):
+            piece.part.text.settled()
+
+
 def open_files(
     paths: list[str], wanted: Wanted, threads: int, most_bytes: int | None = None
 ) -> Source:
@@ -202,9 +212,10 @@ def open_files(
         threads = max(1, min(threads, most_bytes // (held + most_bytes // READERS_SHARE)))
         waiting, batch_bytes = most_bytes // WAITING_SHARE, most_bytes // BATCH_SHARE
     stream = _Stream(pieces, schema, wanted, batch_bytes, computation)
-    parts = [partial(stream.read, piece) for piece in pieces]
+    parts = [partial(stream.read, number) for number in range(len(pieces))]
     batches = read_ahead(parts, threads, waiting)
-    source = Source(wanted.table, schema, batches, rows, place=stream.place)
+    is_untyped = any(piece.file.kind == "csv" for piece in pieces)
+    source = Source(wanted.table, schema, batches, rows, place=stream.place, is_untyped=is_untyped)
     if computation is None:
         return source
     return replace(source, schema=computation.schema, batches=located(batches, source))
@@ -325,15 +336,15 @@ def _common_field(opened: list[_Opened], column: str, wanted: Wanted) -> pa.Fiel
     kind, decided_by = opened[0].type_of(column), opened[0]
     for one in opened[1:]:
         here = one.type_of(column)
-        common = READERS[one.file.kind].common_type(kind, here)
+        common = READERS[one.file.kind].common_type(kind, here, wanted.roles[column])
         if common is None and is_id:
             common = common_id_type(kind, here)
         if common is None:
-            remedy = "cast it to one type in all files"
+            remedy: Text = "cast it to one type in all files"
             if one.file.kind == "csv":
                 remedy = (
-                    "CSV has no types, so they are read from the first rows: write the column in "
-                    "one way in all files, or convert the files to Parquet"
+                    "write it in one way in all files, or say what it holds with ",
+                    Option("CsvFormat.types"),
                 )
             raise ColumnError(
                 f"{wanted.table}: {column} is {here} in {one.file.path!r} but {kind} in "
@@ -374,18 +385,24 @@ class _Stream:
         self._batch_bytes = batch_bytes
         self._wanted = wanted
         self._computation = computation
-        self._rows = dict.fromkeys((piece.file for piece in pieces), 0)
-        self._lock = Lock()
+        self._pieces = pieces
+        self._rows = [0] * len(pieces)
 
-    def read(self, piece: Piece) -> Iterator[pa.RecordBatch]:
+    def read(self, number: int) -> Iterator[pa.RecordBatch]:
         """Read a piece."""
+        piece = self._pieces[number]
         for batch in piece.batches(self._schema, self._wanted, self._batch_bytes):
-            with self._lock:
-                self._rows[piece.file] += batch.num_rows
+            self._rows[number] += batch.num_rows
             yield batch if self._computation is None else self._computation.batch(batch)
 
-    def place(self, row: int) -> str:
+    def place(self, row: int) -> Where:
         """Say which row of which file a row of the whole is; all rows before it were read."""
-        begins = list(accumulate(self._rows.values(), initial=0))
+        begins = list(accumulate(self._rows, initial=0))
         number = bisect_right(begins, row) - 1
-        return f"row {row - begins[number]} of {list(self._rows)[number].path!r}"
+        piece = self._pieces[number]
+        path = piece.file.path
+        line_of = READERS[piece.file.kind].line_of
+        if line_of is not None:
+            return Where(line_of(piece.part, row - begins[number]), path, "line")
+        first = next(at for at, one in enumerate(self._pieces) if one.file == piece.file)
+        return Where(row - begins[first], path)

@@ -300,7 +300,8 @@ def located(batches: Iterator[pa.RecordBatch], source: Source) -> Iterator[pa.Re
             rows += batch.num_rows
     except UncomputableError as error:
         row = rows + (error.row or 0)
-        raise error.at(source.place(row), row) from None
+        place = source.place(row)
+        raise error.at(str(place), getattr(place, "number", row)) from None
     finally:
         for each in (batches, source.batches):
             close = getattr(each, "close", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pyarrow as pa
 
@@ -19,13 +20,30 @@ REMEDIES: dict[str, Text] = {
     "memberships": "rename its columns",
 }
 
-#: Says where a row of the whole source is, as in "row 12 of 'b.parquet'".
-Place = Callable[[int], str]
+
+@dataclass(frozen=True)
+class Where:
+    """Where a row is: its number, the file it is in, and what the number counts.
+
+    Rows count from 0; lines of text files from 1, with everything above them.
+
+    Examples
+    --------
+    >>> print(Where(12, "b.parquet"))
+    row 12 of 'b.parquet'
+    """
+
+    number: int
+    file: str | None = None
+    counts: Literal["row", "line"] = "row"
+
+    def __str__(self) -> str:
+        of_file = "" if self.file is None else f" of {self.file!r}"
+        return f"{self.counts} {self.number}{of_file}"
 
 
-def plain_place(row: int) -> str:
-    """Say where a row is in a source that has no files."""
-    return f"row {row}"
+#: Says where a row of the whole source is; in words where its number there is not known.
+Place = Callable[[int], Where | str]
 
 
 @dataclass(frozen=True)
@@ -37,7 +55,8 @@ class Source:
     batches: Iterator[pa.RecordBatch]
     rows: int | None  # None: not known before the end
     in_memory: bool = False
-    place: Place = plain_place  # of rows that have been read
+    place: Place = Where  # of rows that have been read
+    is_untyped: bool = False  # read from text: ids can be text as well, if other tables have text
 
     def close(self) -> None:
         """Stop reading, end the threads that read ahead, and give their memory back.

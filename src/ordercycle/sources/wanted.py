@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
+
+import pyarrow as pa
 
 from ordercycle.sources.file_formats import FileFormat
 from ordercycle.sources.formulas import Formula
@@ -37,6 +39,12 @@ class Wanted:
     made, formulas
         Where columns are computed: the names of all that are handed on, in order, and those of
         them that are computed; `roles` are then those that are read.
+    kinds
+        Types of columns that are known from elsewhere, as of the rest of a history: formats
+        without types of their own read a column in a type that holds these as well.
+    are_settled
+        Whether columns cannot be read again in wider types, as on clusters: customer ids of
+        formats without types are text then.
     """
 
     table: str
@@ -46,6 +54,12 @@ class Wanted:
     only: str | None = None
     made: tuple[str, ...] = ()
     formulas: Mapping[str, Formula] = field(default_factory=dict)
+    kinds: Mapping[str, pa.DataType] = field(default_factory=dict)
+    are_settled: bool = False
+
+    def knowing(self, column: str, kind: pa.DataType) -> Wanted:
+        """Return the same, read in a wider type of a column."""
+        return replace(self, kinds={**self.kinds, column: kind})
 
     @property
     def names(self) -> list[str]:
@@ -56,3 +70,13 @@ class Wanted:
     def may_compute(self) -> bool:
         """Whether a column may have to be computed: not all are plain names."""
         return self.only is not None or not all(map(str.isidentifier, self.roles))
+
+
+class ReadAgain(Exception):  # noqa: N818 - not an error: the table is read again
+    """A column of text holds what the type taken from its first rows does not: wider, it does."""
+
+    def __init__(self, table: str, column: str, kind: pa.DataType) -> None:
+        super().__init__(table, column, kind)
+        self.table = table
+        self.column = column
+        self.kind = kind

@@ -1,0 +1,431 @@
+"""CSV and its kin: looked at in the first rows, then parsed by Arrow a part at a time.
+
+An empty field is a missing value, and so is what the caller names as one. Columns are parsed as
+text, or as numbers where Arrow reads these as they are meant; see `columns` for what becomes of
+them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from ordercycle.errors import ColumnError, Option, SourceError, Text
+from ordercycle.sources.file_formats import CsvFormat
+from ordercycle.sources.file_list import DataFile
+from ordercycle.sources.file_look import Look
+from ordercycle.sources.read_ahead import BATCH_ROWS
+from ordercycle.sources.text.columns import TEXT, MisfitError, TextColumn, joined
+from ordercycle.sources.text.encodings import Transcoded, as_utf8, is_divisible
+from ordercycle.sources.text.head import Head, check_header, check_marks, read_head
+from ordercycle.sources.text.stretches import (
+    Content,
+    TextFile,
+    UnendedQuoteError,
+    borders_of,
+)
+from ordercycle.sources.wanted import ReadAgain, Role, Wanted
+from ordercycle_kernels import quoting
+
+#: Bytes that are parsed at a time.
+BLOCK_BYTES = 2**22
+#: Bytes in which the header and the types are looked for.
+LOOK_BYTES = 2**18
+#: Bytes of a record, and of all that is parsed at once, have to be fewer.
+MOST_BYTES = 2**31 - 2
+TOO_MANY_FIELDS = "has {0} fields where the header has {1}"
+
+#: How Arrow says that a value is not of its column's type.
+CONVERSION = re.compile(r"In CSV column #(\d+):")
+
+
+class Part(NamedTuple):
+    """A part of a text file, and what every reader of it has to know."""
+
+    text: TextFile
+    number: int
+
+
+class _Row(Exception):  # noqa: N818 - says where; what is raised has its words from there
+    """A record of the present content cannot be parsed."""
+
+    def __init__(self, record: int, what: str, remedy: Text) -> None:
+        super().__init__(record, what, remedy)
+        self.record = record
+        self.what = what
+        self.remedy = remedy
+
+
+def common_type(left: pa.DataType, right: pa.DataType, role: Role) -> pa.DataType | None:
+    """Return the type in which the columns of both files can be read, or None."""
+    return joined(role, left, right)
+
+
+def look(file: DataFile, wanted: Wanted) -> Look:
+    """Read the first rows for names and types.
+
+    Raises
+    ------
+    SourceError
+        Where the file is no such text, or is described wrongly.
+    ColumnError
+        Where a value in the first rows is nothing that its column is for.
+    """
+    given = wanted.read if isinstance(wanted.read, CsvFormat) else CsvFormat()
+    is_stream = file.is_compressed or not is_divisible(given.encoding)
+    encoding = "utf-8" if is_stream else given.encoding
+    try:
+        head, data, is_whole = _head(file, wanted, given, encoding, is_stream=is_stream)
+    except UnicodeError as error:
+        raise _undecodable(f"{wanted.table}: {file.path!r}", given, error) from error
+    check_header(head, data, file, wanted, encoding)
+    names = [name for name in wanted.names if head.names.count(name) == 1]
+    size = 0 if is_stream else file.size()
+    borders = None if is_stream else borders_of(min(head.start, size), size)
+    text = TextFile(file, given, head, borders)
+    records = data[head.start :]
+    if not is_whole:
+        view = np.frombuffer(records, np.uint8)
+        records = records[: quoting.last_record_end(view, text.delimiter)]
+    content = Content(records, has_quotes=b'"' in records)
+    texts = pa.schema([pa.field(name, TEXT) for name in names])
+    located = _located(text, 0, wanted, [content], lambda one: _parsed(text, one, texts, encoding))
+    try:
+        table = pa.Table.from_batches(located, texts)
+    except _NotOfItsType as error:
+        raise _found_misfit(Part(text, 0), texts, wanted, encoding, error.column) from error
+    kinds = {}
+    for name in names:
+        column = _column(name, wanted, given)
+        values = table.column(name).combine_chunks()
+        try:
+            kind = column.kind_of(values)
+        except MisfitError as misfit:
+            raise _column_error(text, 0, name, misfit, wanted, first_row=0) from misfit
+        kinds[name] = _as_known(column, kind, wanted)
+    fields = [pa.field(name, kinds.get(name, TEXT)) for name in head.names]
+    return Look(pa.schema(fields), None, [Part(text, number) for number in text.parts])
+
+
+def _as_known(column: TextColumn, kind: pa.DataType, wanted: Wanted) -> pa.DataType:
+    known = wanted.kinds.get(column.name)
+    if known is None or column.declared is not None:
+        return kind
+    if column.role == "order":  # text, unless a history has integers
+        return known
+    return joined(column.role, known, kind) or kind
+
+
+def _column(name: str, wanted: Wanted, given: CsvFormat) -> TextColumn:
+    return TextColumn(name, wanted.roles[name], given, wanted.are_settled)
+
+
+def _head(
+    file: DataFile, wanted: Wanted, given: CsvFormat, encoding: str, *, is_stream: bool
+) -> tuple[Head, bytes, bool]:
+    """Return the head of a file, its first bytes, and whether these are the whole file."""
+    data = b""
+    with Transcoded(file, given.encoding if is_stream else "utf-8") as stream:
+        is_whole = False
+        while not is_whole:
+            wanted_bytes = max(LOOK_BYTES, 2 * len(data))
+            while len(data) < wanted_bytes and not is_whole:
+                piece = stream.read(wanted_bytes - len(data))
+                is_whole = not piece
+                data += piece
+            check_marks(data, file, wanted, encoding if not is_stream else given.encoding)
+            head = read_head(data, file, given, encoding)
+            if head is not None and (is_whole or len(data) > head.start):
+                view = np.frombuffer(data, np.uint8)[head.start :]
+                if is_whole or quoting.last_record_end(view, ord(head.delimiter)):
+                    return head, data, is_whole
+    ended = read_head(data + b"\n", file, given, encoding)
+    if ended is None or not any(name.strip() for name in ended.names):
+        above = f" below the {given.skip_rows} lines that are skipped" if given.skip_rows else ""
+        raise SourceError(
+            f"{wanted.table}: {file.path!r} is empty, not even a header{above}",
+            remedy="write the file anew, or leave it out",
+        )
+    return ended._replace(start=min(ended.start, len(data))), data, True
+
+
+def read(
+    file: DataFile,  # noqa: ARG001 - the part knows it
+    part: Part,
+    columns: pa.Schema,
+    wanted: Wanted,
+    batch_bytes: int | None,  # noqa: ARG001 - parts have few bytes, and are parsed whole
+) -> Iterator[pa.RecordBatch]:
+    """Read columns of the records that begin in a part, in the types asked for.
+
+    Raises
+    ------
+    ReadAgain
+        Where a value asks for a wider type than its column is to have.
+    ColumnError
+        Where a value has no place in its column.
+    SourceError
+        Where a record has too few or too many fields, or the file ends within quotes.
+    """
+    text, number = part
+    readers = {}
+    kinds = {}
+    for name, kind in zip(columns.names, columns.types, strict=True):
+        column = _column(name, wanted, text.given)
+        readers[name], kinds[name] = column.reader(kind), column.parsed_as(kind)
+    parsed_as = pa.schema(kinds.items())
+    encoding = "utf-8" if text.borders is None else text.given.encoding
+
+    def parsed(content: Content) -> Iterator[pa.RecordBatch]:
+        return _parsed(text, content, parsed_as, encoding)
+
+    row = 0
+    try:
+        for batch in _located(text, number, wanted, text.contents(number), parsed):
+            arrays = []
+            for name, values in zip(batch.schema.names, batch.columns, strict=True):
+                try:
+                    arrays.append(readers[name](values))
+                except MisfitError as misfit:
+                    raise _refusal(text, number, name, misfit, wanted, row) from misfit
+            yield pa.RecordBatch.from_arrays(arrays, schema=columns)
+            row += batch.num_rows
+    except _NotOfItsType as error:
+        raise _found_misfit(part, columns, wanted, encoding, error.column) from error
+
+
+class _NotOfItsType(Exception):  # noqa: N818 - which value it is remains to be found
+    """Arrow found a value that has not the type that its column was to be parsed in."""
+
+    def __init__(self, column: str, reason: str) -> None:
+        super().__init__(column, reason)
+        self.column = column
+        self.reason = reason
+
+
+def _located(
+    text: TextFile,
+    number: int,
+    wanted: Wanted,
+    contents: Any,
+    parsed: Callable[[Content], Iterator[pa.RecordBatch]],
+) -> Iterator[pa.RecordBatch]:
+    """Yield what contents of a part are parsed to; what goes wrong is told with its line."""
+    row = 0
+    try:
+        for content in contents:
+            if len(content.data) > MOST_BYTES:
+                raise SourceError(
+                    f"{wanted.table}: {text.file.path!r} has a record of 2 GB or more",
+                    remedy="look for a quote at the beginning of a value that no other one ends",
+                )
+            yielded = 0
+            try:
+                for batch in parsed(content):
+                    yielded += batch.num_rows
+                    yield batch
+            except _Row as wrong:
+                line = line_of(Part(text, number), row + wrong.record)
+                raise SourceError(
+                    f"{wanted.table}: line {line} of {text.file.path!r} {wrong.what}",
+                    remedy=wrong.remedy,
+                    row=line,
+                ) from wrong
+            row += yielded
+    except UnendedQuoteError as error:
+        line = line_of(Part(text, number), row + error.record)
+        raise SourceError(
+            f"{wanted.table}: {text.file.path!r} ends within a quoted value; the record begins in "
+            f"line {line}",
+            remedy="end the quotes there, or fetch the file again where it was cut off",
+            row=line,
+        ) from error
+    except UnicodeError as error:
+        raise _undecodable(f"{wanted.table}: {text.file.path!r}", text.given, error) from error
+
+
+def _undecodable(where: str, given: CsvFormat, error: UnicodeError) -> SourceError:
+    why = str(error)
+    if isinstance(error, UnicodeDecodeError):
+        shown = bytes(error.object[max(0, error.start - 20) : error.start + 20])
+        why = f"{shown!r} is no text in it"
+    return SourceError(
+        f"{where} is not encoded in {given.encoding}: {why}",
+        remedy=("say which encoding it has with ", Option("CsvFormat.encoding")),
+    )
+
+
+def _parsed(
+    text: TextFile, content: Content, columns: pa.Schema, encoding: str
+) -> Iterator[pa.RecordBatch]:
+    """Parse whole records as columns of the given types."""
+    from pyarrow import csv
+
+    data = content.data
+    if len(data) == 0 or not columns.names:
+        return
+    data = pa.py_buffer(as_utf8(bytes(data), encoding)) if encoding != "utf-8" else data
+    head = text.head
+    # By place, as names may be there twice; those that are read are there once.
+    places = [str(place) for place in range(len(head.names))]
+    used = [places[head.names.index(name)] for name in columns.names]
+    wrong: list[Any] = []
+
+    def refuse(row: Any) -> str:
+        wrong.append(row)
+        return "error"
+
+    longest = len(data) + 1
+    options = {
+        # Parts are read in parallel; threads within one would only wait for each other.
+        "read_options": csv.ReadOptions(
+            # A record has to fit in a block: without quotes, it does, or it is no record.
+            block_size=longest if content.has_quotes else min(longest, BLOCK_BYTES),
+            column_names=places,
+            use_threads=False,
+        ),
+        "parse_options": csv.ParseOptions(
+            delimiter=head.delimiter,
+            newlines_in_values=content.has_quotes,
+            invalid_row_handler=refuse,
+        ),
+        "convert_options": csv.ConvertOptions(
+            null_values=["", *text.given.null_values],
+            strings_can_be_null=True,
+            column_types=dict(zip(used, columns.types, strict=True)),
+            include_columns=used,
+            decimal_point=text.given.decimal,
+        ),
+    }
+    try:
+        table = csv.read_csv(pa.BufferReader(data), **options)
+    except pa.ArrowInvalid as error:
+        if wrong:
+            row = wrong[0]
+            raise _Row(row.number - 1, *_field_count(row, head)) from error
+        found = CONVERSION.search(str(error))
+        if found is None:
+            if str(error).startswith("Empty CSV file"):  # nothing but empty lines
+                return
+            raise
+        raise _NotOfItsType(columns.names[used.index(places[int(found[1])])], str(error)) from error
+    yield from table.rename_columns(columns.names).to_batches(BATCH_ROWS)
+
+
+def _field_count(row: Any, head: Head) -> tuple[str, Text]:
+    what = TOO_MANY_FIELDS.format(row.actual_columns, row.expected_columns)
+    if row.expected_columns == 1:
+        return what, (
+            "where the header stands further down, say so with ",
+            Option("CsvFormat.skip_rows"),
+            "; where something else divides fields, with ",
+            Option("CsvFormat.delimiter"),
+        )
+    return what, (
+        f"put values that hold {head.delimiter!r} in quotes, and end lines where records end"
+    )
+
+
+def _found_misfit(
+    part: Part, columns: pa.Schema, wanted: Wanted, encoding: str, suspected: str
+) -> Exception:
+    """Return what to raise for a value that Arrow could not read: found by reading it as text."""
+    text, number = part
+    binary = pa.schema([pa.field(suspected, pa.binary())])
+    kind = columns.field(suspected).type
+    column = _column(suspected, wanted, text.given)
+    row = 0
+    for content in text.contents(number):
+        for batch in _parsed(text, content, binary, encoding):
+            values = batch.column(0)
+            try:
+                texts = values.cast(TEXT)
+            except pa.ArrowInvalid:
+                return _not_utf8(part, suspected, values, wanted, row)
+            try:
+                column.numbers(texts, kind)
+            except MisfitError as misfit:
+                return _refusal(text, number, suspected, misfit, wanted, row)
+            row += batch.num_rows
+    return ColumnError(
+        f"{wanted.table}: {suspected} of {text.file.path!r} cannot be read as {kind}",
+        remedy=("say what it holds with ", Option("CsvFormat.types")),
+        column=suspected,
+    )
+
+
+def _not_utf8(
+    part: Part, name: str, values: pa.BinaryArray, wanted: Wanted, first_row: int
+) -> ColumnError:
+    row, value = next(
+        (row, value)
+        for row, value in enumerate(values.to_pylist())
+        if value is not None and not _is_utf8(value)
+    )
+    line = line_of(part, first_row + row)
+    return ColumnError(
+        f"{wanted.table}: {name} in line {line} of {part.text.file.path!r} is {value!r}, which is "
+        "no text in UTF-8",
+        remedy=(
+            "say how the file is encoded, for example with ",
+            Option("CsvFormat.encoding", "cp1252"),
+        ),
+        column=name,
+        row=line,
+    )
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _refusal(
+    text: TextFile, number: int, name: str, misfit: MisfitError, wanted: Wanted, first_row: int
+) -> Exception:
+    """Return what to raise where a value does not fit: the table is read again, or it is wrong."""
+    if misfit.kind is not None and not wanted.are_settled:
+        return ReadAgain(wanted.table, name, misfit.kind)
+    return _column_error(text, number, name, misfit, wanted, first_row)
+
+
+def _column_error(
+    text: TextFile, number: int, name: str, misfit: MisfitError, wanted: Wanted, first_row: int
+) -> ColumnError:
+    line = line_of(Part(text, number), first_row + misfit.row)
+    what, remedy = misfit.what, misfit.remedy
+    if misfit.kind is not None:
+        what = f"is {misfit.kind}, and of another type in the first rows"
+        remedy = ("say what it holds with ", Option("CsvFormat.types"))
+    pieces = what if isinstance(what, tuple) else (what,)
+    return ColumnError(
+        (f"{wanted.table}: {name} in line {line} of {text.file.path!r} ", *pieces),
+        remedy=remedy,
+        column=name,
+        row=line,
+    )
+
+
+def line_of(part: Part, row: int) -> int:
+    """Return the file's own line, from 1, in which a row of a part begins.
+
+    The file is read again up to there, as nobody counts lines before they are asked for.
+    """
+    text, number = part
+    lines = text.head.lines + 1
+    lines += sum(quoting.count_lines(np.frombuffer(one, np.uint8)) for one in text.before(number))
+    for content in text.contents(number, check_end=False):
+        view = np.frombuffer(content.data, np.uint8)
+        records = quoting.count_records(view, text.delimiter)
+        if row < records:
+            return lines + quoting.line_of_record(view, text.delimiter, row)
+        lines += quoting.count_lines(view)
+        row -= records
+    return lines
