@@ -64,6 +64,7 @@ def build(
         customers,
         columns=oc.Columns(**{**names, "order": order}),
         timezone=policies.timezone,
+        times_without_zone=policies.times_without_zone,
         refunds=policies.refunds,
         anonymous=policies.anonymous,
         unknown=policies.unknown,

@@ -36,6 +36,7 @@ def options_of(case: Case) -> dict:
     return {
         "columns": oc.Columns(order="order_id" if case.types.order is not None else None),
         "timezone": policies.timezone,
+        "times_without_zone": policies.times_without_zone,
         "refunds": policies.refunds,
         "anonymous": policies.anonymous,
         "unknown": policies.unknown,

@@ -269,6 +269,7 @@ def cases(
     base = draw(st.sampled_from(BASE_DAYS))
     policies = Policies(
         timezone=draw(st.sampled_from(ZONES)),
+        times_without_zone=draw(st.sampled_from(["local", "utc"])),
         refunds=draw(st.sampled_from(["net", "drop", "count"])),
         anonymous=draw(st.sampled_from(["drop", "drop", "error"])),
         unknown="add",

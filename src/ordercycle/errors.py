@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, TypeAlias
 
 NOT_GIVEN: Any = object()
@@ -175,10 +176,13 @@ class OrdercycleWarning(UserWarning):
 def warn(text: Text) -> None:
     """Warn whoever called the library: the line of theirs that did is the one that is shown."""
     package = __name__.partition(".")[0]
-    level, frame = 1, sys._getframe(0)  # noqa: SLF001 - what warnings themselves look at
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(package):
+    frame: FrameType | None = sys._getframe(0)  # noqa: SLF001 - what warnings themselves look at
+    level = outermost = 1
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).partition(".")[0] == package:
+            outermost = level
         level, frame = level + 1, frame.f_back
-    warnings.warn(OrdercycleWarning(text), stacklevel=level)
+    warnings.warn(OrdercycleWarning(text), stacklevel=outermost + 1)
 
 
 def counted(number: int, what: str, several: str | None = None) -> str:

@@ -169,7 +169,7 @@ def csv_case(*, collapse: bool) -> Case:
     ]
     order = pa.string() if collapse else None
     types = Types(pa.string(), pa.timestamp("s"), pa.float64(), order, pa.date32())
-    policies = Policies(timezone="Europe/Madrid", collapse=collapse)
+    policies = Policies(timezone="Europe/Madrid", times_without_zone="local", collapse=collapse)
     return Case(types, rows, None, policies, date(2024, 4, 1), None)
 
 

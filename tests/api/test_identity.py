@@ -154,6 +154,18 @@ def test_floats_are_ids_exactly_where_they_are_whole(values, cuts, listed):
     assert found == ({3: 0} if listed else {}) | expected
 
 
+@pytest.mark.parametrize("kind", [pa.float64(), pa.decimal128(9, 1)], ids=str)
+def test_rows_that_do_not_count_may_have_any_id(kind):
+    ids = pa.array([Decimal(7), Decimal("0.5"), Decimal(7), None]).cast(kind)
+    table = order_table(ids, paid=[True, False, True, True])
+    history = built(table, only="paid")
+    assert counts(history) == {7: 2}
+    assert (history.summary().left_out, history.summary().anonymous) == (1, 1)
+    table = order_table(ids, paid=[True, None, True, True])
+    assert counts(built(table, only="paid")) == {7: 2}
+    refused(order_table(ids, paid=[True] * 4), oc.DataError, "no whole number", only="paid")
+
+
 # --- Encodings -----------------------------------------------------------------------------------
 
 

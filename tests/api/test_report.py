@@ -24,7 +24,7 @@ from ordercycle.report.plan import listed
 def test_a_first_order_counts_from_its_own_day(time, days_left):
     """The definitions' first example: an order of December 3, 16:00."""
     orders = pa.table({"customer_id": [1], "ordered_at": [time], "amount": [40]})
-    history = oc.OrderHistory.build(orders, timezone="Europe/Madrid")
+    history = oc.OrderHistory.build(orders, timezone="Europe/Madrid", times_without_zone="local")
     found = oc.SegmentReport.build(
         history, oc.Lifecycle().membership(history), period="2025-12", compare=None
     )

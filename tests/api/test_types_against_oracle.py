@@ -132,7 +132,7 @@ def test_a_table_of_many_partitions():
         for _ in range(150_000)
     ]
     types = Types(pa.int64(), pa.timestamp("s", "UTC"), pa.decimal128(10, 2), None, pa.date32())
-    policies = Policies(timezone="America/New_York")
+    policies = Policies(timezone="America/New_York", times_without_zone="local")
     case = Case(types, rows, None, policies, date(2023, 5, 1), None)
     check(case, Layout(3).table(order_columns(case, NAMES)), None, threads=2)
 

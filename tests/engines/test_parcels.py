@@ -98,6 +98,7 @@ def test_any_table_in_any_pieces(case, layout, kind, partitions, seed):
                 partitions=partitions,
                 columns=oc.Columns(order="order_id" if case.types.order is not None else None),
                 timezone=policies.timezone,
+                times_without_zone=policies.times_without_zone,
                 refunds=policies.refunds,
                 anonymous=policies.anonymous,
                 unknown=policies.unknown,

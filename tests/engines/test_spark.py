@@ -206,8 +206,8 @@ def test_bad_values_are_told_with_column_and_count(session, shop):
     with pytest.raises(PythonException) as raised:
         profiles.collect()
     assert (
-        "ordercycle.errors.DataError: orders: bad is NaN or infinite at a row of source partition"
-        in str(raised.value)
+        "ordercycle.errors.DataError: orders: bad is NaN or infinite (inf) at a row of source "
+        "partition" in str(raised.value)
     )
     assert "(3 such rows); drop or fix them" in str(raised.value)
 

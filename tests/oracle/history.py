@@ -65,6 +65,11 @@ class Policies:
     same_day: str = "separate"
     amount_per: str = "line"
     duplicates: str = "keep"
+    times_without_zone: str | None = None
+
+    def day_of(self, time: date | datetime | None) -> date:
+        """Return the business day of a time."""
+        return local_day(time, self.timezone, self.times_without_zone)
 
 
 @dataclass(frozen=True)
@@ -154,7 +159,7 @@ def build(
         dropped_refunds=dropped,
         duplicates=len(mine) - len(known),
         split_orders=sum(len(sums) > 1 for (name, _), sums in sums_of.items() if name in histories),
-        days_read=[local_day(row.time, policies.timezone) for row in known],
+        days_read=[policies.day_of(row.time) for row in known],
     )
 
 
@@ -191,7 +196,7 @@ def _sums_by_day(
         if policies.collapse and row.order is None:
             raise DataError("order id is missing")
         key = row.customer, row.order if policies.collapse else number
-        day = local_day(row.time, policies.timezone)
+        day = policies.day_of(row.time)
         is_missing = row.amount is None and policies.amount_per == "order"
         amount = None if is_missing else checked(row.amount)
         lines.setdefault(key, {}).setdefault(day, []).append(amount)
@@ -256,9 +261,7 @@ def _given_registrations(
         if row.customer in given:
             raise DataError("a customer is listed twice")
         registered = row.registered
-        given[row.customer] = (
-            None if registered is None else local_day(registered, policies.timezone)
-        )
+        given[row.customer] = None if registered is None else policies.day_of(registered)
     return given
 
 

@@ -295,7 +295,8 @@ def _job(
 ) -> tuple[Job, list[DataFrame]]:
     """Return the job, and its frames with files among them."""
     _require_dask()
-    given = opened([orders] if customers is None else [orders, customers], columns, options)
+    tables = [orders] if customers is None else [orders, customers]
+    given = opened(tables, columns, {**options, "timezone": timezone})
     frames = [read_by_tasks(frame) if isinstance(frame, FileFrame) else frame for frame in given]
     DASK.check(frames[0], "orders")
     job = Job.of(

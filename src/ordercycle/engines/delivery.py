@@ -83,6 +83,7 @@ class Delivery:
             rows,
             in_memory=rows is not None,
             place=self._routes[table].place,
+            is_whole=False,
         )
 
     def _orders(self) -> Iterator[pa.RecordBatch]:

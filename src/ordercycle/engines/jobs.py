@@ -32,6 +32,8 @@ from ordercycle.sources.wanted import IDS, Role, Wanted
 TAKEN = tuple(name for name in OPTIONS if name not in ("columns", "timezone", "progress", "only"))
 #: Those that say how files are read, which only the tasks that read them need.
 FILE_OPTIONS = ("read", "filesystem")
+#: Options that say what times in files are.
+TIME_OPTIONS = ("timezone", "times_without_zone")
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ def checked_columns(columns: Columns | None) -> Columns:
 def opened(frames: Sequence[Any], columns: Columns | None, options: dict[str, Any]) -> list[Any]:
     """Return the orders and, where there are, the customers, with a FileFrame for each path.
 
-    options: as the caller gave them; those of FILE_OPTIONS say how files are read.
+    options: as the caller gave them, of which some say how files are read.
 
     Raises
     ------
@@ -208,7 +210,8 @@ def opened(frames: Sequence[Any], columns: Columns | None, options: dict[str, An
     """
     named = checked_columns(columns)
     reading = {name: options[name] for name in FILE_OPTIONS if name in options}
-    BuildOptions.of(reading)  # which checks them
+    of_times = {name: options[name] for name in TIME_OPTIONS if name in options}
+    reading["times"] = BuildOptions.of(reading | of_times).policies.times
     return [
         FileFrame.of(frame, wanted(named, table, reading)) if are_paths(frame) else frame
         for table, frame in enumerate(frames)

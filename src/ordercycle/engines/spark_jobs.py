@@ -66,7 +66,8 @@ def job_of(
 ) -> tuple[Job, list[Any]]:
     """Return the job, and its frames with files opened."""
     require_spark()
-    frames = opened([orders] if customers is None else [orders, customers], columns, options)
+    tables = [orders] if customers is None else [orders, customers]
+    frames = opened(tables, columns, {**options, "timezone": timezone})
     job = Job.of(
         frames,
         SPARK,

@@ -16,7 +16,7 @@ from ordercycle.history.policies import Policies
 from ordercycle.ingest.spill import Spill
 from ordercycle.sources.file_formats import FileFormat, check_read
 from ordercycle.sources.places import store_of
-from ordercycle.sources.wanted import Role, Wanted
+from ordercycle.sources.wanted import USUAL_TIMES, Role, Times, Wanted
 from ordercycle.workspace import thread_count
 
 Progress = Callable[[int, int | None, str], object]
@@ -31,6 +31,7 @@ class BuildArguments(TypedDict, total=False):
     read: FileFormat | None
     filesystem: Any
     timezone: str
+    times_without_zone: str | None
     refunds: str
     anonymous: str
     unknown: str
@@ -112,12 +113,16 @@ class BuildOptions:
     @property
     def wanted_orders(self) -> Wanted:
         """What is read of the orders."""
-        return wanted_orders(self.columns, self.read, self.filesystem, self.policies.only)
+        policies = self.policies
+        return wanted_orders(
+            self.columns, self.read, self.filesystem, policies.only, times=policies.times
+        )
 
     @property
     def wanted_customers(self) -> Wanted:
         """What is read of the customers table."""
-        return wanted_customers(self.columns, self.read, self.filesystem)
+        times = self.policies.times
+        return wanted_customers(self.columns, self.read, self.filesystem, times=times)
 
 
 #: The options that are policies, and all of them, in the order of the documentation.
@@ -182,6 +187,8 @@ def wanted_orders(
     read: FileFormat | None = None,
     filesystem: Any = None,
     only: str | None = None,
+    *,
+    times: Times = USUAL_TIMES,
 ) -> Wanted:
     """Return what is read of the orders, customer ids first."""
     roles: dict[str, Role] = {columns.customer: "customer", columns.time: "time"}
@@ -189,17 +196,21 @@ def wanted_orders(
         roles[columns.amount] = "amount"
     if columns.order is not None:
         roles[columns.order] = "order"
-    return Wanted("orders", roles, read, filesystem, only)
+    return Wanted("orders", roles, read, filesystem, only, times=times)
 
 
 def wanted_customers(
-    columns: Columns, read: FileFormat | None = None, filesystem: Any = None
+    columns: Columns,
+    read: FileFormat | None = None,
+    filesystem: Any = None,
+    *,
+    times: Times = USUAL_TIMES,
 ) -> Wanted:
     """Return what is read of the customers table, customer ids first."""
     roles: dict[str, Role] = {columns.listed: "customer"}
     if columns.registered is not None:
         roles[columns.registered] = "registered"
-    return Wanted("customers", roles, read, filesystem)
+    return Wanted("customers", roles, read, filesystem, times=times)
 
 
 class Counter:

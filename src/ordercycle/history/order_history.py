@@ -51,8 +51,14 @@ class OrderHistory(GroupedOrders):
             ``az://`` (extra ``azure``), single files of ``https://`` (extra ``http``) and others
             by fsspec. A URI of another kind of store than `filesystem` leads there all the same.
         timezone
-            The business time zone, an IANA name. Timestamps with a zone become days in it;
-            timestamps without one and dates are taken as local already.
+            The business time zone, an IANA name. Timestamps with a zone become days in it; dates
+            are local days. Where it finds nothing to act on there is a warning.
+        times_without_zone
+            What timestamps without a zone are: ``"local"`` already, or in ``"utc"``. None: local,
+            with a warning where a zone is named and none is in the data. Instants that Parquet
+            files keep without a zone (INT96) are known by what Spark, Hive or Arrow left in the
+            footer; others are refused where it matters. A pyarrow Dataset does not pass that on:
+            name the files instead.
         refunds
             What an order with a negative amount is. ``"net"``: it lowers revenue on its day and
             is no order; ``"drop"``: nothing; ``"count"``: an order like any other.

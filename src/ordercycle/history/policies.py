@@ -14,6 +14,7 @@ from ordercycle.errors import ConfigError, Option, check_choice
 from ordercycle.expressions.given import ExpressionText, as_text
 from ordercycle.expressions.language import parsed
 from ordercycle.ingest.zones import check_zone
+from ordercycle.sources.wanted import Times
 
 
 def policy(default: Any, doc: str, choices: Mapping[Any, str] | None = None) -> Any:
@@ -32,6 +33,11 @@ class Policies:
     """
 
     timezone: str = policy("UTC", "Where days begin and end.")
+    times_without_zone: str | None = policy(
+        None,
+        "What times without a zone are. Default: local, with a warning where a zone is named.",
+        {"local": "local already", "utc": "in UTC; dates are local all the same"},
+    )
     refunds: str = policy(
         "net",
         "Negative amounts: lower the revenue, are ignored, or count as orders.",
@@ -68,11 +74,17 @@ class Policies:
     def __post_init__(self) -> None:
         for declared in fields(self):
             choices = declared.metadata["choices"]
-            if choices is not None:
-                check_choice(declared.name, getattr(self, declared.name), choices)
+            given = getattr(self, declared.name)
+            if choices is not None and given != declared.default:
+                check_choice(declared.name, given, choices)
         check_zone(self.timezone)
         object.__setattr__(self, "only", _checked_only(self.only))
         object.__setattr__(self, "nobody", _checked_nobody(self.nobody))
+
+    @property
+    def times(self) -> Times:
+        """What times mean."""
+        return Times(self.timezone, self.times_without_zone)
 
 
 def declared_policies() -> tuple[Field[Any], ...]:

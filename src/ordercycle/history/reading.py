@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ordercycle.columns import Columns
 from ordercycle.errors import ColumnError
+from ordercycle.history.checks import check_offsets_have_a_zone, check_zone_has_effect
 from ordercycle.history.options import BuildOptions, Counter
 from ordercycle.history.parts import Kind
 from ordercycle.ingest.blocks import CUSTOMER_IDS
@@ -89,6 +90,7 @@ def read_tables(
         both.orders = _open_orders(orders, options, like)
         if customers is not None:
             both.customers = _open_customers(customers, options, like)
+        both.check_times(options)
         while True:
             ids = both.agree_on_ids(options.columns)
             try:
@@ -111,7 +113,7 @@ def _open_orders(rows: Any, options: BuildOptions, like: Kind | None) -> _Table[
             schema,
             columns,
             problems,
-            timezone=policies.timezone,
+            times=policies.times,
             anonymous=policies.anonymous,
             drop_refunds=policies.refunds == "drop",
             nobody=policies.nobody,
@@ -127,7 +129,7 @@ def _open_customers(rows: Any, options: BuildOptions, like: Kind | None) -> _Tab
         options,
         (columns.listed,),
         lambda schema, problems: CustomerReader(
-            schema, columns, problems, timezone=policies.timezone, nobody=policies.nobody
+            schema, columns, problems, times=policies.times, nobody=policies.nobody
         ),
     )
 
@@ -146,6 +148,16 @@ class _Both(ExitStack):
         for table in (self.orders, self.customers):
             if table is not None:
                 table.source.close()
+
+    def check_times(self, options: BuildOptions) -> None:
+        """Warn where what is said of times does not fit what they are; once for all tasks."""
+        orders, customers = self.orders, self.customers
+        if orders.source.is_whole:
+            times, columns = options.policies.times, options.columns
+            registered = None if customers is None else customers.reader.time
+            check_zone_has_effect(times, columns, orders.reader.time, registered)
+            had_offsets = orders.source.times_had_offsets
+            check_offsets_have_a_zone(times, columns, had_offsets=had_offsets)
 
     def agree_on_ids(self, columns: Columns) -> IdReader:
         """Return who reads the ids of both tables.

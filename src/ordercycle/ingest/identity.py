@@ -21,6 +21,7 @@ from ordercycle.arrow_views import (
     addresses,
     array_of,
     bitmap,
+    booleans,
     bytes_view,
     fixed_view,
     rows_of,
@@ -28,6 +29,7 @@ from ordercycle.arrow_views import (
 )
 from ordercycle.errors import ColumnError
 from ordercycle.ingest.problems import Problems, Trouble
+from ordercycle.sources.formulas import ONLY
 from ordercycle.sources.row_source import Source
 from ordercycle.sources.wanted import EXTENSION
 from ordercycle_kernels.whole_numbers import integers_of_floats
@@ -36,8 +38,10 @@ UUID = "arrow.uuid"
 #: The first whole number in magnitude that a float of so many bits may stand for wrongly.
 FLOAT_LIMITS = {16: 2**11, 32: 2**24, 64: 2**53}
 MOST_INTEGER, LEAST_INTEGER = 2**63 - 1, -(2**63)
-#: Dictionaries without their empty entries that are held: as many as threads may be at work on.
-HELD_DICTIONARIES = 16
+#: Dictionaries that are held, lest those that batches share are looked through again and again;
+#: where they are large, few.
+HELD_DICTIONARIES, FEW_DICTIONARIES = 16, 2
+LARGE_BYTES = 2**24  # of all that are held
 
 TO_BE_CAST = "cast it to an integer, a string or a binary"
 
@@ -144,22 +148,31 @@ class Identity:
         plain = _values(self.kind)
         return self.kind == self.column.type and (pa.types.is_integer(plain) or _is_uuid(plain))
 
-    def read(self, array: pa.Array, first_row: int, problems: Problems) -> pa.Array:
+    def read(
+        self,
+        array: pa.Array,
+        first_row: int,
+        problems: Problems,
+        counting: pa.Array | None = None,
+    ) -> pa.Array:
         """Return the ids of a stretch of the column, null where there is none.
 
-        first_row: of the stretch in the table; problems: takes values that are no ids.
+        first_row: of the stretch in the table; problems: takes values that are no ids, in rows
+        that count (None: all do).
         """
         while array.type != self.kind and _is_encoded(array.type):
             array = _decoded(array)
         if pa.types.is_floating(array.type):
-            return self._whole_floats(array, first_row, problems)
+            return self._whole_floats(array, first_row, problems, counting)
         if pa.types.is_decimal(array.type):
-            return self._whole_decimals(array, first_row, problems)
+            return self._whole_decimals(array, first_row, problems, counting)
         if pa.types.is_dictionary(array.type):
             return self._without_empty_entries(array)
         return without_empty(array)
 
-    def _whole_floats(self, array: pa.Array, first_row: int, problems: Problems) -> pa.Array:
+    def _whole_floats(
+        self, array: pa.Array, first_row: int, problems: Problems, counting: pa.Array | None
+    ) -> pa.Array:
         limit = FLOAT_LIMITS[array.type.bit_width]
         floats = fixed_view(array, array.type.to_pandas_dtype()).astype(np.float64, copy=False)
         integers, counts = np.empty(floats.size, np.int64), np.empty(2, np.int64)
@@ -175,26 +188,30 @@ class Identity:
                 f"is {array.type} and no whole number below 2^{limit.bit_length() - 1}",
                 "fix these rows, or write the column as text or integers",
             )
-            problems.add(trouble, first_row, bad, array)
+            problems.add(trouble, first_row, _that_count(bad, counting), array)
         if missing:
             known = ~np.isnan(floats) if known is None else known & ~np.isnan(floats)
         return array_of(integers, pa.int64(), known)
 
-    def _whole_decimals(self, array: pa.Array, first_row: int, problems: Problems) -> pa.Array:
+    def _whole_decimals(
+        self, array: pa.Array, first_row: int, problems: Problems, counting: pa.Array | None
+    ) -> pa.Array:
         try:
             return array.cast(pa.int64())
         except pa.ArrowInvalid:
             values = array.to_pylist()
-        good = [value is None or _is_int64(value) for value in values]
-        if all(good):  # what lies in the memory of missing ones was none
-            return pa.array([None if one is None else int(one) for one in values], pa.int64())
+        bad = np.array([value is not None and not _is_int64(value) for value in values])
         trouble = Trouble(
             self.column.name,
             f"is {array.type} and no whole number of 64 bits",
             "fix these rows, or cast the column to text",
         )
-        problems.add(trouble, first_row, ~np.array(good, np.bool_), array)
-        return pa.nulls(len(array), pa.int64())
+        problems.add(trouble, first_row, _that_count(bad, counting), array)
+        integers = [
+            None if value is None or is_bad else int(value)
+            for value, is_bad in zip(values, bad, strict=True)
+        ]
+        return pa.array(integers, pa.int64())
 
     def _without_empty_entries(self, array: pa.Array) -> pa.Array:
         """Return a dictionary array in which no entry is empty; one that batches share stays so."""
@@ -204,13 +221,23 @@ class Identity:
             found = self._emptied.get(key)
             if found is None:
                 found = self._emptied[key] = (entries, without_empty(entries))
-                if len(self._emptied) > HELD_DICTIONARIES:
+                while len(self._emptied) > self._most_held():
                     self._emptied.popitem(last=False)
         if found[1] is found[0]:
             return array
         return pa.DictionaryArray.from_arrays(
             array.indices, found[1], ordered=array.type.ordered, safe=False
         )
+
+    def _most_held(self) -> int:
+        held = sum(entries.nbytes for entries, _ in self._emptied.values())
+        return HELD_DICTIONARIES if held <= LARGE_BYTES else FEW_DICTIONARIES
+
+
+def _that_count(bad: NDArray[np.bool_], counting: pa.Array | None) -> NDArray[np.bool_]:
+    if counting is None:
+        return bad
+    return bad & booleans(counting.fill_null(fill_value=False))
 
 
 def _is_int64(value: Decimal) -> bool:
@@ -309,11 +336,12 @@ def read_ids(
     batch: pa.RecordBatch, ids: Mapping[str, Identity], first_row: int, problems: Problems
 ) -> pa.RecordBatch:
     """Return a batch whose columns of ids are read; the others stay as they are."""
+    counting = batch.column(ONLY) if ONLY in batch.schema.names else None
     fields, columns = [], []
     for given, column in zip(batch.schema, batch.columns, strict=True):
         values = column
         if given.name in ids:
-            values = ids[given.name].read(column, first_row, problems)
+            values = ids[given.name].read(column, first_row, problems, counting)
         fields.append(pa.field(given.name, values.type))
         columns.append(values)
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))

@@ -17,6 +17,7 @@ from ordercycle.arrow_views import bytes_view, fixed_view
 from ordercycle.errors import ColumnError
 from ordercycle.ingest.identity import id_type
 from ordercycle.ingest.zones import zone_table
+from ordercycle.sources.wanted import Times
 from ordercycle_kernels import amounts, calendar
 
 UNITS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -150,13 +151,13 @@ class TimeReader:
     """Reads dates and timestamps as days in the business time zone."""
 
     kind: pa.DataType
-    timezone: str
+    times: Times
 
     @classmethod
-    def of(cls, field: pa.Field, table: str, timezone: str) -> TimeReader:
+    def of(cls, field: pa.Field, table: str, times: Times) -> TimeReader:
         """Return the reader for a column, or raise a ColumnError for a type that is no time."""
         if pa.types.is_null(field.type):  # nothing but nulls: each reader of the column judges
-            return cls(pa.date32(), timezone)
+            return cls(pa.date32(), times)
         if not (pa.types.is_date(field.type) or pa.types.is_timestamp(field.type)):
             raise ColumnError(
                 f"{table}: {field.name} is {field.type}, which is no time",
@@ -164,7 +165,13 @@ class TimeReader:
                 "2026-11-01 16:00:00)",
                 column=field.name,
             )
-        return cls(field.type, timezone)
+        return cls(field.type, times)
+
+    @property
+    def are_instants(self) -> bool:
+        """Whether the zone says on which day a time falls."""
+        is_timestamp = bool(pa.types.is_timestamp(self.kind))
+        return is_timestamp and (self.kind.tz is not None or self.times.are_utc)
 
     def days_into(self, array: pa.Array, out: Int32s) -> int:
         """Write the days, NO_DAY outside the years 1900 to 2199, and return how many those are."""
@@ -176,9 +183,9 @@ class TimeReader:
         instants = fixed_view(array, np.int64)
         per_second = 1000 if pa.types.is_date64(self.kind) else UNITS_PER_SECOND[self.kind.unit]
         per_day = per_second * SECONDS_PER_DAY
-        if getattr(self.kind, "tz", None) is None or self.timezone == "UTC":
+        if not self.are_instants or self.times.timezone == "UTC":
             return calendar.local_days(instants, per_day, out)
-        zone = zone_table(self.timezone)
+        zone = zone_table(self.times.timezone)
         return calendar.zoned_days(
             instants, per_day, zone.begins * per_second, zone.offsets * per_second,
             zone.first_of_day, out,

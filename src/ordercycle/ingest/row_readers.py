@@ -32,6 +32,7 @@ from ordercycle.ingest.problems import Problems, Trouble
 from ordercycle.ingest.readers import AmountReader, IdReader, TimeReader
 from ordercycle.sources.formulas import ONLY
 from ordercycle.sources.soundness import MAKE_ANEW
+from ordercycle.sources.wanted import Times
 from ordercycle_kernels.calendar import NO_DAY
 
 
@@ -165,7 +166,7 @@ class OrderReader(RowReader):
         columns: Columns,
         problems: Problems,
         *,
-        timezone: str,
+        times: Times,
         anonymous: str,
         drop_refunds: bool,
         nobody: Sequence[str | int] = (),
@@ -176,7 +177,7 @@ class OrderReader(RowReader):
         self._anonymous_is_error = anonymous == "error"
         # With order lines, only the sum of an order tells whether it is a refund.
         self._drop_refunds = drop_refunds and columns.order is None
-        self.time = TimeReader.of(schema.field(columns.time), table, timezone)
+        self.time = TimeReader.of(schema.field(columns.time), table, times)
         self.amount = amount_reader(schema, columns, table)
         ids = {CUSTOMER_IDS: schema.field(columns.customer)}
         names = [HASH, DAY, AMOUNT]
@@ -332,7 +333,7 @@ class CustomerReader(RowReader):
         columns: Columns,
         problems: Problems,
         *,
-        timezone: str,
+        times: Times,
         nobody: Sequence[str | int] = (),
     ) -> None:
         self._columns = columns
@@ -341,7 +342,7 @@ class CustomerReader(RowReader):
         self._prepare(problems.table, (HASH, DAY, ROW), ids)
         self._nobody = Nobody.of(nobody, ids[CUSTOMER_IDS].type) if nobody else None
         self.time = (
-            TimeReader.of(schema.field(columns.registered), problems.table, timezone)
+            TimeReader.of(schema.field(columns.registered), problems.table, times)
             if columns.registered is not None
             else None
         )

@@ -21,6 +21,7 @@ from ordercycle.sources.common_types import common_id_type, common_type
 from ordercycle.sources.file_list import DataFile, list_files
 from ordercycle.sources.file_look import Look
 from ordercycle.sources.formulas import Computation, located, resolved
+from ordercycle.sources.instants import times_mix
 from ordercycle.sources.read_ahead import read_ahead
 from ordercycle.sources.row_source import Source, Where, check_columns
 from ordercycle.sources.store_errors import cause, explained
@@ -339,6 +340,8 @@ def _common_field(opened: list[_Opened], column: str, wanted: Wanted) -> pa.Fiel
         common = READERS[one.file.kind].common_type(kind, here, wanted.roles[column])
         if common is None and is_id:
             common = common_id_type(kind, here)
+        if not times_mix(kind, here, wanted.times):
+            common = None
         if common is None:
             remedy: Text = "cast it to one type in all files"
             if one.file.kind == "csv":

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ordercycle.sources.file_list import DataFile
 from ordercycle.sources.file_look import Look
+from ordercycle.sources.instants import ARROW_SCHEMA, with_meanings
 from ordercycle.sources.read_ahead import BATCH_ROWS, PART_ROWS
 from ordercycle.sources.soundness import Inspector
 from ordercycle.sources.wanted import Wanted
@@ -24,21 +25,29 @@ SAMPLE_ROWS = 2**10
 #: How often a reader holds the dictionary of a column's values: as read, unpacked, and decoded.
 DICTIONARY_COPIES = 4
 #: The key under which Arrow keeps the schema that it wrote, and one that it does not look for.
-ARROW_SCHEMA, NO_SCHEMA = b"ARROW:schema", b"arrow.schema"
-#: How files are opened to be read: checksums that their pages carry are compared.
-SAFELY = {"page_checksum_verification": True}
+NO_SCHEMA = b"arrow.schema"
+#: How files are opened to be read: checksums that their pages carry are compared; in nanoseconds,
+#: INT96 beyond the years 1677 to 2262 would become other days without a word.
+SAFELY = {"page_checksum_verification": True, "coerce_int96_timestamp_unit": "us"}
 MAGIC, TAIL = b"PAR1", struct.Struct("<I4s")
 
 
 def look(file: DataFile, wanted: Wanted) -> Look:
-    """Read the footer."""
+    """Read the footer.
+
+    Raises
+    ------
+    ColumnError
+        Where nothing says what the times of a wanted column are, and days depend on it.
+    """
     from pyarrow import parquet
 
-    with file.open() as stream, parquet.ParquetFile(stream) as opened:
+    with file.open() as stream, parquet.ParquetFile(stream, **SAFELY) as opened:
         metadata = opened.metadata
         sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
         held = partial(_held, file, wanted.names)
-        return Look(opened.schema_arrow, metadata.num_rows, _parts(sizes), held)
+        schema = with_meanings(opened, file.path, wanted)
+        return Look(schema, metadata.num_rows, _parts(sizes), held)
 
 
 def _held(file: DataFile, names: list[str]) -> int:

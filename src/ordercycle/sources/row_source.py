@@ -57,6 +57,8 @@ class Source:
     in_memory: bool = False
     place: Place = Where  # of rows that have been read
     is_untyped: bool = False  # read from text: ids can be text as well, if other tables have text
+    is_whole: bool = True  # whether it is all of a table, rather than what a task gets of it
+    times_had_offsets: bool = False  # whether a text gave times of day elsewhere than in UTC
 
     def close(self) -> None:
         """Stop reading, end the threads that read ahead, and give their memory back.

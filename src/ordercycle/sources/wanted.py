@@ -21,6 +21,30 @@ EXTENSION = b"ARROW:extension:name"
 
 
 @dataclass(frozen=True)
+class Times:
+    """What times mean: the business time zone, and what those without a zone are.
+
+    timezone: an IANA name; without_zone: ``"local"``, ``"utc"``, or None where nobody says.
+    """
+
+    timezone: str = "UTC"
+    without_zone: str | None = None
+
+    @property
+    def are_utc(self) -> bool:
+        """Whether timestamps without a zone are UTC; dates are local all the same."""
+        return self.without_zone == "utc"
+
+    @property
+    def matter(self) -> bool:
+        """Whether days depend on what nobody says."""
+        return self.without_zone is None and self.timezone != "UTC"
+
+
+USUAL_TIMES = Times()
+
+
+@dataclass(frozen=True)
 class Wanted:
     """What to read of a table.
 
@@ -45,6 +69,8 @@ class Wanted:
     are_settled
         Whether columns cannot be read again in wider types, as on clusters: customer ids of
         formats without types are text then.
+    times
+        What times mean.
     """
 
     table: str
@@ -56,6 +82,7 @@ class Wanted:
     formulas: Mapping[str, Formula] = field(default_factory=dict)
     kinds: Mapping[str, pa.DataType] = field(default_factory=dict)
     are_settled: bool = False
+    times: Times = USUAL_TIMES
 
     def knowing(self, column: str, kind: pa.DataType) -> Wanted:
         """Return the same, read in a wider type of a column."""
