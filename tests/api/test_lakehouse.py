@@ -1,12 +1,11 @@
 """Folders with a log of their own are refused, and what the refusal says to pass is right."""
 
 import os
-from datetime import date
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from order_files import AS_OF, orders, profile
+from order_files import orders, profile
 from pyarrow import fs
 
 import ordercycle as oc
@@ -162,8 +161,10 @@ def test_a_link_into_a_table_is_a_way_into_it(delta, tmp_path):
 def test_tables_themselves_are_told_apart(delta, iceberg):
     from deltalake import DeltaTable
 
-    with pytest.raises(oc.SourceError, match=r"DeltaTable cannot be read; pass .*to_pyarrow_data"):
+    with pytest.raises(
+        oc.SourceError,
+        match=r"holds no rows yet; pass its \.to_pyarrow_d",
+    ):
         profile(DeltaTable(delta))
-    with pytest.raises(oc.SourceError, match=r"pass its scan\(\)\.to_arrow_batch_reader\(\)"):
+    with pytest.raises(oc.SourceError, match=r"pass its .scan\(\)\.to_arrow_batch_reader\(\)"):
         profile(iceberg[0].load_table("shop.orders"))
-    assert date(2026, 1, 1) and AS_OF

@@ -13,7 +13,7 @@ from ordercycle.engines.delivery import Delivery
 from ordercycle.engines.file_frames import FileFrame, are_paths
 from ordercycle.engines.parcels import MOST_TARGETS, TABLES, Packer, Parcel, packed_type
 from ordercycle.engines.questions import Question
-from ordercycle.errors import ConfigError, whole_number
+from ordercycle.errors import ConfigError, Option, whole_number
 from ordercycle.history.options import (
     OPTIONS,
     BuildOptions,
@@ -54,8 +54,9 @@ class FrameKind:
         """Raise a ConfigError for anything but a frame of the engine."""
         if not hasattr(frame, self.method):
             raise ConfigError(
-                f"{what}: a {type(frame).__name__} is no {self.name}, nor the path of files; "
-                "ordercycle.OrderHistory and the schemes themselves take what is on one machine"
+                f"{what}: a {type(frame).__name__} is no {self.name}, nor the path of files",
+                remedy="ordercycle.OrderHistory and the schemes themselves take what is on one "
+                "machine",
             )
 
 
@@ -98,12 +99,15 @@ class Job:
         """
         refuse_unknown(options, TAKEN, "option")
         if options.get("spill_directory") is not None and options.get("memory_limit") is None:
-            raise ConfigError("spill_directory needs a memory_limit to say what fits")
+            raise ConfigError(
+                (Option("spill_directory"), " is nothing without a limit"),
+                remedy=("pass ", Option("memory_limit"), " to say what fits"),
+            )
         number = whole_number(partitions)
         if number is None or not 1 <= number <= MOST_TARGETS:
             raise ConfigError(
-                f"partitions={partitions!r}: pass a number from 1 to {MOST_TARGETS:,}, or None for "
-                "the engine's"
+                (Option("partitions", partitions), " is no number of partitions"),
+                remedy=f"pass a number from 1 to {MOST_TARGETS:,}, or None for the engine's",
             )
         columns = checked_columns(columns)
         tables = []
@@ -194,7 +198,10 @@ def checked_columns(columns: Columns | None) -> Columns:
     """Return the caller's names of columns, or the usual ones; raise a ConfigError for others."""
     columns = Columns() if columns is None else columns
     if not isinstance(columns, Columns):
-        raise ConfigError(f"columns={columns!r}: pass ordercycle.Columns(customer=..., ...)")
+        raise ConfigError(
+            (Option("columns", columns), " names no columns"),
+            remedy="pass ordercycle.Columns(customer=..., ...)",
+        )
     return columns
 
 

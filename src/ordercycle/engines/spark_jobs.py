@@ -11,7 +11,7 @@ import pyarrow as pa
 from ordercycle.columns import Columns
 from ordercycle.engines.jobs import FrameKind, Job, opened
 from ordercycle.engines.spark_types import arrow_schema
-from ordercycle.errors import ConfigError
+from ordercycle.errors import ConfigError, Option
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -40,8 +40,8 @@ def schema_of(frame: DataFrame, needed: list[str], table: str) -> pa.Schema:
     """
     if frame.isStreaming:
         raise ConfigError(
-            f"{table}: this is a stream, of which Spark would profile each micro-batch by itself; "
-            "pass a table that holds all of them"
+            f"{table}: this is a stream, of which Spark would profile each micro-batch by itself",
+            remedy="pass a table that holds all of them",
         )
     return arrow_schema(frame.schema, needed, table)
 
@@ -92,7 +92,7 @@ def session_of(frames: Sequence[Any]) -> SparkSession:
     sessions = [frame.sparkSession for frame in frames if hasattr(frame, "sparkSession")]
     session: SparkSession | None = (sessions or [SparkSession.getActiveSession()])[0]
     if session is None:
-        raise ConfigError("there is no active Spark session to read files with; start one")
+        raise ConfigError("there is no active Spark session to read files with", remedy="start one")
     return session
 
 
@@ -107,6 +107,7 @@ def default_partitions(session: SparkSession) -> int:
     said = str(session.conf.get("spark.sql.shuffle.partitions"))
     if not said.isdecimal():
         raise ConfigError(
-            f"spark.sql.shuffle.partitions is {said!r}, which is no number; pass partitions=..."
+            f"spark.sql.shuffle.partitions is {said!r}, which is no number",
+            remedy=("pass ", Option("partitions")),
         )
     return int(said)

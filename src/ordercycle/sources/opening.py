@@ -26,10 +26,19 @@ if TYPE_CHECKING:
 BATCH_READAHEAD, FRAGMENT_READAHEAD = 8, 2
 
 ACCEPTED = (
-    "a path, glob, directory or list of Parquet, CSV or Arrow files; a pyarrow Table, "
+    "a path, URI, glob, directory or list of Parquet, CSV or Arrow files; a pyarrow Table, "
     "RecordBatch, Dataset or RecordBatchReader; any object with __arrow_c_stream__ (pandas, "
     "Polars, DuckDB); or an iterable of record batches"
 )
+
+#: Objects that hold no rows yet: where their class is from, its name, and what has them.
+WITHOUT_ROWS = {
+    ("polars", "LazyFrame"): ".collect(), or the path of the file it scans",
+    ("deltalake", "DeltaTable"): ".to_pyarrow_dataset()",
+    ("pyiceberg", "Table"): ".scan().to_arrow_batch_reader()",
+    ("pyiceberg", "StaticTable"): ".scan().to_arrow_batch_reader()",
+    ("pyiceberg", "DataScan"): ".to_arrow_batch_reader()",
+}
 
 _consumed: WeakSet[pa.RecordBatchReader] = WeakSet()
 
@@ -89,7 +98,7 @@ def _with_names(rows: Any, wanted: Wanted) -> tuple[Any, list[str]]:
     return rows, names
 
 
-def _opened(  # noqa: C901, PLR0911 - one case after the other
+def _opened(  # noqa: PLR0911 - one case after the other
     rows: Any, wanted: Wanted, threads: int, most_bytes: int | None
 ) -> Source:
     name, names = wanted.table, wanted.names
@@ -110,17 +119,24 @@ def _opened(  # noqa: C901, PLR0911 - one case after the other
         return _of_stream(exported(rows, wanted), names, name)
     if hasattr(rows, "__arrow_c_array__"):
         return _opened(_as_batch(rows, name), wanted, threads, most_bytes)
-    if type(rows).__module__.partition(".")[0] == "polars" and hasattr(rows, "collect"):
-        raise SourceError(
-            f"{name}: a Polars LazyFrame holds no rows yet; pass .collect(), or the path of the "
-            "file it scans"
-        )
+    _refuse_without_rows(rows, name)
     if isinstance(rows, (list, tuple)) and rows and all(map(_is_path, rows)):
         paths = [os.fspath(row) for row in rows]
         return open_files(paths, wanted, threads, most_bytes)
     if isinstance(rows, Iterable) and not isinstance(rows, (bytes, dict)):
         return _open_iterable(rows, names, name)
-    raise SourceError(f"{name}: a {type(rows).__name__} cannot be read; pass {ACCEPTED}")
+    raise SourceError(f"{name}: a {type(rows).__name__} cannot be read", remedy=f"pass {ACCEPTED}")
+
+
+def _refuse_without_rows(rows: object, name: str) -> None:
+    """Raise a SourceError for what stands for rows that its own library has to read."""
+    kind = type(rows)
+    library = kind.__module__.partition(".")[0]
+    words = WITHOUT_ROWS.get((library, kind.__name__))
+    if words is not None:
+        raise SourceError(
+            f"{name}: a {kind.__name__} of {library} holds no rows yet", remedy=f"pass its {words}"
+        )
 
 
 def _as_batch(rows: Any, name: str) -> pa.RecordBatch:
@@ -143,17 +159,18 @@ def _is_dataset(rows: object) -> bool:
 
 
 def _open_reader(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> Source:
-    consumed = (
-        f"{name}: this RecordBatchReader yields nothing; it was read before, and a reader can be "
-        "read only once. Pass a new reader, or a Table (also where there really are no rows)"
+    consumed = SourceError(
+        f"{name}: this RecordBatchReader yields nothing: it was read before, and a reader can be "
+        "read only once",
+        remedy="pass a new reader, or a Table (also where there really are no rows)",
     )
     if reader in _consumed:
-        raise SourceError(consumed)
+        raise consumed
     source = _of_stream(reader, wanted, name)
     _consumed.add(reader)
     first = next(source.batches, None)
     if first is None:
-        raise SourceError(consumed)
+        raise consumed
     return Source(name, source.schema, chain([first], source.batches), None)
 
 
@@ -169,12 +186,14 @@ def _open_iterable(rows: Iterable[Any], wanted: list[str], name: str) -> Source:
     first = next(batches, None)
     if first is None:
         raise SourceError(
-            f"{name}: the iterable yields no record batch, so its columns are unknown; was it "
-            "read before? Pass a pyarrow Table where there really are no rows"
+            f"{name}: the iterable yields no record batch, so that its columns are unknown; was "
+            "it read before?",
+            remedy="pass a pyarrow Table where there really are no rows",
         )
     if not isinstance(first, pa.RecordBatch):
         raise SourceError(
-            f"{name}: an iterable of {type(first).__name__} cannot be read; pass {ACCEPTED}"
+            f"{name}: an iterable of {type(first).__name__} cannot be read",
+            remedy=f"pass {ACCEPTED}",
         )
     check_columns(first.schema, wanted, name)
     schema = pa.schema([first.schema.field(column) for column in wanted])
@@ -185,13 +204,17 @@ def _open_iterable(rows: Iterable[Any], wanted: list[str], name: str) -> Source:
 def _selected(batches: Iterable[Any], schema: pa.Schema, name: str) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         if not isinstance(batch, pa.RecordBatch):
-            raise SourceError(f"{name}: a {type(batch).__name__} came between record batches")
+            raise SourceError(
+                f"{name}: a {type(batch).__name__} came between record batches",
+                remedy="yield record batches alone",
+            )
         check_columns(batch.schema, schema.names, name)
         selected = batch.select(schema.names)
         if selected.schema.types != schema.types:
             raise ColumnError(
                 f"{name}: a later batch has the types {list(map(str, selected.schema.types))} "
-                f"where the first has {list(map(str, schema.types))}; cast them to one schema"
+                f"where the first has {list(map(str, schema.types))}",
+                remedy="cast them to one schema",
             )
         yield selected
 
