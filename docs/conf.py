@@ -19,6 +19,7 @@ extensions = [
     "complete_reference",
     "declared_tables",
     "kernel_list",
+    "shown_signatures",
 ]
 exclude_patterns = ["_build", "exports"]
 templates_path = ["_templates"]
@@ -40,6 +41,7 @@ numpydoc_xref_param_type = False
 html_theme = "pydata_sphinx_theme"
 html_title = "ordercycle"
 html_static_path = ["_static"]
+html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
     "show_prev_next": True,

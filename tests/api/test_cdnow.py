@@ -12,7 +12,6 @@ import csv
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -26,15 +25,14 @@ from oracle.rfm import cuts
 from oracle.transitions import matrix, transitions
 
 import ordercycle as oc
+from ordercycle.datasets.packaged import packaged_file
 
 END_OF_CALIBRATION = date(1997, 9, 30)
 COLUMNS = oc.Columns(customer="customer", time="bought_on", amount="dollars")
 
 
 def dataset(name: str) -> Path:
-    """Locate a file of the `lifetimes` package without importing it."""
-    (folder,) = find_spec("lifetimes").submodule_search_locations
-    return Path(folder) / "datasets" / name
+    return packaged_file("lifetimes", "datasets", name)
 
 
 def order_table(lines: list[list[str]], customer: int) -> pa.Table:
