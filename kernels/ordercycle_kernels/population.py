@@ -12,6 +12,16 @@ COUNTS = 4
 
 
 @kernel
+def are_in_order(offsets: Int64s, days: Int32s) -> bool:
+    """Say whether the orders of every customer ascend by day: offsets: (c + 1,); days: (n,)."""
+    in_order = True
+    for customer in range(offsets.size - 1):
+        for order in range(offsets[customer] + 1, offsets[customer + 1]):
+            in_order &= days[order - 1] <= days[order]
+    return in_order
+
+
+@kernel
 def count_customers(
     offsets: Int64s, given: Int32s, listed: Bools, drop_unlisted: bool, out_counts: Int64Out
 ) -> None:

@@ -10,6 +10,16 @@ from ordercycle_kernels.calendar import NO_DAY
 
 pytestmark = pytest.mark.kernels
 
+
+@given(st.lists(st.lists(st.integers(-2, 2), max_size=4)))
+def test_orders_in_order_are_told_from_others(customers):
+    found = population.are_in_order(
+        np.cumsum([0, *map(len, customers)]).astype(np.int64),
+        np.array([day for days in customers for day in days], np.int32),
+    )
+    assert found == all(days == sorted(days) for days in customers)
+
+
 customer = st.tuples(st.integers(0, 3), st.sampled_from([int(NO_DAY), 0, 9]), st.booleans())
 
 

@@ -1,10 +1,8 @@
-"""Batches of customers in Arrow IPC files: written whole, mapped into memory, read by any tool."""
+"""Batches of customers in Arrow IPC files: written whole, and read by any tool."""
 
 from __future__ import annotations
 
-import mmap
 import os
-import threading
 import zlib
 from collections.abc import Iterable
 from contextlib import suppress
@@ -17,7 +15,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import array_of, booleans, fixed_view, mask_of
-from ordercycle.errors import StorageError
 from ordercycle.grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle.grouping.batches import CustomerBatch, DroppedDays
 from ordercycle.history.parts import Kind
@@ -27,9 +24,6 @@ from ordercycle.ingest.unnamed_files import ALIGNMENT, aligned
 from ordercycle.workspace import Workspace
 from ordercycle_kernels import amounts
 from ordercycle_kernels.calendar import NO_DAY
-
-CHECK_BYTES = 2**20
-REBUILD = "restore it from a copy, or build the history again"
 
 
 class FileEntry(NamedTuple):
@@ -240,88 +234,6 @@ def write_file(path: Path, batches: Iterable[CustomerBatch], kind: Kind) -> File
         path.unlink(missing_ok=True)
         raise
     return entry
-
-
-class MappedFile:
-    """A file of batches, mapped into memory when it is opened: it may be removed from then on."""
-
-    def __init__(self, stream: IO[bytes], entry: FileEntry, kind: Kind, where: object) -> None:
-        self._kind = kind
-        self._where = where  # for messages
-        self.entry = entry
-        self._memory = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        self._reader: Any = None
-        self._negative: dict[int, int] = {}
-        self._lock = threading.Lock()
-
-    @classmethod
-    def open(cls, folder: Path, entry: FileEntry, kind: Kind, *, verify: bool) -> MappedFile:
-        """Map a file of a folder, with its checksum compared or its size only."""
-        path = folder / entry.file
-        try:
-            with path.open("rb", buffering=0) as stream:
-                size = os.fstat(stream.fileno()).st_size
-                if size != entry.bytes:
-                    raise StorageError(
-                        f"{path} has {size:,} bytes instead of {entry.bytes:,}: it was cut off or "
-                        f"changed; {REBUILD}"
-                    )
-                if verify and _checksum(stream) != entry.crc32:
-                    raise StorageError(f"{path} is damaged: its checksum differs; {REBUILD}")
-                return cls(stream, entry, kind, path)
-        except FileNotFoundError:
-            raise StorageError(f"{path} is missing; {REBUILD}") from None
-        except OSError as error:
-            raise StorageError(f"{path} cannot be read: {error.strerror}") from error
-
-    def batch(self, number: int) -> CustomerBatch:
-        """Return a batch, as views of the file."""
-        with self._lock:
-            try:
-                if self._reader is None:
-                    self._reader = pa.ipc.open_file(pa.py_buffer(self._memory))
-                batch = from_arrow(
-                    self._reader.get_batch(number), self._kind, self._negative.get(number)
-                )
-            except (pa.ArrowException, OSError, KeyError) as error:
-                raise StorageError(f"{self._where} is no file of a history: {error}") from error
-        self._negative[number] = batch.negative
-        return batch
-
-    def release(self) -> None:
-        """Let the system take back the memory that reading filled; reading fills it again."""
-        if hasattr(mmap, "MADV_DONTNEED"):
-            self._memory.madvise(mmap.MADV_DONTNEED)
-
-
-def _checksum(stream: Any) -> int:
-    """Return the checksum, reading through a small buffer that leaves no memory behind."""
-    found = 0
-    buffer = bytearray(CHECK_BYTES)
-    while size := stream.readinto(buffer):
-        found = zlib.crc32(memoryview(buffer)[:size], found)
-    return found
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A batch in a file."""
-
-    file: MappedFile
-    number: int
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the file; of a run's file, they count for its first batch."""
-        return 0 if self.number else self.file.entry.bytes
-
-    def read(self) -> CustomerBatch:
-        """Return the batch."""
-        return self.file.batch(self.number)
-
-    def release(self) -> None:
-        """Give back what reading took."""
-        self.file.release()
 
 
 @dataclass(frozen=True)

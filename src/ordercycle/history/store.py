@@ -25,9 +25,10 @@ from ordercycle.columns import Columns
 from ordercycle.durable import sync_folder
 from ordercycle.errors import StorageError
 from ordercycle.grouping.batches import CustomerBatch
-from ordercycle.history.batch_files import REBUILD, FileEntry, MappedFile, Stored, write_file
+from ordercycle.history.batch_files import FileEntry, write_file
 from ordercycle.history.parts import Counts, Kind, Part, cut
 from ordercycle.history.policies import Policies
+from ordercycle.history.stored_files import REBUILD, Stored, StoredFile, open_regular
 from ordercycle.ingest.readers import AmountReader, IdReader
 from ordercycle.ingest.row_readers import Tally
 from ordercycle.ingest.spill import Spill
@@ -162,11 +163,11 @@ def _state_of(path: Path, manifest: dict[str, Any], *, verify: bool, workers: Wo
     runs = tuple(tuple(FileEntry(**entry) for entry in run) for run in manifest["runs"])
     entries = [entry for run in runs for entry in run]
 
-    def map_file(entry: FileEntry) -> MappedFile:
-        return MappedFile.open(path, entry, kind, verify=verify)
+    def open_file(entry: FileEntry) -> StoredFile:
+        return StoredFile.open(path, entry, kind, verify=verify)
 
-    mapped = dict(zip(entries, workers.in_order(map_file, entries), strict=True))
-    by_run = [_stored(mapped[entry] for entry in run) for run in runs]
+    opened = dict(zip(entries, workers.in_order(open_file, entries), strict=True))
+    by_run = [_stored(opened[entry] for entry in run) for run in runs]
     return State(
         kind,
         tuple(Part(kind, part) for part in zip(*by_run, strict=True)),
@@ -177,7 +178,7 @@ def _state_of(path: Path, manifest: dict[str, Any], *, verify: bool, workers: Wo
     )
 
 
-def _stored(files: Iterable[MappedFile]) -> list[Stored]:
+def _stored(files: Iterable[StoredFile]) -> list[Stored]:
     """Return the batches of a run, one for each part."""
     return [Stored(file, number) for file in files for number in range(file.entry.batches)]
 
@@ -188,7 +189,7 @@ def _committed(state: State, folder: Folder, kept: Sequence[Part] = ()) -> State
     kept: the parts as they were, where the newest run comes on top of them.
     """
     newest = _stored(
-        MappedFile.open(folder.path, entry, state.kind, verify=False) for entry in folder.runs[-1]
+        StoredFile.open(folder.path, entry, state.kind, verify=False) for entry in folder.runs[-1]
     )
     parts = kept or [Part(state.kind, ()) for _ in newest]
     saved = tuple(part.with_run(run) for part, run in zip(parts, newest, strict=True))
@@ -263,7 +264,8 @@ def _manifest(path: Path) -> dict[str, Any]:
     """Return the manifest of a folder, checked."""
     file = path / MANIFEST
     try:
-        text = file.read_bytes()
+        with os.fdopen(open_regular(file), "rb") as stream:
+            text = stream.read()
     except (FileNotFoundError, NotADirectoryError):
         if not path.exists():
             raise StorageError(f"there is no folder {path}; save a history there first") from None
