@@ -144,10 +144,10 @@ def test_truncated_and_missing_files_are_noticed(tmp_path, verify):
 
 def rewritten(folder: Path, **changes) -> None:
     """Change the manifest, checksum and all."""
-    from ordercycle.history.store import _manifest, _write_manifest
+    from ordercycle.history.manifest import read_manifest, write_manifest
 
-    manifest = _manifest(folder)
-    _write_manifest(folder, {**manifest, **changes})
+    manifest = read_manifest(folder)
+    write_manifest(folder, {**manifest, **changes})
 
 
 def test_other_formats_are_told(tmp_path):
@@ -162,9 +162,9 @@ def test_other_formats_are_told(tmp_path):
 
 def in_the_first_format(folder: Path) -> None:
     """Rewrite a saved history as the first version of the format has it."""
-    from ordercycle.history.store import _manifest
+    from ordercycle.history.manifest import read_manifest
 
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     for entry in (entry for run in manifest["runs"] for entry in run):
         file = folder / entry["file"]
         with pa.ipc.open_file(file.read_bytes()) as reader:
@@ -287,7 +287,7 @@ def test_an_error_after_the_manifest_is_written_is_none(tmp_path, monkeypatch):
         if len(synced) % 2 == 0:
             raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("ordercycle.history.store.sync_folder", failing)
+    monkeypatch.setattr("ordercycle.history.manifest.sync_folder", failing)
     assert history.append(orders(5, 2)).summary().rows == 305
     assert len(synced) >= 2
 

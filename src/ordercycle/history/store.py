@@ -8,11 +8,8 @@ as it was before or after, whenever the writer was stopped.
 from __future__ import annotations
 
 import base64
-import json
 import os
-import re
 import secrets
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -22,29 +19,19 @@ from typing import Any
 import pyarrow as pa
 
 from ordercycle.columns import Columns
-from ordercycle.durable import sync_folder
 from ordercycle.errors import StorageError
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.batch_files import FileEntry, write_file
+from ordercycle.history.manifest import MANIFEST, is_ours, read_manifest, unsound, write_manifest
 from ordercycle.history.parts import Counts, Kind, Part, cut
 from ordercycle.history.policies import Policies
-from ordercycle.history.stored_files import REBUILD, Stored, StoredFile, open_regular
+from ordercycle.history.stored_files import Stored, StoredFile
 from ordercycle.ingest.readers import AmountReader, IdReader
 from ordercycle.ingest.row_readers import Tally
 from ordercycle.ingest.spill import Spill
 from ordercycle.workspace import Workers
 
-MANIFEST = "manifest.json"
 LOCK = ".lock"
-#: The names that a writer gives its files: whatever else is in a folder is left alone.
-OURS = re.compile(r"(part|run)-\d{5,}-[0-9a-f]{8}\.arrow|\.manifest\.json\.[0-9a-f]{8}\.tmp")
-FORMAT, VERSION = "ordercycle history", 2
-#: Versions that are read. In the first, an order was added up on the first of its days.
-READABLE = (1, 2)
-HASH = (
-    "SplitMix64 output function of the 64-bit two's complement; bytes: folded 8 at a time from "
-    "the hash of their length; a part is a range of the highest bits"
-)
 #: Files of a run, at most: each that is open takes a descriptor, of which a process has a thousand.
 MOST_FILES = 256
 #: Reading again after another process has replaced the history in between.
@@ -133,33 +120,32 @@ def _tidied(path: Path) -> Iterator[None]:
         with suppress(OSError, StorageError):
             listed = set()
             if (path / MANIFEST).exists():
-                listed = {entry["file"] for run in _manifest(path)["runs"] for entry in run}
+                listed = {entry["file"] for run in read_manifest(path)["runs"] for entry in run}
             for file in path.iterdir():
-                if _is_ours(file.name) and file.name not in listed:
+                if is_ours(file.name) and file.name not in listed:
                     file.unlink(missing_ok=True)
-
-
-def _is_ours(name: str) -> bool:
-    """Say whether a file is one that a writer makes, beside the manifest and the lock."""
-    return OURS.fullmatch(name) is not None
 
 
 def open_folder(directory: str | os.PathLike[str], *, verify: bool, workers: Workers) -> State:
     """Open a saved history."""
     path = Path(directory)
     for attempt in range(ATTEMPTS):
-        manifest = _manifest(path)
+        manifest = read_manifest(path)
         try:
             return _state_of(path, manifest, verify=verify, workers=workers)
         except StorageError:
             # Another process may have replaced what the manifest listed.
-            if attempt + 1 == ATTEMPTS or _manifest(path)["token"] == manifest["token"]:
+            if attempt + 1 == ATTEMPTS or read_manifest(path)["token"] == manifest["token"]:
                 raise
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 def _state_of(path: Path, manifest: dict[str, Any], *, verify: bool, workers: Workers) -> State:
-    kind = _kind_of(manifest)
+    try:
+        kind = _kind_of(manifest)
+        tally, counts = Tally(**manifest["tally"]), Counts(**manifest["counts"])
+    except (KeyError, TypeError, ValueError, OSError, OverflowError) as error:
+        raise unsound(path / MANIFEST, error) from error
     runs = tuple(tuple(FileEntry(**entry) for entry in run) for run in manifest["runs"])
     entries = [entry for run in runs for entry in run]
 
@@ -171,8 +157,8 @@ def _state_of(path: Path, manifest: dict[str, Any], *, verify: bool, workers: Wo
     return State(
         kind,
         tuple(Part(kind, part) for part in zip(*by_run, strict=True)),
-        Tally(**manifest["tally"]),
-        Counts(**manifest["counts"]),
+        tally,
+        counts,
         tuple(manifest["names"]),
         Folder(path, manifest["token"], runs),
     )
@@ -194,7 +180,7 @@ def _committed(state: State, folder: Folder, kept: Sequence[Part] = ()) -> State
     parts = kept or [Part(state.kind, ()) for _ in newest]
     saved = tuple(part.with_run(run) for part, run in zip(parts, newest, strict=True))
     state = State(state.kind, saved, state.tally, state.counts, state.names, folder)
-    _write_manifest(folder.path, _manifest_of(state, folder))
+    write_manifest(folder.path, _manifest_of(state, folder))
     return state
 
 
@@ -208,10 +194,7 @@ def _manifest_of(state: State, folder: Folder) -> dict[str, Any]:
         ]
     )
     return {
-        "format": FORMAT,
-        "version": VERSION,
         "token": folder.token,
-        "hash": HASH,
         "parts": len(state.parts),
         "columns": asdict(state.kind.columns),
         "policies": asdict(state.kind.policies),
@@ -227,81 +210,22 @@ def _manifest_of(state: State, folder: Folder) -> dict[str, Any]:
 def _kind_of(manifest: dict[str, Any]) -> Kind:
     types = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(manifest["types"])))
     columns = Columns(**manifest["columns"])
+    given, plain = types.field("given_id").type, types.field("plain_id").type
+    if IdReader.of(types.field("given_id"), "orders").plain != plain:
+        raise ValueError(f"ids of {given} are not read as {plain}")
+    orders = None
+    if columns.order is not None:
+        orders = IdReader.of(types.field("order_id"), "orders")
     return Kind(
-        ids=IdReader(types.field("given_id").type, types.field("plain_id").type),
-        amount=AmountReader(types.field("amount").type, columns.order is not None),
+        ids=IdReader(given, plain),
+        amount=AmountReader.of(
+            types.field("amount"), "orders", has_lines=columns.order is not None
+        ),
         columns=columns,
-        orders=None
-        if columns.order is None
-        else IdReader(types.field("order_id").type, types.field("order_id").type),
+        orders=orders,
         policies=Policies(**manifest["policies"]),
         has_listing=manifest["has_listing"],
     )
-
-
-def _canonical(manifest: dict[str, Any]) -> bytes:
-    return json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=True).encode()
-
-
-def _write_manifest(path: Path, manifest: dict[str, Any]) -> None:
-    manifest = {**manifest, "crc32": zlib.crc32(_canonical(manifest))}
-    temporary = path / f".{MANIFEST}.{secrets.token_hex(4)}.tmp"
-    try:
-        with temporary.open("xb") as stream:
-            stream.write(_canonical(manifest))
-            stream.flush()
-            os.fsync(stream.fileno())
-        sync_folder(path)  # the files first
-        temporary.replace(path / MANIFEST)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    with suppress(OSError):  # it is written: an error now would say that it is not
-        sync_folder(path)
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    """Return the manifest of a folder, checked."""
-    file = path / MANIFEST
-    try:
-        with os.fdopen(open_regular(file), "rb") as stream:
-            text = stream.read()
-    except (FileNotFoundError, NotADirectoryError):
-        if not path.exists():
-            raise StorageError(f"there is no folder {path}; save a history there first") from None
-        raise StorageError(
-            f"{path} holds no saved history: {MANIFEST} is missing; name the folder that "
-            "OrderHistory.save wrote"
-        ) from None
-    except OSError as error:
-        raise StorageError(f"{file} cannot be read: {error.strerror}") from error
-    try:
-        manifest = json.loads(text)
-        version = manifest["version"] if manifest["format"] == FORMAT else None
-    except (ValueError, KeyError, TypeError):
-        raise StorageError(f"{file} is damaged; {REBUILD}") from None
-    if version is None:
-        raise StorageError(f"{file} is not of a saved history; name the folder of one")
-    found = manifest.pop("crc32", None)
-    if (
-        zlib.crc32(_canonical(manifest)) != found
-        or _canonical({**manifest, "crc32": found}) != text
-    ):
-        raise StorageError(f"{file} is damaged: its checksum differs; {REBUILD}")
-    if version not in READABLE:
-        raise StorageError(
-            f"{file} has format version {version}, and this ordercycle reads versions "
-            f"{', '.join(map(str, READABLE))}",
-            remedy="install the ordercycle that wrote it, or build the history again",
-        )
-    if version == 1 and manifest["columns"]["order"] is not None:
-        raise StorageError(
-            f"{file} has format version 1, in which the rows of an order are added up whatever "
-            "their days are",
-            remedy="build the history again, which adds them up by day",
-        )
-    checked: dict[str, Any] = manifest
-    return checked
 
 
 def _refuse_strangers(path: Path) -> None:
@@ -309,19 +233,19 @@ def _refuse_strangers(path: Path) -> None:
     strangers = [
         file.name
         for file in path.iterdir()
-        if file.name not in (LOCK, MANIFEST) and not _is_ours(file.name)
+        if file.name not in (LOCK, MANIFEST) and not is_ours(file.name)
     ]
     if strangers:
         raise StorageError(
-            f"{path} holds other files ({min(strangers)!r}); name a folder of its own"
+            f"{path} holds other files ({min(strangers)!r})", remedy="name a folder of its own"
         )
 
 
 def _check_unchanged(folder: Folder) -> None:
-    if _manifest(folder.path)["token"] != folder.token:
+    if read_manifest(folder.path)["token"] != folder.token:
         raise StorageError(
-            f"{folder.path} was extended or replaced since this history was opened; open it again, "
-            "see what it holds, and repeat the call if that is missing"
+            f"{folder.path} was extended or replaced since this history was opened",
+            remedy="open it again, see what it holds, and repeat the call if that is missing",
         )
 
 
@@ -338,7 +262,7 @@ def _locked(path: Path) -> Iterator[None]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StorageError(
-                f"{path} is being written by another process; run again when it is done"
+                f"{path} is being written by another process", remedy="run again when it is done"
             ) from None
         yield
 

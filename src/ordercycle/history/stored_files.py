@@ -146,8 +146,8 @@ class StoredFile:
 
     def _checked(self, batch: pa.RecordBatch, number: int) -> CustomerBatch:
         """Return the customers of a batch, or raise an ArrowInvalid for one that is none."""
-        expected = batch_schema(self._kind, has_keys=self._kind.amount.has_lines)
-        if not batch.schema.equals(expected):
+        expected = batch_schema(self._kind)
+        if not _is_like(batch.schema, expected, self._kind):
             raise pa.ArrowInvalid("its columns are not those that the manifest tells of")
         batch.validate(full=True)
         orders = batch.column("orders").values
@@ -174,6 +174,19 @@ class StoredFile:
 
     def release(self) -> None:
         """Keep nothing: the memory is the reader's."""
+
+
+def _is_like(schema: pa.Schema, expected: pa.Schema, kind: Kind) -> bool:
+    """Say whether a batch has the columns of a kind; older ones do not mark which are orders."""
+    if schema.equals(expected):
+        return True
+    if schema.names != expected.names or kind.has_further_days:
+        return False
+    place = expected.get_field_index("orders")
+    orders = expected.field(place).type.value_type
+    unmarked = pa.struct([field for field in orders if field.name != "is_order"])
+    older = pa.large_list(pa.field("item", unmarked, nullable=False))
+    return bool(schema.equals(expected.set(place, expected.field(place).with_type(older))))
 
 
 def _copied(ids: pa.Array) -> pa.Array:
