@@ -2,8 +2,11 @@
 
 import gzip
 import io
+import json
+import os
 import random
 import struct
+import zlib
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -238,3 +241,112 @@ def test_damaged_memberships_are_refused(column):
     with pytest.raises(oc.DataError, match=column) as told:
         oc.Membership.from_table(table)
     assert told.value.column == column
+
+
+def saved(folder, rows=TEXT):
+    oc.OrderHistory.build(rows).save(folder)
+    (part,) = folder.glob("part-*.arrow")
+    return part
+
+
+def test_damaged_histories_are_sound_or_refused(tmp_path, reader):
+    folder = tmp_path / "history"
+    part = saved(folder)
+    content = part.read_bytes()
+    assert reader.read("history", folder, verify=False) == "sound"
+    drawn = random.Random(SEED)  # noqa: S311 - the same mutants every time
+    found = set()
+    for _ in range(2 * MUTANTS):
+        damaged = damage.mutant(content, drawn)
+        part.write_bytes(damaged.ljust(len(content), b"\0"))
+        found.add(reader.read("history", folder, verify=False))
+    assert found == {"sound", "refused"}
+
+
+def test_a_history_that_is_cut_while_it_is_open_is_told(tmp_path):
+    part = saved(tmp_path / "history")
+    history = oc.OrderHistory.open(tmp_path / "history")
+    before = history.profile("2026-06-01")
+    with part.open("r+b") as stream:
+        stream.truncate(600)
+    with pytest.raises(oc.StorageError, match=r"part-.*cut off while it was read"):
+        history.profile("2026-06-01")
+    before.validate(full=True)
+
+
+@pytest.mark.parametrize("name", ["part-*.arrow", "manifest.json"])
+def test_nobody_waits_for_a_pipe_in_the_place_of_a_file(name, tmp_path):
+    saved(tmp_path / "history")
+    (file,) = (tmp_path / "history").glob(name)
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(oc.StorageError, match="no regular file"):
+        oc.OrderHistory.open(tmp_path / "history")
+
+
+#: What somebody may write into a manifest, with its checksum made right.
+HOSTILE_MANIFESTS = {
+    "parts": [0, -1, 3, 2**63 - 1, 1.0, "1", None, [], True],
+    "runs": [[], {}, [[]], [{}], "x", None, [[{}]], [[None]]],
+    "columns": [{}, {"customer": 1}, [], None, {"customer": "x", "what": "y"}],
+    "policies": [{"refunds": "x"}, {"timezone": "Mars/Base"}, {"timezone": 5}, [], None],
+    "types": ["x", "", "====", 5, None, "AAAA"],
+    "tally": [{"rows": -1}, {"rows": "x"}, {"what": 1}, [], None, {"first_day": 10**9}],
+    "counts": [{"customers": 2**63}, {"orders": 1.5}, {"what": 1}, [], None],
+    "names": ["x", [1], None, {}],
+    "token": ["../x", 5, None, ""],
+    "hash": ["another", None],
+    "has_listing": ["yes", None, 1],
+}
+HOSTILE_ENTRIES = {
+    "file": ["../secret/part-00000-00000000.arrow", "/etc/passwd", "manifest.json", 5, None, ""],
+    "bytes": [-1, 0, 2**63, "x", None, 1.5],
+    "crc32": [-1, 2**32, "x", None],
+    "batches": [-1, 0, 2**63 - 1, "x", None, 1.0],
+}
+
+
+def sealed(folder, manifest):
+    manifest = {key: value for key, value in manifest.items() if key != "crc32"}
+    options = {"indent": 1, "sort_keys": True, "ensure_ascii": True}
+    manifest["crc32"] = zlib.crc32(json.dumps(manifest, **options).encode())
+    (folder / "manifest.json").write_text(json.dumps(manifest, **options))
+
+
+def test_a_manifest_with_other_content_is_refused(tmp_path):
+    folder = tmp_path / "history"
+    saved(folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    sealed(folder, manifest)
+    oc.OrderHistory.open(folder)
+    changed = [{**manifest, key: one} for key, some in HOSTILE_MANIFESTS.items() for one in some]
+    changed += [
+        {key: one for key, one in manifest.items() if key != left}
+        for left in manifest
+        if left != "crc32"
+    ]
+    (entry,) = manifest["runs"][0]
+    changed += [
+        {**manifest, "runs": [[{**entry, key: one}]]}
+        for key, some in HOSTILE_ENTRIES.items()
+        for one in some
+    ]
+    changed += [{**manifest, "runs": [[entry, entry]]}, {**manifest, "more": 1}]
+    for one in changed:
+        sealed(folder, one)
+        with pytest.raises(oc.StorageError, match=r"manifest\.json"):
+            oc.OrderHistory.open(folder)
+
+
+def test_parts_with_another_content_and_the_right_checksum_are_refused(tmp_path):
+    folder, other = tmp_path / "history", tmp_path / "other"
+    part = saved(folder)
+    strange = saved(other, orders(pa.array(range(ROWS), pa.int32())).slice(0, 4))
+    content = strange.read_bytes()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["runs"][0][0] |= {"bytes": len(content), "crc32": zlib.crc32(content)}
+    part.write_bytes(content)
+    sealed(folder, manifest)
+    history = oc.OrderHistory.open(folder)
+    with pytest.raises(oc.StorageError, match="not those that the manifest tells of"):
+        history.profile("2026-06-01")

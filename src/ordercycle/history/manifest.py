@@ -51,8 +51,9 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _is_mapping(value: Any) -> bool:
-    return isinstance(value, dict)
+def _holding(*keys: str) -> Check:
+    """Return the check of a mapping that has these keys, as those of every version do."""
+    return lambda value: isinstance(value, dict) and value.keys() >= set(keys)
 
 
 def _all(check: Check) -> Check:
@@ -105,8 +106,8 @@ CONTENT: Mapping[str, Check] = {
     "token": _is_token,
     "hash": lambda value: value == HASH,
     "parts": lambda value: _whole(1, MOST_PARTS)(value) and not value & (value - 1),
-    "columns": _is_mapping,
-    "policies": _is_mapping,
+    "columns": _holding("customer", "time", "amount", "order", "registered"),
+    "policies": _holding("timezone", "refunds", "anonymous", "unknown"),
     "has_listing": lambda value: isinstance(value, bool),
     "types": _is_text,
     "tally": _is_tally,

@@ -20,11 +20,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ordercycle.arrow_views import fixed_view
 from ordercycle.errors import StorageError
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.batch_files import FileEntry, batch_schema, from_arrow
 from ordercycle.history.merging import hashes_of
 from ordercycle.history.parts import Kind
+from ordercycle.sources.soundness import values_outside
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY, NO_DAY
 from ordercycle_kernels.population import are_in_order
 
@@ -65,7 +67,9 @@ class _Stream:
     def read(self, size: int) -> NDArray[np.uint8]:
         # What a damaged file says of its own sizes may be anything.
         size = min(size, max(0, self._size - self._place))
-        room = np.empty(size, np.uint8)
+        # Of Arrow's pool, which keeps what is given back: NumPy's memory would be fresh each time,
+        # and to touch that took as long again as everything else here.
+        room: NDArray[np.uint8] = np.frombuffer(pa.allocate_buffer(size), np.uint8)
         filled = 0
         while filled < size:
             found = _read_into(self._handle, room[filled:], self._place + filled)
@@ -124,7 +128,7 @@ class StoredFile:
         return file
 
     def batch(self, number: int) -> CustomerBatch:
-        """Return a batch, in memory of its own; what profiles keep of it holds nothing else."""
+        """Return a batch, in memory of its own; ids, which profiles keep, hold nothing else."""
         try:
             with self._lock:
                 if self._reader is None:
@@ -137,43 +141,68 @@ class StoredFile:
                 f"{self._where} is no file of a history: {reason}", remedy=REBUILD
             ) from error
         self._negative[number] = customers.negative
-        return replace(
-            customers,
-            ids=_copied(customers.ids),
-            registered=customers.registered.copy(),
-            visible=customers.visible.copy(),
-        )
+        return replace(customers, ids=_copied(customers.ids))
 
     def _checked(self, batch: pa.RecordBatch, number: int) -> CustomerBatch:
-        """Return the customers of a batch, or raise an ArrowInvalid for one that is none."""
-        expected = batch_schema(self._kind)
-        if not _is_like(batch.schema, expected, self._kind):
-            raise pa.ArrowInvalid("its columns are not those that the manifest tells of")
-        batch.validate(full=True)
-        orders = batch.column("orders").values
-        nullable = [field.name for field in expected if field.nullable]
-        required = [column for name, column in zip(expected.names, batch.columns, strict=True)
-                    if name not in nullable]  # fmt: skip
-        if any(values.null_count for values in (*required, orders, *orders.flatten())):
-            raise pa.ArrowInvalid("values are missing that every customer or order has")
+        """Return the customers of a batch, or raise an ArrowInvalid for one that is none.
+
+        What leads out of arrays is looked for each time, as the file may change: 0.2 ns an order.
+        """
+        is_new = number not in self._negative
+        if is_new:
+            self._check_columns(batch)
+            batch.validate(full=True)
+        _check_offsets(batch)
         customers = from_arrow(batch, self._kind, self._negative.get(number))
-        for days in (customers.registered, customers.visible, customers.given):
-            known = days[days != NO_DAY]
-            if known.size and (known.min() < FIRST_DAY or known.max() > LAST_DAY):
-                raise pa.ArrowInvalid("days are outside the years 1900 to 2199")
         days = customers.days
         if days.size and (days.min() < FIRST_DAY or days.max() > LAST_DAY):
             raise pa.ArrowInvalid("orders are outside the years 1900 to 2199")
-        if number not in self._negative:
-            hashes = hashes_of(customers.ids)
-            if (hashes[1:] < hashes[:-1]).any() or not are_in_order(
-                customers.offsets, customers.days
-            ):
-                raise pa.ArrowInvalid("its customers or their orders are not in order")
+        if is_new:
+            _check_order(customers)
         return customers
+
+    def _check_columns(self, batch: pa.RecordBatch) -> None:
+        """Raise an ArrowInvalid for columns that are not those of the history."""
+        batch.validate()
+        expected = batch_schema(self._kind)
+        if not _is_like(batch.schema, expected, self._kind):
+            raise pa.ArrowInvalid("its columns are not those that the manifest tells of")
+        required = [batch.column(field.name) for field in expected if not field.nullable]
+        required += [column.values for column in required if pa.types.is_large_list(column.type)]
+        required += [
+            column.field(number)
+            for column in required
+            if pa.types.is_struct(column.type)
+            for number in range(column.type.num_fields)
+        ]
+        if any(column.null_count for column in required):
+            raise pa.ArrowInvalid("values are missing that every customer or order has")
 
     def release(self) -> None:
         """Keep nothing: the memory is the reader's."""
+
+
+def _check_offsets(batch: pa.RecordBatch) -> None:
+    """Raise an ArrowInvalid where ids or lists are outside their data."""
+    batch.validate()
+    for column in batch.columns:
+        if pa.types.is_large_list(column.type):
+            offsets = fixed_view(column.offsets, np.int64)
+            outside = offsets[0] < 0 or offsets[-1] > len(column.values)
+            if outside or (offsets[1:] < offsets[:-1]).any():
+                raise pa.ArrowInvalid("lists of orders are outside the orders")
+        elif values_outside(column) is not None:
+            raise pa.ArrowInvalid("ids are outside their data")
+
+
+def _check_order(customers: CustomerBatch) -> None:
+    """Raise an ArrowInvalid where customers or their orders are not where others look for them."""
+    for days in (customers.registered, customers.visible, customers.given):
+        if (((days < FIRST_DAY) | (days > LAST_DAY)) & (days != NO_DAY)).any():
+            raise pa.ArrowInvalid("days are outside the years 1900 to 2199")
+    hashes = hashes_of(customers.ids)
+    if (hashes[1:] < hashes[:-1]).any() or not are_in_order(customers.offsets, customers.days):
+        raise pa.ArrowInvalid("its customers or their orders are not in order")
 
 
 def _is_like(schema: pa.Schema, expected: pa.Schema, kind: Kind) -> bool:
