@@ -192,7 +192,7 @@ GOOD = pa.table({"customer_id": [1, 2], "lifecycle": ["Loyal", None]})
             oc.ColumnError,
             "127 is the most",
         ),
-        ({"customer_id": [1]}, oc.ConfigError, "pass a pyarrow Table"),
+        ({"customer_id": [1]}, oc.SourceError, "a dict cannot be read"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -20,10 +20,10 @@ from ordercycle.segments.cadence_fit import CadenceRound, checked_gaps
 from ordercycle.segments.next_transition import LookAhead, LooksAhead
 from ordercycle.segments.plain import options_of
 from ordercycle.segments.profile_fit import fit_profile
+from ordercycle.segments.profile_tables import as_table
 from ordercycle.segments.scheme import (
     Produced,
     appended,
-    as_table,
     refuse_taken,
     refuse_window,
     views,
@@ -104,7 +104,7 @@ class Cadence(LooksAhead, Shown):
         """The names of the groups, in the order of their codes."""
         return SEGMENTS
 
-    def fit(self, table: pa.Table, *, threads: int | None = None) -> Cadence:
+    def fit(self, table: Any, *, threads: int | None = None) -> Cadence:
         """Return the cadence with the mean and the spread of all customers' gaps.
 
         Parameters
@@ -149,7 +149,7 @@ fitted from 2 repeat customers)
         """Return the fit as rounds over a profile, for any engine to run."""
         return CadenceRound(scheme=self)
 
-    def assign(self, table: pa.Table, *, threads: int | None = None) -> pa.Table:
+    def assign(self, table: Any, *, threads: int | None = None) -> pa.Table:
         """Add each customer's group to a profile.
 
         Parameters

@@ -12,8 +12,8 @@ from ordercycle.errors import DataError
 from ordercycle.segments.cadence_account import CadenceAccount
 from ordercycle.segments.fitting import Cells, Round, whole
 from ordercycle.segments.profile_fit import AS_OF_COLUMN, as_of_cells, as_of_in
+from ordercycle.segments.profile_tables import as_table
 from ordercycle.segments.scheme import (
-    as_table,
     refuse_bad_orders,
     refuse_missing,
     selected,

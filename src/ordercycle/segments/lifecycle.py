@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +15,10 @@ from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.exact import LifecycleIntervals, Span
 from ordercycle.membership.membership import Membership
 from ordercycle.segments.next_transition import LookAhead, LooksAhead
+from ordercycle.segments.profile_tables import as_table
 from ordercycle.segments.scheme import (
     Produced,
     appended,
-    as_table,
     refuse_bad_orders,
     refuse_missing,
     refuse_taken,
@@ -91,7 +92,7 @@ class Lifecycle(LooksAhead, Thresholds):
         """The names of the segments, in the order of their codes."""
         return SEGMENTS
 
-    def assign(self, table: pa.Table, *, threads: int | None = None) -> pa.Table:
+    def assign(self, table: Any, *, threads: int | None = None) -> pa.Table:
         """Add each customer's segment to a profile.
 
         Parameters
@@ -99,7 +100,9 @@ class Lifecycle(LooksAhead, Thresholds):
         table
             A profile (:meth:`OrderHistory.profile`), or any table with its columns
             ``days_since_registration`` (int32), ``days_since_last_order`` (int32, null without
-            orders) and ``orders`` (int64). A RecordBatch is taken as a table.
+            orders) and ``orders`` (int64); from any source that :meth:`OrderHistory.build`
+            takes. Integers of any width, whole floats, midnights, text and dictionaries become
+            the types above; NaN and empty text are missing values.
         threads
             How many threads to use; None: every core this process may use.
 
@@ -114,7 +117,8 @@ class Lifecycle(LooksAhead, Thresholds):
         ColumnError
             Where a column is missing, has another type, or ``lifecycle`` is there already.
         DataError
-            Where a value that decides the segment is null, or orders are negative.
+            Where a value does not fit its column, one that decides the segment is null, or orders
+            are negative.
         ConfigError
             Where the profile has a window: what lies before it decides too.
 

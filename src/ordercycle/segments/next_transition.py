@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import array_of, fixed_view
+from ordercycle.segments.profile_tables import as_table
 from ordercycle.segments.scheme import (
     Produced,
-    as_table,
     refuse_taken,
     refuse_undecided,
     selected,
@@ -42,7 +42,7 @@ class LooksAhead(ABC):
     def look_ahead(self, table: pa.Table) -> tuple[pa.Table, LookAhead]:
         """Return the columns that decide, checked, and what tells the next segments of them."""
 
-    def next_transition(self, table: pa.Table, *, threads: int | None = None) -> pa.Table:
+    def next_transition(self, table: Any, *, threads: int | None = None) -> pa.Table:
         """Add each customer's next segment if nothing more is bought, and from which day on.
 
         Parameters
@@ -50,7 +50,7 @@ class LooksAhead(ABC):
         table
             A profile, with or without segments: the columns that ``assign`` reads, and
             ``registered_on`` (date32) and ``days_since_registration`` (int32), whose sum is the
-            profile's day.
+            profile's day. From any source, as for ``assign``.
         threads
             How many threads to use; None: every core this process may use.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +14,12 @@ from ordercycle.arrow_views import array_of, fixed_view
 from ordercycle.errors import ConfigError
 from ordercycle.segments.plain import FrozenDict
 from ordercycle.segments.profile_fit import AS_OF_COLUMN, fit_profile
+from ordercycle.segments.profile_tables import as_table
 from ordercycle.segments.recalculated import ProfileOf, Recalculated
 from ordercycle.segments.rfm_cuts import TypedCuts, scores_reached
 from ordercycle.segments.rfm_fit import RfmRound
 from ordercycle.segments.rfm_options import RfmOptions
-from ordercycle.segments.scheme import Produced, appended, as_table, refuse_taken
+from ordercycle.segments.scheme import Produced, appended, refuse_taken
 from ordercycle.segments.score_maps import SCORES, MapLint
 from ordercycle_kernels.scores import rfm_codes
 
@@ -84,7 +86,7 @@ class Rfm(Recalculated, RfmOptions):
         names: tuple[str, ...] = self.rules.names
         return names
 
-    def fit(self, table: pa.Table, *, threads: int | None = None) -> Rfm:
+    def fit(self, table: Any, *, threads: int | None = None) -> Rfm:
         """Return the scheme with cuts at the quantiles of a profile's customers.
 
         Cuts are found by counting digits of the values, round by round, so that nothing is sorted
@@ -95,7 +97,8 @@ class Rfm(Recalculated, RfmOptions):
         table
             A profile, windowed or not, or a table with its columns ``days_since_last_order``
             (int32), ``orders`` (int64) and ``revenue`` (float64, int64, decimal128) or
-            ``average_order_value`` (float64), and those of `where`.
+            ``average_order_value`` (float64), and those of `where`; from any source, as for
+            :meth:`Lifecycle.assign`.
         threads
             How many threads to use; None: every core this process may use.
 
@@ -144,7 +147,7 @@ class Rfm(Recalculated, RfmOptions):
         _, kept = self.chosen(table)
         return self.fit(table) if kept.any() else None
 
-    def assign(self, table: pa.Table, *, threads: int | None = None) -> pa.Table:
+    def assign(self, table: Any, *, threads: int | None = None) -> pa.Table:
         """Add scores and a name to each customer of a profile.
 
         Parameters

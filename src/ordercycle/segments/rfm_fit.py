@@ -17,7 +17,7 @@ from ordercycle.errors import ColumnError, DataError
 from ordercycle.segments.fitting import Cells, Round
 from ordercycle.segments.plain import FrozenDict
 from ordercycle.segments.profile_fit import AS_OF_COLUMN, as_of_cells, as_of_in, of_day
-from ordercycle.segments.scheme import as_table
+from ordercycle.segments.profile_tables import as_table
 from ordercycle.segments.score_maps import SCORES
 from ordercycle.segments.selection import KeyType, Search, exact_decimal
 from ordercycle_kernels.selection import DIGIT_BITS, DIGITS

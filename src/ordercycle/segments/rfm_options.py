@@ -18,11 +18,11 @@ from ordercycle.errors import ConfigError, Option, check_choice, whole_number
 from ordercycle.expressions.plain import parsed_condition
 from ordercycle.expressions.spelling import spelt
 from ordercycle.segments.plain import FrozenDict, options_of
+from ordercycle.segments.profile_tables import as_table
 from ordercycle.segments.rfm_cuts import checked_cuts, plain_cuts
 from ordercycle.segments.rfm_fit import RfmAccount
 from ordercycle.segments.rule_values import bound
 from ordercycle.segments.scheme import (
-    as_table,
     refuse_bad_orders,
     refuse_missing,
     refuse_undecided,

@@ -17,6 +17,7 @@ from ordercycle.errors import ConfigError, Option
 from ordercycle.expressions.plain import parsed_condition
 from ordercycle.expressions.spelling import spelt
 from ordercycle.segments.plain import options_of
+from ordercycle.segments.profile_tables import as_table
 from ordercycle.segments.recalculated import Recalculated
 from ordercycle.segments.rule_lint import RulesLint, lint_of
 from ordercycle.segments.rule_values import bound
@@ -24,7 +25,6 @@ from ordercycle.segments.scheme import (
     MOST_SEGMENTS,
     ROWS_PER_TASK,
     Produced,
-    as_table,
     refuse_taken,
     worked,
 )
@@ -121,14 +121,15 @@ class Rules(Recalculated):
         return (*self.rules, self.default)
 
     def assign(
-        self, table: pa.Table, column: str | None = None, *, threads: int | None = None
+        self, table: Any, column: str | None = None, *, threads: int | None = None
     ) -> pa.Table:
         """Add each customer's segment to a table.
 
         Parameters
         ----------
         table
-            A profile, or any table that has the columns of the conditions.
+            A profile, or any table that has the columns of the conditions; from any source, as
+            for :meth:`Lifecycle.assign`.
         column
             The column to add; None: that of the scheme.
         threads
@@ -173,7 +174,7 @@ class Rules(Recalculated):
             pass
         return table.append_column(made.field, made.column(codes))
 
-    def lint(self, table: pa.Table) -> RulesLint:
+    def lint(self, table: Any) -> RulesLint:
         """Count whom each rule matches, and say which rules come to nothing.
 
         Parameters

@@ -50,7 +50,7 @@ class Scheme(Protocol):
     def segments(self) -> tuple[str, ...]:
         """The names of the segments, in the order of their codes."""
 
-    def assign(self, table: pa.Table, *, threads: int | None = None) -> pa.Table:
+    def assign(self, table: Any, *, threads: int | None = None) -> pa.Table:
         """Return a profile with the scheme's columns; one without rows shows their types."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,18 +81,6 @@ class Produced(NamedTuple):
 
 #: Types that a column may have, by name.
 Inputs = Mapping[str, tuple[pa.DataType, ...]]
-
-
-def as_table(table: object) -> pa.Table:
-    """Return a table, or a record batch as one."""
-    if isinstance(table, pa.RecordBatch):
-        return pa.Table.from_batches([table])
-    if not isinstance(table, pa.Table):
-        raise ConfigError(
-            f"assign and fit take a pyarrow Table such as OrderHistory.profile returns, not a "
-            f"{type(table).__name__}; wrap it with pyarrow.table(...)"
-        )
-    return table
 
 
 def refuse_window(table: pa.Table, why: str) -> None:

@@ -12,12 +12,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import fixed_view, validity
-from ordercycle.errors import ColumnError, ConfigError, DataError, suggestion
+from ordercycle.errors import ColumnError, DataError, suggestion
 from ordercycle.history.merging import hashes_of
 from ordercycle.ingest.identity import Identity
 from ordercycle.ingest.problems import Problems, Trouble
 from ordercycle.ingest.readers import IdReader
 from ordercycle.segments.hash_order import MOST_ROWS, in_hash_order
+from ordercycle.segments.profile_tables import as_table
 from ordercycle.segments.scheme import MOST_SEGMENTS
 from ordercycle.workspace import Workers
 from ordercycle_kernels.transitions import NO_SEGMENT, are_ascending
@@ -77,13 +78,7 @@ def read_pair(before: Any, after: Any, column: str, workers: Workers) -> Segment
 
 def _selected(table: Any, what: str, column: str) -> pa.Table:
     """Return the ids and the segments, these as dictionaries."""
-    if isinstance(table, pa.RecordBatch):
-        table = pa.Table.from_batches([table])
-    if not isinstance(table, pa.Table):
-        raise ConfigError(
-            f"{what} is a {type(table).__name__}; pass a pyarrow Table with segments, or wrap it "
-            "with pyarrow.table(...)"
-        )
+    table = as_table(table, what)
     if column == CUSTOMER:
         raise ColumnError(f"column={column!r} has the customers; name the column of their segments")
     for name in (CUSTOMER, column):

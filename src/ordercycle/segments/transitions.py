@@ -41,7 +41,7 @@ class Pairs(NamedTuple):
 
 
 def transitions(
-    before: pa.Table, after: pa.Table, column: str = "lifecycle", *, threads: int | None = None
+    before: Any, after: Any, column: str = "lifecycle", *, threads: int | None = None
 ) -> pa.Table:
     """Return the customers whose segment is another one after than it was before.
 
@@ -53,7 +53,7 @@ def transitions(
     before, after
         Tables with ``customer_id`` and the column of segments, one row per customer, in any order;
         profiles of one history, in the order in which they come, take the least time. Their
-        dictionaries may differ.
+        dictionaries may differ. From any source that :meth:`OrderHistory.build` takes.
     column
         The column of segments: a dictionary of strings, or strings.
     threads
@@ -105,7 +105,7 @@ def transitions(
 
 
 def transition_matrix(
-    before: pa.Table, after: pa.Table, column: str = "lifecycle", *, threads: int | None = None
+    before: Any, after: Any, column: str = "lifecycle", *, threads: int | None = None
 ) -> pa.Table:
     """Return how many customers went from each segment to each, those who stayed included.
 

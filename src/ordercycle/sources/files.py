@@ -163,6 +163,13 @@ class Pieces(NamedTuple):
     computation: Computation | None
 
 
+def names_in_files(paths: list[str], wanted: Wanted) -> list[str]:
+    """Return the names of the columns of the first file."""
+    files = list_files(paths, wanted.table, wanted.filesystem)
+    names: list[str] = _look(files[0], wanted)[1].schema.names
+    return names
+
+
 def look_at_files(paths: list[str], wanted: Wanted) -> Pieces:
     """Look at the schema of every file; no row is read.
 

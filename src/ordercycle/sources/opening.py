@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,12 @@ from weakref import WeakSet
 import pyarrow as pa
 
 from ordercycle.errors import ColumnError, OrdercycleError, SourceError
-from ordercycle.sources.files import open_files
+from ordercycle.sources.files import names_in_files, open_files
 from ordercycle.sources.formulas import Computation, computed_source, resolved
 from ordercycle.sources.frames import exported
-from ordercycle.sources.row_source import Source, check_columns, unreadable
+from ordercycle.sources.row_source import Source, check_columns, check_names, unreadable
 from ordercycle.sources.soundness import sound
-from ordercycle.sources.wanted import Wanted
+from ordercycle.sources.wanted import Role, Wanted
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
@@ -72,6 +72,31 @@ def open_source(rows: Any, wanted: Wanted, threads: int, most_bytes: int | None 
     wanted = resolved(wanted, names)
     source = _opened(rows, wanted, threads, most_bytes)
     return computed_source(source, Computation.of(wanted, source.schema))
+
+
+def open_all(
+    rows: Any,
+    table: str,
+    role_of: Callable[[str], Role],
+    threads: int,
+    columns: Collection[str] | None = None,
+) -> Source:
+    """Open a source with all of its columns, or those of them that are named.
+
+    role_of: what a column is for; for the rest see `open_source`.
+    """
+    bare = Wanted(table, {})
+    if _is_path(rows):
+        names = names_in_files([os.fspath(rows)], bare)
+    elif _are_paths(rows):
+        names = names_in_files([os.fspath(path) for path in rows], bare)
+    else:
+        rows, names = _with_names(rows, bare)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        check_names(names, [twice], table)
+    kept = [name for name in names if columns is None or name in columns]
+    return open_source(rows, Wanted(table, {name: role_of(name) for name in kept}), threads)
 
 
 def _are_paths(rows: object) -> bool:
