@@ -129,13 +129,10 @@ class TextColumn:
             return self._kind_of_times(texts)
         if self._first_no_integer(texts, SIGNED) < 0:
             return INTEGER
-        try:
-            self.numbers(texts, FLOAT)
-        except MisfitError:
-            if self.role == "other":
-                return TEXT
-            raise
-        return FLOAT if self.role == "other" else self._kind_of_amounts(texts)
+        if self.role == "other":
+            return FLOAT if self._are_numbers(texts) else TEXT
+        self.numbers(texts, FLOAT)
+        return self._kind_of_amounts(texts)
 
     def parsed_as(self, kind: pa.DataType) -> pa.DataType:
         """Return the type to parse the column in, for `reader` to make the type wanted of it."""
@@ -186,6 +183,13 @@ class TextColumn:
             return cast_numbers(as_plain(texts, self.given), kind)
         except Misread as misread:
             raise self._misfit(texts, misread.row, kind, misread.what) from None
+
+    def _are_numbers(self, texts: pa.StringArray) -> bool:
+        try:
+            cast_numbers(as_plain(texts, self.given), FLOAT)
+        except Misread:
+            return False
+        return True
 
     def _kind_of_amounts(self, texts: pa.StringArray) -> pa.DataType:
         try:
