@@ -129,3 +129,10 @@ def test_csv_times_with_a_zone_and_tabs(tmp_path):
     Path(tmp_path / "orders.tsv").write_text("\n".join(lines))
     options = {"timezone": "Europe/Madrid"}
     assert profile(tmp_path, **options).equals(profile(table, **options))
+
+
+def test_columns_of_names_are_read_as_they_are(tmp_path):
+    path = tmp_path / "segments.csv"
+    path.write_text("customer_id,lifecycle\n1,New – 1 order\n2,Loyal\n", encoding="utf-8")
+    found = oc.transition_matrix(path, path)
+    assert found["from_segment"].to_pylist() == ["New – 1 order", "Loyal"]

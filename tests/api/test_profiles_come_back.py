@@ -18,7 +18,9 @@ END = date(2025, 6, 30)
 
 @pytest.fixture(scope="module")
 def profile():
-    customers = pa.table({"customer_id": [900_001, 900_002], "registered_at": [date(2025, 6, 1)] * 2})
+    customers = pa.table(
+        {"customer_id": [900_001, 900_002], "registered_at": [date(2025, 6, 1)] * 2}
+    )
     orders = generated_orders(3_000)
     columns = oc.Columns(order="order_id")
     return oc.OrderHistory.build(orders, customers, columns=columns).profile(END)
