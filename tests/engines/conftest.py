@@ -105,7 +105,7 @@ def dask_cluster():
             n_workers=2,
             threads_per_worker=2,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address=":0",  # a port that is free
             silence_logs="ERROR",
         ) as made,
         Client(made, set_as_default=False) as client,
