@@ -70,8 +70,9 @@ def profile(
     ----------
     orders_df, customers_df
         As for :meth:`OrderHistory.build`, as Dask DataFrames. Columns of dtype ``object`` do not
-        say what they hold and are refused. Or files that client and workers see alike, as a path,
-        glob, directory or list of Parquet, CSV or Arrow IPC, read in their own types.
+        say what they hold and are refused. Or files that client and workers see alike, on a disk
+        or in an object store, as a path, URI, glob, directory or list: tasks open them, and read
+        them in their own types.
     as_of, window_days
         As for :meth:`OrderHistory.profile`.
     columns, timezone
@@ -80,8 +81,9 @@ def profile(
         Into how many the customers are divided; None: as many as `orders_df` has. The rows are the
         same for any number.
     **options
-        ``refunds``, ``anonymous``, ``unknown``, ``memory_limit`` and ``spill_directory`` as for
-        :meth:`OrderHistory.build`, for each task; ``threads`` a task may use, 1 by default.
+        Others of :meth:`OrderHistory.build`. ``read`` and ``filesystem`` are for files, the second
+        travels to the tasks with its keys; ``memory_limit`` and ``spill_directory`` are for each
+        task, as is ``threads``, 1 by default.
 
     Returns
     -------

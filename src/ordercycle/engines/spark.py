@@ -65,9 +65,9 @@ def profile(
     orders_df, customers_df
         As for :meth:`OrderHistory.build`, as Spark DataFrames. A ``timestamp`` is an instant and
         becomes a day of `timezone`, whatever the session's time zone; a ``timestamp_ntz`` or a
-        ``date`` is local already. Or files that driver and workers see alike, as a path, glob,
-        directory or list of Parquet, CSV or Arrow IPC: tasks read them with Arrow, which spares
-        Spark making rows of them.
+        ``date`` is local already. Or files that driver and workers see alike, on a disk or in an
+        object store, as a path, URI, glob, directory or list: tasks open and read them with Arrow,
+        which spares Spark making rows of them.
     as_of, window_days
         As for :meth:`OrderHistory.profile`.
     columns, timezone
@@ -76,8 +76,9 @@ def profile(
         Into how many the customers are divided; None: ``spark.sql.shuffle.partitions``. The rows
         are the same for any number.
     **options
-        ``refunds``, ``anonymous``, ``unknown``, ``memory_limit`` and ``spill_directory`` as for
-        :meth:`OrderHistory.build`, for each task; ``threads`` a task may use, 1 by default.
+        Others of :meth:`OrderHistory.build`. ``read`` and ``filesystem`` are for files, the second
+        travels to the tasks with its keys; ``memory_limit`` and ``spill_directory`` are for each
+        task, as is ``threads``, 1 by default.
 
     Returns
     -------
