@@ -3,9 +3,11 @@
 The Python examples of README.md and docs run as doctests; what else can be checked is here.
 """
 
+import ast
 import doctest
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -59,8 +61,45 @@ def test_commands_run(page, tmp_path, monkeypatch):
         assert program == "ordercycle"
         result = run(*arguments)
         assert result.exit_code == 0, (arguments, result.stderr)
+        assert "warning" not in result.stderr.lower(), (arguments, result.stderr)
         if "--out" in arguments:
             assert Path(arguments[arguments.index("--out") + 1]).stat().st_size > 0
+
+
+SOURCES = [(page, text) for page in PAGES for text in blocks(page, "toml")]
+
+
+@pytest.mark.parametrize(("page", "text"), SOURCES, ids=[name_of(page) for page, _ in SOURCES])
+def test_toml_is_a_scheme_or_a_source(page, text):  # noqa: ARG001 - the page names the test
+    data = tomllib.loads(text)
+    assert oc.scheme_from_dict(data) if "scheme" in data else oc.source_from_dict(data)
+
+
+CONTRIBUTING = sorted((ROOT / "docs" / "contributing").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", CONTRIBUTING, ids=name_of)
+def test_files_that_contributors_are_sent_to_exist(page):
+    named = re.findall(r"`([\w/.]+\.py|tests/[\w/]+|kernels/[\w/]+)`", page.read_text())
+    roots = (ROOT, ROOT / "src" / "ordercycle", ROOT / "kernels" / "ordercycle_kernels")
+    assert not [name for name in named if not any((root / name).exists() for root in roots)]
+
+
+def test_the_floors_of_the_documentation_are_those_of_the_code():
+    text = (ROOT / "docs" / "contributing" / "floors.md").read_text()
+    rows = text.partition("| floor |")[2].partition("\n\n")[0].splitlines()[2:]
+    shown = [set(re.findall(r"`(\w+)`", row.split("|")[2])) for row in rows]
+    assert shown == declared_floors()
+
+
+def declared_floors():
+    tree = ast.parse((Path(__file__).parent / "test_imports.py").read_text())
+    (floors,) = (
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "FLOORS"
+    )
+    return ast.literal_eval(floors)
 
 
 def test_some_page_shows_commands():
