@@ -334,3 +334,11 @@ def test_addresses_in_several_spellings_are_one_customer():
                       "amount": [1, 2, 3]})  # fmt: skip
     history = oc.OrderHistory.build(table, columns=oc.Columns(customer="lower(trim(Email))"))
     assert history.profile(AS_OF)["customer_id"].to_pylist() == ["ann@x.org"]
+
+
+def test_a_customer_listed_twice_is_said_by_the_tables_own_name():
+    orders = pa.table({"user_id": ["a"], "ordered_at": [DAY], "amount": [1]})
+    customers = pa.table({"id": ["a", "A"], "registered_at": [DAY] * 2})
+    columns = oc.Columns(customer="user_id", listed_customer="lower(id)")
+    with pytest.raises(oc.DataError, match=r"customers: lower\(id\) is there a second time"):
+        oc.OrderHistory.build(orders, customers, columns=columns)

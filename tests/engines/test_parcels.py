@@ -8,7 +8,7 @@ from random import Random
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from histories import built, decoded, is_refused, tables
+from histories import built, decoded, is_refused, options_of, tables
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from shops import AS_OF, COLUMNS, assert_same_bits
@@ -88,7 +88,6 @@ def test_any_table_in_any_pieces(case, layout, kind, partitions, seed):
     assume(not is_refused(case))
     orders, customers = tables(case, layout)
     expected = built(case, orders, customers).profile(case.as_of, case.window_days)
-    policies = case.policies
     job = pickle.loads(  # noqa: S301 - as it gets to a task
         pickle.dumps(
             job_for(
@@ -96,12 +95,7 @@ def test_any_table_in_any_pieces(case, layout, kind, partitions, seed):
                 customers,
                 kind=kind,
                 partitions=partitions,
-                columns=oc.Columns(order="order_id" if case.types.order is not None else None),
-                timezone=policies.timezone,
-                times_without_zone=policies.times_without_zone,
-                refunds=policies.refunds,
-                anonymous=policies.anonymous,
-                unknown=policies.unknown,
+                **options_of(case),
             )
         )
     )

@@ -58,7 +58,7 @@ def profile(
     as_of: date | str,
     window_days: int | None = None,
     columns: Columns | None = None,
-    timezone: str = "UTC",
+    timezone: str | None = None,
     partitions: int | None = None,
     **options: Any,
 ) -> DataFrame:
@@ -76,14 +76,14 @@ def profile(
     as_of, window_days
         As for :meth:`OrderHistory.profile`.
     columns, timezone
-        As for :meth:`OrderHistory.build`.
+        As for :meth:`OrderHistory.build`; None: as usual, or as a source says.
     partitions
         Into how many the customers are divided; None: as many as `orders_df` has. The rows are the
         same for any number.
     **options
-        Others of :meth:`OrderHistory.build`. ``read`` and ``filesystem`` are for files, the second
-        travels to the tasks with its keys; ``memory_limit`` and ``spill_directory`` are for each
-        task, as is ``threads``, 1 by default.
+        Others of :meth:`OrderHistory.build`, a ``source`` among them. ``read`` and ``filesystem``
+        are for files, the second travels to the tasks with its keys; ``memory_limit`` and
+        ``spill_directory`` are for each task, as is ``threads``, 1 by default.
 
     Returns
     -------
@@ -208,7 +208,7 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
     active_share: float = 0.80,
     churned_share: float = 0.95,
     columns: Columns | None = None,
-    timezone: str = "UTC",
+    timezone: str | None = None,
     partitions: int | None = None,
     **options: Any,
 ) -> Lifecycle:
@@ -251,7 +251,7 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
     every: str = "month",
     as_of: date | str | None = None,
     columns: Columns | None = None,
-    timezone: str = "UTC",
+    timezone: str | None = None,
     partitions: int | None = None,
     **options: Any,
 ) -> SegmentReport:
@@ -292,13 +292,13 @@ def _job(
     customers: Frame | None,
     partitions: int | None,
     columns: Columns | None,
-    timezone: str,
+    timezone: str | None,
     options: dict[str, Any],
 ) -> tuple[Job, list[DataFrame]]:
     """Return the job, and its frames with files among them."""
     _require_dask()
     tables = [orders] if customers is None else [orders, customers]
-    given = opened(tables, columns, {**options, "timezone": timezone})
+    given = opened(tables, columns, timezone, options)
     frames = [read_by_tasks(frame) if isinstance(frame, FileFrame) else frame for frame in given]
     DASK.check(frames[0], "orders")
     job = Job.of(

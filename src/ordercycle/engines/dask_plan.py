@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ordercycle.engines import dask_shuffle, dask_transfers
 from ordercycle.engines.dask_tasks import Answer, ReadFiles
 from ordercycle.engines.file_frames import FileFrame
-from ordercycle.engines.jobs import Job, wanted
+from ordercycle.engines.jobs import Job
 from ordercycle.engines.questions import Question
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def asked(job: Job, question: Question, frames: Sequence[DataFrame]) -> DataFram
     frames: the orders and, where there are, the customers.
     """
     answer = Answer.of(job, question, frames[0])
-    frames = [frame[wanted(job.columns, table).names] for table, frame in enumerate(frames)]
+    frames = [frame[come.names] for frame, come in zip(frames, job.arrivals, strict=True)]
     sources = sum(frame.npartitions for frame in frames)
     if _by_transfers(sources * job.partitions):
         return dask_transfers.answers_of(answer, frames)

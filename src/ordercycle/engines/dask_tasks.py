@@ -62,7 +62,7 @@ class Packing:
         """Return which partition of the source a frame is, and its rows."""
         source = 0 if partition_info is None else partition_info["number"]
         table = TABLES[self.packer.table]
-        return source, dask_frames.batches_of(frame, self.packer.schema, table)
+        return source, dask_frames.batches_of(frame, self.packer.arrival.schema, table)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Answer:
             job,
             question,
             question.schema(job.without_rows()),
-            dask_frames.dtype_alone(orders.dtypes[job.columns.customer]),
+            _dtype_of_ids(job, orders),
         )
 
     @property
@@ -100,6 +100,14 @@ class Answer:
         """Return answers as a frame, the ids in the dtype they came in."""
         frame = dask_frames.frame_of(answers, self.schema)
         return dask_frames.with_ids_as(frame, "customer_id", self.id_dtype)
+
+
+def _dtype_of_ids(job: Job, orders: DataFrame) -> Any:
+    """Return the dtype in which the ids came; of those that are computed, Arrow's."""
+    customer = job.columns.customer
+    if customer in orders.columns:
+        return dask_frames.dtype_alone(orders.dtypes[customer])
+    return dask_frames.frame_of([], job.tables[0]).dtypes[customer]
 
 
 @dataclass(frozen=True)

@@ -11,29 +11,36 @@ import pyarrow as pa
 from ordercycle.columns import Columns
 from ordercycle.engines.delivery import Delivery
 from ordercycle.engines.file_frames import FileFrame, are_paths
-from ordercycle.engines.parcels import MOST_TARGETS, TABLES, Packer, Parcel, packed_type
+from ordercycle.engines.parcels import (
+    MOST_TARGETS,
+    TABLES,
+    Arrival,
+    Packer,
+    Parcel,
+    packed_type,
+)
 from ordercycle.engines.questions import Question
 from ordercycle.errors import ConfigError, Option, whole_number
 from ordercycle.history.options import (
     OPTIONS,
     BuildOptions,
     refuse_unknown,
-    wanted_customers,
-    wanted_orders,
+    with_source,
 )
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.history.policies import Policies
 from ordercycle.ingest.identity import id_type
+from ordercycle.ingest.nobody import Nobody
 from ordercycle.ingest.spill import Spill
+from ordercycle.sources.formulas import resolved
 from ordercycle.sources.row_source import check_columns
 from ordercycle.sources.wanted import IDS, Role, Wanted
 
 #: Options of OrderHistory.build that a job takes beside its columns.
-TAKEN = tuple(name for name in OPTIONS if name not in ("columns", "timezone", "progress", "only"))
-#: Those that say how files are read, which only the tasks that read them need.
+TAKEN = tuple(name for name in OPTIONS if name not in ("columns", "timezone", "progress"))
+#: Those that say how files are read, and those that the tasks that read rows have done with.
 FILE_OPTIONS = ("read", "filesystem")
-#: Options that say what times in files are.
-TIME_OPTIONS = ("timezone", "times_without_zone")
+OF_READERS = (*FILE_OPTIONS, "only")
 
 
 @dataclass(frozen=True)
@@ -66,13 +73,15 @@ class Job:
 
     tables: the schemas in which the rows of the orders and, where there are, of the customers
     travel; the customer ids come first. places: for each, where the rows of a source come from,
-    or None where only the engine knows; options: of OrderHistory.build, as they were given.
+    or None where only the engine knows; arrivals: for each, the columns that tasks are handed;
+    options: of OrderHistory.build, as they were given.
     """
 
     tables: tuple[pa.Schema, ...]
     places: tuple[tuple[str, ...] | None, ...]
     partitions: int
     repeatable: bool
+    arrivals: tuple[Arrival, ...]
     options: dict[str, Any]
 
     @classmethod
@@ -83,7 +92,7 @@ class Job:
         *,
         partitions: int,
         columns: Columns | None,
-        timezone: str,
+        timezone: str | None,
         options: dict[str, Any],
     ) -> Job:
         """Return the job for frames: the orders and, where there are, the customers.
@@ -97,11 +106,11 @@ class Job:
         ConfigError
             Where an option is unknown, or is not one of its choices.
         """
-        refuse_unknown(options, TAKEN, "option")
+        options = given_options(columns, timezone, options)
         if options.get("spill_directory") is not None and options.get("memory_limit") is None:
             raise ConfigError(
-                (Option("spill_directory"), " is nothing without a limit"),
-                remedy=("pass ", Option("memory_limit"), " to say what fits"),
+                (Option("spill_directory"), " needs a limit to say what fits"),
+                remedy=("add ", Option("memory_limit", "4GB")),
             )
         number = whole_number(partitions)
         if number is None or not 1 <= number <= MOST_TARGETS:
@@ -109,20 +118,22 @@ class Job:
                 (Option("partitions", partitions), " is no number of partitions"),
                 remedy=f"pass a number from 1 to {MOST_TARGETS:,}, or None for the engine's",
             )
-        columns = checked_columns(columns)
-        tables = []
+        arrivals, tables = [], []
         for table, frame in enumerate(frames):
-            names = wanted(columns, table).names
+            asked = wanted(options, table)
             if isinstance(frame, FileFrame):
-                schema = frame.schema
+                arrival = Arrival(TABLES[table], frame.schema)
             else:
                 kind.check(frame, TABLES[table])
-                schema = kind.schema(frame, names, TABLES[table])
-            check_columns(schema, names, TABLES[table])
+                there = kind.schema(frame, [], TABLES[table]).names
+                found = resolved(asked, there)
+                arrival = Arrival.of(found, kind.schema(frame, found.names, TABLES[table]))
+            check_columns(arrival.made, asked.names, TABLES[table])
             types = [
-                (name, packed_type(_travels_as(schema.field(name), role, TABLES[table])))
-                for name, role in wanted(columns, table).roles.items()
+                (name, packed_type(_travels_as(arrival.made.field(name), role, TABLES[table])))
+                for name, role in asked.roles.items()
             ]
+            arrivals.append(arrival)
             tables.append(pa.schema(types))
         job = cls(
             tables=tuple(tables),
@@ -131,11 +142,10 @@ class Job:
             ),
             partitions=number,
             repeatable=kind.repeatable,
+            arrivals=tuple(arrivals),
             options={
                 "threads": 1,
-                **{name: value for name, value in options.items() if name not in FILE_OPTIONS},
-                "columns": columns,
-                "timezone": timezone,
+                **{name: value for name, value in options.items() if name not in OF_READERS},
             },
         )
         job.without_rows()  # which checks the rest
@@ -153,8 +163,18 @@ class Job:
         schema = self.tables[table]
         # Files are read in the same order each time.
         repeatable = self.repeatable and self.places[table] is None
-        ids = [name for name, role in wanted(self.columns, table).roles.items() if role in IDS]
-        return Packer(table, schema, self.partitions, drop_nameless, repeatable, tuple(ids))
+        ids = [name for name, role in wanted(self.options, table).roles.items() if role in IDS]
+        nobody = self.policies.nobody
+        return Packer(
+            table,
+            schema,
+            self.partitions,
+            drop_nameless,
+            repeatable,
+            tuple(ids),
+            self.arrivals[table],
+            Nobody.of(nobody, schema.field(0).type) if nobody else None,
+        )
 
     def answers(
         self,
@@ -194,18 +214,32 @@ def _travels_as(column: pa.Field, role: Role, table: str) -> pa.DataType:
     return id_type(column, table) if role in IDS else column.type
 
 
-def checked_columns(columns: Columns | None) -> Columns:
-    """Return the caller's names of columns, or the usual ones; raise a ConfigError for others."""
-    columns = Columns() if columns is None else columns
-    if not isinstance(columns, Columns):
-        raise ConfigError(
-            (Option("columns", columns), " names no columns"),
-            remedy="pass ordercycle.Columns(customer=..., ...)",
-        )
-    return columns
+def given_options(
+    columns: Columns | None, timezone: str | None, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Return all options of OrderHistory.build, those of a source among them, checked.
+
+    Raises
+    ------
+    ConfigError
+        Where an option is unknown, or is not one of its choices.
+    """
+    refuse_unknown(options, ("source", *TAKEN), "option")
+    given = options | {} if columns is None else options | {"columns": columns}
+    if timezone is not None:
+        given["timezone"] = timezone
+    made = {"columns": Columns()} | with_source(given)
+    # The folder to spill to is the workers', and need not be on the driver.
+    BuildOptions.of(made | {"spill_directory": None})
+    return made
 
 
-def opened(frames: Sequence[Any], columns: Columns | None, options: dict[str, Any]) -> list[Any]:
+def opened(
+    frames: Sequence[Any],
+    columns: Columns | None,
+    timezone: str | None,
+    options: dict[str, Any],
+) -> list[Any]:
     """Return the orders and, where there are, the customers, with a FileFrame for each path.
 
     options: as the caller gave them, of which some say how files are read.
@@ -215,20 +249,14 @@ def opened(frames: Sequence[Any], columns: Columns | None, options: dict[str, An
     SourceError, ColumnError, ConfigError
         As for files in OrderHistory.build.
     """
-    named = checked_columns(columns)
-    reading = {name: options[name] for name in FILE_OPTIONS if name in options}
-    of_times = {name: options[name] for name in TIME_OPTIONS if name in options}
-    reading["times"] = BuildOptions.of(reading | of_times).policies.times
+    given = given_options(columns, timezone, options)
     return [
-        FileFrame.of(frame, wanted(named, table, reading)) if are_paths(frame) else frame
+        FileFrame.of(frame, wanted(given, table)) if are_paths(frame) else frame
         for table, frame in enumerate(frames)
     ]
 
 
-def wanted(columns: Columns, table: int, reading: dict[str, Any] | None = None) -> Wanted:
-    """Return what to read of the orders (0) or the customers (1), customer ids first.
-
-    reading: how files are read.
-    """
-    of_table = wanted_customers if table == 1 else wanted_orders
-    return of_table(columns, **(reading or {}))
+def wanted(options: dict[str, Any], table: int) -> Wanted:
+    """Return what to read of the orders (0) or the customers (1), customer ids first."""
+    given = BuildOptions.of(options | {"spill_directory": None})
+    return given.wanted_customers if table == 1 else given.wanted_orders

@@ -19,8 +19,12 @@ from numpy.typing import NDArray
 from ordercycle.arrow_views import fixed_view, validity
 from ordercycle.ingest.id_bytes import place_ids
 from ordercycle.ingest.identity import Identity
+from ordercycle.ingest.nobody import Nobody
 from ordercycle.ingest.problems import Problems
 from ordercycle.ingest.readers import IdReader
+from ordercycle.sources.formulas import ONLY, Computation, UncomputableError
+from ordercycle.sources.row_source import check_columns
+from ordercycle.sources.wanted import Wanted
 from ordercycle_kernels import hashing, partition
 
 TABLES = ("orders", "customers")
@@ -142,12 +146,70 @@ def _words(column: pa.Array) -> list[NDArray[np.int64]]:
 
 
 @dataclass(frozen=True)
+class Arrival:
+    """The columns of a table as an engine hands them over, and what is made of them.
+
+    schema: of what comes, by place; computation: what makes other columns of these, or None.
+    """
+
+    table: str
+    schema: pa.Schema
+    computation: Computation | None = None
+
+    @classmethod
+    def of(cls, wanted: Wanted, schema: pa.Schema) -> Arrival:
+        """Return what comes of a frame that has columns of a schema; none else needs a type.
+
+        Raises
+        ------
+        ColumnError
+            Where a column is missing, or an expression does not fit the types of its columns.
+        """
+        check_columns(schema, wanted.names, wanted.table)
+        arriving = pa.schema(
+            [(name, packed_type(schema.field(name).type)) for name in wanted.names]
+        )
+        return cls(wanted.table, arriving, Computation.of(wanted, arriving))
+
+    @property
+    def names(self) -> list[str]:
+        """The columns to take from a frame."""
+        return list(self.schema.names)
+
+    @property
+    def made(self) -> pa.Schema:
+        """The columns that are made of them, or else these."""
+        return self.schema if self.computation is None else self.computation.schema
+
+    def made_of(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the rows that count, with the columns that are made.
+
+        Raises
+        ------
+        DataError
+            Where a column cannot be computed.
+        """
+        rows = pa.RecordBatch.from_arrays(batch.columns, names=self.names)
+        if self.computation is not None:
+            try:
+                rows = self.computation.batch(rows)
+            except UncomputableError as error:
+                raise error.at("a row of a partition") from None
+        if ONLY not in rows.schema.names:
+            return rows
+        plain = [packed(column, packed_type(column.type)) for column in rows.columns]
+        rows = pa.RecordBatch.from_arrays(plain, names=rows.schema.names)
+        return rows.filter(rows.column(ONLY))
+
+
+@dataclass(frozen=True)
 class Packer:
     """Divides the rows of one table among targets.
 
     schema: the columns as they travel, customer ids first; drop_nameless: leave out rows without
     a customer, who would all meet in one place; repeatable: parcels are the same in whatever order
-    the rows come, which takes 25 ns a row of numbers, and more of text; ids: the columns of ids.
+    the rows come, which takes 25 ns a row of numbers, and more of text; ids: the columns of ids;
+    arrival: what comes, by place; nobody: ids that mean no customer, left out like missing ones.
     """
 
     table: int
@@ -156,6 +218,8 @@ class Packer:
     drop_nameless: bool
     repeatable: bool
     ids: tuple[str, ...]
+    arrival: Arrival
+    nobody: Nobody | None = None
 
     def parcels(self, source: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the parcels of a partition of the source: at least one for each target."""
@@ -228,16 +292,22 @@ class Packer:
         table = TABLES[self.table]
         problems = Problems(table, _in_a_partition)
         arrays = []
-        for column, field in zip(batch.columns, self.schema, strict=True):
-            values = column
+        rows = self.arrival.made_of(batch)
+        for field in self.schema:
+            values = column = rows.column(field.name)
             if field.name in self.ids:
                 given = pa.field(field.name, column.type)
                 values = Identity.of(given, table).read(column, 0, problems)
             arrays.append(packed(values, field.type))
         problems.check()
         travelling = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
-        if self.drop_nameless and arrays[0].null_count:
-            return travelling.filter(arrays[0].is_valid())
+        if not self.drop_nameless:
+            return travelling
+        if arrays[0].null_count:
+            travelling = travelling.filter(arrays[0].is_valid())
+        if self.nobody is not None:
+            nobody = self.nobody.among(travelling.column(0))
+            travelling = travelling.filter(pa.array(~nobody))
         return travelling
 
     def _parcels(

@@ -52,7 +52,7 @@ def profile(
     as_of: date | str,
     window_days: int | None = None,
     columns: Columns | None = None,
-    timezone: str = "UTC",
+    timezone: str | None = None,
     partitions: int | None = None,
     **options: Any,
 ) -> DataFrame:
@@ -71,14 +71,14 @@ def profile(
     as_of, window_days
         As for :meth:`OrderHistory.profile`.
     columns, timezone
-        As for :meth:`OrderHistory.build`.
+        As for :meth:`OrderHistory.build`; None: as usual, or as a source says.
     partitions
         Into how many the customers are divided; None: ``spark.sql.shuffle.partitions``. The rows
         are the same for any number.
     **options
-        Others of :meth:`OrderHistory.build`. ``read`` and ``filesystem`` are for files, the second
-        travels to the tasks with its keys; ``memory_limit`` and ``spill_directory`` are for each
-        task, as is ``threads``, 1 by default.
+        Others of :meth:`OrderHistory.build`, a ``source`` among them. ``read`` and ``filesystem``
+        are for files, the second travels to the tasks with its keys; ``memory_limit`` and
+        ``spill_directory`` are for each task, as is ``threads``, 1 by default.
 
     Returns
     -------
@@ -206,7 +206,7 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
     active_share: float = 0.80,
     churned_share: float = 0.95,
     columns: Columns | None = None,
-    timezone: str = "UTC",
+    timezone: str | None = None,
     partitions: int | None = None,
     **options: Any,
 ) -> Lifecycle:
@@ -255,7 +255,7 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
     every: str = "month",
     as_of: date | str | None = None,
     columns: Columns | None = None,
-    timezone: str = "UTC",
+    timezone: str | None = None,
     partitions: int | None = None,
     **options: Any,
 ) -> SegmentReport:

@@ -61,13 +61,13 @@ def job_of(
     customers: Frame | None,
     partitions: int | None,
     columns: Columns | None,
-    timezone: str,
+    timezone: str | None,
     options: dict[str, Any],
 ) -> tuple[Job, list[Any]]:
     """Return the job, and its frames with files opened."""
     require_spark()
     tables = [orders] if customers is None else [orders, customers]
-    frames = opened(tables, columns, {**options, "timezone": timezone})
+    frames = opened(tables, columns, timezone, options)
     job = Job.of(
         frames,
         SPARK,

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import pyarrow as pa
 
 from ordercycle.engines.file_frames import FileFrame
-from ordercycle.engines.jobs import Job, wanted
+from ordercycle.engines.jobs import Job
 from ordercycle.engines.parcels import PARCEL, Packer, parcels_of
 from ordercycle.engines.questions import Assignment, Question, Segmented, TableCounts
 from ordercycle.engines.spark_jobs import session_of
@@ -68,7 +68,7 @@ def _packed(frame: Any, job: Job, table: int, session: SparkSession) -> DataFram
         tasks = len(frame.tasks)
         numbers = session.range(0, tasks, 1, numPartitions=tasks)
         return numbers.mapInArrow(PackFiles(frame, pack), spark_schema(PARCEL))
-    read = frame.select(*map(quoted, wanted(job.columns, table).names))
+    read = frame.select(*map(quoted, job.arrivals[table].names))
     return by_place(read).mapInArrow(pack, spark_schema(PARCEL))
 
 

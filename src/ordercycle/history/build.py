@@ -174,7 +174,7 @@ def laid_out_rows(
             ids=ids,
             writer=writer,
             unknown=policies.unknown,
-            customer_column=columns.customer,
+            customer_column=columns.listed,
             customer_problems=customer_problems,
             workspace=workers.workspace,
             divided=_divided(ingested, order_reader, days, workers),

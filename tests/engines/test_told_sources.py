@@ -1,0 +1,150 @@
+"""Expressions, rows that count and ids of nobody on a cluster: the same bits as on one machine."""
+
+import datetime as dt
+import tomllib
+from decimal import Decimal
+
+import dask
+import dask.dataframe as dd
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import ordercycle as oc
+from ordercycle.engines import dask as engine
+from ordercycle.engines.parcels import Packer
+
+AS_OF = "2026-12-31"
+STATUSES = ["paid", "shipped", "cancelled", None]
+MAILS = ["Ann", "ann ", " Guest", "bob", None, "ANN"]
+ORDERS = pa.table(
+    {
+        "mail": [MAILS[number % 6] for number in range(300)],
+        "day": [dt.date(2026, 1, 1) + dt.timedelta(number % 90) for number in range(300)],
+        "price": pa.array(
+            [Decimal(number % 50).scaleb(-1) for number in range(300)], pa.decimal128(12, 2)
+        ),
+        "quantity": [number % 5 - 1 for number in range(300)],
+        "status": [STATUSES[number % 4] for number in range(300)],
+        "basket": [number % 40 for number in range(300)],
+    }
+)
+CUSTOMERS = pa.table({"id": ["ANN ", "cleo", "guest"], "since": [dt.date(2025, 1, 1)] * 3})
+COLUMNS = oc.Columns(
+    customer="lower(trim(mail))", time="day", amount="price * quantity", order="basket",
+    registered="since", listed_customer="lower(trim(id))",
+)  # fmt: skip
+OPTIONS = {"only": "status in ('paid', 'shipped')", "nobody": ["guest"]}
+EXPECTED = oc.OrderHistory.build(ORDERS, CUSTOMERS, columns=COLUMNS, **OPTIONS).profile(AS_OF)
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    with dask.config.set(scheduler="threads"):
+        yield
+
+
+def framed(table, partitions=3):
+    return dd.from_pandas(table.to_pandas(types_mapper=pd.ArrowDtype), npartitions=partitions)
+
+
+def filed(table, folder, name):
+    (folder / name).mkdir()
+    middle = table.num_rows // 2
+    for number, half in enumerate((table.slice(0, middle), table.slice(middle))):
+        pq.write_table(half, folder / name / f"{number}.parquet")
+    return str(folder / name)
+
+
+def same(frame, expected=EXPECTED):
+    made = pa.Table.from_pandas(frame.compute(), preserve_index=False).replace_schema_metadata(None)
+    by_customer = expected.sort_by("customer_id").cast(made.schema)
+    assert made.sort_by("customer_id").equals(by_customer)
+
+
+@pytest.mark.parametrize("files", [False, True])
+@pytest.mark.parametrize("method", ["tasks", None])
+def test_frames_and_files_are_read_as_told(tmp_path, files, method):
+    with dask.config.set({"dataframe.shuffle.method": method} if method else {}):
+        orders = filed(ORDERS, tmp_path, "orders") if files else framed(ORDERS)
+        customers = filed(CUSTOMERS, tmp_path, "customers") if files else framed(CUSTOMERS, 1)
+        same(engine.profile(orders, customers, as_of=AS_OF, columns=COLUMNS, **OPTIONS))
+
+
+TOML = """
+only = "status in ('paid', 'shipped')"
+nobody = ["guest"]
+[columns]
+customer = "lower(trim(mail))"
+time = "day"
+amount = "price * quantity"
+order = "basket"
+"""
+
+
+def test_a_source_says_it_all():
+    source = oc.source_from_dict(tomllib.loads(TOML))
+    expected = oc.OrderHistory.build(ORDERS, source=source).profile(AS_OF)
+    same(engine.profile(framed(ORDERS), as_of=AS_OF, source=source), expected)
+
+
+def test_without_amounts():
+    columns = oc.Columns(customer="mail", time="day", amount=None)
+    expected = oc.OrderHistory.build(ORDERS, columns=columns).profile(AS_OF)
+    same(engine.profile(framed(ORDERS), as_of=AS_OF, columns=columns), expected)
+
+
+def test_rows_that_do_not_count_do_not_travel():
+    job, frames = engine._job(framed(ORDERS), None, 2, COLUMNS, None, dict(OPTIONS))
+    packer = job.packer(0)
+    assert isinstance(packer, Packer)
+    table = pa.Table.from_pandas(frames[0].compute(), preserve_index=False)
+    batches = table.select(packer.arrival.names).to_batches()
+    rows = sum(sum(parcels.column("rows").to_pylist()) for parcels in packer.parcels(0, batches))
+    summary = oc.OrderHistory.build(ORDERS, columns=COLUMNS, **OPTIONS).summary()
+    assert rows == summary.rows - summary.left_out - summary.nobody - summary.anonymous
+
+
+def test_nobody_is_an_error_where_anonymous_rows_are():
+    with pytest.raises(oc.DataError, match="means no customer"):
+        engine.profile(
+            framed(ORDERS.filter(ORDERS["mail"].is_valid())), as_of=AS_OF, columns=COLUMNS,
+            anonymous="error", **OPTIONS,
+        ).compute()  # fmt: skip
+
+
+def test_rows_left_out_are_not_looked_at():
+    wrong = ORDERS.append_column("q", pa.array([2**62 if n % 4 > 1 else 1 for n in range(300)]))
+    columns = oc.Columns(customer="mail", time="day", amount="q * 4")
+    expected = oc.OrderHistory.build(wrong, columns=columns, **OPTIONS).profile(AS_OF)
+    same(engine.profile(framed(wrong), as_of=AS_OF, columns=columns, **OPTIONS), expected)
+    with pytest.raises(oc.DataError, match=r"q \* 4 cannot be computed at a row of a partition"):
+        engine.profile(framed(wrong), as_of=AS_OF, columns=columns).compute()
+
+
+def test_the_file_is_named_where_a_row_cannot_be_computed(tmp_path):
+    wrong = ORDERS.append_column("q", pa.array([2**62] * 300))
+    columns = oc.Columns(customer="mail", time="day", amount="q * 4")
+    with pytest.raises(oc.DataError, match=r"at a row of '.*0\.parquet': overflow"):
+        engine.profile(filed(wrong, tmp_path, "orders"), as_of=AS_OF, columns=columns).compute()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"columns": oc.Columns(customer="lower(male)", time="day", amount="price")},
+         oc.ColumnError, "it names 'male' (did you mean 'mail'?)"),
+        ({"columns": oc.Columns(customer="mail", time="day", amount="lower(status)")},
+         oc.ColumnError, "which is no amount"),
+        ({"columns": COLUMNS, "only": "state == 'paid'"}, oc.ColumnError, "'state'"),
+        ({"columns": COLUMNS, "only": "status"}, oc.ConfigError, "not true or false"),
+        ({"columns": COLUMNS, "onyl": "x"}, oc.ConfigError, "did you mean 'only'?"),
+        ({"source": {"only": "x"}}, oc.ConfigError, "describes no source"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_wrong_is_said_at_once(options, error, said):
+    with pytest.raises(error) as raised:
+        engine.profile(framed(ORDERS), as_of=AS_OF, **options)
+    assert said in str(raised.value)
