@@ -100,7 +100,7 @@ def test_missing_folder_of_the_result():
 def test_what_is_no_profile():
     assert "days_since" in one_line(run("segment", "orders.parquet"))
     Path("text.parquet").write_text("not a table", encoding="utf-8")
-    assert "text.parquet cannot be read as parquet" in one_line(run("segment", "text.parquet"))
+    assert "'text.parquet' cannot be read" in one_line(run("segment", "text.parquet"))
 
 
 def test_a_defect_is_told_in_one_line_too(monkeypatch):

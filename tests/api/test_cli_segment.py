@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from pyarrow import feather, parquet
+from pyarrow import csv, feather, parquet
 
 import ordercycle as oc
-from ordercycle.cli import cli, profile_files
+from ordercycle.cli import cli, profile_rows
 from ordercycle.cli.scheme_files import toml_of
 from ordercycle.datasets.generator import generated_orders
 
@@ -36,13 +36,13 @@ def table():
 def _folder(table, tmp_path, monkeypatch):
     """A folder with profile.parquet and tiers.toml, made the working directory; small pieces."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(profile_files, "ROWS_PER_PIECE", 300)
+    monkeypatch.setattr(profile_rows, "ROWS_PER_PIECE", 300)
     parquet.write_table(table, "profile.parquet")
     Path("tiers.toml").write_text(TIERS, encoding="utf-8")
 
 
-def run(*arguments, code=0, profile="profile.parquet"):
-    result = CliRunner().invoke(cli, ["segment", profile, *map(str, arguments)])
+def run(*arguments, code=0, profile="profile.parquet", stdin=None):
+    result = CliRunner().invoke(cli, ["segment", profile, *map(str, arguments)], input=stdin)
     assert result.exit_code == code, result.stderr
     return result.stderr
 
@@ -80,6 +80,33 @@ def test_schemes_are_fitted_to_the_file_as_to_the_table(table, arguments, scheme
         assert f"{name:<22}{count:>13,}" in told
     run("--scheme", "kept.toml", "--out", "again.arrow", profile=profile)
     assert feather.read_table("again.arrow").equals(expected)
+
+
+@pytest.mark.parametrize("road", ["csv", "stdin", "pandas"])
+def test_profiles_come_back_as_csv(table, road):
+    csv.write_csv(table, "profile.csv")
+    if road == "pandas":
+        table.to_pandas().to_csv("profile.csv", index=False)
+    given = {"profile": "profile.csv"}
+    if road == "stdin":
+        given = {"profile": "-", "stdin": Path("profile.csv").read_bytes()}
+    for scheme in (oc.Rfm(), oc.Cadence(), oc.Lifecycle()):
+        name = scheme.name
+        run("--scheme", name, "--out", f"{name}.arrow", **given)
+        expected = (scheme if name == "lifecycle" else scheme.fit(table)).assign(table)
+        found = feather.read_table(f"{name}.arrow")
+        assert found.column_names == expected.column_names
+        for column in ("customer_id", "orders", "last_order_on", "time_between_orders", name):
+            assert found[column].equals(expected[column])
+            assert found[column].type == expected[column].type
+
+
+def test_values_that_do_not_fit_are_named(table):
+    text = table.slice(0, 400).set_column(4, "orders", [["1"] * 399 + ["many"]])
+    csv.write_csv(text, "profile.csv")
+    told = run("--out", "out.arrow", profile="profile.csv", code=1)
+    assert "orders is 'many' at row 399, which is no whole number" in told
+    assert not Path("out.arrow").exists()
 
 
 def test_cuts_by_hand_stay(table):

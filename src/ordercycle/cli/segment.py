@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ordercycle.cli.profile_files import ProfileFile
+from ordercycle.cli.profile_rows import profile_rows
 from ordercycle.cli.results import checked_out, refuse_existing, result_writer
 from ordercycle.cli.schemes import Chosen, scheme_options, schemes_of
 from ordercycle.cli.segmenting import Counts, Segmenting
@@ -30,7 +30,9 @@ def _checked_toml(_ctx: click.Context, _option: click.Parameter, value: Path | N
 
 
 @click.command()
-@click.argument("profile", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "profile", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+)
 @scheme_options
 @click.option(
     "--as", "column", metavar="COLUMN", help="The column that the rules of a file add, not tier."
@@ -71,7 +73,8 @@ def segment(
 ) -> None:
     """Give each customer of a profile a segment.
 
-    PROFILE is a .parquet, .arrow or .feather file; the result has its columns and the segments.
+    PROFILE is a file that `ordercycle profile` wrote, or - for CSV on stdin; it may have been
+    through other programs meanwhile. The result has its columns and the segments.
     rfm and cadence are fitted to the profile, which is read more than once for it; a scheme that
     was saved is used as it is.
 
@@ -80,6 +83,7 @@ def segment(
       ordercycle segment profile.parquet --preset fashion --out segments.parquet
       ordercycle segment profile.parquet --scheme rfm --save-scheme rfm.toml --out rfm.parquet
       ordercycle segment profile.parquet --scheme rfm --scheme tiers.toml > tiers.csv
+      ordercycle profile orders.csv --as-of 2026-11-01 | ordercycle segment - --scheme rfm
     \b
     tiers.toml:
       scheme = "rules"
@@ -87,7 +91,6 @@ def segment(
       VIP = "rfm == 'Champions' and revenue > 500"
       Sleeper = "missed_purchase_cycles > 2"
     """  # noqa: D301 - click's mark for "keep these lines"
-    file = ProfileFile(profile)
     schemes = schemes_of(chosen, options)
     if column is not None:
         schemes = _with_column(schemes, column)
@@ -100,7 +103,11 @@ def segment(
         refuse_existing(result, overwrite=overwrite)
     from ordercycle.workspace import Workers, thread_count
 
-    with watched(quiet=quiet) as watch, Workers(thread_count(None)) as workers:
+    with (
+        watched(quiet=quiet) as watch,
+        profile_rows(profile) as file,
+        Workers(thread_count(None)) as workers,
+    ):
         work = Segmenting(file, workers)
         fitted = work.fitted(schemes)
         steps: list[Any] = [scheme.assign for scheme in fitted]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ordercycle.cli.profile_files import ProfileFile
+from ordercycle.cli.profile_rows import ProfileRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +28,7 @@ NAME_WIDTH = 22
 class Segmenting:
     """Work on a profile that is read once for each question, by several threads."""
 
-    file: ProfileFile
+    file: ProfileRows
     workers: Workers
 
     def tables(

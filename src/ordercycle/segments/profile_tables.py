@@ -72,7 +72,8 @@ def as_declared(
             column = _without_nan(column)
         else:
             continue
-        table = table.set_column(place, pa.field(name, kind), column)
+        nullable = field.nullable or column.null_count > 0
+        table = table.set_column(place, pa.field(name, kind, nullable), column)
     return table
 
 

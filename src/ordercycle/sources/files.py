@@ -163,11 +163,10 @@ class Pieces(NamedTuple):
     computation: Computation | None
 
 
-def names_in_files(paths: list[str], wanted: Wanted) -> list[str]:
-    """Return the names of the columns of the first file."""
+def schema_of_first(paths: list[str], wanted: Wanted) -> pa.Schema:
+    """Return the columns of the first file, as far as it says what they are."""
     files = list_files(paths, wanted.table, wanted.filesystem)
-    names: list[str] = _look(files[0], wanted)[1].schema.names
-    return names
+    return _look(files[0], wanted)[1].schema
 
 
 def look_at_files(paths: list[str], wanted: Wanted) -> Pieces:

@@ -12,7 +12,7 @@ from weakref import WeakSet
 import pyarrow as pa
 
 from ordercycle.errors import ColumnError, OrdercycleError, SourceError
-from ordercycle.sources.files import names_in_files, open_files
+from ordercycle.sources.files import open_files, schema_of_first
 from ordercycle.sources.formulas import Computation, computed_source, resolved
 from ordercycle.sources.frames import exported
 from ordercycle.sources.row_source import Source, check_columns, check_names, unreadable
@@ -87,9 +87,9 @@ def open_all(
     """
     bare = Wanted(table, {})
     if _is_path(rows):
-        names = names_in_files([os.fspath(rows)], bare)
+        names = schema_of_first([os.fspath(rows)], bare).names
     elif _are_paths(rows):
-        names = names_in_files([os.fspath(path) for path in rows], bare)
+        names = schema_of_first([os.fspath(path) for path in rows], bare).names
     else:
         rows, names = _with_names(rows, bare)
     twice = next((name for name in names if names.count(name) > 1), None)

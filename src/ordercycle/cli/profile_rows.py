@@ -1,0 +1,88 @@
+"""Profiles in files or on stdin, read again and again in bounded memory."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ordercycle.cli.endings import OneLineError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    import pyarrow as pa
+
+    from ordercycle.sources.row_source import Source
+
+ROWS_PER_PIECE = 131_072
+STDIN = Path("-")
+WHAT = "the profile"
+
+
+@dataclass(frozen=True)
+class ProfileRows:
+    """A profile in a file of any format that is read."""
+
+    path: Path
+
+    def pieces(self, columns: Collection[str] | None = None) -> Iterator[pa.Table]:
+        """Yield the rows in pieces; an empty profile still yields its schema.
+
+        columns: those that are read, as far as they are there; None: all.
+        """
+        import pyarrow as pa
+
+        from ordercycle.segments.profile_tables import as_declared
+        from ordercycle.sources.files import schema_of_first
+        from ordercycle.sources.wanted import Wanted
+
+        written = schema_of_first([str(self.path)], Wanted(WHAT, {}))
+        source = self._opened(columns)
+        # Which columns are never null is lost on the way, and the result says so again.
+        schema = pa.schema(
+            [one.with_nullable(written.field(one.name).nullable) for one in source.schema]
+        )
+        row = 0
+        try:
+            for batch in source.batches:
+                table = pa.table(batch.columns, schema=schema)
+                for start in range(0, table.num_rows, ROWS_PER_PIECE):
+                    piece = table.slice(start, ROWS_PER_PIECE)
+                    yield as_declared(piece, WHAT, first_row=row, nan_is_null=True)
+                    row += piece.num_rows
+        finally:
+            source.close()
+        if row == 0:
+            yield as_declared(schema.empty_table(), WHAT)
+
+    def rows(self) -> int | None:
+        """Return the number of rows; None where the whole file would have to be read for it."""
+        source = self._opened(None)
+        source.close()
+        return source.rows
+
+    def _opened(self, columns: Collection[str] | None) -> Source:
+        from ordercycle.segments.profile_tables import role_of
+        from ordercycle.sources.opening import open_all
+
+        return open_all(self.path, WHAT, role_of, threads=1, columns=columns)
+
+
+@contextmanager
+def profile_rows(path: Path) -> Iterator[ProfileRows]:
+    """Open a profile; what comes from stdin, as CSV, is kept in a file until it was read."""
+    if path != STDIN:
+        yield ProfileRows(path)
+        return
+    if sys.stdin is None:
+        raise OneLineError("stdin is closed; name a file")
+    with tempfile.TemporaryDirectory(prefix="ordercycle-") as folder:
+        kept = Path(folder) / "stdin.csv"
+        with kept.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield ProfileRows(kept)
