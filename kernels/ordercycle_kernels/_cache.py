@@ -2,8 +2,10 @@
 
 A cache file is found by a digest of everything that shapes the machine code: all kernel
 sources, the Python, NumPy, Numba and LLVM versions, the processor and Numba's settings. It
-carries a checksum of its content and is replaced whole, so that a stale, foreign, truncated or
-half-written file is never run: it is compiled anew, in memory where nothing can be written.
+carries a checksum of its kernel and its content and is replaced whole, so that a stale, foreign,
+truncated or half-written file, or that of another kernel, is never run: it is compiled anew, in
+memory where nothing can be written. And a checksum is no signature: only what this user or the
+system's put there is run, from a directory where nobody else can put anything.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import platform
 import stat
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -25,15 +28,20 @@ from numba.core.caching import _Cache
 
 #: Where compiled kernels are kept; "off" compiles in memory only.
 DIRECTORY_VARIABLE = "ORDERCYCLE_CACHE_DIR"
+#: "1" runs what is in that directory whoever can write there.
+TRUST_VARIABLE = "ORDERCYCLE_CACHE_TRUSTED"
 
+#: Directories that were warned about.
+_WARNED: set[Path] = set()
 _CHECKSUM_BYTES = hashlib.sha256().digest_size
 
 
 class KernelCache(_Cache):
     """Numba's cache interface for one kernel with one signature."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, signature: str) -> None:
         self._name = name
+        self._kernel = f"{name} {signature}".encode() + b"\0"
 
     @property
     def cache_path(self) -> str:
@@ -44,12 +52,9 @@ class KernelCache(_Cache):
         path = self.path(target_context.codegen())
         if path is None:
             return None
-        try:
-            content = path.read_bytes()
-        except OSError:
-            return None
+        content = _content_of(path)
         checksum, payload = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
-        if hashlib.sha256(payload).digest() != checksum:
+        if self._checksum(payload) != checksum:
             return None
         _start_runtime(target_context)
         # The directory is this user's own, and the content is what this package wrote.
@@ -62,9 +67,13 @@ class KernelCache(_Cache):
             return
         payload = _reduced(data)
         try:
-            _replace(path, hashlib.sha256(payload).digest() + payload)
+            _replace(path, self._checksum(payload) + payload)
         except OSError:
             return
+
+    def _checksum(self, payload: bytes) -> bytes:
+        """Return the checksum of code for this kernel, which no other kernel's has."""
+        return hashlib.sha256(self._kernel + payload).digest()
 
     def enable(self) -> None:
         """Do nothing: caching is chosen by the environment."""
@@ -80,7 +89,8 @@ class KernelCache(_Cache):
         directory = cache_directory()
         if directory is None:
             return None
-        return directory / _digest(codegen.magic_tuple()) / f"{self._name}.bin"
+        folder = directory / _digest(codegen.magic_tuple())
+        return folder / f"{self._name}.bin" if _is_trusted(folder) else None
 
 
 def _start_runtime(target_context: Any) -> None:
@@ -108,7 +118,9 @@ def cache_directory() -> Path | None:
     """Where compiled kernels are kept, or None where they live in memory only."""
     named = os.environ.get(DIRECTORY_VARIABLE)
     if named is not None:
-        return None if named in ("", "off") else Path(named)
+        if named in ("", "off"):
+            return None
+        return Path(named) if _is_trusted(Path(named)) else None
     base = os.environ.get("XDG_CACHE_HOME") or (
         os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None
     )
@@ -120,24 +132,57 @@ def cache_directory() -> Path | None:
     return directory if _is_private(directory) else None
 
 
+def _is_trusted(directory: Path) -> bool:
+    """Return whether code of a directory that is named is run; say once where it is not."""
+    if os.environ.get(TRUST_VARIABLE) == "1" or _is_private(directory):
+        return True
+    if directory not in _WARNED:
+        _WARNED.add(directory)
+        warnings.warn(
+            f"others than this user can put code into {directory}, so kernels are compiled in "
+            f"memory; make the directory this user's own, writable by nobody else, or set "
+            f"{TRUST_VARIABLE}=1 where everybody who can write there is trusted",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return False
+
+
 def holds(names: Iterable[str]) -> bool:
     """Say whether the directory holds the compiled code of all these kernels."""
     from numba.core.registry import cpu_target
 
     codegen = cpu_target.target_context.codegen()
-    paths = [KernelCache(name).path(codegen) for name in names]
+    paths = [KernelCache(name, "").path(codegen) for name in names]
     return all(path is not None and path.exists() for path in paths)
 
 
 def _is_private(directory: Path) -> bool:
     """Say whether only this user can put code there (a missing directory is made private)."""
     try:
-        found = directory.stat()
+        return _is_own(directory.stat())
     except OSError:
         return True
+
+
+def _is_own(found: os.stat_result) -> bool:
+    """Say whether a file or folder is this user's or the system's, and nobody else can write it."""
     if not hasattr(os, "getuid"):
         return True
     return found.st_uid in (os.getuid(), 0) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _content_of(path: Path) -> bytes:
+    """Return what a file of the cache holds; nothing where it is not one that can be trusted."""
+    try:
+        # Whoever opens a pipe would wait for somebody to write to it.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return b""
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(handle)
+        is_own = os.environ.get(TRUST_VARIABLE) == "1" or _is_own(found)
+        return file.read() if is_own and stat.S_ISREG(found.st_mode) else b""
 
 
 def _replace(path: Path, content: bytes) -> None:

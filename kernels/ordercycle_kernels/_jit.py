@@ -105,7 +105,7 @@ class Kernel(Generic[P, R]):
         if self.signature is not None:
             from ordercycle_kernels._cache import KernelCache
 
-            dispatcher._cache = KernelCache(self.name)  # noqa: SLF001 - there is no other way in
+            dispatcher._cache = KernelCache(self.name, self.signature)  # noqa: SLF001 - there is no other way in
             dispatcher.compile(self._typed_signature())
             dispatcher.disable_compile()
         return cast("Callable[..., Any]", dispatcher)

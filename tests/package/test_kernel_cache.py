@@ -131,6 +131,112 @@ def test_a_directory_that_others_can_write_is_not_trusted(tmp_path, monkeypatch)
     assert _cache.cache_directory() is None
 
 
+#: A cache file's payload that leaves a trace where it is loaded.
+LEAVES_A_TRACE = """
+import pickle, sys
+class Trace:
+    def __reduce__(self):
+        return (open, (sys.argv[1], "w"))
+sys.stdout.buffer.write(pickle.dumps(Trace()))
+"""
+
+
+def planted(directory, trace):
+    """Put code of somebody else's into the only file of a cache, with its checksum made right."""
+    (path,) = files(directory)
+    payload = subprocess.run(
+        [sys.executable, "-c", LEAVES_A_TRACE, str(trace)], capture_output=True, check=True
+    ).stdout
+    from ordercycle_kernels import hashing
+
+    kernel = hashing.hash_integers
+    path.write_bytes(_cache.KernelCache(kernel.name, kernel.signature)._checksum(payload) + payload)
+    return path
+
+
+@pytest.mark.parametrize("open_to_all", ["directory", "folder", "file"])
+def test_code_that_others_can_have_put_there_is_not_run(tmp_path, open_to_all):
+    cache, trace = tmp_path / "cache", tmp_path / "trace"
+    cache.mkdir(mode=0o700)
+    loads(cache)
+    path = planted(cache, trace)
+    {"directory": cache, "folder": path.parent, "file": path}[open_to_all].chmod(0o777)
+    assert not loads(cache)
+    assert not trace.exists()
+
+
+def test_code_is_run_from_a_directory_that_is_trusted_by_name(tmp_path):
+    loads(tmp_path)
+    tmp_path.chmod(0o777)
+    assert not loads(tmp_path)
+    assert loads(tmp_path, ORDERCYCLE_CACHE_TRUSTED="1")
+
+
+def test_a_directory_that_others_can_write_is_warned_of_once(tmp_path, monkeypatch):
+    tmp_path.chmod(0o777)
+    monkeypatch.setenv("ORDERCYCLE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(_cache, "_WARNED", set())
+    with pytest.warns(RuntimeWarning, match="ORDERCYCLE_CACHE_TRUSTED=1") as told:
+        assert [_cache.cache_directory() for _ in range(2)] == [None, None]
+    assert len(told) == 1
+    monkeypatch.setenv("ORDERCYCLE_CACHE_TRUSTED", "1")
+    assert _cache.cache_directory() == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("owner", "mode", "trusted"),
+    [
+        (os.getuid(), 0o700, True),
+        (os.getuid(), 0o755, True),
+        (0, 0o755, True),
+        (os.getuid() + 1, 0o700, False),
+        (os.getuid(), 0o770, False),
+        (0, 0o757, False),
+    ],
+)
+def test_only_what_is_the_users_own_or_the_systems_is_trusted(owner, mode, trusted):
+    found = os.stat_result((0o40000 | mode, 1, 1, 1, owner, 0, 0, 0, 0, 0))
+    assert _cache._is_own(found) == trusted
+
+
+def test_code_of_another_kernel_is_compiled_anew(tmp_path):
+    """Of the same signature, so that it would run, and give other numbers."""
+    code = (
+        "import numpy as np\n"
+        "from ordercycle_kernels import partition\n"
+        "places, out = np.array([1, 0], np.int32), np.zeros(2, np.int64)\n"
+        "for kernel in (partition.gather, partition.scatter):\n"
+        "    kernel['int64'](np.array([10, 20]), places, out)\n"
+        "    print(out.tolist(), sum(kernel['int64'].callable().stats.cache_hits.values()))\n"
+    )
+
+    def run():
+        environment = {**os.environ, "ORDERCYCLE_CACHE_DIR": str(tmp_path)}
+        command = [sys.executable, "-c", code]
+        result = subprocess.run(
+            command, capture_output=True, text=True, check=True, env=environment
+        )
+        return [line.rpartition(" ") for line in result.stdout.splitlines()]
+
+    before = [value for value, _, _ in run()]
+    gather, scatter = files(tmp_path)
+    gather.rename(tmp_path / "kept")
+    scatter.rename(gather)
+    (tmp_path / "kept").rename(scatter)
+    after = run()
+    assert [value for value, _, _ in after] == before
+    assert [hits for _, _, hits in after] == ["0", "0"]
+    assert [hits for _, _, hits in run()] == ["1", "1"]
+
+
+def test_nobody_waits_for_a_pipe_in_the_place_of_code(tmp_path):
+    loads(tmp_path)
+    (path,) = files(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    assert not loads(tmp_path)
+
+
 def test_a_permissive_umask_leaves_the_directory_private(tmp_path):
     """The default directory is made by the first process and trusted by the second."""
     environment = {name: value for name, value in os.environ.items() if "CACHE" not in name}
