@@ -14,6 +14,8 @@ from ordercycle_kernels._types import UInt8s
 
 #: Where in a record a byte is: outside quotes, inside, or after a quote that may have ended them.
 OUTSIDE, INSIDE, AFTER_QUOTE = 0, 1, 2
+#: Added to a state: lines ended inside quotes on the way to it.
+LINES_IN_QUOTES = 4
 QUOTE, LF, CR = np.uint8(34), np.uint8(10), np.uint8(13)
 NOWHERE = -1
 
@@ -42,11 +44,28 @@ def ends_line(data: UInt8s, place: int) -> bool:
 
 @kernel
 def state_at_end(data: UInt8s, begin: int, delimiter: int, state: int) -> int:
-    """Return the state after all bytes from `begin`, which is at least 1: data: (b,)."""
-    for place in range(begin, data.size):
-        if data[place] == QUOTE or state == AFTER_QUOTE:
-            state = state_after(data[place], data[place - 1], delimiter, state)
-    return state
+    """Return the state after all bytes from `begin`, with LINES_IN_QUOTES where there are any.
+
+    data: (b,); begin: at least 1.
+    """
+    lines_in_quotes = 0
+    place = begin
+    while place < data.size:
+        if state == OUTSIDE:  # where most bytes are: nothing else is asked of them
+            for here in range(place, data.size):
+                if data[here] == QUOTE:
+                    state = state_after(QUOTE, data[here - 1], delimiter, OUTSIDE)
+                    place = here + 1
+                    break
+            else:
+                break
+            continue
+        byte = data[place]
+        if state == INSIDE and byte in (LF, CR):
+            lines_in_quotes = LINES_IN_QUOTES
+        state = state_after(byte, data[place - 1], delimiter, state)
+        place += 1
+    return state | lines_in_quotes
 
 
 @kernel

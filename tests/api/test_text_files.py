@@ -451,3 +451,10 @@ def test_progress_ends_with_the_rows_of_the_last_reading(tmp_path, monkeypatch):
     history = oc.OrderHistory.build(path, progress=lambda *now: seen.append(now))
     assert history.summary().rows == 51
     assert [done for done, _, stage in seen if stage == "read"][-1] == 51
+
+
+@pytest.mark.parametrize("note", ["x" * 2**23, '"' + "x" * 2**23 + '"', '"' + "x\n" * 2**22 + '"'])
+def test_a_record_may_be_larger_than_a_part(tmp_path, monkeypatch, note):
+    monkeypatch.setattr(stretches, "PART_BYTES", 2**16)
+    lines = f"1,2025-03-01,1,{note}\n2,2025-03-01,1,\n"
+    assert ids_of(put(tmp_path / "a.csv", HEADER + lines * 2)) == [1, 2]

@@ -49,8 +49,19 @@ def test_text_cut_behind_any_record_has_the_same_records(text):
 def test_a_state_goes_on_where_text_is_cut(left, right):
     both = view("\n" + left + right)
     state = quoting.state_at_end(view("\n" + left), 1, COMMA, quoting.OUTSIDE)
-    behind = quoting.state_at_end(both, 1 + len(left), COMMA, state)
-    assert behind == quoting.state_at_end(both, 1, COMMA, quoting.OUTSIDE)
+    behind = quoting.state_at_end(both, 1 + len(left), COMMA, state & 3)
+    whole = quoting.state_at_end(both, 1, COMMA, quoting.OUTSIDE)
+    assert behind & 3 == whole & 3
+    assert (behind | state) & quoting.LINES_IN_QUOTES == whole & quoting.LINES_IN_QUOTES
+
+
+@given(texts)
+def test_lines_in_quotes_are_seen(text):
+    in_values = any(
+        "\n" in value or "\r" in value for record, _ in records(text) for value in record
+    )
+    found = quoting.state_at_end(view("\n" + text), 1, COMMA, quoting.OUTSIDE)
+    assert (found & quoting.LINES_IN_QUOTES != 0) == in_values
 
 
 @given(texts)

@@ -91,7 +91,7 @@ def look(file: DataFile, wanted: Wanted) -> Look:
     if not is_whole:
         view = np.frombuffer(records, np.uint8)
         records = records[: quoting.last_record_end(view, text.delimiter)]
-    content = Content(records, has_quotes=b'"' in records)
+    content = Content(records, b'"' in records)
     texts = pa.schema([pa.field(name, TEXT) for name in names])
     located = _located(text, 0, wanted, [content], lambda one: _parsed(text, one, texts, encoding))
     try:
@@ -284,13 +284,13 @@ def _parsed(
         # Parts are read in parallel; threads within one would only wait for each other.
         "read_options": csv.ReadOptions(
             # A record has to fit in a block: without quotes, it does, or it is no record.
-            block_size=longest if content.has_quotes else min(longest, BLOCK_BYTES),
+            block_size=longest if content.has_lines_in_quotes else min(longest, BLOCK_BYTES),
             column_names=places,
             use_threads=False,
         ),
         "parse_options": csv.ParseOptions(
             delimiter=head.delimiter,
-            newlines_in_values=content.has_quotes,
+            newlines_in_values=content.has_lines_in_quotes,
             invalid_row_handler=refuse,
         ),
         "convert_options": csv.ConvertOptions(
@@ -307,6 +307,9 @@ def _parsed(
         if wrong:
             row = wrong[0]
             raise _Row(row.number - 1, *_field_count(row, head)) from error
+        if "straddling" in str(error) and not content.has_lines_in_quotes:  # a record that is large
+            yield from _parsed(text, content._replace(has_lines_in_quotes=True), columns, encoding)
+            return
         found = CONVERSION.search(str(error))
         if found is None:
             if str(error).startswith("Empty CSV file"):  # nothing but empty lines

@@ -1,8 +1,8 @@
 """Text files in stretches: each is read by itself, with the records that begin in it.
 
-Where records begin depends on all quotes before. Whoever reads a stretch notes what its quotes
-make of the state before it; the state at a later one follows from those notes. What nobody has
-read yet is read for it.
+Where records begin depends on all quotes before. Whoever reads a stretch notes the state behind
+it, for which whoever reads the next one waits; where nobody has read what is before, it is read
+for that alone.
 """
 
 from __future__ import annotations
@@ -20,20 +20,22 @@ from ordercycle.sources.file_list import DataFile
 from ordercycle.sources.text.encodings import Transcoded
 from ordercycle.sources.text.head import Head
 from ordercycle_kernels import quoting
-from ordercycle_kernels.quoting import INSIDE, NOWHERE, OUTSIDE
+from ordercycle_kernels.quoting import AFTER_QUOTE, INSIDE, LINES_IN_QUOTES, NOWHERE, OUTSIDE
 
 #: Bytes of a stretch: 300,000 orders of three columns.
 PART_BYTES = 2**24
 #: Bytes read behind a stretch, in which its last record ends as a rule.
 SEARCH_BYTES = 2**16
 QUOTE = b'"'
+#: The part of a note that is a state.
+STATES = LINES_IN_QUOTES - 1
 
 
 class Content(NamedTuple):
-    """Whole records: data is bytes or a buffer over them."""
+    """Whole records: data is bytes or a buffer over them; whether lines may end in quotes."""
 
     data: Any
-    has_quotes: bool
+    has_lines_in_quotes: bool
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class TextFile:
     given: CsvFormat
     head: Head
     borders: tuple[int, ...] | None
-    _notes: _Notes = field(default_factory=lambda: _Notes({}), compare=False, repr=False)
+    _notes: _Notes = field(default_factory=lambda: _Notes({0: OUTSIDE}), compare=False, repr=False)
 
     @property
     def delimiter(self) -> int:
@@ -93,9 +95,8 @@ class TextFile:
 
     def settled(self) -> TextFile:
         """Return the file with all notes, for readers that do not share them."""
-        if self.borders is not None:
-            for number in self.parts[:-1]:
-                self._move(number, self.borders)
+        if self.borders is not None and len(self.parts) > 1:
+            self._state(len(self.parts) - 1, self.borders)
         return self
 
     def _read(self, start: int, stop: int) -> bytes:
@@ -109,12 +110,12 @@ class TextFile:
         with self._notes.lock(number):
             # From the byte before, which tells whether a field begins, to the one behind.
             data = self._read(start - 1, min(stop + SEARCH_BYTES, size))
-            has_quotes = self._note(number, data[: stop - start + 1])
-        state = self._state(number, borders)
+            state = self._state(number, borders)
+            note = self._note(number, data, stop - start + 1)
         begin = self._begin(number, data, state, stop - start + 1)
         if begin == NOWHERE:
-            return Content(b"", has_quotes=False)
-        behind = self._note_of(number)[state]
+            return Content(b"", has_lines_in_quotes=False)
+        behind, has_lines = note & STATES, note > STATES
         at_stop = stop - start + 1
         view = np.frombuffer(data, np.uint8)
         end = NOWHERE if stop == size else quoting.record_end(view, at_stop, self.delimiter, behind)
@@ -124,10 +125,10 @@ class TextFile:
             end = quoting.record_end(view, at_stop, self.delimiter, behind)
         end = len(data) if end == NOWHERE else end
         buffer = pa.py_buffer(data).slice(begin, end - begin)
-        has_quotes = has_quotes or QUOTE in data[at_stop:end]
-        if check_end and has_quotes and start - 1 + len(data) >= size and end == len(data):
+        has_lines = has_lines or behind == INSIDE or QUOTE in data[at_stop:end]
+        if check_end and start - 1 + len(data) >= size and end == len(data) and has_lines:
             self._check_end(view[begin:end])
-        return Content(buffer, has_quotes)
+        return Content(buffer, has_lines)
 
     def _begin(self, number: int, data: bytes, state: int, length: int) -> int:
         """Return where the first record of a stretch begins in its bytes, or NOWHERE."""
@@ -144,35 +145,31 @@ class TextFile:
         begin = self._begin(number, data, self._state(number, borders), stop - start + 1)
         return start if begin == NOWHERE else start - 1 + begin
 
-    def _note(self, number: int, data: bytes) -> bool:
-        """Note what the quotes of a stretch do; return whether it has any."""
-        has_quotes = QUOTE in data
-        moves = (OUTSIDE, INSIDE, OUTSIDE)
-        if has_quotes:
-            view = np.frombuffer(data, np.uint8)
-            moves = tuple(  # type: ignore[assignment]
-                quoting.state_at_end(view, 1, self.delimiter, state) for state in range(3)
-            )
-        self._notes.moves[number] = moves
-        return has_quotes
-
-    def _note_of(self, number: int) -> tuple[int, int, int]:
-        return self._notes.moves[number]
-
-    def _move(self, number: int, borders: tuple[int, ...]) -> tuple[int, int, int]:
-        with self._notes.lock(number):
-            if number not in self._notes.moves:
-                start, stop = borders[number : number + 2]
-                self._note(number, self._read(start - 1, stop))
-            return self._note_of(number)
+    def _note(self, number: int, data: bytes, length: int) -> int:
+        """Note what the quotes of a stretch do: in `length` bytes, from the one before it on."""
+        notes = self._notes.by_stretch
+        if number + 1 not in notes:
+            state = notes[number] & STATES
+            if data.find(QUOTE, 0, length) >= 0 or state == AFTER_QUOTE:
+                view = np.frombuffer(data, np.uint8)[:length]
+                notes[number + 1] = quoting.state_at_end(view, 1, self.delimiter, state)
+            else:
+                # Inside quotes without any, lines may end.
+                notes[number + 1] = state | (LINES_IN_QUOTES if state == INSIDE else 0)
+        return notes[number + 1]
 
     def _state(self, number: int, borders: tuple[int, ...]) -> int:
-        """Return the state before a stretch."""
-        known, state = self._notes.last_known(number)
+        """Return the state before a stretch, when whoever reads those before it has noted it."""
+        notes = self._notes.by_stretch
+        known = number
+        while known not in notes:
+            known -= 1
         for before in range(known, number):
-            state = self._move(before, borders)[state]
-            self._notes.states[before + 1] = state
-        return state
+            with self._notes.lock(before):
+                if before + 1 not in notes:
+                    start, stop = borders[before : before + 2]
+                    self._note(before, self._read(start - 1, stop), stop - start + 1)
+        return notes[number] & STATES
 
     def _stream(self, *, check_end: bool) -> Iterator[Content]:
         """Yield the records of the whole file, read from its beginning."""
@@ -199,7 +196,7 @@ class TextFile:
     def _check_end(self, records: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
         """Raise an UnendedQuoteError where the last records of the file end in quotes."""
         behind_a_line = np.concatenate([np.frombuffer(b"\n", np.uint8), records])
-        if quoting.state_at_end(behind_a_line, 1, self.delimiter, OUTSIDE) == INSIDE:
+        if quoting.state_at_end(behind_a_line, 1, self.delimiter, OUTSIDE) & STATES == INSIDE:
             raise UnendedQuoteError(quoting.count_records(records, self.delimiter) - 1)
 
 
@@ -214,9 +211,10 @@ class UnendedQuoteError(Exception):
 class _Notes:
     """What is known of the quotes of a file: pickled as it is, without locks."""
 
-    def __init__(self, moves: dict[int, tuple[int, int, int]]) -> None:
-        self.moves = moves  # by stretch: the states after it, by the state before it
-        self.states = {0: OUTSIDE}  # before each stretch, as far as they are known
+    def __init__(self, by_stretch: dict[int, int]) -> None:
+        #: The state before each stretch, as far as it is known, with what was met in the one
+        #: before it.
+        self.by_stretch = by_stretch
         self._locks: dict[int, Lock] = {}
         self._lock = Lock()
 
@@ -225,15 +223,8 @@ class _Notes:
         with self._lock:
             return self._locks.setdefault(number, Lock())
 
-    def last_known(self, number: int) -> tuple[int, int]:
-        """Return the last stretch up to `number` before which the state is known, and the state."""
-        known = number
-        while known not in self.states:
-            known -= 1
-        return known, self.states[known]
-
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_Notes, (dict(self.moves),))
+        return (_Notes, (dict(self.by_stretch),))
 
 
 def borders_of(start: int, size: int) -> tuple[int, ...]:
