@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from ordercycle.errors import Option, Text
-from ordercycle.sources.file_formats import CsvFormat, FileFormat
+from ordercycle.sources.file_formats import CsvFormat, ExcelSheet, FileFormat, NdJson
 
 #: File endings and the format they stand for.
 FORMATS = {
@@ -18,6 +18,14 @@ FORMATS = {
     ".csv": "csv",
     ".tsv": "csv",
     ".tab": "csv",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".json": "ndjson",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".xlsb": "excel",
+    ".xls": "excel",
+    ".ods": "excel",
 }
 #: Formats whose files are text, which may be compressed as a whole.
 TEXTS = ("csv", "ndjson")
@@ -27,7 +35,7 @@ OFTEN_OTHERS = (".json", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 #: Endings of text that may be of either kind.
 OF_TEXT = (".txt", ".dat", ".asc", ".log")
 #: What a description of files makes of those whose names do not say it.
-DESCRIBED: dict[type, str] = {CsvFormat: "csv"}
+DESCRIBED: dict[type, str] = {CsvFormat: "csv", NdJson: "ndjson", ExcelSheet: "excel"}
 #: Endings of files that are compressed as a whole, and Arrow's names of the codecs.
 CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
 COMPRESSIONS = tuple(CODECS)

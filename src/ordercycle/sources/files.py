@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
 from ordercycle.errors import ColumnError, Option, OrdercycleError, SourceError, Text
-from ordercycle.sources import arrow_files, parquet_files
+from ordercycle.sources import arrow_files, excel_files, json_files, parquet_files
 from ordercycle.sources.common_types import common_id_type, common_type
 from ordercycle.sources.file_list import DataFile, list_files
 from ordercycle.sources.file_look import Look
@@ -51,19 +51,24 @@ class Format(NamedTuple):
     """How files of a format are looked at and read.
 
     common_type: of a column in two files, by its role; line_of: the line of a row of a part, in
-    formats that have lines.
+    formats that have lines; counts: what they call one.
     """
 
     look: Callable[[DataFile, Wanted], Look]
     read: Callable[[DataFile, Any, pa.Schema, Wanted, int | None], Iterator[pa.RecordBatch]]
     common_type: Callable[[pa.DataType, pa.DataType, Role], pa.DataType | None] = common_type
     line_of: Callable[[Any, int], int] | None = None
+    counts: Literal["row", "line"] = "line"
 
 
 READERS = {
     "parquet": Format(parquet_files.look, parquet_files.read),
     "ipc": Format(arrow_files.look, arrow_files.read),
     "csv": Format(csv_files.look, csv_files.read, csv_files.common_type, csv_files.line_of),
+    "ndjson": Format(json_files.look, json_files.read, json_files.common_type, json_files.line_of),
+    "excel": Format(
+        excel_files.look, excel_files.read, excel_files.common_type, excel_files.line_of, "row"
+    ),
 }
 
 
@@ -410,8 +415,9 @@ class _Stream:
         number = bisect_right(begins, row) - 1
         piece = self._pieces[number]
         path = piece.file.path
-        line_of = READERS[piece.file.kind].line_of
-        if line_of is not None:
-            return Where(line_of(piece.part, row - begins[number]), path, "line")
+        reader = READERS[piece.file.kind]
+        if reader.line_of is not None:
+            line = reader.line_of(piece.part, row - begins[number])
+            return Where(line, path, reader.counts)
         first = next(at for at, one in enumerate(self._pieces) if one.file == piece.file)
         return Where(row - begins[first], path)

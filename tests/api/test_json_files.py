@@ -1,0 +1,153 @@
+"""JSON with an object on each line: identity, instants and lines, with Python's json as oracle."""
+
+import gzip
+import json
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from order_files import AS_OF
+
+import ordercycle as oc
+from ordercycle.columns import Columns
+from ordercycle.history.options import wanted_orders
+from ordercycle.sources import json_files
+from ordercycle.sources.opening import open_source
+
+
+def put(path, records):
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return path
+
+
+def order(customer, at="2025-03-01", amount=1.5, **more):
+    return {"customer_id": customer, "ordered_at": at, "amount": amount, **more}
+
+
+def ids_of(path, **options):
+    history = oc.OrderHistory.build(path, **options)
+    return sorted(history.profile(AS_OF)["customer_id"].to_pylist())
+
+
+def rows_of(path):
+    source = open_source(path, wanted_orders(Columns()), 1)
+    return [row for batch in source.batches for row in batch.to_pylist()]
+
+
+@given(
+    customers=st.lists(st.integers(0, 2**63 - 1), max_size=20)
+    | st.lists(st.text(min_size=1, max_size=5), max_size=20),
+    amounts=st.lists(st.integers(-9, 9) | st.floats(-9, 9), min_size=20, max_size=20),
+    piece=st.integers(1, 300),
+    look=st.integers(1, 300),
+    ending=st.sampled_from(["json", "ndjson", "jsonl", "ndjson.gz"]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+def test_values_are_those_of_json(tmp_path_factory, customers, amounts, piece, look, ending):
+    records = [
+        order(customer, amount=amount, note={"deep": [1, {"x": None}]})
+        for customer, amount in zip(customers, amounts, strict=False)
+    ]
+    records = records or [order(7)]
+    path = put(tmp_path_factory.mktemp("json") / f"a.{ending}", records)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_files, "PIECE_BYTES", piece)
+        patch.setattr(json_files, "LOOK_BYTES", look)
+        found = sum(record["amount"] for record in records)
+        assert oc.OrderHistory.build(path).summary().rows == len(records)
+        patch.setattr(json_files, "LOOK_BYTES", 10**6)
+        rows = rows_of(path)
+    assert [row["customer_id"] for row in rows] == [record["customer_id"] for record in records]
+    assert sum(row["amount"] for row in rows) == found
+
+
+def test_text_stays_text_and_numbers_stay_exact(tmp_path):
+    assert ids_of(put(tmp_path / "a.ndjson", [order("007"), order("7")])) == ["007", "7"]
+    large = 2**53 + 1
+    assert ids_of(put(tmp_path / "a.ndjson", [order(large), order(large + 1)])) == [
+        large,
+        large + 1,
+    ]
+
+
+@pytest.mark.parametrize("look", [10, 10**6])
+@pytest.mark.parametrize("ids", [["7", 7], [7, "7"], [7, [7]], [7, {"id": 7}]])
+def test_numbers_and_text_in_one_column_are_refused(tmp_path, monkeypatch, look, ids):
+    monkeypatch.setattr(json_files, "LOOK_BYTES", look)
+    path = put(tmp_path / "a.ndjson", [*[order(ids[0])] * 3, order(ids[1])])
+    message = r"customer_id in line 4 of '.*a\.ndjson' (is|holds).*as numbers, or as strings"
+    with pytest.raises(oc.ColumnError, match=message) as raised:
+        oc.OrderHistory.build(path)
+    assert (raised.value.column, raised.value.row) == ("customer_id", 4)
+    put(tmp_path / "a.ndjson", [order(7)])
+    put(tmp_path / "b.ndjson", [order("7")])
+    with pytest.raises(oc.ColumnError, match=r"b\.ndjson"):
+        oc.OrderHistory.build(tmp_path)
+
+
+def test_times_keep_their_offsets(tmp_path):
+    path = put(tmp_path / "a.json", [order(1, "2024-05-02T23:58:00-04:00")])
+    assert rows_of(path)[0]["ordered_at"] == datetime(2024, 5, 3, 3, 58, tzinfo=UTC)
+    assert rows_of(put(path, [order(1)]))[0]["ordered_at"] == date(2025, 3, 1)
+    with pytest.raises(oc.ColumnError, match=r"ordered_at in line 2 of .* is '01/02/2026'"):
+        rows_of(put(path, [order(1), order(1, "01/02/2026")]))
+    with pytest.raises(oc.ColumnError, match="with an offset and times without"):
+        rows_of(put(path, [order(1), order(1, "2025-03-01T10:00:00Z")]))
+
+
+@pytest.mark.parametrize("look", [10, 10**6])
+def test_columns_are_read_again_in_wider_types(tmp_path, monkeypatch, look):
+    monkeypatch.setattr(json_files, "LOOK_BYTES", look)
+    records = [
+        order(None, None, 1),
+        order(5, "2025-03-01", 2),
+        order(6, "2025-03-01T10:00:00", 2.5),
+        {"customer_id": 5, "ordered_at": "2025-03-02", "amount": 3, "extra": 1},
+    ]
+    path = put(tmp_path / "a.ndjson", records)
+    history = oc.OrderHistory.build(path)
+    assert history.summary().anonymous == 1
+    found = history.profile(AS_OF).sort_by("customer_id")
+    assert found["customer_id"].to_pylist() == [5, 6]
+    assert found["revenue"].to_pylist() == [5, 2.5]
+
+
+def test_amounts_may_be_strings(tmp_path):
+    path = put(tmp_path / "a.ndjson", [order(1, amount="12.50"), order(1, amount="3")])
+    assert [row["amount"] for row in rows_of(path)] == [12.5, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[{"a": 1}]\n', r"line 1 .* is no JSON object: '\[\{\"a\": 1\}\]'; .*jq -c"),
+        ('{"a": 1}\n\n{"a": \n', r"line 3 .* is no JSON object"),
+        ("7\n", "line 1 .* is no JSON object"),
+        ('{\n"a": 1}\n', "line 1 .* is no JSON object: '{'; write one object on each line"),
+        ('{"a": ' * 100_000 + "\n", "line 1 .* is no JSON object"),
+    ],
+)
+def test_lines_that_are_no_objects(tmp_path, text, message):
+    path = tmp_path / "a.ndjson"
+    path.write_text(text)
+    with pytest.raises(oc.SourceError, match=message):
+        oc.OrderHistory.build(path)
+
+
+def test_rows_are_named_by_their_line_and_missing_columns_by_name(tmp_path):
+    path = tmp_path / "a.ndjson"
+    lines = [json.dumps(order(1)), "", json.dumps(order(1, amount=None))]
+    path.write_text("\n".join(lines))
+    with pytest.raises(oc.DataError, match="amount is null at line 3 of") as raised:
+        oc.OrderHistory.build(path)
+    assert raised.value.row == 3
+    with pytest.raises(oc.ColumnError, match="no column 'amount'"):
+        oc.OrderHistory.build(put(path, [{"customer_id": 1, "ordered_at": "2025-03-01"}]))
+
+
+def test_other_names_are_json_where_that_is_said(tmp_path):
+    path = put(tmp_path / "a.log", [order(5)])
+    assert ids_of(path, read=oc.NdJson()) == [5]
+    assert ids_of(tmp_path, read=oc.NdJson()) == [5]
