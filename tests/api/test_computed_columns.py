@@ -342,3 +342,24 @@ def test_a_customer_listed_twice_is_said_by_the_tables_own_name():
     columns = oc.Columns(customer="user_id", listed_customer="lower(id)")
     with pytest.raises(oc.DataError, match=r"customers: lower\(id\) is there a second time"):
         oc.OrderHistory.build(orders, customers, columns=columns)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_columns_of_many_batches_are_computed_in_their_order(threads, monkeypatch):
+    monkeypatch.setattr("ordercycle.sources.formulas.PART_ROWS", 7)
+    monkeypatch.setattr("ordercycle.sources.formulas.BATCH_ROWS", 3)
+    history = oc.OrderHistory.build(table_of(ROWS), **OPTIONS, threads=threads)
+    check(history, ROWS)
+    late = pa.table({"customer_id": range(50), "ordered_at": [DAY] * 50, "amount": [1] * 50,
+                     "q": [1] * 40 + [2**62] * 10})  # fmt: skip
+    with pytest.raises(oc.DataError) as raised:
+        oc.OrderHistory.build(late, columns=oc.Columns(amount="q * 4"), threads=threads)
+    assert raised.value.row == 40
+
+
+@pytest.mark.parametrize("ids", [pa.array([1.5, 2.0]), pa.array([Decimal("1.5"), Decimal("2.0")])])
+def test_ids_of_rows_left_out_may_be_none(ids):
+    table = pa.table({"customer_id": ids, "ordered_at": [DAY] * 2, "amount": [1, 1]})
+    history = oc.OrderHistory.build(table, only="customer_id == 2")
+    assert history.profile(AS_OF)["customer_id"].to_pylist() == [2]
+    assert history.summary().left_out == 1

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
@@ -21,6 +23,7 @@ from ordercycle.expressions.language import parsed
 from ordercycle.expressions.nodes import Node, columns_of
 from ordercycle.expressions.plain import parsed_condition
 from ordercycle.expressions.typed import compiled, computed, type_of
+from ordercycle.sources.read_ahead import PART_ROWS, read_ahead
 
 if TYPE_CHECKING:
     from ordercycle.sources.row_source import Source
@@ -278,16 +281,24 @@ class Computation:
         raise UncomputableError(self.table, name if name != ONLY else "only", reason, row)
 
 
-def computed_source(source: Source, computation: Computation | None) -> Source:
-    """Return a source whose batches are computed as they are read."""
+def computed_source(source: Source, computation: Computation | None, threads: int) -> Source:
+    """Return a source whose batches are computed as they are read, ahead where all are there."""
     if computation is None:
         return source
-    pieces = (
-        computation.batch(batch.slice(start, BATCH_ROWS))
-        for batch in source.batches
-        for start in range(0, batch.num_rows, BATCH_ROWS)
-    )
-    batches = located(pieces, source)
+
+    def pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        for start in range(0, batch.num_rows, BATCH_ROWS):
+            yield computation.batch(batch.slice(start, BATCH_ROWS))
+
+    if source.in_memory and threads > 1:
+        parts = [
+            partial(pieces, batch.slice(start, PART_ROWS))
+            for batch in source.batches
+            for start in range(0, batch.num_rows, PART_ROWS)
+        ]
+        batches = located(read_ahead(parts, threads), source)
+    else:
+        batches = located(chain.from_iterable(map(pieces, source.batches)), source)
     return replace(source, schema=computation.schema, batches=batches, in_memory=False)
 
 

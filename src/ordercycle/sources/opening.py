@@ -71,7 +71,7 @@ def open_source(rows: Any, wanted: Wanted, threads: int, most_bytes: int | None 
     rows, names = _with_names(rows, wanted)
     wanted = resolved(wanted, names)
     source = _opened(rows, wanted, threads, most_bytes)
-    return computed_source(source, Computation.of(wanted, source.schema))
+    return computed_source(source, Computation.of(wanted, source.schema), threads)
 
 
 def open_all(
