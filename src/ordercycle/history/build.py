@@ -13,6 +13,7 @@ from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.grouping.grouper import Grouper
 from ordercycle.grouping.hot_customers import Division, Stretch
 from ordercycle.grouping.order_writer import OrderWriter
+from ordercycle.history.checks import Signs, check_signs
 from ordercycle.history.options import BuildOptions, Counter, Progress
 from ordercycle.history.parts import Counts, Kind, count
 from ordercycle.history.reading import read_tables
@@ -30,6 +31,7 @@ from ordercycle.ingest.laying_out import Ingested
 from ordercycle.ingest.problems import Problems
 from ordercycle.ingest.row_readers import OrderReader, Tally
 from ordercycle.ingest.spill import Spill
+from ordercycle.sources.row_source import Source
 from ordercycle.workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Spare, Workers
 
 R = TypeVar("R")
@@ -63,6 +65,7 @@ class LaidOutRows:
     partition_bits: int
     grouper: Grouper
     customer_problems: Problems
+    source: Source  # of the orders
     progress: Progress | None
     #: Of the customers, once they are grouped.
     counts: Counts = field(default_factory=Counts)
@@ -105,6 +108,8 @@ class LaidOutRows:
         room = None if self.is_spilled else self.grouper.room(rows)
         judged = self.kind.policies.unknown == "error"
 
+        signs = Signs(self.tally) if self.source.is_whole else None
+
         def group_batch(number: int) -> _Made | None:
             part = slice(int(begins[number]), int(begins[number + 1]))
             here = (
@@ -116,6 +121,8 @@ class LaidOutRows:
             if batch is None:
                 return None
             customers = batch.customers
+            if signs is not None:
+                signs.see(customers)
             made = _Made(
                 work(customers),
                 count(self.kind, customers, split=batch.split),
@@ -138,6 +145,8 @@ class LaidOutRows:
                 yield made.result
         self.customer_problems.check()
         refuse_strangers(strangers, self.kind.columns)
+        if signs is not None:
+            check_signs(signs, self.kind.columns, self.tally, self.counts, self.source.written)
 
 
 @contextmanager
@@ -152,7 +161,7 @@ def laid_out_rows(
     progress, spill = options.progress, options.spill
     with Workers(options.most_threads) as workers:
         tables = read_tables(orders, customers, options, workers, like)
-        ids, order_reader, ingested, listed, customer_problems = tables
+        ids, order_reader, ingested, listed, customer_problems, source = tables
         if spill is not None:
             workers.free_workspace()
         days = (ingested.tally.first_day or 0, ingested.tally.last_day or 0)
@@ -194,6 +203,7 @@ def laid_out_rows(
             partition_bits=ingested.partition_bits,
             grouper=grouper,
             customer_problems=customer_problems,
+            source=source,
             progress=progress,
         )
 

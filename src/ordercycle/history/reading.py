@@ -75,6 +75,7 @@ class ReadTables(NamedTuple):
     ingested: Ingested
     listed: Ingested | None
     customer_problems: Problems
+    source: Source  # of the orders, which was read to its end
 
 
 def read_tables(
@@ -99,7 +100,10 @@ def read_tables(
                 both.open_again(again)
             else:
                 problems = both.customers.problems if both.customers else Problems("customers")
-                return ReadTables(ids, both.orders.reader, ingested, listed, problems)
+                orders_read = both.orders
+                return ReadTables(
+                    ids, orders_read.reader, ingested, listed, problems, orders_read.source
+                )
 
 
 def _open_orders(rows: Any, options: BuildOptions, like: Kind | None) -> _Table[OrderReader]:

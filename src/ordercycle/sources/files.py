@@ -227,7 +227,15 @@ def open_files(
     parts = [partial(stream.read, number) for number in range(len(pieces))]
     batches = read_ahead(parts, threads, waiting)
     is_untyped = any(piece.file.kind == "csv" for piece in pieces)
-    source = Source(wanted.table, schema, batches, rows, place=stream.place, is_untyped=is_untyped)
+    source = Source(
+        wanted.table,
+        schema,
+        batches,
+        rows,
+        place=stream.place,
+        is_untyped=is_untyped,
+        written=_newest(pieces),
+    )
     if computation is None:
         return source
     return replace(source, schema=computation.schema, batches=located(batches, source))
@@ -246,6 +254,12 @@ def _all_opened(
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _newest(pieces: list[Piece]) -> int | None:
+    """Return when the newest file was written, in nanoseconds; None where one does not say."""
+    times = [piece.written.nanoseconds for piece in pieces]
+    return max((time or 0 for time in times), default=None) if None not in times else None
 
 
 def _look(file: DataFile, wanted: Wanted) -> tuple[Written, Look]:

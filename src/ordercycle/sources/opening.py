@@ -15,6 +15,7 @@ from ordercycle.errors import ColumnError, OrdercycleError, SourceError
 from ordercycle.sources.files import open_files, schema_of_first
 from ordercycle.sources.formulas import Computation, computed_source, resolved
 from ordercycle.sources.frames import exported
+from ordercycle.sources.missing import noticed
 from ordercycle.sources.row_source import Source, check_columns, check_names, unreadable
 from ordercycle.sources.soundness import sound
 from ordercycle.sources.wanted import Role, Wanted
@@ -116,7 +117,7 @@ def _with_names(rows: Any, wanted: Wanted) -> tuple[Any, list[str]]:
     elif hasattr(rows, "columns") and not hasattr(rows, "collect"):
         names = [str(column) for column in rows.columns]
     elif isinstance(rows, Iterable) and not isinstance(rows, (bytes, dict)):
-        batches = iter(rows)
+        batches = _reading(iter(rows), wanted.table)
         first = next(batches, None)
         rows = [] if first is None else chain([first], batches)
         names = first.schema.names if isinstance(first, pa.RecordBatch) else []
@@ -137,9 +138,9 @@ def _opened(  # noqa: PLR0911 - one case after the other
     if isinstance(rows, (str, os.PathLike)):
         return open_files([os.fspath(rows)], wanted, threads, most_bytes)
     if isinstance(rows, pa.RecordBatchReader):
-        return _open_reader(rows, names, name)
+        return noticed(_open_reader(rows, names, name), wanted)
     if _is_dataset(rows):
-        return _open_dataset(rows, names, name, threads)
+        return _open_dataset(rows, wanted, threads)
     if hasattr(rows, "__arrow_c_stream__"):
         return _of_stream(exported(rows, wanted), names, name)
     if hasattr(rows, "__arrow_c_array__"):
@@ -149,7 +150,7 @@ def _opened(  # noqa: PLR0911 - one case after the other
         paths = [os.fspath(row) for row in rows]
         return open_files(paths, wanted, threads, most_bytes)
     if isinstance(rows, Iterable) and not isinstance(rows, (bytes, dict)):
-        return _open_iterable(rows, names, name)
+        return noticed(_open_iterable(rows, names, name), wanted)
     raise SourceError(f"{name}: a {type(rows).__name__} cannot be read", remedy=f"pass {ACCEPTED}")
 
 
@@ -254,17 +255,27 @@ def _reading(batches: Iterable[Any], name: str) -> Iterator[Any]:
         raise unreadable(name, error) from error
 
 
-def _open_dataset(dataset: ds.Dataset, wanted: list[str], name: str, threads: int) -> Source:
-    check_columns(dataset.schema, wanted, name)
-    schema = pa.schema([dataset.schema.field(column) for column in wanted])
+def _open_dataset(dataset: ds.Dataset, wanted: Wanted, threads: int) -> Source:
+    name, names = wanted.table, wanted.names
+    check_columns(dataset.schema, names, name)
+    schema = pa.schema([dataset.schema.field(column) for column in names])
     scanner = dataset.scanner(
-        columns=wanted,
+        columns=names,
         batch_readahead=BATCH_READAHEAD,
         fragment_readahead=FRAGMENT_READAHEAD,
         use_threads=threads > 1,
     )
-    batches = sound(_reading(scanner.to_batches(), name), name)
-    return Source(name, schema, batches, _known_rows(dataset, name))
+    file = ""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        nonlocal file
+        for tagged in scanner.scan_batches():
+            file = getattr(tagged.fragment, "path", "")
+            yield tagged.record_batch
+
+    read = sound(_reading(batches(), name), name)
+    source = Source(name, schema, read, _known_rows(dataset, name))
+    return noticed(source, wanted, lambda: file)
 
 
 def _known_rows(dataset: ds.Dataset, name: str) -> int | None:

@@ -58,6 +58,7 @@ class Source:
     place: Place = Where  # of rows that have been read
     is_untyped: bool = False  # read from text: ids can be text as well, if other tables have text
     is_whole: bool = True  # whether it is all of a table, rather than what a task gets of it
+    written: int | None = None  # when the newest of its files was, in nanoseconds, on a disk
     times_had_offsets: bool = False  # whether a text gave times of day elsewhere than in UTC
 
     def close(self) -> None:
