@@ -252,7 +252,7 @@ class OrderHistory(GroupedOrders):
         ------
         DataError
             As for :meth:`build`; also where the batch is there already, a customer is listed
-            again, or lines arrive for an order that is there.
+            again, or rows arrive of a day that an order has already.
         ColumnError
             Where ids or amounts are of another type than those of the history.
         StorageError
