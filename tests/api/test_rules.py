@@ -354,7 +354,7 @@ def test_lint_is_read_by_people():
     table = pa.table({"orders": [1, 4, 0], "gap_median": pa.array([None] * 3, pa.float64())})
     lint = rules.lint(table)
     assert lint.problems == (
-        "'Loyal' is shadowed: all 1 customers it matches are taken by earlier rules: 'Buyer' (1)",
+        "'Loyal' is shadowed: the only customer it matches is taken by earlier rules: 'Buyer' (1)",
         "'Gap' matches nobody; its condition is null for 3",
     )
     assert str(lint).splitlines()[0].split() == ["rule", "matches", "gets", "taken", "before"]

@@ -72,6 +72,7 @@ def profile(
     import pyarrow as pa
 
     import ordercycle as oc
+    from ordercycle.errors import counted
 
     segments = None if lifecycle is None else oc.Lifecycle.preset(lifecycle)
     with watched(quiet=quiet) as watch:
@@ -81,5 +82,5 @@ def profile(
                 table = pa.Table.from_batches([batch])
                 writer.write(table if segments is None else segments.assign(table))
     if not quiet:
-        written = f"{writer.rows:,} profiles in {out or 'stdout'}"
+        written = f"{counted(writer.rows, 'profile')} in {out or 'stdout'}"
         click.echo(f"{account_of(profiles.summary)} -> {written}", err=True)

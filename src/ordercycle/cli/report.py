@@ -119,6 +119,7 @@ def report(  # noqa: PLR0913 - one argument per option
     """  # noqa: D301 - click's mark for "keep these lines"
     refuse_existing(out, overwrite=overwrite)
     import ordercycle as oc
+    from ordercycle.errors import counted
 
     schemes = schemes_of(chosen, {name: options.pop(name) for name in SCHEME_OPTIONS})
     with watched(quiet=quiet) as watch:
@@ -139,7 +140,7 @@ def report(  # noqa: PLR0913 - one argument per option
             months=None if months is None else _range(months),
         )
     if not quiet:
-        written = f"{len(made.segments)} segments, {made.period}, in {out or 'stdout'}"
+        written = f"{counted(len(made.segments), 'segment')}, {made.period}, in {out or 'stdout'}"
         click.echo(f"{account_of(summary)} -> {written}", err=True)
 
 

@@ -11,6 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ordercycle.errors import counted
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -224,7 +226,7 @@ def _result(outcome: Outcome, out: Path) -> Group:
     customers = sum(segment.customers for segment in outcome.segments)
     where = Text.assemble(
         (str(out), "bold"),
-        f": {customers:,} profiles, each with its segment\n\n",
+        f": {counted(customers, 'profile')}, each with its segment\n\n",
         "The same with orders of your own:\n",
         f"  ordercycle profile orders.parquet --as-of {outcome.as_of} --out profile.parquet\n",
         "  ordercycle segment profile.parquet --out segments.parquet",

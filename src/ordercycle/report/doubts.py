@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ordercycle.days import date_of
-from ordercycle.errors import ConfigError
+from ordercycle.errors import ConfigError, counted
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.membership import Membership
 from ordercycle.report.as_of import AsOf
@@ -48,7 +48,7 @@ def doubts(
     for membership in memberships:
         unknown = membership.unknown_intervals(history)
         if unknown:
-            count = "1 interval is" if unknown == 1 else f"{unknown:,} intervals are"
+            count = counted(unknown, "interval is", "intervals are")
             yield f"{count} of customers whom the history does not have, and count nowhere"
         if history.first_day is None or history.last_day is None:
             continue

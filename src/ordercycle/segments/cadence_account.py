@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from ordercycle.errors import DataError, whole_number
+from ordercycle.errors import DataError, counted, whole_number
 from ordercycle.segments.profile_fit import of_day
 
 
@@ -39,9 +39,10 @@ class CadenceAccount:
         customers, squares = self.repeat_customers, self.gaps * self.gap_square_sum
         if not 0 < customers <= self.gaps or self.gap_sum < 0 or squares < self.gap_sum**2:
             raise DataError(
-                f"no gaps between orders add up like this: {self.gaps:,} gaps of {customers:,} "
-                f"customers are {self.gap_sum:,} days, and their squares {self.gap_square_sum:,}; "
-                "take orders, lifetime_days and gap_square_sum from one profile"
+                f"no gaps between orders add up like this: {counted(self.gaps, 'gap')} of "
+                f"{counted(customers, 'customer')}, {counted(self.gap_sum, 'day')} in all, and "
+                f"their squares {self.gap_square_sum:,}",
+                remedy="take orders, lifetime_days and gap_square_sum from one profile",
             )
 
     @property
@@ -59,14 +60,15 @@ class CadenceAccount:
         """Where the numbers come from, in a few words."""
         return (
             f"gaps of {self.mean_gap:.1f} ± {math.sqrt(self.gap_variance):.1f} days, fitted"
-            f"{of_day(self.as_of)} from {self.repeat_customers:,} repeat customers"
+            f"{of_day(self.as_of)} from {counted(self.repeat_customers, 'repeat customer')}"
         )
 
     def __str__(self) -> str:
         mean, deviation = self.mean_gap, math.sqrt(self.gap_variance)
+        customers = counted(self.repeat_customers, "customer")
         return (
-            f"{self.repeat_customers:,} customers ordered again{of_day(self.as_of)}, after "
-            f"{self.gaps:,} gaps of {mean:.1f} days on average, standard deviation "
+            f"{customers} ordered again{of_day(self.as_of)}, after "
+            f"{counted(self.gaps, 'gap')} of {mean:.1f} days on average, standard deviation "
             f"{deviation:.1f}.\nBy the rhythm of all, a customer is active for "
             f"{mean + deviation:.1f} days after an order and lost after {mean + 2 * deviation:.1f}."
         )

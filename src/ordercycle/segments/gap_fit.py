@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle.days import date_of
-from ordercycle.errors import ConfigError, DataError, Option, OrdercycleWarning
+from ordercycle.errors import ConfigError, DataError, Option, OrdercycleWarning, counted
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.segments.fitting import Cells, Round
 from ordercycle_kernels.calendar import FIRST_DAY, NO_DAY
@@ -58,13 +58,14 @@ class GapAccount:
     @property
     def origin(self) -> str:
         """Where the numbers come from, in a few words."""
-        return f"fitted as of {self.as_of} from {self.repeat_customers:,} repeat customers"
+        customers = counted(self.repeat_customers, "repeat customer")
+        return f"fitted as of {self.as_of} from {customers}"
 
     def __str__(self) -> str:
         parts = ", ".join(f"{100 * share:g} % within {days:,}" for share, days in self.gap_days)
         return (
-            f"{self.repeat_customers:,} of {self.buyers:,} buyers ordered again between "
-            f"{self.first_order_on} and {self.as_of}, after {self.gaps:,} gaps.\n"
+            f"{self.repeat_customers:,} of {counted(self.buyers, 'buyer')} ordered again between "
+            f"{self.first_order_on} and {self.as_of}, after {counted(self.gaps, 'gap')}.\n"
             f"Every repeat customer counted once, gaps end like this (days): {parts}.\n"
             f"active_days is where {100 * self.active_share:g} % of them have ended and "
             f"churned_days where {100 * self.churned_share:g} % have: who stays away longer does "
@@ -136,8 +137,9 @@ class GapRound(Round[CustomerBatch, Any]):
         weighted = _WeightedGaps(gaps[are_gaps], days[are_gaps], total.count[are_gaps])
         if not weighted.customers:
             raise DataError(
-                f"none of {buyers:,} buyers has ordered twice by {date_of(self.as_of)}: there is "
-                "no gap to fit to; take a later as_of, or give the days yourself"
+                f"nobody has ordered twice by {date_of(self.as_of)}, of "
+                f"{counted(buyers, 'buyer')}: there is no gap to fit to",
+                remedy=("take a later ", Option("as_of"), ", or give the days yourself"),
             )
         active_days = weighted.days_that_reach(self.active_share)
         churned_days = max(weighted.days_that_reach(self.churned_share), active_days + 1)
@@ -214,16 +216,17 @@ def _warn_of_little(account: GapAccount, churned_days: int) -> None:
     customers = account.repeat_customers
     if customers < FEW_CUSTOMERS:
         warnings.warn(
-            f"thresholds were fitted from {customers:,} customers who ordered twice; under "
-            f"{FEW_CUSTOMERS} they say little: compare them with Lifecycle.presets()",
+            f"thresholds were fitted from {counted(customers, 'customer')} who ordered twice; "
+            f"under {FEW_CUSTOMERS} they say little: compare them with Lifecycle.presets()",
             OrdercycleWarning,
             stacklevel=CALLER,
         )
     days = (account.as_of - account.first_order_on).days
     if days < 2 * churned_days:
         warnings.warn(
-            f"the history goes back {days:,} days, less than twice churned_days={churned_days:,}: "
-            "longer gaps have not had the time to end, so the thresholds may be too short",
+            f"the history goes back {counted(days, 'day')}, less than twice "
+            f"churned_days={churned_days:,}: longer gaps have not had the time to end, so the "
+            "thresholds may be too short",
             OrdercycleWarning,
             stacklevel=CALLER,
         )

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ordercycle.columns import AS_REVENUE, PROFILE_COLUMNS
-from ordercycle.errors import ColumnError, DataError, printable
+from ordercycle.errors import ColumnError, DataError, counted, printable
 from ordercycle.sources.opening import open_all
 from ordercycle.sources.wanted import Role
 
@@ -119,7 +119,7 @@ def _misfit(
     meant = "day" if kind == pa.date32() else "number" if kind == pa.float64() else "whole number"
     return DataError(
         f"{what}: {name} is {shown} at row {first_row + row}, which is no {meant} of type {kind} "
-        f"({len(bad):,} such {'row' if len(bad) == 1 else 'rows'})",
+        f"({counted(len(bad), 'such row')})",
         remedy="fix or drop these rows",
         column=name,
         row=first_row + row,

@@ -225,8 +225,9 @@ class Rfm(Recalculated, RfmOptions):
         --------
         >>> print(Rfm(map={"Good": "4+ 4+", "Best": "5 5", "Rest": "* *"}).lint())
         'Best' is never used: earlier names take all of it
-        names share combinations of scores, the first one counts: 'Good' before 'Best' (5), 'Good' \
-before 'Rest' (20), 'Best' before 'Rest' (5)
+        names share combinations of scores, the first one counts:
+          'Best' comes after 'Good' (5)
+          'Rest' comes after 'Good' (20), 'Best' (5)
         """
         rules = self.rules
         unreachable = rules.unreached()

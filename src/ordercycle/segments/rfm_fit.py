@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ordercycle.errors import ColumnError, DataError
+from ordercycle.errors import ColumnError, DataError, counted
 from ordercycle.segments.fitting import Cells, Round
 from ordercycle.segments.plain import FrozenDict
 from ordercycle.segments.profile_fit import AS_OF_COLUMN, as_of_cells, as_of_in, of_day
@@ -49,10 +49,10 @@ class RfmAccount:
     @property
     def origin(self) -> str:
         """Where the numbers come from, in a few words."""
-        return f"fitted{of_day(self.as_of)} from {self.buyers:,} buyers"
+        return f"fitted{of_day(self.as_of)} from {counted(self.buyers, 'buyer')}"
 
     def __str__(self) -> str:
-        return f"Cuts are quantiles of {self.buyers:,} buyers{of_day(self.as_of)}."
+        return f"Cuts are quantiles of {counted(self.buyers, 'buyer')}{of_day(self.as_of)}."
 
     def to_dict(self) -> dict[str, Any]:
         """Return the account as text and numbers; no `as_of` where it is unknown."""

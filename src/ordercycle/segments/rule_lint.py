@@ -43,11 +43,11 @@ class RuleCount:
             unknown = f"; its condition is null for {self.unknown:,}" if self.unknown else ""
             return f"{self.segment!r} matches nobody{unknown}"
         if not self.gets:
+            all_of = "the only customer it matches is"
+            if self.matches > 1:
+                all_of = f"all {self.matches:,} customers it matches are"
             by = ", ".join(f"{name!r} ({count:,})" for name, count in self.taken.items())
-            return (
-                f"{self.segment!r} is shadowed: all {self.matches:,} customers it matches are "
-                f"taken by earlier rules: {by}"
-            )
+            return f"{self.segment!r} is shadowed: {all_of} taken by earlier rules: {by}"
         return None
 
 

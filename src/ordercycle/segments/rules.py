@@ -203,7 +203,7 @@ class Rules(Recalculated):
         Loyal        1     0             1
         Whale        0     0             0
         Other              1
-        'Loyal' is shadowed: all 1 customers it matches are taken by earlier rules: 'Buyer' (1)
+        'Loyal' is shadowed: the only customer it matches is taken by earlier rules: 'Buyer' (1)
         'Whale' matches nobody
         """
         table = as_table(table)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ordercycle.arrow_views import array_of, array_of_texts, bitmap, fixed_view
 from ordercycle.columns import WINDOW
-from ordercycle.errors import ColumnError, ConfigError, DataError, Option, suggestion
+from ordercycle.errors import ColumnError, ConfigError, DataError, Option, counted, suggestion
 from ordercycle.workspace import Workers, thread_count
 
 #: The type of every column of segments.
@@ -130,8 +130,11 @@ def refuse_undecided(what: str, bad: pa.ChunkedArray) -> None:
         return
     row, count = bad.index(pa.scalar(value=True)).as_py(), pc.sum(bad).as_py()
     raise DataError(
-        f"{what} at row {row} ({count:,} such rows); every customer needs a value to have a "
-        "segment, so fix or drop these rows"
+        f"{what} at row {row} ({counted(count, 'such row')})",
+        remedy="every customer needs a value to have a segment, so fix or drop these rows",
+        column=what.partition(" ")[0],
+        row=row,
+        count=count,
     )
 
 

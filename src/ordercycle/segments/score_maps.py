@@ -237,8 +237,9 @@ class MapLint:
         ]
         lines += [f"{name!r} cannot occur with these cuts" for name in self.out_of_reach]
         if self.overlaps:
-            pairs = ", ".join(
-                f"{first!r} before {other!r} ({n})" for first, other, n in self.overlaps
-            )
-            lines.append(f"names share combinations of scores, the first one counts: {pairs}")
+            lines.append("names share combinations of scores, the first one counts:")
+            later: dict[str, list[str]] = {}
+            for first, other, shared in self.overlaps:
+                later.setdefault(other, []).append(f"{first!r} ({shared})")
+            lines += [f"  {name!r} comes after {', '.join(of)}" for name, of in later.items()]
         return "\n".join(lines) or "every combination of scores has one name, and all can occur"

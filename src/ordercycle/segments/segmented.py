@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import fixed_view, validity
-from ordercycle.errors import ColumnError, DataError, suggestion
+from ordercycle.errors import ColumnError, DataError, counted, suggestion
 from ordercycle.history.merging import hashes_of
 from ordercycle.ingest.identity import Identity
 from ordercycle.ingest.problems import Problems, Trouble
@@ -206,9 +206,13 @@ def _refuse_repeated(ids: pa.Array, rows: Rows, what: str) -> None:
     repeated = np.asarray(pc.equal(ids[1:], ids[:-1]))
     if repeated.any():
         again = np.maximum(rows[1:], rows[:-1])[repeated]
+        row, rows_again = int(again.min()), counted(again.size, "such row")
         raise DataError(
-            f"{what}: {CUSTOMER} is there already at row {again.min()} ({again.size:,} such rows); "
-            "pass tables of one row per customer"
+            f"{what}: {CUSTOMER} is there already at row {row} ({rows_again})",
+            remedy="pass tables of one row per customer",
+            column=CUSTOMER,
+            row=row,
+            count=int(again.size),
         )
 
 
