@@ -54,7 +54,8 @@ class Rfm(Recalculated, RfmOptions):
         or text as in :class:`Rules`.
     cuts
         Cuts by hand: a dict of ``recency``, ``frequency`` and ``monetary``, bins - 1 ascending
-        numbers each; :meth:`fit` sets them otherwise.
+        numbers each; :meth:`fit` sets them otherwise. A value equal to a cut belongs below it: with
+        the frequency's cuts ``[1, 4]``, 1 order is the lowest score, 2 to 4 the next.
     account
         What cuts were fitted from: set by :meth:`fit`.
 

@@ -137,7 +137,7 @@ class Thresholds(Shown):
         ...     fitted = oc.Lifecycle().fit(oc.OrderHistory.build(orders), "2026-01-01")
         >>> fitted
         Lifecycle(new_days=30, active_days=50, churned_days=51; fitted as of 2026-01-01 from 1 \
-repeat customers)
+repeat customer)
         >>> fitted.account.gap_days
         ((0.5, 20), (0.8, 50), (0.9, 50), (0.95, 50))
         """
