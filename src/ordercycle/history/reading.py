@@ -22,6 +22,7 @@ from ordercycle.ingest.readers import IdReader
 from ordercycle.ingest.row_readers import CustomerReader, OrderReader, RowReader
 from ordercycle.sources.opening import open_source
 from ordercycle.sources.row_source import Source
+from ordercycle.sources.standard_input import at_hand
 from ordercycle.sources.wanted import ReadAgain, Wanted
 from ordercycle.workspace import Workers
 
@@ -43,6 +44,7 @@ class _Table(Generic[Reader]):
     reader: Reader = field(init=False)
 
     def __post_init__(self) -> None:
+        self.rows = at_hand(self.rows)  # what is piped in can be read again
         spill = self.options.spill
         ahead = None if spill is None else spill.reading_bytes
         self.source = open_source(self.rows, self.wanted, self.options.most_threads, ahead)

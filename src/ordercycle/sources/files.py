@@ -24,6 +24,7 @@ from ordercycle.sources.formulas import Computation, located, resolved
 from ordercycle.sources.instants import times_mix
 from ordercycle.sources.read_ahead import read_ahead
 from ordercycle.sources.row_source import Source, Where, check_columns
+from ordercycle.sources.standard_input import Spooled
 from ordercycle.sources.store_errors import cause, explained
 from ordercycle.sources.stores import Written
 from ordercycle.sources.text import csv_files
@@ -174,7 +175,7 @@ def schema_of_first(paths: list[str], wanted: Wanted) -> pa.Schema:
     return _look(files[0], wanted)[1].schema
 
 
-def look_at_files(paths: list[str], wanted: Wanted) -> Pieces:
+def look_at_files(paths: list[str] | Spooled, wanted: Wanted) -> Pieces:
     """Look at the schema of every file; no row is read.
 
     Raises
@@ -184,7 +185,10 @@ def look_at_files(paths: list[str], wanted: Wanted) -> Pieces:
     ColumnError
         Where a file has not all the columns, or in types that no one type holds.
     """
-    files = list_files(paths, wanted.table, wanted.filesystem, wanted.read)
+    if isinstance(paths, Spooled):
+        files = [paths.as_file(wanted.read, wanted.table)]
+    else:
+        files = list_files(paths, wanted.table, wanted.filesystem, wanted.read)
     known = {key for file in files for key in file.partition}
     if wanted.may_compute:
         of_first = _look(files[0], replace(wanted, roles={}))[1].schema.names
@@ -210,7 +214,7 @@ def settle(pieces: list[Piece]) -> None:
 
 
 def open_files(
-    paths: list[str], wanted: Wanted, threads: int, most_bytes: int | None = None
+    paths: list[str] | Spooled, wanted: Wanted, threads: int, most_bytes: int | None = None
 ) -> Source:
     """Open files as one source, which reads ahead; see `look_at_files` for what it raises.
 

@@ -18,6 +18,7 @@ from ordercycle.sources.frames import exported
 from ordercycle.sources.missing import noticed
 from ordercycle.sources.row_source import Source, check_columns, check_names, unreadable
 from ordercycle.sources.soundness import sound
+from ordercycle.sources.standard_input import Spooled, at_hand
 from ordercycle.sources.wanted import Role, Wanted
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def open_source(rows: Any, wanted: Wanted, threads: int, most_bytes: int | None 
     """
     if isinstance(rows, Source):  # opened by the tasks of a cluster, who know their columns
         return rows
+    rows = at_hand(rows)
     if not wanted.may_compute or _are_paths(rows):  # the threads that read files compute as well
         return _opened(rows, wanted, threads, most_bytes)
     rows, names = _with_names(rows, wanted)
@@ -102,7 +104,7 @@ def open_all(
 
 def _are_paths(rows: object) -> bool:
     several = isinstance(rows, (list, tuple)) and bool(rows) and all(map(_is_path, rows))
-    return several or _is_path(rows)
+    return several or _is_path(rows) or isinstance(rows, Spooled)
 
 
 def _with_names(rows: Any, wanted: Wanted) -> tuple[Any, list[str]]:
@@ -124,7 +126,7 @@ def _with_names(rows: Any, wanted: Wanted) -> tuple[Any, list[str]]:
     return rows, names
 
 
-def _opened(  # noqa: PLR0911 - one case after the other
+def _opened(  # noqa: C901, PLR0911 - one case after the other
     rows: Any, wanted: Wanted, threads: int, most_bytes: int | None
 ) -> Source:
     name, names = wanted.table, wanted.names
@@ -135,6 +137,8 @@ def _opened(  # noqa: PLR0911 - one case after the other
         selected = rows.select(names)
         batches = sound(selected.to_batches(), name)
         return Source(name, selected.schema, batches, selected.num_rows, in_memory=True)
+    if isinstance(rows, Spooled):
+        return open_files(rows, wanted, threads, most_bytes)
     if isinstance(rows, (str, os.PathLike)):
         return open_files([os.fspath(rows)], wanted, threads, most_bytes)
     if isinstance(rows, pa.RecordBatchReader):
