@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import threading
 import traceback
 from datetime import date
 
@@ -458,3 +459,29 @@ def test_memory_stays_bounded_under_a_limit(s3):
         batches = list(parquet_files.read(file, look.parts[0], table.schema, wanted, limit))
         assert pa.Table.from_batches(batches).equals(table)
         assert max(batch.nbytes for batch in batches) < 2 * limit
+
+
+def test_stores_are_read_by_more_readers_than_disks(s3, wire, monkeypatch):  # noqa: ARG001
+    """Of four times as many, as each waits for most of the time; never more than that."""
+    monkeypatch.setattr(parquet_files, "PART_ROWS", 20)
+    client = s3_file_system(wire.address)
+    wire.delay = 0.05
+    reading, most = set(), 0
+    plain_read = parquet_files.read
+
+    def read(*arguments):
+        nonlocal most
+        reading.add(threading.current_thread())
+        most = max(most, len(reading))
+        yield from plain_read(*arguments)
+        reading.discard(threading.current_thread())
+
+    monkeypatch.setitem(files.READERS, "parquet", files.READERS["parquet"]._replace(read=read))
+    found = profile("shop/orders", filesystem=client, threads=1)
+    assert found.equals(profile(TABLE))
+    assert 2 <= most <= 4
+
+
+def test_a_limit_holds_for_stores(s3):
+    found = oc.OrderHistory.build("shop/orders", filesystem=s3, memory_limit="200MB", threads=1)
+    assert found.profile(AS_OF).equals(profile(TABLE))

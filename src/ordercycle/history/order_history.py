@@ -83,7 +83,8 @@ class OrderHistory(GroupedOrders):
             Customers with orders that `customers` does not list are added (``"add"``), left out
             (``"drop"``) or refused (``"error"``).
         threads
-            How many threads to use; None: every core this process may use.
+            How many threads to use; None: every core this process may use. Files of stores are
+            read by four times as many, eight at most, which wait for them.
         memory_limit
             Bytes, or a text like ``"4GB"``: what reading, grouping and going through the history
             may hold in memory beyond what the process takes anyway (up to 400 MB with all

@@ -6,12 +6,12 @@ import os
 import platform
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import pyarrow as pa
 
@@ -30,6 +30,8 @@ from ordercycle.sources.stores import Written
 from ordercycle.sources.text import csv_files
 from ordercycle.sources.wanted import EXTENSION, IDS, ReadAgain, Role, Wanted
 
+T = TypeVar("T")
+
 #: More memory than a machine has, where the system does not say how much it has.
 NO_MACHINE_BYTES = 2**44
 #: What Hive writes for a missing value in the name of a folder.
@@ -44,6 +46,9 @@ READINGS = (
 
 #: Files of a store that are looked at together: each takes a trip or two, and no time here.
 LOOKS_AT_A_TIME = 16
+#: Readers of a store for each thread: they wait. 40 objects of 100,000 orders, with 50 ms for each
+#: request, take 4.3 s with eight readers where they take 7.8 with two, and 13.9 with one.
+READERS_OF_STORES = 4
 #: Shares of what may be read ahead: a batch, batches that wait, and the least for each reader.
 BATCH_SHARE, WAITING_SHARE, READERS_SHARE = 8, 2, 4
 
@@ -198,7 +203,7 @@ def look_at_files(paths: list[str] | Spooled, wanted: Wanted) -> Pieces:
         for column, role in wanted.roles.items()
         if column in known
     }
-    opened = _all_opened(files, wanted, folders)
+    opened = _of_all(partial(_open, wanted=wanted, folders=folders), files)
     schema = pa.schema([_common_field(opened, column, wanted) for column in wanted.names])
     rows = [one.look.rows for one in opened]
     pieces = [piece for one in opened for piece in one.pieces()]
@@ -223,6 +228,8 @@ def open_files(
     """
     schema, pieces, rows, wanted, computation = look_at_files(paths, wanted)
     waiting = batch_bytes = None
+    if any(piece.file.store.is_remote for piece in pieces):
+        threads *= READERS_OF_STORES
     if most_bytes is not None:
         held = _held(pieces, wanted)
         threads = max(1, min(threads, most_bytes // (held + most_bytes // READERS_SHARE)))
@@ -245,16 +252,14 @@ def open_files(
     return replace(source, schema=computation.schema, batches=located(batches, source))
 
 
-def _all_opened(
-    files: list[DataFile], wanted: Wanted, folders: dict[str, dict[str, pa.Scalar]]
-) -> list[_Opened]:
-    """Look at files: several at a time where each takes a few trips to a store."""
+def _of_all(work: Callable[[DataFile], T], files: Collection[DataFile]) -> list[T]:
+    """Return what work makes of each file: several at a time where it takes trips to a store."""
     if not any(file.store.is_remote for file in files):
-        return [_open(file, wanted, folders) for file in files]
+        return [work(file) for file in files]
     with ThreadPoolExecutor(min(len(files), LOOKS_AT_A_TIME)) as threads:
-        looks = [threads.submit(_open, file, wanted, folders) for file in files]
+        made = [threads.submit(work, file) for file in files]
         try:
-            return [look.result() for look in looks]
+            return [one.result() for one in made]
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise
@@ -280,13 +285,15 @@ def _look(file: DataFile, wanted: Wanted) -> tuple[Written, Look]:
 
 def _held(pieces: list[Piece], wanted: Wanted) -> int:
     """Return the bytes that reading any of the pieces holds, beside batches."""
-    largest = 0
-    for file, piece in {piece.file: piece for piece in pieces}.items():
+    of_file = {piece.file: piece for piece in pieces}
+
+    def held(file: DataFile) -> int:
         try:
-            largest = max(largest, piece.held())
+            return of_file[file].held()
         except file.store.errors as error:
             raise file.unreadable(wanted.table, error) from cause(error, file.store.uri)
-    return largest
+
+    return max(_of_all(held, of_file), default=0)
 
 
 def _asks_too_much(error: MemoryError) -> bool:
