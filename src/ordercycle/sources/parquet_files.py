@@ -54,11 +54,17 @@ def _held(file: DataFile, names: list[str]) -> int:
     """Return the bytes that decoding the largest dictionary of a row group holds.
 
     What a footer says of a column ends the process where it is damaged and looked at without
-    having been read: reading a row raises instead.
+    having been read: reading a row raises instead. As text: dictionaries of a million ids took
+    230 MB more here than reading the file does.
     """
     from pyarrow import parquet
 
-    with file.open() as stream, parquet.ParquetFile(stream, **SAFELY) as opened:
+    with (
+        file.open() as stream,
+        parquet.ParquetFile(
+            stream, metadata=_metadata_without_dictionaries(stream), pre_buffer=False, **SAFELY
+        ) as opened,
+    ):
         leaves = range(len(opened.schema))
         roots = [opened.schema.column(leaf).path.partition(".")[0] for leaf in leaves]
         wanted = [leaf for leaf in leaves if roots[leaf] in names]
@@ -66,6 +72,7 @@ def _held(file: DataFile, names: list[str]) -> int:
         held = 0
         for number in range(opened.num_row_groups):
             next(opened.iter_batches(1, row_groups=[number], columns=columns), None)
+            pa.default_memory_pool().release_unused()
             held = max(held, _held_of_group(opened.metadata.row_group(number), wanted))
         return held
 
