@@ -69,6 +69,8 @@ def build(
         anonymous=policies.anonymous,
         unknown=policies.unknown,
         same_day=policies.same_day,
+        amount_per=policies.amount_per,
+        duplicates=policies.duplicates,
         threads=threads,
     )
 
@@ -95,6 +97,7 @@ def check_summary(summary: oc.HistorySummary, expected: oracle_history.History) 
     negative = sum(entry.amount < 0 for entry in entries)
     assert summary.rows == expected.rows
     assert summary.orders == sum(entry.is_order for entry in entries)
+    assert summary.duplicates == expected.duplicates
     assert summary.split_orders == expected.split_orders
     assert summary.customers == len(customers)
     if not expected.policies.unknown == expected.policies.refunds == "drop":

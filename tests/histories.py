@@ -41,6 +41,8 @@ def options_of(case: Case) -> dict:
         "anonymous": policies.anonymous,
         "unknown": policies.unknown,
         "same_day": policies.same_day,
+        "amount_per": policies.amount_per,
+        "duplicates": policies.duplicates,
     }
 
 

@@ -6,12 +6,13 @@ small tables dense in trouble; a `layouts.Layout` decides how the same values li
 
 import decimal
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 from hypothesis import strategies as st
 from layouts import Layout
+from oracle.calendar import local_day
 from oracle.history import CustomerRow, OrderRow, Policies
 
 EPOCH = date(1970, 1, 1)
@@ -291,6 +292,17 @@ def cases(
         unknown = draw(st.sampled_from(["add", "add", "drop", "error"]))
         policies = Policies(**{**policies.__dict__, "unknown": unknown})
     offset = draw(st.sampled_from([0, 180, 420])) + draw(st.sampled_from((-3, *TELLING_DAYS)))
+    policies = replace(
+        policies,
+        amount_per=draw(st.sampled_from(["line", "line", "order"]))
+        if policies.collapse
+        else "line",
+        duplicates=draw(st.sampled_from(["keep", "keep", "drop", "drop", "error"])),
+    )
+    if policies.amount_per == "order":
+        rows = draw(_with_totals(rows, kinds, policies.timezone))
+    if rows and (policies.duplicates == "drop" or draw(st.booleans())):
+        rows = rows + draw(st.lists(st.sampled_from(rows), max_size=4))
     return Case(
         types=kinds,
         orders=rows,
@@ -299,6 +311,31 @@ def cases(
         as_of=max(FIRST_DAY, min(LAST_DAY, base + timedelta(days=offset))),
         window_days=draw(st.none() | st.sampled_from([1, 2, 30, 31, 90, 400])),
     )
+
+
+@st.composite
+def _with_totals(draw: st.DrawFn, rows: list[RawRow], types: Types, timezone: str) -> list[RawRow]:
+    """Draw rows that have their order's total of the day, or null; now and then, another amount."""
+    totals: dict = {}
+    found = []
+    for row in rows:
+        if row.customer is None:
+            found.append(row)
+            continue
+        day = local_day(python_time(row.time, types.time), timezone)
+        total = totals.setdefault((row.customer, row.order, day), row.amount)
+        which = draw(st.integers(0, 60))
+        amount = None if 0 < which < 15 else row.amount if which == 0 else total
+        found.append(replace(row, amount=amount))
+    if not draw(st.integers(0, 3)):
+        return found
+    # Mostly, every day has its total on a row at least.
+    return found + [
+        replace(row, amount=totals[row.customer, row.order, local_day(time, timezone)])
+        for row in rows
+        if row.customer is not None
+        for time in [python_time(row.time, types.time)]
+    ]
 
 
 def _rows(types: Types, names: list, base: date, *, anonymous: bool) -> st.SearchStrategy[RawRow]:

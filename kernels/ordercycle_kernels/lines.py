@@ -25,6 +25,8 @@ from ordercycle_kernels.calendar import NO_DAY
 from ordercycle_kernels.sums import add_exactly, add_wide, within
 
 SHIFT_63 = np.int64(63)
+#: What may be wrong about the totals of orders.
+DIFFERENT, NONE = 0, 2
 
 # n = lines, m = days of orders, c = customers
 
@@ -77,6 +79,46 @@ def find_order_days(
         out_offsets[customer + 1] = found
     out_line_offsets[found] = rows.size
     return found
+
+
+@kernel
+def take_totals(
+    line_offsets: Int64s,
+    rows: Int32s,
+    lows: Int64s,
+    highs: Int64s,
+    missing: Int32s,
+    out_lows: Int64Out,
+    out_highs: Int64Out,
+    out_wrong: Int64Out,
+) -> None:
+    """Take the total of each day of an order, which stands on every line, or is missing there.
+
+    line_offsets: (m + 1,) into rows; lows, highs: words by row, highs empty where amounts fit one
+    word; missing: by row, 1 where there is no amount; out_lows, out_highs: (m,); out_wrong: (4,),
+    how many days have DIFFERENT totals or NONE, and behind each number the first such day, or -1.
+    """
+    narrow = highs.size == 0
+    out_wrong[DIFFERENT], out_wrong[DIFFERENT + 1] = 0, -1
+    out_wrong[NONE], out_wrong[NONE + 1] = 0, -1
+    for day in range(line_offsets.size - 1):
+        low, high = np.int64(0), np.int64(0)
+        is_known, is_one = False, True
+        for line in range(line_offsets[day], line_offsets[day + 1]):
+            row = rows[line]
+            if missing[row] != 0:
+                continue
+            above = np.int64(0) if narrow else highs[row]
+            if is_known and (lows[row] != low or above != high):
+                is_one = False
+            low, high, is_known = lows[row], above, True
+        out_lows[day] = low
+        out_highs[day] = high
+        if not is_known or not is_one:
+            kind = DIFFERENT if is_known else NONE
+            if out_wrong[kind] == 0:
+                out_wrong[kind + 1] = day
+            out_wrong[kind] += 1
 
 
 @kernel

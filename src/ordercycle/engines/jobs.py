@@ -123,11 +123,15 @@ class Job:
             asked = wanted(options, table)
             if isinstance(frame, FileFrame):
                 arrival = Arrival(TABLES[table], frame.schema)
+                is_computed = frame.computation is not None
             else:
                 kind.check(frame, TABLES[table])
                 there = kind.schema(frame, [], TABLES[table]).names
                 found = resolved(asked, there)
                 arrival = Arrival.of(found, kind.schema(frame, found.names, TABLES[table]))
+                is_computed = arrival.computation is not None
+            if table == 0 and is_computed:
+                _check_comparable(options)
             check_columns(arrival.made, asked.names, TABLES[table])
             types = [
                 (name, packed_type(_travels_as(arrival.made.field(name), role, TABLES[table])))
@@ -207,6 +211,18 @@ class Job:
         """The columns to read."""
         columns: Columns = self.options["columns"]
         return columns
+
+
+def _check_comparable(options: dict[str, Any]) -> None:
+    """Raise a ConfigError where rows are compared in columns that do not travel."""
+    if options.get("duplicates", "keep") != "keep":
+        raise ConfigError(
+            (
+                Option("duplicates", options["duplicates"]),
+                " compares the columns behind computed ones, which stay with the tasks that read",
+            ),
+            remedy="compute them before the call, or name columns that are there",
+        )
 
 
 def _travels_as(column: pa.Field, role: Role, table: str) -> pa.DataType:

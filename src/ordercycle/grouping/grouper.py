@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ordercycle.errors import Option
 from ordercycle.grouping.amount_words import AmountWords
 from ordercycle.grouping.batches import CustomerBatch, DroppedDays, OrderRoom
 from ordercycle.grouping.customer_tables import (
@@ -24,6 +26,8 @@ from ordercycle.grouping.customer_tables import (
     plain_ids,
     the_only_customer,
 )
+from ordercycle.grouping.duplicates import find_duplicates, without_rows
+from ordercycle.grouping.found_in_rows import FoundInRows
 from ordercycle.grouping.hot_customers import LAST_HASH, Stretch
 from ordercycle.grouping.order_writer import OrderWriter
 from ordercycle.ingest.blocks import (
@@ -61,16 +65,14 @@ class _Partition(NamedTuple):
     further: NDArray[np.bool_] | None
     dropped: DroppedDays | None
     negative: int
-    dropped_refunds: int
-    split: int
+    found: FoundInRows
 
 
 class GroupedBatch(NamedTuple):
     """A batch of customers, and what was counted on the way."""
 
     customers: CustomerBatch
-    dropped_refunds: int
-    split: int  # orders with rows of several days
+    found: FoundInRows
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,9 @@ class Grouper:
     writer: OrderWriter
     unknown: str
     customer_column: str
+    order_problems: Problems
     customer_problems: Problems
+    duplicates: str
     workspace: Workspace
     divided: Mapping[int, Sequence[Stretch]]  # partitions with hot customers
 
@@ -151,11 +155,8 @@ class Grouper:
             further=_joined_marks(grouped),
             dropped=_joined_dropped([part.dropped for part in grouped]),
         )
-        return GroupedBatch(
-            customers,
-            sum(part.dropped_refunds for part in grouped),
-            sum(part.split for part in grouped),
-        )
+        counted = reduce(FoundInRows.plus, (part.found for part in grouped), FoundInRows())
+        return GroupedBatch(customers, counted)
 
     def _stretches(
         self, number: int, orders: Sequence[Block], listings: Sequence[Block]
@@ -185,6 +186,10 @@ class Grouper:
             if rows.streaks is not None:
                 slots = found.slots[listed.rows :]
                 streaks.count_rows_of_slots(slots, rows.streaks.lengths, found.sizes)
+        repeated = 0
+        if self.duplicates != "keep" and rows.rows > 1:
+            rows, found, repeated = self._told_apart(rows, found, listed.rows)
+            stretch = stretch._replace(rows=rows)
         lists = self.workspace.zeros("lists", found.sizes.size, np.int32)
         given = np.full(found.taken.size, NO_DAY, np.int32)
         is_listed = np.zeros(found.taken.size, np.bool_)
@@ -223,9 +228,25 @@ class Grouper:
             further=orders.further,
             dropped=written.dropped,
             negative=amounts.count_negative(orders.words.signs),  # while they are in the cache
-            dropped_refunds=written.dropped_refunds,
-            split=written.split,
+            found=written.found._replace(duplicates=repeated),
         )
+
+    def _told_apart(
+        self, rows: Collected, found: FoundCustomers, listed: int
+    ) -> tuple[Collected, FoundCustomers, int]:
+        """Leave out rows that repeat others; return how many these are, too."""
+        duplicates = find_duplicates(rows, found.slots[listed:], self.workspace)
+        if duplicates is None:
+            return rows, found, 0
+        if self.duplicates == "error":
+            trouble = Trouble(
+                self.customer_column,
+                "and all else that is read repeat an earlier row",
+                ("leave them out, or pass ", Option("duplicates", "drop")),
+            )
+            self.order_problems.add_count(trouble, duplicates.first_row, duplicates.number)
+        kept, of_kept = without_rows(rows, found, listed, duplicates.repeated)
+        return kept, of_kept, duplicates.number
 
     def _find_customers(self, listed: Collected, rows: Collected) -> FoundCustomers:
         """Find the customers of all rows or streaks: those of the customers table come first."""

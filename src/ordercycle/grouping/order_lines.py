@@ -133,11 +133,20 @@ class SumOverflowError(ArithmeticError):
         self.customer = customer
 
 
+class Days(NamedTuple):
+    """How many days of orders, and the place of a customer who has one of them."""
+
+    number: int = 0
+    customer: int = -1
+
+
 class Collapsed(NamedTuple):
     """What orders add up to on each of their days, by order and day within a customer."""
 
     orders: PartitionOrders
     split: int  # orders with lines of several days
+    different: Days = Days()  # on which lines have several totals
+    missing: Days = Days()  # and none
 
 
 def collapse_lines(
@@ -148,11 +157,13 @@ def collapse_lines(
     order_numbers: NDArray[np.int64],
     words: AmountWords,
     reader: AmountReader,
+    missing: NDArray[np.int32] | None = None,
 ) -> Collapsed:
-    """Add the rows of each order up by day.
+    """Add the rows of each order up by day, or take the total that stands on all of them.
 
     offsets: (c + 1,) into rows; days, order_keys (kept of each order), order_numbers (the same for
-    the same order, and only then), words: by row.
+    the same order, and only then), words: by row. missing: by row, 1 without an amount, where
+    amounts are totals; else None.
 
     Raises
     ------
@@ -171,13 +182,34 @@ def collapse_lines(
     found = lines.find_order_days(
         offsets, rows, order_numbers, days, order_offsets, line_offsets, order_days
     )
-    sums, overflow = _sum_lines(line_offsets[: found + 1], rows, words, reader)
+    line_offsets = line_offsets[: found + 1]
+    wrong, overflow = np.zeros(4, np.int64), -1
+    if missing is None:
+        sums, overflow = _sum_lines(line_offsets, rows, words, reader)
+    else:
+        sums = _totals(line_offsets, rows, words, missing, wrong)
     if overflow >= 0:
         raise SumOverflowError(int(np.searchsorted(order_offsets, overflow, side="right")) - 1)
     firsts = rows[line_offsets[:found]]
     further, split = further_days(order_offsets, None, order_numbers[firsts], sums.signs)
     orders = PartitionOrders(order_offsets, order_days[:found], sums, order_keys[firsts], further)
-    return Collapsed(orders, split)
+    customers = np.searchsorted(order_offsets, wrong[1::2], side="right") - 1
+    different, without = map(Days, wrong[::2].tolist(), customers.tolist())
+    return Collapsed(orders, split, different, without)
+
+
+def _totals(
+    line_offsets: NDArray[np.int64],
+    rows: NDArray[np.int32],
+    words: AmountWords,
+    missing: NDArray[np.int32],
+    out_wrong: NDArray[np.int64],
+) -> AmountWords:
+    lows, highs = np.empty((2, line_offsets.size - 1), np.int64)
+    lines.take_totals(
+        line_offsets, rows, words.lows.view(np.int64), words.highs, missing, lows, highs, out_wrong
+    )
+    return AmountWords(lows.view(words.lows.dtype), highs if words.highs.size else NO_WORDS)
 
 
 def _sum_lines(

@@ -17,6 +17,7 @@ from ordercycle.grouping.customer_tables import (
     numbers_of_bytes,
     plain_ids,
 )
+from ordercycle.grouping.found_in_rows import Counted, FoundInRows
 from ordercycle.grouping.hot_customers import Stretch
 from ordercycle.grouping.order_lines import (
     Collapsed,
@@ -25,7 +26,7 @@ from ordercycle.grouping.order_lines import (
     collapse_lines,
 )
 from ordercycle.grouping.streak_orders import StreakPlaces, copy_orders, rows_by_customer
-from ordercycle.ingest.blocks import AMOUNT, AMOUNT_HIGH, DAY, ORDER, ORDER_IDS, Collected
+from ordercycle.ingest.blocks import AMOUNT, AMOUNT_HIGH, DAY, MISSING, ORDER, ORDER_IDS, Collected
 from ordercycle.ingest.readers import AmountReader, IdReader
 from ordercycle.workspace import Workspace
 from ordercycle_kernels import grouping, ordering
@@ -36,9 +37,8 @@ class Written(NamedTuple):
     """The orders of a partition by customer, day and amount, and what was found on the way."""
 
     orders: PartitionOrders
-    dropped_refunds: int = 0
+    found: FoundInRows = FoundInRows()
     dropped: DroppedDays | None = None
-    split: int = 0  # orders with rows of several days
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class OrderWriter:
     has_lines: bool
     refunds: str
     same_day: str
+    amount_per: str
+    has_dropped: bool  # whether refunds that are dropped are gone already
     days: tuple[int, int]  # first and last day of all orders
     amount_column: str
     customer_column: str
@@ -74,7 +76,7 @@ class OrderWriter:
         if self.has_lines:
             written = self._write_lines(stretch.rows, found, listed, offsets)
         else:
-            written = Written(self._write_rows(stretch, found, listed, offsets, room))
+            written = self._write_rows(stretch, found, listed, offsets, room)
         if self.same_day == "merge":
             once = written.orders.once_a_day(net_refunds=self.net_refunds)
             written = written._replace(orders=once)
@@ -92,8 +94,23 @@ class OrderWriter:
         listed: int,
         offsets: NDArray[np.int64],
         room: OrderRoom,
-    ) -> PartitionOrders:
+    ) -> Written:
         """Return every row as an order."""
+        orders = self._sorted_rows(stretch, found, listed, offsets, room)
+        if self.refunds != "drop" or self.has_dropped:
+            return Written(orders)
+        kept = orders.words.signs >= 0
+        dropped = kept.size - int(np.count_nonzero(kept))
+        return Written(orders.keep(kept), FoundInRows(dropped_refunds=dropped))
+
+    def _sorted_rows(
+        self,
+        stretch: Stretch,
+        found: FoundCustomers,
+        listed: int,
+        offsets: NDArray[np.int64],
+        room: OrderRoom,
+    ) -> PartitionOrders:
         rows = stretch.rows
         if stretch.is_one_customer:
             return PartitionOrders(offsets, rows.columns[DAY], self.amounts(rows.columns))
@@ -119,14 +136,22 @@ class OrderWriter:
             by_customer = rows_by_customer(places, self.workspace)
         else:
             by_customer = self._rows_by_customer(rows, slots, found.sizes)
-        orders, split = self._collapse(found.ids, offsets, by_customer, rows)
+        orders, split, *wrong = self._collapse(found.ids, offsets, by_customer, rows)
+        ids = plain_ids([found.ids], self.ids) if any(days.number for days in wrong) else None
+        examples = (
+            Counted(days.number, ids[days.customer])
+            if ids is not None and days.number
+            else Counted()
+            for days in wrong
+        )
         dropped, left_out = None, 0
         if self.refunds == "drop":
             refunds = orders.words.signs < 0
             dropped = DroppedDays.of(orders, refunds)
             left_out = dropped.days.size
             orders = orders.keep(~refunds)
-        return Written(orders.sorted_by_day(self.amount), left_out, dropped, split)
+        counted = FoundInRows(left_out, 0, split, *examples)
+        return Written(orders.sorted_by_day(self.amount), counted, dropped)
 
     def _rows_by_customer(
         self, rows: Collected, slots: NDArray[np.int32], cursors: NDArray[np.int32]
@@ -199,7 +224,14 @@ class OrderWriter:
         amounts = self.amounts(rows.columns)
         try:
             return collapse_lines(
-                offsets, by_customer, rows.columns[DAY], keys, numbers, amounts, self.amount
+                offsets,
+                by_customer,
+                rows.columns[DAY],
+                keys,
+                numbers,
+                amounts,
+                self.amount,
+                rows.columns[MISSING] if self.amount_per == "order" else None,
             )
         except SumOverflowError as overflow:
             example = plain_ids([ids], self.ids, self.customer_column)[overflow.customer]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from ordercycle.grouping.batches import CustomerBatch
+from ordercycle.grouping.found_in_rows import FoundInRows, refuse_totals
 from ordercycle.grouping.grouper import Grouper
 from ordercycle.grouping.hot_customers import Division, Stretch
 from ordercycle.grouping.order_writer import OrderWriter
@@ -47,7 +48,7 @@ class _Made(NamedTuple):
 
     result: Any
     counts: Counts
-    dropped_refunds: int
+    found: FoundInRows
     strangers: Strangers
 
 
@@ -64,6 +65,7 @@ class LaidOutRows:
     is_spilled: bool  # whether blocks of either table wait on disk
     partition_bits: int
     grouper: Grouper
+    order_problems: Problems
     customer_problems: Problems
     source: Source  # of the orders
     progress: Progress | None
@@ -125,24 +127,28 @@ class LaidOutRows:
                 signs.see(customers)
             made = _Made(
                 work(customers),
-                count(self.kind, customers, split=batch.split),
-                batch.dropped_refunds,
+                count(self.kind, customers, split=batch.found.split),
+                batch.found,
                 Strangers.among(customers) if judged else Strangers(),
             )
             if spare is not None and in_place:
                 spare.give(values[part] for values in self.blocks[0].columns.values())
             return made
 
-        strangers = []
+        strangers, found = [], FoundInRows()
         ahead = TASKS_AHEAD if self.spill is None else LARGE_TASKS_AHEAD
         made_in_order = self.workers.in_order(group_batch, range(batches), ahead=ahead)
         for number, made in enumerate(made_in_order):
             report(int(ends[number + 1] - ends[number]))
             if made is not None:
                 self.counts = self.counts.plus(made.counts)
-                self.tally.dropped_refunds += made.dropped_refunds
+                found = found.plus(made.found)
                 strangers.append(made.strangers)
                 yield made.result
+        self.tally.dropped_refunds += found.dropped_refunds
+        self.tally.duplicates += found.duplicates
+        self.order_problems.check()
+        refuse_totals(found, self.kind.columns)
         self.customer_problems.check()
         refuse_strangers(strangers, self.kind.columns)
         if signs is not None:
@@ -161,7 +167,7 @@ def laid_out_rows(
     progress, spill = options.progress, options.spill
     with Workers(options.most_threads) as workers:
         tables = read_tables(orders, customers, options, workers, like)
-        ids, order_reader, ingested, listed, customer_problems, source = tables
+        ids, order_reader, ingested, listed, problems, customer_problems, source = tables
         if spill is not None:
             workers.free_workspace()
         days = (ingested.tally.first_day or 0, ingested.tally.last_day or 0)
@@ -171,6 +177,8 @@ def laid_out_rows(
             has_lines=columns.order is not None,
             refunds=policies.refunds,
             same_day=policies.same_day,
+            amount_per=policies.amount_per,
+            has_dropped=order_reader.drops_refunds,
             days=days,
             amount_column=columns.amount or "amount",
             customer_column=columns.customer,
@@ -184,7 +192,9 @@ def laid_out_rows(
             writer=writer,
             unknown=policies.unknown,
             customer_column=columns.listed,
+            order_problems=problems,
             customer_problems=customer_problems,
+            duplicates=policies.duplicates,
             workspace=workers.workspace,
             divided=_divided(ingested, order_reader, days, workers),
         )
@@ -202,6 +212,7 @@ def laid_out_rows(
             is_spilled=ingested.is_spilled or (listed is not None and listed.is_spilled),
             partition_bits=ingested.partition_bits,
             grouper=grouper,
+            order_problems=problems,
             customer_problems=customer_problems,
             source=source,
             progress=progress,
@@ -212,7 +223,8 @@ def _divided(
     ingested: Ingested, reader: OrderReader, days: tuple[int, int], workers: Workers
 ) -> dict[int, list[Stretch]]:
     """Take hot customers out of their partitions, where their rows are orders of plain columns."""
-    if set(reader.names) != {HASH, DAY, AMOUNT} or not reader.id_readers[CUSTOMER_IDS].is_integer:
+    are_plain = set(reader.names) == {HASH, DAY, AMOUNT} and not reader.compares_rows
+    if not are_plain or not reader.id_readers[CUSTOMER_IDS].is_integer:
         return {}
     division = Division(days, reader.amount.is_float, workers)
     return division.of(ingested.blocks, 1 << ingested.partition_bits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, Self, TypedDict, TypeVar
 
 import pyarrow.compute as pc
@@ -114,9 +114,10 @@ class BuildOptions:
     def wanted_orders(self) -> Wanted:
         """What is read of the orders."""
         policies = self.policies
-        return wanted_orders(
+        wanted = wanted_orders(
             self.columns, self.read, self.filesystem, policies.only, times=policies.times
         )
+        return replace(wanted, compared=policies.duplicates != "keep")
 
     @property
     def wanted_customers(self) -> Wanted:

@@ -19,7 +19,7 @@ from ordercycle.ingest.identity import identities, with_ids
 from ordercycle.ingest.laying_out import Ingested, ingest, partition_bits_for
 from ordercycle.ingest.problems import Problems
 from ordercycle.ingest.readers import IdReader
-from ordercycle.ingest.row_readers import CustomerReader, OrderReader, RowReader
+from ordercycle.ingest.row_readers import CustomerReader, OrderReader, OrderRules, RowReader
 from ordercycle.sources.opening import open_source
 from ordercycle.sources.row_source import Source
 from ordercycle.sources.standard_input import at_hand
@@ -76,6 +76,7 @@ class ReadTables(NamedTuple):
     orders: OrderReader
     ingested: Ingested
     listed: Ingested | None
+    order_problems: Problems
     customer_problems: Problems
     source: Source  # of the orders, which was read to its end
 
@@ -104,7 +105,13 @@ def read_tables(
                 problems = both.customers.problems if both.customers else Problems("customers")
                 orders_read = both.orders
                 return ReadTables(
-                    ids, orders_read.reader, ingested, listed, problems, orders_read.source
+                    ids,
+                    orders_read.reader,
+                    ingested,
+                    listed,
+                    orders_read.problems,
+                    problems,
+                    orders_read.source,
                 )
 
 
@@ -119,10 +126,14 @@ def _open_orders(rows: Any, options: BuildOptions, like: Kind | None) -> _Table[
             schema,
             columns,
             problems,
-            times=policies.times,
-            anonymous=policies.anonymous,
-            drop_refunds=policies.refunds == "drop",
-            nobody=policies.nobody,
+            OrderRules(
+                times=policies.times,
+                anonymous=policies.anonymous,
+                refunds=policies.refunds,
+                nobody=policies.nobody,
+                amount_per=policies.amount_per,
+                duplicates=policies.duplicates,
+            ),
         ),
     )
 

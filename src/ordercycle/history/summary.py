@@ -17,6 +17,7 @@ NOTES = {
     "anonymous": ("anonymous row", "anonymous rows"),
     "nobody": ("row of nobody", "rows of nobody"),
     "refunds": ("refund", "refunds"),
+    "duplicates": ("duplicate row", "duplicate rows"),
     "split_orders": ("order of several days", "orders of several days"),
     "unknown": ("unknown customer", "unknown customers"),
     "undated": ("customer without any date", "customers without any date"),
@@ -43,6 +44,8 @@ class HistorySummary:
         Rows of either table with an id that means no customer, dropped.
     left_out
         Rows that do not count (`only`), not looked at.
+    duplicates
+        Rows equal to others in all that is read, dropped (`duplicates`).
     split_orders
         Orders with rows on several days, where an order column is named.
     unknown
@@ -62,6 +65,7 @@ class HistorySummary:
     anonymous: int
     nobody: int
     left_out: int
+    duplicates: int
     split_orders: int
     unknown: int
     undated: int
@@ -99,6 +103,7 @@ def summarised(kind: Kind, tally: Tally, counts: Counts, held: int) -> HistorySu
         anonymous=tally.anonymous,
         nobody=tally.nobody,
         left_out=tally.left_out,
+        duplicates=tally.duplicates,
         split_orders=counts.split,
         unknown=counts.unknown,
         undated=counts.undated,

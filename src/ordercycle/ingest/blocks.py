@@ -27,6 +27,10 @@ COLUMN_TYPES: dict[str, str] = {
     ORDER: "uint64",
     ROW: "int64",
 }
+#: Those of orders whose amounts may be missing (1), and of rows that are compared: the instant, and
+#: two words for all other columns.
+MISSING, INSTANT, OTHERS, MORE_OTHERS = "missing", "instant", "others", "more_others"
+COLUMN_TYPES |= {MISSING: "int32", INSTANT: "int64", OTHERS: "uint64", MORE_OTHERS: "uint64"}
 
 
 class IdColumns(NamedTuple):

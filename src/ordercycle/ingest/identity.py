@@ -326,7 +326,8 @@ def with_ids(source: Source, ids: Mapping[str, Identity], problems: Problems) ->
     def batches() -> Iterator[pa.RecordBatch]:
         first_row = 0
         for batch in source.batches:
-            yield read_ids(batch, ids, first_row, problems)
+            if batch.num_rows:  # of empty ones, Arrow makes some that it finds invalid
+                yield read_ids(batch, ids, first_row, problems)
             first_row += batch.num_rows
 
     return replace(source, schema=schema, batches=batches())

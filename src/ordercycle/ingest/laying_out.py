@@ -100,7 +100,11 @@ def ingest(
     with Waiting(spill) as waiting:
         for pieces, whole in gathered.blocks():
             of_streaks = None
-            if isinstance(reader, OrderReader) and has_long_streaks(pieces, reader):
+            if (
+                isinstance(reader, OrderReader)
+                and not reader.compares_rows  # which takes some out of their streaks
+                and has_long_streaks(pieces, reader)
+            ):
                 of_streaks = reader
             if partition_bits is None:
                 known = sum(piece.batch.num_rows for piece in pieces) if whole else source.rows

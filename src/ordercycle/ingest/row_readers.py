@@ -21,8 +21,12 @@ from ordercycle.ingest.blocks import (
     DAY,
     HASH,
     ID_COLUMNS,
+    INSTANT,
+    MISSING,
+    MORE_OTHERS,
     ORDER,
     ORDER_IDS,
+    OTHERS,
     ROW,
 )
 from ordercycle.ingest.id_bytes import DamagedIdsError
@@ -30,6 +34,7 @@ from ordercycle.ingest.id_columns import IdColumn, IdPiece
 from ordercycle.ingest.nobody import Nobody
 from ordercycle.ingest.problems import Problems, Trouble
 from ordercycle.ingest.readers import AmountReader, IdReader, TimeReader
+from ordercycle.ingest.row_identity import check_comparable, instants, words_of_rows
 from ordercycle.sources.formulas import ONLY
 from ordercycle.sources.soundness import MAKE_ANEW
 from ordercycle.sources.wanted import Times
@@ -53,6 +58,7 @@ class Tally:
     nobody: int = 0
     left_out: int = 0
     dropped_refunds: int = 0
+    duplicates: int = 0
     first_day: int | None = None
     last_day: int | None = None
 
@@ -63,6 +69,7 @@ class Tally:
         self.nobody += other.nobody
         self.left_out += other.left_out
         self.dropped_refunds += other.dropped_refunds
+        self.duplicates += other.duplicates
         self.see_days(other.first_day, other.last_day)
 
     def see_days(self, first: int | None, last: int | None) -> None:
@@ -157,27 +164,36 @@ ORDER_REMEDY: Text = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class OrderRules:
+    """What rows of orders mean, as far as reading them goes: options of OrderHistory.build."""
+
+    times: Times
+    anonymous: str
+    refunds: str
+    nobody: Sequence[str | int] = ()
+    amount_per: str = "line"
+    duplicates: str = "keep"
+
+
 class OrderReader(RowReader):
     """Reads order rows: customer, day, amount and, where named, the order id."""
 
     def __init__(
-        self,
-        schema: pa.Schema,
-        columns: Columns,
-        problems: Problems,
-        *,
-        times: Times,
-        anonymous: str,
-        drop_refunds: bool,
-        nobody: Sequence[str | int] = (),
+        self, schema: pa.Schema, columns: Columns, problems: Problems, rules: OrderRules
     ) -> None:
         table = problems.table
         self._columns = columns
         self._problems = problems
-        self._anonymous_is_error = anonymous == "error"
-        # With order lines, only the sum of an order tells whether it is a refund.
-        self._drop_refunds = drop_refunds and columns.order is None
-        self.time = TimeReader.of(schema.field(columns.time), table, times)
+        self._anonymous_is_error = rules.anonymous == "error"
+        self._may_miss_amounts = rules.amount_per == "order"
+        self.compares_rows = rules.duplicates != "keep"
+        # With order lines, only the sum of an order tells whether it is a refund; and what is
+        # there twice is no refund of its own.
+        self.drops_refunds = (
+            rules.refunds == "drop" and columns.order is None and not self.compares_rows
+        )
+        self.time = TimeReader.of(schema.field(columns.time), table, rules.times)
         self.amount = amount_reader(schema, columns, table)
         ids = {CUSTOMER_IDS: schema.field(columns.customer)}
         names = [HASH, DAY, AMOUNT]
@@ -186,8 +202,17 @@ class OrderReader(RowReader):
         if columns.order is not None:
             ids[ORDER_IDS] = schema.field(columns.order)
             names.append(ORDER)
+        if self._may_miss_amounts:
+            names.append(MISSING)
+        roles = (columns.customer, columns.time, columns.amount, columns.order, ONLY)
+        self._others = tuple(name for name in schema.names if name not in roles)
+        if self.compares_rows:
+            check_comparable(schema, self._others)
+            names += [] if pa.types.is_date32(self.time.kind) else [INSTANT]
+            names += [OTHERS, MORE_OTHERS] if self._others else []
+            names += [ROW] if rules.duplicates == "error" else []
         self._prepare(table, names, ids)
-        self._nobody = Nobody.of(nobody, ids[CUSTOMER_IDS].type) if nobody else None
+        self._nobody = Nobody.of(rules.nobody, ids[CUSTOMER_IDS].type) if rules.nobody else None
         self._has_only = ONLY in schema.names
 
     def locate(self, piece: Piece, window: slice, run: Run) -> None:
@@ -201,7 +226,7 @@ class OrderReader(RowReader):
         known = self._known(piece)
         if known is not None:
             run.leave_out(window, known)
-        if self._drop_refunds:
+        if self.drops_refunds:
             run.leave_out(window, ~self._refunds(piece))
 
     def _counting(self, piece: Piece) -> NDArray[np.bool_] | None:
@@ -241,7 +266,7 @@ class OrderReader(RowReader):
         known = self._known(piece)
         if known is not None:
             self._count_unknown(piece, run.tally)
-        if self._drop_refunds:
+        if self.drops_refunds:
             refunds = _among(self._refunds(piece), known)
             run.tally.dropped_refunds += int(np.count_nonzero(refunds))
         days = read_days(self.time, piece, self._columns.time, window, run, known, self._problems)
@@ -251,6 +276,8 @@ class OrderReader(RowReader):
         if days.size:
             run.tally.see_days(int(days.min()), int(days.max()))
         self._read_amounts(piece, window, run, known)
+        if self.compares_rows:
+            self._read_identity(piece, window, run)
         if self._columns.order is not None:
             what = self.id_readers[ORDER_IDS].missing
             self._refuse_nulls(piece, self._columns.order, known, ORDER_REMEDY, what)
@@ -295,10 +322,19 @@ class OrderReader(RowReader):
             return
         values = piece.batch.column(name)
         words, refused = self.amount.words(values)
+        highs = self.amount.high_words(values) if self.amount.is_wide else None
+        if self._may_miss_amounts:
+            present = validity(values)
+            run.columns[MISSING][window] = 0
+            if present is not None:
+                run.columns[MISSING][window] = ~present
+                words = np.where(present, words, 0)
+                highs = None if highs is None else np.where(present, highs, 0)
+        else:
+            self._refuse_nulls(piece, name, known, NULL_REMEDY)
         run.put(AMOUNT, window, words)
-        if self.amount.is_wide:
-            run.put(AMOUNT_HIGH, window, self.amount.high_words(values))
-        self._refuse_nulls(piece, name, known, NULL_REMEDY)
+        if highs is not None:
+            run.put(AMOUNT_HIGH, window, highs)
         if refused:
             what, remedy = "is NaN or infinite", "drop or fix them, or map them before the call"
             if not self.amount.is_float:
@@ -309,6 +345,19 @@ class OrderReader(RowReader):
                 bad &= present
             trouble = Trouble(name, what, remedy)
             self._problems.add(trouble, piece.first_row, _among(bad, known), values)
+
+    def _read_identity(self, piece: Piece, window: slice, run: Run) -> None:
+        """Read what tells rows apart beside customer, day, amount and order."""
+        if INSTANT in self.names:
+            times = instants(piece.batch.column(self._columns.time))
+            run.columns[INSTANT][window] = 0 if times is None else times
+        if ROW in self.names:
+            first = piece.first_row
+            run.columns[ROW][window] = np.arange(first, first + piece.batch.num_rows)
+        if self._others:
+            words = words_of_rows(piece.batch, self._others)
+            for name, values in zip((OTHERS, MORE_OTHERS), words, strict=True):
+                run.put(name, window, values)
 
     def _refuse_nulls(
         self,

@@ -103,7 +103,8 @@ def resolved(wanted: Wanted, names: Sequence[str]) -> Wanted:
         for name, use in formula.columns:
             used[name] = min(use, used.get(name, "other"), key=BY_WEIGHT.index)
     roles |= {name: cast("Role", use) for name, use in used.items() if name not in roles}
-    return replace(wanted, roles=roles, made=tuple(wanted.roles), formulas=formulas)
+    behind = [name for name in used if name not in wanted.roles] if wanted.compared else []
+    return replace(wanted, roles=roles, made=(*wanted.roles, *behind), formulas=formulas)
 
 
 def _formula(name: str, role: str, names: Sequence[str], table: str) -> Formula | None:

@@ -58,6 +58,9 @@ class Wanted:
         How to read files; None: as their names say.
     filesystem
         Where paths lead; None: as the paths themselves say.
+    compared
+        Whether rows are compared in all columns that are read: those behind computed ones, too,
+        are handed on then.
     only
         The condition of rows that count; None: all do.
     made, formulas
@@ -78,6 +81,7 @@ class Wanted:
     read: FileFormat | None = None
     filesystem: Any = None
     only: str | None = None
+    compared: bool = False
     made: tuple[str, ...] = ()
     formulas: Mapping[str, Formula] = field(default_factory=dict)
     kinds: Mapping[str, pa.DataType] = field(default_factory=dict)
