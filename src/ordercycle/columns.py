@@ -31,7 +31,8 @@ class Columns:
     amount
         The order's value; negative for a refund. None: nothing about money is known.
     order
-        Order id, where one order has several rows (order lines); None: every row is an order.
+        Order id, where one order has several rows: its lines, later shipments, refunds. They are
+        added up by day. None: every row is an order.
     registered
         When the customer registered, in the customers table; None: it does not say.
     listed_customer

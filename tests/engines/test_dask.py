@@ -150,6 +150,40 @@ def test_policies_reach_the_tasks(shop):
     assert_same_bits(computed(found, scheduler="sync"), expected)
 
 
+@pytest.mark.parametrize("same_day", ["separate", "merge"])
+@pytest.mark.parametrize("refunds", ["net", "drop"])
+def test_what_an_order_is_reaches_the_tasks(shop, same_day, refunds):
+    orders = pa.concat_tables([shop[0], shop[0].slice(100, 400)])
+    options = {"same_day": same_day, "refunds": refunds, "duplicates": "drop"}
+    expected = local(shop[0], same_day=same_day, refunds=refunds).profile(AS_OF)
+    found = dask.profile(framed(orders, 5), as_of=AS_OF, columns=COLUMNS, partitions=3, **options)
+    assert_same_bits(computed(found, scheduler="sync"), expected)
+    totals = orders.group_by(["customer_id", "order_id", "ordered_at"]).aggregate(
+        [("amount", "max")]
+    )
+    totals = totals.rename_columns({"amount_max": "amount"})
+    first_days = totals.group_by(["customer_id", "order_id"]).aggregate([("ordered_at", "min")])
+    totals = totals.join(
+        first_days.rename_columns({"ordered_at_min": "ordered_at"}),
+        ["customer_id", "order_id", "ordered_at"],
+        join_type="inner",
+    )
+    options = {"same_day": same_day, "refunds": refunds, "amount_per": "order"}
+    twice = pa.concat_tables([totals, totals])
+    expected = local(totals, same_day=same_day, refunds=refunds).profile(AS_OF)
+    found = dask.profile(framed(twice, 4), as_of=AS_OF, columns=COLUMNS, partitions=2, **options)
+    assert_same_bits(computed(found, scheduler="sync"), expected)
+
+
+def test_repeated_rows_are_refused_by_the_task_that_has_them(shop):
+    orders = pa.concat_tables([shop[0], shop[0].slice(7, 1)])
+    found = dask.profile(
+        framed(orders, 3), as_of=AS_OF, columns=COLUMNS, partitions=1, duplicates="error"
+    )
+    with pytest.raises(oc.DataError, match=r"repeat an earlier row .*\(1 such row\)"):
+        found.compute(scheduler="sync")
+
+
 def test_no_rows_at_all(shop):
     *_, there, _ = shop
     found = dask.profile(there[there["amount"] > 1e9], as_of=AS_OF, columns=COLUMNS)

@@ -298,3 +298,38 @@ def test_an_order_counts_on_its_first_day_that_is_no_refund(customers, net_refun
         marked = lines.merge_days(offsets, days.astype(np.int32), signs, net_refunds, further)
         assert further.tolist() == expected
         assert marked == sum(expected) - before
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([None, 5, 5, 5, 2**64 + 5, -1]), min_size=1, max_size=4),
+        max_size=6,
+    ),
+    st.booleans(),
+)
+def test_totals_stand_on_every_line(days, are_wide):
+    flat = [total for day in days for total in day]
+    rows = np.arange(len(flat), dtype=np.int32)[::-1].copy()
+    known = [0 if total is None else total for total in reversed(flat)]
+    known = [total & 2**64 - 1 for total in known]
+    lows = np.array(known, np.uint64).view(np.int64)
+    highs = np.array([(total or 0) >> 64 for total in reversed(flat)] if are_wide else [], np.int64)
+    missing = np.array([total is None for total in reversed(flat)], np.int32)
+    out_lows, out_highs = np.empty((2, len(days)), np.int64)
+    wrong = np.empty(4, np.int64)
+    line_offsets = np.cumsum([0, *map(len, days)], dtype=np.int64)
+    lines.take_totals(line_offsets, rows, lows, highs, missing, out_lows, out_highs, wrong)
+    totals = [
+        {(total if are_wide else total & 2**64 - 1) for total in day if total is not None}
+        for day in days
+    ]
+    different = [place for place, day in enumerate(totals) if len(day) > 1]
+    without = [place for place, day in enumerate(totals) if not day]
+    assert wrong.tolist() == [
+        len(different), min(different, default=-1), len(without), min(without, default=-1)
+    ]  # fmt: skip
+    for place, day in enumerate(totals):
+        if len(day) == 1:
+            (total,) = day
+            assert int(out_lows[place]) & 2**64 - 1 == total & 2**64 - 1
+            assert out_highs[place] == (total >> 64 if are_wide else 0)

@@ -137,7 +137,11 @@ class OrderWriter:
         else:
             by_customer = self._rows_by_customer(rows, slots, found.sizes)
         orders, split, *wrong = self._collapse(found.ids, offsets, by_customer, rows)
-        ids = plain_ids([found.ids], self.ids) if any(days.number for days in wrong) else None
+        ids = (
+            plain_ids([found.ids], self.ids, self.customer_column)
+            if any(days.number for days in wrong)
+            else None
+        )
         examples = (
             Counted(days.number, ids[days.customer])
             if ids is not None and days.number

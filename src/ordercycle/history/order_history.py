@@ -61,7 +61,9 @@ class OrderHistory(GroupedOrders):
             name the files instead.
         refunds
             What an order with a negative amount is. ``"net"``: it lowers revenue on its day and
-            is no order; ``"drop"``: nothing; ``"count"``: an order like any other.
+            is no order; ``"drop"``: nothing; ``"count"``: an order like any other. Where an order
+            column is named, the rows of an order are added up by day: it counts once, on the first
+            day whose sum is not negative, and each negative sum is a refund of its day.
         anonymous
             Rows without a customer are left out (``"drop"``) or refused (``"error"``).
         only
@@ -72,13 +74,16 @@ class OrderHistory(GroupedOrders):
             Ids that mean no customer, such as ``["guest@example.com"]``.
         same_day
             Several orders of a customer on one day are orders of their own (``"separate"``) or one
-            (``"merge"``); refunds stay refunds.
+            (``"merge"``), whose value is what they add up to; refunds stay refunds.
         amount_per
             With an order id, an amount is the line's own (``"line"``), or the order's total that
-            stands on every line of a day (``"order"``): the same on all of them, or null.
+            stands on every line of a day (``"order"``): the same on all of them, or null; anything
+            else is an error.
         duplicates
             Rows that are equal in every column that is read all count (``"keep"``), count once
-            (``"drop"``), or are refused (``"error"``).
+            (``"drop"``), or are refused (``"error"``). Times are compared as they are given, not
+            by day; columns behind expressions and `only` are compared, too; rows that do not count
+            or have no customer are not looked at.
         unknown
             Customers with orders that `customers` does not list are added (``"add"``), left out
             (``"drop"``) or refused (``"error"``).
@@ -233,7 +238,10 @@ class OrderHistory(GroupedOrders):
         Parameters
         ----------
         orders, customers
-            As for :meth:`build`; customers who are listed already must not come again.
+            As for :meth:`build`; customers who are listed already must not come again. Where an
+            order column is named, orders that are there may get rows of other days, earlier ones
+            too; rows of a day that an order has already are refused. Duplicates are looked for
+            within what arrives.
         batch
             A name for what arrives, so that it is not taken twice.
         repeated

@@ -127,7 +127,9 @@ def sound(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBat
     """
     inspector, rows = Inspector(), 0
     for batch in batches:
-        damage = inspector.damage(batch)
+        # Without rows there is nothing to follow, and what a stream gives may be an empty view
+        # that begins behind its end.
+        damage = inspector.damage(batch) if batch.num_rows else None
         if damage is not None:
             row = rows + (damage.row or 0)
             place = f"in the record batch from row {row} on"
