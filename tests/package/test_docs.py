@@ -20,8 +20,13 @@ README = ROOT / "README.md"
 BENCHMARKS = ROOT / "docs" / "benchmarks.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("**/*.md"))]
 BLOCK = re.compile(r"^```(\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-#: Examples that only sketch a call, and Spark's, which the tests of the engine run.
-SKETCHES = {"README.md": 1, "docs/getting-started.md": 1, "docs/scaling/spark.md": 1}
+#: Pages with an example that only sketches a call, or, for Spark, that the engine's tests run.
+SKETCHED = {
+    "README.md",
+    "docs/getting-started.md",
+    "docs/guides/from-your-export.md",
+    "docs/scaling/spark.md",
+}
 
 
 def blocks(page, kind):
@@ -36,7 +41,9 @@ def name_of(page):
 def test_examples_are_doctests(page):
     sketched = [text for text in blocks(page, "python") if ">>>" not in text]
     sketched = [text for text in sketched if text.strip() != "import ordercycle as oc"]
-    assert len(sketched) == SKETCHES.get(name_of(page), 0)
+    assert len(sketched) <= (name_of(page) in SKETCHED)
+    for text in sketched:
+        compile(text, name_of(page), "exec")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -44,7 +51,6 @@ def test_pages_are_clean(page):
     text = page.read_text()
     assert not re.search(r"[A-Z]+_[A-Z]+_?TABLE|TODO|BENCHMARK_", text)
     assert text.count("```") % 2 == 0
-    assert not re.search(r"\b(anew|spelt|told)\b", text)
 
 
 COMMANDS = [page for page in PAGES if blocks(page, "console")]
