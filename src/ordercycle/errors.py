@@ -12,6 +12,8 @@ from types import FrameType
 from typing import Any, TypeAlias
 
 NOT_GIVEN: Any = object()
+#: Characters of a piece of a message, which may repeat what somebody passed.
+MOST_OF_A_PIECE = 2_000
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,15 @@ def printable(text: str) -> str:
 def in_words(text: Text, words: Words = str) -> str:
     """Return a message as one line of printable text."""
     pieces = text if isinstance(text, tuple) else (text,)
-    return printable("".join(words(one) if isinstance(one, Option) else one for one in pieces))
+    spelt = (words(one) if isinstance(one, Option) else one for one in pieces)
+    return printable("".join(map(_shortened, spelt)))
+
+
+def _shortened(piece: str) -> str:
+    """Return a piece of a message without the middle of what nobody would read to its end."""
+    if len(piece) <= MOST_OF_A_PIECE:
+        return piece
+    return f"{piece[: MOST_OF_A_PIECE // 2]} ... {piece[-MOST_OF_A_PIECE // 4 :]}"
 
 
 class OrdercycleError(ValueError):

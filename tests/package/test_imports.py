@@ -26,7 +26,7 @@ FLOORS = [
     {"sources"},
     {"workspace"},
     {"datasets"},
-    {"arrow_views", "columns", "days", "durable", "warm_up"},
+    {"arrow_views", "columns", "days", "durable", "spreadsheets", "warm_up"},
     {"expressions"},
     {"errors"},
 ]

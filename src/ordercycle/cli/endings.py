@@ -32,6 +32,17 @@ FLAGS: dict[str, str] = {
 }
 
 
+def say(line: str) -> None:
+    """Print a line on stderr, in which no character of anybody's data can do anything."""
+    click.echo(_printable(line), err=True)
+
+
+def _printable(line: str) -> str:
+    from ordercycle.errors import printable
+
+    return printable(line)
+
+
 class OneLineError(click.ClickException):
     """A failure that is told in one line, without a traceback."""
 
@@ -39,7 +50,7 @@ class OneLineError(click.ClickException):
 
     def show(self, file: Any = None) -> None:  # noqa: ARG002 - always stderr
         """Print the line on stderr."""
-        click.echo(f"ordercycle: {self.format_message()}", err=True)
+        say(f"ordercycle: {self.format_message()}")
 
 
 class ImpossibleOptionError(OneLineError):
@@ -56,10 +67,14 @@ class OneLineErrors(click.Group):
         try:
             with told_in_lines():
                 return super().invoke(ctx)
-        except (click.ClickException, click.Abort, click.exceptions.Exit):
+        except click.ClickException as error:
+            lines = map(_printable, error.message.split("\n"))
+            vars(error)["message"] = "\n".join(lines)
+            raise
+        except (click.Abort, click.exceptions.Exit):
             raise
         except KeyboardInterrupt:
-            click.echo("ordercycle: interrupted", err=True)
+            say("ordercycle: interrupted")
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:  # the reader has seen enough
             ctx.exit(1)
@@ -82,7 +97,7 @@ def told_in_lines() -> Iterator[None]:
             message: Warning | str, category: type[Warning], *where: Any, **named: Any
         ) -> None:
             if isinstance(message, OrdercycleWarning):
-                click.echo(f"ordercycle: {message.rendered(flag)}", err=True)
+                say(f"ordercycle: {message.rendered(flag)}")
             else:
                 shown_elsewhere(message, category, *where, **named)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ordercycle.cli.endings import say
 from ordercycle.cli.order_options import account_of, order_options, profiles_of
-from ordercycle.cli.results import checked_out, refuse_existing, result_writer
+from ordercycle.cli.results import checked_out, harmless_option, refuse_existing, result_writer
 from ordercycle.cli.watch import watched
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     help="Result: .parquet, .arrow, .feather or .csv. Without it: CSV on stdout.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing result.")
+@harmless_option
 @order_options
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
 def profile(
@@ -51,6 +53,7 @@ def profile(
     lifecycle: str | None,
     out: Path | None,
     overwrite: bool,
+    harmless: bool,
     quiet: bool,
     **orders: Any,
 ) -> None:
@@ -77,10 +80,12 @@ def profile(
     segments = None if lifecycle is None else oc.Lifecycle.preset(lifecycle)
     with watched(quiet=quiet) as watch:
         profiles = profiles_of(watch, orders, as_of.date(), window_days, quiet=quiet)
-        with result_writer(out, overwrite=overwrite) as writer:
+        with result_writer(
+            out, overwrite=overwrite, harmless=None if harmless else ("lifecycle",)
+        ) as writer:
             for batch in profiles:
                 table = pa.Table.from_batches([batch])
                 writer.write(table if segments is None else segments.assign(table))
     if not quiet:
         written = f"{counted(writer.rows, 'profile')} in {out or 'stdout'}"
-        click.echo(f"{account_of(profiles.summary)} -> {written}", err=True)
+        say(f"{account_of(profiles.summary)} -> {written}")

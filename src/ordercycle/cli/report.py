@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ordercycle.cli.endings import say
 from ordercycle.cli.order_options import account_of, history_of, order_options
 from ordercycle.cli.results import refuse_existing
 from ordercycle.cli.schemes import OPTIONS_OF, Chosen, scheme_options, schemes_of
@@ -141,7 +142,7 @@ def report(  # noqa: PLR0913 - one argument per option
         )
     if not quiet:
         written = f"{counted(len(made.segments), 'segment')}, {made.period}, in {out or 'stdout'}"
-        click.echo(f"{account_of(summary)} -> {written}", err=True)
+        say(f"{account_of(summary)} -> {written}")
 
 
 def _memberships(

@@ -15,7 +15,7 @@ from ordercycle.cli.endings import OneLineError
 from ordercycle.durable import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     import pyarrow as pa
 
@@ -63,6 +63,14 @@ def checked_out(_ctx: click.Context, _option: click.Parameter, value: Path | Non
     return value
 
 
+harmless_option = click.option(
+    "--harmless",
+    is_flag=True,
+    help="In CSV, put a ' before ids that a spreadsheet would run as a formula, as names of "
+    "segments have it anyway. They no longer join with the orders then.",
+)
+
+
 def refuse_existing(out: Path | None, *, overwrite: bool) -> None:
     """Stop before any work where the result could not be put in its place."""
     if out is None:
@@ -83,9 +91,17 @@ class ResultWriter:
     whoever reads it may never go on, and an interruption could not end a thread that waits there.
     """
 
-    def __init__(self, stream: IO[bytes], suffix: str, *, threaded: bool = False) -> None:
+    def __init__(
+        self,
+        stream: IO[bytes],
+        suffix: str,
+        *,
+        threaded: bool = False,
+        harmless: Collection[str] | None = (),
+    ) -> None:
         self._stream = stream
         self._suffix = suffix
+        self._harmless = harmless  # columns of CSV that spreadsheets run nothing of; None: all
         self._writer: Any = None
         self._pending: list[pa.Table] = []
         self._pending_rows = self._pending_bytes = 0
@@ -147,8 +163,9 @@ class ResultWriter:
     def _encode(self, table: pa.Table) -> None:
         if self._suffix == ".csv":
             from ordercycle.cli.csv_text import csv_ready
+            from ordercycle.spreadsheets import harmless_table
 
-            table = csv_ready(table)
+            table = harmless_table(csv_ready(table), self._harmless)
         if self._writer is None:
             self._writer = _open_writer(self._stream, table.schema, self._suffix)
         self._writer.write_table(table)
@@ -185,9 +202,12 @@ def _compression(schema: pa.Schema) -> str | dict[str, str]:
 
 
 @contextmanager
-def result_writer(out: Path | None, *, overwrite: bool) -> Iterator[ResultWriter]:
+def result_writer(
+    out: Path | None, *, overwrite: bool, harmless: Collection[str] | None = ()
+) -> Iterator[ResultWriter]:
     """Open the result: the file `out`, or CSV on stdout where there is none.
 
+    harmless: the columns of which a spreadsheet that opens CSV is to run nothing; None: all.
     The file takes its place when it is whole and on the disk.
     """
     refuse_existing(out, overwrite=overwrite)
@@ -195,12 +215,14 @@ def result_writer(out: Path | None, *, overwrite: bool) -> Iterator[ResultWriter
         if sys.stdout is None:
             raise OneLineError("stdout is closed; name a file with --out")
         stdout = sys.stdout.buffer
-        with _finished(ResultWriter(stdout, ".csv")) as writer:
+        with _finished(ResultWriter(stdout, ".csv", harmless=harmless)) as writer:
             yield writer
         stdout.flush()
         return
     with replacing(out) as stream:
-        with _finished(ResultWriter(stream, out.suffix.lower(), threaded=True)) as writer:
+        suffix = out.suffix.lower()
+        made = ResultWriter(stream, suffix, threaded=True, harmless=harmless)
+        with _finished(made) as writer:
             yield writer
         refuse_existing(out, overwrite=overwrite)  # it may have appeared meanwhile
 

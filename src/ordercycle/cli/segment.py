@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ordercycle.cli.endings import say
 from ordercycle.cli.profile_rows import profile_rows
-from ordercycle.cli.results import checked_out, refuse_existing, result_writer
+from ordercycle.cli.results import checked_out, harmless_option, refuse_existing, result_writer
 from ordercycle.cli.schemes import Chosen, scheme_options, schemes_of
 from ordercycle.cli.segmenting import Counts, Segmenting
 from ordercycle.cli.watch import watched
@@ -58,8 +59,9 @@ def _checked_toml(_ctx: click.Context, _option: click.Parameter, value: Path | N
     help="Keep the scheme with what was fitted, as a .toml file for --scheme.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace existing results.")
+@harmless_option
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
-def segment(
+def segment(  # noqa: PLR0913 - one argument per option
     *,
     profile: Path,
     chosen: tuple[Chosen, ...],
@@ -68,6 +70,7 @@ def segment(
     out: Path | None,
     save_scheme: Path | None,
     overwrite: bool,
+    harmless: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -114,7 +117,10 @@ def segment(
         if foretold:
             steps.append(getattr(fitted[schemes.index(looking[0])], LOOKS_AHEAD))
         counts = Counts(fitted)
-        with result_writer(out, overwrite=overwrite) as writer:
+        named = [*(scheme.name for scheme in schemes), "next_segment"]
+        with result_writer(
+            out, overwrite=overwrite, harmless=None if harmless else named
+        ) as writer:
             total = file.rows()
             for table in work.tables(steps):
                 writer.write(table)
@@ -127,7 +133,7 @@ def segment(
         if not quiet:
             counts.tell(writer.rows, out)
             for line in work.problems(fitted, counts):
-                click.echo(line, err=True)
+                say(line)
 
 
 def _with_column(schemes: Sequence[Scheme], column: str) -> list[Scheme]:

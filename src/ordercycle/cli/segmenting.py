@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from ordercycle.cli.endings import say
 from ordercycle.cli.profile_rows import ProfileRows
+from ordercycle.errors import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -97,11 +97,11 @@ class Counts:
     def tell(self, customers: int, out: Path | None) -> None:
         """Print the counts on stderr."""
         names = [name for counts in self._counts.values() for name in counts if name is not None]
-        width = max(NAME_WIDTH, *(len(name) + 1 for name in names))
+        width = max(NAME_WIDTH, *(len(printable(name)) + 1 for name in names))
         for column, counts in self._counts.items():
             if len(self._counts) > 1:
-                click.echo(f"{column}:", err=True)
+                say(f"{column}:")
             for name, count in counts.items():
                 if name is not None or count:
-                    click.echo(f"{name or '(no segment)':<{width}}{count:>13,}", err=True)
-        click.echo(f"{'all customers':<{width}}{customers:>13,}  in {out or 'stdout'}", err=True)
+                    say(f"{printable(name or '(no segment)'):<{width}}{count:>13,}")
+        say(f"{'all customers':<{width}}{customers:>13,}  in {out or 'stdout'}")

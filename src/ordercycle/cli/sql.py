@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
+from ordercycle.cli.endings import say
 
 
 def relation_of(query: str, *, quiet: bool) -> Any:
@@ -15,7 +15,7 @@ def relation_of(query: str, *, quiet: bool) -> Any:
     SourceError
         Where DuckDB is not there, cannot run the query, or gets no rows from it.
     """
-    from ordercycle.errors import SourceError, counted, printable
+    from ordercycle.errors import SourceError, counted
 
     try:
         import duckdb
@@ -36,11 +36,11 @@ def relation_of(query: str, *, quiet: bool) -> Any:
                 f"{name} {kind}"
                 for name, kind in zip(relation.columns, relation.types, strict=True)
             )
-            click.echo(printable(f"query: {counted(rows, 'row')} of {columns}"), err=True)
+            say(f"query: {counted(rows, 'row')} of {columns}")
             if first:
                 values = zip(relation.columns, first[0], strict=True)
                 shown = ", ".join(f"{name}={value!s}" for name, value in values)
-                click.echo(printable(f"first row: {shown}"), err=True)
+                say(f"first row: {shown}")
     except duckdb.Error as error:
         raise unanswered(error) from error
     return _Answer(connection, relation)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import date
 
 from ordercycle.days import date_of
-from ordercycle.errors import counted
+from ordercycle.errors import counted, printable
 from ordercycle.history.parts import Counts, Kind
 from ordercycle.ingest.row_readers import Tally
 
@@ -88,7 +88,7 @@ class HistorySummary:
             lines.append(
                 f"{field.name:<{width}} {value:,}"
                 if isinstance(value, int)
-                else f"{field.name:<{width}} {value}"
+                else printable(f"{field.name:<{width}} {value}")
             )
         return "\n".join(lines)
 

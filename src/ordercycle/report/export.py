@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
-import unicodedata
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -13,13 +14,10 @@ from ordercycle.durable import replacing
 from ordercycle.errors import StorageError
 from ordercycle.report.figures import Reported
 from ordercycle.report.metrics import COUNTED, Metric
+from ordercycle.spreadsheets import harmless
 
 #: The columns before those of the metrics.
 PLACE = ("PeriodStart", "PeriodEnd", "Date", "SegmentName")
-#: What spreadsheets take for the beginning of a formula, in full width as well.
-FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-#: Unicode's categories of marks without a picture.
-CONTROL, FORMAT = "Cc", "Cf"
 
 Row = list[str]
 
@@ -73,33 +71,9 @@ def _rows(
     ]
     head = [*map(str, ends), "" if day is None else str(day)]
     return [
-        [*head, _quoted(harmless(segment)), *(column[row] for column in columns)]
+        [*head, harmless(segment), *(column[row] for column in columns)]
         for row, segment in enumerate(reported.rows)
     ]
-
-
-def harmless(name: str) -> str:
-    """Return a name that no spreadsheet takes for a formula.
-
-    >>> harmless("=HYPERLINK(...)"), harmless("At-risk")
-    ("'=HYPERLINK(...)", 'At-risk')
-    """
-    seen = next((mark for mark in name if not _is_unseen(mark)), "")
-    risky = seen in FORMULA_STARTS or unicodedata.category(name[:1] or "a") == CONTROL
-    return f"'{name}" if risky else name
-
-
-def _is_unseen(mark: str) -> bool:
-    """Say whether a program may leave a mark out where a cell begins."""
-    return mark.isspace() or unicodedata.category(mark) in (CONTROL, FORMAT)
-
-
-def _quoted(name: str) -> str:
-    """Quote a name where it has to be; no number ever has to."""
-    if not any(mark in name for mark in ',"\r\n'):
-        return name
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'
 
 
 def _text(metric: Metric, value: float | None) -> str:
@@ -110,5 +84,7 @@ def _text(metric: Metric, value: float | None) -> str:
 
 
 def _csv(metrics: Sequence[Metric], rows: list[Row]) -> str:
+    text = io.StringIO()
     header = [*PLACE, *(metric.export for metric in metrics)]
-    return "".join(",".join(row) + "\n" for row in (header, *rows))
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from ordercycle.errors import printable
 from ordercycle.report.figures import Reported
 from ordercycle.report.metrics import (
     COUNTED,
@@ -42,7 +43,7 @@ def as_text(reported: Reported, previous: Reported | None) -> str:
     """Return the most asked metrics of all segments, each with its change."""
     names, rows = _cells(IN_TEXT, reported, previous)
     heads = ["", *(column for name in names for column in (name, "" if previous is None else "±"))]
-    lines = [heads, *([_in_one_line(name), *cells] for name, cells in rows)]
+    lines = [heads, *([printable(name), *cells] for name, cells in rows)]
     if previous is None:
         lines = [[line[0], *line[1::2]] for line in lines]
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
@@ -68,11 +69,6 @@ def as_html(reported: Reported, previous: Reported | None) -> str:
         f"<table><caption>{escape(_title(reported, previous))}</caption>"
         f"<thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     )
-
-
-def _in_one_line(name: str) -> str:
-    """Return a name whose line breaks and other marks without a picture are spelt."""
-    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def _title(reported: Reported, previous: Reported | None) -> str:

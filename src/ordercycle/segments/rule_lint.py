@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ordercycle.errors import printable
 from ordercycle.segments.rule_values import Conditions, bound
 
 
@@ -86,8 +87,10 @@ class RulesLint:
         lines = [("rule", "matches", "gets", "taken before")]
         for rule in self.rules:
             taken = sum(rule.taken.values())
-            lines.append((rule.segment, f"{rule.matches:,}", f"{rule.gets:,}", f"{taken:,}"))
-        lines.append((self.default, "", f"{self.left:,}", ""))
+            lines.append(
+                (printable(rule.segment), f"{rule.matches:,}", f"{rule.gets:,}", f"{taken:,}")
+            )
+        lines.append((printable(self.default), "", f"{self.left:,}", ""))
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         table = [
             "  ".join(
@@ -96,7 +99,16 @@ class RulesLint:
             ).rstrip()
             for line in lines
         ]
-        return "\n".join([*table, *(self.problems or ["every rule gets customers"])])
+        return "\n".join(
+            [
+                *table,
+                *(
+                    map(printable, self.problems)
+                    if self.problems
+                    else ["every rule gets customers"]
+                ),
+            ]
+        )
 
 
 def lint_of(tables: Iterable[pa.Table], conditions: Conditions, default: str) -> RulesLint:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ordercycle.errors import ConfigError, Option
+from ordercycle.errors import ConfigError, Option, printable
 from ordercycle.expressions.plain import parsed_condition
 from ordercycle.expressions.spelling import spelt
 from ordercycle.segments.plain import options_of
@@ -261,7 +261,7 @@ class Rules(Recalculated):
 
     def __repr__(self) -> str:
         rules = "; ".join(f"{name}: {text}" for name, text in self._shown())
-        return f"Rules({rules}; else {self.default})"
+        return printable(f"Rules({rules}; else {self.default})")
 
     def _repr_html_(self) -> str:
         rows = "".join(

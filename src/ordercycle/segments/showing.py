@@ -6,6 +6,8 @@ import html
 from dataclasses import fields
 from typing import Any
 
+from ordercycle.errors import printable
+
 
 class Shown:
     """The repr and the notebook view of a frozen dataclass with an `account` or without."""
@@ -15,7 +17,7 @@ class Shown:
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self._options())
         origin = f"; {self.account.origin}" if self.account is not None else ""
-        return f"{type(self).__name__}({shown}{origin})"
+        return printable(f"{type(self).__name__}({shown}{origin})")
 
     def _options(self) -> list[tuple[str, Any]]:
         """Return the fields that are shown, with their values."""
