@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 from collections.abc import Sequence
 from datetime import date
@@ -18,6 +17,7 @@ from ordercycle.spreadsheets import harmless
 
 #: The columns before those of the metrics.
 PLACE = ("PeriodStart", "PeriodEnd", "Date", "SegmentName")
+END = "\r\n"
 
 Row = list[str]
 
@@ -84,7 +84,15 @@ def _text(metric: Metric, value: float | None) -> str:
 
 
 def _csv(metrics: Sequence[Metric], rows: list[Row]) -> str:
-    text = io.StringIO()
+    lines: list[str] = []
     header = [*PLACE, *(metric.export for metric in metrics)]
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue()
+    # The writer quotes only those marks of line ends that it writes itself: so it writes both.
+    csv.writer(_Lines(lines)).writerows([header, *rows])
+    return "".join(f"{line.removesuffix(END)}\n" for line in lines)
+
+
+class _Lines:
+    """A stream of lines, as a writer of CSV ends them."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.write = lines.append
