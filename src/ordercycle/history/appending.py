@@ -73,8 +73,12 @@ def append(
         if repeated == "skip":
             return state
         raise DataError(
-            f'the batch {batch!r} is already in the history; pass repeated="skip" where it may '
-            "come again, or another name"
+            f"the batch {batch!r} is already in the history",
+            remedy=(
+                "pass ",
+                Option("repeated", "skip"),
+                " where it may come again, or another name",
+            ),
         )
     kind = state.kind
     policies = replace(kind.policies, unknown="add")  # judged below, with all that are listed
@@ -141,20 +145,24 @@ def _check_types(there: Kind, arriving: Kind) -> None:
     columns = there.columns
     if there.ids.together_with(arriving.ids) is None:
         raise ColumnError(
-            f"{columns.customer} is {arriving.ids.given}, and {there.ids.given} in the history; "
-            "cast it, so that the same customer has the same id"
+            f"{columns.customer} is {arriving.ids.given}, and {there.ids.given} in the history",
+            remedy="cast it, so that the same customer has the same id",
+            column=columns.customer,
         )
     if there.orders is not None and arriving.orders is not None:
         common = there.orders.together_with(arriving.orders)
         if common is None:
             raise ColumnError(
                 f"{columns.order} is {arriving.orders.given}, and {there.orders.given} in the "
-                "history; cast it, so that the same order has the same id"
+                "history",
+                remedy="cast it, so that the same order has the same id",
+                column=columns.order,
             )
     if there.amount.produced != arriving.amount.produced:
         raise ColumnError(
-            f"{columns.amount} is {arriving.amount.given}, and {there.amount.given} in the "
-            f"history; cast it to {there.amount.given}"
+            f"{columns.amount} is {arriving.amount.given}, and {there.amount.given} in the history",
+            remedy=f"cast it to {there.amount.given}",
+            column=columns.amount,
         )
 
 
@@ -175,7 +183,9 @@ def _as_kept(piece: CustomerBatch, kind: Kind) -> Any:
     except ValueError as error:  # pyarrow's: an integer beyond the narrower type
         raise ColumnError(
             f"{kind.columns.customer} has ids that do not fit {kind.ids.plain}, the type in the "
-            f"history ({error}); build the history from ids of the wider type"
+            f"history ({error})",
+            remedy="build the history from ids of the wider type",
+            column=kind.columns.customer,
         ) from error
 
 
