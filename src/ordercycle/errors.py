@@ -16,6 +16,15 @@ NOT_GIVEN: Any = object()
 MOST_OF_A_PIECE = 2_000
 
 
+class Code(str):
+    """A value of an argument that a message shows as code rather than as text."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 @dataclass(frozen=True)
 class Option:
     """An argument of the library as a message names it; each front end says it in its own words.

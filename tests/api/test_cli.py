@@ -258,7 +258,7 @@ def test_own_thresholds_and_presets():
 
 
 @pytest.mark.usefixtures("profile")
-def test_segment_reads_arrow_and_refuses_csv():
+def test_segment_reads_arrow_and_csv():
     table = parquet.read_table("profile.parquet")
     feather.write_feather(table, "profile.arrow", compression="uncompressed", chunksize=2)
     assert run("segment", "profile.arrow", "--out", "from-arrow.parquet").exit_code == 0
@@ -266,4 +266,13 @@ def test_segment_reads_arrow_and_refuses_csv():
     expected = parquet.read_table("segments.parquet")
     assert parquet.read_table("from-arrow.parquet").equals(expected)
     assert run_profile("--out", "profile.csv").exit_code == 0
-    assert run("segment", "profile.csv").exit_code == 2
+    assert run("segment", "profile.csv", "--out", "from-csv.parquet").exit_code == 0
+    assert run_profile("--out", "same.parquet").exit_code == 0
+    assert run("segment", "same.parquet", "--out", "same-segments.parquet").exit_code == 0
+    segments, expected = (
+        rows_by_customer(parquet.read_table(name))
+        for name in ("from-csv.parquet", "same-segments.parquet")
+    )
+    assert {name: row["lifecycle"] for name, row in segments.items()} == {
+        name: row["lifecycle"] for name, row in expected.items()
+    }

@@ -16,7 +16,7 @@ import ordercycle as oc
 from ordercycle.cli import cli, endings
 from ordercycle.cli.order_options import COLUMNS, OPTIONS
 from ordercycle.cli.reading import NAMES, read_of
-from ordercycle.errors import Option
+from ordercycle.errors import Code, Option
 from ordercycle.history.policies import Policies
 
 AS_OF = ["--as-of", "2026-12-31"]
@@ -254,6 +254,7 @@ def test_every_option_of_the_library_is_one_of_each_command():
         (Option("Columns.registered", None), '--registered ""'),
         (Option("columns"), "--customer, --time, --amount and so on"),
         (Option("nobody", ["guest"]), "--nobody guest"),
+        (Option("read", Code("CsvFormat()")), "--format csv"),
         (Option("times_without_zone", "utc"), "--times-without-zone utc"),
         (Option("segments"), "--segment"),
         (Option("as_of", "2026-01-01"), "--as-of 2026-01-01"),

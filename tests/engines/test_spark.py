@@ -73,11 +73,10 @@ def test_types(session, customer, amount, time):
     """What Spark makes of a type, one machine is given as well."""
     orders, customers = tables(customer, amount, time, rows=400, people=60)
     there = [framed(session, table) for table in (orders, customers)]
-    found = spark.profile(
-        *there, as_of=AS_OF, columns=COLUMNS, timezone="Europe/Madrid", refunds="count"
-    ).toArrow()
+    options = {"timezone": "Europe/Madrid", "times_without_zone": "local", "refunds": "count"}
+    found = spark.profile(*there, as_of=AS_OF, columns=COLUMNS, **options).toArrow()
     here = [with_sparks_ids(table) for table in (orders, customers)]
-    expected = local(*here, timezone="Europe/Madrid", refunds="count").profile(AS_OF)
+    expected = local(*here, **options).profile(AS_OF)
     assert_same_bits(found, expected)
 
 
@@ -101,6 +100,28 @@ def test_days_are_those_of_the_business_whatever_the_session_says(session):
         there = framed(session, orders)
         row = spark.profile(there, as_of=AS_OF, timezone=zone).first()
         assert row.first_order_on == day, (kind, zone)
+
+
+def test_columns_are_computed_in_the_tasks(shop):
+    orders, customers, *there = shop
+    options = {
+        "columns": oc.Columns(
+            customer="text(customer_id) + '|' + note",
+            amount="amount * 2",
+            order="order_id",
+            listed_customer="text(customer_id) + '|not read'",
+        ),
+        "only": "amount > 5 and not order_id in ('o1', 'o2')",
+        "nobody": [f"{orders['customer_id'][0].as_py()}|not read"],
+    }
+    found = spark.profile(*there, as_of=AS_OF, **options).toArrow()
+    history = oc.OrderHistory.build(orders, customers, **options)
+    assert history.summary().left_out > 0
+    assert history.summary().nobody > 1
+    expected = history.profile(AS_OF)
+    kind = found.schema.field("customer_id").type
+    plain = expected.set_column(0, "customer_id", expected["customer_id"].cast(kind))
+    assert_same_bits(found, plain)
 
 
 def test_policies_reach_the_tasks(shop):

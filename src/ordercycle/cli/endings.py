@@ -22,6 +22,7 @@ PHRASES: dict[tuple[str, Any], str] = {
     ("columns", None): "--customer, --time, --amount and so on",
     ("Columns.registered", None): '--registered ""',
     ("Columns.amount", None): "--no-amount",
+    ("read", "CsvFormat()"): "--format csv",
 }
 #: Arguments whose flag has another name than they have, their class left out.
 FLAGS: dict[str, str] = {
@@ -110,7 +111,7 @@ def flag(option: Option) -> str:
     from ordercycle.errors import NOT_GIVEN
 
     value = None if option.value is NOT_GIVEN else option.value
-    if value is None and (option.name, value) in PHRASES:
+    if isinstance(value, str | None) and (option.name, value) in PHRASES:
         return PHRASES[option.name, value]
     name = option.name.rpartition(".")[2].replace("_", "-")
     name = f"--{FLAGS.get(option.name, FLAGS.get(name, name))}"

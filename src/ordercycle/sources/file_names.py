@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from ordercycle.errors import Option, Text
+from ordercycle.errors import Code, Option, Text
 from ordercycle.sources.file_formats import CsvFormat, ExcelSheet, FileFormat, NdJson
 
 #: File endings and the format they stand for.
@@ -90,6 +90,6 @@ class FileNames:
             return ARCHIVES[ending]
         return (
             f"name files {self.listed()} (text also with {', '.join(COMPRESSIONS)}), or pass ",
-            Option("read"),
-            "CsvFormat(...) where it is CSV",
+            Option("read", Code("CsvFormat()")),
+            " where it is CSV",
         )
