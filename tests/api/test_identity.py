@@ -254,6 +254,19 @@ def test_the_same_export_has_the_same_customers_from_every_source(frame, tmp_pat
         assert counts(built(source)) == {"ann": 2, "bob": 1}
 
 
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())], ids=str
+)
+def test_empty_slices_of_a_stream_are_no_rows(kind):
+    """Their buffers may be shorter than where they begin."""
+    ids = pa.array(["x"] * 6)
+    column = ids.dictionary_encode() if pa.types.is_dictionary(kind) else pa.array(["x"] * 6, kind)
+    chunks = pa.chunked_array([column.slice(6, 0), column, column.slice(1, 0)])
+    table = order_table(["x"] * 6).set_column(0, "customer_id", chunks)
+    exported = pa.RecordBatchReader.from_stream(table)
+    assert counts(built(exported)) == {"x": 6}
+
+
 # --- What is refused, and why --------------------------------------------------------------------
 
 REFUSED = [

@@ -157,3 +157,25 @@ def test_bad_values_and_bad_files_are_told_with_the_file(session, folder):  # no
         PythonException, match=r"SourceError: orders: '.*orders-1.parquet' was written anew"
     ):
         looked_at.collect()
+
+
+@pytest.mark.parametrize("kept_as", ["INT96", "TIMESTAMP_MICROS", "TIMESTAMP_MILLIS"])
+def test_instants_that_spark_writes_are_read_as_spark_reads_them(session, tmp_path, kept_as):
+    """Half past ten in the evening in UTC is the day after in Madrid, whoever reads it."""
+    session.conf.set("spark.sql.parquet.outputTimestampType", kept_as)
+    try:
+        rows = session.sql(
+            "select 7.0D as customer_id, timestamp '2025-05-17 22:30:00 UTC' as ordered_at, "
+            "1.0D as amount"
+        )
+        rows.coalesce(1).write.parquet(str(tmp_path / "orders"))
+    finally:
+        session.conf.unset("spark.sql.parquet.outputTimestampType")
+    (file,) = (tmp_path / "orders").glob("*.parquet")
+    columns, zone = oc.Columns(registered=None), "Europe/Madrid"
+    here = oc.OrderHistory.build(file, columns=columns, timezone=zone).profile("2025-06-01")
+    assert here["customer_id"].to_pylist() == [7]
+    assert str(here["first_order_on"][0]) == "2025-05-18"
+    for there in (session.read.parquet(str(file)), str(file)):
+        found = spark.profile(there, as_of="2025-06-01", columns=columns, timezone=zone).first()
+        assert (found["customer_id"], str(found["first_order_on"])) == (7, "2025-05-18")
