@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import secrets
+import stat
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 #: Bytes after which what was written is sent to the disk, while more is made: of 550 MB the last
 #: sync then leaves nothing to wait for, where it took 0.2 s.
 SYNC_BYTES = 2**26
+#: Temporary files are left alone for so long: their writer may not have locked them yet.
+FRESH_SECONDS = 2.0
 
 
 class _SyncedFile(io.FileIO):
@@ -54,8 +59,10 @@ class _SyncedFile(io.FileIO):
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that takes its place when the block ends well, and leaves no trace otherwise.
 
-    It is written under a temporary name beside its place, synced to disk and renamed. If the
-    process is killed the temporary file stays, but nothing half-written ever has the final name.
+    It is written under a temporary name beside its place, synced to disk and renamed, with the
+    mode and, where the system allows it, the owner of the file that it replaces. If the process is
+    killed the temporary file stays until the next one is written there, but nothing half-written
+    ever has the final name.
     A device or a pipe is written to: to put a file in its place would take it from everybody.
     """
     if path.exists() and not (path.is_file() or path.is_dir()):
@@ -63,11 +70,14 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             yield stream
         return
     place = Path(os.path.realpath(path))  # through a link, so that the link stays a link
+    _remove_leftovers(place)
     temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
     try:
         with _SyncedFile(temporary) as file, io.BufferedWriter(file) as stream:
+            _lock(file.fileno())
             yield stream
             stream.flush()
+            _keep_mode(file.fileno(), place)
             file.sync()
         temporary.replace(place)
     except BaseException as error:
@@ -76,6 +86,50 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             error.filename = str(path)  # a full disk does not say which file it was
         raise
     sync_folder(place.parent)
+
+
+def _lock(handle: int) -> bool:
+    """Lock a file, until it is closed or the process ends; return whether nobody else has."""
+    try:
+        import fcntl
+    except ImportError:  # pragma: no cover - systems without it have no such lock
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_leftovers(place: Path) -> None:
+    """Remove what processes that were killed left beside a file's place."""
+    name = re.compile(re.escape(f".{place.name}.") + r"[0-9a-f]{8}\.tmp")
+    with suppress(OSError):  # what cannot be removed now is removed another time
+        for found in place.parent.iterdir():
+            if name.fullmatch(found.name) and time.time() - found.stat().st_mtime > FRESH_SECONDS:
+                handle = os.open(found, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+                try:
+                    if _lock(handle):
+                        found.unlink(missing_ok=True)
+                finally:
+                    os.close(handle)
+
+
+def _keep_mode(handle: int, place: Path) -> None:
+    """Give a file the mode and, as far as the system allows it, the owner of another."""
+    if not hasattr(os, "fchown"):
+        return
+    try:
+        before = place.stat()
+    except FileNotFoundError:
+        return
+    mode, made = stat.S_IMODE(before.st_mode), os.fstat(handle)
+    if (made.st_uid, made.st_gid) != (before.st_uid, before.st_gid):
+        try:
+            os.fchown(handle, before.st_uid, before.st_gid)
+        except OSError:
+            mode &= ~stat.S_IRWXG  # what was for the members of another group
+    os.fchmod(handle, mode)
 
 
 def sync_folder(folder: Path) -> None:

@@ -21,7 +21,8 @@ from ordercycle.cli.warmup import warmup
 if TYPE_CHECKING:
     from types import FrameType
 
-TERMINATED = 143
+#: What shells add to the number of the signal that ended a command.
+ENDED_BY_SIGNAL = 128
 
 
 def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -69,7 +70,11 @@ for command in (demo, profile, segment, report, warmup):
 
 def main() -> NoReturn:
     """Run the command line and exit."""
-    signal.signal(signal.SIGTERM, _terminated)
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # Under nohup, a closed terminal ends nothing.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _terminated)
     try:
         cli.main(prog_name="ordercycle")
     finally:
@@ -79,6 +84,6 @@ def main() -> NoReturn:
     raise SystemExit(0)  # not reached: click exits by itself
 
 
-def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
+def _terminated(number: int, _frame: FrameType | None) -> NoReturn:
     # Unwinds the stack, so that half-written results are removed.
-    raise SystemExit(TERMINATED)
+    raise SystemExit(ENDED_BY_SIGNAL + number)
