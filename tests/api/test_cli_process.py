@@ -86,9 +86,10 @@ main()
     [
         (signal.SIGKILL, -signal.SIGKILL, True),
         (signal.SIGTERM, 143, False),
+        (signal.SIGHUP, 129, False),
         (signal.SIGINT, 130, False),
     ],
-    ids=["killed", "terminated", "interrupted"],
+    ids=["killed", "terminated", "hung up", "interrupted"],
 )
 def test_stopped_run_leaves_no_half_result(shop, number, exit_code, remains):
     old = shop / "old.parquet"
