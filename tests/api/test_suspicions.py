@@ -24,11 +24,12 @@ def orders(ids, days=None, kind=None):
     )
 
 
-def said(source, **options):
+def said(source, listed=None, **options):
     """Return what is said while a history is built, and see that it is said of the line here."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        oc.OrderHistory.build(source, **options)
+        columns = oc.Columns(registered=None)
+        oc.OrderHistory.build(source, listed, columns=columns, **options)
     assert all(one.filename == __file__ for one in caught)
     assert all(one.category is oc.OrdercycleWarning for one in caught)
     return [str(one.message) for one in caught]
@@ -72,6 +73,8 @@ def test_few_orders_of_such_an_id_are_not_worth_a_word():
 def test_zero_is_somebody_unless_it_has_far_more_orders_than_others(zero, others):
     assert said(orders([zero, *others])) == []
     assert said(orders([zero] * 20 + [*others])) == []
+    listed = pa.table({"customer_id": [*others, *(type(zero)(n) for n in range(400, 5_000))]})
+    assert said(orders([zero] * 20 + [*others]), listed) == []
     (message,) = said(orders([zero] * 400 + [*others]))
     assert "customer_id '0' has 400 orders of 799" in message
 

@@ -75,7 +75,7 @@ MISSING_TEXTS = tuple(
 #: What may as well be somebody's id: suspicious only where it has far more orders than others.
 DOUBTFUL_TEXTS = ("-", "--", "?", "0", "-1", " ", "guest", "anonymous", "unknown")
 DOUBTFUL_NUMBERS = (0, -1)
-#: The share of all orders, and how often the orders of a customer on average.
+#: The share of all orders, and how often the orders of a customer who has any.
 SUSPICIOUS_SHARE, SUSPICIOUS_MULTIPLE = 0.01, 100
 #: The last day that is a month as well, and the distinct days without any other that are too many.
 LAST_MONTH, MOST_DAYS_OF_MONTHS = 12, 100
@@ -101,10 +101,12 @@ class Signs:
         self._lock = threading.Lock()
         self.orders_of: dict[str, int] = {}  # of ids that look like missing values
         self.of_epoch = 0
+        self.buyers = 0  # customers with orders
 
     def see(self, batch: CustomerBatch) -> None:
         """Look at a batch."""
-        found = dict(_orders_of_missing(batch))
+        sizes = np.diff(batch.offsets)
+        found = dict(_orders_of_missing(batch, sizes))
         of_epoch = int(np.count_nonzero(batch.days == EPOCH_DAY)) if self._has_epoch else 0
         days: set[int] = set()
         if not self._has_later_day:
@@ -115,6 +117,7 @@ class Signs:
                 days = set(np.unique(batch.days).tolist())
         with self._lock:
             self.orders_of |= found
+            self.buyers += int(np.count_nonzero(sizes))
             self.of_epoch += of_epoch
             self._days |= days
 
@@ -130,9 +133,8 @@ def _has_later_day(days: NDArray[np.int32]) -> bool:
     return bool((of_month.astype(np.int64) >= LAST_MONTH).any())  # counted from 0
 
 
-def _orders_of_missing(batch: CustomerBatch) -> Iterator[tuple[str, int]]:
+def _orders_of_missing(batch: CustomerBatch, sizes: NDArray[np.int64]) -> Iterator[tuple[str, int]]:
     """Yield the ids of a batch that look like missing values, and how many orders each has."""
-    sizes = np.diff(batch.offsets)
     if pa.types.is_integer(batch.ids.type):
         numbers = fixed_view(batch.ids, batch.ids.type.to_pandas_dtype())
         for number in DOUBTFUL_NUMBERS:
@@ -193,7 +195,7 @@ def check_signs(
 def _check_missing(signs: Signs, columns: Columns, counts: Counts) -> None:
     for text, orders in sorted(signs.orders_of.items()):
         is_sure = text in MISSING_TEXTS and orders >= SUSPICIOUS_SHARE * counts.orders
-        if is_sure or orders * counts.customers >= SUSPICIOUS_MULTIPLE * counts.orders > 0:
+        if is_sure or orders * signs.buyers >= SUSPICIOUS_MULTIPLE * counts.orders > 0:
             of_all = f"{counted(orders, 'order')} of {counts.orders:,}"
             what = f"{columns.customer} {text!r} has {of_all} and looks like a missing value; pass "
             warn((what, Option("nobody", (text,)), " where it is nobody"))
