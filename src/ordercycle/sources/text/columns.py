@@ -17,7 +17,13 @@ from ordercycle.errors import Option, Text
 from ordercycle.sources.common_types import common_type
 from ordercycle.sources.file_formats import CsvFormat, arrow_type
 from ordercycle.sources.text import times
-from ordercycle.sources.text.numbers import Misread, as_plain, cast_numbers, remedy_for_numbers
+from ordercycle.sources.text.numbers import (
+    Misread,
+    as_plain,
+    cast_numbers,
+    fails,
+    remedy_for_numbers,
+)
 from ordercycle.sources.text.time_formats import time_formats
 from ordercycle.sources.wanted import Role
 from ordercycle_kernels import text_values
@@ -192,11 +198,7 @@ class TextColumn:
         return True
 
     def _kind_of_amounts(self, texts: pa.StringArray) -> pa.DataType:
-        try:
-            cast_numbers(as_plain(texts, self.given), INTEGER)
-        except Misread:
-            return FLOAT
-        return INTEGER
+        return FLOAT if fails(as_plain(texts, self.given), INTEGER) else INTEGER
 
     def _kind_of_times(self, texts: pa.StringArray) -> pa.DataType:
         formats = times.program(time_formats(self.given.time_formats))

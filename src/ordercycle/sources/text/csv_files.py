@@ -33,8 +33,9 @@ from ordercycle_kernels import quoting
 
 #: Bytes that are parsed at a time.
 BLOCK_BYTES = 2**22
-#: Bytes in which the header and the types are looked for.
-LOOK_BYTES = 2**18
+#: Bytes in which the header and the types are looked for: a thousand rows, as what comes later may
+#: still ask for others.
+LOOK_BYTES = 2**16
 #: Bytes of a record, and of all that is parsed at once, have to be fewer.
 MOST_BYTES = 2**31 - 2
 TOO_MANY_FIELDS = "has {0} fields where the header has {1}"

@@ -62,12 +62,13 @@ def cast_numbers(texts: pa.StringArray, kind: pa.DataType) -> pa.Array:
         low, high = 0, len(texts)
         while high - low > 1:  # the first is in texts[low:high]
             middle = (low + high) // 2
-            low, high = (low, middle) if _fails(texts[low:middle], kind) else (middle, high)
-        what = "is no number" if _fails(texts[low:high], pa.float64()) else f"does not fit {kind}"
+            low, high = (low, middle) if fails(texts[low:middle], kind) else (middle, high)
+        what = "is no number" if fails(texts[low:high], pa.float64()) else f"does not fit {kind}"
         raise Misread(low, what) from None
 
 
-def _fails(texts: pa.StringArray, kind: pa.DataType) -> bool:
+def fails(texts: pa.StringArray, kind: pa.DataType) -> bool:
+    """Return whether some plain number is none of a type."""
     try:
         texts.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
