@@ -350,3 +350,17 @@ def test_parts_with_another_content_and_the_right_checksum_are_refused(tmp_path)
     history = oc.OrderHistory.open(folder)
     with pytest.raises(oc.StorageError, match="not those that the manifest tells of"):
         history.profile("2026-06-01")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"memory_limit": "9" * 400 + "GB"},
+        {"memory_limit": "1GB", "spill_directory": 5},
+        {"spill_directory": b"/"},
+        {"progress": 5},
+    ],
+)
+def test_options_that_are_nonsense_name_themselves(options):
+    with pytest.raises(oc.ConfigError, match=f"{list(options)[-1]}="):
+        oc.OrderHistory.build(TEXT, **options)

@@ -68,6 +68,11 @@ class BuildOptions:
         check_read(self.read)
         if self.filesystem is not None:
             store_of(self.filesystem)
+        if self.progress is not None and not callable(self.progress):
+            raise ConfigError(
+                (Option("progress", self.progress), " cannot be called"),
+                remedy="pass a function of done, total and stage",
+            )
         thread_count(self.threads)
 
     @classmethod

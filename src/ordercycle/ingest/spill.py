@@ -58,8 +58,9 @@ class Spill:
         """Return what the options ask for; None where there is no limit."""
         folder = None
         if spill_directory is not None:
-            folder = os.fspath(spill_directory)
-            if not os.path.isdir(folder):
+            is_path = isinstance(spill_directory, (str, os.PathLike))
+            folder = os.fspath(spill_directory) if is_path else spill_directory
+            if not is_path or not os.path.isdir(folder):
                 raise ConfigError(
                     (Option("spill_directory", folder), " is no folder"),
                     remedy="create it, or leave the option out",
@@ -114,11 +115,16 @@ def guarded(work: Callable[[], T], folder: str | None) -> T:
         ) from error
 
 
+#: Digits that sizes have, at most.
+MOST_DIGITS = 100
+
+
 def _bytes(memory_limit: object) -> int:
     number = whole_number(memory_limit)
     if number is None and isinstance(memory_limit, str):
         found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", memory_limit)
-        if found and found[2].upper() in UNITS:
+        # Of so many digits that no float holds them, it is no size of any memory.
+        if found and found[2].upper() in UNITS and len(found[1]) < MOST_DIGITS:
             number = int(float(found[1]) * UNITS[found[2].upper()])
     if number is None:
         raise ConfigError(
