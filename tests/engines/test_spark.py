@@ -138,7 +138,9 @@ def test_no_rows_at_all(shop):
     *_, there, _ = shop
     found = spark.profile(there.limit(0), as_of=AS_OF, columns=COLUMNS).toArrow()
     assert found.num_rows == 0
-    assert found.schema.names == [column.name for column in oc.columns.PROFILE_COLUMNS]
+    assert found.schema.names == [
+        column.name for column in oc.columns.PROFILE_COLUMNS if column.name != "window_days"
+    ]
 
 
 def test_nothing_runs_before_an_action(session, shop):
@@ -156,7 +158,7 @@ def test_segments(shop):
     assert found.schema["lifecycle"].dataType.typeName() == "string"
     expected = oc.Lifecycle().assign(local(orders, customers).profile(AS_OF))
     segments = expected["lifecycle"].cast(pa.string())
-    expected = expected.set_column(22, "lifecycle", segments)
+    expected = expected.set_column(expected.num_columns - 1, "lifecycle", segments)
     names = ["shortest" if one == "gap_min" else one for one in expected.column_names]
     assert_same_bits(found.toArrow(), expected.rename_columns(names))
     with pytest.raises(oc.ColumnError, match="has a column 'lifecycle' already"):
@@ -227,7 +229,7 @@ def test_bad_values_are_told_with_column_and_count(session, shop):
     with pytest.raises(PythonException) as raised:
         profiles.collect()
     assert (
-        "ordercycle.errors.DataError: orders: bad is NaN or infinite (inf) at a row of source "
+        "ordercycle.errors.DataError: orders: bad is NaN or infinite (nan) at a row of source "
         "partition" in str(raised.value)
     )
     assert "(3 such rows); drop or fix them" in str(raised.value)

@@ -68,11 +68,13 @@ def test_csv_and_folders_that_name_a_column(session, tmp_path):  # noqa: ARG001
         place.mkdir()
         rows = orders.filter(pc.equal(years, year))
         csv.write_csv(rows, place / "orders.csv")
+    read = oc.CsvFormat(types={"customer_id": "integer"})
     expected = oc.OrderHistory.build(orders).profile(AS_OF)
-    assert_same_bits(spark.profile(tmp_path, as_of=AS_OF, partitions=2).toArrow(), expected)
+    found = spark.profile(tmp_path, as_of=AS_OF, partitions=2, read=read)
+    assert_same_bits(found.toArrow(), expected)
     by_year = oc.Columns(amount="ordered_in")
-    expected = oc.OrderHistory.build(tmp_path, columns=by_year).profile(AS_OF)
-    found = spark.profile(tmp_path, as_of=AS_OF, columns=by_year, partitions=2)
+    expected = oc.OrderHistory.build(tmp_path, columns=by_year, read=read).profile(AS_OF)
+    found = spark.profile(tmp_path, as_of=AS_OF, columns=by_year, partitions=2, read=read)
     assert_same_bits(found.toArrow(), expected)
 
 
