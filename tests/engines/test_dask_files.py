@@ -55,13 +55,3 @@ def test_bad_values_are_told_with_the_file(tmp_path):
         oc.DataError, match=r"amount is NaN .* at a row of one of 2 files, '.*-0.parq"
     ):
         profiles.compute(scheduler="sync")
-
-
-def test_computed_columns_are_not_compared_by_tasks(tmp_path):
-    days = pa.array([20_000], pa.int32()).cast(pa.date32())
-    orders = pa.table({"customer_id": ["ann"], "ordered_at": days, "price": [1.0], "pieces": [2.0]})
-    parquet.write_table(orders, tmp_path / "orders.parquet")
-    columns = oc.Columns(amount="price * pieces")
-    with pytest.raises(oc.ConfigError, match="duplicates='drop' compares the columns behind"):
-        dask.profile(tmp_path, as_of=AS_OF, columns=columns, duplicates="drop")
-    assert len(dask.profile(tmp_path, as_of=AS_OF, columns=columns).compute()) == 1

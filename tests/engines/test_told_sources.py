@@ -148,3 +148,19 @@ def test_what_is_wrong_is_said_at_once(options, error, said):
     with pytest.raises(error) as raised:
         engine.profile(framed(ORDERS), as_of=AS_OF, **options)
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("files", [False, True])
+def test_rows_are_compared_in_the_columns_behind_computed_ones(tmp_path, files):
+    """Equal amounts of other prices are no duplicates; what is there twice is one."""
+    day = dt.date(2026, 1, 1)
+    table = pa.table(
+        {"customer_id": ["a"] * 4, "ordered_at": [day] * 4, "q": [2, 2, 3, 6], "p": [3, 3, 2, 1],
+         "status": ["paid", "paid", "paid", "lost"]}
+    )  # fmt: skip
+    options = {"columns": oc.Columns(amount="q * p"), "only": "status == 'paid'"}
+    expected = oc.OrderHistory.build(table, **options, duplicates="drop")
+    assert expected.summary().duplicates == 1
+    source = filed(table, tmp_path, "orders") if files else framed(table, 2)
+    found = engine.profile(source, as_of=AS_OF, **options, duplicates="drop")
+    same(found, expected.profile(AS_OF))

@@ -32,7 +32,7 @@ from ordercycle.history.policies import Policies
 from ordercycle.ingest.identity import id_type
 from ordercycle.ingest.nobody import Nobody
 from ordercycle.ingest.spill import Spill
-from ordercycle.sources.formulas import resolved
+from ordercycle.sources.formulas import ONLY, resolved
 from ordercycle.sources.row_source import check_columns
 from ordercycle.sources.wanted import IDS, Role, Wanted
 
@@ -123,19 +123,22 @@ class Job:
             asked = wanted(options, table)
             if isinstance(frame, FileFrame):
                 arrival = Arrival(TABLES[table], frame.schema)
-                is_computed = frame.computation is not None
             else:
                 kind.check(frame, TABLES[table])
                 there = kind.schema(frame, [], TABLES[table]).names
                 found = resolved(asked, there)
                 arrival = Arrival.of(found, kind.schema(frame, found.names, TABLES[table]))
-                is_computed = arrival.computation is not None
-            if table == 0 and is_computed:
-                _check_comparable(options)
             check_columns(arrival.made, asked.names, TABLES[table])
+            # Where rows are compared, the columns behind computed ones travel as well.
             types = [
-                (name, packed_type(_travels_as(arrival.made.field(name), role, TABLES[table])))
-                for name, role in asked.roles.items()
+                (
+                    field.name,
+                    packed_type(
+                        _travels_as(field, asked.roles.get(field.name, "other"), TABLES[table])
+                    ),
+                )
+                for field in arrival.made
+                if field.name != ONLY
             ]
             arrivals.append(arrival)
             tables.append(pa.schema(types))
@@ -211,18 +214,6 @@ class Job:
         """The columns to read."""
         columns: Columns = self.options["columns"]
         return columns
-
-
-def _check_comparable(options: dict[str, Any]) -> None:
-    """Raise a ConfigError where rows are compared in columns that do not travel."""
-    if options.get("duplicates", "keep") != "keep":
-        raise ConfigError(
-            (
-                Option("duplicates", options["duplicates"]),
-                " compares the columns behind computed ones, which stay with the tasks that read",
-            ),
-            remedy="compute them before the call, or name columns that are there",
-        )
 
 
 def _travels_as(column: pa.Field, role: Role, table: str) -> pa.DataType:
