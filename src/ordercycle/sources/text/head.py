@@ -63,7 +63,7 @@ def check_marks(data: bytes, file: DataFile, wanted: Wanted, encoding: str) -> N
                 f"{where} begins with the mark of {wide.upper()}",
                 remedy=("pass read=", Option("CsvFormat.encoding", wide)),
             )
-    if b"\0" in data[:64]:
+    if b"\0" in data[:4]:
         little = data[1:2] == b"\0"
         raise SourceError(
             f"{where} is no text in UTF-8: it begins with bytes that are 0",
