@@ -31,6 +31,7 @@ from statistics import median
 from time import perf_counter
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from .compare import differences
@@ -92,9 +93,15 @@ def _parser():
 
 
 def write_orders(workload: Workload, path: Path) -> None:
-    """Write the order table, with pyarrow's own settings: one row group per piece."""
+    """Write the order table, with pyarrow's own settings: one row group per piece.
+
+    In CSV, numbers with a sign are no ids of customers but text: theirs have none.
+    """
     writer = None
     for piece in order_pieces(workload):
+        if path.suffix == ".csv" and pa.types.is_int64(piece.schema.field("customer_id").type):
+            ids = pc.bit_wise_and(piece["customer_id"], 2**63 - 1)
+            piece = piece.set_column(0, "customer_id", ids)  # noqa: PLW2901
         if writer is None:
             make = csv.CSVWriter if path.suffix == ".csv" else parquet.ParquetWriter
             writer = make(str(path), piece.schema)
