@@ -58,7 +58,7 @@ def demo(
 ) -> None:
     """Show it all on real grocery baskets.
 
-    A year of baskets is read, profiled and segmented; the findings are told on stdout and the
+    A year of baskets is read, profiled and segmented; the findings are shown on stdout and the
     profiles written to a file.
 
     \b

@@ -28,7 +28,7 @@ COUNTED = {
     "segment": "segments",
 }
 MILLION = 1_000_000
-MILLISECONDS_BELOW = 1.0  # seconds; below it, times are told in milliseconds
+MILLISECONDS_BELOW = 1.0  # seconds; below it, times are shown in milliseconds
 
 
 class Pace(NamedTuple):

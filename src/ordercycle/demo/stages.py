@@ -82,7 +82,7 @@ def run(
     write
         Takes each piece of the result.
     clock
-        Told of progress; keeps the time of each stage.
+        Receives progress, and keeps the time of each stage.
     threads
         As for `OrderHistory.build`.
     """

@@ -268,7 +268,7 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
     orders_df, customers_df, columns, timezone, partitions, **options
         As for :func:`profile`.
     scheme
-        A scheme that decides for each customer by herself: `Lifecycle`, a fitted `Cadence`,
+        A scheme that decides for each customer separately: `Lifecycle`, a fitted `Cadence`,
         `Rules`, or an `Rfm` with cuts of its own.
     period, compare, segments, as_of
         As for :meth:`SegmentReport.build`. Without `as_of`, a period that turns out not to be over
@@ -282,7 +282,7 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
     Raises
     ------
     ConfigError
-        Where a month or an option makes no sense, or the scheme would be fitted anew.
+        Where a month or an option makes no sense, or the scheme would be fitted again.
 
     Examples
     --------

@@ -24,7 +24,7 @@ class Membership:
     """Who was in which segment, and when: intervals per customer.
 
     Made by the ``membership`` method of a scheme, such as :meth:`Lifecycle.membership`, or by
-    :meth:`from_table`. Intervals of a part of the history are computed when they are asked for.
+    :meth:`from_table`. Intervals of a part of the history are computed when they are needed.
     """
 
     def __init__(self, segments: tuple[str, ...], intervals: Intervals) -> None:
@@ -129,7 +129,7 @@ class Membership:
         return self._intervals.unknown(history)
 
     def belongs_to(self, history: OrderHistory) -> bool:
-        """Say whether it can be reported of a history: the one it was made from, or any for lists.
+        """Return whether a history can be reported by it: its own, or any where it is a list.
 
         A history that was opened or extended since is another one.
 
@@ -151,7 +151,7 @@ class Membership:
         """Return the intervals of the customers of a part of the history.
 
         The arguments are those that :meth:`OrderHistory.scan` gives. The arrays may be the
-        workspace's: valid until this membership is asked for the next part.
+        workspace's: valid until the next part is read.
         """
         return self._intervals.timeline(number, customers, workspace)
 

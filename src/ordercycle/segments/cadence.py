@@ -61,7 +61,7 @@ class Cadence(LooksAhead, Shown):
     prior_gaps
         k: for how many gaps of the customer's own those of all customers count; 0: for none.
     just_ordered_days
-        Days after an order in which nothing can be told yet.
+        Days after an order in which nothing can be said yet.
     scope
         ``"personal"``, or ``"population"``: μ₀ and σ₀ for everybody.
     account
@@ -201,7 +201,7 @@ fitted from 2 repeat customers)
         return appended(table, inputs, PRODUCED, write, threads=threads)
 
     def look_ahead(self, table: pa.Table) -> tuple[pa.Table, LookAhead]:
-        """Return the columns that decide, and what tells the next groups of them."""
+        """Return the columns that decide, and what decides their next groups."""
         rhythm = self.rhythm
 
         def write(batch: pa.RecordBatch, codes: NDArray[np.int8], days: NDArray[np.int64]) -> None:

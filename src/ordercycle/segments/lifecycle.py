@@ -144,7 +144,7 @@ class Lifecycle(LooksAhead, Thresholds):
         return appended(table, inputs, PRODUCED, write, threads=threads)
 
     def look_ahead(self, table: pa.Table) -> tuple[pa.Table, LookAhead]:
-        """Return the columns that decide, and what tells the next segments of them."""
+        """Return the columns that decide, and what decides their next segments."""
         thresholds = self._days
 
         def write(batch: pa.RecordBatch, codes: NDArray[np.int8], days: NDArray[np.int64]) -> None:

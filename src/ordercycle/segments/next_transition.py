@@ -40,7 +40,7 @@ class LooksAhead(ABC):
 
     @abstractmethod
     def look_ahead(self, table: pa.Table) -> tuple[pa.Table, LookAhead]:
-        """Return the columns that decide, checked, and what tells the next segments of them."""
+        """Return the columns that decide, checked, and what decides their next segments."""
 
     def next_transition(self, table: Any, *, threads: int | None = None) -> pa.Table:
         """Add each customer's next segment if nothing more is bought, and from which day on.

@@ -45,7 +45,7 @@ class Recalculated:
 
         The segments are those of the profile as of the last day of every day, ISO week or
         calendar month, which is what is known when the next one begins. They hold from this day
-        until the next recalculation. Scores of RFM are fitted anew each time, unless their cuts
+        until the next recalculation. Scores of RFM are fitted again each time, unless their cuts
         were given by hand; rules stay as they are.
 
         Parameters
@@ -64,7 +64,7 @@ class Recalculated:
             Profiles keep only the orders of so many days, as in :meth:`OrderHistory.profile`.
         schemes
             Schemes assigned beforehand, in this order, where conditions read their columns; those
-            with this method are made anew like this one, others have to be fitted.
+            with this method are recalculated like this one, others have to be fitted.
 
         Returns
         -------

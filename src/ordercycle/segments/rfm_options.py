@@ -81,7 +81,7 @@ class RfmOptions(Shown):
 
     @property
     def rules(self) -> MapRules:
-        """The map spelt out for the bins."""
+        """The map written out for the bins."""
         return rules_of(self.map, self.bins)
 
     @property

@@ -50,7 +50,7 @@ class Rules(Recalculated):
     default
         The segment of customers for whom no condition holds.
     column
-        The column that :meth:`assign` adds where it is not told otherwise.
+        The column that :meth:`assign` adds by default.
 
     Attributes
     ----------
