@@ -155,7 +155,7 @@ class OrderHistory(GroupedOrders):
     ) -> OrderHistory:
         """Open a history that was saved.
 
-        Its files are mapped into memory, not read: what a profile needs is read when it needs it.
+        What a profile needs is read when it needs it, and checked before it is used.
 
         Parameters
         ----------
