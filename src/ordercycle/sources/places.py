@@ -8,7 +8,6 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
-from urllib.request import url2pathname
 
 from ordercycle.errors import ConfigError, Option, SourceError, Text, suggestion
 from ordercycle.sources.store_errors import explained, has_slash_in_key, redacted
@@ -229,4 +228,6 @@ def _local_path(uri: str, name: str) -> str:
             f"{name}: {uri!r} names the host {host!r}, where a file of this machine has none",
             remedy=f"write 'file:///{host}/{path}'",
         )
+    from urllib.request import url2pathname  # brings the clients of HTTP and e-mail along
+
     return url2pathname(f"/{path}")
