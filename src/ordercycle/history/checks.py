@@ -53,16 +53,17 @@ def check_zone_has_effect(
     warn(text)
 
 
-def check_offsets_have_a_zone(times: Times, columns: Columns, *, had_offsets: bool) -> None:
-    """Warn where times of a text have offsets and no time zone is named."""
-    if had_offsets and times.timezone == "UTC":
-        warn(
-            (
-                f"{columns.time} has offsets from UTC, and days begin and end in UTC; pass ",
-                Option("timezone"),
-                " where they begin and end elsewhere",
-            )
+def check_offsets(columns: Columns) -> None:
+    """Warn of times of a text that have offsets, where no time zone is named."""
+    warn(
+        (
+            f"{columns.time} has offsets from UTC, and days begin and end in UTC; pass ",
+            Option("timezone"),
+            " to say where they begin and end, or ",
+            Option("timezone", "UTC"),
+            " where that is right",
         )
+    )
 
 
 #: Texts that stand for a missing value in what others write, in the spellings that they use.

@@ -58,6 +58,8 @@ class BuildOptions:
     memory_limit: int | str | None = None
     spill_directory: str | os.PathLike[str] | None = None
     progress: Progress | None = None
+    #: Whether the time zone is said, rather than the usual one; no option of its own.
+    zone_is_given: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.columns, Columns):
@@ -101,6 +103,7 @@ class BuildOptions:
                 (Option("amount_per", "order"), " needs a column of amounts and one of order ids"),
                 remedy=("name both: ", Option("Columns.order"), " and ", Option("Columns.amount")),
             )
+        object.__setattr__(made, "zone_is_given", given.get("timezone") is not None)
         _ = made.spill  # which checks the limit and the folder
         return made
 
@@ -136,6 +139,7 @@ POLICIES = tuple(one.name for one in fields(Policies))
 OPTIONS = tuple(
     name
     for one in fields(BuildOptions)
+    if one.init
     for name in (POLICIES if one.name == "policies" else (one.name,))
 )
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ordercycle.columns import Columns
 from ordercycle.errors import ColumnError
-from ordercycle.history.checks import check_offsets_have_a_zone, check_zone_has_effect
+from ordercycle.history.checks import check_offsets, check_zone_has_effect
 from ordercycle.history.options import BuildOptions, Counter
 from ordercycle.history.parts import Kind
 from ordercycle.ingest.blocks import CUSTOMER_IDS
@@ -173,8 +173,8 @@ class _Both(ExitStack):
             times, columns = options.policies.times, options.columns
             registered = None if customers is None else customers.reader.time
             check_zone_has_effect(times, columns, orders.reader.time, registered)
-            had_offsets = orders.source.times_had_offsets
-            check_offsets_have_a_zone(times, columns, had_offsets=had_offsets)
+            if orders.source.times_had_offsets and not options.zone_is_given:
+                check_offsets(columns)
 
     def agree_on_ids(self, columns: Columns) -> IdReader:
         """Return who reads the ids of both tables.

@@ -156,7 +156,12 @@ class RowReader(ABC):
             run.ids.setdefault(use, []).append(found)
 
 
-NULL_REMEDY = "fill or drop these rows before the call"
+def null_remedy(column: str) -> Text:
+    """Return what to do about missing values of a column."""
+    name = column if column.isidentifier() else f"column({column!r})"
+    return ("fill these rows, or leave them out with ", Option("only", f"{name} is not null"))
+
+
 ORDER_REMEDY: Text = (
     "fill or drop these rows, or leave ",
     Option("Columns.order"),
@@ -270,7 +275,7 @@ class OrderReader(RowReader):
             refunds = _among(self._refunds(piece), known)
             run.tally.dropped_refunds += int(np.count_nonzero(refunds))
         days = read_days(self.time, piece, self._columns.time, window, run, known, self._problems)
-        self._refuse_nulls(piece, self._columns.time, known, NULL_REMEDY)
+        self._refuse_nulls(piece, self._columns.time, known, null_remedy(self._columns.time))
         if known is not None:
             days = days[known]
         if days.size:
@@ -331,7 +336,7 @@ class OrderReader(RowReader):
                 words = np.where(present, words, 0)
                 highs = None if highs is None else np.where(present, highs, 0)
         else:
-            self._refuse_nulls(piece, name, known, NULL_REMEDY)
+            self._refuse_nulls(piece, name, known, null_remedy(name))
         run.put(AMOUNT, window, words)
         if highs is not None:
             run.put(AMOUNT_HIGH, window, highs)

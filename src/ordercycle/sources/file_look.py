@@ -19,3 +19,5 @@ class Look:
     #: Finds the bytes that whoever reads a part has to hold at a time, beside batches: only a
     #: memory limit asks for them.
     held_bytes: Callable[[], int] = int
+    #: Whether times of a text have offsets other than that of UTC, as far as it was looked at.
+    times_have_offsets: bool = False

@@ -164,7 +164,8 @@ class Piece:
 class Pieces(NamedTuple):
     """What files hold: in which types, in which pieces, and how many rows where that is known.
 
-    wanted: what is read of them, where columns are computed; computation: what makes these.
+    wanted: what is read of them, where columns are computed; computation: what makes these;
+    times_have_offsets: whether times of a text have offsets, those of UTC aside.
     """
 
     schema: pa.Schema
@@ -172,6 +173,7 @@ class Pieces(NamedTuple):
     rows: int | None
     wanted: Wanted
     computation: Computation | None
+    times_have_offsets: bool
 
 
 def schema_of_first(paths: list[str], wanted: Wanted) -> pa.Schema:
@@ -208,7 +210,8 @@ def look_at_files(paths: list[str] | Spooled, wanted: Wanted) -> Pieces:
     rows = [one.look.rows for one in opened]
     pieces = [piece for one in opened for piece in one.pieces()]
     size = None if None in rows else sum(size or 0 for size in rows)
-    return Pieces(schema, pieces, size, wanted, Computation.of(wanted, schema))
+    have_offsets = any(one.look.times_have_offsets for one in opened)
+    return Pieces(schema, pieces, size, wanted, Computation.of(wanted, schema), have_offsets)
 
 
 def settle(pieces: list[Piece]) -> None:
@@ -226,7 +229,7 @@ def open_files(
     most_bytes: that may be read ahead, for which fewer threads may read, and ids of a dictionary
     come as what they stand for; None: no limit.
     """
-    schema, pieces, rows, wanted, computation = look_at_files(paths, wanted)
+    schema, pieces, rows, wanted, computation, have_offsets = look_at_files(paths, wanted)
     waiting = batch_bytes = None
     if any(piece.file.store.is_remote for piece in pieces):
         threads *= READERS_OF_STORES
@@ -246,6 +249,7 @@ def open_files(
         place=stream.place,
         is_untyped=is_untyped,
         written=_newest(pieces),
+        times_had_offsets=have_offsets,
     )
     if computation is None:
         return source

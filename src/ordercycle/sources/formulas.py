@@ -136,7 +136,7 @@ def _condition(only: str, names: Sequence[str], table: str) -> Formula:
     else:
         node = parsed(only)
     columns = tuple(columns_of(node))
-    _check_there(columns, only, names, table)
+    _check_there(columns, only, names, table, is_condition=True)
     return Formula(only, node, None, columns)
 
 
@@ -149,20 +149,39 @@ def _mentioned(text: str, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _check_there(
-    columns: Iterable[tuple[str, str]], text: str, names: Sequence[str], table: str
+    columns: Iterable[tuple[str, str]],
+    text: str,
+    names: Sequence[str],
+    table: str,
+    *,
+    is_condition: bool = False,
 ) -> None:
     missing = [name for name, _ in dict(columns).items() if name not in names]
     if missing:
-        raise _missing(table, text, missing, names)
+        raise _missing(table, text, missing, names, is_condition=is_condition)
 
 
-def _missing(table: str, text: str, missing: Sequence[str], names: Sequence[str]) -> ColumnError:
+def _missing(
+    table: str,
+    text: str,
+    missing: Sequence[str],
+    names: Sequence[str],
+    *,
+    is_condition: bool = False,
+) -> ColumnError:
     there = ", ".join(map(repr, names[:20])) or "no column at all"
     of_all = suggestion(text, names)
     listed = " and ".join(f"{name!r}{suggestion(name, names)}" for name in missing)
+    named = f"{listed}, which {'is' if len(missing) == 1 else 'are'} not there"
+    if is_condition:
+        return ColumnError(
+            (f"{table}: ", Option("only", text), f" names {named}; {table} has {there}"),
+            remedy="name columns that are there; one with spaces is column('its name')",
+            column=missing[0],
+        )
     return ColumnError(
-        f"{table} has no column {text!r}{of_all}, and as an expression it names {listed}, which "
-        f"{'is' if len(missing) == 1 else 'are'} not there; it has {there}",
+        f"{table} has no column {text!r}{of_all}, and as an expression it names {named}; it has "
+        f"{there}",
         remedy=("say which columns to read with ", Option("columns")),
         column=text,
     )
@@ -217,7 +236,9 @@ class Computation:
         if not wanted.formulas:
             return None
         reads = tuple({name: None for one in wanted.formulas.values() for name, _ in one.columns})
-        casts = {name: _plain(schema.field(name).type) for name in reads}
+        texts = {name for one in wanted.formulas.values() for name, use in one.columns
+                 if use == "text"}  # fmt: skip
+        casts = {name: _plain(schema.field(name).type, is_text=name in texts) for name in reads}
         plain = pa.schema(casts.items())
         made = {name: one.over(plain, wanted.table) for name, one in wanted.formulas.items()}
         if ONLY in made and not pa.types.is_boolean(made[ONLY][1]):
@@ -345,10 +366,15 @@ def _first_problem(inputs: pa.Table, expression: Any) -> tuple[int, str] | None:
     return None if reason is None else (below, reason)
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
-    """Return the type in which an expression reads a column: Arrow computes with few others."""
+def _plain(kind: pa.DataType, *, is_text: bool) -> pa.DataType:
+    """Return the type in which an expression reads a column: Arrow computes with few others.
+
+    is_text: whether it is used as text, which a column without any value is as well.
+    """
     if pa.types.is_dictionary(kind):
-        return _plain(kind.value_type)
+        return _plain(kind.value_type, is_text=is_text)
+    if pa.types.is_null(kind) and is_text:
+        return pa.string()
     if pa.types.is_string_view(kind):
         return pa.large_string()
     return pa.large_binary() if pa.types.is_binary_view(kind) else kind

@@ -21,6 +21,8 @@ from ordercycle.sources.text.columns import FLOAT, INTEGER, TEXT, MisfitError, T
 from ordercycle.sources.text.columns import joined as joined_text
 from ordercycle.sources.text.encodings import Transcoded
 from ordercycle.sources.text.head import UTF_8_MARK
+from ordercycle.sources.text.times import INSTANTS
+from ordercycle.sources.text.times import have_offsets as times_have_offsets
 from ordercycle.sources.wanted import ReadAgain, Role, Wanted
 
 #: Bytes that are parsed at a time, and those in which names and types are looked for.
@@ -66,6 +68,7 @@ def look(file: DataFile, wanted: Wanted) -> Look:
     }
     kinds: dict[str, pa.DataType] = {}
     texts = set()
+    have_offsets = False
     for name, found in values.items():
         if name not in wanted.roles:
             kinds[name] = TEXT
@@ -78,7 +81,10 @@ def look(file: DataFile, wanted: Wanted) -> Look:
         kinds[name] = kind
         if is_text:
             texts.add(name)
-    return Look(pa.schema(kinds.items()), None, [Part(file, frozenset(texts))])
+        if kind == INSTANTS and wanted.roles[name] == "time":
+            have_offsets |= times_have_offsets(pa.array(found, TEXT))
+    parts = [Part(file, frozenset(texts))]
+    return Look(pa.schema(kinds.items()), None, parts, times_have_offsets=have_offsets)
 
 
 def _is_number(kind: pa.DataType) -> bool:

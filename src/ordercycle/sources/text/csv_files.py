@@ -28,6 +28,8 @@ from ordercycle.sources.text.stretches import (
     UnendedQuoteError,
     borders_of,
 )
+from ordercycle.sources.text.times import INSTANTS
+from ordercycle.sources.text.times import have_offsets as times_have_offsets
 from ordercycle.sources.wanted import ReadAgain, Role, Wanted
 from ordercycle_kernels import quoting
 
@@ -100,6 +102,7 @@ def look(file: DataFile, wanted: Wanted) -> Look:
     except _NotOfItsType as error:
         raise _found_misfit(Part(text, 0), texts, wanted, encoding, error.column) from error
     kinds = {}
+    have_offsets = False
     for name in names:
         column = _column(name, wanted, given)
         values = table.column(name).combine_chunks()
@@ -108,8 +111,10 @@ def look(file: DataFile, wanted: Wanted) -> Look:
         except MisfitError as misfit:
             raise _column_error(text, 0, name, misfit, wanted, first_row=0) from misfit
         kinds[name] = _as_known(column, kind, wanted)
+        have_offsets |= kind == INSTANTS and column.role == "time" and times_have_offsets(values)
     fields = [pa.field(name, kinds.get(name, TEXT)) for name in head.names]
-    return Look(pa.schema(fields), None, [Part(text, number) for number in text.parts])
+    parts = [Part(text, number) for number in text.parts]
+    return Look(pa.schema(fields), None, parts, times_have_offsets=have_offsets)
 
 
 def _as_known(column: TextColumn, kind: pa.DataType, wanted: Wanted) -> pa.DataType:

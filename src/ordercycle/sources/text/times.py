@@ -88,6 +88,21 @@ def as_array(texts: pa.StringArray, times: Times, kind: pa.DataType) -> pa.Array
     return array_of(times.micros, kind, valid)
 
 
+def have_offsets(texts: pa.StringArray) -> bool:
+    """Return whether instants are written with offsets, those of UTC aside.
+
+    Examples
+    --------
+    >>> [have_offsets(pa.array([text])) for text in ("10:00 -0400", "10:00+02", "10:00Z")]
+    [True, True, False]
+    """
+    import pyarrow.compute as pc
+
+    written = pc.match_substring_regex(texts, r"[+-][0-9]{2}(:?[0-9]{2})?\s*$")
+    of_utc = pc.match_substring_regex(texts, r"[+-]00(:?00)?\s*$")
+    return bool(pc.any(pc.and_not(written, of_utc)).as_py())
+
+
 def formats_that_fit(texts: pa.StringArray) -> list[str]:
     """Return the common formats that fit every one of some texts."""
     patterns = [*map("".join, product(COMMON_DATES, COMMON_CLOCKS)), "%s"]
