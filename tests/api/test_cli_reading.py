@@ -239,7 +239,7 @@ def test_every_option_of_the_library_is_one_of_each_command():
         assert not any(one.endswith("-column") for one in known)
     assert set(COLUMNS) == {one.name for one in dataclasses.fields(oc.Columns)}
     csv_names = set(inspect.signature(oc.CsvFormat).parameters)
-    assert csv_names == {"delimiter", "decimal", "thousands", "encoding", "skip_rows",
+    assert csv_names == {"delimiter", "decimal", "thousands", "currency", "encoding", "skip_rows",
                          "time_formats", "null_values", "types"}  # fmt: skip
 
 

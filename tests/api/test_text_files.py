@@ -223,7 +223,7 @@ def test_whole_amounts_are_integers_until_one_has_a_fraction(tmp_path, monkeypat
 
 def test_amounts_that_are_none_show_the_value_the_line_and_what_reads_it(tmp_path):
     for value, remedy in [
-        ("$15.00", r"Columns\(amount=\.\.\.\)"),
+        ("$15.00", r"CsvFormat\(currency='\$'\)"),
         ('"1,500.00"', r"CsvFormat\(thousands=','\)"),
         ('"15,5"', r"CsvFormat\(decimal=','\)"),
         ('"1.234,56"', r"CsvFormat\(decimal=','\) with CsvFormat\(thousands='\.'\)"),

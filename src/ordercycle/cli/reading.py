@@ -15,6 +15,7 @@ CSV = {
     "delimiter": "delimiter",
     "decimal": "decimal",
     "thousands": "thousands",
+    "currency": "currency",
     "encoding": "encoding",
     "skip_rows": "skip_rows",
     "time_format": "time_formats",
@@ -45,6 +46,7 @@ OPTIONS = (
     click.option("--delimiter", metavar="CHARACTER", help="CSV: between fields. Default: a comma."),
     click.option("--decimal", metavar="CHARACTER", help="CSV: the decimal mark. Default: a point."),
     click.option("--thousands", metavar="CHARACTER", help="CSV: between groups of digits."),
+    click.option("--currency", metavar="SIGN", help="CSV: beside amounts, as $ or EUR."),
     click.option("--encoding", metavar="NAME", help="CSV: as cp1252. Default: utf-8."),
     click.option(
         "--skip-rows",

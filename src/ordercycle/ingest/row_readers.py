@@ -158,7 +158,7 @@ class RowReader(ABC):
 
 def null_remedy(column: str) -> Text:
     """Return what to do about missing values of a column."""
-    name = column if column.isidentifier() else f"column({column!r})"
+    name = column if column.isidentifier() else f"""column("{column}")"""
     return ("fill these rows, or leave them out with ", Option("only", f"{name} is not null"))
 
 

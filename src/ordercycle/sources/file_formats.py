@@ -36,6 +36,9 @@ class CsvFormat:
         The decimal mark of numbers.
     thousands
         The character between groups of digits, as the comma in ``1,500.00``; None: there is none.
+    currency
+        What stands before or behind numbers that are money, as ``"$"`` or ``"EUR"``; None: there
+        is nothing. Any other sign is an error, as sums of two currencies mean nothing.
     encoding
         How text is encoded, by a name that Python knows, such as ``"cp1252"`` or ``"utf-16"``.
     skip_rows
@@ -68,6 +71,7 @@ class CsvFormat:
     delimiter: str | None = None
     decimal: str = "."
     thousands: str | None = None
+    currency: str | None = None
     encoding: str = "utf-8"
     skip_rows: int = 0
     time_formats: tuple[str, ...] = ()
@@ -88,6 +92,8 @@ class CsvFormat:
                 both, remedy=("pass ", _option("decimal"), " and ", _option("thousands"),
                               " as they stand in the files, as in 1.234,56"),
             )  # fmt: skip
+        if self.currency is not None:
+            object.__setattr__(self, "currency", _currency(self.currency))
         object.__setattr__(self, "encoding", _encoding(self.encoding))
         object.__setattr__(self, "skip_rows", _row_count("CsvFormat", self.skip_rows))
         object.__setattr__(self, "time_formats", _texts("time_formats", self.time_formats))
@@ -137,6 +143,14 @@ class ExcelSheet:
                 remedy="pass the name as the workbook shows it, or None where it has only one",
             )
         object.__setattr__(self, "skip_rows", _row_count("ExcelSheet", self.skip_rows))
+
+
+def _currency(given: object) -> str:
+    """Return the sign of a currency without space around it."""
+    sign = given.strip() if isinstance(given, str) else ""
+    if not sign or any(mark.isdecimal() or mark in "+-.,'\"\r\n" for mark in sign):
+        raise _nonsense("currency", given, "pass what stands beside numbers, as '$' or 'EUR'")
+    return sign
 
 
 FileFormat: TypeAlias = CsvFormat | NdJson | ExcelSheet

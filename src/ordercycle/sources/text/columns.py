@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle.arrow_views import array_of, bytes_view, validity
-from ordercycle.errors import Option, Text
+from ordercycle.errors import Text
 from ordercycle.sources.common_types import common_type
 from ordercycle.sources.file_formats import CsvFormat, arrow_type
 from ordercycle.sources.text import times
@@ -38,7 +38,6 @@ from ordercycle_kernels.text_values import (
 )
 
 TEXT, INTEGER, FLOAT = pa.string(), pa.int64(), pa.float64()
-_TYPES = Option("CsvFormat.types")
 TIMES = (times.DAYS, times.LOCAL, times.INSTANTS)
 
 
@@ -142,7 +141,8 @@ class TextColumn:
 
     def parsed_as(self, kind: pa.DataType) -> pa.DataType:
         """Return the type to parse the column in, for `reader` to make the type wanted of it."""
-        is_plain = self.given.thousands is None and self.role != "other"
+        is_bare = self.given.thousands is None and self.given.currency is None
+        is_plain = is_bare and self.role != "other"
         is_number = pa.types.is_floating(kind) or pa.types.is_decimal(kind)
         if is_plain and (is_number or (kind == INTEGER and self.role == "amount")):
             return kind
@@ -250,10 +250,8 @@ class TextColumn:
                 wider = joined(self.role, kind, self.kind_of(texts))
             if wider is not None and wider != kind:
                 return MisfitError(row, "", None, wider)
-        remedy = remedy_for_numbers(texts[row : row + 1], self.given)
-        if self.declared is not None:
-            declared = self.given.types[self.name]
-            remedy = (f"where it is not {declared!r}, say what it is with ", _TYPES)
+        declared = self.given.types.get(self.name)
+        remedy = remedy_for_numbers(texts[row : row + 1], self.given, declared)
         return MisfitError(row, f"is {value!r}, which {what}", remedy)
 
 

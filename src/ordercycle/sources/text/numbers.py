@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -10,8 +13,8 @@ from ordercycle.errors import ConfigError, Option, Text
 from ordercycle.sources.file_formats import CsvFormat
 
 #: Marks of numbers that are tried where a message is about values that could not be read.
-COMMON_MARKS = ((",", None), (".", ","), (",", "."), (",", " "), (".", " "), (".", "'"),
-                (",", "\u00a0"), (",", "\u202f"), (".", "\u2019"))  # fmt: skip
+COMMON_MARKS = ((".", None), (",", None), (".", ","), (",", "."), (",", " "), (".", " "),
+                (".", "'"), (",", "\u00a0"), (",", "\u202f"), (".", "\u2019"))  # fmt: skip
 
 
 class Misread(Exception):  # noqa: N818 - caught by whoever knows the column
@@ -34,6 +37,8 @@ def as_plain(texts: pa.StringArray, given: CsvFormat) -> pa.StringArray:
     import pyarrow.compute as pc
 
     texts = pc.utf8_trim(texts, " \t")
+    if given.currency is not None:
+        texts = _without_currency(texts, given.currency)
     if given.thousands is None and given.decimal == ".":
         return texts
     fits = pc.match_substring_regex(texts, _pattern(given))
@@ -42,6 +47,18 @@ def as_plain(texts: pa.StringArray, given: CsvFormat) -> pa.StringArray:
     if given.thousands is not None:
         texts = pc.replace_substring(texts, given.thousands, "")
     return pc.replace_substring(texts, given.decimal, ".")
+
+
+def _without_currency(texts: pa.StringArray, sign: str) -> pa.StringArray:
+    """Return numbers without the sign of their currency, which stands before or behind."""
+    import pyarrow.compute as pc
+
+    written, space = re.escape(sign), r"[\s\x{a0}\x{202f}]*"
+    before = rf"^([+-]?){space}{written}{space}([+-]?[^+-].*)$"
+    behind = rf"^(.*[0-9.,]){space}{written}$"
+    is_before = pc.match_substring_regex(texts, before)
+    bare = pc.replace_substring_regex(texts, before, r"\1\2")
+    return pc.if_else(is_before, bare, pc.replace_substring_regex(texts, behind, r"\1"))
 
 
 def _pattern(given: CsvFormat) -> str:
@@ -76,31 +93,66 @@ def fails(texts: pa.StringArray, kind: pa.DataType) -> bool:
     return False
 
 
-def remedy_for_numbers(texts: pa.StringArray, given: CsvFormat) -> Text:
-    """Return what to say about numbers that could not be read."""
-    ways = []
-    for decimal, thousands in COMMON_MARKS:
-        try:
-            marks = CsvFormat(decimal=decimal, thousands=thousands)
-            cast_numbers(as_plain(texts, marks), pa.float64())
-        except (Misread, ConfigError):
-            continue
-        ways.append((decimal, thousands))
+def _signs(texts: pa.StringArray) -> Iterator[str]:
+    """Yield what stands beside a number in some texts and may be the sign of a currency."""
+    for text in dict.fromkeys(texts.to_pylist()):
+        beside = re.split(r"[0-9](?:.*[0-9])?[.,]?", text or "", maxsplit=1, flags=re.DOTALL)
+        found = [one.strip(" \t\u00a0\u202f+-") for one in beside]
+        signs = [one for one in found if one and all(map(_is_of_a_sign, one))]
+        if len(beside) > 1 and len(signs) == 1:
+            yield signs[0]
+
+
+def _is_of_a_sign(mark: str) -> bool:
+    return mark.isalpha() or unicodedata.category(mark) == "Sc"
+
+
+def remedy_for_numbers(texts: pa.StringArray, given: CsvFormat, declared: str | None) -> Text:
+    """Return what to say about numbers that could not be read.
+
+    declared: the type that the caller says the column has.
+    """
+    ways = list(_ways(texts, given, COMMON_MARKS))
+    if not ways and given.currency is None:
+        for sign in _signs(texts):
+            ways += _ways(texts, replace(given, currency=sign), COMMON_MARKS)
+    if not ways and declared is not None:
+        return (f"where it is not {declared!r}, say what it is with ", Option("CsvFormat.types"))
     if not ways:
         return (
-            "where that is one, make a number of it by an expression as ",
-            Option("Columns.amount"),
-            ", or say how it is written with ",
+            "say how numbers are written with ",
             Option("CsvFormat.decimal"),
-            " and ",
+            ", ",
             Option("CsvFormat.thousands"),
+            " and ",
+            Option("CsvFormat.currency"),
+            ", or what means no value with ",
+            Option("CsvFormat.null_values"),
         )
     pieces: list[str | Option] = ["it fits "]
-    for number, (decimal, thousands) in enumerate(ways):
-        pieces += [", or " if number else ""]
-        if decimal != given.decimal or thousands is None:
-            pieces.append(Option("CsvFormat.decimal", decimal))
-            pieces += [" with "] if thousands is not None else []
-        if thousands is not None:
-            pieces.append(Option("CsvFormat.thousands", thousands))
+    for number, way in enumerate(ways):
+        named = [
+            Option(f"CsvFormat.{name}", getattr(way, name))
+            for name in ("currency", "decimal", "thousands")
+            if getattr(way, name) != getattr(given, name) and getattr(way, name) is not None
+        ] or [Option("CsvFormat.decimal", way.decimal)]
+        pieces += [", or "] if number else []
+        for place, option in enumerate(named):
+            pieces += [" with ", option] if place else [option]
     return (*pieces, *([": say which"] if len(ways) > 1 else []))
+
+
+def _ways(
+    texts: pa.StringArray, given: CsvFormat, marks: Sequence[tuple[str, str | None]]
+) -> Iterator[CsvFormat]:
+    """Yield ways to read all of some texts as numbers; none with a mark that is in no text."""
+    used = set("".join(filter(None, texts.to_pylist())))
+    for decimal, thousands in marks:
+        if not {decimal, thousands} - {given.decimal, None} <= used:
+            continue
+        try:
+            way = replace(given, decimal=decimal, thousands=thousands)
+            cast_numbers(as_plain(texts, way), pa.float64())
+        except (Misread, ConfigError):
+            continue
+        yield way
