@@ -51,6 +51,15 @@ def saved(path):
     return oc.scheme_from_dict(tomllib.loads(Path(path).read_text(encoding="utf-8")))
 
 
+def test_cuts_by_hand_in_a_file_stay_and_the_others_are_fitted(table):
+    text = 'scheme = "rfm"\n\n[cuts]\nfrequency = [1, 2, 4, 8]\n'
+    Path("frequent.toml").write_text(text, encoding="utf-8")
+    run("--scheme", "frequent.toml", "--save-scheme", "kept.toml", "--out", "segments.arrow")
+    fitted = oc.Rfm(cuts={"frequency": (1, 2, 4, 8)}).fit(table)
+    assert saved("kept.toml") == fitted
+    assert feather.read_table("segments.arrow")["rfm"].equals(fitted.assign(table)["rfm"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "scheme"),
     [
@@ -180,7 +189,7 @@ def test_wrong_usage(arguments, said):
     ("text", "said"),
     [
         ("scheme = rules", "tiers.toml cannot be read as TOML"),
-        ("default = 'Other'", "does not say which scheme it is"),
+        ("default = 'Other'", "does not name its scheme"),
         ("scheme = 'ruels'", "did you mean 'rules'"),
         ("scheme = ['rules']", "there is no scheme ['rules']"),
         ("scheme = 'rules'\nrules = {A = 'orders >'}", "tiers.toml: rule 'A'"),

@@ -127,6 +127,25 @@ def test_cuts_by_hand_stay():
     }
 
 
+def test_some_cuts_by_hand_stay_and_the_others_are_fitted_again():
+    history = history_of([(1, 0, 10), (2, 3, 500), (3, 40, 30), (2, 50, 10)])
+    given = oc.Rfm(bins=2, map={"Best": "2 2 2", "Rest": "* *"}, cuts={"recency": [30]})
+    expected = {}
+    for day in ("2025-01-31", "2025-02-28"):
+        profile = history.profile(day)
+        table = given.fit(profile).assign(profile)
+        expected[day] = dict(zip(table["customer_id"].to_pylist(), table["rfm"].to_pylist(),
+                                 strict=True))  # fmt: skip
+    for scheme in (given, given.fit(history.profile("2025-01-31"))):
+        membership = scheme.membership(history, end="2025-03-01")
+        for customer, intervals in intervals_of(membership).items():
+            for day, segments in expected.items():
+                held = [
+                    one.segment for one in intervals if one.valid_from <= date.fromisoformat(day)
+                ]
+                assert (held or [None])[-1] == segments.get(customer)
+
+
 def test_scores_may_read_other_schemes():
     history = history_of([(1, 0, 10), (2, 3, 500), (2, 5, 10), (2, 60, 10)])
     rfm = oc.Rfm(where=pc.field("lifecycle") == "Active")

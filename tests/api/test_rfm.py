@@ -174,7 +174,7 @@ def test_a_condition_that_is_null_leaves_out():
     table = profile_of([1, 2], [1, 2], [5.0, 6.0]).append_column("gap_median", [[None, 4.0]])
     fitted = oc.Rfm(bins=3, cuts=CUTS, where="gap_median < 10")
     assert found_in(fitted.assign(table))[0] == (None,) * 4
-    assert fitted.fit(table).account.buyers == 1
+    assert oc.Rfm(bins=3, where="gap_median < 10").fit(table).account.buyers == 1
 
 
 def test_of_several_days_an_account_has_the_latest():
@@ -298,6 +298,72 @@ def test_a_fit_shows_its_numbers_and_where_they_come_from():
 CUTS = {"recency": [10, 20], "frequency": [1, 2], "monetary": [5, 6]}
 
 
+KINDS = {
+    "decimals": lambda value: Decimal(value).scaleb(-2),
+    "floats": lambda value: value / 4,
+    "integers": int,
+}
+
+
+@settings(max_examples=40)
+@given(
+    st.sets(st.sampled_from(SCORES), max_size=3),
+    st.sampled_from(sorted(KINDS)),
+    st.lists(st.tuples(*[st.integers(0, 40)] * 3), min_size=1, max_size=20),
+    st.data(),
+)
+def test_cuts_by_hand_stay_and_the_others_are_fitted(by_hand, kind, rows, data):
+    ascending = st.lists(st.integers(0, 50), min_size=3, max_size=3, unique=True).map(sorted)
+    cuts = {score: tuple(map(float, data.draw(ascending))) for score in SCORES if score in by_hand}
+    since, orders, revenue = zip(*rows, strict=True)
+    orders = [count + 1 for count in orders]
+    money = pa.array([KINDS[kind](value) for value in revenue])
+    table = profile_of(since, orders, money)
+    names = {"All": "* *"}
+    given = oc.Rfm(bins=4, map=names, cuts=cuts or None)
+    values = dict(zip(SCORES, (since, orders, money.to_pylist()), strict=True))
+    expected_cuts = {
+        score: list(cuts[score]) if score in cuts else oracle.cuts(values[score], 4)
+        for score in SCORES
+    }
+    for fitted in (given.fit(table), given.fit(table.slice(0, 1)).fit(table)):
+        assert {score: list(fitted.cuts[score]) for score in SCORES} == expected_cuts
+        assert dict(fitted.by_hand) == cuts
+        assert fitted.is_fitted
+        again = oc.scheme_from_dict(json.loads(json.dumps(fitted.to_dict())))
+        assert again == fitted
+        assert dict(again.by_hand) == cuts
+        found = fitted.assign(table)
+        wanted = [
+            expected(row, expected_cuts, 4, lambda *_: "All", "revenue")
+            for row in table.to_pylist()
+        ]
+        assert found_in(found) == wanted
+    assert (given.fit(table) == given) == (len(cuts) == 3)
+
+
+def test_some_cuts_by_hand_are_no_scheme_yet():
+    given = oc.Rfm(cuts={"frequency": (1, 2, 4, 8)})
+    assert (given.is_fitted, given.lacking) == (False, ("recency", "monetary"))
+    assert oc.scheme_from_dict(json.loads(json.dumps(given.to_dict()))) == given
+    assert given.lint().is_clean
+    table = profile_of([1, 2, 3], [1, 5, 9], [1.0, 2.0, 3.0])
+    with pytest.raises(oc.ConfigError, match=r"no cuts of recency and monetary; call \.fit"):
+        given.assign(table)
+    fitted = given.fit(table)
+    assert repr(fitted).endswith("; fitted from 3 buyers, frequency by hand)")
+    assert "those of frequency are by hand" in fitted._repr_html_()
+    assert fitted.assign(table)["frequency_score"].to_pylist() == [1, 4, 5]
+
+
+@pytest.mark.parametrize("by_hand", ["frequency", ["orders"], [3], 7, ["recency", "recency"]])
+def test_an_account_of_cuts_by_hand_names_scores(by_hand):
+    kept = oc.Rfm(cuts={"recency": (1, 2, 3, 4)}).fit(profile_of([1], [1], [1.0])).to_dict()
+    kept["account"]["by_hand"] = by_hand
+    with pytest.raises(oc.ConfigError, match=r"account=.* is not what a fitted Rfm writes"):
+        oc.scheme_from_dict(kept)
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -325,14 +391,16 @@ CUTS = {"recency": [10, 20], "frequency": [1, 2], "monetary": [5, 6]}
         ({"where": "orders >"}, "orders >"),
         ({"bins": 3, "cuts": CUTS | {"recency": [20, 10]}}, "recency do not ascend"),
         ({"bins": 3, "cuts": CUTS | {"recency": [20, 20]}}, "recency do not ascend"),
-        ({"bins": 3, "cuts": CUTS | {"recency": [20]}}, "recency has 1 cuts"),
+        ({"bins": 3, "cuts": CUTS | {"recency": [20]}}, "recency has 1 cut; pass 2"),
         ({"bins": 3, "cuts": CUTS | {"recency": [20, "x"]}}, "'x' of recency"),
         ({"bins": 3, "cuts": CUTS | {"recency": [20, None]}}, "None of recency"),
         ({"bins": 3, "cuts": CUTS | {"recency": [20, float("inf")]}}, "not finite"),
         ({"bins": 3, "cuts": CUTS | {"recency": [20, "sNaN"]}}, "not finite"),
         ({"bins": 3, "cuts": CUTS | {"recency": [20, 10**400]}}, "recency is beyond all floats"),
         ({"bins": 3, "cuts": CUTS | {"recency": "20"}}, "pass a dict of 'recency'"),
-        ({"bins": 3, "cuts": {"recency": [10, 20]}}, "pass a dict of 'recency'"),
+        ({"bins": 3, "cuts": {}}, "pass a dict of 'recency'"),
+        ({"bins": 3, "cuts": {"frequencies": [1, 2]}}, "did you mean 'frequency'"),
+        ({"bins": 3, "cuts": {"frequency": [2, 2]}}, "frequency do not ascend"),
         ({"bins": 3, "cuts": CUTS | {"recency": None}}, "pass a dict of 'recency'"),
     ],
 )

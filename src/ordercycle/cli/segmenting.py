@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ordercycle.segments.scheme import Scheme
     from ordercycle.workspace import Workers
 
-#: Schemes that are fitted to a profile, and what they have not before.
-FITTED_BY = {"Rfm": "cuts", "Cadence": "account"}
 NAME_WIDTH = 22
 
 
@@ -47,9 +45,8 @@ class Segmenting:
         """Return the schemes, each fitted where it has to be, to what those before it added."""
         made: list[Scheme] = []
         for scheme in schemes:
-            lacking = FITTED_BY.get(type(scheme).__name__)
-            unfitted = lacking is not None and getattr(scheme, lacking) is None
-            made.append(self._fitted(scheme, list(made)) if unfitted else scheme)
+            is_fitted = getattr(scheme, "is_fitted", True)  # others need no fit to a profile
+            made.append(scheme if is_fitted else self._fitted(scheme, list(made)))
         return made
 
     def _fitted(self, scheme: Any, before: Sequence[Scheme]) -> Scheme:

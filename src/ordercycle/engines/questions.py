@@ -25,6 +25,7 @@ from ordercycle.segments.lifecycle import Lifecycle
 from ordercycle.segments.recalculated import Recalculated
 from ordercycle.segments.rfm import Rfm
 from ordercycle.segments.scheme import Scheme
+from ordercycle.segments.score_maps import SCORES
 
 
 class Question(Protocol):
@@ -142,7 +143,7 @@ class ReportCells:
         if not isinstance(scheme, Recalculated):
             membership = scheme.membership(history)
             return membership
-        if isinstance(scheme, Rfm) and (scheme.cuts is None or scheme.account is not None):
+        if isinstance(scheme, Rfm) and len(scheme.by_hand) < len(SCORES):
             raise ConfigError(
                 f"{scheme!r} is fitted anew to all customers at each recalculation, which no "
                 "partition has; give it cuts of its own: Rfm(..., cuts=dict(fitted.cuts))"

@@ -262,12 +262,17 @@ fitted from 2 repeat customers)
         return Membership(self.segments, intervals)
 
     @property
+    def is_fitted(self) -> bool:
+        """Whether the gaps of all customers are known."""
+        return self.account is not None
+
+    @property
     def rhythm(self) -> NDArray[np.float64]:
         """μ₀, σ₀², k, and whether customers have a rhythm of their own, as the kernels take it."""
         if self.account is None:
             raise ConfigError(
-                f"{self!r} is not fitted: it does not know the gaps of all customers; call "
-                ".fit(profile), which returns the fitted scheme, or scheme_from_dict"
+                f"{self!r} is not fitted: it does not know the gaps of all customers",
+                remedy="call .fit(profile), which returns the fitted scheme, or scheme_from_dict",
             )
         mean, variance = self.account.mean_gap, self.account.gap_variance
         return np.array([mean, variance, self.prior_gaps, self.scope == "personal"], np.float64)

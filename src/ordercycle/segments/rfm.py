@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import array_of, fixed_view
-from ordercycle.errors import ConfigError
+from ordercycle.errors import ConfigError, Option
 from ordercycle.segments.plain import FrozenDict
 from ordercycle.segments.profile_fit import AS_OF_COLUMN, fit_profile
 from ordercycle.segments.profile_tables import as_table
@@ -53,9 +53,10 @@ class Rfm(Recalculated, RfmOptions):
         Leaves customers out, who get null: a pyarrow expression over the columns of the profile,
         or text as in :class:`Rules`.
     cuts
-        Cuts by hand: a dict of ``recency``, ``frequency`` and ``monetary``, bins - 1 ascending
-        numbers each; :meth:`fit` sets them otherwise. A value equal to a cut belongs below it: with
-        the frequency's cuts ``[1, 4]``, 1 order is the lowest score, 2 to 4 the next.
+        Cuts by hand: a dict of ``recency``, ``frequency`` and ``monetary``, or some of these,
+        bins - 1 ascending numbers each; :meth:`fit` sets the others and leaves these. A value
+        equal to a cut belongs below it: with the frequency's cuts ``[1, 4]``, 1 order is the
+        lowest score, 2 to 4 the next.
     account
         What cuts were fitted from: set by :meth:`fit`.
 
@@ -77,6 +78,11 @@ class Rfm(Recalculated, RfmOptions):
     ... })
     >>> rfm.assign(profile).select(["recency_score", "frequency_score", "rfm"]).to_pylist()[1]
     {'recency_score': 1, 'frequency_score': 2, 'rfm': 'Fading'}
+
+    Cuts of frequency by hand, where most customers order once, and quantiles of the others:
+
+    >>> Rfm(bins=2, map={"All": "* *"}, cuts={"frequency": [1]}).fit(profile).cuts
+    {'recency': (40.0,), 'frequency': (1.0,), 'monetary': (60.0,)}
     """
 
     name = "rfm"
@@ -90,6 +96,7 @@ class Rfm(Recalculated, RfmOptions):
     def fit(self, table: Any, *, threads: int | None = None) -> Rfm:
         """Return the scheme with cuts at the quantiles of a profile's customers.
 
+        Cuts that were given by hand stay as they are; where all were, so does the scheme.
         Cuts are found by counting digits of the values, round by round, so that nothing is sorted
         and a cluster finds the same.
 
@@ -136,12 +143,11 @@ class Rfm(Recalculated, RfmOptions):
 
     def first_round(self) -> RfmRound:
         """Return the fit as rounds over a profile, for any engine to run."""
-        bare = Rfm(bins=self.bins, monetary=self.monetary, map=self.map, where=self.where)
-        return RfmRound(scheme=bare)
+        return RfmRound(scheme=replace(self, cuts=self.by_hand or None, account=None))
 
     def made_anew(self, profile_of: ProfileOf) -> Rfm | None:
         """Return the scheme fitted to a profile, or itself where its cuts were given by hand."""
-        if self.cuts is not None and self.account is None:
+        if len(self.by_hand) == len(SCORES):
             return self
         read, condition = (*self.inputs, AS_OF_COLUMN), str(self.where)
         table = profile_of(lambda name: name in read or name in condition)
@@ -168,7 +174,7 @@ class Rfm(Recalculated, RfmOptions):
         Raises
         ------
         ConfigError
-            Where there are no cuts.
+            Where a score has no cuts.
         ColumnError
             Where a column is missing, has another type, or one of those above is there already.
         DataError
@@ -188,10 +194,14 @@ class Rfm(Recalculated, RfmOptions):
         >>> assigned["rfm"].to_pylist(), assigned["monetary_score"].to_pylist()
         (['Keep', 'Win back', None], [2, 1, None])
         """
-        if self.cuts is None:
+        if self.cuts is None or self.lacking:
+            of = f" of {' and '.join(self.lacking)}" if self.cuts else ""
             raise ConfigError(
-                f"{self!r} has no cuts; call .fit(profile), which returns the fitted scheme, or "
-                "pass cuts="
+                f"{self!r} has no cuts{of}",
+                remedy=(
+                    "call .fit(profile), which returns the fitted scheme, or pass ",
+                    Option("cuts"),
+                ),
             )
         produced = (
             *(Produced(f"{score}_score", None, nullable=True) for score in SCORES),
@@ -234,7 +244,7 @@ class Rfm(Recalculated, RfmOptions):
         unreachable = rules.unreached()
         reached = [
             np.ones(self.bins, np.bool_)
-            if self.cuts is None
+            if self.cuts is None or score not in self.cuts
             else scores_reached(self.cuts[score], score)
             for score in SCORES
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import fixed_view
-from ordercycle.errors import ConfigError, Option
+from ordercycle.errors import ConfigError, Option, counted, suggestion
 from ordercycle.segments.plain import FrozenDict
 from ordercycle.segments.score_maps import SCORES
 from ordercycle.segments.selection import WORD, KeyType
@@ -27,27 +27,36 @@ Cut = float | Decimal
 LEAST = {"recency": 0, "frequency": 1}
 
 
-def checked_cuts(given: Any, bins: int, *, fitted: bool) -> FrozenDict:
-    """Return cuts per score as tuples of numbers; fitted ones may be equal, others ascend."""
+def checked_cuts(given: Any, bins: int, *, fitted: Container[str]) -> FrozenDict:
+    """Return cuts by score, as tuples of numbers; those that are fitted may be equal."""
     listed = isinstance(given, Mapping) and all(
         np.iterable(cuts) and not isinstance(cuts, str) for cuts in given.values()
     )
-    if not listed or set(given) != set(SCORES):
+    unknown = [score for score in given if score not in SCORES] if listed else []
+    if not listed or not given or unknown:
+        hint = suggestion(str(unknown[0]), SCORES) if unknown else ""
         raise ConfigError(
-            (Option("cuts", given), " divides nothing"),
-            remedy=f"pass a dict of {', '.join(map(repr, SCORES))}, {bins - 1} ascending numbers "
-            "each",
+            (Option("cuts", given), f" divides nothing{hint}"),
+            remedy=f"pass a dict of {', '.join(map(repr, SCORES))}, or some of them, with "
+            f"{counted(bins - 1, 'number')} each, which ascend",
         )
-    made = {score: tuple(_number(value, score) for value in given[score]) for score in SCORES}
+    made = {
+        score: tuple(_number(value, score) for value in given[score])
+        for score in SCORES
+        if score in given
+    }
     for score, cuts in made.items():
         if len(cuts) != bins - 1:
             raise ConfigError(
-                f"cuts: {score} has {len(cuts)} cuts; {bins} bins are divided by {bins - 1}"
+                f"cuts: {score} has {counted(len(cuts), 'cut')}",
+                remedy=f"pass {bins - 1}, which divide {bins} bins",
             )
-        if any(one > other or (one == other and not fitted) for one, other in pairwise(cuts)):
+        if any(
+            one > other or (one == other and score not in fitted) for one, other in pairwise(cuts)
+        ):
             raise ConfigError(
-                f"cuts: those of {score} do not ascend: {cuts}; a score between equal cuts would "
-                "have no customers"
+                f"cuts: those of {score} do not ascend: {cuts}",
+                remedy="sort them, and leave out equal ones, as no customer has a score between",
             )
     return FrozenDict(made)
 
@@ -62,7 +71,9 @@ def _number(value: Any, score: str) -> Cut:
     except OverflowError:
         raise ConfigError(f"cuts: one of {score} is beyond all floats") from None
     if not (number.is_finite() if isinstance(number, Decimal) else math.isfinite(number)):
-        raise ConfigError(f"cuts: {value!r} of {score} is not finite; leave it out with fewer bins")
+        raise ConfigError(
+            f"cuts: {value!r} of {score} is not finite", remedy="leave it out, with fewer bins"
+        )
     return number
 
 
@@ -71,6 +82,7 @@ def plain_cuts(cuts: Mapping[str, Sequence[Cut]]) -> dict[str, list[float | str]
     return {
         score: [str(cut) if isinstance(cut, Decimal) else cut for cut in cuts[score]]
         for score in SCORES
+        if score in cuts
     }
 
 

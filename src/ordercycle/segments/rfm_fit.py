@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ordercycle.errors import ColumnError, DataError, counted
+from ordercycle.errors import (
+    Code,
+    ColumnError,
+    ConfigError,
+    DataError,
+    Option,
+    counted,
+)
 from ordercycle.segments.fitting import Cells, Round
 from ordercycle.segments.plain import FrozenDict
 from ordercycle.segments.profile_fit import AS_OF_COLUMN, as_of_cells, as_of_in, of_day
@@ -41,23 +48,38 @@ class RfmAccount:
         The day of the profile; None where it does not say.
     buyers
         The customers with orders whom `where` did not leave out.
+    by_hand
+        The scores whose cuts were given and not fitted.
     """
 
     as_of: date | None
     buyers: int
+    by_hand: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        by_hand = tuple(score for score in SCORES if score in self.by_hand)
+        if len(by_hand) < len(self.by_hand):
+            raise ConfigError(
+                (Option("by_hand", self.by_hand), " names no scores"),
+                remedy=f"pass a list of some of {', '.join(map(repr, SCORES))}",
+            )
+        object.__setattr__(self, "by_hand", by_hand)
 
     @property
     def origin(self) -> str:
         """Where the numbers come from, in a few words."""
-        return f"fitted{of_day(self.as_of)} from {counted(self.buyers, 'buyer')}"
+        by_hand = f", {' and '.join(self.by_hand)} by hand" if self.by_hand else ""
+        return f"fitted{of_day(self.as_of)} from {counted(self.buyers, 'buyer')}{by_hand}"
 
     def __str__(self) -> str:
-        return f"Cuts are quantiles of {counted(self.buyers, 'buyer')}{of_day(self.as_of)}."
+        given = f"; those of {' and '.join(self.by_hand)} are by hand" if self.by_hand else ""
+        return f"Cuts are quantiles of {counted(self.buyers, 'buyer')}{of_day(self.as_of)}{given}."
 
     def to_dict(self) -> dict[str, Any]:
         """Return the account as text and numbers; no `as_of` where it is unknown."""
         as_of = {} if self.as_of is None else {"as_of": str(self.as_of)}
-        return {**as_of, "buyers": self.buyers}
+        by_hand = {"by_hand": list(self.by_hand)} if self.by_hand else {}
+        return {**as_of, "buyers": self.buyers, **by_hand}
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> RfmAccount:
@@ -92,8 +114,8 @@ class RfmRound(Round[pa.Table, Any]):
         monetary, found = searches[-1].key, KeyType.of(inputs.schema.field(TYPE_COLUMN - 1).type)
         if monetary != found:
             raise ColumnError(
-                f"monetary values are {found.name} here and {monetary.name} elsewhere; cast the "
-                "parts of the profile to one type"
+                f"monetary values are {found.name} here and {monetary.name} elsewhere",
+                remedy="cast the parts of the profile to one type",
             )
         tables = [
             None if search.is_over else np.zeros((len(search.prefixes), DIGITS), np.int64)
@@ -117,44 +139,62 @@ class RfmRound(Round[pa.Table, Any]):
 
     def then(self, total: Cells) -> Any:
         """Return the next round, or the scheme with its cuts."""
-        if not self.searches:
-            return self._begun(total)
+        made = self._begun(total) if not self.searches else self._counted(total)
+        return made.ended() if all(search.is_over for search in made.searches) else made
+
+    def ended(self) -> Any:
+        """Return the scheme with its cuts, once all searches are over."""
+        by_hand, account = self.scheme.by_hand, self.scheme.account
+        if len(by_hand) == len(SCORES):
+            return replace(self.scheme, account=None)
+        cuts = {
+            name: by_hand[name] if name in by_hand else _cuts(search, account, self.scheme.bins)
+            for name, search in zip(SCORES, self.searches, strict=True)
+        }
+        return replace(self.scheme, cuts=FrozenDict(cuts))
+
+    def _counted(self, total: Cells) -> RfmRound:
         searches = tuple(
             search if search.is_over else _searched(number, search, total)
             for number, search in enumerate(self.searches)
         )
-        if not all(search.is_over for search in searches):
-            return replace(self, searches=searches)
-        cuts = {
-            name: _cuts(search, self.scheme.account.buyers, self.scheme.bins)
-            for name, search in zip(SCORES, searches, strict=True)
-        }
-        return replace(self.scheme, cuts=FrozenDict(cuts))
+        return replace(self, searches=searches)
 
-    def _begun(self, total: Cells) -> Any:
+    def _begun(self, total: Cells) -> RfmRound:
         of_recency = (total.cell >> COLUMN_SHIFT) == 0
         buyers = int(total.count[of_recency].sum())
         if not buyers:
+            condition = self.scheme.where
             raise DataError(
-                "no customer of this profile has orders"
-                + ("" if self.scheme.where is None else " and satisfies where=")
-                + ", so there is nothing to take quantiles of"
+                "no customer of this profile has orders, so there is nothing to take quantiles of"
+                if condition is None
+                else (
+                    "no customer of this profile has orders and satisfies ",
+                    Option("where", Code(str(condition))),
+                    ", so there is nothing to take quantiles of",
+                ),
+                remedy="take a later day, more orders or other customers",
             )
         codes = total.cell[(total.cell >> COLUMN_SHIFT) == TYPE_COLUMN] & (DIGITS - 1)
         if codes.size != 1:
             raise ColumnError(
-                "monetary values have several types in the parts of the profile; cast them to one"
+                "monetary values have several types in the parts of the profile",
+                remedy="cast them to one",
             )
         keys = (KeyType("int32"), KeyType("int64"), _key_type(int(codes[0])))
         searches = []
+        by_hand = tuple(self.scheme.by_hand)
         for number, key in enumerate(keys):
+            if SCORES[number] in by_hand:
+                searches.append(Search.for_nothing(key))
+                continue
             ranks = [
                 rank
                 for place in _places(key, buyers, self.scheme.bins)
                 for rank in (place.before, min(place.before + 1, buyers - 1))
             ]
             searches.append(_searched(number, Search.of(key, ranks), total))
-        account = RfmAccount(as_of=as_of_in(total), buyers=buyers)
+        account = RfmAccount(as_of=as_of_in(total), buyers=buyers, by_hand=by_hand)
         scheme = replace(self.scheme, account=account)
         return replace(self, scheme=scheme, searches=tuple(searches))
 
@@ -179,9 +219,9 @@ def _places(key: KeyType, count: int, bins: int) -> list[_Place]:
     return [_Place(math.floor(place), place - math.floor(place)) for place in virtual]
 
 
-def _cuts(search: Search, count: int, bins: int) -> tuple[float | Decimal, ...]:
+def _cuts(search: Search, account: RfmAccount, bins: int) -> tuple[float | Decimal, ...]:
     values = search.values()
-    places = _places(search.key, count, bins)
+    places = _places(search.key, account.buyers, bins)
     pairs = zip(places, values[::2], values[1::2], strict=True)
     return tuple(_between(one, other, place.part, search.key) for place, one, other in pairs)
 

@@ -28,7 +28,7 @@ from ordercycle.segments.scheme import (
     refuse_undecided,
     selected,
 )
-from ordercycle.segments.score_maps import MapRules, ScoreMap, rules_of
+from ordercycle.segments.score_maps import SCORES, MapRules, ScoreMap, rules_of
 from ordercycle.segments.showing import Shown
 
 #: The profile column that is M, and its types.
@@ -76,8 +76,26 @@ class RfmOptions(Shown):
             )
         _ = self._condition
         if self.cuts is not None:
-            made = checked_cuts(self.cuts, bins, fitted=self.account is not None)
-            object.__setattr__(self, "cuts", made)
+            by_hand = SCORES if self.account is None else self.account.by_hand
+            fitted = [score for score in SCORES if score not in by_hand]
+            object.__setattr__(self, "cuts", checked_cuts(self.cuts, bins, fitted=fitted))
+
+    @property
+    def by_hand(self) -> Mapping[str, Sequence[float | Decimal]]:
+        """The cuts that no fit has set, by score."""
+        cuts = self.cuts or {}
+        of = SCORES if self.account is None else self.account.by_hand
+        return {score: cuts[score] for score in of if score in cuts}
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The scores without cuts: those that a fit has to set."""
+        return tuple(score for score in SCORES if score not in (self.cuts or {}))
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether all scores have cuts."""
+        return not self.lacking
 
     @property
     def rules(self) -> MapRules:

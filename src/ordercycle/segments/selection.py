@@ -88,6 +88,11 @@ class Search:
         """Return the search for the values that have so many before them."""
         return cls(key, targets=tuple((0, rank) for rank in ranks), small=key.name in WHOLE)
 
+    @classmethod
+    def for_nothing(cls, key: KeyType) -> Search:
+        """Return the search of a column of which no value is wanted."""
+        return cls(key, known=key.bits, prefixes=())
+
     @property
     def is_over(self) -> bool:
         """Whether the places are known."""
@@ -122,8 +127,8 @@ class Search:
             at = int(np.searchsorted(upto, rank, side="right"))
             if at == upto.size:
                 raise DataError(
-                    "the values were others in an earlier round of the fit; keep the profile, "
-                    "cached or saved, so that every round reads the same"
+                    "the values were others in an earlier round of the fit",
+                    remedy="keep the profile, cached or saved, so that every round reads the same",
                 )
             before = int(upto[at - 1]) if at else 0
             found.append((self.prefixes[slot], int(digits[here][at]), rank - before))
