@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 NOT_GIVEN: Any = object()
 #: Characters of a piece of a message, which may repeat what somebody passed.
@@ -30,24 +30,30 @@ class Option:
     """An argument of the library as a message names it; each front end says it in its own words.
 
     name: of the argument, with its class before it where it is a field of one
-    (``"Columns.amount"``); value: what to pass, or nothing to name the argument alone.
+    (``"Columns.amount"``), and the argument that takes the class before that
+    (``"read.CsvFormat.decimal"``); value: what to pass, or nothing to name the argument alone.
 
     Examples
     --------
     >>> str(Option("timezone", "Europe/Madrid")), str(Option("Columns.order"))
     ("timezone='Europe/Madrid'", 'Columns(order=...)')
+    >>> print(Option("read.CsvFormat.decimal", ","))
+    read=CsvFormat(decimal=',')
     """
 
     name: str
     value: Any = NOT_GIVEN
 
     def __str__(self) -> str:
-        owner, dot, name = self.name.rpartition(".")
+        *owners, name = self.name.split(".")
         if self.value is not NOT_GIVEN:
             argument = f"{name}={self.value!r}"
         else:
-            argument = f"{name}=..." if dot else f"{name}="
-        return f"{owner}({argument})" if dot else argument
+            argument = f"{name}=..." if owners else f"{name}="
+        for owner in reversed(owners):
+            is_class = owner[:1].isupper()
+            argument = f"{owner}({argument})" if is_class else f"{owner}={argument}"
+        return argument
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Option, (self.name,) if self.value is NOT_GIVEN else (self.name, self.value))
@@ -145,6 +151,18 @@ class OrdercycleError(ValueError):
     def remedy(self) -> str | None:
         """What to do about it."""
         return None if self._remedy is None else in_words(self._remedy)
+
+    def within(self, *where: str | Option) -> Self:
+        """Return the error with where it was found before what is wrong."""
+        what: Text = self.args[0]
+        pieces = what if isinstance(what, tuple) else (what,)
+        return type(self)(
+            (*where, *pieces),
+            remedy=self._remedy,
+            column=self.column,
+            row=self.row,
+            count=self.count,
+        )
 
     def rendered(self, words: Words = str) -> str:
         """Return the whole message, with arguments named by `words`."""

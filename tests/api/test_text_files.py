@@ -327,7 +327,7 @@ def test_times_with_and_without_an_offset_are_not_mixed(tmp_path, monkeypatch, s
         (HEADER + '\n1,2025-03-01,1,"a\nb"\n1,2025-03-01,1,2,3\n', {}, oc.SourceError,
          "line 5 of .* has 5 fields where the header has 4"),
         (HEADER + '1,2025-03-01,1,"a\nb\n', {}, oc.SourceError,
-         "ends within a quoted value; the record begins in line 2"),
+         "ends within a quoted value: its record begins in line 2; end the quotes"),
         ("customer_id,ordered_at,ordered_at,amount\n", {}, oc.ColumnError, "2 columns named"),
         ("", {}, oc.SourceError, "empty, not even a header"),
         ("\n\n", {}, oc.SourceError, "empty, not even a header"),

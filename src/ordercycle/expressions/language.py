@@ -75,24 +75,28 @@ def parsed(text: str) -> Node:
     'C:\\new'
     """
     if not text.strip():
-        raise ConfigError(f"the condition is empty; {LANGUAGE}")
+        raise ConfigError("the condition is empty", remedy=LANGUAGE)
     if len(text) > LONGEST_TEXT:
         raise ConfigError(
-            f"a condition of {len(text):,} characters is too long; {LONGEST_TEXT:,} is the most"
+            f"a condition of {len(text):,} characters is too long",
+            remedy=f"{LONGEST_TEXT:,} is the most",
         )
     reading = _Reading(text.strip())
     try:
         return reading.node()
     except (RecursionError, MemoryError):
-        raise ConfigError("the condition is nested too deeply; divide it into parts") from None
+        raise too_deep() from None
     except (SyntaxError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise
         # There is none at the end of the text.
         where = f" at character {place}" if (place := getattr(error, "offset", None)) else ""
-        raise ConfigError(
-            f"{text!r} cannot be read{where}: {_advice(reading.plain, error)}"
-        ) from None
+        raise _unreadable(f"{text!r} cannot be read{where}: ", reading.plain, error) from None
+
+
+def too_deep() -> ConfigError:
+    """Return the refusal of what no reader can follow to its end."""
+    return ConfigError("the condition is nested too deeply", remedy="divide it into parts")
 
 
 def quoted(text: str) -> str:
@@ -106,13 +110,13 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _advice(text: str, error: Exception) -> str:
+def _unreadable(what: str, text: str, error: Exception) -> ConfigError:
     words = {"AND", "OR", "NOT", "IN", "IS", "NULL"} & set(text.split())
     if words:
-        return f"write {', '.join(sorted(words)).lower()} in small letters"
+        return ConfigError(f"{what}write {', '.join(sorted(words)).lower()} in small letters")
     if SINGLE_SIGN.search(text):
-        return "write == for equal"
-    return f"{str(error).partition(' (')[0]}; {LANGUAGE}"
+        return ConfigError(f"{what}write == for equal")
+    return ConfigError(what + str(error).partition(" (")[0], remedy=LANGUAGE)
 
 
 class _Reading:
@@ -145,7 +149,8 @@ class _Reading:
                 if end < 0:
                     raise ConfigError(
                         f"{self._text!r} cannot be read: the quote at character {place + 1} has "
-                        "no end; inside a text, two quote signs stand for one"
+                        "no end",
+                        remedy="inside a text, two quote signs stand for one",
                     )
                 if self._text[end + 1 : end + 2] != sign:
                     break
@@ -171,7 +176,7 @@ class _Reading:
         return self._text[start:stop]
 
     def _refused(self, node: ast.AST) -> ConfigError:
-        return ConfigError(f"{self._written(node)!r} has no meaning here; {LANGUAGE}")
+        return ConfigError(f"{self._written(node)!r} has no meaning here", remedy=LANGUAGE)
 
     def _read(self, node: ast.AST) -> Node:
         """Return what a node says: by the handler of its type, or a refusal."""
@@ -183,7 +188,9 @@ class _Reading:
     def _name(self, node: ast.Name) -> Node:
         name = self._written(node)
         if name == NULL:
-            raise ConfigError("nothing compares with null; write 'is null' or 'is not null'")
+            raise ConfigError(
+                "nothing compares with null", remedy="write 'is null' or 'is not null'"
+            )
         if name in CONSTANTS:
             return Literal(name, CONSTANTS[name])
         return Column(name, name)
@@ -193,7 +200,7 @@ class _Reading:
         if node.keywords or name not in {*FUNCTIONS, "column", "date"}:
             plain = isinstance(node.func, ast.Name) and not node.keywords
             hint = suggestion(name, FUNCTIONS) if plain else ""
-            raise ConfigError(f"{self._written(node)!r} has no meaning here{hint}; {LANGUAGE}")
+            raise ConfigError(f"{self._written(node)!r} has no meaning here{hint}", remedy=LANGUAGE)
         if name in FUNCTIONS:
             if len(node.args) != FUNCTIONS[name]:
                 raise ConfigError(
@@ -209,7 +216,9 @@ class _Reading:
         try:
             return Literal(self._written(node), date.fromisoformat(text))
         except ValueError:
-            raise ConfigError(f"date({text!r}) is not a day; write date('2026-01-01')") from None
+            raise ConfigError(
+                f"date({text!r}) is not a day", remedy="write date('2026-01-01')"
+            ) from None
 
     def _quoted(self, node: ast.AST) -> str | None:
         """Return the text of a node that is a single text between quotes."""
@@ -290,7 +299,7 @@ class _Reading:
         too_large = isinstance(value, int) and not -(2**63) <= value < 2**63
         if too_large or (isinstance(value, float) and not math.isfinite(value)):
             raise ConfigError(
-                f"{value} is too large; whole numbers have 64 bits, others are float64"
+                f"{value} is too large", remedy="whole numbers have 64 bits, others are float64"
             )
         return Literal(written, value, exact)
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ordercycle.errors import ConfigError
-from ordercycle.expressions.language import parsed
+from ordercycle.expressions.language import parsed, too_deep
 from ordercycle.expressions.nodes import (
     Arithmetic,
     Call,
@@ -84,7 +84,7 @@ def parsed_condition(text: str) -> pc.Expression:
     try:
         return expression(parsed(text))
     except RecursionError:
-        raise ConfigError("the condition is nested too deeply; divide it into parts") from None
+        raise too_deep() from None
 
 
 def expression(node: Node) -> pc.Expression:  # noqa: PLR0911 - one case after the other

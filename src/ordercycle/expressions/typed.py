@@ -262,7 +262,9 @@ class _Compiler:
         exact = one * other if sign == "*" else one + other if sign == "+" else one - other
         whole = left.is_integer and right.is_integer
         if whole and not -(2**63) <= exact < 2**63:
-            raise ConfigError(f"{node.written} is beyond 64 bits; write it with a decimal mark")
+            raise ConfigError(
+                f"{node.written} is beyond 64 bits", remedy="write it with a decimal mark"
+            )
         made = pc.scalar(int(exact) if whole else float(exact))
         return Value(node, made, INTEGER if whole else FLOAT, exact)
 

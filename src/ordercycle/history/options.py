@@ -65,7 +65,7 @@ class BuildOptions:
         if not isinstance(self.columns, Columns):
             raise ConfigError(
                 (Option("columns", self.columns), " names no columns"),
-                remedy="pass ordercycle.Columns(customer=..., ...)",
+                remedy=("pass ordercycle.", Option("Columns.customer"), " with the names of yours"),
             )
         check_read(self.read)
         if self.filesystem is not None:

@@ -100,7 +100,7 @@ def _checked_only(given: Any) -> str | None:
         try:
             parsed(only)
         except ConfigError as error:
-            raise ConfigError((Option("only", only), f": {error.what}")) from None
+            raise error.within(Option("only", only), ": ") from None
         return only
     raise ConfigError(
         (Option("only", given), " is no condition"),

@@ -275,6 +275,7 @@ def _writing(path: Path, what: str) -> Iterator[None]:
     except (OSError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise StorageError(
-            f"the history could not be {what} in {path}: {reason}; what was there before is "
-            "untouched"
+            f"the history could not be {what} in {path}: {reason} (what was there before is "
+            "untouched)",
+            remedy="make room or rights there and run again",
         ) from error

@@ -110,8 +110,13 @@ def guarded(work: Callable[[], T], folder: str | None) -> T:
     except OSError as error:
         where = folder or tempfile.gettempdir()
         raise StorageError(
-            f"cannot keep rows in {where}: {error.strerror}; free some space, name another folder "
-            "with spill_directory=, or raise memory_limit= (nothing was left behind)"
+            f"cannot keep rows in {where}: {error.strerror} (nothing was left behind)",
+            remedy=(
+                "free some space, name another folder with ",
+                Option("spill_directory"),
+                ", or raise ",
+                Option("memory_limit"),
+            ),
         ) from error
 
 

@@ -105,8 +105,9 @@ class ImportedIntervals:
         common = IdReader(there.type, there.type).together_with(self.rows.reader)
         if common is None:
             raise ColumnError(
-                f"{NAME}: {CUSTOMER} is {self.rows.reader.given}, and {there.type} in the "
-                "history; cast it, so that the same customer has the same id"
+                f"{NAME}: {CUSTOMER} is {self.rows.reader.given}, and {there.type} in the history",
+                remedy="cast it, so that the same customer has the same id",
+                column=CUSTOMER,
             )
         within = slice(0, 0)
         if len(there):

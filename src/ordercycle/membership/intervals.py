@@ -70,8 +70,8 @@ def check_history(history: object) -> None:
     """Raise a ConfigError for anything but a history."""
     if not isinstance(history, OrderHistory):
         raise ConfigError(
-            f"a membership takes an OrderHistory, not a {type(history).__name__}; build one with "
-            "OrderHistory.build(orders)"
+            f"a membership takes an OrderHistory, not a {type(history).__name__}",
+            remedy="build one with OrderHistory.build(orders)",
         )
 
 

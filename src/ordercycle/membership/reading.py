@@ -144,8 +144,9 @@ def _days(table: pa.Table, name: str) -> NDArray[np.int32]:
     is_local = pa.types.is_timestamp(kind) and kind.tz is None
     if not (pa.types.is_date(kind) or is_local or pa.types.is_null(kind)):
         raise ColumnError(
-            f"{NAME}: {name} is {kind}, which is no day; cast it to date32, in the business time "
-            "zone"
+            f"{NAME}: {name} is {kind}, which is no day",
+            remedy="cast it to date32, in the business time zone",
+            column=name,
         )
     if pa.types.is_null(kind):
         return np.full(len(column), OPEN, np.int32)
@@ -162,15 +163,20 @@ def _segments(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int1
         or pa.types.is_large_string(plain)
         or pa.types.is_string_view(plain)
     ):
-        raise ColumnError(f"{NAME}: {SEGMENT} is {kind}, which is no name; cast it to string")
+        raise ColumnError(
+            f"{NAME}: {SEGMENT} is {kind}, which is no name",
+            remedy="cast it to string",
+            column=SEGMENT,
+        )
     names = column
     if pa.types.is_dictionary(kind):
         names = pa.chunked_array([chunk.dictionary for chunk in column.chunks], plain)
     names = pc.unique(names.cast(pa.large_string())).drop_null()
     if len(names) > MOST_SEGMENTS:
         raise DataError(
-            f"{NAME}: {SEGMENT} has {len(names):,} names, and at most {MOST_SEGMENTS:,} make "
-            "sense; is it the column of the segments?"
+            f"{NAME}: {SEGMENT} has {len(names):,} names, and at most {MOST_SEGMENTS:,} make sense",
+            remedy="is it the column of the segments?",
+            column=SEGMENT,
         )
     codes = pc.index_in(column.cast(pa.large_string()), value_set=names)
     codes = codes.fill_null(0).to_numpy().astype(np.int16)

@@ -24,8 +24,8 @@ def refuse_foreign(memberships: Sequence[Membership], history: OrderHistory) -> 
     """Raise a ConfigError for a membership that was made from another history."""
     if not all(one.belongs_to(history) for one in memberships):
         raise ConfigError(
-            "the membership belongs to another history; make it with scheme.membership(history) "
-            "of the history that is reported"
+            "the membership belongs to another history",
+            remedy="make it with scheme.membership(history) of the history that is reported",
         )
 
 

@@ -125,5 +125,6 @@ def _quotient(above: int, below: int, metric: Metric) -> float | None:
         return above / below
     except OverflowError:
         raise DataError(
-            f"{metric.name} is larger than a float64 holds; look for amounts that are far too large"
+            f"{metric.name} is larger than a float64 holds",
+            remedy="look for amounts that are far too large",
         ) from None

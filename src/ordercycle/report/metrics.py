@@ -242,11 +242,17 @@ def metric_named(name: str, *, has_money: bool = True) -> Metric:
     hint = suggestion(str(name), known)
     if name in exported:
         hint = f", which is the export's name of {exported[name]!r}"
-    raise ConfigError(f"there is no metric {name!r}{hint}; there are {', '.join(map(repr, known))}")
+    raise ConfigError(
+        f"there is no metric {name!r}{hint}",
+        remedy=f"there are {', '.join(map(repr, known))}",
+    )
 
 
 def metrics_named(names: Sequence[str], *, has_money: bool = True) -> list[Metric]:
     """Return several metrics."""
     if isinstance(names, str):
-        raise ConfigError(f"metrics={names!r}: pass a list of names, [{names!r}]")
+        raise ConfigError(
+            (Option("metrics", names), " is no list of names"),
+            remedy=("pass ", Option("metrics", [names])),
+        )
     return [metric_named(name, has_money=has_money) for name in names]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle.days import number_of
-from ordercycle.errors import ConfigError, Option, suggestion
+from ordercycle.errors import Code, ConfigError, Option, suggestion
 from ordercycle.history.parts import Kind
 from ordercycle.ingest.readers import AmountReader
 from ordercycle.membership.membership import Membership
@@ -120,12 +120,16 @@ def listed(memberships: Memberships) -> list[Membership]:
     for one in given if isinstance(given, Iterable) else [given]:
         if not isinstance(one, Membership):
             raise ConfigError(
-                f"membership={one!r}: pass what scheme.membership(history) or "
-                "Membership.from_table(table) returns, or a list of these"
+                (Option("membership", one), " is no membership"),
+                remedy="pass what scheme.membership(history) or Membership.from_table(table) "
+                "returns, or a list of these",
             )
         found.append(one)
     if not found:
-        raise ConfigError(f"membership={memberships!r}: a report needs at least one membership")
+        raise ConfigError(
+            (Option("membership", memberships), " is empty"),
+            remedy="a report needs at least one membership",
+        )
     return found
 
 
@@ -141,12 +145,16 @@ def _refuse_ambiguous(names: list[str]) -> None:
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise ConfigError(
-            f"several memberships have a segment {', '.join(map(repr, twice))}; tell them apart "
-            "by names of their own: membership={'lifecycle': ..., 'rfm': ...}"
+            f"several memberships have a segment {', '.join(map(repr, twice))}",
+            remedy=(
+                "tell them apart by names of their own: ",
+                Option("membership", Code("{'lifecycle': ..., 'rfm': ...}")),
+            ),
         )
     if ALL_CUSTOMERS in names:
         raise ConfigError(
-            f"a segment is called {ALL_CUSTOMERS!r}, as the report's row for everybody; rename it"
+            f"a segment is called {ALL_CUSTOMERS!r}, as the report's row for everybody",
+            remedy="rename it",
         )
 
 
@@ -160,8 +168,8 @@ def _chosen(segments: Sequence[str], known: list[str]) -> tuple[str, ...]:
     for name in chosen:
         if name not in known:
             raise ConfigError(
-                f"there is no segment {name!r}{suggestion(str(name), known)}; there are "
-                f"{', '.join(map(repr, known))}"
+                f"there is no segment {name!r}{suggestion(str(name), known)}",
+                remedy=f"there are {', '.join(map(repr, known))}",
             )
     if len(set(chosen)) < len(chosen):
         raise ConfigError((Option("segments", list(chosen)), " names a segment twice"))

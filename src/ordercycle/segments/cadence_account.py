@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from ordercycle.errors import DataError, counted, whole_number
+from ordercycle.errors import DataError, Option, counted, whole_number
 from ordercycle.segments.profile_fit import of_day
 
 
@@ -35,7 +35,7 @@ class CadenceAccount:
     def __post_init__(self) -> None:
         for name in ("repeat_customers", "gaps", "gap_sum", "gap_square_sum"):
             if whole_number(getattr(self, name)) is None:
-                raise DataError(f"{name}={getattr(self, name)!r} is no whole number")
+                raise DataError((Option(name, getattr(self, name)), " is no whole number"))
         customers, squares = self.repeat_customers, self.gaps * self.gap_square_sum
         if not 0 < customers <= self.gaps or self.gap_sum < 0 or squares < self.gap_sum**2:
             raise DataError(

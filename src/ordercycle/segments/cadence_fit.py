@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ordercycle.errors import DataError
+from ordercycle.errors import DataError, Option
 from ordercycle.segments.cadence_account import CadenceAccount
 from ordercycle.segments.fitting import Cells, Round, whole
 from ordercycle.segments.profile_fit import AS_OF_COLUMN, as_of_cells, as_of_in
@@ -54,8 +54,8 @@ class CadenceRound(Round[pa.Table, Any]):
         repeat_customers, *sums = (found.get(place, 0) for place in range(kernels.SUMS))
         if not repeat_customers:
             raise DataError(
-                "no customer of this profile has ordered twice, so there are no gaps to fit to; "
-                "take a later as_of or more orders"
+                "no customer of this profile has ordered twice, so there are no gaps to fit to",
+                remedy=("take a later ", Option("as_of"), " or more orders"),
             )
         gaps, gap_sum, squares = map(whole, sums[::2], sums[1::2])
         account = CadenceAccount(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from fractions import Fraction
@@ -12,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle.days import date_of
-from ordercycle.errors import ConfigError, DataError, Option, OrdercycleWarning, counted
+from ordercycle.errors import (
+    ConfigError,
+    DataError,
+    Option,
+    counted,
+    warn,
+)
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.segments.fitting import Cells, Round
 from ordercycle_kernels.calendar import FIRST_DAY, NO_DAY
@@ -25,8 +30,6 @@ TABLE_GAPS, TABLE_DAYS = 65, 1024
 #: Shares whose days an account lists, beside those asked for.
 LISTED_SHARES = (Fraction(1, 2), Fraction(8, 10), Fraction(9, 10), Fraction(95, 100))
 FEW_CUSTOMERS = 100
-#: Whose line a warning names: of `then`, `fitting.fit` and `Lifecycle.fit`, the caller.
-CALLER = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,18 +218,16 @@ def _warn_of_little(account: GapAccount, churned_days: int) -> None:
     """Warn where thresholds rest on few customers or on a history too short to show long gaps."""
     customers = account.repeat_customers
     if customers < FEW_CUSTOMERS:
-        warnings.warn(
+        warn(
             f"thresholds were fitted from {counted(customers, 'customer')} who ordered twice; "
-            f"under {FEW_CUSTOMERS} they say little: compare them with Lifecycle.presets()",
-            OrdercycleWarning,
-            stacklevel=CALLER,
+            f"under {FEW_CUSTOMERS} they say little: compare them with Lifecycle.presets()"
         )
     days = (account.as_of - account.first_order_on).days
     if days < 2 * churned_days:
-        warnings.warn(
-            f"the history goes back {counted(days, 'day')}, less than twice "
-            f"churned_days={churned_days:,}: longer gaps have not had the time to end, so the "
-            "thresholds may be too short",
-            OrdercycleWarning,
-            stacklevel=CALLER,
+        warn(
+            (
+                f"the history goes back {counted(days, 'day')}, less than twice ",
+                Option("churned_days", churned_days),
+                ": longer gaps have not had the time to end, so the thresholds may be too short",
+            )
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ordercycle.errors import ConfigError, suggestion
+from ordercycle.errors import ConfigError, Option, suggestion
 
 
 def options_of(
@@ -19,8 +19,8 @@ def options_of(
     for name in options:
         if name not in known:
             raise ConfigError(
-                f"a {scheme.__name__} has no option {name!r}{suggestion(str(name), known)}; "
-                f"it has {', '.join(map(repr, known))}"
+                f"a {scheme.__name__} has no option {name!r}{suggestion(str(name), known)}",
+                remedy=f"it has {', '.join(map(repr, known))}",
             )
     if "account" in options:
         try:
@@ -28,8 +28,11 @@ def options_of(
             _ = options["account"].origin  # numbers that make no sense show here
         except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConfigError(
-                f"account={given['account']!r} is not what a fitted {scheme.__name__} writes "
-                f"({type(error).__name__}: {error}); fit anew, or take the dict of to_dict"
+                (
+                    Option("account", given["account"]),
+                    f" is not what a fitted {scheme.__name__} writes ({error!r})",
+                ),
+                remedy="fit again, or take the dict of to_dict",
             ) from None
     return options
 

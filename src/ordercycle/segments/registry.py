@@ -38,14 +38,14 @@ def scheme_from_dict(given: Mapping[str, Any]) -> Scheme:
     """
     if not isinstance(given, Mapping) or "scheme" not in given:
         raise ConfigError(
-            f"{given!r} does not say which scheme it is; it needs 'scheme', one of "
-            f"{', '.join(map(repr, SCHEMES))}"
+            f"{given!r} does not name its scheme",
+            remedy=f"it needs 'scheme', one of {', '.join(map(repr, SCHEMES))}",
         )
     name = given["scheme"]
     if not isinstance(name, str) or name not in SCHEMES:
         raise ConfigError(
-            f"there is no scheme {name!r}{suggestion(str(name), SCHEMES)}; there are "
-            f"{', '.join(map(repr, SCHEMES))}"
+            f"there is no scheme {name!r}{suggestion(str(name), SCHEMES)}",
+            remedy=f"there are {', '.join(map(repr, SCHEMES))}",
         )
     made: Scheme = SCHEMES[name].from_dict(given)
     return made

@@ -229,8 +229,8 @@ def _not_there_once(segment: str, name: str, names: Sequence[str]) -> ColumnErro
             column=name,
         )
     return ColumnError(
-        f"rule {segment!r}: the table has no column {name!r}{suggestion(name, names)}; it has "
-        f"{', '.join(map(repr, names))}",
-        remedy="assign the columns of other schemes before",
+        f"rule {segment!r}: the table has no column {name!r}{suggestion(name, names)}",
+        remedy=f"it has {', '.join(map(repr, names))}, and columns of other schemes are there once "
+        "they are assigned",
         column=name,
     )

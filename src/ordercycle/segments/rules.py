@@ -95,7 +95,7 @@ class Rules(Recalculated):
             _check_name(option, name)
         for name in self.rules:
             if not isinstance(name, str) or not name:
-                raise ConfigError(f"rules: {name!r} is no name of a segment; pass a text")
+                raise ConfigError(f"rules: {name!r} is no name of a segment", remedy="pass a text")
         if self.default in self.rules:
             raise ConfigError(
                 (Option("default", self.default), " is the segment of a rule too"),
@@ -229,8 +229,8 @@ class Rules(Recalculated):
         for name, text in texts.items():
             if text is None:
                 raise ConfigError(
-                    f"rule {name!r} is an expression that has no text: {self.rules[name]}; give "
-                    "the condition as text to save it, such as 'revenue > 500'"
+                    f"rule {name!r} is an expression that has no text: {self.rules[name]}",
+                    remedy="give the condition as text to save it, such as 'revenue > 500'",
                 )
         return {
             "scheme": "rules",
@@ -293,10 +293,11 @@ def _compiled(segment: str, given: pc.Expression | str) -> pc.Expression:
         return given
     if not isinstance(given, str):
         raise ConfigError(
-            f"rule {segment!r} is {given!r}; pass a pyarrow expression such as "
-            'pc.field("revenue") > 500, or text such as "revenue > 500"'
+            f"rule {segment!r} is {given!r}, which is no condition",
+            remedy='pass a pyarrow expression such as pc.field("revenue") > 500, or text such as '
+            '"revenue > 500"',
         )
     try:
         return parsed_condition(given)
     except ConfigError as error:
-        raise ConfigError(f"rule {segment!r}: {error}") from None
+        raise error.within(f"rule {segment!r}: ") from None

@@ -97,8 +97,9 @@ def refuse_taken(table: pa.Table, produced: Iterable[Produced | pa.Field]) -> No
     for column in produced:
         if column.name in table.column_names:
             raise ColumnError(
-                f"the table has a column {column.name!r} already; drop or rename it before "
-                "assigning"
+                f"the table has a column {column.name!r} already",
+                remedy="drop or rename it before assigning",
+                column=column.name,
             )
 
 
@@ -108,14 +109,15 @@ def selected(table: pa.Table, inputs: Inputs) -> pa.Table:
         if table.column_names.count(name) != 1:
             hint = suggestion(name, table.column_names)
             raise ColumnError(
-                f"the table has no single column {name!r}{hint}; pass a profile, or a table that "
-                f"has {', '.join(map(repr, inputs))}"
+                f"the table has no single column {name!r}{hint}",
+                remedy=f"pass a profile, or a table that has {', '.join(map(repr, inputs))}",
+                column=name,
             )
         found = table.column(name).type
         # Decimals are taken in any precision and scale.
         if not any(found == kind or found.id == kind.id == pa.decimal128(1).id for kind in kinds):
             listed = " or ".join(str(kind).partition("(")[0] for kind in kinds)
-            raise ColumnError(f"{name} is {found}; cast it to {listed}")
+            raise ColumnError(f"{name} is {found}", remedy=f"cast it to {listed}", column=name)
     return table.select(list(inputs))
 
 

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle.errors import ConfigError, Option, suggestion
+from ordercycle.errors import ConfigError, Option, counted, suggestion
 from ordercycle.segments.scheme import MOST_SEGMENTS, NO_CODE
 
 SCORES = ("recency", "frequency", "monetary")
@@ -83,17 +83,17 @@ def rules_of(given: str | ScoreMap, bins: int) -> MapRules:
     if isinstance(given, str):
         if given not in MAPS:
             raise ConfigError(
-                f"there is no map {given!r}{suggestion(given, MAPS)}; there are "
-                f"{', '.join(map(repr, MAPS))}, or pass names with the scores they stand for, "
-                'such as {"Best": "4-5 4-5 *", "Rest": "* * *"}'
+                f"there is no map {given!r}{suggestion(given, MAPS)}",
+                remedy=f"there are {', '.join(map(repr, MAPS))}, or pass names with the scores "
+                'they stand for, such as {"Best": "4-5 4-5 *", "Rest": "* * *"}',
             )
         given = MAPS[given](bins)
     rules = MapRules.of(given, bins)
     if rules.gaps:
         raise ConfigError(
             f"the map has no name for {len(rules.gaps):,} of {bins**3:,} combinations of recency, "
-            f"frequency and monetary scores, such as {_spelt(rules.gaps[0])}; add names, or a last "
-            'one for "* * *"'
+            f"frequency and monetary scores, such as {_spelt(rules.gaps[0])}",
+            remedy='add names, or a last one for "* * *"',
         )
     return rules
 
@@ -123,8 +123,8 @@ class MapRules:
         texts = all(isinstance(name, str) and name for name in names)
         if not texts or not 1 <= len(names) <= MOST_SEGMENTS:
             raise ConfigError(
-                f"a map has 1 to {MOST_SEGMENTS} names, all of them text; this one has "
-                f"{len(names):,}: {given!r}"
+                f"this map has {counted(len(names), 'name')}: {given!r}",
+                remedy=f"pass 1 to {MOST_SEGMENTS} names, all of them text",
             )
         fits = np.zeros((len(names), bins, bins, bins), np.bool_)
         for name, fit in zip(names, fits, strict=True):
@@ -165,8 +165,9 @@ def _scores_of(pattern: object, name: str, bins: int) -> list[NDArray[np.bool_]]
     """Return which scores a pattern such as ``"4-5 3+ *"`` allows, per column."""
     if not isinstance(pattern, str) or len(parts := pattern.split()) not in (2, 3):
         raise ConfigError(
-            f"map: {name!r} stands for {pattern!r}; write scores of recency and frequency, and of "
-            'monetary where it matters, such as "4-5 3+ *"'
+            f"map: {name!r} stands for {pattern!r}, which are no scores",
+            remedy="write scores of recency and frequency, and of monetary where it matters, such "
+            'as "4-5 3+ *"',
         )
     if len(parts) == 2:
         parts.append("*")
@@ -185,8 +186,8 @@ def _allowed(part: str, pattern: str, name: str, bins: int) -> NDArray[np.bool_]
     written = list(map(str, scores))
     if low not in written or high not in written or int(low) > int(high):
         raise ConfigError(
-            f"map: {part!r} in {name!r}: {pattern!r} is no range of scores from 1 to {bins}; write "
-            f'a score, a range such as "2-3", "3+" or "*"'
+            f"map: {part!r} in {name!r}: {pattern!r} is no range of scores from 1 to {bins}",
+            remedy='write a score, a range such as "2-3", "3+" or "*"',
         )
     return (scores >= int(low)) & (scores <= int(high))
 

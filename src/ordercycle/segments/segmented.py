@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import fixed_view, validity
-from ordercycle.errors import ColumnError, DataError, counted, suggestion
+from ordercycle.errors import ColumnError, DataError, Option, counted, suggestion
 from ordercycle.history.merging import hashes_of
 from ordercycle.ingest.identity import Identity
 from ordercycle.ingest.problems import Problems, Trouble
@@ -69,7 +69,9 @@ def read_pair(before: Any, after: Any, column: str, workers: Workers) -> Segment
     if reader is None:
         raise ColumnError(
             f"{CUSTOMER} is {readers[0].given} before and {readers[1].given} after, which have no "
-            "ids in common; cast one to the type of the other"
+            "ids in common",
+            remedy="cast one to the type of the other",
+            column=CUSTOMER,
         )
     names = _names(tables, column)
     one, other = (_read(table, what, reader, names, workers) for what, table in tables.items())
@@ -80,20 +82,29 @@ def _selected(table: Any, what: str, column: str) -> pa.Table:
     """Return the ids and the segments, these as dictionaries."""
     table = as_table(table, what)
     if column == CUSTOMER:
-        raise ColumnError(f"column={column!r} has the customers; name the column of their segments")
+        raise ColumnError(
+            (Option("column", column), " has the customers"),
+            remedy="name the column of their segments",
+            column=column,
+        )
     for name in (CUSTOMER, column):
         if table.column_names.count(name) != 1:
             raise ColumnError(
-                f"{what} has no single column {name!r}{suggestion(str(name), table.column_names)}; "
-                "pass tables to which a scheme assigned segments, and column= where it is not "
-                "'lifecycle'"
+                f"{what} has no single column {name!r}{suggestion(str(name), table.column_names)}",
+                remedy=(
+                    "pass tables to which a scheme assigned segments, and ",
+                    Option("column"),
+                    " where it is not 'lifecycle'",
+                ),
+                column=name,
             )
     segments = table.column(column)
     kind = segments.type.value_type if pa.types.is_dictionary(segments.type) else segments.type
     if not any(is_text(kind) for is_text in _TEXTS):
         raise ColumnError(
-            f"{what}: {column} is {segments.type}; segments are names: strings, or a dictionary of "
-            "strings"
+            f"{what}: {column} is {segments.type}",
+            remedy="segments are names: strings, or a dictionary of strings",
+            column=column,
         )
     if segments.type == kind:
         # Chunks have one dictionary then. Views have no kernel for it everywhere.
@@ -123,7 +134,9 @@ def _names(tables: dict[str, pa.Table], column: str) -> tuple[str, ...]:
         if len(names) > MOST_SEGMENTS:
             raise ColumnError(
                 f"{what}: {column} brings the names to {len(names):,}, and {MOST_SEGMENTS} is the "
-                "most; is it the column of the segments?"
+                "most",
+                remedy="is it the column of the segments?",
+                column=column,
             )
     return tuple(names)
 
@@ -153,7 +166,7 @@ def _read(
     ids = pa.chunked_array(workers.in_order(read, zip(starts, batches, strict=False)), reader.plain)
     problems.check()
     if table.num_rows > MOST_ROWS:
-        raise DataError(f"{what} has {table.num_rows:,} rows; {MOST_ROWS:,} are the most")
+        raise DataError(f"{what} has {table.num_rows:,} rows", remedy=f"{MOST_ROWS:,} are the most")
     if are_ascending(hashes):  # as those of profiles are
         return Segmented(None if reader.is_integer else ids, hashes, codes)
     ordered = in_hash_order(hashes, workers)

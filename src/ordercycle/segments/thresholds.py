@@ -61,8 +61,8 @@ class Thresholds(Shown):
         preset = LIFECYCLE_PRESETS.get(name)
         if preset is None:
             raise ConfigError(
-                f"there is no lifecycle preset {name!r}{suggestion(str(name), LIFECYCLE_PRESETS)}; "
-                f"there are {', '.join(map(repr, LIFECYCLE_PRESETS))}"
+                f"there is no lifecycle preset {name!r}{suggestion(str(name), LIFECYCLE_PRESETS)}",
+                remedy=f"there are {', '.join(map(repr, LIFECYCLE_PRESETS))}",
             )
         return cls(
             new_days=preset.new_days,

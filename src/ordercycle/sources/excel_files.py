@@ -113,7 +113,7 @@ def _sheet_name(names: list[str], given: ExcelSheet, where: str) -> str:
             return names[0]
         raise SourceError(
             f"{where} has {len(names)} sheets: {listed}",
-            remedy=("say which with read=", Option("ExcelSheet.sheet", names[0] if names else "")),
+            remedy=("say which with ", Option("read.ExcelSheet.sheet", names[0] if names else "")),
         )
     if given.sheet not in names:
         raise SourceError(

@@ -195,7 +195,9 @@ def _check_mark(name: str, value: object, example: str) -> None:
     if not isinstance(value, str) or len(value) != 1:
         raise _nonsense(name, value, f"pass one character, {example}")
     if value in '"\r\n\0' or (name != "delimiter" and value in OF_NUMBERS):
-        raise _nonsense(name, value, f"it has a meaning of its own; pass another, {example}")
+        raise ConfigError(
+            (_given(name, value), " has a meaning of its own"), remedy=f"pass another, {example}"
+        )
 
 
 def _encoding(name: object) -> str:
@@ -232,7 +234,10 @@ def _texts(name: str, value: object) -> tuple[str, ...]:
     texts = tuple(value)
     for one in texts:
         if not isinstance(one, str):
-            raise _nonsense(name, texts, f"{one!r} is no text; pass texts only")
+            raise ConfigError(
+                (_given(name, texts), f" holds {one!r}, which is no text"),
+                remedy="pass texts only",
+            )
     if len(set(texts)) < len(texts):
         raise _nonsense(name, texts, "name everything once")
     return texts

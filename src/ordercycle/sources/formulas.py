@@ -175,14 +175,14 @@ def _missing(
     named = f"{listed}, which {'is' if len(missing) == 1 else 'are'} not there"
     if is_condition:
         return ColumnError(
-            (f"{table}: ", Option("only", text), f" names {named}; {table} has {there}"),
-            remedy="name columns that are there; one with spaces is column('its name')",
+            (f"{table}: ", Option("only", text), f" names {named}"),
+            remedy=f"{table} has {there}: name columns that are there; one with spaces is "
+            "column('its name')",
             column=missing[0],
         )
     return ColumnError(
-        f"{table} has no column {text!r}{of_all}, and as an expression it names {named}; it has "
-        f"{there}",
-        remedy=("say which columns to read with ", Option("columns")),
+        f"{table} has no column {text!r}{of_all}, and as an expression it names {named}",
+        remedy=(f"it has {there}: say which columns to read with ", Option("columns")),
         column=text,
     )
 

@@ -216,9 +216,8 @@ def _open_iterable(rows: Iterable[Any], wanted: list[str], name: str) -> Source:
     first = next(batches, None)
     if first is None:
         raise SourceError(
-            f"{name}: the iterable yields no record batch, so that its columns are unknown; was "
-            "it read before?",
-            remedy="pass a pyarrow Table where there really are no rows",
+            f"{name}: the iterable yields no record batch, so that its columns are unknown",
+            remedy="was it read before? Pass a pyarrow Table where there really are no rows",
         )
     if not isinstance(first, pa.RecordBatch):
         raise SourceError(

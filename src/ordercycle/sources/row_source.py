@@ -8,16 +8,16 @@ from typing import Literal
 
 import pyarrow as pa
 
-from ordercycle.errors import ColumnError, Option, SourceError, Text, suggestion
+from ordercycle.errors import ColumnError, Option, SourceError, suggestion
 from ordercycle.sources.store_errors import explained
 from ordercycle.sources.stores import LOCAL, Store
 
 #: What to do where a column is missing, by what the rows are.
 _NAMED = ("say which columns to read with ", Option("columns"))
-REMEDIES: dict[str, Text] = {
+REMEDIES: dict[str, tuple[str | Option, ...]] = {
     "orders": _NAMED,
     "customers": (*_NAMED, ", or ", Option("Columns.registered", None), " where it has none"),
-    "memberships": "rename its columns",
+    "memberships": ("rename its columns",),
 }
 
 
@@ -91,14 +91,15 @@ def check_names(
             there = ", ".join(map(repr, names[:20])) or "no column at all"
             hint = suggestion(column, map(str, names))
             raise ColumnError(
-                f"{name} has no column {column!r}{hint}{where}; it has {there}",
-                remedy=REMEDIES[name],
+                f"{name} has no column {column!r}{hint}{where}",
+                remedy=(f"it has {there}: ", *REMEDIES[name]),
                 column=column,
             )
         if found > 1:
             raise ColumnError(
-                f"{name} has {found} columns named {column!r}{where}; rename all but the one to "
-                "read"
+                f"{name} has {found} columns named {column!r}{where}",
+                remedy="rename all but the one to read",
+                column=column,
             )
 
 

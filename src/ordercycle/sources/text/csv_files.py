@@ -245,7 +245,7 @@ def _located(
     except UnendedQuoteError as error:
         line = line_of(Part(text, number), row + error.record)
         raise SourceError(
-            f"{wanted.table}: {text.file.path!r} ends within a quoted value; the record begins in "
+            f"{wanted.table}: {text.file.path!r} ends within a quoted value: its record begins in "
             f"line {line}",
             remedy="end the quotes there, or fetch the file again where it was cut off",
             row=line,

@@ -61,15 +61,15 @@ def check_marks(data: bytes, file: DataFile, wanted: Wanted, encoding: str) -> N
         if data.startswith(mark):
             raise SourceError(
                 f"{where} begins with the mark of {wide.upper()}",
-                remedy=("pass read=", Option("CsvFormat.encoding", wide)),
+                remedy=("pass ", Option("read.CsvFormat.encoding", wide)),
             )
     if b"\0" in data[:4]:
         little = data[1:2] == b"\0"
         raise SourceError(
             f"{where} is no text in UTF-8: it begins with bytes that are 0",
             remedy=(
-                "where it is UTF-16, pass read=",
-                Option("CsvFormat.encoding", "utf-16-le" if little else "utf-16-be"),
+                "where it is UTF-16, pass ",
+                Option("read.CsvFormat.encoding", "utf-16-le" if little else "utf-16-be"),
             ),
         )
 
@@ -141,14 +141,14 @@ def check_header(head: Head, data: bytes, file: DataFile, wanted: Wanted, encodi
             if mark != head.delimiter and mark in head.names[0]:
                 raise SourceError(
                     f"{where} is one column, {head.names[0]!r}, which {mark!r} divides",
-                    remedy=("pass read=", Option("CsvFormat.delimiter", mark)),
+                    remedy=("pass ", Option("read.CsvFormat.delimiter", mark)),
                 )
     text = data.decode(encoding, "replace").lstrip("\ufeff")
     for number, line in enumerate(text.splitlines()[: TITLE_LINES + 1]):
         for mark in (head.delimiter, *OTHER_DELIMITERS):
             names = next(csv.reader([line], delimiter=mark), [])
             if number and all(name in {*names, *file.partition} for name in wanted.names):
-                remedy: list[str | Option] = ["pass read=", Option("CsvFormat.skip_rows", number)]
+                remedy: list[str | Option] = ["pass ", Option("read.CsvFormat.skip_rows", number)]
                 if mark != head.delimiter:
                     remedy += [" with ", Option("CsvFormat.delimiter", mark)]
                 raise SourceError(
