@@ -14,6 +14,7 @@ from collections import defaultdict
 from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from command_line import one_line, process, run
 
@@ -588,3 +589,10 @@ def test_rows_without_an_amount_name_the_condition_that_leaves_them_out(tmp_path
     condition = 'column("Net Total") is not null'
     assert f"--only '{condition}'" in line
     assert profiled(path, *columns, "--only", condition) == {}
+
+
+@pytest.mark.parametrize("only", ["true", "1 == 1", "'a' in ('a', 'b')", pc.scalar(value=True)])
+def test_a_condition_without_columns_is_refused(only):
+    table = pa.table({"customer_id": ["a"], "ordered_at": [dt.date(2026, 1, 1)], "amount": [1]})
+    with pytest.raises(oc.ConfigError, match="the same for all rows"):
+        oc.OrderHistory.build(table, only=only)

@@ -132,12 +132,32 @@ def _condition(only: str, names: Sequence[str], table: str) -> Formula:
         except ConfigError:
             node = None
         if node is None:
+            if _is_constant(only.expression):
+                raise _same_for_all(only)
             return Formula(only, None, only.expression, _mentioned(only, names))
     else:
         node = parsed(only)
     columns = tuple(columns_of(node))
+    if not columns:
+        raise _same_for_all(only)
     _check_there(columns, only, names, table, is_condition=True)
     return Formula(only, node, None, columns)
+
+
+def _is_constant(expression: Any) -> bool:
+    """Return whether an expression names no column."""
+    try:
+        type_of(expression, pa.schema([]))
+    except (pa.ArrowException, ValueError, TypeError):
+        return False
+    return True
+
+
+def _same_for_all(only: str) -> ConfigError:
+    return ConfigError(
+        (Option("only", str(only)), " is the same for all rows, as it names no column"),
+        remedy="compare a column with something, or leave the option out",
+    )
 
 
 def _mentioned(text: str, names: Sequence[str]) -> tuple[tuple[str, str], ...]:

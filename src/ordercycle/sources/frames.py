@@ -49,6 +49,8 @@ def exported(rows: Any, wanted: Wanted) -> pa.RecordBatchReader:
         for field in reader.schema:
             if _is_bytes(field.type):
                 _refuse_mixed(rows[field.name], field.name, wanted.table)
+            elif pa.types.is_temporal(field.type):
+                _refuse_mixed_zones(rows[field.name], field.name, wanted.table)
     return reader
 
 
@@ -114,6 +116,23 @@ def _refuse_mixed(series: Any, column: str, table: str) -> None:
                 remedy="make them one type before the call, as .astype('string') does",
                 column=column,
                 row=other.row,
+            )
+
+
+def _refuse_mixed_zones(series: Any, column: str, table: str) -> None:
+    """Raise a ColumnError where a pandas column of objects has times with a zone and without."""
+    if series.dtype != object:
+        return
+    found: dict[bool, _Shown] = {}
+    for shown in _present(series):
+        found.setdefault(getattr(shown.value, "tzinfo", None) is not None, shown)
+        if len(found) > 1:
+            raise ColumnError(
+                f"{table}: {column} has times with a zone and times without: {found[True]} and "
+                f"{found[False]}",
+                remedy="give all of them a zone, or none, before the call",
+                column=column,
+                row=shown.row,
             )
 
 
