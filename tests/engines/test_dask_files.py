@@ -1,6 +1,7 @@
 """Files in the place of Dask frames: read by the tasks, with the bits of one machine."""
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from dask_shops import computed, local
 from pyarrow import ipc, parquet
@@ -55,3 +56,29 @@ def test_bad_values_are_told_with_the_file(tmp_path):
         oc.DataError, match=r"amount is NaN .* at a row of one of 2 files, '.*-0.parq"
     ):
         profiles.compute(scheduler="sync")
+
+
+def test_rows_are_compared_in_columns_behind_computed_ones(tmp_path):
+    days = pa.array([20_000] * 3, pa.int32()).cast(pa.date32())
+    orders = pa.table(
+        {
+            "customer_id": ["ann"] * 3,
+            "ordered_at": days,
+            "price": [1.0, 2.0, 1.0],
+            "pieces": [2.0, 1.0, 2.0],
+            "boxes": [[1], [1], [2]],
+        }
+    )
+    for number in range(3):
+        parquet.write_table(orders.slice(number, 1), tmp_path / f"orders-{number}.parquet")
+    columns = oc.Columns(amount="price * pieces")
+    for duplicates, rows in {"keep": 3, "drop": 2}.items():
+        there = dask.profile(tmp_path, as_of=AS_OF, columns=columns, duplicates=duplicates)
+        assert there.compute()["orders"].tolist() == [rows]
+    with pytest.raises(oc.DataError, match="repeat an earlier row"):
+        dask.profile(tmp_path, as_of=AS_OF, columns=columns, duplicates="error").compute()
+    with pytest.raises(oc.ConfigError, match="duplicates= cannot compare boxes"):
+        dask.profile(
+            tmp_path, as_of=AS_OF, columns=columns, duplicates="drop",
+            only=pc.list_value_length(pc.field("boxes")) > 0,
+        )  # fmt: skip

@@ -114,9 +114,9 @@ def test_what_cannot_be_reported(shop):
     *_, there, _ = shop
     fitted = dask.fit(dask.profile(there, as_of=AS_OF, columns=COLUMNS), oc.Rfm())
     for scheme, message in (
-        (fitted, "fitted anew to all customers"),
+        (fitted, "fitted to all customers"),
         (oc.Cadence(), "is not fitted"),
-        ("lifecycle", "pass a scheme"),
+        ("lifecycle", "is no scheme; pass one"),
     ):
         with pytest.raises(oc.ConfigError, match=message):
             dask.segment_report(there, scheme, period=PERIOD, columns=COLUMNS)

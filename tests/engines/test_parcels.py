@@ -67,7 +67,7 @@ def shuffled(job, frames, seed, sources=3):
 
 
 def asked(job, arrived, question):
-    schema = question.schema(job.without_rows())
+    schema = question.schema(job.kind)
     batches = [
         batch
         for target in range(job.partitions)

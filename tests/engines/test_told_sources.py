@@ -1,7 +1,9 @@
 """Expressions, rows that count and ids of nobody on a cluster: the same bits as on one machine."""
 
 import datetime as dt
+import json
 import tomllib
+import warnings
 from decimal import Decimal
 
 import dask
@@ -130,6 +132,79 @@ def test_the_file_is_named_where_a_row_cannot_be_computed(tmp_path):
         engine.profile(filed(wrong, tmp_path, "orders"), as_of=AS_OF, columns=columns).compute()
 
 
+LATER = {
+    "amount": ("1", "1.5", "say what it holds with CsvFormat(types=...)", "is 1.5"),
+    "ordered_at": (
+        "2026-01-01", "2026-01-01T10:00", "write all of them in one way",
+        "is timestamp[us], and of another type",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("column", LATER)
+@pytest.mark.parametrize("kind", ["csv", "ndjson"])
+def test_text_that_turns_out_to_be_of_another_type(tmp_path, monkeypatch, column, kind):
+    """One machine reads it again; tasks say which line it is, and what to do."""
+    monkeypatch.setattr("ordercycle.sources.text.csv_files.SETTLED_LOOK_BYTES", 200)
+    monkeypatch.setattr("ordercycle.sources.json_files.LOOK_BYTES", 200)
+    first, later, for_csv, for_json = LATER[column]
+    row = {"customer_id": "a", "ordered_at": "2026-01-01", "amount": "1"}
+    rows = [row | {column: first}] * 20 + [row | {column: later}]
+    file = tmp_path / f"orders.{kind}"
+    if kind == "csv":
+        lines = [",".join(row), *(",".join(one.values()) for one in rows)]
+    else:
+        lines = [
+            json.dumps(one).replace(f'"{one["amount"]}"', one["amount"]) for one in rows
+        ]  # fmt: skip
+    file.write_text("\n".join(lines))
+    assert oc.OrderHistory.build(file).summary().rows == 21
+    with pytest.raises(oc.ColumnError) as raised:
+        engine.profile(str(file), as_of=AS_OF).compute()
+    assert f"line {22 if kind == 'csv' else 21} of" in str(raised.value)
+    assert (for_csv if kind == "csv" else for_json) in str(raised.value)
+    assert ("first lines" if kind == "ndjson" else for_csv) in raised.value.remedy
+
+
+@pytest.mark.parametrize("files", [False, True])
+def test_a_zone_that_finds_nothing_is_a_warning_once_and_at_once(tmp_path, files):
+    rows = ORDERS.set_column(1, "day", ORDERS["day"].cast(pa.timestamp("us")))
+    options = {
+        "columns": oc.Columns(customer="mail", time="day", amount="price"),
+        "timezone": "Europe/Madrid",
+    }
+    orders = filed(rows, tmp_path, "orders") if files else framed(rows)
+    for asked in (
+        lambda **said: engine.profile(orders, as_of=AS_OF, **options, **said),
+        lambda **said: engine.assign(
+            engine.profile(orders, as_of=AS_OF, **options, **said), oc.Lifecycle()
+        ),
+        lambda **said: engine.segment_report(
+            orders, oc.Lifecycle(), period="2026-02", as_of="2026-02-20", **options, **said,
+            compare=None,
+        ),
+    ):  # fmt: skip
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", oc.OrdercycleWarning)
+            made = asked()
+            asked(times_without_zone="local")
+        assert [str(one.message).partition(":")[0] for one in caught] == [
+            "timezone='Europe/Madrid' has no effect"
+        ]
+        assert caught[0].filename == __file__
+        if hasattr(made, "compute"):
+            made.compute()
+
+
+def test_no_history_is_built_before_the_tasks(monkeypatch):
+    """A driver may have no kernels: it would compile them for a call that does nothing yet."""
+    with monkeypatch.context() as patched:
+        patched.setattr(oc.OrderHistory, "build", None)
+        profiles = engine.profile(framed(ORDERS), as_of=AS_OF, columns=COLUMNS, **OPTIONS)
+        assert profiles.columns[0] == "customer_id"
+    assert len(profiles.compute())
+
+
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
@@ -141,6 +216,11 @@ def test_the_file_is_named_where_a_row_cannot_be_computed(tmp_path):
         ({"columns": COLUMNS, "only": "status"}, oc.ConfigError, "not true or false"),
         ({"columns": COLUMNS, "onyl": "x"}, oc.ConfigError, "did you mean 'only'?"),
         ({"source": {"only": "x"}}, oc.ConfigError, "describes no source"),
+        ({"columns": COLUMNS, "progress": print}, oc.ConfigError, "there is no option 'progress'"),
+        ({"columns": COLUMNS, "unknown": "drop"}, oc.ConfigError, "needs a customers table"),
+        ({"columns": COLUMNS, "window_days": 0}, oc.ConfigError, "no number of days"),
+        ({"columns": oc.Columns(customer="mail", time="day", amount="price", order="quantity * .5"),
+          "amount_per": "order", "same_day": "never"}, oc.ConfigError, "same_day"),
     ],
     ids=str,
 )  # fmt: skip

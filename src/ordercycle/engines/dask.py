@@ -88,7 +88,8 @@ def profile(
     Returns
     -------
     dask.dataframe.DataFrame
-        The columns of a profile with pandas' Arrow dtypes, the ids in the dtype they came in.
+        The columns of a profile with pandas' Arrow dtypes, the ids in the dtype they came in;
+        floats and decimals as integers.
         Within a partition customers ascend by hash.
 
     Raises
@@ -183,17 +184,19 @@ def fit(profile_df: DataFrame, scheme: S) -> S:
     _require_dask()
     DASK.check(profile_df, "profiles")
     first = first_round(scheme)
-    read = dask_frames.taken(profile_df._meta)  # noqa: SLF001 - types
+    meta = profile_df._meta  # noqa: SLF001 - types
+    read = dask_frames.taken(meta)
+    # With all columns: of a profile without money, an error says something else.
+    check_countable(scheme, dask_frames.arrow_schema(meta[read], read, "profiles"))
     if first.columns is not None:
         read = [name for name in read if name in first.columns]
-    schema = dask_frames.arrow_schema(profile_df._meta[read], read, "profiles")  # noqa: SLF001 - types
-    check_countable(scheme, schema)
+    schema = dask_frames.arrow_schema(meta[read], read, "profiles")
     kept = profile_df[read].persist()
-    meta = dask_frames.frame_of([], CELLS_SCHEMA)
+    cells = dask_frames.frame_of([], CELLS_SCHEMA)
 
     def counted(now: Round[Any, Any]) -> list[Cells]:
         count = Count(TableCounts(now), schema)
-        return [added_up(kept.map_partitions(count, meta=meta, clear_divisions=True))]
+        return [added_up(kept.map_partitions(count, meta=cells, clear_divisions=True))]
 
     fitted: S = run_rounds(first, counted)
     return fitted

@@ -29,9 +29,10 @@ def arrow_schema(meta: Any, needed: list[str], table: str) -> pa.Schema:
         if name in needed:
             if dtype == OBJECT:
                 raise ColumnError(
-                    f"{table}: {name} has the dtype object, which does not say what it holds; "
-                    "cast it, for example to 'string[pyarrow]' or "
-                    "pandas.ArrowDtype(pyarrow.decimal128(12, 2))"
+                    f"{table}: {name} has the dtype object, which does not say what it holds",
+                    remedy="cast it, for example to 'string[pyarrow]' or "
+                    "pandas.ArrowDtype(pyarrow.decimal128(12, 2))",
+                    column=str(name),
                 )
             kind = pa.Schema.from_pandas(meta[[name]], preserve_index=False).field(0).type
         fields.append(pa.field(str(name), kind))
@@ -56,8 +57,9 @@ def batches_of(frame: Any, schema: pa.Schema, table: str) -> list[pa.RecordBatch
         if pa.types.is_integer(field.type) and frame[field.name].dtype.kind == "f":
             raise ColumnError(
                 f"{table}: {field.name} holds integers in the frame and floats in a partition, "
-                "which large ones do not survive; missing values do that: read the files with "
-                'dtype_backend="pyarrow"'
+                "which large ones do not survive; missing values do that",
+                remedy='read the files with dtype_backend="pyarrow"',
+                column=field.name,
             )
     try:
         converted = pa.Table.from_pandas(
@@ -65,8 +67,9 @@ def batches_of(frame: Any, schema: pa.Schema, table: str) -> list[pa.RecordBatch
         )
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise ColumnError(
-            f"{table}: a partition's columns are not of the types of the frame ({error}); cast "
-            "them, and make the categories of a category column known with .cat.as_known()"
+            f"{table}: a partition's columns are not of the types of the frame ({error})",
+            remedy="cast them, and make the categories of a category column known with "
+            ".cat.as_known()",
         ) from error
     return list(converted.replace_schema_metadata(None).to_batches())
 

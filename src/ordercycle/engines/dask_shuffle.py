@@ -71,8 +71,8 @@ class Unpack:
         """Return what a task makes of its partition."""
         if not len(arrived):
             raise SourceError(
-                "no parcel arrived where every source sends at least one; the shuffle lost them, "
-                "run the job again"
+                "no parcel arrived where every source sends at least one; the shuffle lost them",
+                remedy="run the job again",
             )
         rows = int(announced.loc[arrived.index.unique()].sum())
         parcels = dask_frames.batches_of(arrived.reset_index(), PARCEL, "parcels")

@@ -83,7 +83,7 @@ class Answer:
         return cls(
             job,
             question,
-            question.schema(job.without_rows()),
+            question.schema(job.kind),
             _dtype_of_ids(job, orders),
         )
 
@@ -103,11 +103,12 @@ class Answer:
 
 
 def _dtype_of_ids(job: Job, orders: DataFrame) -> Any:
-    """Return the dtype in which the ids came; of those that are computed, Arrow's."""
-    customer = job.columns.customer
-    if customer in orders.columns:
+    """Return the dtype in which the ids came; of those that are made of others, Arrow's."""
+    customer, travelling = job.columns.customer, job.tables[0]
+    came = job.arrivals[0].schema
+    if customer in came.names and came.field(customer).type == travelling.field(0).type:
         return dask_frames.dtype_alone(orders.dtypes[customer])
-    return dask_frames.frame_of([], job.tables[0]).dtypes[customer]
+    return dask_frames.frame_of([], travelling).dtypes[customer]
 
 
 @dataclass(frozen=True)

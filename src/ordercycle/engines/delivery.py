@@ -114,7 +114,8 @@ class Delivery:
         if rows.num_rows != parcel.rows:
             raise SourceError(
                 f"a parcel of {parcel.rows:,} rows of {TABLES[parcel.table]} holds "
-                f"{rows.num_rows:,}; the shuffle damaged it, run the job again"
+                f"{rows.num_rows:,}; the shuffle damaged it",
+                remedy="run the job again",
             )
         return rows
 
@@ -129,17 +130,21 @@ class Delivery:
                 said = " and ".join(f"{one:,}" for one in sent.said) or "an unknown number of"
                 raise SourceError(
                     f"{TABLES[table]}: of {said} rows that source partition {source} sent here, "
-                    f"{sent.arrived:,} arrived; the shuffle lost or repeated some, run the job "
-                    "again"
+                    f"{sent.arrived:,} arrived; the shuffle lost or repeated some",
+                    remedy="run the job again",
                 )
         arrived = sum(sent.arrived for (table, _), sent in self._sent.items() if table == 0)
         if rows != arrived:
-            raise SourceError(f"orders: {arrived:,} rows arrived, {rows:,} were grouped")
+            raise SourceError(
+                f"orders: {arrived:,} rows arrived, {rows:,} were grouped",
+                remedy="run the job again",
+            )
         both = sum(sent.arrived for sent in self._sent.values())
         if announced is not None and both != announced:
             raise SourceError(
                 f"of {announced:,} rows of orders and customers that were sent here, {both:,} "
                 "arrived; either the shuffle lost or repeated some, or a partition that was "
-                "computed a second time had other rows: persist the frames, or make them from "
-                "what gives the same rows each time, and run the job again"
+                "computed a second time had other rows",
+                remedy="persist the frames, or make them from what gives the same rows each time, "
+                "and run the job again",
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ from ordercycle.columns import Columns
 from ordercycle.engines.delivery import Delivery
 from ordercycle.engines.file_frames import FileFrame, are_paths
 from ordercycle.engines.parcels import (
+    COMPARED,
     MOST_TARGETS,
     TABLES,
     Arrival,
@@ -22,25 +23,23 @@ from ordercycle.engines.parcels import (
 from ordercycle.engines.questions import Question
 from ordercycle.errors import ConfigError, Option, whole_number
 from ordercycle.history.options import (
-    OPTIONS,
+    OF_CLUSTERS,
+    OF_READING,
     BuildOptions,
     refuse_unknown,
     with_source,
 )
 from ordercycle.history.order_history import OrderHistory
+from ordercycle.history.parts import Kind
 from ordercycle.history.policies import Policies
+from ordercycle.history.reading import kind_of_tables
 from ordercycle.ingest.identity import id_type
 from ordercycle.ingest.nobody import Nobody
+from ordercycle.ingest.row_identity import check_comparable
 from ordercycle.ingest.spill import Spill
-from ordercycle.sources.formulas import ONLY, resolved
-from ordercycle.sources.row_source import check_columns
+from ordercycle.sources.formulas import resolved
+from ordercycle.sources.row_source import Source, check_columns
 from ordercycle.sources.wanted import IDS, Role, Wanted
-
-#: Options of OrderHistory.build that a job takes beside its columns.
-TAKEN = tuple(name for name in OPTIONS if name not in ("columns", "timezone", "progress"))
-#: Those that say how files are read, and those that the tasks that read rows have done with.
-FILE_OPTIONS = ("read", "filesystem")
-OF_READERS = (*FILE_OPTIONS, "only")
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,8 @@ class Job:
     """One grouping of orders by customer, spread over partitions.
 
     tables: the schemas in which the rows of the orders and, where there are, of the customers
-    travel; the customer ids come first. places: for each, where the rows of a source come from,
+    travel; the customer ids come first, and last, where rows are compared in other columns than
+    these, two words of those. places: for each, where the rows of a source come from,
     or None where only the engine knows; arrivals: for each, the columns that tasks are handed;
     options: of OrderHistory.build, as they were given.
     """
@@ -128,20 +128,8 @@ class Job:
                 there = kind.schema(frame, [], TABLES[table]).names
                 found = resolved(asked, there)
                 arrival = Arrival.of(found, kind.schema(frame, found.names, TABLES[table]))
-            check_columns(arrival.made, asked.names, TABLES[table])
-            # Where rows are compared, the columns behind computed ones travel as well.
-            types = [
-                (
-                    field.name,
-                    packed_type(
-                        _travels_as(field, asked.roles.get(field.name, "other"), TABLES[table])
-                    ),
-                )
-                for field in arrival.made
-                if field.name != ONLY
-            ]
             arrivals.append(arrival)
-            tables.append(pa.schema(types))
+            tables.append(_travelling(arrival, asked))
         job = cls(
             tables=tuple(tables),
             places=tuple(
@@ -152,17 +140,33 @@ class Job:
             arrivals=tuple(arrivals),
             options={
                 "threads": 1,
-                **{name: value for name, value in options.items() if name not in OF_READERS},
+                **{name: value for name, value in options.items() if name not in OF_READING},
             },
         )
-        job.without_rows()  # which checks the rest
+        job._kind(is_whole=True)  # which checks the rest, and warns of what can be known here
         return job
+
+    @property
+    def kind(self) -> Kind:
+        """What the histories of all tasks have in common."""
+        return self._kind(is_whole=False)
+
+    def _kind(self, *, is_whole: bool) -> Kind:
+        orders, customers, *_ = (*self._without_rows(is_whole=is_whole), None)
+        return kind_of_tables(
+            orders, customers, here(self.options, has_customers=customers is not None)
+        )
+
+    def _without_rows(self, *, is_whole: bool) -> list[Source]:
+        return [
+            Source(name, schema, iter(schema.empty_table().to_batches()), 0, is_whole=is_whole)
+            for name, schema in zip(TABLES, self.tables, strict=False)
+        ]
 
     def without_rows(self) -> OrderHistory:
         """Return the history of empty tables, which has the types and options of all others."""
-        # The folder to spill to is the workers', and need not be on the driver.
-        here = replace(self, options=self.options | {"spill_directory": None})
-        return here.built([schema.empty_table() for schema in self.tables])
+        options = self.options | {"spill_directory": None}
+        return OrderHistory.build(*self._without_rows(is_whole=False), **options)
 
     def packer(self, table: int) -> Packer:
         """Return what packs the rows of the orders (0) or the customers (1)."""
@@ -196,24 +200,40 @@ class Job:
         """
         spill = Spill.of(self.options.get("memory_limit"), self.options.get("spill_directory"))
         delivery = Delivery(parcels, self.tables, self.places, spill)
-        history = self.built([delivery.source(table) for table in range(len(self.tables))])
+        tables = [delivery.source(table) for table in range(len(self.tables))]
+        history = OrderHistory.build(*tables, **self.options)
         delivery.check(history.summary().rows, announced)
         return question.answers(history)
-
-    def built(self, tables: Sequence[Any]) -> OrderHistory:
-        """Return the history of the orders and, where there are, the customers."""
-        return OrderHistory.build(*tables, **self.options)
 
     @property
     def policies(self) -> Policies:
         """What the rows mean."""
-        return BuildOptions.of(self.options | {"spill_directory": None}).policies
+        return here(self.options).policies
 
     @property
     def columns(self) -> Columns:
         """The columns to read."""
         columns: Columns = self.options["columns"]
         return columns
+
+
+def here(options: dict[str, Any], *, has_customers: bool = True) -> BuildOptions:
+    """Return options, checked on the driver: the folder to spill to is there on workers only."""
+    return BuildOptions.of(options | {"spill_directory": None}, has_customers=has_customers)
+
+
+def _travelling(arrival: Arrival, asked: Wanted) -> pa.Schema:
+    """Return the columns of a table as they travel."""
+    check_columns(arrival.made, asked.names, arrival.table)
+    fields = [
+        (name, packed_type(_travels_as(arrival.made.field(name), role, arrival.table)))
+        for name, role in asked.roles.items()
+    ]
+    if asked.compared:
+        others = arrival.others(asked.names)
+        check_comparable(arrival.made, others)
+        fields += [(name, pa.uint64()) for name in COMPARED if others]
+    return pa.schema(fields)
 
 
 def _travels_as(column: pa.Field, role: Role, table: str) -> pa.DataType:
@@ -231,13 +251,12 @@ def given_options(
     ConfigError
         Where an option is unknown, or is not one of its choices.
     """
-    refuse_unknown(options, ("source", *TAKEN), "option")
+    refuse_unknown(options, ("source", *OF_CLUSTERS), "option")
     given = options | {} if columns is None else options | {"columns": columns}
     if timezone is not None:
         given["timezone"] = timezone
     made = {"columns": Columns()} | with_source(given)
-    # The folder to spill to is the workers', and need not be on the driver.
-    BuildOptions.of(made | {"spill_directory": None})
+    here(made)
     return made
 
 
@@ -265,5 +284,5 @@ def opened(
 
 def wanted(options: dict[str, Any], table: int) -> Wanted:
     """Return what to read of the orders (0) or the customers (1), customer ids first."""
-    given = BuildOptions.of(options | {"spill_directory": None})
+    given = here(options)
     return given.wanted_customers if table == 1 else given.wanted_orders

@@ -22,12 +22,15 @@ from ordercycle.ingest.identity import Identity
 from ordercycle.ingest.nobody import Nobody
 from ordercycle.ingest.problems import Problems
 from ordercycle.ingest.readers import IdReader
+from ordercycle.ingest.row_identity import words_of_rows
 from ordercycle.sources.formulas import ONLY, Computation, UncomputableError
 from ordercycle.sources.row_source import check_columns
 from ordercycle.sources.wanted import Wanted
 from ordercycle_kernels import hashing, partition
 
 TABLES = ("orders", "customers")
+#: The columns in which what stands behind computed ones travels, where rows are compared in it.
+COMPARED = ("a word of all others", "another word of all others")
 
 #: A parcel: `rows` rows of a table, from a partition of the source to one of the target. The last
 #: one of a source for a target also says how many rows were sent in all (`sent`).
@@ -181,6 +184,10 @@ class Arrival:
         """The columns that are made of them, or else these."""
         return self.schema if self.computation is None else self.computation.schema
 
+    def others(self, names: Sequence[str]) -> list[str]:
+        """Return the columns that are made beside some: those in which rows are compared, too."""
+        return [name for name in self.made.names if name not in (*names, ONLY)]
+
     def made_of(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows that count, with the columns that are made.
 
@@ -293,6 +300,10 @@ class Packer:
         problems = Problems(table, _in_a_partition)
         arrays = []
         rows = self.arrival.made_of(batch)
+        if COMPARED[0] in self.schema.names:
+            others = self.arrival.others(self.schema.names)
+            for name, words in zip(COMPARED, words_of_rows(rows, others), strict=True):
+                rows = rows.append_column(name, pa.array(words))
         for field in self.schema:
             values = column = rows.column(field.name)
             if field.name in self.ids:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -11,8 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from ordercycle.errors import ConfigError, OrdercycleWarning
+from ordercycle.columns import profile_schema
+from ordercycle.errors import ConfigError, Option, warn
 from ordercycle.history.order_history import OrderHistory
+from ordercycle.history.parts import Kind
+from ordercycle.history.profiling import checked_window
 from ordercycle.membership.membership import Membership
 from ordercycle.report.as_of import AsOf, Known
 from ordercycle.report.cube import Cube, count
@@ -31,8 +33,8 @@ from ordercycle.segments.score_maps import SCORES
 class Question(Protocol):
     """A question about the customers of a history, which pickles."""
 
-    def schema(self, history: OrderHistory) -> pa.Schema:
-        """Return the schema of the answers about such a history."""
+    def schema(self, kind: Kind) -> pa.Schema:
+        """Return the schema of the answers about histories of a kind."""
 
     def answers(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
         """Yield the answers, batch by batch."""
@@ -45,9 +47,10 @@ class Profiles:
     as_of: date | str
     window_days: int | None = None
 
-    def schema(self, history: OrderHistory) -> pa.Schema:
+    def schema(self, kind: Kind) -> pa.Schema:
         """Return the columns of a profile."""
-        return history.profile(self.as_of, self.window_days).schema
+        window = checked_window(self.window_days)
+        return profile_schema(kind.ids.produced(0), kind.revenue, windowed=window is not None)
 
     def answers(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a profile."""
@@ -60,7 +63,7 @@ class HistoryCounts:
 
     round: Round[Any, Any]
 
-    def schema(self, history: OrderHistory) -> pa.Schema:  # noqa: ARG002 - the same for all
+    def schema(self, kind: Kind) -> pa.Schema:  # noqa: ARG002 - the same for all
         """Return the columns of a table of cells."""
         return CELLS_SCHEMA
 
@@ -95,10 +98,13 @@ class ReportCells:
     every: str
     with_days: bool
 
-    def schema(self, history: OrderHistory) -> pa.Schema:
-        """Return the columns of a table of cells, checking scheme and segments."""
-        self._planned(history)
+    def schema(self, kind: Kind) -> pa.Schema:  # noqa: ARG002 - the same for all
+        """Return the columns of a table of cells."""
         return CELLS_SCHEMA
+
+    def check(self, history: OrderHistory) -> None:
+        """Raise a ConfigError where scheme or segments make no sense; history: without rows."""
+        self._planned(history)
 
     def answers(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
         """Yield the cells of all parts, as one table."""
@@ -138,15 +144,18 @@ class ReportCells:
     def _membership(self, history: OrderHistory, period: Period) -> Membership:
         scheme = self.scheme
         if not hasattr(scheme, "membership"):
-            raise ConfigError(f"scheme={scheme!r}: pass a scheme such as Lifecycle()")
+            raise ConfigError(
+                (Option("scheme", scheme), " is no scheme"), remedy="pass one such as Lifecycle()"
+            )
         membership: Membership
         if not isinstance(scheme, Recalculated):
             membership = scheme.membership(history)
             return membership
         if isinstance(scheme, Rfm) and len(scheme.by_hand) < len(SCORES):
             raise ConfigError(
-                f"{scheme!r} is fitted anew to all customers at each recalculation, which no "
-                "partition has; give it cuts of its own: Rfm(..., cuts=dict(fitted.cuts))"
+                f"{scheme!r} is fitted to all customers at each recalculation, which no partition "
+                "has",
+                remedy="give it cuts of its own: Rfm(..., cuts=dict(fitted.cuts))",
             )
         # Left to itself, each partition would begin with an order of its own.
         membership = scheme.membership(history, period.first_day, period.last_day, every=self.every)
@@ -177,6 +186,7 @@ class ReportRequest:
         unknown = Known(lambda: KnownDays.of_cells(np.zeros(0, np.int64)))
         chosen = AsOf.chosen(months, self.compare, self.as_of, unknown)
         question = self._question(chosen, further)
+        question.check(history)
         cubes, days = question.cubes(counted(question), history)
         chosen = AsOf.chosen(months, self.compare, self.as_of, Known(lambda: days))
         again = self._question(chosen, further)
@@ -185,7 +195,7 @@ class ReportRequest:
             question = replace(again, counted=lacking, with_days=False)
             cubes = question.cubes(counted(question), history)[0] + cubes
         for doubt in chosen.doubts():
-            warnings.warn(OrdercycleWarning(doubt), stacklevel=3)
+            warn(doubt)
         return SegmentReport(cubes, chosen)
 
     def _question(self, chosen: AsOf, further: Months) -> ReportCells:
@@ -218,9 +228,9 @@ class Segmented:
     question: Question
     assignment: Assignment
 
-    def schema(self, history: OrderHistory) -> pa.Schema:
+    def schema(self, kind: Kind) -> pa.Schema:
         """Return the columns of the other answers, and those of the scheme."""
-        return self.assignment.table(self.question.schema(history).empty_table()).schema
+        return self.assignment.table(self.question.schema(kind).empty_table()).schema
 
     def answers(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
         """Yield the rows of the other answers with their segments."""
@@ -232,11 +242,11 @@ def first_round(scheme: object) -> Round[pa.Table, Any]:
     """Return the first round of a scheme that is fitted to profiles."""
     if isinstance(scheme, Lifecycle):
         raise ConfigError(
-            "a lifecycle is fitted to all gaps between orders, which profiles do not have; pass "
-            "the orders to fit_lifecycle"
+            "a lifecycle is fitted to all gaps between orders, which profiles do not have",
+            remedy="pass the orders to fit_lifecycle",
         )
     if not hasattr(scheme, "first_round"):
-        raise ConfigError(f"{scheme!r} has nothing to fit; pass an Rfm or a Cadence")
+        raise ConfigError(f"{scheme!r} has nothing to fit", remedy="pass an Rfm or a Cadence")
     first: Round[pa.Table, Any] = scheme.first_round()
     return first
 

@@ -182,10 +182,10 @@ def fit(profile_df: DataFrame, scheme: S) -> S:
     SPARK.check(profile_df, "profiles")
     first = first_round(scheme)
     read = taken(profile_df.schema)
+    # With all columns: of a profile without money, an error says something else.
+    check_countable(scheme, arrow_schema(profile_df.schema, read, "profiles"))
     if first.columns is not None:
         read = [name for name in read if name in first.columns]
-    schema = arrow_schema(profile_df.schema, read, "profiles")
-    check_countable(scheme, schema)
     kept = by_place(profile_df.select(*map(quoted, read))).persist()
     try:
         cells = spark_schema(CELLS_SCHEMA)

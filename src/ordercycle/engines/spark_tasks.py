@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce, wraps
@@ -43,7 +44,7 @@ def asked(job: Job, question: Question, frames: Sequence[Any]) -> DataFrame:
     packed = [_packed(frame, job, table, session_of(frames)) for table, frame in enumerate(frames)]
     parcels = reduce(lambda one, other: one.unionAll(other), packed)
     arrived = parcels.repartition(job.partitions, "target")
-    schema = question.schema(job.without_rows())
+    schema = question.schema(job.kind)
     answers = arrived.mapInArrow(Answer(job, question), spark_schema(schema))
     _ASKED[answers] = (job, question, frames)
     return answers
@@ -67,7 +68,7 @@ def _packed(frame: Any, job: Job, table: int, session: SparkSession) -> DataFram
     if isinstance(frame, FileFrame):
         tasks = len(frame.tasks)
         numbers = session.range(0, tasks, 1, numPartitions=tasks)
-        return numbers.mapInArrow(PackFiles(frame, pack), spark_schema(PARCEL))
+        return numbers.mapInArrow(PackFiles.of(frame, pack), spark_schema(PARCEL))
     read = frame.select(*map(quoted, job.arrivals[table].names))
     return by_place(read).mapInArrow(pack, spark_schema(PARCEL))
 
@@ -138,17 +139,29 @@ class Pack:
 
 @dataclass(frozen=True)
 class PackFiles:
-    """Packs the files of a task; Spark only says which task it is."""
+    """Packs the files of a task; Spark only says which task it is.
 
-    frame: FileFrame
+    Spark brings one function to all tasks, and with it the pieces of all: each task opens its own.
+    """
+
+    frame: FileFrame  # without tasks
     pack: Pack
+    tasks: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, frame: FileFrame, pack: Pack) -> PackFiles:
+        """Return what packs the files of a frame."""
+        from pyspark import cloudpickle
+
+        return cls(frame.without_tasks(), pack, tuple(map(cloudpickle.dumps, frame.tasks)))
 
     @in_a_worker
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Return what a task makes of its number."""
         for batch in batches:
             for task in batch.column(0).to_pylist():
-                yield from self.pack.addressed(task, self.frame.batches(task))
+                pieces = pickle.loads(self.tasks[task])  # noqa: S301 - our own
+                yield from self.pack.addressed(task, self.frame.rows_of(pieces))
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,9 @@ def arrow_schema(frame_schema: StructType, needed: list[str], table: str) -> pa.
             if of is None:
                 raise ColumnError(
                     f"{table}: {field.name} is {field.dataType.simpleString()}, which is no id, "
-                    "time, amount or number; select or cast what ordercycle should read"
+                    "time, amount or number",
+                    remedy="select or cast what ordercycle should read",
+                    column=field.name,
                 )
             kind = of(field.dataType)
         fields.append(pa.field(field.name, kind))
@@ -89,7 +91,9 @@ def spark_type(column: pa.Field) -> Any:
     }
     if kind not in known:
         raise ColumnError(
-            f"{column.name}: {kind} is no type of Spark's; cast it in the files, to int64 or text"
+            f"{column.name}: {kind} is no type of Spark's",
+            remedy="cast it in the files, to int64 or text",
+            column=column.name,
         )
     return known[kind]
 

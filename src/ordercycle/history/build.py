@@ -24,7 +24,6 @@ from ordercycle.ingest.blocks import (
     CUSTOMER_IDS,
     DAY,
     HASH,
-    ORDER_IDS,
     Block,
     partition_sizes,
 )
@@ -167,12 +166,12 @@ def laid_out_rows(
     progress, spill = options.progress, options.spill
     with Workers(options.most_threads) as workers:
         tables = read_tables(orders, customers, options, workers, like)
-        ids, order_reader, ingested, listed, problems, customer_problems, source = tables
+        kind, order_reader, ingested, listed, problems, customer_problems, source = tables
         if spill is not None:
             workers.free_workspace()
         days = (ingested.tally.first_day or 0, ingested.tally.last_day or 0)
         writer = OrderWriter(
-            ids=ids,
+            ids=kind.ids,
             amount=order_reader.amount,
             has_lines=columns.order is not None,
             refunds=policies.refunds,
@@ -188,7 +187,7 @@ def laid_out_rows(
             orders=ingested.blocks,
             customers=None if listed is None else listed.blocks,
             partition_bits=ingested.partition_bits,
-            ids=ids,
+            ids=kind.ids,
             writer=writer,
             unknown=policies.unknown,
             customer_column=columns.listed,
@@ -197,10 +196,6 @@ def laid_out_rows(
             duplicates=policies.duplicates,
             workspace=workers.workspace,
             divided=_divided(ingested, order_reader, days, workers),
-        )
-        orders_of_lines = order_reader.id_readers.get(ORDER_IDS)
-        kind = Kind(
-            ids, order_reader.amount, orders_of_lines, columns, policies, customers is not None
         )
         yield LaidOutRows(
             kind=kind,

@@ -46,18 +46,21 @@ class BuildArguments(TypedDict, total=False):
     progress: Progress | None
 
 
+_OF_READING = {"of_reading": True}
+
+
 @dataclass(frozen=True, kw_only=True)
 class BuildOptions:
     """What to read, what it means, and with how much of the machine."""
 
     columns: Columns = field(default_factory=Columns)
-    read: FileFormat | None = None  # how files are read, of both tables
-    filesystem: Any = None  # where paths lead, of both tables
+    read: FileFormat | None = field(default=None, metadata=_OF_READING)  # files of both tables
+    filesystem: Any = field(default=None, metadata=_OF_READING)  # where paths of both lead
     policies: Policies = field(default_factory=Policies)
     threads: int | None = None
     memory_limit: int | str | None = None
     spill_directory: str | os.PathLike[str] | None = None
-    progress: Progress | None = None
+    progress: Progress | None = field(default=None, metadata={"of_one_machine": True})
     #: Whether the time zone is said, rather than the usual one; no option of its own.
     zone_is_given: bool = field(default=False, init=False)
 
@@ -142,6 +145,10 @@ OPTIONS = tuple(
     if one.init
     for name in (POLICIES if one.name == "policies" else (one.name,))
 )
+_DECLARED = {one.name: one.metadata for kind in (BuildOptions, Policies) for one in fields(kind)}
+#: Those that whoever reads the rows is done with, and those that clusters take.
+OF_READING = tuple(name for name in OPTIONS if _DECLARED[name].get("of_reading"))
+OF_CLUSTERS = tuple(name for name in OPTIONS if not _DECLARED[name].get("of_one_machine"))
 
 
 def with_source(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,9 +17,16 @@ from ordercycle.ingest.zones import check_zone
 from ordercycle.sources.wanted import Times
 
 
-def policy(default: Any, doc: str, choices: Mapping[Any, str] | None = None) -> Any:
-    """Declare an option: its default, one line of help, and what it may be, with help for each."""
-    return field(default=default, metadata={"doc": doc, "choices": choices})
+def policy(
+    default: Any, doc: str, choices: Mapping[Any, str] | None = None, *, of_reading: bool = False
+) -> Any:
+    """Declare an option: its default, one line of help, and what it may be, with help for each.
+
+    of_reading: whether those who read rows are done with it, and nobody after them asks for it.
+    """
+    return field(
+        default=default, metadata={"doc": doc, "choices": choices, "of_reading": of_reading}
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +59,9 @@ class Policies:
         {"add": "are customers", "drop": "left out", "error": "refused"},
     )
     only: str | None = policy(
-        None, "Rows that count, as in \"status in ('paid', 'shipped')\"; the others are left out."
+        None,
+        "Rows that count, as in \"status in ('paid', 'shipped')\"; the others are left out.",
+        of_reading=True,
     )
     nobody: tuple[Any, ...] = policy((), "An id that means no customer, as guest@example.com.")
     same_day: str = policy(

@@ -14,7 +14,7 @@ from ordercycle.errors import ColumnError
 from ordercycle.history.checks import check_offsets, check_zone_has_effect
 from ordercycle.history.options import BuildOptions, Counter
 from ordercycle.history.parts import Kind
-from ordercycle.ingest.blocks import CUSTOMER_IDS
+from ordercycle.ingest.blocks import CUSTOMER_IDS, ORDER_IDS
 from ordercycle.ingest.identity import identities, with_ids
 from ordercycle.ingest.laying_out import Ingested, ingest, partition_bits_for
 from ordercycle.ingest.problems import Problems
@@ -72,7 +72,7 @@ class _Table(Generic[Reader]):
 class ReadTables(NamedTuple):
     """Both tables, laid out, and what is known of them."""
 
-    ids: IdReader  # of both
+    kind: Kind  # of their history
     orders: OrderReader
     ingested: Ingested
     listed: Ingested | None
@@ -90,11 +90,7 @@ def read_tables(
     first rows had; nothing of what was laid out before is kept.
     """
     with _Both() as both:
-        # Both sources are opened first: a wrong path or name is told before any work.
-        both.orders = _open_orders(orders, options, like)
-        if customers is not None:
-            both.customers = _open_customers(customers, options, like)
-        both.check_times(options)
+        both.open(orders, customers, options, like)
         while True:
             ids = both.agree_on_ids(options.columns)
             try:
@@ -105,7 +101,7 @@ def read_tables(
                 problems = both.customers.problems if both.customers else Problems("customers")
                 orders_read = both.orders
                 return ReadTables(
-                    ids,
+                    both.kind(ids, options),
                     orders_read.reader,
                     ingested,
                     listed,
@@ -113,6 +109,13 @@ def read_tables(
                     problems,
                     orders_read.source,
                 )
+
+
+def kind_of_tables(orders: Any, customers: Any, options: BuildOptions) -> Kind:
+    """Return what histories of two tables have in common, checked as far as no row is read."""
+    with _Both() as both:
+        both.open(orders, customers, options)
+        return both.kind(both.agree_on_ids(options.columns), options)
 
 
 def _open_orders(rows: Any, options: BuildOptions, like: Kind | None) -> _Table[OrderReader]:
@@ -165,6 +168,27 @@ class _Both(ExitStack):
         for table in (self.orders, self.customers):
             if table is not None:
                 table.source.close()
+
+    def open(
+        self, orders: Any, customers: Any, options: BuildOptions, like: Kind | None = None
+    ) -> None:
+        """Open both: a wrong path or name is an error before any work."""
+        self.orders = _open_orders(orders, options, like)
+        if customers is not None:
+            self.customers = _open_customers(customers, options, like)
+        self.check_times(options)
+
+    def kind(self, ids: IdReader, options: BuildOptions) -> Kind:
+        """Return what all parts of a history of both have in common; ids: of both."""
+        reader = self.orders.reader
+        return Kind(
+            ids,
+            reader.amount,
+            reader.id_readers.get(ORDER_IDS),
+            options.columns,
+            options.policies,
+            self.customers is not None,
+        )
 
     def check_times(self, options: BuildOptions) -> None:
         """Warn where what is said of times does not fit what they are; once for all tasks."""

@@ -31,6 +31,9 @@ LOOK_BYTES = 2**20
 #: How strings are read as times and numbers: as in CSV that nobody describes.
 AS_IN_CSV = CsvFormat()
 LIMIT = 2**63
+#: What to do about values of several types; and about a wider one in a file that is not read again.
+MIXED = "write the column as numbers, or as strings, in all lines"
+SETTLED = "write such a value in the first lines of a file as well, or convert the files to Parquet"
 
 
 class Part(NamedTuple):
@@ -207,18 +210,25 @@ def _problem(part: Part, columns: pa.Schema, wanted: Wanted) -> Exception | None
                     return _misfit(name, misfit, None, part.file, wanted, line)
             if wider is not None and not wanted.are_settled:
                 return ReadAgain(wanted.table, name, wider)
-            return _mixed(name, value, parsed_as, part.file, wanted, line)
+            remedy = MIXED if wider is None else SETTLED
+            return _mixed(name, value, parsed_as, part.file, wanted, line, remedy)
     return None
 
 
 def _mixed(
-    name: str, value: Any, kind: pa.DataType, file: DataFile, wanted: Wanted, line: int
+    name: str,
+    value: Any,
+    kind: pa.DataType,
+    file: DataFile,
+    wanted: Wanted,
+    line: int,
+    remedy: str = MIXED,
 ) -> ColumnError:
     what = "holds several values" if isinstance(value, (list, dict)) else f"is {value!r}"
     before = "" if pa.types.is_null(kind) else f", where the lines before have {kind}"
     return ColumnError(
         f"{wanted.table}: {name} in line {line} of {file.path!r} {what}{before}",
-        remedy="write the column as numbers, or as strings, in all lines",
+        remedy=remedy,
         column=name,
         row=line,
     )
@@ -235,7 +245,9 @@ def _misfit(
     place = line if line is not None else _line_of_row(file, wanted, row or 0)
     what = misfit.what if isinstance(misfit.what, tuple) else (misfit.what,)
     remedy = misfit.remedy
-    if wanted.roles[name] in ("time", "registered"):  # whose formats only CSV has
+    if misfit.kind is not None:
+        what, remedy = (f"is {misfit.kind}, and of another type in the first lines",), SETTLED
+    elif wanted.roles[name] in ("time", "registered"):  # whose formats only CSV has
         remedy = ("write it in ISO 8601, as 2026-11-01 16:00:00, or read it with ", Option("sql"))
     return ColumnError(
         (f"{wanted.table}: {name} in line {place} of {file.path!r} ", *what),

@@ -38,6 +38,8 @@ BLOCK_BYTES = 2**22
 #: Bytes in which the header and the types are looked for: a thousand rows, as what comes later may
 #: still ask for others.
 LOOK_BYTES = 2**16
+#: Those of files that cannot be read again in other types.
+SETTLED_LOOK_BYTES = 2**20
 #: Bytes of a record, and of all that is parsed at once, have to be fewer.
 MOST_BYTES = 2**31 - 2
 TOO_MANY_FIELDS = "has {0} fields where the header has {1}"
@@ -137,8 +139,9 @@ def _head(
     data = b""
     with Transcoded(file, given.encoding if is_stream else "utf-8") as stream:
         is_whole = False
+        least_bytes = SETTLED_LOOK_BYTES if wanted.are_settled else LOOK_BYTES
         while not is_whole:
-            wanted_bytes = max(LOOK_BYTES, 2 * len(data))
+            wanted_bytes = max(least_bytes, 2 * len(data))
             while len(data) < wanted_bytes and not is_whole:
                 piece = stream.read(wanted_bytes - len(data))
                 is_whole = not piece
@@ -413,6 +416,8 @@ def _column_error(
     if misfit.kind is not None:
         what = f"is {misfit.kind}, and of another type in the first rows"
         remedy = ("say what it holds with ", Option("CsvFormat.types"))
+        if wanted.roles[name] in ("time", "registered"):
+            remedy = "write all of them in one way, or one such time in the first rows of a file"
     pieces = what if isinstance(what, tuple) else (what,)
     return ColumnError(
         (f"{wanted.table}: {name} in line {line} of {text.file.path!r} ", *pieces),

@@ -1,0 +1,84 @@
+"""Every option of a build on Dask and on Spark: the bits of one machine, from frames and files."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+import pytest
+from dask_shops import framed
+from shops import assert_same_bits
+from told import CASES, FILED, FRAMED, filed, here
+
+from ordercycle.engines import dask, file_frames, spark
+from ordercycle.history.options import OPTIONS
+
+
+def test_every_option_has_a_case():
+    given = {name for case in CASES.values() for name in case.options}
+    given |= {name for case in CASES.values() if "source" in case.options
+              for name in case.options["source"].given}  # fmt: skip
+    given |= {"filesystem", "progress", "threads", "anonymous", "spill_directory"}
+    assert given >= {"source", *OPTIONS}
+
+
+def with_dask(case, partitions, *tables, **options):
+    made = dask.profile(*tables, partitions=partitions, **options, **case.asked)
+    frame = made.compute(scheduler="threads")
+    return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+
+
+@pytest.mark.parametrize("name", FRAMED)
+def test_frames_of_dask(name):
+    case = CASES[name]
+    tables = [one for one in (case.orders, case.customers) if one is not None]
+    expected = here(case, *tables, **case.options)
+    for partitions in (1, 3):
+        there = [framed(table, partitions) for table in tables]
+        assert_same_bits(with_dask(case, partitions, *there, **case.options), expected)
+
+
+@pytest.mark.parametrize("name", FILED)
+def test_files_of_dask(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(file_frames, "TASK_BYTES", 1_000)
+    case = CASES[name]
+    places, options = filed(case, tmp_path)
+    expected = here(case, *places, **options)
+    for partitions in (1, 3):
+        assert_same_bits(with_dask(case, partitions, *places, **options), expected)
+
+
+def differs(made, expected):
+    try:
+        assert_same_bits(made, expected)
+    except AssertionError as error:
+        return error
+    return None
+
+
+def test_spark(session, tmp_path, monkeypatch):
+    """All of them in one session, some at a time: each has half a second of Spark's own."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    monkeypatch.setattr(file_frames, "TASK_BYTES", 1_000)
+
+    def frame(table):
+        schema = from_arrow_schema(table.schema, prefer_timestamp_ntz=True)
+        return session.createDataFrame(table, schema)
+
+    def asked(case, partitions, *tables, **options):
+        return spark.profile(*tables, partitions=partitions, **options, **case.asked)
+
+    jobs = {}
+    for number, name in enumerate(CASES):
+        case = CASES[name]
+        tables = [one for one in (case.orders, case.customers) if one is not None]
+        if case.framed:
+            there = asked(case, 2 - number % 2, *map(frame, tables), **case.options)
+            jobs[name, "frames"] = (there, here(case, *tables, **case.options))
+        if case.write is not None:
+            places, options = filed(case, tmp_path / str(number))
+            there = asked(case, 1 + number % 2, *places, **options)
+            jobs[name, "files"] = (there, here(case, *places, **options))
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda job: job[0].toArrow(), jobs.values()))
+    wrong = {job for job, made in zip(jobs, found, strict=True) if differs(made, jobs[job][1])}
+    assert not wrong
