@@ -591,8 +591,34 @@ def test_rows_without_an_amount_name_the_condition_that_leaves_them_out(tmp_path
     assert profiled(path, *columns, "--only", condition) == {}
 
 
-@pytest.mark.parametrize("only", ["true", "1 == 1", "'a' in ('a', 'b')", pc.scalar(value=True)])
-def test_a_condition_without_columns_is_refused(only):
-    table = pa.table({"customer_id": ["a"], "ordered_at": [dt.date(2026, 1, 1)], "amount": [1]})
-    with pytest.raises(oc.ConfigError, match="the same for all rows"):
-        oc.OrderHistory.build(table, only=only)
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("only", "orders"), [("true", 3), ("1 == 1", 3), ("false", 0), (pc.scalar(value=True), 3)]
+)
+def test_a_condition_without_columns_is_the_same_for_all_rows(tmp_path, only, orders, threads):
+    days = [dt.date(2026, 1, 1)] * 3
+    table = pa.table({"customer_id": list("aba"), "ordered_at": days, "amount": [1, 2, 3]})
+    path = file(tmp_path / "a.csv", ORDERS + "a,2026-01-01,1\n" * 3)
+    for source in (table, path):
+        summary = oc.OrderHistory.build(source, only=only, threads=threads).summary()
+        assert (summary.orders, summary.left_out) == (orders, 3 - orders)
+
+
+@pytest.mark.parametrize("text", ["q * (p", "amount * 2 +", "lower(customer_id", "amount = 2"])
+def test_an_expression_that_cannot_be_read_says_why(tmp_path, text):
+    path = file(tmp_path / "a.csv", ORDERS + "a,2026-01-01,1\n")
+    line = one_line(run("profile", path, "--as-of", AS_OF, "--amount", text))
+    assert "as an expression it cannot be read: " in line
+
+
+def test_what_is_missing_for_totals_of_orders_is_named_in_flags(tmp_path):
+    path = file(tmp_path / "a.csv", ORDERS + "a,2026-01-01,1\n")
+    result = run("profile", path, "--as-of", AS_OF, "--amount-per", "order")
+    assert result.exit_code == 2
+    assert "name both: --order and --amount" in result.stderr
+
+
+def test_options_of_files_say_nothing_of_a_query():
+    result = run("profile", "--sql", "select 1", "--delimiter", ";", "--as-of", AS_OF)
+    assert result.exit_code == 2
+    assert "say nothing of --sql" in result.stderr

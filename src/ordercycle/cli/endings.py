@@ -19,11 +19,12 @@ INTERRUPTED = 130
 
 #: What stands for an argument that has no flag of its own, by its name and value.
 PHRASES: dict[tuple[str, Any], str] = {
-    ("columns", None): "--customer, --time, --amount and so on",
     ("Columns.registered", None): '--registered ""',
     ("Columns.amount", None): "--no-amount",
     ("read", "CsvFormat()"): "--format csv",
 }
+#: What stands for an argument that is named without a value.
+NAMED_ALONE = {"columns": "--customer, --time, --amount and so on"}
 #: Arguments whose flag has another name than they have, their class left out.
 FLAGS: dict[str, str] = {
     "time-formats": "time-format",
@@ -110,7 +111,9 @@ def flag(option: Option) -> str:
     """Return how an argument of the library is given on the command line."""
     from ordercycle.errors import NOT_GIVEN
 
-    value = None if option.value is NOT_GIVEN else option.value
+    value = option.value
+    if value is NOT_GIVEN and option.name in NAMED_ALONE:
+        return NAMED_ALONE[option.name]
     if isinstance(value, str | None) and (option.name, value) in PHRASES:
         return PHRASES[option.name, value]
     name = option.name.rpartition(".")[2].replace("_", "-")

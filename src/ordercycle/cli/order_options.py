@@ -150,6 +150,13 @@ def _arguments(
     columns = _columns(named, described.get("columns"))
     read = reading.read_of(named, described.get("read"))
     named = {name: value for name, value in named.items() if value not in (None, ())}
+    if (
+        query is not None
+        and customers is None
+        and read is not None
+        and described.get("read") is None
+    ):
+        raise click.UsageError("options of files say nothing of --sql; read_csv in it has its own")
     named |= {} if columns is None else {"columns": columns}
     named |= {} if read is None else {"read": read}
     if (named | dict(described)).get("memory_limit") is not None:

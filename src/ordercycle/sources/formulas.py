@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 BATCH_ROWS = 2**18
 #: The column that says which rows count, where a condition does.
 ONLY = "rows that count"
+#: Characters of which a text without a column of its name has one where it is an expression.
+OF_EXPRESSIONS = frozenset("()*/+=<>'\"")
 #: Of the uses of a column, the one that decides how it is read.
 BY_WEIGHT = ("text", "time", "amount", "other")
 
@@ -113,10 +115,12 @@ def _formula(name: str, role: str, names: Sequence[str], table: str) -> Formula 
         return None
     try:
         node = parsed(name)
-    except ConfigError:
+    except ConfigError as error:
         if isinstance(name, ExpressionText):
             return Formula(name, None, name.expression, _mentioned(name, names))
-        return None
+        if OF_EXPRESSIONS.isdisjoint(name):
+            return None
+        raise _missing(table, name, (), names, why=error.what) from None
     use = "text" if role in ("customer", "order") else "time" if role == "registered" else role
     columns = tuple(columns_of(node, use))
     if not columns:
@@ -132,32 +136,12 @@ def _condition(only: str, names: Sequence[str], table: str) -> Formula:
         except ConfigError:
             node = None
         if node is None:
-            if _is_constant(only.expression):
-                raise _same_for_all(only)
             return Formula(only, None, only.expression, _mentioned(only, names))
     else:
         node = parsed(only)
     columns = tuple(columns_of(node))
-    if not columns:
-        raise _same_for_all(only)
     _check_there(columns, only, names, table, is_condition=True)
     return Formula(only, node, None, columns)
-
-
-def _is_constant(expression: Any) -> bool:
-    """Return whether an expression names no column."""
-    try:
-        type_of(expression, pa.schema([]))
-    except (pa.ArrowException, ValueError, TypeError):
-        return False
-    return True
-
-
-def _same_for_all(only: str) -> ConfigError:
-    return ConfigError(
-        (Option("only", str(only)), " is the same for all rows, as it names no column"),
-        remedy="compare a column with something, or leave the option out",
-    )
 
 
 def _mentioned(text: str, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -188,6 +172,7 @@ def _missing(
     names: Sequence[str],
     *,
     is_condition: bool = False,
+    why: str = "",
 ) -> ColumnError:
     there = ", ".join(map(repr, names[:20])) or "no column at all"
     of_all = suggestion(text, names)
@@ -200,8 +185,9 @@ def _missing(
             "column('its name')",
             column=missing[0],
         )
+    as_one = f"names {named}" if missing else f"cannot be read: {why}"
     return ColumnError(
-        f"{table} has no column {text!r}{of_all}, and as an expression it names {named}",
+        f"{table} has no column {text!r}{of_all}, and as an expression it {as_one}",
         remedy=(f"it has {there}: say which columns to read with ", Option("columns")),
         column=text,
     )
@@ -283,6 +269,8 @@ class Computation:
         """
         inputs = pa.table({name: _values(rows.column(name), self.casts[name])
                            for name in self.reads})  # fmt: skip
+        if not self.reads:  # a condition that is the same for all rows, of which there are some
+            inputs = pa.table({"": pa.nulls(rows.num_rows)})
         try:
             values = _computed(inputs, self.expressions)
         except pa.ArrowException:
