@@ -119,6 +119,48 @@ def test_amounts_may_be_strings(tmp_path):
     assert [row["amount"] for row in rows_of(path)] == [12.5, 3]
 
 
+@pytest.mark.parametrize("look", [10, 10**6])
+def test_empty_strings_are_no_times_and_no_numbers(tmp_path, monkeypatch, look):
+    monkeypatch.setattr(json_files, "LOOK_BYTES", look)
+    path = put(tmp_path / "a.ndjson", [order(1), order(2, "")])
+    assert [row["ordered_at"] for row in rows_of(path)] == [date(2025, 3, 1), None]
+    with pytest.raises(oc.DataError, match=r"ordered_at is null at line 2 of .*a\.ndjson"):
+        oc.OrderHistory.build(path)
+    put(path, [order(1, amount="5"), order(2, amount="")])
+    with pytest.raises(oc.DataError, match=r"amount is null at line 2 of .*a\.ndjson"):
+        oc.OrderHistory.build(path)
+    customers = [(1, None), (2, ""), (3, "2025-01-02"), (4, "")]
+    listed = [{"customer_id": one, "registered_at": at} for one, at in customers]
+    history = oc.OrderHistory.build(
+        put(path, [order(1)]), put(tmp_path / "customers.ndjson", listed)
+    )
+    assert history.profile(AS_OF).sort_by("customer_id")["registered_on"].to_pylist() == [
+        date(2025, 3, 1),
+        date(2025, 1, 2),
+    ]
+
+
+@pytest.mark.parametrize("look", [10, 10**6])
+@pytest.mark.parametrize("value", ["0x1F", "x", "1,5"])
+def test_strings_that_are_no_amounts_are_named_wherever_they_are(
+    tmp_path, monkeypatch, look, value
+):
+    monkeypatch.setattr(json_files, "LOOK_BYTES", look)
+    path = put(tmp_path / "a.ndjson", [order(1, amount="5"), order(2, amount=value)])
+    with pytest.raises(oc.ColumnError, match=rf"amount in line 2 of .* is '{value}'"):
+        oc.OrderHistory.build(path)
+    put(path, [order(1, amount="5"), order(2, amount="1.5")])
+    revenue = oc.OrderHistory.build(path).profile(AS_OF).sort_by("customer_id")["revenue"]
+    assert revenue.to_pylist() == [5, 1.5]
+
+
+@pytest.mark.parametrize("look", [10, 10**6])
+def test_ids_behind_missing_ones_are_text_where_they_are_strings(tmp_path, monkeypatch, look):
+    monkeypatch.setattr(json_files, "LOOK_BYTES", look)
+    path = put(tmp_path / "a.ndjson", [order(None), order("7"), order("007")])
+    assert ids_of(path) == ["007", "7"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -165,7 +165,7 @@ def _of_text(
     column = TextColumn(name, wanted.roles[name], CsvFormat())
     texts = pa.array([cell if _is_there(cell) else None for cell in cells], TEXT)
     try:
-        return column.reader(column.kind_of(texts))(texts).cast(column.kind_of(texts))
+        return column.reader_of_texts(column.kind_of(texts))(texts)
     except MisfitError as misfit:
         row = numbers[misfit.row]
         what = misfit.what if isinstance(misfit.what, tuple) else (misfit.what,)

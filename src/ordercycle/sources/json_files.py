@@ -34,6 +34,8 @@ LIMIT = 2**63
 #: What to do about values of several types; and about a wider one in a file that is not read again.
 MIXED = "write the column as numbers, or as strings, in all lines"
 SETTLED = "write such a value in the first lines of a file as well, or convert the files to Parquet"
+#: What columns are for whose strings are text, whatever they look like.
+STAY_TEXT: tuple[Role, ...] = ("customer", "order", "text", "other")
 
 
 class Part(NamedTuple):
@@ -109,12 +111,29 @@ def _kind_of(
         if common is None:
             raise _mixed(name, value, kind, file, wanted, _line_of_row(file, wanted, row))
         kind = common
-    if kind != TEXT or wanted.roles[name] in ("customer", "order", "text", "other"):
-        return kind, kind == TEXT
+    if kind != TEXT:
+        return kind, False
     try:
-        return _column(name, wanted).kind_of(pa.array(values, TEXT)), True
+        return _kind_of_texts(name, values, wanted), True
     except MisfitError as misfit:
         raise _misfit(name, misfit, misfit.row, file, wanted) from misfit
+
+
+def _kind_of_texts(name: str, values: list[str | None], wanted: Wanted) -> pa.DataType:
+    """Return the type that strings of a column are read in, or raise a MisfitError."""
+    if wanted.roles[name] in STAY_TEXT:
+        return TEXT
+    return _column(name, wanted).kind_of(_without_empty(pa.array(values, TEXT)))
+
+
+def _without_empty(texts: pa.StringArray) -> pa.StringArray:
+    """Return texts with null where one is empty: no time and no number is written so."""
+    import pyarrow.compute as pc
+
+    empty = pc.equal(texts, "")
+    if not pc.any(empty).as_py():
+        return texts
+    return pc.if_else(empty, pa.scalar(None, TEXT), texts)
 
 
 def _kind_of_value(value: Any) -> pa.DataType | None:
@@ -165,7 +184,7 @@ def read(
         explicit_schema=pa.schema(fields), unexpected_field_behavior="ignore"
     )
     readers = {
-        name: _column(name, wanted).reader(kind)
+        name: _column(name, wanted).reader_of_texts(kind)
         for name, kind in zip(columns.names, columns.types, strict=True)
         if name in part.texts and kind != TEXT
     }
@@ -184,7 +203,8 @@ def read(
             arrays = []
             for name, values in zip(columns.names, batch.columns, strict=True):
                 try:
-                    arrays.append(readers[name](values) if name in readers else values)
+                    is_read = name in readers
+                    arrays.append(readers[name](_without_empty(values)) if is_read else values)
                 except MisfitError as misfit:
                     if misfit.kind is not None and not wanted.are_settled:
                         raise ReadAgain(wanted.table, name, misfit.kind) from misfit
@@ -205,7 +225,7 @@ def _problem(part: Part, columns: pa.Schema, wanted: Wanted) -> Exception | None
             wider = None if here is None else _of_both(parsed_as, here)
             if pa.types.is_null(parsed_as) and here == TEXT:
                 try:
-                    wider = _column(name, wanted).kind_of(pa.array([value], TEXT))
+                    wider = _kind_of_texts(name, [value], wanted)
                 except MisfitError as misfit:
                     return _misfit(name, misfit, None, part.file, wanted, line)
             if wider is not None and not wanted.are_settled:

@@ -153,7 +153,14 @@ class TextColumn:
 
         It raises a MisfitError at the first value that is none of the type.
         """
-        if self.parsed_as(kind) == kind:
+        return _as_it_is if self.parsed_as(kind) == kind else self.reader_of_texts(kind)
+
+    def reader_of_texts(self, kind: pa.DataType) -> Callable[[pa.StringArray], pa.Array]:
+        """Return what makes an array of a type of texts, whatever CSV would be parsed as.
+
+        It raises a MisfitError at the first value that is none of the type.
+        """
+        if kind == TEXT:
             return _as_it_is
         if pa.types.is_null(kind):
             return self._nothing

@@ -74,7 +74,7 @@ def _pattern(given: CsvFormat) -> str:
 def cast_numbers(texts: pa.StringArray, kind: pa.DataType) -> pa.Array:
     """Return plain numbers in a type, or raise a Misread at the first that is none of it."""
     try:
-        return texts.cast(kind)
+        return _cast(texts, kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         low, high = 0, len(texts)
         while high - low > 1:  # the first is in texts[low:high]
@@ -87,10 +87,22 @@ def cast_numbers(texts: pa.StringArray, kind: pa.DataType) -> pa.Array:
 def fails(texts: pa.StringArray, kind: pa.DataType) -> bool:
     """Return whether some plain number is none of a type."""
     try:
-        texts.cast(kind)
+        _cast(texts, kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return True
     return False
+
+
+def _cast(texts: pa.StringArray, kind: pa.DataType) -> pa.Array:
+    """Return texts in a type of numbers; Arrow alone would take 0x1F for an integer."""
+    import pyarrow.compute as pc
+
+    if (
+        pa.types.is_integer(kind)
+        and pc.any(pc.match_substring(texts, "x", ignore_case=True)).as_py()
+    ):
+        raise pa.ArrowInvalid("digits that are hexadecimal")
+    return texts.cast(kind)
 
 
 def _signs(texts: pa.StringArray) -> Iterator[str]:
