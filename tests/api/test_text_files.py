@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import os
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -15,6 +16,7 @@ from order_files import AS_OF, orders
 import ordercycle as oc
 from ordercycle.columns import Columns
 from ordercycle.history.options import wanted_orders
+from ordercycle.sources.files import Piece
 from ordercycle.sources.opening import open_source
 from ordercycle.sources.text import csv_files, stretches
 
@@ -363,6 +365,23 @@ def test_b2_text_in_the_encoding_that_is_named(tmp_path, monkeypatch, encoding, 
     assert ids_of(path, oc.CsvFormat(encoding=encoding)) == [f"{name}{n}" for n in range(9)]
 
 
+@pytest.mark.parametrize("part", [7, 10**6])
+@pytest.mark.parametrize("announced", [False, True])
+@pytest.mark.parametrize(
+    ("encoding", "name"), [("shift_jis", "ポ"), ("cp932", "ポ"), ("gbk", "亅"), ("big5", "育")]
+)
+def test_b2_a_delimiter_may_be_half_a_character(
+    tmp_path, monkeypatch, encoding, name, announced, part
+):
+    monkeypatch.setattr(stretches, "PART_BYTES", part)
+    assert name.encode(encoding)[1:] == b"|"
+    lines = "".join(f'{name}"{n}|2025-03-01|1|"x\n{name}"\n' for n in range(9))
+    text = ("sep=|\n" if announced else "") + HEADER.replace(",", "|") + lines
+    path = put(tmp_path / "a.csv", text, encoding)
+    read = oc.CsvFormat(encoding=encoding, delimiter=None if announced else "|")
+    assert ids_of(path, read) == [f'{name}"{n}' for n in range(9)]
+
+
 def test_b2_text_that_is_not_utf_8_names_line_and_encoding(tmp_path):
     path = put(tmp_path / "a.csv", HEADER + "Ann,2025-03-01,1,\nJosé,2025-03-01,1,é\n", "latin-1")
     message = r"customer_id in line 3 of .* is b'Jos\\xe9', .*CsvFormat\(encoding='cp1252'\)"
@@ -407,6 +426,25 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path):
         file.write("2,2025-03-01,1,\n")
     with pytest.raises(oc.SourceError, match="written anew since it was looked at"):
         list(source.batches)
+
+
+@pytest.mark.parametrize("part", [16, 10**6])
+@pytest.mark.parametrize("left", [0, 30, 100, 141])
+def test_a_file_that_is_cut_short_while_it_is_read_is_refused(tmp_path, monkeypatch, part, left):
+    monkeypatch.setattr(stretches, "PART_BYTES", part)
+    path = put(tmp_path / "a.csv", HEADER + '1,2025-03-01,1,"x\n"\n' * 9)
+    unchanged = Piece.check_unchanged
+    looked = []
+
+    def cut_after_the_first_look(piece, name):
+        unchanged(piece, name)
+        if not looked:
+            looked.append(piece)
+            os.truncate(path, left)
+
+    monkeypatch.setattr(Piece, "check_unchanged", cut_after_the_first_look)
+    with pytest.raises(oc.OrdercycleError):
+        list(open_source(path, wanted_orders(Columns()), 1).batches)
 
 
 @pytest.mark.parametrize("name", ["orders.txt", "orders.tab", "orders.dat.gz", "orders"])

@@ -82,11 +82,14 @@ def look(file: DataFile, wanted: Wanted) -> Look:
     """
     given = wanted.read if isinstance(wanted.read, CsvFormat) else CsvFormat()
     is_stream = file.is_compressed or not is_divisible(given.encoding)
-    encoding = "utf-8" if is_stream else given.encoding
     try:
-        head, data, is_whole = _head(file, wanted, given, encoding, is_stream=is_stream)
+        head, data, is_whole = _head(file, wanted, given, is_stream=is_stream)
+        if not is_stream and not is_divisible(given.encoding, head.delimiter):
+            is_stream = True
+            head, data, is_whole = _head(file, wanted, given, is_stream=True)
     except UnicodeError as error:
         raise _undecodable(f"{wanted.table}: {file.path!r}", given, error) from error
+    encoding = "utf-8" if is_stream else given.encoding
     check_header(head, data, file, wanted, encoding)
     names = [name for name in wanted.names if head.names.count(name) == 1]
     size = 0 if is_stream else file.size()
@@ -133,9 +136,10 @@ def _column(name: str, wanted: Wanted, given: CsvFormat) -> TextColumn:
 
 
 def _head(
-    file: DataFile, wanted: Wanted, given: CsvFormat, encoding: str, *, is_stream: bool
+    file: DataFile, wanted: Wanted, given: CsvFormat, *, is_stream: bool
 ) -> tuple[Head, bytes, bool]:
     """Return the head of a file, its first bytes, and whether these are the whole file."""
+    encoding = "utf-8" if is_stream else given.encoding
     data = b""
     with Transcoded(file, given.encoding if is_stream else "utf-8") as stream:
         is_whole = False
@@ -146,7 +150,7 @@ def _head(
                 piece = stream.read(wanted_bytes - len(data))
                 is_whole = not piece
                 data += piece
-            check_marks(data, file, wanted, encoding if not is_stream else given.encoding)
+            check_marks(data, file, wanted, given.encoding)
             head = read_head(data, file, given, encoding)
             if head is not None and (is_whole or len(data) > head.start):
                 view = np.frombuffer(data, np.uint8)[head.start :]

@@ -16,22 +16,31 @@ STATEFUL = ("iso2022", "hz", "utf-7", "utf_7", "punycode", "idna", "unicode", "r
 ASCII = bytes(range(128))
 
 
-def is_divisible(encoding: str) -> bool:
-    """Return whether a quote, a mark or a line end is one byte, which is nothing else.
+def is_divisible(encoding: str, delimiter: str = ",") -> bool:
+    """Return whether a quote, a delimiter or a line end is one byte, which is nothing else.
 
     Examples
     --------
     >>> is_divisible("cp1252"), is_divisible("utf-16"), is_divisible("iso2022_jp")
     (True, False, False)
+    >>> is_divisible("shift_jis"), is_divisible("shift_jis", "|")
+    (True, False)
     """
     if encoding in UTF_8:
         return True
     if encoding.startswith(STATEFUL):
         return False
     try:
-        return ASCII.decode(encoding) == ASCII.decode("ascii")
+        is_ascii = ASCII.decode(encoding) == ASCII.decode("ascii")
     except UnicodeDecodeError:
         return False
+    return is_ascii and not any(_ends_a_character(mark, encoding) for mark in f'"\r\n{delimiter}')
+
+
+def _ends_a_character(mark: str, encoding: str) -> bool:
+    """Return whether a byte of ASCII is the second one of a character, as | is in Shift JIS."""
+    made = (bytes([first, ord(mark)]).decode(encoding, "ignore") for first in range(128, 256))
+    return any(len(one) == 1 and one != mark for one in made)
 
 
 def as_utf8(content: bytes, encoding: str) -> bytes:

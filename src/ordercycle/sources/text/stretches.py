@@ -120,7 +120,10 @@ class TextFile:
         view = np.frombuffer(data, np.uint8)
         end = NOWHERE if stop == size else quoting.record_end(view, at_stop, self.delimiter, behind)
         while end == NOWHERE and start - 1 + len(data) < size:
-            data += self._read(start - 1 + len(data), min(start - 1 + 2 * len(data), size))
+            more = self._read(start - 1 + len(data), min(start - 1 + 2 * len(data), size))
+            if not more:  # the file was cut short meanwhile, which whoever asks finds out
+                break
+            data += more
             view = np.frombuffer(data, np.uint8)
             end = quoting.record_end(view, at_stop, self.delimiter, behind)
         end = len(data) if end == NOWHERE else end
