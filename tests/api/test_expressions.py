@@ -146,6 +146,7 @@ def test_written_numbers_are_what_they_meet():
 
 TEXTS = pa.table({"mail": [" Ann@X.org ", None], "n": [7, None], "whole": [17850.0, 0.5],
                   "digits": ["17850.0", " 7 "], "big": [2.0**60, None],
+                  "hexadecimal": ["0x1F", None],
                   "d": pa.array([Decimal("1.50"), None], pa.decimal128(5, 2))})  # fmt: skip
 
 
@@ -189,7 +190,8 @@ def test_what_does_not_fit_the_types_is_refused(text, said):
         compiled(parsed(text), TEXTS.schema)
 
 
-@pytest.mark.parametrize("text", ["integer(mail)", "integer(whole)"])
+@pytest.mark.parametrize("text", ["integer(mail)", "integer(whole)", "integer(hexadecimal)",
+                                  "integer('0X1f')"])  # fmt: skip
 def test_what_cannot_be_computed_is_an_error(text):
     with pytest.raises(pa.ArrowInvalid):
         values_of(text, TEXTS)
@@ -235,6 +237,8 @@ def test_names_are_found_as_they_are_written(name):
         ("lower(a=1)", "has no meaning here"),
         ("a.lower()", "has no meaning here"),
         ("a || b", "cannot be read"),
+        ("a == 'b' # or c", "there is no # in an expression"),
+        ("Order #", "there is no # in an expression"),
     ],
 )
 def test_what_the_language_has_not_is_refused(text, said):

@@ -139,6 +139,11 @@ class _Reading:
         pieces, place = [], 0
         while place < len(self._text):
             sign = self._text[place]
+            if sign == "#":  # behind which Python would read nothing
+                raise ConfigError(
+                    f"{self._text!r} cannot be read: there is no # in an expression; a column "
+                    "with one in its name is written column('...')"
+                )
             if sign not in QUOTES:
                 pieces.append(sign)
                 place += 1

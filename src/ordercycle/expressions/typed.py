@@ -36,6 +36,8 @@ MOST_DIGITS, MOST_WIDE_DIGITS = 38, 76
 DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
 FLOAT, INTEGER, TEXT, TRUTH = pa.float64(), pa.int64(), pa.large_string(), pa.bool_()
 WHOLE_FLOAT = r"^\s*([+-]?[0-9]+)(?:\.0+)?\s*$"
+#: How texts begin that Arrow alone takes for integers, and what it does not.
+HEXADECIMAL, NO_INTEGER = r"^0([xX])", r"0 \1"
 LARGEST_WHOLE = 2**53
 
 
@@ -189,6 +191,7 @@ class _Compiler:
             digits = pc.replace_substring_regex(
                 value.expression, pattern=WHOLE_FLOAT, replacement=r"\1"
             )
+            digits = pc.replace_substring_regex(digits, pattern=HEXADECIMAL, replacement=NO_INTEGER)
             return digits.cast(INTEGER)
         if not value.is_number:
             raise self._unfit(value, "neither number nor text", "leave integer() out")
