@@ -152,12 +152,12 @@ class OrdercycleError(ValueError):
         """What to do about it."""
         return None if self._remedy is None else in_words(self._remedy)
 
-    def within(self, *where: str | Option) -> Self:
-        """Return the error with where it was found before what is wrong."""
+    def within(self, *where: str | Option, behind: str = "") -> Self:
+        """Return the error with where it was found before what is wrong, and more behind it."""
         what: Text = self.args[0]
         pieces = what if isinstance(what, tuple) else (what,)
         return type(self)(
-            (*where, *pieces),
+            (*where, *pieces, behind),
             remedy=self._remedy,
             column=self.column,
             row=self.row,

@@ -1,8 +1,10 @@
 """`ordercycle segment`: schemes fitted to files in pieces, kept in TOML, one after another."""
 
+import io
 import tomllib
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -108,6 +110,53 @@ def test_profiles_come_back_as_csv(table, road):
         for column in ("customer_id", "orders", "last_order_on", "time_between_orders", name):
             assert found[column].equals(expected[column])
             assert found[column].type == expected[column].type
+
+
+@pytest.mark.parametrize("kind", ["stream", "file", "parquet"])
+def test_columns_of_a_profile_are_piped_in(table, kind):
+    table = table.append_column("flag", table["customer_id"].cast(pa.string()).dictionary_encode())
+    out = io.BytesIO()
+    if kind == "parquet":
+        parquet.write_table(table, out)
+    else:
+        with getattr(pa.ipc, f"new_{kind}")(out, table.schema) as writer:
+            for number in range(0, table.num_rows, 200):
+                piece = table.slice(number, 200)
+                if kind == "stream":  # whose dictionaries may change
+                    flags = piece["flag"].cast(pa.string()).dictionary_encode()
+                    piece = piece.set_column(piece.num_columns - 1, "flag", flags)
+                writer.write_table(piece)
+    for scheme in (oc.Rfm(), oc.Lifecycle()):
+        run("--scheme", scheme.name, "--out", f"{scheme.name}.arrow", profile="-",
+            stdin=out.getvalue())  # fmt: skip
+        expected = (scheme if scheme.name == "lifecycle" else scheme.fit(table)).assign(table)
+        found = feather.read_table(f"{scheme.name}.arrow")
+        assert found.column_names == expected.column_names
+        assert found.drop("flag").equals(expected.drop("flag"))
+        assert found["flag"].to_pylist() == expected["flag"].to_pylist()
+
+
+@pytest.mark.parametrize("end", [20, -300])
+def test_a_stream_that_is_cut_off_is_no_profile(table, end):
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    told = run("--out", "out.arrow", profile="-", stdin=out.getvalue()[:end], code=1)
+    assert "stdin cannot be read" in told
+    assert len(told.splitlines()) == 1
+    assert not Path("out.arrow").exists()
+
+
+def test_ids_of_bytes_in_csv_are_hexadecimal_digits_with_a_warning(table):
+    ids = table["customer_id"].cast(pa.string()).cast(pa.binary())
+    table = table.set_column(0, "customer_id", ids)
+    parquet.write_table(table, "bytes.parquet")
+    told = run("--out", "out.csv", profile="bytes.parquet")
+    assert told.splitlines()[0].startswith("ordercycle: customer_id is binary, and CSV has it in")
+    found = csv.read_csv("out.csv", convert_options=csv.ConvertOptions(
+        column_types={"customer_id": pa.string()}))  # fmt: skip
+    assert found["customer_id"].to_pylist() == [one.hex() for one in ids.to_pylist()]
+    assert "is binary" not in run("--out", "out.arrow", profile="bytes.parquet")
 
 
 def test_values_that_do_not_fit_are_named(table):

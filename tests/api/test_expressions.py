@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import ordercycle as oc
 from ordercycle.expressions.language import parsed, quoted
 from ordercycle.expressions.nodes import Literal, columns_of
+from ordercycle.expressions.plain import parsed_condition
 from ordercycle.expressions.typed import compiled, computed
 
 
@@ -147,7 +148,9 @@ def test_written_numbers_are_what_they_meet():
 TEXTS = pa.table({"mail": [" Ann@X.org ", None], "n": [7, None], "whole": [17850.0, 0.5],
                   "digits": ["17850.0", " 7 "], "big": [2.0**60, None],
                   "hexadecimal": ["0x1F", None],
-                  "d": pa.array([Decimal("1.50"), None], pa.decimal128(5, 2))})  # fmt: skip
+                  "d": pa.array([Decimal("1.50"), None], pa.decimal128(5, 2)),
+                  "bytes": [b"Zo\xc3\xab", None], "fixed": pa.array([b"ab", None], pa.binary(2)),
+                  "uuid": pa.array([b"0123456789abcdef", None], pa.uuid())})  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -163,6 +166,8 @@ TEXTS = pa.table({"mail": [" Ann@X.org ", None], "n": [7, None], "whole": [17850
         ("text(d) + '|' + trim(mail)", ["1.50|Ann@X.org", None]),
         ("integer(digits)", [17850, 7]),
         ("integer(if_null(big, 0))", [2**60, 0]),
+        ("text(bytes)", ["Zoë", None]),
+        ("lower(text(fixed))", ["ab", None]),
     ],
 )
 def test_functions(text, expected):
@@ -183,11 +188,39 @@ def test_functions(text, expected):
         ("n in ('1', '2')", "text"),
         ("not n", "neither true nor false"),
         ("n and mail", "neither true nor false"),
+        ("text(uuid)", r"uuid is extension<arrow.uuid>, which is no text; leave text\(\) out"),
+        ("integer(bytes)", r"leave integer\(\) out"),
+        ("instant(bytes, 's')", r"bytes is binary, .*; leave instant\(\) out"),
     ],
 )
 def test_what_does_not_fit_the_types_is_refused(text, said):
     with pytest.raises(oc.ColumnError, match=said):
         compiled(parsed(text), TEXTS.schema)
+
+
+@pytest.mark.parametrize(
+    ("unit", "number"),
+    [("s", 10**9), ("ms", 10**12 + 999), ("us", -(10**15) - 1), ("ns", 2**63 - 1)],
+)
+@pytest.mark.parametrize("kind", ["integers", "text", "floats", "decimals"])
+def test_instants_count_from_1970(unit, number, kind):
+    part = 0.5 if abs(number) < 2**51 else 0
+    values = {
+        "integers": pa.array([number, None]),
+        "text": pa.array([str(number), None]),
+        "floats": pa.array([number + part if part else float(number // 2**11 * 2**11), None]),
+        "decimals": pa.array([Decimal(number) + Decimal("0.50"), None], pa.decimal128(25, 2)),
+    }[kind]
+    table = pa.table({"n": values})
+    found = compiled(parsed(f"instant(n, '{unit}')"), table.schema)
+    assert found.type == pa.timestamp(unit, "UTC")
+    column = computed(table, [found.expression]).column(0)
+    assert column.type == found.type
+    expected = number // 2**11 * 2**11 if kind == "floats" and not part else number
+    assert column.cast(pa.int64()).to_pylist() == [expected, None]
+    if kind == "integers":
+        rule = parsed_condition(f"instant(n, '{unit}') > instant(0, 's')")
+        assert table.filter(rule).num_rows == (number > 0)
 
 
 @pytest.mark.parametrize("text", ["integer(mail)", "integer(whole)", "integer(hexadecimal)",
@@ -235,6 +268,9 @@ def test_names_are_found_as_they_are_written(name):
         ("if_null(a)", "takes 2"),
         ("lower(a, b)", "takes 1"),
         ("lower(a=1)", "has no meaning here"),
+        ("instant(a)", "takes 2"),
+        ("instant(a, 'h')", "'h' is no unit of time; write one of 's', 'ms', 'us', 'ns'"),
+        ("instant(a, b)", "b is no unit of time"),
         ("a.lower()", "has no meaning here"),
         ("a || b", "cannot be read"),
         ("a == 'b' # or c", "there is no # in an expression"),

@@ -3,6 +3,7 @@
 import struct
 import warnings
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pandas as pd
 import pyarrow as pa
@@ -255,6 +256,46 @@ def test_what_is_no_time_is_refused(values, shown):
     ) as caught:
         days_of(table)
     assert caught.value.column == "ordered_at"
+    assert f"(its first value is {values[0]})" in str(caught.value)
+
+
+TIME_OF_DAY = pa.array([61_200], pa.time32("s"))
+
+
+@pytest.mark.parametrize(
+    ("values", "remedy"),
+    [
+        (pa.array([None, 1_738_429_200]), 'pass Columns(time=\'instant(ordered_at, "s")\')'),
+        (pa.array([1_738_429_200.5]), 'pass Columns(time=\'instant(ordered_at, "s")\')'),
+        (pa.array([Decimal(1_738_429_200)]), 'pass Columns(time=\'instant(ordered_at, "s")\')'),
+        (pa.array([1_738_429_200], pa.duration("s")),
+         'pass Columns(time=\'date("1970-01-01") + ordered_at\')'),
+        (TIME_OF_DAY, "name a column of dates or timestamps with Columns(time=...)"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_near_to_a_time_names_the_expression_that_makes_it_one(values, remedy):
+    table = pa.table({"customer_id": [7] * len(values), "ordered_at": values,
+                      "amount": [1] * len(values)})  # fmt: skip
+    with pytest.raises(oc.ColumnError) as caught:
+        oc.OrderHistory.build(table)
+    assert remedy in caught.value.remedy
+    if values is TIME_OF_DAY:
+        return
+    columns = oc.Columns(time=caught.value.remedy.split("time='")[1].split("')")[0])
+    history = oc.OrderHistory.build(table.slice(len(values) - 1), columns=columns)
+    # 2025-02-01 17:00:00 in UTC
+    assert history.profile("2025-12-31")["last_order_on"].to_pylist() == [date(2025, 2, 1)]
+
+
+def test_a_time_of_registration_names_its_own_option():
+    customers = pa.table({"customer_id": [7], "Member Since": [1_738_429_200]})
+    with pytest.raises(oc.ColumnError) as caught:
+        oc.OrderHistory.build(
+            orders([EVENING]), customers, columns=oc.Columns(registered="Member Since")
+        )
+    wanted = """pass Columns(registered='instant(column("Member Since"), "s")')"""
+    assert wanted in str(caught.value)
 
 
 def test_nothing_is_said_where_nothing_is_suspicious():

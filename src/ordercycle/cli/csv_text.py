@@ -24,6 +24,15 @@ def csv_ready(table: pa.Table) -> pa.Table:
     return table
 
 
+def columns_of_bytes(schema: pa.Schema) -> list[str]:
+    """Return the columns that stand in CSV as hexadecimal digits."""
+    return [
+        field.name
+        for field in schema
+        if _needs_text(field.type) and not isinstance(field.type, pa.UuidType)
+    ]
+
+
 def _needs_text(kind: pa.DataType) -> bool:
     if isinstance(kind, pa.UuidType) or pa.types.is_fixed_size_binary(kind):
         return True

@@ -8,7 +8,7 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from ordercycle.cli.endings import OneLineError
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ROWS_PER_PIECE = 131_072
 STDIN = Path("-")
 WHAT = "the profile"
+#: Endings of files for what is piped in, by its kind.
+SUFFIXES = {"stream": ".arrow", "ipc": ".arrow", "parquet": ".parquet", "": ".csv"}
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,51 @@ class ProfileRows:
 
 @contextmanager
 def profile_rows(path: Path) -> Iterator[ProfileRows]:
-    """Open a profile; what comes from stdin, as CSV, is kept in a file until it was read."""
+    """Open a profile; what comes from stdin is kept in a file until it was read.
+
+    It is an Arrow stream or file, Parquet, or else CSV.
+    """
     if path != STDIN:
         yield ProfileRows(path)
         return
     if sys.stdin is None:
         raise OneLineError("stdin is closed; name a file")
     with tempfile.TemporaryDirectory(prefix="ordercycle-") as folder:
-        kept = Path(folder) / "stdin.csv"
-        with kept.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        yield ProfileRows(kept)
+        yield ProfileRows(_kept(sys.stdin.buffer, Path(folder)))
+
+
+def _kept(stream: IO[bytes], folder: Path) -> Path:
+    """Write what is piped in to a file of the format that it has."""
+    from ordercycle.sources.standard_input import begun
+
+    kind, whole = begun(stream)
+    kept = folder / f"stdin{SUFFIXES[kind]}"
+    if kind == "stream":
+        _write_batches(whole, kept)
+        return kept
+    with kept.open("wb") as file:
+        shutil.copyfileobj(whole, file)
+    return kept
+
+
+def _write_batches(stream: IO[bytes], kept: Path) -> None:
+    """Write an Arrow stream as a file; dictionaries as values, as those of a file stay the same."""
+    import pyarrow as pa
+
+    from ordercycle.sources.soundness import sound
+
+    try:
+        with pa.ipc.open_stream(stream) as batches:
+            schema = pa.schema(
+                field.with_type(field.type.value_type)
+                if pa.types.is_dictionary(field.type)
+                else field
+                for field in batches.schema
+            )
+            with pa.ipc.new_file(str(kept), schema) as file:
+                for batch in sound(batches, WHAT):
+                    file.write_batch(batch.cast(schema))
+    except (pa.ArrowInvalid, OSError) as error:
+        if getattr(error, "errno", None) is not None:  # of the disk
+            raise
+        raise OneLineError(f"the Arrow stream on stdin cannot be read: {error}") from None

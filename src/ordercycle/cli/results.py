@@ -11,11 +11,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ordercycle.cli.endings import OneLineError
+from ordercycle.cli.endings import OneLineError, say
 from ordercycle.durable import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     import pyarrow as pa
 
@@ -162,13 +162,24 @@ class ResultWriter:
 
     def _encode(self, table: pa.Table) -> None:
         if self._suffix == ".csv":
-            from ordercycle.cli.csv_text import csv_ready
+            from ordercycle.cli.csv_text import columns_of_bytes, csv_ready
             from ordercycle.spreadsheets import harmless_table
 
+            if self._writer is None:
+                _say_what_is_hexadecimal(columns_of_bytes(table.schema))
             table = harmless_table(csv_ready(table), self._harmless)
         if self._writer is None:
             self._writer = _open_writer(self._stream, table.schema, self._suffix)
         self._writer.write_table(table)
+
+
+def _say_what_is_hexadecimal(names: Iterable[str]) -> None:
+    for name in names:
+        say(
+            f"ordercycle: {name} is binary, and CSV has it in hexadecimal digits; where it is "
+            "text, ordercycle profile --customer 'text(...)' reads it as UTF-8; .parquet and "
+            ".arrow keep it as it is"
+        )
 
 
 def _open_writer(stream: IO[bytes], schema: pa.Schema, suffix: str) -> Any:

@@ -76,8 +76,8 @@ def segment(  # noqa: PLR0913 - one argument per option
 ) -> None:
     """Give each customer of a profile a segment.
 
-    PROFILE is a file that `ordercycle profile` wrote, or - for CSV on stdin; it may have been
-    through other programs meanwhile. The result has its columns and the segments.
+    PROFILE is a file that `ordercycle profile` wrote, or - for CSV, Parquet or Arrow on stdin; it
+    may have been through other programs meanwhile. The result has its columns and the segments.
     rfm and cadence are fitted to the profile, which is read more than once for it; a scheme that
     was saved is used as it is.
 

@@ -19,6 +19,7 @@ from typing import Any
 from ordercycle.errors import ConfigError, suggestion
 from ordercycle.expressions.nodes import (
     FUNCTIONS,
+    INSTANT_UNITS,
     Arithmetic,
     Call,
     Column,
@@ -43,7 +44,8 @@ LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 LANGUAGE = (
     "it may have column names, numbers, 'text', true, false, date('2026-01-01'), "
     "column('a name with spaces'), == != < <= > >=, in (...), is null, is not null, and, or, not, "
-    "+ - * /, lower(x), trim(x), if_null(x, default), text(x), integer(x) and brackets"
+    "+ - * /, lower(x), trim(x), if_null(x, default), text(x), integer(x), "
+    "instant(x, 'ms') and brackets"
 )
 
 ARITHMETIC: dict[type[ast.AST], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
@@ -99,7 +101,7 @@ def too_deep() -> ConfigError:
     return ConfigError("the condition is nested too deeply", remedy="divide it into parts")
 
 
-def quoted(text: str) -> str:
+def quoted(text: str, sign: str = "'") -> str:
     """Return a text as the language writes it.
 
     Examples
@@ -107,7 +109,22 @@ def quoted(text: str) -> str:
     >>> print(quoted("it's"))
     'it''s'
     """
-    return "'" + text.replace("'", "''") + "'"
+    return sign + text.replace(sign, sign * 2) + sign
+
+
+def as_written(column: str) -> str:
+    """Return how an expression names a column, or the expression that stands for one.
+
+    Examples
+    --------
+    >>> as_written("amount"), as_written("Order Date"), as_written("price * 2")
+    ('amount', 'column("Order Date")', 'price * 2')
+    """
+    try:
+        is_name = not isinstance(parsed(column), Literal)
+    except ConfigError:
+        is_name = False
+    return column if is_name else "column(" + quoted(column, '"') + ")"
 
 
 def _unreadable(what: str, text: str, error: Exception) -> ConfigError:
@@ -211,6 +228,11 @@ class _Reading:
                 raise ConfigError(
                     f"{self._written(node)!r}: {name}() takes {FUNCTIONS[name]} of them, in "
                     "brackets and with commas between"
+                )
+            if name == "instant" and self._quoted(node.args[1]) not in INSTANT_UNITS:
+                raise ConfigError(
+                    f"{self._written(node)!r}: {self._written(node.args[1])} is no unit of time",
+                    remedy=f"write one of {', '.join(map(repr, INSTANT_UNITS))}",
                 )
             return Call(self._written(node), name, tuple(map(self._read, node.args)))
         text = self._quoted(node.args[0]) if len(node.args) == 1 else None

@@ -9,7 +9,9 @@ from decimal import Decimal
 
 #: Functions of the language that make text, and all of them, with how many arguments they take.
 MAKE_TEXT = ("lower", "trim", "text")
-FUNCTIONS = {"lower": 1, "trim": 1, "if_null": 2, "text": 1, "integer": 1}
+FUNCTIONS = {"lower": 1, "trim": 1, "if_null": 2, "text": 1, "integer": 1, "instant": 2}
+#: What instants count from 1970 on, as Arrow calls it.
+INSTANT_UNITS = ("s", "ms", "us", "ns")
 
 
 @dataclass(frozen=True)

@@ -94,8 +94,8 @@ def expression(node: Node) -> pc.Expression:  # noqa: PLR0911 - one case after t
             return pc.field(name)
         case Literal(value=value):
             return pc.scalar(value)
-        case Call(function=function, arguments=arguments):
-            return CALLS[function](*map(expression, arguments))
+        case Call():
+            return _called(node)
         case Negation(node=one):
             return ~expression(one)
         case Arithmetic(sign=sign, left=left, right=right):
@@ -112,6 +112,13 @@ def expression(node: Node) -> pc.Expression:  # noqa: PLR0911 - one case after t
         case Joint(sign=sign, nodes=nodes):
             return reduce(JOIN[sign], map(expression, nodes))
     raise AssertionError(node)
+
+
+def _called(node: Call) -> pc.Expression:
+    match node.function, node.arguments:
+        case "instant", (counted, Literal(value=str(unit))):
+            return expression(counted).cast(pa.int64()).cast(pa.timestamp(unit, "UTC"))
+    return CALLS[node.function](*map(expression, node.arguments))
 
 
 def listed(node: Node, values: list[Any]) -> pa.Array:

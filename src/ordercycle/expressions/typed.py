@@ -165,7 +165,9 @@ class _Compiler:
         if node.function == "text":
             return Value(node, self._as_text(first), TEXT)
         if node.function == "integer":
-            return Value(node, self._as_integer(first), INTEGER)
+            return Value(node, self._as_integer(first, node.function), INTEGER)
+        if node.function == "instant":
+            return self._instant(node, first, others[0])
         if not first.is_text:
             remedy = f"write {node.function}(text({first.node.written}))"
             raise self._unfit(first, "no text", remedy)
@@ -184,9 +186,20 @@ class _Compiler:
                 pc.abs(value.expression) <= pc.scalar(float(LARGEST_WHOLE))
             )
             return pc.if_else(is_whole, whole.cast(TEXT), value.expression.cast(TEXT))
-        return value.as_type(TEXT)
+        if isinstance(value.type, pa.BaseExtensionType):  # whose bytes are no characters
+            raise self._unfit(value, "no text", "leave text() out")
+        return value.as_type(TEXT)  # of bytes, what they are in UTF-8
 
-    def _as_integer(self, value: Value) -> Any:
+    def _instant(self, node: Call, value: Value, unit: Value) -> Value:
+        """Return what counts units since 1970 in UTC; parts of a unit are left out."""
+        kind = pa.timestamp(unit.node.value if isinstance(unit.node, Literal) else "s", "UTC")
+        if value.exact is None and (value.is_decimal or pa.types.is_floating(value.type)):
+            whole = pc.floor(value.expression).cast(INTEGER)
+        else:
+            whole = self._as_integer(value, node.function)
+        return Value(node, whole.cast(kind), kind)
+
+    def _as_integer(self, value: Value, function: str) -> Any:
         if value.is_text:
             digits = pc.replace_substring_regex(
                 value.expression, pattern=WHOLE_FLOAT, replacement=r"\1"
@@ -194,7 +207,7 @@ class _Compiler:
             digits = pc.replace_substring_regex(digits, pattern=HEXADECIMAL, replacement=NO_INTEGER)
             return digits.cast(INTEGER)
         if not value.is_number:
-            raise self._unfit(value, "neither number nor text", "leave integer() out")
+            raise self._unfit(value, "neither number nor text", f"leave {function}() out")
         return value.as_type(INTEGER)
 
     def _if_null(self, node: Node, value: Value, default: Value) -> Value:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import pyarrow as pa
 
 from ordercycle.columns import Columns
-from ordercycle.errors import ColumnError
+from ordercycle.errors import ColumnError, OrdercycleError
 from ordercycle.history.checks import check_offsets, check_zone_has_effect
 from ordercycle.history.options import BuildOptions, Counter
 from ordercycle.history.parts import Kind
 from ordercycle.ingest.blocks import CUSTOMER_IDS, ORDER_IDS
 from ordercycle.ingest.identity import identities, with_ids
 from ordercycle.ingest.laying_out import Ingested, ingest, partition_bits_for
-from ordercycle.ingest.problems import Problems
+from ordercycle.ingest.problems import Problems, shown
 from ordercycle.ingest.readers import IdReader
 from ordercycle.ingest.row_readers import CustomerReader, OrderReader, OrderRules, RowReader
 from ordercycle.sources.opening import open_source
@@ -49,9 +49,24 @@ class _Table(Generic[Reader]):
         ahead = None if spill is None else spill.reading_bytes
         self.source = open_source(self.rows, self.wanted, self.options.most_threads, ahead)
         self.problems = Problems(self.wanted.table, self.source.place)
-        ids = identities(self.source.schema, self.ids_in, self.wanted.table)
-        self.identified = with_ids(self.source, ids, self.problems)
-        self.reader = self.make(self.identified.schema, self.problems)
+        try:
+            ids = identities(self.source.schema, self.ids_in, self.wanted.table)
+            self.identified = with_ids(self.source, ids, self.problems)
+            self.reader = self.make(self.identified.schema, self.problems)
+        except ColumnError as error:
+            raise self._with_first_value(error) from None
+
+    def _with_first_value(self, error: ColumnError) -> ColumnError:
+        """Return an error about a column's type with the column's first value, if one is near."""
+        column, found = error.column, ""
+        if column in self.source.schema.names:
+            with suppress(OrdercycleError), closing(self.source):  # the type is wrong before that
+                for batch in self.source.batches:
+                    values = batch.column(column).drop_null()
+                    if len(values):
+                        found = f" (its first value is {shown(values[0])})"
+                    break
+        return error.within(behind=found)
 
     @property
     def ids(self) -> IdReader:

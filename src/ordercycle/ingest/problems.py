@@ -36,7 +36,7 @@ class Found:
         return Found(self.count + other.count, first.row, first.value)
 
 
-def _spelt(value: pa.Scalar) -> str:
+def shown(value: pa.Scalar) -> str:
     """Return a value as text; one that Python has no object for, as the number or bytes it is."""
     try:
         return str(value)
@@ -70,8 +70,8 @@ class Problems:
         if count == 0:
             return
         first = int(bad.argmax())
-        shown = None if values is None else _spelt(values[first])
-        self.add_count(trouble, first_row + first, count, shown)
+        text = None if values is None else shown(values[first])
+        self.add_count(trouble, first_row + first, count, text)
 
     def add_count(self, trouble: Trouble, row: int, count: int, value: str | None = None) -> None:
         """Note `count` bad values, the first of them in `row`."""

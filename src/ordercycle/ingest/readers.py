@@ -6,6 +6,7 @@ its caller owns.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import bytes_view, fixed_view
-from ordercycle.errors import ColumnError
+from ordercycle.errors import ColumnError, Option, Text
+from ordercycle.expressions.language import as_written
 from ordercycle.ingest.identity import id_type
 from ordercycle.ingest.zones import zone_table
 from ordercycle.sources.wanted import Times
@@ -146,6 +148,38 @@ class IdReader:
         return plain
 
 
+def _epoch_remedy(role: str, column: str) -> Text:
+    counted_in = Option(f"Columns.{role}", f'instant({as_written(column)}, "s")')
+    return ("where it counts seconds since 1970, pass ", counted_in,
+            " (or ms, us, ns), else cast it to a date or a timestamp")  # fmt: skip
+
+
+def _length_remedy(role: str, column: str) -> Text:
+    since = Option(f"Columns.{role}", f'date("1970-01-01") + {as_written(column)}')
+    return ("where it is a length of time since 1970, pass ", since,
+            ", or name a column of dates or timestamps")  # fmt: skip
+
+
+def _clock_remedy(role: str, column: str) -> Text:  # noqa: ARG001 - one signature for all
+    return ("a time of day is of no day: name a column of dates or timestamps with ",
+            Option(f"Columns.{role}"))  # fmt: skip
+
+
+def _cast_remedy(role: str, column: str) -> Text:  # noqa: ARG001 - one signature for all
+    return ("cast it to a date or a timestamp (in CSV, write it as 2026-11-01 or "
+            "2026-11-01 16:00:00)")  # fmt: skip
+
+
+#: What to do about types that are near to times.
+NO_TIMES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[str, str], Text]], ...] = (
+    (pa.types.is_integer, _epoch_remedy),
+    (pa.types.is_floating, _epoch_remedy),
+    (pa.types.is_decimal, _epoch_remedy),
+    (pa.types.is_duration, _length_remedy),
+    (pa.types.is_time, _clock_remedy),
+)
+
+
 @dataclass(frozen=True)
 class TimeReader:
     """Reads dates and timestamps as days in the business time zone."""
@@ -154,15 +188,18 @@ class TimeReader:
     times: Times
 
     @classmethod
-    def of(cls, field: pa.Field, table: str, times: Times) -> TimeReader:
-        """Return the reader for a column, or raise a ColumnError for a type that is no time."""
+    def of(cls, field: pa.Field, table: str, times: Times, role: str = "time") -> TimeReader:
+        """Return the reader for a column, or raise a ColumnError for a type that is no time.
+
+        role: what the caller names the column as.
+        """
         if pa.types.is_null(field.type):  # nothing but nulls: each reader of the column judges
             return cls(pa.date32(), times)
         if not (pa.types.is_date(field.type) or pa.types.is_timestamp(field.type)):
+            remedies = (remedy for is_such, remedy in NO_TIMES if is_such(field.type))
             raise ColumnError(
                 f"{table}: {field.name} is {field.type}, which is no time",
-                remedy="cast it to a date or a timestamp (in CSV, write it as 2026-11-01 or "
-                "2026-11-01 16:00:00)",
+                remedy=next(remedies, _cast_remedy)(role, field.name),
                 column=field.name,
             )
         return cls(field.type, times)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ordercycle.arrow_views import validity
 from ordercycle.columns import Columns
 from ordercycle.errors import Option, Text
+from ordercycle.expressions.language import as_written
 from ordercycle.ingest.blocks import (
     AMOUNT,
     AMOUNT_HIGH,
@@ -158,8 +159,8 @@ class RowReader(ABC):
 
 def null_remedy(column: str) -> Text:
     """Return what to do about missing values of a column."""
-    name = column if column.isidentifier() else f"""column("{column}")"""
-    return ("fill these rows, or leave them out with ", Option("only", f"{name} is not null"))
+    condition = f"{as_written(column)} is not null"
+    return ("fill these rows, or leave them out with ", Option("only", condition))
 
 
 ORDER_REMEDY: Text = (
@@ -396,7 +397,7 @@ class CustomerReader(RowReader):
         self._prepare(problems.table, (HASH, DAY, ROW), ids)
         self._nobody = Nobody.of(nobody, ids[CUSTOMER_IDS].type) if nobody else None
         self.time = (
-            TimeReader.of(schema.field(columns.registered), problems.table, times)
+            TimeReader.of(schema.field(columns.registered), problems.table, times, "registered")
             if columns.registered is not None
             else None
         )

@@ -42,11 +42,12 @@ class Rules(Recalculated):
         ``"rfm == 'Champions' and revenue > 500"``. Text has column names, numbers, ``'text'``,
         ``true``, ``false``, ``date('2026-01-01')``, ``column('a name with spaces')``,
         ``== != < <= > >=``, ``in (...)``, ``is null``, ``is not null``, ``and``, ``or``, ``not``,
-        ``+ - * /``, ``lower(x)``, ``trim(x)``, ``if_null(x, default)``, ``text(x)``,
-        ``integer(x)`` and brackets; ``+`` joins texts. What is between quotes is taken as it
-        stands; two of the quote signs around it stand for one. Integers and decimals are computed
-        and compared exactly, numbers that are written beside decimals too; a quotient is a float.
-        A condition that is null does not hold.
+        ``+ - * /``, ``lower(x)``, ``trim(x)``, ``if_null(x, default)``, ``text(x)`` (bytes are
+        UTF-8), ``integer(x)``, ``instant(x, 'ms')`` (what counts ``'s'``, ``'ms'``, ``'us'`` or
+        ``'ns'`` since 1970 in UTC; a part of a unit is left out) and brackets; ``+`` joins texts.
+        What is between quotes is taken as it stands; two of the quote signs around it stand for
+        one. Integers and decimals are computed and compared exactly, numbers that are written
+        beside decimals too; a quotient is a float. A condition that is null does not hold.
     default
         The segment of customers for whom no condition holds.
     column

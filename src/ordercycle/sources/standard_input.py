@@ -25,8 +25,8 @@ from ordercycle.sources.stores import LocalStore, Written
 #: The path that stands for it, and its name in messages.
 DASH, NAME = "-", "<stdin>"
 #: How an Arrow stream begins, and files of other formats; the rest is as described, or CSV.
-STREAM = b"\xff\xff\xff\xff"
-MARKS = {b"PAR1": "parquet", b"ARROW1": "ipc"}
+STREAM = "stream"
+MARKS = {b"\xff\xff\xff\xff": STREAM, b"PAR1": "parquet", b"ARROW1": "ipc"}
 COPY_BYTES = 2**20
 
 
@@ -94,17 +94,22 @@ class Spooled(LocalStore):
         return DataFile(NAME, self.kind or DESCRIBED.get(type(read), "csv"), self)
 
 
+def begun(stream: IO[bytes]) -> tuple[str, IO[bytes]]:
+    """Return the kind of what a stream holds, and all of it; an empty kind is no format's mark."""
+    first = stream.read(max(map(len, MARKS)))
+    kind = next((kind for mark, kind in MARKS.items() if first.startswith(mark)), "")
+    return kind, io.BufferedReader(_Behind(first, stream))
+
+
 def at_hand(rows: Any) -> Any:
     """Return a source that can be opened several times for ``-``; any other as it is."""
     if not isinstance(rows, (str, os.PathLike)) or os.fspath(rows) != DASH:
         return rows
-    stream = sys.stdin.buffer
-    first = stream.read(len(STREAM) + 2)
-    if first.startswith(STREAM):
-        return pa.ipc.open_stream(io.BufferedReader(_Behind(first, stream)))
+    kind, stream = begun(sys.stdin.buffer)
+    if kind == STREAM:
+        return pa.ipc.open_stream(stream)
     spool = tempfile.TemporaryFile(prefix="ordercycle-")  # noqa: SIM115 - closed with its store
     try:
-        spool.write(first)
         for piece in _pieces(stream):
             spool.write(piece)
         spool.flush()
@@ -114,7 +119,6 @@ def at_hand(rows: Any) -> Any:
             f"{NAME} cannot be kept in {tempfile.gettempdir()!r}: {error.strerror}",
             remedy="make room there, or set TMPDIR to a folder that has it",
         ) from error
-    kind = next((kind for mark, kind in MARKS.items() if first.startswith(mark)), "")
     spooled = Spooled(spool, spool.tell(), kind)
     weakref.finalize(spooled, spool.close)
     return spooled
