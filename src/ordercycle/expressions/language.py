@@ -158,8 +158,8 @@ class _Reading:
             sign = self._text[place]
             if sign == "#":  # behind which Python would read nothing
                 raise ConfigError(
-                    f"{self._text!r} cannot be read: there is no # in an expression; a column "
-                    "with one in its name is written column('...')"
+                    f"{self._text!r} cannot be read: there is no # in an expression",
+                    remedy="a column with one in its name is written column('...')",
                 )
             if sign not in QUOTES:
                 pieces.append(sign)
