@@ -363,3 +363,40 @@ def test_ids_of_rows_left_out_may_be_none(ids):
     history = oc.OrderHistory.build(table, only="customer_id == 2")
     assert history.profile(AS_OF)["customer_id"].to_pylist() == [2]
     assert history.summary().left_out == 1
+
+
+FIRST_HOUR = dt.datetime(2026, 3, 1, 22)  # noqa: DTZ001 - in the zone of each case
+HOURS = [FIRST_HOUR + dt.timedelta(hours=hours) for hours in range(54)]
+ZONE = "America/New_York"
+
+
+@pytest.mark.parametrize("kind", ["instants", "zone-less UTC", "local", "CSV"])
+@pytest.mark.parametrize(
+    "only",
+    [
+        "at >= date('2026-03-02') and at < date('2026-03-03')",
+        "date('2026-03-02') <= at < date('2026-03-03')",
+        (pc.field("at") >= pc.scalar(dt.date(2026, 3, 2)))
+        & (pc.field("at") < pc.scalar(dt.date(2026, 3, 3))),
+    ],
+)
+def test_days_in_a_condition_are_days_in_the_business_time_zone(tmp_path, kind, only):
+    """A day of a condition is the day on which the row counts, whatever its time is kept as."""
+    zone = None if kind in ("local", "zone-less UTC") else "UTC"
+    at = pa.array(HOURS, pa.timestamp("us", zone))
+    orders = pa.table({"customer_id": ["a"] * len(HOURS), "at": at, "amount": [1] * len(HOURS)})
+    if kind == "CSV":
+        lines = "".join(f"a,{one.isoformat()}Z,1\n" for one in HOURS)
+        orders = tmp_path / "a.csv"
+        orders.write_text("customer_id,at,amount\n" + lines)
+    history = oc.OrderHistory.build(
+        orders,
+        columns=oc.Columns(time="at"),
+        only=only,
+        timezone=ZONE,
+        times_without_zone={"local": "local", "zone-less UTC": "utc"}.get(kind),
+    )
+    found = history.profile(AS_OF)
+    assert found["orders"].to_pylist() == [24]
+    assert found["first_order_on"].to_pylist() == [dt.date(2026, 3, 2)]
+    assert found["last_order_on"].to_pylist() == [dt.date(2026, 3, 2)]

@@ -95,22 +95,46 @@ class Value:
         return DIGITS[self.type.bit_width], 0
 
 
-def compiled(node: Node, schema: pa.Schema) -> Value:
+@dataclass(frozen=True)
+class Clock:
+    """What instants are compared with days by: a time zone, and if times without one are UTC."""
+
+    timezone: str = "UTC"
+    times_are_utc: bool = False
+
+    def shown(self, value: Value) -> Any:
+        """Return a time as clocks in the zone show it; what has no instant as it is."""
+        kind, instants = value.type, value.expression
+        if self.timezone == "UTC" or not pa.types.is_timestamp(kind):
+            return instants
+        if kind.tz is None and not self.times_are_utc:
+            return instants
+        if kind.tz is None:
+            instants = instants.cast(pa.timestamp(kind.unit, "UTC"))
+        return pc.local_timestamp(instants.cast(pa.timestamp(kind.unit, self.timezone)))
+
+
+USUAL_CLOCK = Clock()
+
+
+def compiled(node: Node, schema: pa.Schema, clock: Clock = USUAL_CLOCK) -> Value:
     """Return an expression over the columns of a schema.
 
-    Types of the schema are plain: no dictionaries and no views.
+    Types of the schema are plain: no dictionaries and no views. Days are compared with instants
+    as the clock shows these.
 
     Raises
     ------
     ColumnError
         Where a column is missing, or of a type that cannot be used so.
     """
-    return _Compiler({field.name: field.type for field in schema}).value(node)
+    return _Compiler({field.name: field.type for field in schema}, clock).value(node)
 
 
 class _Compiler:
-    def __init__(self, types: Mapping[str, pa.DataType]) -> None:
+    def __init__(self, types: Mapping[str, pa.DataType], clock: Clock) -> None:
         self._types = types
+        self._clock = clock
 
     def value(self, node: Node) -> Value:  # noqa: PLR0911 - one case after the other
         match node:
@@ -324,7 +348,10 @@ class _Compiler:
         if has_decimal and left.is_number and right.is_number:
             _, one, other = self._in_common(node, left, right)
             return Value(node, compare(one, other), TRUTH)
-        made = compare(left.expression, right.expression)
+        one, other = left.expression, right.expression
+        if pa.types.is_date(left.type) or pa.types.is_date(right.type):
+            one, other = self._clock.shown(left), self._clock.shown(right)
+        made = compare(one, other)
         self._type_of(node, made)
         return Value(node, made, TRUTH)
 

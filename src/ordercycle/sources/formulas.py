@@ -22,7 +22,7 @@ from ordercycle.expressions.given import ExpressionText
 from ordercycle.expressions.language import parsed
 from ordercycle.expressions.nodes import Node, columns_of
 from ordercycle.expressions.plain import parsed_condition
-from ordercycle.expressions.typed import compiled, computed, type_of
+from ordercycle.expressions.typed import Clock, compiled, computed, type_of
 from ordercycle.sources.read_ahead import PART_ROWS, read_ahead
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Formula:
     expression: Any
     columns: tuple[tuple[str, str], ...]  # that it reads, and what each is used as
 
-    def over(self, schema: pa.Schema, table: str) -> tuple[Any, pa.DataType]:
+    def over(self, schema: pa.Schema, table: str, clock: Clock) -> tuple[Any, pa.DataType]:
         """Return the expression over columns of plain types, and its type.
 
         Raises
@@ -60,7 +60,7 @@ class Formula:
         """
         try:
             if self.node is not None:
-                value = compiled(self.node, schema)
+                value = compiled(self.node, schema, clock)
                 return value.expression, value.type
             return self.expression, type_of(self.expression, schema)
         except ColumnError as error:
@@ -246,7 +246,8 @@ class Computation:
                  if use == "text"}  # fmt: skip
         casts = {name: _plain(schema.field(name).type, is_text=name in texts) for name in reads}
         plain = pa.schema(casts.items())
-        made = {name: one.over(plain, wanted.table) for name, one in wanted.formulas.items()}
+        clock = Clock(wanted.times.timezone, wanted.times.are_utc)
+        made = {name: one.over(plain, wanted.table, clock) for name, one in wanted.formulas.items()}
         if ONLY in made and not pa.types.is_boolean(made[ONLY][1]):
             raise ConfigError(
                 (Option("only", str(wanted.only)), f" is {made[ONLY][1]}, not true or false"),
