@@ -33,6 +33,7 @@ UInt64Out: TypeAlias = NDArray[np.uint64]
 Float64Out: TypeAlias = NDArray[np.float64]
 ItemsOut: TypeAlias = NDArray[Any]
 
+BoolTable: TypeAlias = NDArray[np.bool_]
 Int32Table: TypeAlias = NDArray[np.int32]
 Int64Table: TypeAlias = NDArray[np.int64]
 UInt64Table: TypeAlias = NDArray[np.uint64]

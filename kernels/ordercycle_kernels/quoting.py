@@ -60,10 +60,19 @@ def state_at_end(data: UInt8s, begin: int, delimiter: int, state: int) -> int:
             else:
                 break
             continue
-        byte = data[place]
-        if state == INSIDE and byte in (LF, CR):
-            lines_in_quotes = LINES_IN_QUOTES
-        state = state_after(byte, data[place - 1], delimiter, state)
+        if state == INSIDE:  # where nothing is asked for but the next quote, and line ends
+            for here in range(place, data.size):
+                byte = data[here]
+                if byte == QUOTE:
+                    state = AFTER_QUOTE
+                    place = here + 1
+                    break
+                if byte in (LF, CR):
+                    lines_in_quotes = LINES_IN_QUOTES
+            else:
+                break
+            continue
+        state = state_after(data[place], data[place - 1], delimiter, state)
         place += 1
     return state | lines_in_quotes
 

@@ -498,3 +498,41 @@ def test_a_record_may_be_larger_than_a_part(tmp_path, monkeypatch, note):
     monkeypatch.setattr(stretches, "PART_BYTES", 2**16)
     lines = f"1,2025-03-01,1,{note}\n2,2025-03-01,1,\n"
     assert ids_of(put(tmp_path / "a.csv", HEADER + lines * 2)) == [1, 2]
+
+
+ids = st.sampled_from(["", "0", "7", "12", "12.0", '"7"', '""', "007", " 7", "9007199254740993"])
+moments = st.sampled_from(
+    [
+        "2025-03-01",
+        "2025-03-01 10:00:00",
+        "2025-03-01T10:00",
+        '"2025-03-01"',
+        "2025-03-01 10:00:00.5",
+    ]
+)
+numbers = st.sampled_from(["0", "12.50", "-3", "-0.5", '"7"', "1e3", " 7", "9007199254740993"])
+remarks = st.sampled_from(["", "7", "é", '"a,b"', '"a""b"', '"a\nb"', 'a"b', '""', " "])
+
+
+@given(
+    rows=st.lists(st.tuples(ids, moments, numbers, remarks), min_size=1, max_size=8),
+    ends=st.sampled_from(["\n", "\r\n", "\n\n"]),
+    last=st.booleans(),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+def test_plain_records_are_read_as_all_text_is(tmp_path_factory, rows, ends, last):
+    text = HEADER.replace("\n", ends) + ends.join(map(",".join, rows)) + (ends if last else "")
+    path = put(tmp_path_factory.mktemp("plain") / "orders.csv", text)
+    wanted = wanted_orders(Columns(order="note"), None)
+
+    def read():
+        try:
+            source = open_source(path, wanted, 1)
+            return [(batch.schema, batch.to_pylist()) for batch in source.batches]
+        except oc.OrdercycleError as error:
+            return str(error)
+
+    with pytest.MonkeyPatch.context() as patched:
+        found = read()
+        patched.setattr(csv_files, "plain_records", lambda *_: None)
+        assert repr(read()) == repr(found)

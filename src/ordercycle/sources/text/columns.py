@@ -26,7 +26,7 @@ from ordercycle.sources.text.numbers import (
 )
 from ordercycle.sources.text.time_formats import time_formats
 from ordercycle.sources.wanted import Role
-from ordercycle_kernels import text_values
+from ordercycle_kernels import records, text_values
 from ordercycle_kernels.text_values import (
     A_DAY,
     INSTANT,
@@ -39,6 +39,11 @@ from ordercycle_kernels.text_values import (
 
 TEXT, INTEGER, FLOAT = pa.string(), pa.int64(), pa.float64()
 TIMES = (times.DAYS, times.LOCAL, times.INSTANTS)
+PLAIN_TIMES = {
+    times.DAYS: records.DAYS,
+    times.LOCAL: records.LOCAL_TIMES,
+    times.INSTANTS: records.INSTANTS,
+}
 
 
 class MisfitError(Exception):
@@ -147,6 +152,21 @@ class TextColumn:
         if is_plain and (is_number or (kind == INTEGER and self.role == "amount")):
             return kind
         return TEXT
+
+    def plain_kind(self, kind: pa.DataType) -> int | None:
+        """Return what a type is to the kernel of plain records, None where it has none for it."""
+        if self.given.null_values:
+            return None
+        if kind == TEXT:
+            return records.TEXT
+        if kind in TIMES and self.holds_times:
+            return None if self.given.time_formats else PLAIN_TIMES[kind]
+        if kind == INTEGER and self.role in ("customer", "order"):
+            return records.WHOLE_FLOAT
+        marks = (self.given.decimal, self.given.thousands, self.given.currency)
+        if marks != (".", None, None) or kind not in (INTEGER, FLOAT):
+            return None
+        return records.SIGNED_INTEGER if kind == INTEGER else records.NUMBER
 
     def reader(self, kind: pa.DataType) -> Callable[[pa.Array], pa.Array]:
         """Return what makes an array of a type of what was parsed.

@@ -20,8 +20,9 @@ from ordercycle.sources.file_list import DataFile
 from ordercycle.sources.file_look import Look
 from ordercycle.sources.read_ahead import BATCH_ROWS
 from ordercycle.sources.text.columns import TEXT, MisfitError, TextColumn, joined
-from ordercycle.sources.text.encodings import Transcoded, as_utf8, is_divisible
+from ordercycle.sources.text.encodings import UTF_8, Transcoded, as_utf8, is_divisible
 from ordercycle.sources.text.head import Head, check_header, check_marks, read_head
+from ordercycle.sources.text.plain_records import plain_records
 from ordercycle.sources.text.stretches import (
     Content,
     TextFile,
@@ -185,20 +186,28 @@ def read(
         Where a record has too few or too many fields, or the file ends within quotes.
     """
     text, number = part
-    readers = {}
-    kinds = {}
-    for name, kind in zip(columns.names, columns.types, strict=True):
-        column = _column(name, wanted, text.given)
-        readers[name], kinds[name] = column.reader(kind), column.parsed_as(kind)
-    parsed_as = pa.schema(kinds.items())
+    of_name = {name: _column(name, wanted, text.given) for name in columns.names}
+    kinds = dict(zip(columns.names, columns.types, strict=True))
+    readers = {name: column.reader(kinds[name]) for name, column in of_name.items()}
+    parsed_as = pa.schema(
+        [(name, column.parsed_as(kinds[name])) for name, column in of_name.items()]
+    )
     encoding = "utf-8" if text.borders is None else text.given.encoding
+    plain = plain_records(text.head, columns, of_name) if encoding in UTF_8 else None
 
     def parsed(content: Content) -> Iterator[pa.RecordBatch]:
-        return _parsed(text, content, parsed_as, encoding)
+        batch = None if plain is None else plain.read(content.data)
+        if batch is None:
+            return _parsed(text, content, parsed_as, encoding)
+        return iter(pa.Table.from_batches([batch]).to_batches(BATCH_ROWS))
 
     row = 0
     try:
         for batch in _located(text, number, wanted, text.contents(number), parsed):
+            if batch.schema.types == columns.types:  # all as wanted
+                yield pa.RecordBatch.from_arrays(batch.columns, schema=columns)
+                row += batch.num_rows
+                continue
             arrays = []
             for name, values in zip(batch.schema.names, batch.columns, strict=True):
                 try:
