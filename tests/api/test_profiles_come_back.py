@@ -114,6 +114,23 @@ def test_schemes_find_the_same(profile, road, tmp_path):
         assert following[name].to_pylist() == expected[name].to_pylist()
 
 
+@pytest.mark.parametrize("size", [0, 2])
+@pytest.mark.parametrize("road", ["text", "floats and times", "pandas"])
+def test_columns_without_any_day_are_days(road, size):
+    """As in a frame of customers who never ordered, or a batch of them, or a filter's result."""
+    customers = pa.table({"customer_id": ["a", "b"], "registered_at": [date(2025, 6, 1)] * 2})
+    orders = pa.table(
+        {
+            "customer_id": pa.array([], pa.string()),
+            "ordered_at": pa.array([], pa.date32()),
+            "amount": pa.array([], pa.int64()),
+        }
+    )
+    profile = oc.OrderHistory.build(orders, customers).profile(END).slice(0, size)
+    found = assigned(oc.Lifecycle(), ROADS[road](profile, None))
+    assert found == dict.fromkeys(["a", "b"][:size], "New \N{EN DASH} no orders")
+
+
 @pytest.mark.parametrize("road", ["pandas", "Polars", "DuckDB", "Parquet", "CSV", "batches"])
 def test_transitions_take_them(profile, road, tmp_path):
     lifecycle = oc.Lifecycle()

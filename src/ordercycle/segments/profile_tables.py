@@ -184,7 +184,7 @@ def _days_of_times(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArra
     if pa.types.is_timestamp(column.type) and column.type.tz is not None:
         column = pc.local_timestamp(column)
     days = column.cast(kind, safe=False)
-    if not pc.all(pc.equal(days.cast(column.type), column)).as_py():
+    if not pc.all(pc.equal(days.cast(column.type), column), min_count=0).as_py():
         raise pa.ArrowInvalid
     return days
 
