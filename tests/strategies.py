@@ -12,7 +12,6 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow as pa
 from hypothesis import strategies as st
 from layouts import Layout
-from oracle.calendar import local_day
 from oracle.history import CustomerRow, OrderRow, Policies
 
 EPOCH = date(1970, 1, 1)
@@ -300,7 +299,7 @@ def cases(
         duplicates=draw(st.sampled_from(["keep", "keep", "drop", "drop", "error"])),
     )
     if policies.amount_per == "order":
-        rows = draw(_with_totals(rows, kinds, policies.timezone))
+        rows = draw(_with_totals(rows, kinds, policies))
     if rows and (policies.duplicates == "drop" or draw(st.booleans())):
         rows = rows + draw(st.lists(st.sampled_from(rows), max_size=4))
     return Case(
@@ -314,7 +313,9 @@ def cases(
 
 
 @st.composite
-def _with_totals(draw: st.DrawFn, rows: list[RawRow], types: Types, timezone: str) -> list[RawRow]:
+def _with_totals(
+    draw: st.DrawFn, rows: list[RawRow], types: Types, policies: Policies
+) -> list[RawRow]:
     """Draw rows that have their order's total of the day, or null; now and then, another amount."""
     totals: dict = {}
     found = []
@@ -322,7 +323,7 @@ def _with_totals(draw: st.DrawFn, rows: list[RawRow], types: Types, timezone: st
         if row.customer is None:
             found.append(row)
             continue
-        day = local_day(python_time(row.time, types.time), timezone)
+        day = policies.day_of(python_time(row.time, types.time))
         total = totals.setdefault((row.customer, row.order, day), row.amount)
         which = draw(st.integers(0, 60))
         amount = None if 0 < which < 15 else row.amount if which == 0 else total
@@ -331,10 +332,10 @@ def _with_totals(draw: st.DrawFn, rows: list[RawRow], types: Types, timezone: st
         return found
     # Mostly, every day has its total on a row at least.
     return found + [
-        replace(row, amount=totals[row.customer, row.order, local_day(time, timezone)])
+        replace(row, amount=totals[row.customer, row.order, day])
         for row in rows
         if row.customer is not None
-        for time in [python_time(row.time, types.time)]
+        for day in [policies.day_of(python_time(row.time, types.time))]
     ]
 
 

@@ -11,7 +11,6 @@ import pytest
 from histories import assert_same, built, is_refused, results, tables
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle.calendar import local_day
 from strategies import Case, cases, layouts, python_time
 
 import ordercycle as oc
@@ -27,8 +26,8 @@ def dealt(case: Case, pieces: int, random: Random) -> list[Case]:
         # What is there twice is told by one build.
         key: object = object() if case.policies.duplicates == "keep" else row
         if case.types.order is not None and row.customer is not None:
-            time = python_time(row.time, case.types.time)
-            key = (row.customer, row.order, local_day(time, case.policies.timezone))
+            day = case.policies.day_of(python_time(row.time, case.types.time))
+            key = (row.customer, row.order, day)
         return piece_of_order.setdefault(key, random.randrange(pieces))
 
     orders = [[] for _ in range(pieces)]
