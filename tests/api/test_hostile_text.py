@@ -67,6 +67,7 @@ def test_every_notebook_view_is_escaped(history, rules, tmp_path):
     assert len(views) > 2
     for one in views:
         assert "<script" not in one._repr_html_()
+        assert is_still(one._repr_html_()), type(one)
     assert html.escape(HOSTILE[3]) in rules._repr_html_()
 
 

@@ -64,7 +64,7 @@ def as_html(reported: Reported, previous: Reported | None) -> str:
     for name, cells in rows:
         shown = cells if previous is not None else cells[::2]
         values = "".join(f"<td>{escape(cell)}</td>" for cell in shown)
-        body.append(f"<tr><th>{escape(name)}</th>{values}</tr>")
+        body.append(f"<tr><th>{escape(printable(name))}</th>{values}</tr>")
     return (
         f"<table><caption>{escape(_title(reported, previous))}</caption>"
         f"<thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>"

@@ -266,8 +266,8 @@ class Rules(Recalculated):
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
+            f"<tr><th style='text-align:left'>{html.escape(printable(name))}</th>"
+            f"<td style='text-align:left'>{html.escape(printable(text))}</td></tr>"
             for name, text in (*self._shown(), (self.default, "all others"))
         )
         return f"<b>Rules</b><table>{rows}</table>"

@@ -30,7 +30,7 @@ class Shown:
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'>{html.escape(str(value))}</td></tr>"
+            f"<td style='text-align:left'>{html.escape(printable(str(value)))}</td></tr>"
             for name, value in self._options()
         )
         account = "" if self.account is None else html.escape(str(self.account))
