@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sources import Stream
 
 import ordercycle as oc
 
@@ -224,3 +225,13 @@ def test_segments_of_chunks_that_do_not_line_up():
     assert oc.Lifecycle().assign(ragged)["lifecycle"].to_pylist() == names
     assert oc.Lifecycle().assign(ragged.slice(1, 3))["lifecycle"].to_pylist() == names[1:4]
     assert len(oc.Lifecycle().assign(whole.slice(0, 0))) == 0
+
+
+@pytest.mark.parametrize("name", ["amount", "amount in €"])
+def test_streams_without_any_batch_have_no_rows(name):
+    """Streams say what columns they have; one whose columns decide more is begun for that."""
+    schema = pa.schema(
+        [("customer_id", pa.string()), ("ordered_at", pa.date32()), (name, pa.int64())]
+    )
+    stream = Stream(pa.Table.from_batches([], schema))
+    assert oc.OrderHistory.build(stream, columns=oc.Columns(amount=name)).summary().rows == 0

@@ -45,6 +45,14 @@ WITHOUT_ROWS = {
 _consumed: WeakSet[pa.RecordBatchReader] = WeakSet()
 
 
+class _Begun:
+    """A stream that was begun for its columns: without batches it is empty, not read before."""
+
+    def __init__(self, reader: pa.RecordBatchReader) -> None:
+        self.reader = reader
+        self.schema = reader.schema
+
+
 def open_source(rows: Any, wanted: Wanted, threads: int, most_bytes: int | None = None) -> Source:
     """Open a source of any accepted kind.
 
@@ -112,8 +120,10 @@ def _with_names(rows: Any, wanted: Wanted) -> tuple[Any, list[str]]:
     names: list[str] = []
     if hasattr(rows, "__arrow_c_array__") and not hasattr(rows, "__arrow_c_stream__"):
         rows = _as_batch(rows, wanted.table)
-    if hasattr(rows, "__arrow_c_stream__") and not hasattr(rows, "columns"):
-        rows = rows if hasattr(rows, "schema") else exported(rows, replace(wanted, roles={}))
+    if hasattr(rows, "__arrow_c_stream__") and not (
+        hasattr(rows, "columns") or hasattr(rows, "schema")
+    ):
+        rows = _Begun(exported(rows, replace(wanted, roles={})))
     if isinstance(getattr(rows, "schema", None), pa.Schema):
         names = rows.schema.names
     elif hasattr(rows, "columns") and not hasattr(rows, "collect"):
@@ -141,6 +151,8 @@ def _opened(  # noqa: C901, PLR0911 - one case after the other
         return open_files(rows, wanted, threads, most_bytes)
     if isinstance(rows, (str, os.PathLike)):
         return open_files([os.fspath(rows)], wanted, threads, most_bytes)
+    if isinstance(rows, _Begun):
+        return noticed(_of_stream(rows.reader, names, name), wanted)
     if isinstance(rows, pa.RecordBatchReader):
         return noticed(_open_reader(rows, names, name), wanted)
     if _is_dataset(rows):
