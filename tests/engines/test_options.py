@@ -1,5 +1,6 @@
 """Every option of a build on Dask and on Spark: the bits of one machine, from frames and files."""
 
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
@@ -8,6 +9,7 @@ from dask_shops import framed
 from shops import assert_same_bits
 from told import CASES, FILED, FRAMED, filed, here
 
+import ordercycle as oc
 from ordercycle.engines import dask, file_frames, spark
 from ordercycle.history.options import OPTIONS
 
@@ -82,3 +84,41 @@ def test_spark(session, tmp_path, monkeypatch):
         found = list(threads.map(lambda job: job[0].toArrow(), jobs.values()))
     wrong = {job for job, made in zip(jobs, found, strict=True) if differs(made, jobs[job][1])}
     assert not wrong
+
+
+MARCH_AND_APRIL = ("2026-03", "2026-04")
+
+
+@pytest.mark.parametrize(
+    ("name", "period", "as_of"),
+    [
+        ("expressions", MARCH_AND_APRIL, None),
+        ("no amount, lines", MARCH_AND_APRIL, "2026-04-20"),
+        ("orders over days", MARCH_AND_APRIL, "2026-04-20"),
+        ("orders over days", MARCH_AND_APRIL, "2026-03-31"),
+        ("a source", MARCH_AND_APRIL, None),
+        ("same day", "2027-03", None),
+        ("refunds dropped", "2025-03", None),
+    ],
+)
+def test_reports_and_fits_of_dask(name, period, as_of):
+    """Until when the days are known is found by all tasks together, and so is what to warn of."""
+    case = CASES[name]
+    tables = [one for one in (case.orders, case.customers) if one is not None]
+    history = oc.OrderHistory.build(*tables, **case.options)
+    orders, *customers = [framed(table, 3) for table in tables]
+    options = {"partitions": 3, **case.options}
+    asked = {"period": period, "compare": "previous_period", "as_of": as_of}
+    with warnings.catch_warnings(record=True) as here_warned:
+        warnings.simplefilter("always", oc.OrdercycleWarning)
+        expected = oc.SegmentReport.build(history, oc.Lifecycle().membership(history), **asked)
+        lifecycle = oc.Lifecycle().fit(history, "2026-04-20")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", oc.OrdercycleWarning)
+        found = dask.segment_report(orders, oc.Lifecycle(), *customers, **asked, **options)
+        fitted = dask.fit_lifecycle(orders, *customers, as_of="2026-04-20", **options)
+    assert [str(one.message) for one in warned] == [str(one.message) for one in here_warned]
+    assert {one.filename for one in warned} <= {__file__}
+    assert (found.as_of, found.period) == (expected.as_of, expected.period)
+    assert found.comparison().equals(expected.comparison())
+    assert fitted == lifecycle

@@ -18,6 +18,7 @@ from ordercycle.history.profiling import checked_window
 from ordercycle.membership.membership import Membership
 from ordercycle.report.as_of import AsOf, Known
 from ordercycle.report.cube import Cube, count
+from ordercycle.report.doubts import doubts_of_orders
 from ordercycle.report.known_days import KnownDays, cells_of_days
 from ordercycle.report.months import Months, Period
 from ordercycle.report.plan import Plan
@@ -182,23 +183,26 @@ class ReportRequest:
         Whether the period is over is known once all is counted: if it is not, it is counted again.
         """
         months = Months.of(self.period, "period")
-        further = months if self.months is None else Months.of(self.months, "months")
+        given = None if self.months is None else Months.of(self.months, "months")
         unknown = Known(lambda: KnownDays.of_cells(np.zeros(0, np.int64)))
         chosen = AsOf.chosen(months, self.compare, self.as_of, unknown)
-        question = self._question(chosen, further)
+        question = self._question(chosen, given)
         question.check(history)
         cubes, days = question.cubes(counted(question), history)
         chosen = AsOf.chosen(months, self.compare, self.as_of, Known(lambda: days))
-        again = self._question(chosen, further)
+        again = self._question(chosen, given)
         lacking = tuple(part for part in again.counted if part not in question.counted)
         if lacking:
             question = replace(again, counted=lacking, with_days=False)
             cubes = question.cubes(counted(question), history)[0] + cubes
-        for doubt in chosen.doubts():
+        of_orders = doubts_of_orders(chosen.period, days.first_order, days.last_order)
+        for doubt in (*chosen.doubts(), *of_orders):
             warn(doubt)
         return SegmentReport(cubes, chosen)
 
-    def _question(self, chosen: AsOf, further: Months) -> ReportCells:
+    def _question(self, chosen: AsOf, given: Months | None) -> ReportCells:
+        # Months of a period that begin after its last known day are not counted.
+        further = chosen.period.months if given is None else given
         segments = None if self.segments is None else tuple(self.segments)
         periods = tuple(chosen.counted(further))
         return ReportCells(self.scheme, periods, segments, self.every, with_days=True)

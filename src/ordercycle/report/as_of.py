@@ -51,8 +51,7 @@ class Known:
         """The day of the last order; before all days without any."""
         if self.last is not None:
             return self.last
-        ordered = self.days().ordered
-        return date_of(int(ordered[-1])) if ordered.size else date.min
+        return self.days().last_order or date.min
 
     def begins_by(self, day: date) -> bool:
         """Return whether orders are known from a day on."""

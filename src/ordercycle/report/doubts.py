@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 
 from ordercycle.days import date_of
 from ordercycle.errors import ConfigError, counted
 from ordercycle.history.order_history import OrderHistory
 from ordercycle.membership.membership import Membership
 from ordercycle.report.as_of import AsOf
-from ordercycle.report.months import Months
+from ordercycle.report.months import Months, Period
 
 
 def months_of(history: OrderHistory) -> Months | None:
@@ -29,6 +30,19 @@ def refuse_foreign(memberships: Sequence[Membership], history: OrderHistory) -> 
         )
 
 
+def doubts_of_orders(period: Period, first: date | None, last: date | None) -> Iterator[str]:
+    """Yield a warning for a period without orders; first, last: the days of those there are."""
+    if first is None or last is None:
+        yield f"period {period}: the history has no orders at all"
+        return
+    ordered = Months.between(first, last)
+    if period.months.last < ordered.first or ordered.last < period.months.first:
+        yield (
+            f"period {period}: there are no orders in it, the history has orders from {first} to "
+            f"{last}"
+        )
+
+
 def doubts(
     memberships: Sequence[Membership],
     history: OrderHistory,
@@ -36,15 +50,8 @@ def doubts(
 ) -> Iterator[str]:
     """Yield a warning for a period without orders, and for each membership that lacks something."""
     period, previous = as_of.period, as_of.previous
-    ordered = months_of(history)
-    if ordered is None:
-        yield f"period {period}: the history has no orders at all"
-    elif period.months.last < ordered.first or ordered.last < period.months.first:
-        made = history.summary()
-        yield (
-            f"period {period}: there are no orders in it, the history has orders from "
-            f"{made.first_day} to {made.last_day}"
-        )
+    made = history.summary()
+    yield from doubts_of_orders(period, made.first_day, made.last_day)
     for membership in memberships:
         unknown = membership.unknown_intervals(history)
         if unknown:

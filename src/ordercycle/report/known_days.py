@@ -76,6 +76,11 @@ class KnownDays(NamedTuple):
         return date_of(int(self.ordered[0])) if self.ordered.size else None
 
     @property
+    def last_order(self) -> date | None:
+        """The last day of any order or refund."""
+        return date_of(int(self.ordered[-1])) if self.ordered.size else None
+
+    @property
     def last(self) -> date | None:
         """The last day of any order, refund or registration."""
         days = self._all
