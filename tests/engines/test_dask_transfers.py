@@ -71,7 +71,7 @@ def test_a_partition_that_has_other_rows_the_second_time_is_an_error(shop, chang
     frame, pack, answer = asked_of(shop[0])
     announced = summed([rows_of(pack(frame))])
     again = load_for(pack(change(frame)), 0)
-    with pytest.raises(oc.SourceError, match="computed a second time had other rows: persist"):
+    with pytest.raises(oc.SourceError, match="computed a second time had other rows; persist"):
         AnswerLoads(answer, 0)([again], announced)
 
 
