@@ -258,6 +258,10 @@ def test_decimals_keep_every_digit_or_are_refused(tmp_path):
          [date(2010, 12, 1), date(2010, 12, 2)]),
         (["2021-05-17 22:30:00 UTC"], ("%Y-%m-%d %H:%M:%S UTC",),
          [datetime(2021, 5, 17, 22, 30, tzinfo=UTC)]),
+        (["2021-05-17t22:30:00Z"], ("%Y-%m-%dT%H:%M:%Sz",),
+         [datetime(2021, 5, 17, 22, 30, tzinfo=UTC)]),
+        (["17 May 2021 22:30 GMT-0400"], ("%d %b %Y %H:%M GMT%z",),
+         [datetime(2021, 5, 18, 2, 30, tzinfo=UTC)]),
         (["17/05/21 10:30 PM"], ("%d/%m/%y %I:%M %p",), [datetime(2021, 5, 17, 22, 30)]),  # noqa: DTZ001
         (["1621290600"], ("%s",), [datetime(2021, 5, 17, 22, 30, tzinfo=UTC)]),
         (["2021-05-17 22:30:00 -0400"], (), [datetime(2021, 5, 18, 2, 30, tzinfo=UTC)]),

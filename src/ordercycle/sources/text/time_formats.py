@@ -48,7 +48,9 @@ DIRECTIVES = {
     "s": Directive(17, EPOCH),
 }
 PIECE = re.compile(r"%(.)|(\s+)|([^%\s]+)|(%)", re.DOTALL)
-UTC_AT_THE_END = re.compile(r"%[HIMSfp]\s*(UTC|GMT|Z)$")
+UTC_AT_THE_END = re.compile(r"%[HIMSfp]\s*(UTC|GMT|Z)$", re.IGNORECASE)
+#: Zones and offsets as they are written, which only directives and the end of a pattern give.
+WRITTEN_ZONE = re.compile(r"\b(UTC|GMT)\b|[+-]\d\d(:?\d\d)?(?!\d)", re.IGNORECASE)
 KNOWN = " ".join(f"%{letter}" for letter in DIRECTIVES) + " %%"
 
 
@@ -87,6 +89,13 @@ def time_format(pattern: object) -> TimeFormat:
     parts_of_a_day = {HOUR, "minute", "second", "fraction", HALF_DAY, OFFSET, EPOCH}
     is_day = not parts_of_a_day & set(said)
     in_utc = UTC_AT_THE_END.search(pattern.strip()) is not None
+    written = WRITTEN_ZONE.search(re.sub("%.", " ", pattern, flags=re.DOTALL))
+    if written and not (is_day or in_utc or OFFSET in said):
+        raise _refused(
+            pattern,
+            f"has {written[0]!r} where it says nothing of the instants",
+            "write %z where an offset stands, or UTC at the end of the pattern",
+        )
     return TimeFormat(pattern, tuple(steps), is_day, bool({OFFSET, EPOCH} & set(said)) or in_utc)
 
 
