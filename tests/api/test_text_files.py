@@ -160,6 +160,15 @@ def test_a_folder_named_by_an_id_keeps_it(tmp_path):
         (tmp_path / f"customer_id={number}").mkdir()
         put(tmp_path / f"customer_id={number}" / "a.csv", "ordered_at,amount\n2025-03-01,1\n")
     assert ids_of(tmp_path) == ["007", "7"]
+    as_text = oc.Columns(customer="text(customer_id)")
+    assert ids_of(tmp_path, columns=as_text) == ["007", "7"]
+
+
+def test_times_of_files_are_instants_in_all_or_in_none(tmp_path):
+    put(tmp_path / "a.csv", HEADER + "1,2025-03-01,1,\n")
+    put(tmp_path / "b.csv", HEADER + "1,2025-03-01T10:00Z,1,\n")
+    with pytest.raises(oc.ColumnError, match=r"b\.csv.*; write all times with an offset"):
+        oc.OrderHistory.build(tmp_path)
 
 
 def test_types_say_what_ids_are(tmp_path):

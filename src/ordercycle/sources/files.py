@@ -357,7 +357,7 @@ def _folder_values(files: list[DataFile], column: str, role: Role) -> dict[str, 
     """
     texts = {file.path: file.partition[column] for file in files if column in file.partition}
     given = sorted(set(texts.values()) - {MISSING})
-    readings = READINGS[-1:] if role in IDS else READINGS
+    readings = READINGS[-1:] if role in (*IDS, "text") else READINGS
     kind = next(
         kind for kind, pattern in readings if all(re.fullmatch(pattern, text) for text in given)
     )
@@ -384,7 +384,9 @@ def _common_field(opened: list[_Opened], column: str, wanted: Wanted) -> pa.Fiel
             common = None
         if common is None:
             remedy: Text = "cast it to one type in all files"
-            if one.file.kind == "csv":
+            if pa.types.is_temporal(kind) and pa.types.is_temporal(here):
+                remedy = "write all times with an offset or a zone, or none"
+            elif one.file.kind == "csv":
                 remedy = (
                     "write it in one way in all files, or say what it holds with ",
                     Option("CsvFormat.types"),
