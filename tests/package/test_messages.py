@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 from dataclasses import is_dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,34 @@ def test_an_error_keeps_its_pieces_where_it_is_found_within_another():
     assert str(outer) == "where='b': b is null; pass only="
     assert outer.rendered(lambda option: f"--{option.name}") == "--where: b is null; pass --only"
     assert (type(outer), outer.column, outer.row, outer.count) == (oc.DataError, "b", 3, None)
+
+
+#: What a number in front of it has to be one of several.
+PLURAL = re.compile(r" (such )?(?!(is|was|has|as|this)\b)[a-z]+s\b")
+
+
+def uncounted(tree):
+    """Return the words behind numbers that are written with thousands' separators."""
+    return [
+        behind.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for number, behind in pairwise(node.values)
+        if isinstance(number, ast.FormattedValue)
+        and number.format_spec is not None
+        and ast.unparse(number.format_spec) == "f','"
+        and isinstance(behind, ast.Constant)
+        and PLURAL.match(behind.value)
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(SRC.rglob("*.py")), ids=lambda path: str(path.relative_to(SRC))
+)
+def test_one_of_a_thing_is_one(path):
+    assert uncounted(ast.parse(path.read_text())) == []
+
+
+def test_numbers_of_things_are_found():
+    code = 'f"{count:,} rows of {share:.1f} days, {number:,} is {many:,} such customers"'
+    assert uncounted(ast.parse(code)) == [" rows of ", " such customers"]

@@ -20,15 +20,17 @@ def warmup(*, quiet: bool) -> None:
       RUN pip install ordercycle && ordercycle warmup
     """  # noqa: D301 - click's mark for "keep these lines"
     import ordercycle as oc
+    from ordercycle.errors import counted
 
     with watched(quiet=quiet) as watch:
         result = oc.warmup(progress=watch.report_kernel)
     if result.directory is None:
         raise OneLineError(
-            "no directory is writable for compiled kernels: every process will compile anew"
+            "no directory is writable for compiled kernels: every process will compile them again"
         )
     if not quiet:
         click.echo(
-            f"{result.kernels} kernels ready in {result.seconds:.1f} s, kept in {result.directory}",
+            f"{counted(result.kernels, 'kernel')} ready in {result.seconds:.1f} s, kept in "
+            f"{result.directory}",
             err=True,
         )

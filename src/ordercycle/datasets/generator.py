@@ -18,7 +18,7 @@ from ordercycle.columns import Columns
 from ordercycle.datasets.dataset import Dataset
 from ordercycle.datasets.season import SeasonClock, season_clock
 from ordercycle.datasets.shop import Shop
-from ordercycle.errors import ConfigError
+from ordercycle.errors import ConfigError, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +119,8 @@ def generated(customers: int = 10_000, *, seed: int = 7, shop: Shop | None = Non
     orders = generated_orders(customers, seed=seed, shop=shop).read_all()
     return Dataset(
         name="generated",
-        about=f"{orders.num_rows:,} order rows of {customers:,} customers of an imagined shop",
+        about=f"{counted(orders.num_rows, 'order row')} of {counted(customers, 'customer')} of an "
+        "imagined shop",
         source=f"Generated with seed {seed}: plausible, not real",
         orders=orders,
         customers=generated_customers(customers, seed=seed, shop=shop).read_all(),

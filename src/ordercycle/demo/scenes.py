@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ordercycle import datasets
 from ordercycle.columns import Columns
-from ordercycle.errors import SourceError
+from ordercycle.errors import SourceError, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,8 @@ def generated(customers: int, *, orders_per_customer: float, seed: int) -> Scene
     orders = generated_orders(customers, seed=seed, shop=shop)
     return Scene(
         title="An imagined shop",
-        about=f"Generated orders of {customers:,} customers, seed {seed}: plausible, not real",
+        about=f"Generated orders of {counted(customers, 'customer')}, seed {seed}: plausible, not "
+        "real",
         orders=_timed(orders, generating),
         customers=_timed(generated_customers(customers, seed=seed, shop=shop), generating),
         as_of=shop.last_day,

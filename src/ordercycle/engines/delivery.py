@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ordercycle.engines.parcels import TABLES, Parcel, joined
 from ordercycle.engines.waiting_parcels import WaitingParcels
-from ordercycle.errors import SourceError
+from ordercycle.errors import SourceError, counted
 from ordercycle.ingest.spill import Spill
 from ordercycle.sources.row_source import Source
 
@@ -113,7 +113,7 @@ class Delivery:
         rows = pa.ipc.read_record_batch(message, self._schemas[parcel.table])
         if rows.num_rows != parcel.rows:
             raise SourceError(
-                f"a parcel of {parcel.rows:,} rows of {TABLES[parcel.table]} holds "
+                f"a parcel of {counted(parcel.rows, 'row')} of {TABLES[parcel.table]} holds "
                 f"{rows.num_rows:,}; the shuffle damaged it",
                 remedy="run the job again",
             )
@@ -136,13 +136,13 @@ class Delivery:
         arrived = sum(sent.arrived for (table, _), sent in self._sent.items() if table == 0)
         if rows != arrived:
             raise SourceError(
-                f"orders: {arrived:,} rows arrived, {rows:,} were grouped",
+                f"orders: {counted(arrived, 'row')} arrived, {rows:,} were grouped",
                 remedy="run the job again",
             )
         both = sum(sent.arrived for sent in self._sent.values())
         if announced is not None and both != announced:
             raise SourceError(
-                f"of {announced:,} rows of orders and customers that were sent here, {both:,} "
+                f"of {counted(announced, 'row')} of orders and customers sent here, {both:,} "
                 "arrived; either the shuffle lost or repeated some, or a partition that was "
                 "computed a second time had other rows",
                 remedy="persist the frames, or make them from what gives the same rows each time, "

@@ -16,7 +16,7 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
-from ordercycle.errors import ConfigError, suggestion
+from ordercycle.errors import ConfigError, counted, suggestion
 from ordercycle.expressions.nodes import (
     FUNCTIONS,
     INSTANT_UNITS,
@@ -80,7 +80,7 @@ def parsed(text: str) -> Node:
         raise ConfigError("the condition is empty", remedy=LANGUAGE)
     if len(text) > LONGEST_TEXT:
         raise ConfigError(
-            f"a condition of {len(text):,} characters is too long",
+            f"a condition of {counted(len(text), 'character')} is too long",
             remedy=f"{LONGEST_TEXT:,} is the most",
         )
     reading = _Reading(text.strip())

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import BytesView, array_of, array_of_bytes
-from ordercycle.errors import DataError
+from ordercycle.errors import DataError, counted
 from ordercycle.ingest.id_bytes import IdBytes
 from ordercycle.ingest.readers import IdReader
 from ordercycle.workspace import Workspace
@@ -127,7 +127,8 @@ def _refuse_bytes(ids: pa.Array, column: str) -> None:
         except UnicodeDecodeError:
             bad.append(one)
     raise DataError(
-        f"{column} is text, and of {len(bad):,} customers it is no UTF-8, such as {bad[0]!r}",
+        f"{column} is text, and of {counted(len(bad), 'customer')} it is no UTF-8, such as "
+        f"{bad[0]!r}",
         remedy="write the ids in UTF-8, or cast the column to binary",
         column=column,
         count=len(bad),

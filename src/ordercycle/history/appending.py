@@ -19,6 +19,7 @@ from ordercycle.errors import (
     Option,
     StorageError,
     check_choice,
+    counted,
 )
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history import store
@@ -275,9 +276,8 @@ def _repeated_days(there: CustomerBatch, piece: CustomerBatch, places: Places) -
 def _refuse(found: list[pa.Array], what: Callable[[str], str], remedy: str, column: str) -> None:
     ids = pa.chunked_array(found)
     if len(ids):
-        such = "1 such customer" if len(ids) == 1 else f"{len(ids):,} such customers"
         raise DataError(
-            f"{what(str(ids[0]))} ({such})",
+            f"{what(str(ids[0]))} ({counted(len(ids), 'such customer')})",
             remedy=remedy,
             column=column,
             count=len(ids),

@@ -21,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import fixed_view
-from ordercycle.errors import StorageError
+from ordercycle.errors import StorageError, counted
 from ordercycle.grouping.batches import CustomerBatch
 from ordercycle.history.batch_files import FileEntry, batch_schema, from_arrow
 from ordercycle.history.merging import hashes_of
@@ -115,8 +115,8 @@ class StoredFile:
             size = os.fstat(handle).st_size
             if size != entry.bytes:
                 raise StorageError(
-                    f"{path} has {size:,} bytes instead of {entry.bytes:,}: it was cut off or "
-                    "changed",
+                    f"{path} has {counted(size, 'byte')} instead of {entry.bytes:,}: it was cut "
+                    "off or changed",
                     remedy=REBUILD,
                 )
             if verify and _checksum(handle) != entry.crc32:

@@ -19,7 +19,7 @@ from ordercycle.arrow_views import (
     validity,
     views_outside,
 )
-from ordercycle.errors import DataError
+from ordercycle.errors import DataError, counted
 from ordercycle.sources.soundness import MAKE_ANEW
 from ordercycle_kernels import hashing
 from ordercycle_kernels import id_bytes as kernels
@@ -42,7 +42,8 @@ class DamagedIdsError(DataError):
         """Return the error for an array of which some rows are marked."""
         count, row = int(np.count_nonzero(bad)), int(bad.argmax())
         error = cls(
-            f"{count:,} ids are outside the data of their array, the first at row {row}",
+            f"{counted(count, 'id is', 'ids are')} outside the data of the array, the first at "
+            f"row {row}",
             remedy=MAKE_ANEW,
             row=row,
             count=count,

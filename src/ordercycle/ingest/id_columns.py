@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import addresses, fixed_view, outside_dictionary
-from ordercycle.errors import DataError
+from ordercycle.errors import DataError, counted
 from ordercycle.ingest.blocks import ID_COLUMNS
 from ordercycle.ingest.id_bytes import (
     LENGTHS_DIFFER,
@@ -162,9 +162,10 @@ class IdColumn:
                 try:
                     placed = self._read_plain(self.ids.storage(array), out, with_hashes=True)
                 except DamagedIdsError as error:
+                    outside = counted(int(np.count_nonzero(error.bad)), "entry is", "entries are")
                     raise DataError(
-                        f"{self._table}: in the dictionary of {self.name}, "
-                        f"{np.count_nonzero(error.bad):,} entries are outside its data",
+                        f"{self._table}: in the dictionary of {self.name}, {outside} outside its "
+                        "data",
                         remedy=MAKE_ANEW,
                         column=self.name,
                     ) from None

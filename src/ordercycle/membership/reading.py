@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import fixed_view, validity
-from ordercycle.errors import ColumnError, DataError
+from ordercycle.errors import ColumnError, DataError, counted
 from ordercycle.history.merging import hashes_of
 from ordercycle.ingest.identity import identities, with_ids
 from ordercycle.ingest.problems import Problems, Trouble
@@ -174,7 +174,8 @@ def _segments(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int1
     names = pc.unique(names.cast(pa.large_string())).drop_null()
     if len(names) > MOST_SEGMENTS:
         raise DataError(
-            f"{NAME}: {SEGMENT} has {len(names):,} names, and at most {MOST_SEGMENTS:,} make sense",
+            f"{NAME}: {SEGMENT} has {counted(len(names), 'name')}, and at most "
+            f"{MOST_SEGMENTS:,} make sense",
             remedy="is it the column of the segments?",
             column=SEGMENT,
         )

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle.errors import printable
+from ordercycle.errors import counted, printable
 from ordercycle.segments.rule_values import Conditions, bound
 
 
@@ -46,7 +46,7 @@ class RuleCount:
         if not self.gets:
             all_of = "the only customer it matches is"
             if self.matches > 1:
-                all_of = f"all {self.matches:,} customers it matches are"
+                all_of = f"all {counted(self.matches, 'customer')} it matches are"
             by = ", ".join(f"{name!r} ({count:,})" for name, count in self.taken.items())
             return f"{self.segment!r} is shadowed: {all_of} taken by earlier rules: {by}"
         return None

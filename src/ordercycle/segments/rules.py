@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ordercycle.errors import ConfigError, Option, printable
+from ordercycle.errors import ConfigError, Option, counted, printable
 from ordercycle.expressions.plain import parsed_condition
 from ordercycle.expressions.spelling import spelt
 from ordercycle.segments.plain import options_of
@@ -104,8 +104,8 @@ class Rules(Recalculated):
             )
         if len(self.rules) >= MOST_SEGMENTS:
             raise ConfigError(
-                f"{len(self.rules):,} rules are too many: with the default, {MOST_SEGMENTS} "
-                "segments are the most"
+                f"{counted(len(self.rules), 'rule is', 'rules are')} too many",
+                remedy=f"with the default, {MOST_SEGMENTS} segments are the most",
             )
         object.__setattr__(self, "rules", MappingProxyType(dict(self.rules)))
         conditions = {name: _compiled(name, given) for name, given in self.rules.items()}

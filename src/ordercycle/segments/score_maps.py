@@ -91,8 +91,8 @@ def rules_of(given: str | ScoreMap, bins: int) -> MapRules:
     rules = MapRules.of(given, bins)
     if rules.gaps:
         raise ConfigError(
-            f"the map has no name for {len(rules.gaps):,} of {bins**3:,} combinations of recency, "
-            f"frequency and monetary scores, such as {_spelt(rules.gaps[0])}",
+            f"the map has no name for {len(rules.gaps):,} of {counted(bins**3, 'combination')} of "
+            f"recency, frequency and monetary scores, such as {_spelt(rules.gaps[0])}",
             remedy='add names, or a last one for "* * *"',
         )
     return rules

@@ -166,7 +166,9 @@ def _read(
     ids = pa.chunked_array(workers.in_order(read, zip(starts, batches, strict=False)), reader.plain)
     problems.check()
     if table.num_rows > MOST_ROWS:
-        raise DataError(f"{what} has {table.num_rows:,} rows", remedy=f"{MOST_ROWS:,} are the most")
+        raise DataError(
+            f"{what} has {counted(table.num_rows, 'row')}", remedy=f"{MOST_ROWS:,} are the most"
+        )
     if are_ascending(hashes):  # as those of profiles are
         return Segmented(None if reader.is_integer else ids, hashes, codes)
     ordered = in_hash_order(hashes, workers)

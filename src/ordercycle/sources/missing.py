@@ -50,4 +50,4 @@ def _noticed(source: Source, column: str, file: Callable[[], str]) -> Iterator[p
 
 
 def _whole(batches: int) -> str:
-    return "a batch" if batches == 1 else f"{batches:,} batches"
+    return "a batch" if batches == 1 else counted(batches, "batch", "batches")

@@ -24,7 +24,7 @@ from ordercycle.arrow_views import (
     validity,
     views_outside,
 )
-from ordercycle.errors import DataError
+from ordercycle.errors import DataError, counted
 from ordercycle_kernels.id_bytes import are_views_within
 
 #: What to do where the buffers of an array contradict each other.
@@ -64,7 +64,7 @@ class Inspector:
         """Raise an ArrowInvalid where a batch of a file is not what it says."""
         damage = self.damage(batch)
         if damage is not None:
-            rows = "" if damage.count is None else f" in {damage.count:,} rows of a batch"
+            rows = "" if damage.count is None else f" in {counted(damage.count, 'row')} of a batch"
             raise pa.ArrowInvalid(f"{damage.column} {damage.what}{rows}")
 
     def _outside(self, name: str, array: pa.Array) -> NDArray[np.bool_] | None:
@@ -77,7 +77,10 @@ class Inspector:
                 bad = self._outside(f"{name}.dictionary", entries)
                 if bad is not None:
                     count = int(np.count_nonzero(bad))
-                    raise pa.ArrowInvalid(f"{count:,} entries of the dictionary of {name} are not")
+                    entries_are = counted(count, "entry is", "entries are")
+                    raise pa.ArrowInvalid(
+                        f"of the dictionary of {name}, {entries_are} not in its data"
+                    )
                 self._seen[name] = entries
             return outside_dictionary(array)
         return values_outside(array)
@@ -134,7 +137,7 @@ def sound(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBat
             row = rows + (damage.row or 0)
             place = f"in the record batch from row {row} on"
             if damage.count is not None:
-                place = f"at row {row} ({damage.count:,} such rows)"
+                place = f"at row {row} ({counted(damage.count, 'such row')})"
             raise DataError(
                 f"{name}: {damage.column} {damage.what} {place}",
                 remedy=MAKE_ANEW,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from ordercycle.errors import ColumnError, Option, SourceError, Text
+from ordercycle.errors import ColumnError, Option, SourceError, Text, counted
 from ordercycle.sources.file_formats import CsvFormat
 from ordercycle.sources.file_list import DataFile
 from ordercycle.sources.file_look import Look
@@ -43,7 +43,6 @@ LOOK_BYTES = 2**16
 SETTLED_LOOK_BYTES = 2**20
 #: Bytes of a record, and of all that is parsed at once, have to be fewer.
 MOST_BYTES = 2**31 - 2
-TOO_MANY_FIELDS = "has {0} fields where the header has {1}"
 
 #: How Arrow says that a value is not of its column's type.
 CONVERSION = re.compile(r"In CSV column #(\d+):")
@@ -159,7 +158,8 @@ def _head(
                     return head, data, is_whole
     ended = read_head(data + b"\n", file, given, encoding)
     if ended is None or not any(name.strip() for name in ended.names):
-        above = f" below the {given.skip_rows} lines that are skipped" if given.skip_rows else ""
+        skipped = counted(given.skip_rows, "line that is", "lines that are")
+        above = f" below the {skipped} skipped" if given.skip_rows else ""
         raise SourceError(
             f"{wanted.table}: {file.path!r} is empty, not even a header{above}",
             remedy="write the file anew, or leave it out",
@@ -342,7 +342,8 @@ def _parsed(
 
 
 def _field_count(row: Any, head: Head) -> tuple[str, Text]:
-    what = TOO_MANY_FIELDS.format(row.actual_columns, row.expected_columns)
+    fields = counted(row.actual_columns, "field")
+    what = f"has {fields} where the header has {row.expected_columns:,}"
     if row.expected_columns == 1:
         return what, (
             "where the header stands further down, say so with ",
