@@ -6,7 +6,9 @@ A_: cases of the files that people have; B_: of reports about the tools that the
 import csv
 import datetime as dt
 import io
+import operator as op
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pandas as pd
@@ -16,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pytest
 from command_line import one_line, run
+from openpyxl import Workbook
 from pyarrow import parquet
 from pyarrow.csv import write_csv
 from reports import values_of
@@ -485,3 +488,43 @@ def test_objects_with_several_zones_are_instants():
     assert days == {
         one: time.tz_convert("UTC").date() for one, time in zip("ab", times, strict=True)
     }
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Madrid", "America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize(
+    ("sign", "compare"), [("<", op.lt), ("<=", op.le), (">", op.gt), (">=", op.ge)]
+)
+@pytest.mark.parametrize("has_zone", [True, False])
+def test_days_in_conditions_are_those_of_the_time_zone(tmp_path, zone, sign, compare, has_zone):
+    """An order that counts on a day is on that day for a condition as well."""
+    first = dt.datetime(2026, 1, 14, tzinfo=dt.UTC)
+    times = [first + dt.timedelta(hours=7 * step) for step in range(9)]
+    local = [time.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for time in times]
+    border = dt.datetime(2026, 1, 15)  # noqa: DTZ001 - local
+    right = sum(map(compare, local, [border] * len(local)))
+    kind = pa.timestamp("us", "UTC" if has_zone else None)
+    plain = [time.replace(tzinfo=None) for time in times]
+    table = pa.table(
+        {"customer_id": range(9), "ordered_at": pa.array(plain).cast(kind), "amount": [1] * 9}
+    )
+    parquet.write_table(table, tmp_path / "a.parquet")
+    for source in (table, tmp_path / "a.parquet"):
+        history = oc.OrderHistory.build(
+            source,
+            only=f"ordered_at {sign} date('2026-01-15')",
+            timezone=zone,
+            times_without_zone="utc",
+        )
+        assert history.summary().orders == right
+
+
+def test_cells_of_midnight_are_times_among_times(tmp_path):
+    book = Workbook()
+    times = [dt.datetime(2026, 1, 5), dt.datetime(2026, 1, 6, 23, 59, 59)]  # noqa: DTZ001 - local
+    book.active.append(["customer_id", "ordered_at", "amount", "order_id"])
+    for number, time in enumerate(times):
+        book.active.append([number, time, 1.5, "C7" if number else 536365])
+    book.save(tmp_path / "a.xlsx")
+    history = oc.OrderHistory.build(tmp_path / "a.xlsx", columns=BY_ID)
+    days = of_customers(history.profile(AS_OF), "first_order_on")
+    assert days == {0: DAY("2026-01-05"), 1: DAY("2026-01-06")}

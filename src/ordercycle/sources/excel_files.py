@@ -155,7 +155,15 @@ def _array(name: str, cells: list[Any], numbers: list[int], where: str, wanted: 
         return _of_text(name, cells, numbers, where, wanted)
     if kind == TEXT:
         return pa.array([_text_of(cell) if _is_there(cell) else None for cell in cells], TEXT)
-    return pa.array([cell if _is_there(cell) else None for cell in cells], kind)
+    values = [cell if _is_there(cell) else None for cell in cells]
+    if kind == LOCAL:  # of midnight, there is the day alone
+        values = [_as_time(cell) if isinstance(cell, dt.date) else cell for cell in values]
+    return pa.array(values, kind)
+
+
+def _as_time(cell: dt.date) -> dt.datetime:
+    """Return a day as its midnight."""
+    return cell if isinstance(cell, dt.datetime) else dt.datetime.combine(cell, dt.time())
 
 
 def _of_text(
