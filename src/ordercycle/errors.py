@@ -16,6 +16,10 @@ NOT_GIVEN: Any = object()
 MOST_OF_A_PIECE = 2_000
 
 
+#: What has a flag on the command line, and is a call in Python whose result is passed as rows.
+CALLS = {"sql": "duckdb.sql"}
+
+
 class Code(str):
     """A value of an argument that a message shows as code rather than as text."""
 
@@ -45,6 +49,8 @@ class Option:
     value: Any = NOT_GIVEN
 
     def __str__(self) -> str:
+        if self.name in CALLS:
+            return f"{CALLS[self.name]}({'...' if self.value is NOT_GIVEN else repr(self.value)})"
         *owners, name = self.name.split(".")
         if self.value is not NOT_GIVEN:
             argument = f"{name}={self.value!r}"
@@ -75,6 +81,17 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def renamed(text: Text, names: Callable[[str], str]) -> Text:
+    """Return a message whose arguments have other names."""
+    if isinstance(text, str):
+        return text
+    if isinstance(text, Option):
+        return Option(names(text.name), text.value)
+    return tuple(
+        Option(names(one.name), one.value) if isinstance(one, Option) else one for one in text
+    )
 
 
 def in_words(text: Text, words: Words = str) -> str:
@@ -159,6 +176,17 @@ class OrdercycleError(ValueError):
         return type(self)(
             (*where, *pieces, behind),
             remedy=self._remedy,
+            column=self.column,
+            row=self.row,
+            count=self.count,
+        )
+
+    def renamed(self, names: Callable[[str], str]) -> Self:
+        """Return the same error about arguments with other names."""
+        remedy = None if self._remedy is None else renamed(self._remedy, names)
+        return type(self)(
+            renamed(self.args[0], names),
+            remedy=remedy,
             column=self.column,
             row=self.row,
             count=self.count,

@@ -12,7 +12,7 @@ from order_files import AS_OF
 import ordercycle as oc
 from ordercycle.columns import Columns
 from ordercycle.history.options import wanted_orders
-from ordercycle.sources import json_files
+from ordercycle.sources import json_lines
 from ordercycle.sources.opening import open_source
 
 
@@ -31,14 +31,14 @@ def ids_of(path, **options):
     return sorted(history.profile(AS_OF)["customer_id"].to_pylist())
 
 
-def rows_of(path):
-    source = open_source(path, wanted_orders(Columns()), 1)
+def rows_of(path, read=None):
+    source = open_source(path, wanted_orders(Columns(), read), 1)
     return [row for batch in source.batches for row in batch.to_pylist()]
 
 
 @given(
     customers=st.lists(st.integers(0, 2**63 - 1), max_size=20)
-    | st.lists(st.text(min_size=1, max_size=5), max_size=20),
+    | st.lists(st.text(max_size=5).map("c{}".format), max_size=20),
     amounts=st.lists(st.integers(-9, 9) | st.floats(-9, 9), min_size=20, max_size=20),
     piece=st.integers(1, 300),
     look=st.integers(1, 300),
@@ -53,11 +53,11 @@ def test_values_are_those_of_json(tmp_path_factory, customers, amounts, piece, l
     records = records or [order(7)]
     path = put(tmp_path_factory.mktemp("json") / f"a.{ending}", records)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_files, "PIECE_BYTES", piece)
-        patch.setattr(json_files, "LOOK_BYTES", look)
+        patch.setattr(json_lines, "PIECE_BYTES", piece)
+        patch.setattr(json_lines, "LOOK_BYTES", look)
         found = sum(record["amount"] for record in records)
         assert oc.OrderHistory.build(path).summary().rows == len(records)
-        patch.setattr(json_files, "LOOK_BYTES", 10**6)
+        patch.setattr(json_lines, "LOOK_BYTES", 10**6)
         rows = rows_of(path)
     assert [row["customer_id"] for row in rows] == [record["customer_id"] for record in records]
     assert sum(row["amount"] for row in rows) == found
@@ -75,7 +75,7 @@ def test_text_stays_text_and_numbers_stay_exact(tmp_path):
 @pytest.mark.parametrize("look", [10, 10**6])
 @pytest.mark.parametrize("ids", [["7", 7], [7, "7"], [7, [7]], [7, {"id": 7}]])
 def test_numbers_and_text_in_one_column_are_refused(tmp_path, monkeypatch, look, ids):
-    monkeypatch.setattr(json_files, "LOOK_BYTES", look)
+    monkeypatch.setattr(json_lines, "LOOK_BYTES", look)
     path = put(tmp_path / "a.ndjson", [*[order(ids[0])] * 3, order(ids[1])])
     message = r"customer_id in line 4 of '.*a\.ndjson' (is|holds).*as numbers, or as strings"
     with pytest.raises(oc.ColumnError, match=message) as raised:
@@ -99,7 +99,7 @@ def test_times_keep_their_offsets(tmp_path):
 
 @pytest.mark.parametrize("look", [10, 10**6])
 def test_columns_are_read_again_in_wider_types(tmp_path, monkeypatch, look):
-    monkeypatch.setattr(json_files, "LOOK_BYTES", look)
+    monkeypatch.setattr(json_lines, "LOOK_BYTES", look)
     records = [
         order(None, None, 1),
         order(5, "2025-03-01", 2),
@@ -121,7 +121,7 @@ def test_amounts_may_be_strings(tmp_path):
 
 @pytest.mark.parametrize("look", [10, 10**6])
 def test_empty_strings_are_no_times_and_no_numbers(tmp_path, monkeypatch, look):
-    monkeypatch.setattr(json_files, "LOOK_BYTES", look)
+    monkeypatch.setattr(json_lines, "LOOK_BYTES", look)
     path = put(tmp_path / "a.ndjson", [order(1), order(2, "")])
     assert [row["ordered_at"] for row in rows_of(path)] == [date(2025, 3, 1), None]
     with pytest.raises(oc.DataError, match=r"ordered_at is null at line 2 of .*a\.ndjson"):
@@ -145,7 +145,7 @@ def test_empty_strings_are_no_times_and_no_numbers(tmp_path, monkeypatch, look):
 def test_strings_that_are_no_amounts_are_named_wherever_they_are(
     tmp_path, monkeypatch, look, value
 ):
-    monkeypatch.setattr(json_files, "LOOK_BYTES", look)
+    monkeypatch.setattr(json_lines, "LOOK_BYTES", look)
     path = put(tmp_path / "a.ndjson", [order(1, amount="5"), order(2, amount=value)])
     with pytest.raises(oc.ColumnError, match=rf"amount in line 2 of .* is '{value}'"):
         oc.OrderHistory.build(path)
@@ -156,7 +156,7 @@ def test_strings_that_are_no_amounts_are_named_wherever_they_are(
 
 @pytest.mark.parametrize("look", [10, 10**6])
 def test_ids_behind_missing_ones_are_text_where_they_are_strings(tmp_path, monkeypatch, look):
-    monkeypatch.setattr(json_files, "LOOK_BYTES", look)
+    monkeypatch.setattr(json_lines, "LOOK_BYTES", look)
     path = put(tmp_path / "a.ndjson", [order(None), order("7"), order("007")])
     assert ids_of(path) == ["007", "7"]
 
@@ -193,3 +193,142 @@ def test_other_names_are_json_where_that_is_said(tmp_path):
     path = put(tmp_path / "a.log", [order(5)])
     assert ids_of(path, read=oc.NdJson()) == [5]
     assert ids_of(tmp_path, read=oc.NdJson()) == [5]
+
+
+def test_times_and_missing_values_are_described(tmp_path):
+    records = [
+        order("ann", "13/11/2017 10:00", "N/A"),
+        order("N/A", "01/02/2018 11:30", "2.5"),
+        order("bob", "-", 3),
+        {"ordered_at": "01/02/2018 11:30", "amount": 4.25},
+    ]
+    read = oc.NdJson(time_formats=("%d/%m/%Y %H:%M",), null_values=("N/A", "-"))
+    path = put(tmp_path / "a.ndjson", records)
+    with pytest.raises(oc.ColumnError, match=r"amount in line 3 of .* is 3"):
+        rows_of(path, read)
+    records[2]["amount"] = "3"
+    records[3]["amount"] = None
+    put(path, records)
+    found = rows_of(path, read)
+    assert [row["customer_id"] for row in found] == ["ann", None, "bob", None]
+    assert [row["amount"] for row in found] == [None, 2.5, 3, None]
+    assert found[0]["ordered_at"] == datetime(2017, 11, 13, 10)  # noqa: DTZ001
+    assert found[2]["ordered_at"] is None
+    with pytest.raises(oc.ColumnError, match=r"'13/11/2017 10:00' fits NdJson\(time_formats=\("):
+        rows_of(path)
+    for wrong in ({"time_formats": "%d"}, {"types": {"x": "date"}}, {"null_values": "N/A"}):
+        (name,) = wrong
+        with pytest.raises(oc.ConfigError, match=rf"NdJson\({name}="):
+            oc.NdJson(**wrong)
+
+
+@pytest.mark.parametrize("look", [10, 10**6])
+def test_types_take_numbers_and_strings_as_they_are_written(tmp_path, monkeypatch, look):
+    monkeypatch.setattr(json_lines, "LOOK_BYTES", look)
+    path = tmp_path / "a.ndjson"
+    day = '"ordered_at": "2025-03-01"'
+    values = ["7", '"007"', "9007199254740993", "18446744073709551616", '"-"']
+    amounts = ["0.10", '"12.30"', "-3", "1e2", "99999999999999999.99"]
+    lines = [
+        f'{{"customer_id": {one}, {day}, "amount": {amount}}}'
+        for one, amount in zip(values, amounts, strict=True)
+    ]
+    path.write_text("\n".join(lines))
+    types = {"customer_id": "text", "amount": "decimal(20,2)"}
+    found = rows_of(path, oc.NdJson(types=types, null_values=("-",)))
+    texts = ["7", "007", "9007199254740993", "18446744073709551616", None]
+    assert [row["customer_id"] for row in found] == texts
+    written = ["0.10", "12.30", "-3.00", "100.00", "99999999999999999.99"]
+    assert [str(row["amount"]) for row in found] == written
+    with pytest.raises(oc.ColumnError, match=r"amount in line 5 .* is '?99999.*12, ?2\)") as told:
+        rows_of(path, oc.NdJson(types={**types, "amount": "decimal(12,2)"}))
+    assert (told.value.column, told.value.row) == ("amount", 5)
+    path.write_text("\n".join(lines[2:3] * 3))  # integers alone, cast
+    found = rows_of(path, oc.NdJson(types={"customer_id": "text"}))
+    assert {row["customer_id"] for row in found} == {"9007199254740993"}
+
+
+@pytest.mark.parametrize(("value", "fits"), [("12.0", True), ('"12"', True), ("12.5", False)])
+def test_declared_integers(tmp_path, value, fits):
+    path = tmp_path / "a.ndjson"
+    row = '{"customer_id": %s, "ordered_at": "2025-03-01", "amount": 1}\n'
+    path.write_text(row % 7 + row % value)
+    read = oc.NdJson(types={"customer_id": "integer"})
+    if fits:
+        assert [one["customer_id"] for one in rows_of(path, read)] == [7, 12]
+    else:
+        with pytest.raises(oc.ColumnError, match=r"customer_id in line 2 of .* is 12\.5, which"):
+            rows_of(path, read)
+
+
+def test_a_history_of_decimals_takes_numbers_exactly(tmp_path):
+    read = oc.NdJson(types={"amount": "decimal(12,2)"})
+    history = oc.OrderHistory.build(put(tmp_path / "a.ndjson", [order(1, amount=0.1)]), read=read)
+    put(tmp_path / "b.ndjson", [order(1, "2025-03-02", amount=0.2)])
+    for described in (None, read):
+        grown = history.append(tmp_path / "b.ndjson", read=described)
+        assert str(grown.profile(AS_OF)["revenue"][0]) == "0.30"
+
+
+def test_keys_that_first_come_later_and_keys_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_lines, "LOOK_BYTES", 10)
+    records = [{"customer_id": 1, "ordered_at": "2025-03-01"}, order(1, amount=2)]
+    with pytest.raises(oc.DataError, match="amount is null at line 1"):
+        oc.OrderHistory.build(put(tmp_path / "a.ndjson", records))
+    path = tmp_path / "b.ndjson"
+    path.write_text(json.dumps(order(1)) + "\n" + json.dumps(order(2))[:-1] + ', "amount": 7}\n')
+    with pytest.raises(oc.SourceError, match=r"line 2 of .* has 'amount' twice") as raised:
+        oc.OrderHistory.build(path)
+    assert raised.value.row == 2
+
+
+@pytest.mark.parametrize("ending", ["ndjson", "ndjson.gz"])
+@pytest.mark.parametrize("joint", [" ", "", ","])
+def test_two_objects_in_a_line_are_no_rows(tmp_path, monkeypatch, ending, joint):
+    monkeypatch.setattr(json_lines, "LOOK_BYTES", 10)
+    path = tmp_path / f"a.{ending}"
+    text = "\n".join([json.dumps(order(1)), joint.join([json.dumps(order(2))] * 2), ""])
+    path.write_bytes(gzip.compress(text.encode()) if ending.endswith("gz") else text.encode())
+    with pytest.raises(oc.SourceError, match=r"line 2 of .* is no JSON object"):
+        oc.OrderHistory.build(path)
+
+
+def test_a_list_is_known_by_its_first_byte(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(" \n[\n" + json.dumps(order(1)) + "\n]")
+    with pytest.raises(oc.SourceError, match=r"is no JSON object.*jq -c '\.\[\]' does"):
+        oc.OrderHistory.build(path)
+    path.write_text(json.dumps([order(row) for row in range(50_000)]))
+    with pytest.raises(oc.SourceError, match=r"is no JSON object.*jq -c '\.\[\]' does"):
+        oc.OrderHistory.build(path)
+
+
+@given(
+    lines=st.lists(st.sampled_from(["", " ", "x", "long"]), min_size=1, max_size=30),
+    part=st.integers(4, 90),
+    search=st.integers(1, 50),
+    ends=st.booleans(),
+    mark=st.booleans(),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_parts_have_each_line_once(tmp_path_factory, lines, part, search, ends, mark):
+    path = tmp_path_factory.mktemp("json") / "a.ndjson"
+    texts = [
+        one if not one.strip() else json.dumps(order(row, note="é" * 50 * (one == "long")))
+        for row, one in enumerate(lines)
+    ]
+    numbers = [row for row, text in enumerate(texts) if text.strip()]
+    content = "\n".join(texts) + "\n" * ends
+    path.write_bytes((b"\xef\xbb\xbf" * mark) + content.encode() or b" ")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_lines, "PIECE_BYTES", part)
+        patch.setattr(json_lines, "SEARCH_BYTES", search)
+        if not numbers:
+            with pytest.raises(oc.ColumnError, match="no column"):
+                rows_of(path)
+            return
+        source = open_source(path, wanted_orders(Columns()), 2)
+        found = [row["customer_id"] for batch in source.batches for row in batch.to_pylist()]
+        assert found == numbers
+        places = [source.place(row).number for row in range(len(found))]
+        assert places == [row + 1 for row in numbers]

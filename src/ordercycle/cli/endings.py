@@ -22,6 +22,8 @@ PHRASES: dict[tuple[str, Any], str] = {
     ("Columns.registered", None): '--registered ""',
     ("Columns.amount", None): "--no-amount",
     ("read", "CsvFormat()"): "--format csv",
+    ("read", "NdJson()"): "--format ndjson",
+    ("read", "ExcelSheet()"): "--format excel",
 }
 #: What stands for an argument that is named without a value.
 NAMED_ALONE = {"columns": "--customer, --time, --amount and so on"}

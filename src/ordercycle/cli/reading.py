@@ -22,6 +22,7 @@ CSV = {
     "null_value": "null_values",
     "column_type": "types",
 }
+NDJSON = {name: CSV[name] for name in ("time_format", "null_value", "column_type")}
 EXCEL = {"sheet": "sheet", "skip_rows": "skip_rows"}
 NAMES = ("file_format", *CSV, "sheet")
 
@@ -58,14 +59,14 @@ OPTIONS = (
         "--time-format",
         multiple=True,
         metavar="PATTERN",
-        help="CSV: how times are written, as %d/%m/%Y; may be given several times. "
+        help="CSV and NDJSON: how times are written, as %d/%m/%Y; may be given several times. "
         "Default: ISO 8601.",
     ),
     click.option(
         "--null-value",
         multiple=True,
         metavar="TEXT",
-        help="CSV: what means no value, as NULL; may be given several times.",
+        help="CSV and NDJSON: what means no value, as NULL; may be given several times.",
     ),
     click.option(
         "--type",
@@ -73,7 +74,7 @@ OPTIONS = (
         multiple=True,
         callback=_types,
         metavar="COLUMN=TYPE",
-        help="CSV: text, integer or decimal(12,2); may be given several times.",
+        help="CSV and NDJSON: text, integer or decimal(12,2); may be given several times.",
     ),
     click.option("--sheet", metavar="NAME", help="Excel: the sheet. Default: the only one."),
 )
@@ -96,7 +97,7 @@ def read_of(options: dict[str, Any], described: Any) -> Any:
         chosen = next((name for name, kind in kinds.items() if type(described) is kind), None)
     if chosen is None:
         chosen = "excel" if "sheet" in given else "csv"
-    known = {"csv": CSV, "ndjson": {}, "excel": EXCEL}[chosen]
+    known = {"csv": CSV, "ndjson": NDJSON, "excel": EXCEL}[chosen]
     _refuse_others(given, known, chosen)
     named = {known[name]: value for name, value in given.items()}
     if type(described) is kinds[chosen]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from ordercycle.sources.files import Piece, look_at_files, settle
 from ordercycle.sources.formulas import Computation, UncomputableError
 from ordercycle.sources.places import absolute
+from ordercycle.sources.row_source import Files
 from ordercycle.sources.wanted import Wanted
 
 #: A task reads pieces of so many bytes, as they lie in the files: a million orders or two.
@@ -26,13 +27,15 @@ TASK_BYTES = 2**24
 class FileFrame:
     """The columns of a table in files that driver and workers see alike, divided among tasks.
 
-    held: the columns that are read; computation: what makes others of them, where some are made.
+    held: the columns that are read; computation: what makes others of them, where some are made;
+    files: what they are.
     """
 
     wanted: Wanted
     held: pa.Schema
     tasks: tuple[tuple[Piece, ...], ...]
     computation: Computation | None = None
+    files: Files | None = None
 
     @property
     def schema(self) -> pa.Schema:
@@ -56,7 +59,7 @@ class FileFrame:
         tasks = tuple(_tasks(found.pieces))
         # Each piece knows where it is.
         read = replace(found.wanted, filesystem=None)
-        return cls(read, found.schema, tasks, found.computation)
+        return cls(read, found.schema, tasks, found.computation, found.files)
 
     def batches(self, task: int) -> Iterator[pa.RecordBatch]:
         """Read the pieces of a task."""

@@ -22,6 +22,7 @@ from ordercycle.engines.parcels import (
 )
 from ordercycle.engines.questions import Question
 from ordercycle.errors import ConfigError, Option, whole_number
+from ordercycle.history.effects import check_tables_need
 from ordercycle.history.options import (
     OF_CLUSTERS,
     OF_READING,
@@ -143,6 +144,11 @@ class Job:
                 **{name: value for name, value in options.items() if name not in OF_READING},
             },
         )
+        described: dict[str, Any] = {
+            name: options[name] for name in ("read", "filesystem") if name in options
+        }
+        files = {TABLES[at]: getattr(frame, "files", None) for at, frame in enumerate(frames)}
+        check_tables_need(here(described), files)
         job._kind(is_whole=True)  # which checks the rest, and warns of what can be known here
         return job
 

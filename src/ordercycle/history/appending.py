@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
@@ -27,7 +27,7 @@ from ordercycle.history.batch_files import put_on_disk
 from ordercycle.history.build import batches_for
 from ordercycle.history.keeping import Grouped, group
 from ordercycle.history.merging import Places, find_places
-from ordercycle.history.options import BuildOptions, Progress
+from ordercycle.history.options import POLICIES, BuildOptions, with_source
 from ordercycle.history.parts import (
     Counts,
     DaysOfOrders,
@@ -43,7 +43,6 @@ from ordercycle.history.store import State
 from ordercycle.history.strangers import Strangers, refuse_strangers
 from ordercycle.ingest.laying_out import partition_bits_for
 from ordercycle.ingest.spill import SpillFile
-from ordercycle.sources.file_formats import FileFormat
 from ordercycle.workspace import Workers
 
 REPEATED = ("error", "skip")
@@ -60,11 +59,13 @@ def append(
     *,
     batch: str | None,
     repeated: str,
-    read: FileFormat | None,
+    reading: Mapping[str, Any],
     threads: int,
-    progress: Progress | None,
 ) -> State:
-    """Return the history with more orders; the parameters are those of OrderHistory.append."""
+    """Return the history with more orders; the parameters are those of OrderHistory.append.
+
+    reading: source, read, filesystem and progress.
+    """
     check_choice("repeated", repeated, REPEATED)
     if batch is not None and (not isinstance(batch, str) or not batch):
         raise ConfigError(
@@ -82,10 +83,7 @@ def append(
             ),
         )
     kind = state.kind
-    policies = replace(kind.policies, unknown="add")  # judged below, with all that are listed
-    options = BuildOptions(
-        columns=kind.columns, read=read, policies=policies, threads=threads, progress=progress
-    )
+    options = _options(kind, reading, threads)
     grouped = group(orders, customers, options, most_batches=len(state.parts), like=kind)
     _check_types(kind, grouped.kind)
     has_listing = kind.has_listing or grouped.kind.has_listing
@@ -103,6 +101,36 @@ def append(
         if state.folder is not None:
             extended = store.add_run(state.folder, extended, pieces, parts)
         return compacted(extended, workers) if _is_piled_up(extended) else extended
+
+
+def _options(kind: Kind, reading: Mapping[str, Any], threads: int) -> BuildOptions:
+    """Return how more orders are read: as those of the history, from where the caller says.
+
+    Raises
+    ------
+    ConfigError
+        Where a source says of columns or rows what does not hold for the history.
+    """
+    given = with_source({name: one for name, one in reading.items() if one is not None})
+    described = BuildOptions.of(given)
+    if given.get("columns") is not None and described.columns != kind.columns:
+        raise ConfigError(
+            (Option("source"), f" names other columns than the history, which has {kind.columns}"),
+            remedy="leave them out, or build a history of its own",
+        )
+    for name in POLICIES:
+        own = getattr(kind.policies, name)
+        if name in given and getattr(described.policies, name) != own:
+            raise ConfigError(
+                (Option(name, given[name]), " is not what the history was built with: ",
+                 Option(name, own)),
+                remedy="leave it out, or build a history of its own",
+            )  # fmt: skip
+    # Who is unknown is judged later, with all that are listed.
+    policies = replace(kind.policies, unknown="add")
+    options = replace(described, columns=kind.columns, policies=policies, threads=threads)
+    object.__setattr__(options, "zone_is_given", True)  # and what offsets mean with it
+    return options
 
 
 def compacted(state: State, workers: Workers) -> State:

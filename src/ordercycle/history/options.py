@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from ordercycle.columns import Columns
 from ordercycle.errors import ConfigError, Option, suggestion
+from ordercycle.history.effects import check_options_act
 from ordercycle.history.policies import Policies
 from ordercycle.ingest.spill import Spill
 from ordercycle.sources.file_formats import FileFormat, check_read
@@ -95,19 +96,9 @@ class BuildOptions:
         if own.get("columns", own) is None:
             del own["columns"]
         policies = Policies(**{name: given[name] for name in POLICIES if name in given})
-        if not has_customers and policies.unknown != "add":
-            raise ConfigError(
-                (Option("unknown", policies.unknown), " needs a customers table"),
-                remedy=("pass ", Option("customers"), " to say who is known"),
-            )
         made = cls(**own, policies=policies)
-        if policies.amount_per == "order" and None in (made.columns.order, made.columns.amount):
-            raise ConfigError(
-                (Option("amount_per", "order"), " needs a column of amounts and one of order ids"),
-                remedy=("name both: ", Option("Columns.order"), " and ", Option("Columns.amount")),
-            )
         object.__setattr__(made, "zone_is_given", given.get("timezone") is not None)
-        _ = made.spill  # which checks the limit and the folder
+        check_options_act(made, has_customers=has_customers)
         return made
 
     @property

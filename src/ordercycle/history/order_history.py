@@ -10,6 +10,7 @@ from ordercycle.history.grouped_orders import GroupedOrders
 from ordercycle.history.keeping import group
 from ordercycle.history.options import BuildArguments, BuildOptions, Progress, with_options
 from ordercycle.history.parts import as_parts
+from ordercycle.history.source_options import SourceOptions
 from ordercycle.history.store import State, open_folder, save
 from ordercycle.sources.file_formats import FileFormat
 from ordercycle.workspace import Workers, thread_count
@@ -225,12 +226,15 @@ class OrderHistory(GroupedOrders):
         *,
         batch: str | None = None,
         repeated: str = "error",
+        source: SourceOptions | None = None,
         read: FileFormat | None = None,
+        filesystem: Any = None,
         progress: Progress | None = None,
     ) -> OrderHistory:
         """Return the history with more orders and customers, as if built from all at once.
 
-        Columns, time zone and policies are those of the history. What arrives is kept on top of
+        Columns, time zone and policies, ``only`` and ``nobody`` among them, are those of the
+        history, and are kept with it. What arrives is kept on top of
         what is there and merged when it is read; when it piles up, it is merged for good. A
         history that is saved is extended in its folder, in one step: after a crash, the batch is
         in it or it is not.
@@ -247,8 +251,14 @@ class OrderHistory(GroupedOrders):
         repeated
             What to do where the history has a batch of that name: ``"error"``, or ``"skip"`` to
             return the history as it is.
+        source
+            Options as data, as for :meth:`build`. What it says of columns and rows has to be what
+            the history was built with.
         read
-            How to read files, as for :meth:`build`. Text is read in the types of the history.
+            How to read files, as for :meth:`build`: a history does not know how those of before
+            were read. Text is read in the types of the history.
+        filesystem
+            Where paths lead, as for :meth:`build`.
         progress
             As for :meth:`build`.
 
@@ -262,6 +272,8 @@ class OrderHistory(GroupedOrders):
         DataError
             As for :meth:`build`; also where the batch is there already, a customer is listed
             again, or rows arrive of a day that an order has already.
+        ConfigError
+            Where a source contradicts the history.
         ColumnError
             Where ids or amounts are of another type than those of the history.
         StorageError
@@ -273,8 +285,12 @@ class OrderHistory(GroupedOrders):
             customers,
             batch=batch,
             repeated=repeated,
-            read=read,
+            reading={
+                "source": source,
+                "read": read,
+                "filesystem": filesystem,
+                "progress": progress,
+            },
             threads=self._threads,
-            progress=progress,
         )
         return self if state is self._state else OrderHistory(state, self._threads)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from ordercycle.columns import Columns
 from ordercycle.errors import ColumnError, OrdercycleError
 from ordercycle.history.checks import check_offsets, check_zone_has_effect
+from ordercycle.history.effects import check_tables_need
 from ordercycle.history.options import BuildOptions, Counter
 from ordercycle.history.parts import Kind
 from ordercycle.ingest.blocks import CUSTOMER_IDS, ORDER_IDS
@@ -180,9 +181,13 @@ class _Both(ExitStack):
         self.callback(self._close)
 
     def _close(self) -> None:
-        for table in (self.orders, self.customers):
-            if table is not None:
-                table.source.close()
+        for table in self.tables:
+            table.source.close()
+
+    @property
+    def tables(self) -> list[Any]:
+        """The tables that are open."""
+        return [table for table in (self.orders, self.customers) if table is not None]
 
     def open(
         self, orders: Any, customers: Any, options: BuildOptions, like: Kind | None = None
@@ -191,7 +196,7 @@ class _Both(ExitStack):
         self.orders = _open_orders(orders, options, like)
         if customers is not None:
             self.customers = _open_customers(customers, options, like)
-        self.check_times(options)
+        self.check_options(options, are_appended=like is not None)
 
     def kind(self, ids: IdReader, options: BuildOptions) -> Kind:
         """Return what all parts of a history of both have in common; ids: of both."""
@@ -205,8 +210,8 @@ class _Both(ExitStack):
             self.customers is not None,
         )
 
-    def check_times(self, options: BuildOptions) -> None:
-        """Warn where what is said of times does not fit what they are; once for all tasks."""
+    def check_options(self, options: BuildOptions, *, are_appended: bool) -> None:
+        """Look for what is said of times or files and does not fit these; once for all tasks."""
         orders, customers = self.orders, self.customers
         if orders.source.is_whole:
             times, columns = options.policies.times, options.columns
@@ -214,6 +219,8 @@ class _Both(ExitStack):
             check_zone_has_effect(times, columns, orders.reader.time, registered)
             if orders.source.times_had_offsets and not options.zone_is_given:
                 check_offsets(columns)
+            files = {one.wanted.table: one.source.files for one in self.tables}
+            check_tables_need(options, files, are_appended=are_appended)
 
     def agree_on_ids(self, columns: Columns) -> IdReader:
         """Return who reads the ids of both tables.

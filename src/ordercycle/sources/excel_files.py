@@ -13,7 +13,8 @@ from ordercycle.sources.file_formats import CsvFormat, ExcelSheet
 from ordercycle.sources.file_list import DataFile
 from ordercycle.sources.file_look import Look
 from ordercycle.sources.text.columns import FLOAT, TEXT, MisfitError, TextColumn
-from ordercycle.sources.text.times import DAYS, LOCAL
+from ordercycle.sources.text.times import DAYS, INSTANTS, LOCAL
+from ordercycle.sources.text.times import have_offsets as times_have_offsets
 from ordercycle.sources.wanted import Role, Wanted
 
 NOTHING = pa.null()
@@ -65,9 +66,21 @@ def look(file: DataFile, wanted: Wanted) -> Look:
         for place, name in enumerate(names)
         if name in wanted.roles and names.count(name) == 1
     }
+    have_offsets = any(_have_offsets(name, array, cells, names) for name, array in arrays.items())
     table = pa.table(arrays)
     fields = [pa.field(name, arrays[name].type if name in arrays else TEXT) for name in names]
-    return Look(pa.schema(fields), len(cells), [Part(table, tuple(numbers))] if cells else [])
+    parts = [Part(table, tuple(numbers))] if cells else []
+    return Look(pa.schema(fields), len(cells), parts, times_have_offsets=have_offsets)
+
+
+def _have_offsets(name: str, array: pa.Array, cells: list[list[Any]], names: list[str]) -> bool:
+    """Return whether text gave times elsewhere than in UTC: cells that are times have no zone."""
+    if array.type != INSTANTS:
+        return False
+    place = names.index(name)
+    return times_have_offsets(
+        pa.array([row[place] for row in cells if _is_there(row[place])], TEXT)
+    )
 
 
 def _cells(

@@ -106,14 +106,53 @@ class CsvFormat:
 class NdJson:
     """JSON with one object on each line, as in files named ``.ndjson``, ``.jsonl`` or ``.json``.
 
-    Numbers are numbers and strings are text; times are strings in ISO 8601. Only the columns that
-    are read have to be plain values.
+    Numbers are numbers and strings are text; times are strings. Only the columns that are read have
+    to be plain values; a key that a line lacks is a missing value.
+
+    Parameters
+    ----------
+    time_formats
+        How times are written, as for :class:`CsvFormat`. None given: ISO 8601.
+    null_values
+        Strings that mean that there is no value, as ``"N/A"``; ``null`` always does.
+    types
+        What columns hold, as for :class:`CsvFormat`. ``"decimal(12,2)"`` keeps the digits of
+        numbers and strings as they are written; ``"text"`` takes both in one column.
+
+    Raises
+    ------
+    ConfigError
+        Where an option makes no sense.
 
     Examples
     --------
-    >>> NdJson()
-    NdJson()
+    >>> NdJson(types={"amount": "decimal(12,2)"}).types["amount"]
+    'decimal(12,2)'
     """
+
+    time_formats: tuple[str, ...] = ()
+    null_values: tuple[str, ...] = ()
+    types: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        try:
+            checked = self.of_strings
+        except ConfigError as error:
+            raise error.renamed(of_json) from None
+        for name in ("time_formats", "null_values", "types"):
+            object.__setattr__(self, name, getattr(checked, name))
+
+    @property
+    def of_strings(self) -> CsvFormat:
+        """How strings are read: as the same texts in CSV."""
+        return CsvFormat(
+            time_formats=self.time_formats, null_values=self.null_values, types=self.types
+        )
+
+
+def of_json(name: str) -> str:
+    """Return the name of an argument of CsvFormat as NdJson has it."""
+    return name.replace("CsvFormat.", "NdJson.")
 
 
 @dataclass(frozen=True, kw_only=True)

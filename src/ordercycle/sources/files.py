@@ -23,7 +23,7 @@ from ordercycle.sources.file_look import Look
 from ordercycle.sources.formulas import Computation, located, resolved
 from ordercycle.sources.instants import times_mix
 from ordercycle.sources.read_ahead import read_ahead
-from ordercycle.sources.row_source import Source, Where, check_columns
+from ordercycle.sources.row_source import Files, Source, Where, check_columns
 from ordercycle.sources.standard_input import Spooled
 from ordercycle.sources.store_errors import cause, explained
 from ordercycle.sources.stores import Written
@@ -165,7 +165,8 @@ class Pieces(NamedTuple):
     """What files hold: in which types, in which pieces, and how many rows where that is known.
 
     wanted: what is read of them, where columns are computed; computation: what makes these;
-    times_have_offsets: whether times of a text have offsets, those of UTC aside.
+    times_have_offsets: whether times of a text have offsets, those of UTC aside; files: what they
+    are.
     """
 
     schema: pa.Schema
@@ -174,6 +175,7 @@ class Pieces(NamedTuple):
     wanted: Wanted
     computation: Computation | None
     times_have_offsets: bool
+    files: Files
 
 
 def schema_of_first(paths: list[str], wanted: Wanted) -> pa.Schema:
@@ -210,8 +212,16 @@ def look_at_files(paths: list[str] | Spooled, wanted: Wanted) -> Pieces:
     rows = [one.look.rows for one in opened]
     pieces = [piece for one in opened for piece in one.pieces()]
     size = None if None in rows else sum(size or 0 for size in rows)
-    have_offsets = any(one.look.times_have_offsets for one in opened)
-    return Pieces(schema, pieces, size, wanted, Computation.of(wanted, schema), have_offsets)
+    names = frozenset(known.union(*(one.look.schema.names for one in opened)))
+    return Pieces(
+        schema,
+        pieces,
+        size,
+        wanted,
+        Computation.of(wanted, schema),
+        any(one.look.times_have_offsets for one in opened),
+        Files(files[0].kind, names, are_placed=not isinstance(paths, Spooled)),
+    )
 
 
 def settle(pieces: list[Piece]) -> None:
@@ -229,7 +239,8 @@ def open_files(
     most_bytes: that may be read ahead, for which fewer threads may read, and ids of a dictionary
     come as what they stand for; None: no limit.
     """
-    schema, pieces, rows, wanted, computation, have_offsets = look_at_files(paths, wanted)
+    found = look_at_files(paths, wanted)
+    schema, pieces, rows, wanted, computation, have_offsets, files = found
     waiting = batch_bytes = None
     if any(piece.file.store.is_remote for piece in pieces):
         threads *= READERS_OF_STORES
@@ -240,16 +251,16 @@ def open_files(
     stream = _Stream(pieces, schema, wanted, batch_bytes, computation)
     parts = [partial(stream.read, number) for number in range(len(pieces))]
     batches = read_ahead(parts, threads, waiting)
-    is_untyped = any(piece.file.kind == "csv" for piece in pieces)
     source = Source(
         wanted.table,
         schema,
         batches,
         rows,
         place=stream.place,
-        is_untyped=is_untyped,
+        is_untyped=files.kind == "csv",
         written=_newest(pieces),
         times_had_offsets=have_offsets,
+        files=files,
     )
     if computation is None:
         return source

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from os.path import splitext
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 
-from ordercycle.errors import ColumnError, Option, SourceError, suggestion
+from ordercycle.errors import ColumnError, Option, SourceError, Text, suggestion
+from ordercycle.sources.file_names import FORMATS, without_compression
 from ordercycle.sources.store_errors import explained
 from ordercycle.sources.stores import LOCAL, Store
 
@@ -46,6 +48,18 @@ class Where:
 Place = Callable[[int], Where | str]
 
 
+class Files(NamedTuple):
+    """What the rows of files say of how these are to be read.
+
+    kind: a value of FORMATS; names: all columns that some file has; are_placed: whether paths lead
+    to them.
+    """
+
+    kind: str
+    names: frozenset[str]
+    are_placed: bool
+
+
 @dataclass(frozen=True)
 class Source:
     """The wanted columns of a table, read once."""
@@ -60,6 +74,7 @@ class Source:
     is_whole: bool = True  # whether it is all of a table, rather than what a task gets of it
     written: int | None = None  # when the newest of its files was, in nanoseconds, on a disk
     times_had_offsets: bool = False  # whether a text gave times of day elsewhere than in UTC
+    files: Files | None = None  # None: it is no file
 
     def close(self) -> None:
         """Stop reading, end the threads that read ahead, and give their memory back.
@@ -98,9 +113,21 @@ def check_names(
         if found > 1:
             raise ColumnError(
                 f"{name} has {found} columns named {column!r}{where}",
-                remedy="rename all but the one to read",
+                remedy=_doubled(column, file),
                 column=column,
             )
+
+
+def _doubled(column: str, file: str | None) -> Text:
+    """Return what to do about a name that several columns have."""
+    if file is None or FORMATS.get(splitext(without_compression(file))[1], "csv") != "csv":
+        return "rename all but the one to read"
+    path = file.replace("'", "''")
+    return (
+        "rename all but the one to read, or read it with ",
+        Option("sql", f"select * from read_csv('{path}')"),  # noqa: S608 - shown, not run
+        f", in which the second is {column + '_1'!r}",
+    )
 
 
 def unreadable(
