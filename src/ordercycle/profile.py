@@ -76,7 +76,8 @@ class Room:
                 self._fresh = np.empty(max(self._left, size), np.uint8)
             piece, self._fresh = self._fresh[:size], self._fresh[size:]
         self._left -= size
-        start = -piece.ctypes.data % ALIGNMENT
+        # What `ctypes` would say, without an object that costs as much as all the rest here.
+        start = -piece.__array_interface__["data"][0] % ALIGNMENT
         return piece[start : start + needed].view(dtype).reshape(shape)
 
 
@@ -164,10 +165,11 @@ class Profiler:
         if self.window_days is not None:
             values[WINDOW] = room.array((count,), np.int32)
             values[WINDOW][:] = self.window_days
+        has_orders = bitmap(bought)
         valid = {
             NEVER: None,
-            NO_ORDER: bitmap(bought),
-            NEVER_ORDERED: bitmap(bought if seen is known else first_orders != NO_DAY),
+            NO_ORDER: has_orders,
+            NEVER_ORDERED: has_orders if seen is known else bitmap(first_orders != NO_DAY),
             UNDER_2: bitmap(orders > 1),
             UNDER_3: bitmap(orders > 2),
             NO_CADENCE: bitmap((orders > 1) & (durations[kernels.LIFETIME] > 0)),
