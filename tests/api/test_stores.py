@@ -295,7 +295,7 @@ def test_an_object_that_changes_is_an_error(s3, server, change, when, client, mo
             change(s3)
 
     monkeypatch.setitem(files.READERS, "parquet", files.Format(parquet_files.look, read))
-    with pytest.raises(oc.SourceError, match=r"'shop/changed/a\.parquet' was written anew since"):
+    with pytest.raises(oc.SourceError, match=r"'shop/changed/a\.parquet' was written again since"):
         profile("shop/changed", filesystem=store)
 
 
@@ -310,7 +310,7 @@ def test_a_local_file_that_grows_while_it_is_read_is_an_error(tmp_path, monkeypa
             stream.write(b"more")
 
     monkeypatch.setitem(files.READERS, "parquet", files.Format(parquet_files.look, read))
-    with pytest.raises(oc.SourceError, match="was written anew since"):
+    with pytest.raises(oc.SourceError, match="was written again since"):
         profile(path)
 
 

@@ -437,7 +437,7 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path):
     source = open_source(path, wanted_orders(Columns()), 1)
     with path.open("a") as file:
         file.write("2,2025-03-01,1,\n")
-    with pytest.raises(oc.SourceError, match="written anew since it was looked at"):
+    with pytest.raises(oc.SourceError, match="written again since it was looked at"):
         list(source.batches)
 
 

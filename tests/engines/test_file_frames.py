@@ -37,9 +37,9 @@ def test_a_file_with_more_rows_than_were_looked_at_is_an_error(path):
     profiles = dask.profile(path, as_of="2026-01-01", partitions=1)
     assert pa.Table.from_batches(frame.batches(0)).equals(ORDERS)
     parquet.write_table(pa.concat_tables([ORDERS] * 3), path, row_group_size=2)
-    with pytest.raises(oc.SourceError, match=r"orders: '.*orders.parquet' was written anew since"):
+    with pytest.raises(oc.SourceError, match=r"orders: '.*orders.parquet' was written again since"):
         list(frame.batches(0))
-    with pytest.raises(oc.SourceError, match="was written anew since"):
+    with pytest.raises(oc.SourceError, match="was written again since"):
         profiles.compute(scheduler="sync")
 
 
@@ -47,7 +47,7 @@ def test_a_file_written_while_a_task_reads_it_is_an_error(path):
     batches = FileFrame.of(path, WANTED).batches(0)
     next(batches)
     os.utime(path, ns=(0, 0))
-    with pytest.raises(oc.SourceError, match="was written anew since"):
+    with pytest.raises(oc.SourceError, match="was written again since"):
         list(batches)
 
 

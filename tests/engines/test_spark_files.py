@@ -159,7 +159,7 @@ def test_bad_values_and_bad_files_are_told_with_the_file(session, folder):  # no
     looked_at = profiles()
     bad.write_bytes(bad.read_bytes()[:1000])
     with pytest.raises(
-        PythonException, match=r"SourceError: orders: '.*orders-1.parquet' was written anew"
+        PythonException, match=r"SourceError: orders: '.*orders-1.parquet' was written again"
     ):
         looked_at.collect()
 

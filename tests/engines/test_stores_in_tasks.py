@@ -86,7 +86,7 @@ def test_an_object_that_changed_before_its_task_is_an_error(places, s3):
     profiles = dask.profile(orders, customers, as_of=AS_OF, columns=COLUMNS, **options)
     path = "shop/orders/part=1/orders.parquet"
     parquet.write_table(tables()[0].slice(0, 300), path, filesystem=s3, row_group_size=100)
-    with pytest.raises(oc.SourceError, match=r"part=1/orders\.parquet' was written anew since"):
+    with pytest.raises(oc.SourceError, match=r"part=1/orders\.parquet' was written again since"):
         profiles.compute(scheduler="threads")
     s3.delete_file(path)
     with pytest.raises(oc.SourceError, match=r"part=1/orders\.parquet' cannot be read on .*"):

@@ -48,7 +48,7 @@ def _printable(line: str) -> str:
 
 
 class OneLineError(click.ClickException):
-    """A failure that is told in one line, without a traceback."""
+    """A failure that ends in one line, without a traceback."""
 
     exit_code = 1
 
@@ -69,7 +69,7 @@ class OneLineErrors(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command and translate its failures into exit codes, and warnings into lines."""
         try:
-            with told_in_lines():
+            with shown_in_lines():
                 return super().invoke(ctx)
         except click.ClickException as error:
             lines = map(_printable, error.message.split("\n"))
@@ -85,11 +85,11 @@ class OneLineErrors(click.Group):
         except Exception as error:
             if os.environ.get("ORDERCYCLE_TRACEBACK"):
                 raise
-            raise _told(error) from None
+            raise _ended(error) from None
 
 
 @contextmanager
-def told_in_lines() -> Iterator[None]:
+def shown_in_lines() -> Iterator[None]:
     """Print the library's warnings on stderr while the block runs, a line for each."""
     from ordercycle.errors import OrdercycleWarning
 
@@ -130,7 +130,7 @@ def flag(option: Option) -> str:
     return " ".join(f"{name} {shlex.quote(str(value))}" for value in values)
 
 
-def _told(error: Exception) -> click.ClickException:
+def _ended(error: Exception) -> click.ClickException:
     from ordercycle.errors import ConfigError, OrdercycleError
 
     if isinstance(error, OrdercycleError):

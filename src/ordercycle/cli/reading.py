@@ -1,4 +1,4 @@
-"""How a command is told what files are: the options of a CSV file and its kin, and SQL."""
+"""How a command describes files: the options of a CSV file and its kin, and SQL."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def read(pieces: Iterable[Piece], schema: pa.Schema, wanted: Wanted) -> Iterator
     Raises
     ------
     SourceError
-        Where a file cannot be read, or was written anew since it was looked at: an action may come
+        Where a file cannot be read, or was written again since it was looked at: an action may come
         days later, and a task that runs again would give some targets other rows than the rest.
     """
     for piece in pieces:

@@ -47,7 +47,7 @@ from ordercycle.workspace import Workers
 
 REPEATED = ("error", "skip")
 #: Runs on top of a base are merged whenever they are read: with this many, or with this share of
-#: the base's orders, everything is written anew as one run.
+#: the base's orders, everything is written again as one run.
 MOST_RUNS = 8
 MOST_SHARE = 0.25
 

@@ -32,7 +32,7 @@ Reader = TypeVar("Reader", bound=RowReader)
 
 @dataclass
 class _Table(Generic[Reader]):
-    """A table that is open: its source, and who reads it; opened again, it is read anew."""
+    """A table that is open: its source, and who reads it; opened again, it is read again."""
 
     rows: Any
     wanted: Wanted

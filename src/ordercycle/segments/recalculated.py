@@ -144,7 +144,7 @@ def held(
     recalculations = []
     for day in schedule.days:
         profiler, assign = history.profiler(day, window_days), _assign(made[day])
-        # What is missing is missing from a profile of nobody too, and told now.
+        # What is missing is missing from a profile of nobody too, and reported now.
         assign(pa.RecordBatch.from_pylist([], schema=profiler.schema))
         recalculations.append(Recalculation(profiler, assign))
     intervals = ScheduledIntervals(history, recalculations, schedule.first, schedule.last)

@@ -156,7 +156,7 @@ def _refuse_empty_and_twins(files: list[_Found], name: str) -> None:
         if not file.size:
             raise SourceError(
                 f"{name}: {file.path!r} is empty, not even a header",
-                remedy="write the file anew, or leave it out",
+                remedy="write the file again, or leave it out",
             )
         if file.identity is None:
             continue

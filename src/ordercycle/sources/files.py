@@ -95,7 +95,7 @@ class Piece:
     constants: dict[str, pa.Scalar]
 
     def check_unchanged(self, name: str) -> None:
-        """Raise a SourceError where the file is gone, or was written anew since it was divided."""
+        """Raise a SourceError where the file is gone, or was written again since it was divided."""
         file = self.file
         try:
             written = file.written()
@@ -112,22 +112,22 @@ class Piece:
             ) from cause(error, file.store.uri)
         if written != self.written:
             raise SourceError(
-                f"{name}: {file.path!r} was written anew since it was looked at, so that its parts "
-                "are no longer those of one table",
+                f"{name}: {file.path!r} was written again since it was looked at, so that its "
+                "parts are no longer those of one table",
                 remedy="leave files alone while they are read, and run the job again",
             )
 
     def batches(
         self, schema: pa.Schema, wanted: Wanted, batch_bytes: int | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Read the columns of a schema; what goes wrong is told with the name of the file.
+        """Read the columns of a schema; what goes wrong is reported with the name of the file.
 
         batch_bytes: of a batch, as far as the format has a choice; None: no limit.
 
         Raises
         ------
         SourceError
-            Where the file cannot be read, or was written anew since it was looked at: its parts
+            Where the file cannot be read, or was written again since it was looked at: its parts
             would be those of several tables.
         """
         columns = pa.schema([field for field in schema if field.name not in self.constants])

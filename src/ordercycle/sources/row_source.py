@@ -140,5 +140,5 @@ def unreadable(
     if file is None:
         return SourceError(f"{name} cannot be read: {reason}")
     if remedy is None or not store.is_remote:
-        remedy = "write the file anew, or leave it out"
+        remedy = "write the file again, or leave it out"
     return SourceError(f"{name}: {file!r} cannot be read: {reason}", remedy=remedy)

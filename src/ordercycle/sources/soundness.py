@@ -28,7 +28,7 @@ from ordercycle.errors import DataError, counted
 from ordercycle_kernels.id_bytes import are_views_within
 
 #: What to do where the buffers of an array contradict each other.
-MAKE_ANEW = "make the table or the file anew from where it came"
+MAKE_ANEW = "make the table or the file again from where it came"
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,7 @@ def _head(
         above = f" below the {skipped} skipped" if given.skip_rows else ""
         raise SourceError(
             f"{wanted.table}: {file.path!r} is empty, not even a header{above}",
-            remedy="write the file anew, or leave it out",
+            remedy="write the file again, or leave it out",
         )
     return ended._replace(start=min(ended.start, len(data))), data, True
 
@@ -236,7 +236,7 @@ def _located(
     contents: Any,
     parsed: Callable[[Content], Iterator[pa.RecordBatch]],
 ) -> Iterator[pa.RecordBatch]:
-    """Yield what contents of a part are parsed to; what goes wrong is told with its line."""
+    """Yield what contents of a part are parsed to; what goes wrong is reported with its line."""
     row = 0
     try:
         for content in contents:
