@@ -118,6 +118,29 @@ def test_a_quiet_stretch_as_long_as_one_before_ends_nothing():
     assert (found.as_of, len(told)) == (date(2026, 11, 11), 1)
 
 
+@pytest.mark.parametrize(("busy", "as_of"), [(81, "2026-11-20"), (80, "2026-11-30")])
+def test_quiet_days_are_counted_in_the_ninety_up_to_the_last(busy, as_of):
+    """Ten days are missing from November: there have to be as many in a row among the ninety."""
+    last = date(2026, 11, 20)
+    days = [*(last - timedelta(days=back) for back in range(busy)), last - timedelta(days=300)]
+    history = oc.OrderHistory.build(orders_of([("a", day, 5.0) for day in days]))
+    found, told = warned(history, compare=None)
+    assert (str(found.as_of), len(told)) == (as_of, busy - 80)
+
+
+def test_what_strangers_do_who_are_left_out_is_not_known():
+    listed = pa.table(
+        {
+            "customer_id": [f"c{number:02}" for number in range(30)],
+            "registered_at": pa.nulls(30, pa.date32()),
+        }
+    )
+    orders = pa.concat_tables([every_14_days(), orders_of([("who", date(2026, 11, 30), 5.0)])])
+    for unknown, as_of in (("drop", LAST), ("add", date(2026, 11, 30))):
+        history = oc.OrderHistory.build(orders, listed, unknown=unknown)
+        assert warned(history, compare=None)[0].as_of == as_of
+
+
 def test_a_registration_is_known_too():
     customers = pa.table({"customer_id": ["new"], "registered_at": [date(2026, 11, 29)]})
     with_listed = oc.OrderHistory.build(every_14_days(), customers)
@@ -135,6 +158,16 @@ def test_a_membership_that_ends_within_the_period_is_reported_as_of_its_end(hist
     with pytest.raises(oc.ConfigError, match="as_of='2026-11-07' is after 2026-11-05"):
         report_of(history, membership, as_of="2026-11-07")
     assert report_of(history, membership, as_of="2026-11-04").as_of == date(2026, 11, 4)
+
+
+def test_segments_that_are_held_end_no_report(history):
+    """What is recalculated on a schedule holds until somebody looks again."""
+    rules = oc.Rules({"Often": "orders > 3"})
+    membership = rules.membership(history, every="month", end="2026-11-05")
+    found, _ = warned(history, membership, compare=None)
+    assert found.as_of == LAST
+    chosen, _ = warned(history, membership, compare=None, as_of="2026-11-07")
+    assert chosen.as_of == date(2026, 11, 7)
 
 
 def test_a_prior_period_that_begins_before_the_data_is_named():
@@ -163,6 +196,14 @@ def test_dynamics_end_on_the_day(history):
         values_of(found, "Days Since Last Order")["Loyal"],
     ]
     assert table.schema.metadata == {b"as_of": b"2026-11-10"}
+
+
+def test_dynamics_end_on_the_day_that_was_chosen(history):
+    found = report_of(history, as_of="2026-11-03", compare=None)
+    table = found.dynamics("Orders", ("2026-10", "2026-11"))
+    november = [row["value"] for row in table.to_pylist() if row["month"] == date(2026, 11, 1)]
+    assert november == list(values_of(found, "Orders").values())
+    assert table.schema.metadata == {b"as_of": b"2026-11-03"}
 
 
 def test_later_months_of_dynamics_end_where_they_are_known(history):
