@@ -104,9 +104,16 @@ def read_head(data: bytes, file: DataFile, given: CsvFormat, encoding: str) -> H
     if end < 0:
         return None
     header = data[begin:end].decode(encoding)
-    names = next(csv.reader(io.StringIO(header, newline=""), delimiter=delimiter), [])
+    try:
+        names = _fields(header, delimiter)
+    except csv.Error as error:  # a name of 128 KB is none
+        raise file.unreadable("the header", error) from error
     lines += quoting.count_lines(view[begin + 1 : end + 1])
     return Head(tuple(names), delimiter, end, lines)
+
+
+def _fields(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader(io.StringIO(line, newline=""), delimiter=delimiter), [])
 
 
 def _announced(data: bytes) -> str | None:
@@ -146,7 +153,10 @@ def check_header(head: Head, data: bytes, file: DataFile, wanted: Wanted, encodi
     text = data.decode(encoding, "replace").lstrip("\ufeff")
     for number, line in enumerate(text.splitlines()[: TITLE_LINES + 1]):
         for mark in (head.delimiter, *OTHER_DELIMITERS):
-            names = next(csv.reader([line], delimiter=mark), [])
+            try:
+                names = _fields(line, mark)
+            except csv.Error:  # no header either
+                continue
             if number and all(name in {*names, *file.partition} for name in wanted.names):
                 remedy: list[str | Option] = ["pass ", Option("read.CsvFormat.skip_rows", number)]
                 if mark != head.delimiter:
