@@ -57,7 +57,10 @@ def differs(made, expected):
 
 
 def test_spark(session, tmp_path, monkeypatch):
-    """All of them in one session, some at a time: each has half a second of Spark's own."""
+    """All of them in one session, some at a time: each has half a second of Spark's own.
+
+    What frames were asked for is asked of files in some cases only: what differs is not Spark's.
+    """
     from pyspark.sql.pandas.types import from_arrow_schema
 
     monkeypatch.setattr(file_frames, "TASK_BYTES", 1_000)
@@ -76,7 +79,7 @@ def test_spark(session, tmp_path, monkeypatch):
         if case.framed:
             there = asked(case, 2 - number % 2, *map(frame, tables), **case.options)
             jobs[name, "frames"] = (there, here(case, *tables, **case.options))
-        if case.write is not None:
+        if case.write is not None and (not case.framed or number % 3 == 0):
             places, options = filed(case, tmp_path / str(number))
             there = asked(case, 1 + number % 2, *places, **options)
             jobs[name, "files"] = (there, here(case, *places, **options))
