@@ -105,7 +105,7 @@ class Lines(NamedTuple):
         for place, (number, _) in enumerate(self.numbered()):
             if place == row:
                 return number
-        raise SourceError(f"{self.file.path!r} was written anew while it was read")
+        raise SourceError(f"{self.file.path!r} was written again while it was read")
 
 
 def stretches_of(file: DataFile) -> list[Lines]:

@@ -9,7 +9,6 @@ a pattern that ends in UTC, GMT or Z says that its times are in UTC.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from ordercycle.errors import ConfigError, Option
@@ -159,10 +158,3 @@ def _refused(pattern: object, what: str, remedy: str) -> ConfigError:
 
 def _given(patterns: tuple[object, ...]) -> Option:
     return Option("CsvFormat.time_formats", patterns)
-
-
-def steps_of(formats: tuple[TimeFormat, ...]) -> Iterator[tuple[int, int, int]]:
-    """Yield the steps of all formats, each with the number of its format."""
-    for number, one in enumerate(formats):
-        for step, argument in one.steps:
-            yield number, step, argument
