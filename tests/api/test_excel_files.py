@@ -99,3 +99,29 @@ def test_without_the_extra_the_error_names_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "python_calamine", None)
     with pytest.raises(oc.SourceError, match=r"pip install 'ordercycle\[excel\]'"):
         rows_of(path)
+
+
+def test_days_since_1904_and_cells_that_are_no_values(tmp_path):
+    import datetime as dt
+
+    import openpyxl
+    from openpyxl.utils.datetime import CALENDAR_MAC_1904
+
+    book = openpyxl.Workbook()
+    book.epoch = CALENDAR_MAC_1904
+    for row in (HEADER, [7, DAY, 1], [8, DAY, "#N/A"], [9, DAY, "=1+1"]):
+        book.active.append(row)
+    book.active["C3"].data_type = "e"
+    path = tmp_path / "a.xlsx"
+    book.save(path)
+    found = rows_of(path)
+    assert [row["ordered_at"] for row in found] == [date(2025, 3, 1)] * 3
+    # An error, and a formula that nothing has computed, are no values; neither is passed over.
+    assert [row["amount"] for row in found] == [1, None, None]
+    with pytest.raises(oc.DataError, match="amount is null at row 3 of") as raised:
+        oc.OrderHistory.build(path)
+    assert (raised.value.row, raised.value.count) == (3, 2)
+    for wrong in (dt.time(10), 45_000, True, dt.timedelta(days=2)):
+        put(path, {"Orders": [HEADER, [7, DAY, 1], [8, wrong, 1]]})
+        with pytest.raises(oc.ColumnError, match=r"ordered_at in row 3 of .*a\.xlsx"):
+            rows_of(path)
