@@ -242,7 +242,8 @@ CASES = {
         _of(oc.Columns(customer="mail", time="at", amount=None, registered=None)),
         asked={"as_of": "2026-03-31", "window_days": 45},
     ),
-    "a memory limit": Case(_of(LINES, memory_limit="128MB")),
+    "a memory limit and threads": Case(_of(LINES, memory_limit="128MB", threads=2)),
+    "nobody anonymous": Case(_of(NUMBERED, anonymous="error", only="number > 0")),
     "a source": Case({"source": SOURCE}),
     "a source and more": Case({"source": SOURCE, "nobody": ["ann"], "same_day": "separate"}),
     "CSV": Case(

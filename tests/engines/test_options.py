@@ -11,15 +11,16 @@ from told import CASES, FILED, FRAMED, filed, here
 
 import ordercycle as oc
 from ordercycle.engines import dask, file_frames, spark
-from ordercycle.history.options import OPTIONS
+from ordercycle.history.options import OF_CLUSTERS
 
 
-def test_every_option_has_a_case():
+def test_every_option_has_a_case(tmp_path):
     given = {name for case in CASES.values() for name in case.options}
     given |= {name for case in CASES.values() if "source" in case.options
               for name in case.options["source"].given}  # fmt: skip
-    given |= {"filesystem", "progress", "threads", "anonymous", "spill_directory"}
-    assert given >= {"source", *OPTIONS}
+    given |= {name for case in CASES.values() for name in case.in_files(tmp_path)}
+    given |= {"spill_directory"}  # which test_parcels has
+    assert given >= {"source", *OF_CLUSTERS}
 
 
 def with_dask(case, partitions, *tables, **options):
