@@ -222,6 +222,10 @@ def test_options_change_what_a_source_file_says_of_files():
     assert read_as("--encoding", "cp1252", described=described) == oc.CsvFormat(
         delimiter=";", decimal=",", encoding="cp1252"
     )
+    typed = oc.CsvFormat(types={"id": "text", "order": "integer"})
+    assert read_as("--type", "order=text", described=typed) == oc.CsvFormat(
+        types={"id": "text", "order": "text"}
+    )
     assert read_as("--sheet", "a", described=oc.ExcelSheet(skip_rows=2)) == oc.ExcelSheet(
         sheet="a", skip_rows=2
     )

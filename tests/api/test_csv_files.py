@@ -136,3 +136,43 @@ def test_columns_of_names_are_read_as_they_are(tmp_path):
     path.write_text("customer_id,lifecycle\n1,New – 1 order\n2,Loyal\n", encoding="utf-8")
     found = oc.transition_matrix(path, path)
     assert found["from_segment"].to_pylist() == ["New – 1 order", "Loyal"]
+
+
+def written(tmp_path, *rows, header="customer_id,ordered_at,amount"):
+    path = tmp_path / "orders.csv"
+    path.write_text("\n".join([header, *rows, ""]), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+@pytest.mark.parametrize("before", [0, 4000])  # in the first rows, and past them
+@pytest.mark.parametrize(
+    ("large", "beside"),
+    [("9007199254740993", "0.5"), ("9223372036854775809", "3"), ("-9007199254740993.25", "1")],
+)
+def test_digits_that_floats_do_not_have_are_refused(tmp_path, decimal, before, large, beside):
+    texts = [beside] * (before + 1) + [large]
+    rows = [f"a;2025-03-01;{text.replace('.', decimal)}" for text in texts]
+    path = written(tmp_path, *rows, header="customer_id;ordered_at;amount")
+    given = {"delimiter": ";", "decimal": decimal}
+    with pytest.raises(oc.ColumnError, match="more digits than a float64") as caught:
+        profile(path, read=oc.CsvFormat(**given))
+    assert (caught.value.row, caught.value.column) == (before + 3, "amount")
+    assert "types" in str(caught.value)
+    exact = {"types": {"amount": "decimal(24,2)"}}
+    profile(path, read=oc.CsvFormat(**given, **exact))
+
+
+def test_large_floats_that_are_exact_or_have_an_exponent_are_read(tmp_path):
+    path = written(tmp_path, "a,2025-03-01,1e17", "b,2025-03-01,18014398509481984.0")
+    assert set(profile(path)["revenue"].to_pylist()) == {1e17, 18014398509481984.0}
+
+
+@pytest.mark.parametrize("before", [0, 4000])
+def test_numbers_are_compared_as_they_are_written(tmp_path, before):
+    rows = [f"a,2025-03-01,1.5,{number}" for number in range(1, before + 1)]
+    rows += ["a,2025-03-01,1.5,007", "a,2025-03-01,1.5,7.0", "a,2025-03-01,1.5,007"]
+    path = written(tmp_path, *rows, header="customer_id,ordered_at,amount,code")
+    history = oc.OrderHistory.build(path, only="code > 0", duplicates="drop")
+    assert (history.summary().duplicates, history.summary().left_out) == (1, 0)
+    assert history.summary().rows == before + 3

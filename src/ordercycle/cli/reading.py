@@ -103,6 +103,8 @@ def read_of(options: dict[str, Any], described: Any) -> Any:
     if type(described) is kinds[chosen]:
         from dataclasses import replace
 
+        if "types" in named:  # of other columns, the types that are described stay
+            named["types"] = {**described.types, **named["types"]}
         return replace(described, **named)
     return kinds[chosen](**named)
 

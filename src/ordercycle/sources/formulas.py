@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 BATCH_ROWS = 2**18
 #: The column that says which rows count, where a condition does.
 ONLY = "rows that count"
+#: Numbers of text files where rows are compared: computed with as numbers, and compared as they are
+#: written, since 007 and 7 differ.
+WRITTEN = pa.struct([("the number", pa.float64()), ("as it is written", pa.string())])
 #: Characters of which a text without a column of its name has one where it is an expression.
 OF_EXPRESSIONS = frozenset("()*/+=<>'\"")
 #: Of the uses of a column, the one that decides how it is read.
@@ -105,8 +108,9 @@ def resolved(wanted: Wanted, names: Sequence[str]) -> Wanted:
         for name, use in formula.columns:
             used[name] = min(use, used.get(name, "other"), key=BY_WEIGHT.index)
     roles |= {name: cast("Role", use) for name, use in used.items() if name not in roles}
-    behind = [name for name in used if name not in wanted.roles] if wanted.compared else []
-    return replace(wanted, roles=roles, made=(*wanted.roles, *behind), formulas=formulas)
+    behind = tuple(name for name in used if wanted.compared and name not in wanted.roles)
+    handed = (*wanted.roles, *behind)
+    return replace(wanted, roles=roles, made=handed, behind=behind, formulas=formulas)
 
 
 def _formula(name: str, role: str, names: Sequence[str], table: str) -> Formula | None:
@@ -255,7 +259,8 @@ class Computation:
             )
         names = (*wanted.made, *((ONLY,) if ONLY in made else ()))
         fields = [
-            pa.field(name, made[name][1]) if name in made else schema.field(name) for name in names
+            pa.field(name, made[name][1]) if name in made else _handed_on(schema.field(name))
+            for name in names
         ]
         expressions = {name: expression for name, (expression, _) in made.items()}
         return cls(wanted.table, names, expressions, reads, casts, pa.schema(fields))
@@ -276,7 +281,9 @@ class Computation:
             values = _computed(inputs, self.expressions)
         except pa.ArrowException:
             values = self._of_rows_that_count(inputs)
-        arrays = [values[name] if name in values else rows.column(name) for name in self.names]
+        arrays = [
+            values[name] if name in values else _compared(rows.column(name)) for name in self.names
+        ]
         return pa.RecordBatch.from_arrays(arrays, names=list(self.names))
 
     def _of_rows_that_count(self, inputs: pa.Table) -> dict[str, pa.Array]:
@@ -384,12 +391,25 @@ def _plain(kind: pa.DataType, *, is_text: bool) -> pa.DataType:
         return _plain(kind.value_type, is_text=is_text)
     if pa.types.is_null(kind) and is_text:
         return pa.string()
+    if kind == WRITTEN:
+        return WRITTEN[0].type
     if pa.types.is_string_view(kind):
         return pa.large_string()
     return pa.large_binary() if pa.types.is_binary_view(kind) else kind
 
 
+def _handed_on(field: pa.Field) -> pa.Field:
+    return field.with_type(WRITTEN[1].type) if field.type == WRITTEN else field
+
+
+def _compared(array: pa.Array) -> pa.Array:
+    """Return what is handed on of a column that is read: as it is written, where that is there."""
+    return pc.struct_field(array, WRITTEN[1].name) if array.type == WRITTEN else array
+
+
 def _values(array: pa.Array, kind: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(array.type):
         return array.dictionary.cast(kind).take(array.indices)
+    if array.type == WRITTEN:
+        return pc.struct_field(array, WRITTEN[0].name)
     return array if array.type == kind else array.cast(kind)

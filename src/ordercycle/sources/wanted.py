@@ -66,6 +66,8 @@ class Wanted:
     made, formulas
         Where columns are computed: the names of all that are handed on, in order, and those of
         them that are computed; `roles` are then those that are read.
+    behind
+        The columns that are handed on for nothing but to compare rows.
     kinds
         Types of columns that are known from elsewhere, as of the rest of a history: formats
         without types of their own read a column in a type that holds these as well.
@@ -84,6 +86,7 @@ class Wanted:
     compared: bool = False
     made: tuple[str, ...] = ()
     formulas: Mapping[str, Formula] = field(default_factory=dict)
+    behind: tuple[str, ...] = ()
     kinds: Mapping[str, pa.DataType] = field(default_factory=dict)
     are_settled: bool = False
     times: Times = USUAL_TIMES

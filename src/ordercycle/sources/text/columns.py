@@ -13,15 +13,17 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle.arrow_views import array_of, bytes_view, validity
-from ordercycle.errors import Text
+from ordercycle.errors import Option, Text
 from ordercycle.sources.common_types import common_type
 from ordercycle.sources.file_formats import CsvFormat, arrow_type
+from ordercycle.sources.formulas import WRITTEN
 from ordercycle.sources.text import times
 from ordercycle.sources.text.numbers import (
     Misread,
     as_plain,
     cast_numbers,
     fails,
+    lost_digits,
     remedy_for_numbers,
 )
 from ordercycle.sources.text.time_formats import time_formats
@@ -38,6 +40,8 @@ from ordercycle_kernels.text_values import (
 )
 
 TEXT, INTEGER, FLOAT = pa.string(), pa.int64(), pa.float64()
+#: What to do about numbers with more digits than floats have.
+EXACTLY: Text = ("read it exactly, as decimal(20,0) or the like, with ", Option("CsvFormat.types"))
 TIMES = (times.DAYS, times.LOCAL, times.INSTANTS)
 PLAIN_TIMES = {
     times.DAYS: records.DAYS,
@@ -76,6 +80,8 @@ def joined(  # noqa: PLR0911 - one case after the other
     kinds = {left, right}
     if kinds == {times.DAYS, times.LOCAL}:
         return times.LOCAL
+    if kinds == {INTEGER, WRITTEN}:
+        return WRITTEN
     if role == "amount" or kinds == {INTEGER, FLOAT}:
         return _joined_amounts(left, right)
     if TEXT in kinds and role in ("customer", "order", "text", "other"):
@@ -98,13 +104,15 @@ def _joined_amounts(left: pa.DataType, right: pa.DataType) -> pa.DataType | None
 class TextColumn:
     """A column of text files: its name, what it is for, and how its values are written.
 
-    are_settled: whether it cannot be read again, so that ids are text.
+    are_settled: whether it cannot be read again, so that ids are text; is_compared: whether rows
+    are compared by what is written there.
     """
 
     name: str
     role: Role
     given: CsvFormat
     are_settled: bool = False
+    is_compared: bool = False
 
     @property
     def declared(self) -> pa.DataType | None:
@@ -140,14 +148,17 @@ class TextColumn:
         if self._first_no_integer(texts, SIGNED) < 0:
             return INTEGER
         if self.role == "other":
-            return FLOAT if self._are_numbers(texts) else TEXT
-        self.numbers(texts, FLOAT)
+            numbers = WRITTEN if self.is_compared else FLOAT
+            return numbers if self._are_numbers(texts) else TEXT
+        if self.is_compared:
+            self.numbers(texts, FLOAT)
+            return WRITTEN
         return self._kind_of_amounts(texts)
 
     def parsed_as(self, kind: pa.DataType) -> pa.DataType:
         """Return the type to parse the column in, for `reader` to make the type wanted of it."""
         is_bare = self.given.thousands is None and self.given.currency is None
-        is_plain = is_bare and self.role != "other"
+        is_plain = is_bare and self.role != "other" and not self.is_compared
         is_number = pa.types.is_floating(kind) or pa.types.is_decimal(kind)
         if is_plain and (is_number or (kind == INTEGER and self.role == "amount")):
             return kind
@@ -187,8 +198,10 @@ class TextColumn:
         if kind in TIMES and self.holds_times:
             formats = times.program(time_formats(self.given.time_formats))
             return lambda texts: self._times(texts, kind, formats)
-        if kind == INTEGER and self.role != "amount":
+        if kind == INTEGER and (self.role != "amount" or self.is_compared):
             return self._integers
+        if kind == WRITTEN:
+            return self._written
         return lambda texts: self.numbers(texts, kind)
 
     def _nothing(self, texts: pa.StringArray) -> pa.Array:
@@ -201,7 +214,7 @@ class TextColumn:
         return text_values.read_integers(*bytes_view(texts), allowed, out)
 
     def _integers(self, texts: pa.StringArray) -> pa.Array:
-        allowed = SIGNED if self.role == "other" else WHOLE_FLOATS
+        allowed = SIGNED if self.role in ("other", "amount") else WHOLE_FLOATS
         if self.declared is not None:
             allowed = LENIENT | WHOLE_FLOATS
         out = np.empty(len(texts), np.int64)
@@ -213,19 +226,42 @@ class TextColumn:
     def numbers(self, texts: pa.StringArray, kind: pa.DataType) -> pa.Array:
         """Return numbers of a type, or raise a MisfitError."""
         try:
-            return cast_numbers(as_plain(texts, self.given), kind)
+            plain = as_plain(texts, self.given)
+            numbers = cast_numbers(plain, kind)
         except Misread as misread:
             raise self._misfit(texts, misread.row, kind, misread.what) from None
+        row = lost_digits(plain, numbers) if kind == FLOAT else None
+        if row is not None and self.role == "other":
+            raise MisfitError(row, "", None, TEXT)
+        if row is not None:
+            what = f"is {texts[row].as_py()!r}, which has more digits than a float64"
+            raise MisfitError(row, what, EXACTLY)
+        return numbers
+
+    def _written(self, texts: pa.StringArray) -> pa.Array:
+        numbers = self.numbers(texts, FLOAT)
+        return pa.StructArray.from_arrays([numbers, texts], fields=list(WRITTEN))
 
     def _are_numbers(self, texts: pa.StringArray) -> bool:
+        """Return whether all are numbers, of which floats have every digit."""
         try:
-            cast_numbers(as_plain(texts, self.given), FLOAT)
+            plain = as_plain(texts, self.given)
+            return lost_digits(plain, cast_numbers(plain, FLOAT)) is None
         except Misread:
             return False
-        return True
 
     def _kind_of_amounts(self, texts: pa.StringArray) -> pa.DataType:
-        return FLOAT if fails(as_plain(texts, self.given), INTEGER) else INTEGER
+        """Return the type of numbers that are no plain integers, which floats need not hold."""
+        if self._are_integers(texts):
+            return INTEGER
+        self.numbers(texts, FLOAT)
+        return FLOAT
+
+    def _are_integers(self, texts: pa.StringArray) -> bool:
+        try:
+            return not fails(as_plain(texts, self.given), INTEGER)
+        except Misread:
+            return False
 
     def _kind_of_times(self, texts: pa.StringArray) -> pa.DataType:
         formats = times.program(time_formats(self.given.time_formats))

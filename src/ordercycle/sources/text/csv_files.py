@@ -19,9 +19,10 @@ from ordercycle.sources.file_formats import CsvFormat
 from ordercycle.sources.file_list import DataFile
 from ordercycle.sources.file_look import Look
 from ordercycle.sources.read_ahead import BATCH_ROWS
-from ordercycle.sources.text.columns import TEXT, MisfitError, TextColumn, joined
+from ordercycle.sources.text.columns import FLOAT, TEXT, MisfitError, TextColumn, joined
 from ordercycle.sources.text.encodings import UTF_8, Transcoded, as_utf8, is_divisible
 from ordercycle.sources.text.head import Head, check_header, check_marks, read_head
+from ordercycle.sources.text.numbers import large_rows
 from ordercycle.sources.text.plain_records import plain_records
 from ordercycle.sources.text.stretches import (
     Content,
@@ -132,7 +133,8 @@ def _as_known(column: TextColumn, kind: pa.DataType, wanted: Wanted) -> pa.DataT
 
 
 def _column(name: str, wanted: Wanted, given: CsvFormat) -> TextColumn:
-    return TextColumn(name, wanted.roles[name], given, wanted.are_settled)
+    is_compared = name in wanted.behind
+    return TextColumn(name, wanted.roles[name], given, wanted.are_settled, is_compared)
 
 
 def _head(
@@ -202,8 +204,12 @@ def read(
         return iter(pa.Table.from_batches([batch]).to_batches(BATCH_ROWS))
 
     row = 0
+    have_large: set[str] = set()
     try:
         for batch in _located(text, number, wanted, text.contents(number), parsed):
+            for name in _with_large_numbers(batch) - have_large:  # all of the part is looked at
+                have_large.add(name)
+                _raise(_misfit_of(part, columns, wanted, encoding, name))
             if batch.schema.types == columns.types:  # all as wanted
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=columns)
                 row += batch.num_rows
@@ -218,6 +224,17 @@ def read(
             row += batch.num_rows
     except _NotOfItsType as error:
         raise _found_misfit(part, columns, wanted, encoding, error.column) from error
+
+
+def _with_large_numbers(batch: pa.RecordBatch) -> set[str]:
+    """Return the columns with floats that may not have all the digits that are written."""
+    columns = zip(batch.schema.names, batch.columns, strict=True)
+    return {name for name, values in columns if values.type == FLOAT and large_rows(values)}
+
+
+def _raise(error: Exception | None) -> None:
+    if error is not None:
+        raise error
 
 
 class _NotOfItsType(Exception):  # noqa: N818 - which value it is remains to be found
@@ -359,7 +376,19 @@ def _field_count(row: Any, head: Head) -> tuple[str, Text]:
 def _found_misfit(
     part: Part, columns: pa.Schema, wanted: Wanted, encoding: str, suspected: str
 ) -> Exception:
-    """Return what to raise for a value that Arrow could not read: found by reading it as text."""
+    """Return what to raise for a value that Arrow could not read."""
+    kind = columns.field(suspected).type
+    return _misfit_of(part, columns, wanted, encoding, suspected) or ColumnError(
+        f"{wanted.table}: {suspected} of {part.text.file.path!r} cannot be read as {kind}",
+        remedy=("say what it holds with ", Option("CsvFormat.types")),
+        column=suspected,
+    )
+
+
+def _misfit_of(
+    part: Part, columns: pa.Schema, wanted: Wanted, encoding: str, suspected: str
+) -> Exception | None:
+    """Return what to raise for the first value of a column that fails, found by reading texts."""
     text, number = part
     binary = pa.schema([pa.field(suspected, pa.binary())])
     kind = columns.field(suspected).type
@@ -377,11 +406,7 @@ def _found_misfit(
             except MisfitError as misfit:
                 return _refusal(text, number, suspected, misfit, wanted, row)
             row += batch.num_rows
-    return ColumnError(
-        f"{wanted.table}: {suspected} of {text.file.path!r} cannot be read as {kind}",
-        remedy=("say what it holds with ", Option("CsvFormat.types")),
-        column=suspected,
-    )
+    return None
 
 
 def _not_utf8(

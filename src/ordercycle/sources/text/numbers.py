@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 import pyarrow as pa
 
@@ -15,6 +16,10 @@ from ordercycle.sources.file_formats import CsvFormat
 #: Marks of numbers that are tried where a message is about values that could not be read.
 COMMON_MARKS = ((".", None), (",", None), (".", ","), (",", "."), (",", " "), (".", " "),
                 (".", "'"), (",", "\u00a0"), (",", "\u202f"), (".", "\u2019"))  # fmt: skip
+
+#: Up to it, every integer is a float; and how a number without an exponent is written.
+MOST_EXACT = 2.0**53
+PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]*)?")
 
 
 class Misread(Exception):  # noqa: N818 - caught by whoever knows the column
@@ -82,6 +87,31 @@ def cast_numbers(texts: pa.StringArray, kind: pa.DataType) -> pa.Array:
             low, high = (low, middle) if fails(texts[low:middle], kind) else (middle, high)
         what = "is no number" if fails(texts[low:high], pa.float64()) else f"does not fit {kind}"
         raise Misread(low, what) from None
+
+
+def lost_digits(texts: pa.StringArray, floats: pa.DoubleArray) -> int | None:
+    """Return the first row with a plain number whose digits no float64 has; None without one.
+
+    Numbers within 2**53 have fractions at most that are rounded, as all floats have.
+    """
+    for row in large_rows(floats):
+        text = texts[row].as_py().lstrip("+")
+        if PLAIN_NUMBER.fullmatch(text) and Decimal(text) != Decimal(floats[row].as_py()):
+            return row
+    return None
+
+
+def large_rows(floats: pa.DoubleArray) -> list[int]:
+    """Return the rows of finite numbers from 2**53 on, where float64 has not every integer."""
+    import pyarrow.compute as pc
+
+    limits = pc.min_max(floats)
+    low, high = limits["min"].as_py(), limits["max"].as_py()
+    if low is None or (low > -MOST_EXACT and high < MOST_EXACT):
+        return []
+    large = pc.and_(pc.greater_equal(pc.abs(floats), MOST_EXACT), pc.is_finite(floats))
+    rows: list[int] = pc.indices_nonzero(large).to_pylist()
+    return rows
 
 
 def fails(texts: pa.StringArray, kind: pa.DataType) -> bool:
