@@ -66,7 +66,9 @@ class SourceOptions:
                 made[name] = list(value)
             else:
                 made[name] = _text(name, value)
-        return {name: value for name, value in made.items() if value is not None}
+        there = {name: value for name, value in made.items() if value is not None}
+        # In TOML, what stands behind a table belongs to it.
+        return dict(sorted(there.items(), key=lambda item: isinstance(item[1], dict)))
 
 
 def source_from_dict(given: Mapping[str, Any]) -> SourceOptions:
