@@ -297,6 +297,16 @@ def test_a_query_is_shown_and_profiled():
     assert result.stderr == ""
 
 
+def test_a_query_is_run_once():
+    query = (
+        "select uuid() as customer_id, date '2026-01-01' as ordered_at, 1 as amount from range(2)"
+    )
+    found, said = profiles("--sql", query)
+    shown = said.splitlines()[1].partition("customer_id=")[2].partition(",")[0]
+    assert shown in found
+    assert len(found) == 2
+
+
 def test_a_query_may_have_columns_that_are_computed():
     found, _ = profiles("--sql", "from 'orders.parquet'", *TOLD)
     assert found == {"a1": "50", "b2": "90"}
@@ -309,6 +319,7 @@ def test_a_query_may_have_columns_that_are_computed():
         ("select * from nowhere", "the query cannot be run"),
         ("select cast('x' as int) as customer_id", "the query cannot be run"),
         ("", "the query finds no rows"),
+        ("select 1 as a, 2 as a", "the query finds two columns 'a'"),
         ("select 1 as a", "orders has no column 'customer_id'"),
     ],
 )

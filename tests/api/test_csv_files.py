@@ -176,3 +176,10 @@ def test_numbers_are_compared_as_they_are_written(tmp_path, before):
     history = oc.OrderHistory.build(path, only="code > 0", duplicates="drop")
     assert (history.summary().duplicates, history.summary().left_out) == (1, 0)
     assert history.summary().rows == before + 3
+
+
+def test_nobody_is_written_as_whole_floats_are(tmp_path):
+    path = written(tmp_path, "0.0,2025-03-01,1", "17850.0,2025-03-01,2")
+    history = oc.OrderHistory.build(path, nobody=["0.0"])
+    assert (history.summary().nobody, history.summary().customers) == (1, 1)
+    assert oc.OrderHistory.build(path, nobody=["0"]).summary().nobody == 1

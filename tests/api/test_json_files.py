@@ -332,3 +332,20 @@ def test_parts_have_each_line_once(tmp_path_factory, lines, part, search, ends, 
         assert found == numbers
         places = [source.place(row).number for row in range(len(found))]
         assert places == [row + 1 for row in numbers]
+
+
+def test_strings_are_amounts_behind_lines_without_any(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_lines, "LOOK_BYTES", 200)
+    lines = [order("a", amount=None)] * 50 + [order("b", amount="1.5"), order("c", amount="2")]
+    history = oc.OrderHistory.build(put(tmp_path / "a.ndjson", lines), only="customer_id != 'a'")
+    assert sum(history.profile(AS_OF)["revenue"].to_pylist()) == 3.5
+
+
+@pytest.mark.parametrize("before", [0, 50])
+def test_ids_that_are_no_utf8_are_shown_with_their_line(tmp_path, monkeypatch, before):
+    monkeypatch.setattr(json_lines, "LOOK_BYTES", 200)
+    path = put(tmp_path / "a.ndjson", [order("a")] * before + [order("Q")])
+    path.write_bytes(path.read_bytes().replace(b"Q", b"\xff"))
+    with pytest.raises(oc.SourceError, match=f"line {before + 1} of .*a.ndjson") as caught:
+        oc.OrderHistory.build(path)
+    assert caught.value.row == before + 1

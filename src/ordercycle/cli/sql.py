@@ -6,6 +6,9 @@ from typing import Any
 
 from ordercycle.cli.endings import say
 
+#: The table of what a query finds.
+FOUND = "rows that the query finds"
+
 
 def relation_of(query: str, *, quiet: bool) -> Any:
     """Return what a query finds; say what that is on stderr, for a person to look at.
@@ -29,7 +32,10 @@ def relation_of(query: str, *, quiet: bool) -> Any:
         relation = connection.sql(query)
         if relation is None:
             raise SourceError("the query finds no rows", remedy="end it with a select")
-        if not quiet:
+        _check_names(relation.columns)
+        if not quiet:  # once, so that what is shown is what is read
+            relation.create(FOUND)
+            relation = connection.table(FOUND)
             rows = relation.aggregate("count(*)").fetchall()[0][0]
             first = relation.limit(1).fetchall()
             columns = ", ".join(
@@ -44,6 +50,17 @@ def relation_of(query: str, *, quiet: bool) -> Any:
     except duckdb.Error as error:
         raise unanswered(error) from error
     return _Answer(connection, relation)
+
+
+def _check_names(names: list[str]) -> None:
+    from ordercycle.errors import SourceError
+
+    for name in names:
+        if names.count(name) > 1:
+            raise SourceError(
+                f"the query finds two columns {name!r}",
+                remedy="leave one out, or give it a name of its own with as",
+            )
 
 
 def unanswered(error: Exception) -> Exception:

@@ -14,14 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-INTEGER = re.compile(r"[+-]?[0-9]+")
+#: An integer, or a whole float, as which text files may have them.
+INTEGER = re.compile(r"([+-]?[0-9]+)(?:\.0)?")
 
 
 @dataclass(frozen=True)
 class Nobody:
     """The ids that mean no customer, in the type of a column of ids.
 
-    A number stands for the text that spells it, and the other way round; what no id of the column
+    A number stands for the text that spells it, and the other way round, "0.0" for 0 among integers
+    as well; what no id of the column
     can be is none of them.
 
     Examples
@@ -72,13 +74,14 @@ def _values(given: str | int, kind: pa.DataType) -> list[Any]:
     text = str(given)
     if pa.types.is_integer(kind):
         limits = np.iinfo(kind.to_pandas_dtype())
-        number = int(text) if INTEGER.fullmatch(text) else None
+        found = INTEGER.fullmatch(text)
+        number = None if found is None else int(found[1])
         return [number] if number is not None and limits.min <= number <= limits.max else []
     if pa.types.is_fixed_size_binary(kind):
-        found = [text.encode()]
+        ids = [text.encode()]
         with suppress(ValueError):
-            found.append(uuid.UUID(text).bytes)
-        return [one for one in found if len(one) == kind.byte_width]
+            ids.append(uuid.UUID(text).bytes)
+        return [one for one in ids if len(one) == kind.byte_width]
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return [text.encode()]
     return [text]

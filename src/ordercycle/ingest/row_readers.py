@@ -43,11 +43,24 @@ from ordercycle_kernels.calendar import NO_DAY
 
 
 @dataclass(frozen=True)
+class Marks:
+    """Which rows of a piece count, mean nobody, and do count and have a customer; None: no mark."""
+
+    counting: NDArray[np.bool_] | None
+    nobody: NDArray[np.bool_] | None
+    known: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True)
 class Piece:
-    """A stretch of a record batch, and the table's row at which it begins."""
+    """A stretch of a record batch, and the table's row at which it begins.
+
+    marks: those of its rows, once they were looked for.
+    """
 
     batch: pa.RecordBatch
     first_row: int
+    marks: list[Marks] = field(default_factory=list, init=False, repr=False, compare=False)
 
 
 @dataclass
@@ -229,7 +242,7 @@ class OrderReader(RowReader):
 
     def leave_out(self, piece: Piece, window: slice, run: Run) -> None:
         """Leave rows out that do not count or have no customer, and refunds that are dropped."""
-        known = self._known(piece)
+        known = self._marks(piece).known
         if known is not None:
             run.leave_out(window, known)
         if self.drops_refunds:
@@ -243,11 +256,16 @@ class OrderReader(RowReader):
         counting: NDArray[np.bool_] = counts.to_numpy(zero_copy_only=False)
         return None if counting.all() else counting
 
-    def _known(self, piece: Piece) -> NDArray[np.bool_] | None:
-        """Return which rows count and have a customer; None where all do."""
-        customers = piece.batch.column(self._columns.customer)
-        known = _both(validity(customers), self._counting(piece))
-        return known if self._nobody is None else _both(known, ~self._nobody.among(customers))
+    def _marks(self, piece: Piece) -> Marks:
+        """Return the marks of the rows, which are looked for once."""
+        if not piece.marks:
+            customers = piece.batch.column(self._columns.customer)
+            counting = self._counting(piece)
+            nobody = None if self._nobody is None else self._nobody.among(customers)
+            known = _both(validity(customers), counting)
+            known = known if nobody is None else _both(known, ~nobody)
+            piece.marks.append(Marks(counting, nobody, known))
+        return piece.marks[0]
 
     def customer_numbers(self, piece: Piece) -> NDArray[np.int64]:
         """Return customers whose ids are plain integers; those of anonymous rows are anything."""
@@ -269,7 +287,7 @@ class OrderReader(RowReader):
 
     def _read_values(self, piece: Piece, window: slice, run: Run) -> None:
         run.tally.rows += piece.batch.num_rows
-        known = self._known(piece)
+        known = self._marks(piece).known
         if known is not None:
             self._count_unknown(piece, run.tally)
         if self.drops_refunds:
@@ -290,17 +308,16 @@ class OrderReader(RowReader):
 
     def _count_unknown(self, piece: Piece, tally: Tally) -> None:
         """Count the rows that do not count or have no customer; these may be an error."""
-        customers = piece.batch.column(self._columns.customer)
-        counting = self._counting(piece)
+        counting, nobody = self._marks(piece).counting, self._marks(piece).nobody
         if counting is not None:
             tally.left_out += int(np.count_nonzero(~counting))
-        known = validity(customers)
+        known = validity(piece.batch.column(self._columns.customer))
         if known is not None:
             anonymous = _among(~known, counting)
             tally.anonymous += int(np.count_nonzero(anonymous))
             self._refuse_unknown(piece, anonymous, self.id_readers[CUSTOMER_IDS].missing)
-        if self._nobody is not None:
-            nobody = _among(self._nobody.among(customers), counting)
+        if nobody is not None:
+            nobody = _among(nobody, counting)
             tally.nobody += int(np.count_nonzero(nobody))
             self._refuse_unknown(piece, nobody, "means no customer")
 

@@ -98,7 +98,9 @@ def look(file: DataFile, wanted: Wanted) -> Look:
         if known is not None and pa.types.is_decimal(known) and not is_text:
             kind = known if column.declared is None and _is_number(kind) else kind
         elif known is not None and column.declared is None:
-            is_text = is_text or (pa.types.is_null(kind) and not _is_number(known))
+            is_text = is_text or (
+                pa.types.is_null(kind) and _is_text_later(name, known, lines, wanted)
+            )
             kind = common_type(known, kind, wanted.roles[name]) or kind
         kinds[name] = kind
         if is_text:
@@ -120,6 +122,14 @@ def _found_later(lines: Lines, wanted: Wanted, missing: set[str]) -> Iterator[st
         missing -= found
         if not missing:
             return
+
+
+def _is_text_later(name: str, known: pa.DataType, lines: Lines, wanted: Wanted) -> bool:
+    """Return whether a column without a value in the first lines has strings behind them."""
+    records = _records(lines.numbered(), lines, wanted)
+    later = (_value(record.get(name), name, wanted) for record in records)
+    first = next((value for value in later if value is not None), None)
+    return not _is_number(known) if first is None else isinstance(first, str)
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -288,7 +298,18 @@ def _parsed(piece: bytes, part: Part, columns: pa.Schema, wanted: Wanted, row: i
         if wrong is not None:
             raise wrong from error
         return _one_by_one(piece, part, columns, wanted)
+    if not _is_utf8(table) and (wrong := _problem(piece, part, columns, wanted, row)) is not None:
+        raise wrong
     return table.select(columns.names)
+
+
+def _is_utf8(table: pa.Table) -> bool:
+    """Return whether strings are text, which Arrow takes for granted."""
+    try:
+        table.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _one_by_one(piece: bytes, part: Part, columns: pa.Schema, wanted: Wanted) -> pa.Table:
