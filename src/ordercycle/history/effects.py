@@ -1,7 +1,7 @@
 """Options that find nothing to act on: declared for each, so that none is given in vain.
 
-Where an option would have been needed to read the rows as they are meant, it is an error that it
-does nothing; where it says something of what is not there, a warning.
+An option that would have been needed to read the rows as they are meant, and does nothing, is an
+error.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ordercycle.errors import Code, ConfigError, Option, Text, warn
+from ordercycle.errors import Code, ConfigError, Option, Text
 from ordercycle.sources.file_names import DESCRIBED
 
 if TYPE_CHECKING:
@@ -24,22 +24,6 @@ KINDS = {"csv": "CSV", "ndjson": "NDJSON", "excel": "Excel", "parquet": "Parquet
 
 def _nothing(option: Option, why: str, remedy: Text = "leave it out") -> ConfigError:
     return ConfigError((option, f" finds nothing to act on: {why}"), remedy=remedy)
-
-
-def _columns(options: BuildOptions, tables: Tables) -> None:
-    """Warn where columns of a customers table are named and there is none."""
-    columns = options.columns
-    named = {"listed_customer": columns.listed_customer, "registered": columns.registered}
-    for name, given in named.items():
-        if "customers" not in tables and given not in (None, type(columns)().registered):
-            warn(
-                (
-                    Option(f"Columns.{name}", given),
-                    " finds nothing to act on: there is no customers table; pass ",
-                    Option("customers"),
-                    " where there is one",
-                )
-            )
 
 
 def _unknown(options: BuildOptions, *, has_customers: bool) -> None:
@@ -113,7 +97,7 @@ WHEN_OPEN = "is compared with the tables when these are open"
 OF_ALL_ROWS, OF_THE_WORK = "says what rows mean", "says how the work is done"
 #: Options by what is known once they are all given: what refuses them, or why nothing has to.
 GIVEN: dict[str, Callable[..., None] | str] = {
-    "columns": WHEN_OPEN,
+    "columns": "may be shared by builds with and without a customers table",
     "read": WHEN_OPEN,
     "filesystem": WHEN_OPEN,
     "timezone": "is compared with the times when these are known",
@@ -133,7 +117,6 @@ GIVEN: dict[str, Callable[..., None] | str] = {
 }
 #: Those that say which tables there are and how these are read, once it is known what they are.
 OPEN: dict[str, Callable[[BuildOptions, Tables], None]] = {
-    "columns": _columns,
     "read": _read,
     "filesystem": _filesystem,
 }
