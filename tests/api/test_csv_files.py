@@ -183,3 +183,27 @@ def test_nobody_is_written_as_whole_floats_are(tmp_path):
     history = oc.OrderHistory.build(path, nobody=["0.0"])
     assert (history.summary().nobody, history.summary().customers) == (1, 1)
     assert oc.OrderHistory.build(path, nobody=["0"]).summary().nobody == 1
+
+
+@pytest.mark.parametrize("before", [0, 4000])  # in the first rows, and past them
+@pytest.mark.parametrize("only", ["customer_id != 'x'", "state == 'paid'"])
+@pytest.mark.parametrize("left_out", ["x,2025-03-01,free,new", "x,nodate,1,new", "x,,,new"])
+def test_rows_that_do_not_count_are_not_read(tmp_path, before, only, left_out):
+    rows = ["a,2025-03-01,1.5,paid"] * (before + 1) + [left_out, "b,2025-03-02,2.5,paid"]
+    path = written(tmp_path, *rows, header="customer_id,ordered_at,amount,state")
+    history = oc.OrderHistory.build(path, only=only)
+    summary = history.summary()
+    assert (summary.left_out, summary.customers) == (1, 2)
+    assert sum(profile(path, only=only)["revenue"].to_pylist()) == 1.5 * (before + 1) + 2.5
+    wrong = written(
+        tmp_path, *rows, "c,2025-03-02,x,paid", header="customer_id,ordered_at,amount,state"
+    )
+    with pytest.raises(oc.ColumnError, match="amount in line") as caught:
+        oc.OrderHistory.build(wrong, only=only)
+    assert caught.value.row == before + 5
+
+
+def test_a_condition_that_cannot_be_read_protects_nothing(tmp_path):
+    path = written(tmp_path, "a,2025-03-01,1.5", "b,2025-03-01,x")
+    with pytest.raises(oc.ColumnError, match="amount in line 3"):
+        oc.OrderHistory.build(path, only="amount > 0")

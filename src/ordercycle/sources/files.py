@@ -27,7 +27,7 @@ from ordercycle.sources.row_source import Files, Source, Where, check_columns
 from ordercycle.sources.standard_input import Spooled
 from ordercycle.sources.store_errors import cause, explained
 from ordercycle.sources.stores import Written
-from ordercycle.sources.text import csv_files
+from ordercycle.sources.text import csv_files, refusals
 from ordercycle.sources.wanted import EXTENSION, IDS, ReadAgain, Role, Wanted
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class Format(NamedTuple):
 READERS = {
     "parquet": Format(parquet_files.look, parquet_files.read),
     "ipc": Format(arrow_files.look, arrow_files.read),
-    "csv": Format(csv_files.look, csv_files.read, csv_files.common_type, csv_files.line_of),
+    "csv": Format(csv_files.look, csv_files.read, csv_files.common_type, refusals.line_of),
     "ndjson": Format(json_files.look, json_files.read, json_files.common_type, json_files.line_of),
     "excel": Format(
         excel_files.look, excel_files.read, excel_files.common_type, excel_files.line_of, "row"
@@ -227,7 +227,7 @@ def look_at_files(paths: list[str] | Spooled, wanted: Wanted) -> Pieces:
 def settle(pieces: list[Piece]) -> None:
     """Find out what reading one piece tells of another, for readers who do not share it."""
     for piece in pieces:
-        if isinstance(piece.part, csv_files.Part):
+        if isinstance(piece.part, refusals.Part):
             piece.part.text.settled()
 
 

@@ -8,13 +8,15 @@ them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from ordercycle.errors import ColumnError, Option, SourceError, Text, counted
+from ordercycle.sources.counting_rows import CountingRows
 from ordercycle.sources.file_formats import CsvFormat
 from ordercycle.sources.file_list import DataFile
 from ordercycle.sources.file_look import Look
@@ -24,6 +26,15 @@ from ordercycle.sources.text.encodings import UTF_8, Transcoded, as_utf8, is_div
 from ordercycle.sources.text.head import Head, check_header, check_marks, read_head
 from ordercycle.sources.text.numbers import large_rows
 from ordercycle.sources.text.plain_records import plain_records
+from ordercycle.sources.text.refusals import (
+    Part,
+    column_error,
+    field_count,
+    line_of,
+    not_utf8,
+    refusal,
+    undecodable,
+)
 from ordercycle.sources.text.stretches import (
     Content,
     TextFile,
@@ -32,7 +43,7 @@ from ordercycle.sources.text.stretches import (
 )
 from ordercycle.sources.text.times import INSTANTS
 from ordercycle.sources.text.times import have_offsets as times_have_offsets
-from ordercycle.sources.wanted import ReadAgain, Role, Wanted
+from ordercycle.sources.wanted import Role, Wanted
 from ordercycle_kernels import quoting
 
 #: Bytes that are parsed at a time.
@@ -47,13 +58,6 @@ MOST_BYTES = 2**31 - 2
 
 #: How Arrow says that a value is not of its column's type.
 CONVERSION = re.compile(r"In CSV column #(\d+):")
-
-
-class Part(NamedTuple):
-    """A part of a text file, and what every reader of it has to know."""
-
-    text: TextFile
-    number: int
 
 
 class _Row(Exception):  # noqa: N818 - says where; what is raised has its words from there
@@ -89,7 +93,7 @@ def look(file: DataFile, wanted: Wanted) -> Look:
             is_stream = True
             head, data, is_whole = _head(file, wanted, given, is_stream=True)
     except UnicodeError as error:
-        raise _undecodable(f"{wanted.table}: {file.path!r}", given, error) from error
+        raise undecodable(f"{wanted.table}: {file.path!r}", given, error) from error
     encoding = "utf-8" if is_stream else given.encoding
     check_header(head, data, file, wanted, encoding)
     names = [name for name in wanted.names if head.names.count(name) == 1]
@@ -107,20 +111,46 @@ def look(file: DataFile, wanted: Wanted) -> Look:
         table = pa.Table.from_batches(located, texts)
     except _NotOfItsType as error:
         raise _found_misfit(Part(text, 0), texts, wanted, encoding, error.column) from error
-    kinds = {}
-    have_offsets = False
-    for name in names:
-        column = _column(name, wanted, given)
-        values = table.column(name).combine_chunks()
-        try:
-            kind = column.kind_of(values)
-        except MisfitError as misfit:
-            raise _column_error(text, 0, name, misfit, wanted, first_row=0) from misfit
-        kinds[name] = _as_known(column, kind, wanted)
-        have_offsets |= kind == INSTANTS and column.role == "time" and times_have_offsets(values)
+    kinds, have_offsets = _kinds(table.combine_chunks(), text, wanted)
     fields = [pa.field(name, kinds.get(name, TEXT)) for name in head.names]
     parts = [Part(text, number) for number in text.parts]
     return Look(pa.schema(fields), None, parts, times_have_offsets=have_offsets)
+
+
+def _kinds(table: pa.Table, text: TextFile, wanted: Wanted) -> tuple[dict[str, pa.DataType], bool]:
+    """Return the types of the texts of the first rows, and whether times have offsets."""
+    found: dict[str, pa.DataType] = {}
+    misfits: dict[str, MisfitError] = {}
+    columns = {name: _column(name, wanted, text.given) for name in table.column_names}
+    for name, column in columns.items():
+        try:
+            found[name] = column.kind_of(_values(table, name))
+        except MisfitError as misfit:
+            misfits[name] = misfit
+    if misfits:
+        counting = CountingRows.of(wanted, found)
+        if counting is not None:
+            deciding = [
+                columns[name].reader_of_texts(found[name])(_values(table, name))
+                for name in counting.names
+            ]
+            table = pa.Table.from_batches([counting.blotted(table.to_batches()[0], deciding)])
+    for name in misfits:
+        try:
+            found[name] = columns[name].kind_of(_values(table, name))
+        except MisfitError as misfit:
+            raise column_error(text, 0, name, misfit, wanted, first_row=0) from misfit
+    have_offsets = any(
+        found[name] == INSTANTS
+        and column.role == "time"
+        and times_have_offsets(_values(table, name))
+        for name, column in columns.items()
+    )
+    return {name: _as_known(columns[name], found[name], wanted) for name in columns}, have_offsets
+
+
+def _values(table: pa.Table, name: str) -> pa.Array:
+    return table.column(name).combine_chunks()
 
 
 def _as_known(column: TextColumn, kind: pa.DataType, wanted: Wanted) -> pa.DataType:
@@ -187,6 +217,72 @@ def read(
     SourceError
         Where a record has too few or too many fields, or the file ends within quotes.
     """
+    row = 0
+    try:
+        for batch in _read_all(part, columns, wanted):
+            yield batch
+            row += batch.num_rows
+    except ColumnError:
+        counting = CountingRows.of(wanted, dict(zip(columns.names, columns.types, strict=True)))
+        if counting is None:
+            raise
+    else:
+        return
+    for batch in _read_counting(part, columns, wanted, counting):
+        if row < batch.num_rows:
+            yield batch.slice(row)
+        row = max(0, row - batch.num_rows)
+
+
+def _read_counting(
+    part: Part, columns: pa.Schema, wanted: Wanted, counting: CountingRows
+) -> Iterator[pa.RecordBatch]:
+    """Read columns of which something cannot be read, unless that is in rows that do not count."""
+    text, number = part
+    texts = pa.schema([(name, TEXT) for name in columns.names])
+    encoding = _encoding(text)
+    readers = {
+        field.name: _column(field.name, wanted, text.given).reader_of_texts(field.type)
+        for field in columns
+    }
+    contents = text.contents(number)
+    row = 0
+    try:
+        for batch in _located(
+            text, number, wanted, contents, lambda one: _parsed(text, one, texts, encoding)
+        ):
+            refused = partial(refusal, part, wanted, row)
+            deciding = _made(batch, counting.names, readers, refused)
+            left = counting.blotted(batch, deciding)
+            arrays = _made(left, columns.names, readers, refused)
+            yield pa.RecordBatch.from_arrays(arrays, schema=columns)
+            row += batch.num_rows
+    except _NotOfItsType as error:
+        raise _found_misfit(part, texts, wanted, encoding, error.column) from error
+
+
+def _made(
+    batch: pa.RecordBatch,
+    names: Sequence[str],
+    readers: Mapping[str, Callable[[pa.Array], pa.Array]],
+    refused: Callable[[str, MisfitError], Exception],
+) -> list[pa.Array]:
+    """Return what readers make of columns; raise what the first that does not fit is refused by."""
+    arrays = []
+    for name in names:
+        try:
+            arrays.append(readers[name](batch.column(name)))
+        except MisfitError as misfit:
+            raise refused(name, misfit) from misfit
+    return arrays
+
+
+def _encoding(text: TextFile) -> str:
+    return "utf-8" if text.borders is None else text.given.encoding
+
+
+def _read_all(part: Part, columns: pa.Schema, wanted: Wanted) -> Iterator[pa.RecordBatch]:
+    """Read columns of a part, in which everything has to be readable."""
     text, number = part
     of_name = {name: _column(name, wanted, text.given) for name in columns.names}
     kinds = dict(zip(columns.names, columns.types, strict=True))
@@ -194,7 +290,7 @@ def read(
     parsed_as = pa.schema(
         [(name, column.parsed_as(kinds[name])) for name, column in of_name.items()]
     )
-    encoding = "utf-8" if text.borders is None else text.given.encoding
+    encoding = _encoding(text)
     plain = plain_records(text.head, columns, of_name) if encoding in UTF_8 else None
 
     def parsed(content: Content) -> Iterator[pa.RecordBatch]:
@@ -214,12 +310,8 @@ def read(
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=columns)
                 row += batch.num_rows
                 continue
-            arrays = []
-            for name, values in zip(batch.schema.names, batch.columns, strict=True):
-                try:
-                    arrays.append(readers[name](values))
-                except MisfitError as misfit:
-                    raise _refusal(text, number, name, misfit, wanted, row) from misfit
+            refused = partial(refusal, part, wanted, row)
+            arrays = _made(batch, batch.schema.names, readers, refused)
             yield pa.RecordBatch.from_arrays(arrays, schema=columns)
             row += batch.num_rows
     except _NotOfItsType as error:
@@ -284,18 +376,7 @@ def _located(
             row=line,
         ) from error
     except UnicodeError as error:
-        raise _undecodable(f"{wanted.table}: {text.file.path!r}", text.given, error) from error
-
-
-def _undecodable(where: str, given: CsvFormat, error: UnicodeError) -> SourceError:
-    why = str(error)
-    if isinstance(error, UnicodeDecodeError):
-        shown = bytes(error.object[max(0, error.start - 20) : error.start + 20])
-        why = f"{shown!r} is no text in it"
-    return SourceError(
-        f"{where} is not encoded in {given.encoding}: {why}",
-        remedy=("say which encoding it has with ", Option("CsvFormat.encoding")),
-    )
+        raise undecodable(f"{wanted.table}: {text.file.path!r}", text.given, error) from error
 
 
 def _parsed(
@@ -345,7 +426,7 @@ def _parsed(
     except pa.ArrowInvalid as error:
         if wrong:
             row = wrong[0]
-            raise _Row(row.number - 1, *_field_count(row, head)) from error
+            raise _Row(row.number - 1, *field_count(row, head)) from error
         if "straddling" in str(error) and not content.has_lines_in_quotes:  # a record that is large
             yield from _parsed(text, content._replace(has_lines_in_quotes=True), columns, encoding)
             return
@@ -356,21 +437,6 @@ def _parsed(
             raise
         raise _NotOfItsType(columns.names[used.index(places[int(found[1])])], str(error)) from error
     yield from table.rename_columns(columns.names).to_batches(BATCH_ROWS)
-
-
-def _field_count(row: Any, head: Head) -> tuple[str, Text]:
-    fields = counted(row.actual_columns, "field")
-    what = f"has {fields} where the header has {row.expected_columns:,}"
-    if row.expected_columns == 1:
-        return what, (
-            "where the header stands further down, say so with ",
-            Option("CsvFormat.skip_rows"),
-            "; where something else divides fields, with ",
-            Option("CsvFormat.delimiter"),
-        )
-    return what, (
-        f"put values that hold {head.delimiter!r} in quotes, and end lines where records end"
-    )
 
 
 def _found_misfit(
@@ -389,96 +455,21 @@ def _misfit_of(
     part: Part, columns: pa.Schema, wanted: Wanted, encoding: str, suspected: str
 ) -> Exception | None:
     """Return what to raise for the first value of a column that fails, found by reading texts."""
-    text, number = part
+    text = part.text
     binary = pa.schema([pa.field(suspected, pa.binary())])
     kind = columns.field(suspected).type
     column = _column(suspected, wanted, text.given)
     row = 0
-    for content in text.contents(number):
+    for content in text.contents(part.number):
         for batch in _parsed(text, content, binary, encoding):
             values = batch.column(0)
             try:
                 texts = values.cast(TEXT)
             except pa.ArrowInvalid:
-                return _not_utf8(part, suspected, values, wanted, row)
+                return not_utf8(part, suspected, values, wanted, row)
             try:
                 column.numbers(texts, kind)
             except MisfitError as misfit:
-                return _refusal(text, number, suspected, misfit, wanted, row)
+                return refusal(part, wanted, row, suspected, misfit)
             row += batch.num_rows
     return None
-
-
-def _not_utf8(
-    part: Part, name: str, values: pa.BinaryArray, wanted: Wanted, first_row: int
-) -> ColumnError:
-    row, value = next(
-        (row, value)
-        for row, value in enumerate(values.to_pylist())
-        if value is not None and not _is_utf8(value)
-    )
-    line = line_of(part, first_row + row)
-    return ColumnError(
-        f"{wanted.table}: {name} in line {line} of {part.text.file.path!r} is {value!r}, which is "
-        "no text in UTF-8",
-        remedy=(
-            "say how the file is encoded, for example with ",
-            Option("CsvFormat.encoding", "cp1252"),
-        ),
-        column=name,
-        row=line,
-    )
-
-
-def _is_utf8(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _refusal(
-    text: TextFile, number: int, name: str, misfit: MisfitError, wanted: Wanted, first_row: int
-) -> Exception:
-    """Return what to raise where a value does not fit: the table is read again, or it is wrong."""
-    if misfit.kind is not None and not wanted.are_settled:
-        return ReadAgain(wanted.table, name, misfit.kind)
-    return _column_error(text, number, name, misfit, wanted, first_row)
-
-
-def _column_error(
-    text: TextFile, number: int, name: str, misfit: MisfitError, wanted: Wanted, first_row: int
-) -> ColumnError:
-    line = line_of(Part(text, number), first_row + misfit.row)
-    what, remedy = misfit.what, misfit.remedy
-    if misfit.kind is not None:
-        what = f"is {misfit.kind}, and of another type in the first rows"
-        remedy = ("say what it holds with ", Option("CsvFormat.types"))
-        if wanted.roles[name] in ("time", "registered"):
-            remedy = "write all of them in one way, or one such time in the first rows of a file"
-    pieces = what if isinstance(what, tuple) else (what,)
-    return ColumnError(
-        (f"{wanted.table}: {name} in line {line} of {text.file.path!r} ", *pieces),
-        remedy=remedy,
-        column=name,
-        row=line,
-    )
-
-
-def line_of(part: Part, row: int) -> int:
-    """Return the file's own line, from 1, in which a row of a part begins.
-
-    The file is read again up to there, as nobody counts lines before they are asked for.
-    """
-    text, number = part
-    lines = text.head.lines + 1
-    lines += sum(quoting.count_lines(np.frombuffer(one, np.uint8)) for one in text.before(number))
-    for content in text.contents(number, check_end=False):
-        view = np.frombuffer(content.data, np.uint8)
-        records = quoting.count_records(view, text.delimiter)
-        if row < records:
-            return lines + quoting.line_of_record(view, text.delimiter, row)
-        lines += quoting.count_lines(view)
-        row -= records
-    return lines

@@ -1,0 +1,52 @@
+"""Rows that count, found before all columns are read: nothing of the others has to be readable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from ordercycle.arrow_views import booleans
+from ordercycle.errors import OrdercycleError
+from ordercycle.sources.formulas import ONLY, Computation
+from ordercycle.sources.wanted import Wanted
+
+
+@dataclass(frozen=True)
+class CountingRows:
+    """What says which rows count: the condition, computed of the columns that it names."""
+
+    computation: Computation
+
+    @classmethod
+    def of(cls, wanted: Wanted, kinds: Mapping[str, pa.DataType]) -> CountingRows | None:
+        """Return it for columns of some types; None where they have no condition to decide."""
+        condition = wanted.formulas.get(ONLY)
+        names = [] if condition is None else list(dict(condition.columns))
+        if condition is None or not names or not set(names) <= set(kinds):
+            return None
+        schema = pa.schema([(name, kinds[name]) for name in names])
+        alone = replace(wanted, made=(), behind=(), formulas={ONLY: condition})
+        try:
+            computation = Computation.of(alone, schema)
+        except OrdercycleError:  # which is reported where all columns are known
+            return None
+        return None if computation is None else cls(computation)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that decide."""
+        return self.computation.reads
+
+    def blotted(self, texts: pa.RecordBatch, deciding: Sequence[pa.Array]) -> pa.RecordBatch:
+        """Return texts without those of rows that do not count, by what is read of `names`."""
+        try:
+            rows = pa.RecordBatch.from_arrays(list(deciding), list(self.names))
+            counts = self.computation.batch(rows).column(ONLY).fill_null(fill_value=False)
+        except OrdercycleError:  # which is reported with its row where all columns are computed
+            return texts
+        places = pa.array(np.arange(texts.num_rows), mask=~booleans(counts))
+        columns = [one.take(places) for one in texts.columns]  # nulls without bytes beneath
+        return pa.RecordBatch.from_arrays(columns, schema=texts.schema)
