@@ -127,7 +127,9 @@ def input_buffers(table: pa.Table) -> list[np.ndarray]:
 def _fill_block(workload, random, keys, times, amounts):
     customer = random.integers(0, workload.population, keys.size, dtype=np.int64)
     if workload.skew:
-        customer[random.random(keys.size, np.float32) < workload.skew] = 0
+        customer[random.random(keys.size, np.float32) < workload.skew] = (
+            1  # not 0, which shops write for nobody
+        )
     keys[:] = _scattered(customer.view(np.uint64)).view(np.int64)
     random.random(out=amounts)
     np.multiply(amounts, DAYS * _MICROSECONDS_PER_DAY, out=times, casting="unsafe")
