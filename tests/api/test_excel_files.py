@@ -125,3 +125,32 @@ def test_days_since_1904_and_cells_that_are_no_values(tmp_path):
         put(path, {"Orders": [HEADER, [7, DAY, 1], [8, wrong, 1]]})
         with pytest.raises(oc.ColumnError, match=r"ordered_at in row 3 of .*a\.xlsx"):
             rows_of(path)
+
+
+def test_cells_of_rows_that_do_not_count_are_not_read(tmp_path):
+    rows = [HEADER, ["a", DAY, 1.5], ["x", "nodate", "free"], ["b", DAY, 2]]
+    path = put(tmp_path / "a.xlsx", {"Orders": rows})
+    history = oc.OrderHistory.build(path, only="customer_id != 'x'")
+    assert history.profile(AS_OF)["revenue"].to_pylist() in ([1.5, 2], [2, 1.5])
+    with pytest.raises(oc.ColumnError, match="in row [34] "):
+        oc.OrderHistory.build(path, only="customer_id != 'a'")
+
+
+SPACES = "\u00a0\u00a0"  # of others, some writers of sheets keep none
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "csv", "ndjson"])
+def test_spaces_are_an_id_in_all_sources(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    if ending == "xlsx":
+        put(path, {"Orders": [HEADER, ["a", DAY, 1], [SPACES, DAY, 2], ["", DAY, 3]]})
+    elif ending == "csv":
+        rows = [",".join(HEADER), "a,2025-03-01,1", f"{SPACES},2025-03-01,2", ",2025-03-01,3", ""]
+        path.write_text("\n".join(rows), "utf-8")
+    else:
+        row = '{"customer_id": "%s", "ordered_at": "2025-03-01", "amount": 1}\n'
+        path.write_text("".join(row % one for one in ("a", SPACES, "")), "utf-8")
+    history = oc.OrderHistory.build(path)
+    assert set(history.profile(AS_OF)["customer_id"].to_pylist()) == {"a", SPACES}
+    assert history.summary().anonymous == 1
+    assert oc.OrderHistory.build(path, nobody=[SPACES]).summary().nobody == 1

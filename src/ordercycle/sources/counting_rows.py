@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ordercycle.arrow_views import booleans
 from ordercycle.errors import OrdercycleError
@@ -40,13 +41,23 @@ class CountingRows:
         """The columns that decide."""
         return self.computation.reads
 
-    def blotted(self, texts: pa.RecordBatch, deciding: Sequence[pa.Array]) -> pa.RecordBatch:
-        """Return texts without those of rows that do not count, by what is read of `names`."""
+    def rows(self, deciding: Sequence[pa.Array]) -> NDArray[np.bool_] | None:
+        """Return which rows count, by the columns that decide.
+
+        None where that cannot be computed, which is reported with its row where all columns are.
+        """
         try:
             rows = pa.RecordBatch.from_arrays(list(deciding), list(self.names))
-            counts = self.computation.batch(rows).column(ONLY).fill_null(fill_value=False)
-        except OrdercycleError:  # which is reported with its row where all columns are computed
+            counts = self.computation.batch(rows).column(ONLY)
+        except OrdercycleError:
+            return None
+        return booleans(counts.fill_null(fill_value=False))
+
+    def blotted(self, texts: pa.RecordBatch, deciding: Sequence[pa.Array]) -> pa.RecordBatch:
+        """Return texts without those of rows that do not count."""
+        counts = self.rows(deciding)
+        if counts is None:
             return texts
-        places = pa.array(np.arange(texts.num_rows), mask=~booleans(counts))
+        places = pa.array(np.arange(texts.num_rows), mask=~counts)
         columns = [one.take(places) for one in texts.columns]  # nulls without bytes beneath
         return pa.RecordBatch.from_arrays(columns, schema=texts.schema)

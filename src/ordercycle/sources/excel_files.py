@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from ordercycle.errors import ColumnError, Option, SourceError, suggestion
+from ordercycle.sources.counting_rows import CountingRows
 from ordercycle.sources.file_formats import CsvFormat, ExcelSheet
 from ordercycle.sources.file_list import DataFile
 from ordercycle.sources.file_look import Look
@@ -18,6 +19,8 @@ from ordercycle.sources.text.times import have_offsets as times_have_offsets
 from ordercycle.sources.wanted import Role, Wanted
 
 NOTHING = pa.null()
+#: What columns are for whose text is read as it stands.
+TEXTS: tuple[Role, ...] = ("customer", "order", "text", "other")
 #: What cells hold, by the type that Python has for it; dates are times as well.
 KINDS: dict[type, pa.DataType] = {
     bool: pa.bool_(),
@@ -61,11 +64,7 @@ def look(file: DataFile, wanted: Wanted) -> Look:
     where = f"{wanted.table}: {file.path!r}"
     header, cells, numbers = _cells(file, given, where)
     names = [_text_of(cell) for cell in header]
-    arrays = {
-        name: _array(name, [row[place] for row in cells], numbers, where, wanted)
-        for place, name in enumerate(names)
-        if name in wanted.roles and names.count(name) == 1
-    }
+    arrays = _arrays(names, cells, numbers, where, wanted)
     have_offsets = any(_have_offsets(name, array, cells, names) for name, array in arrays.items())
     table = pa.table(arrays)
     fields = [pa.field(name, arrays[name].type if name in arrays else TEXT) for name in names]
@@ -140,6 +139,11 @@ def _is_there(cell: Any) -> bool:
     return cell is not None and not (isinstance(cell, str) and not cell.strip())
 
 
+def _is_given(cell: Any) -> bool:
+    """Return whether a cell is a text: one of spaces is, as it is in all sources."""
+    return cell is not None and cell != ""
+
+
 def _text_of(cell: Any) -> str:
     """Return a cell as it is written: a whole number without a point."""
     if isinstance(cell, float) and cell.is_integer():
@@ -147,11 +151,39 @@ def _text_of(cell: Any) -> str:
     return "" if cell is None else str(cell)
 
 
+def _arrays(
+    names: list[str], cells: list[list[Any]], numbers: list[int], where: str, wanted: Wanted
+) -> dict[str, pa.Array]:
+    """Return the columns to read; what is wrong in rows that do not count is not looked at."""
+    columns = {
+        name: [row[place] for row in cells]
+        for place, name in enumerate(names)
+        if name in wanted.roles and names.count(name) == 1
+    }
+    arrays: dict[str, pa.Array] = {}
+    wrong: dict[str, ColumnError] = {}
+    for name, column in columns.items():
+        try:
+            arrays[name] = _array(name, column, numbers, where, wanted)
+        except ColumnError as error:
+            wrong[name] = error
+    kinds = {name: array.type for name, array in arrays.items()}
+    counting = CountingRows.of(wanted, kinds) if wrong else None
+    keep = None if counting is None else counting.rows([arrays[name] for name in counting.names])
+    for name, found in wrong.items():
+        if keep is None:
+            raise found
+        left = [cell if counts else None for cell, counts in zip(columns[name], keep, strict=True)]
+        arrays[name] = _array(name, left, numbers, where, wanted)
+    return {name: arrays[name] for name in columns}
+
+
 def _array(name: str, cells: list[Any], numbers: list[int], where: str, wanted: Wanted) -> pa.Array:
     role = wanted.roles[name]
+    is_there = _is_given if role in TEXTS else _is_there
     kind = NOTHING
     for cell, number in zip(cells, numbers, strict=True):
-        if not _is_there(cell):
+        if not is_there(cell):
             continue
         here = KINDS.get(type(cell))
         common = None if here is None else common_type(kind, here, role)
@@ -167,8 +199,8 @@ def _array(name: str, cells: list[Any], numbers: list[int], where: str, wanted: 
     if kind == TEXT and role in ("time", "registered", "amount"):
         return _of_text(name, cells, numbers, where, wanted)
     if kind == TEXT:
-        return pa.array([_text_of(cell) if _is_there(cell) else None for cell in cells], TEXT)
-    values = [cell if _is_there(cell) else None for cell in cells]
+        return pa.array([_text_of(cell) if is_there(cell) else None for cell in cells], TEXT)
+    values = [cell if is_there(cell) else None for cell in cells]
     if kind == LOCAL:  # of midnight, there is the day alone
         values = [_as_time(cell) if isinstance(cell, dt.date) else cell for cell in values]
     return pa.array(values, kind)
