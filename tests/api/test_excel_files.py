@@ -132,7 +132,7 @@ def test_cells_of_rows_that_do_not_count_are_not_read(tmp_path):
     path = put(tmp_path / "a.xlsx", {"Orders": rows})
     history = oc.OrderHistory.build(path, only="customer_id != 'x'")
     assert history.profile(AS_OF)["revenue"].to_pylist() in ([1.5, 2], [2, 1.5])
-    with pytest.raises(oc.ColumnError, match="in row [34] "):
+    with pytest.raises(oc.ColumnError, match=r"in row [34] "):
         oc.OrderHistory.build(path, only="customer_id != 'a'")
 
 
