@@ -24,11 +24,11 @@ from ordercycle.arrow_views import (
     booleans,
     bytes_view,
     fixed_view,
-    rows_of,
     validity,
 )
 from ordercycle.errors import ColumnError
 from ordercycle.ingest.problems import Problems, Trouble
+from ordercycle.sources.encoded import decoded, is_encoded
 from ordercycle.sources.formulas import ONLY
 from ordercycle.sources.row_source import Source
 from ordercycle.sources.wanted import EXTENSION
@@ -160,8 +160,8 @@ class Identity:
         first_row: of the stretch in the table; problems: takes values that are no ids, in rows
         that count (None: all do).
         """
-        while array.type != self.kind and _is_encoded(array.type):
-            array = _decoded(array)
+        while array.type != self.kind and is_encoded(array.type):
+            array = decoded(array)
         if pa.types.is_floating(array.type):
             return self._whole_floats(array, first_row, problems, counting)
         if pa.types.is_decimal(array.type):
@@ -242,29 +242,6 @@ def _that_count(bad: NDArray[np.bool_], counting: pa.Array | None) -> NDArray[np
 
 def _is_int64(value: Decimal) -> bool:
     return value == value.to_integral_value() and LEAST_INTEGER <= value <= MOST_INTEGER
-
-
-def _is_encoded(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind))
-
-
-def _decoded(array: pa.Array) -> pa.Array:
-    """Return what the entries of a dictionary, or of runs, stand for."""
-    if pa.types.is_dictionary(array.type):
-        values, places = array.dictionary, array.indices
-    else:
-        values = array.values
-        ends = array.run_ends.to_numpy()
-        rows = np.arange(array.offset, array.offset + len(array))
-        places = rows_of(np.searchsorted(ends, rows, side="right"))
-    while _is_encoded(values.type):
-        values = _decoded(values)
-    # Arrow takes nothing out of views.
-    if pa.types.is_string_view(values.type):
-        values = values.cast(pa.large_string())
-    if pa.types.is_binary_view(values.type):
-        values = values.cast(pa.large_binary())
-    return values.take(places)
 
 
 def without_empty(array: pa.Array) -> pa.Array:

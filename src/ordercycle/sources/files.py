@@ -18,6 +18,7 @@ import pyarrow as pa
 from ordercycle.errors import ColumnError, Option, OrdercycleError, SourceError, Text
 from ordercycle.sources import arrow_files, excel_files, json_files, parquet_files
 from ordercycle.sources.common_types import common_id_type, common_type
+from ordercycle.sources.encoded import decoded_to, type_read
 from ordercycle.sources.file_list import DataFile, list_files
 from ordercycle.sources.file_look import Look
 from ordercycle.sources.formulas import Computation, located, resolved
@@ -154,9 +155,7 @@ class Piece:
             else:
                 values = batch.column(field.name)
             if values.type != field.type:
-                if pa.types.is_dictionary(values.type):
-                    values = values.dictionary_decode()
-                values = values.cast(field.type)
+                values = decoded_to(values, field.type)
             arrays.append(values)
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
@@ -384,12 +383,12 @@ def _folder_values(files: list[DataFile], column: str, role: Role) -> dict[str, 
 
 def _common_field(opened: list[_Opened], column: str, wanted: Wanted) -> pa.Field:
     """Return the column in the type that holds the values of all files."""
-    is_id = wanted.roles[column] in IDS
-    kind, decided_by = opened[0].type_of(column), opened[0]
+    role = wanted.roles[column]
+    kind, decided_by = type_read(opened[0].type_of(column), role), opened[0]
     for one in opened[1:]:
-        here = one.type_of(column)
-        common = READERS[one.file.kind].common_type(kind, here, wanted.roles[column])
-        if common is None and is_id:
+        here = type_read(one.type_of(column), role)
+        common = READERS[one.file.kind].common_type(kind, here, role)
+        if common is None and role in IDS:
             common = common_id_type(kind, here)
         if not times_mix(kind, here, wanted.times):
             common = None

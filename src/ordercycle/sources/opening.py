@@ -12,6 +12,7 @@ from weakref import WeakSet
 import pyarrow as pa
 
 from ordercycle.errors import ColumnError, OrdercycleError, SourceError
+from ordercycle.sources.encoded import decoded_source
 from ordercycle.sources.files import open_files, schema_of_first
 from ordercycle.sources.formulas import Computation, computed_source, resolved
 from ordercycle.sources.frames import exported
@@ -77,11 +78,13 @@ def open_source(rows: Any, wanted: Wanted, threads: int, most_bytes: int | None 
     if isinstance(rows, Source):  # opened by the tasks of a cluster, who know their columns
         return rows
     rows = at_hand(rows)
-    if not wanted.may_compute or _are_paths(rows):  # the threads that read files compute as well
+    if _are_paths(rows):  # the threads that read files compute as well
         return _opened(rows, wanted, threads, most_bytes)
+    if not wanted.may_compute:
+        return decoded_source(_opened(rows, wanted, threads, most_bytes), wanted)
     rows, names = _with_names(rows, wanted)
     wanted = resolved(wanted, names)
-    source = _opened(rows, wanted, threads, most_bytes)
+    source = decoded_source(_opened(rows, wanted, threads, most_bytes), wanted)
     return computed_source(source, Computation.of(wanted, source.schema), threads)
 
 
