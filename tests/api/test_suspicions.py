@@ -184,3 +184,22 @@ def test_usual_orders_are_not_suspicious(tmp_path):
     pq.write_table(table, tmp_path / "a.parquet")
     for source in (table, table.to_reader(), tmp_path / "a.parquet", ds.dataset(tmp_path)):
         assert said(source) == []
+
+
+@pytest.mark.parametrize(
+    ("ids", "is_warned"),
+    [
+        (["17850.0", "17850", "a"], True),
+        (["17850.0", "13047", "a"], True),
+        (["17850.0", "13047.0", "a"], False),
+        (["17850", "13047", "a"], False),
+        (["v1.0", "13047", "a"], False),
+    ],
+)
+def test_numbers_that_are_written_in_two_ways(ids, is_warned):
+    days = [date(2025, 3, 20)] * len(ids)
+    table = pa.table({"customer_id": ids, "ordered_at": days, "amount": [1.0] * len(ids)})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        oc.OrderHistory.build(table)
+    assert [("without '.0'" in str(one.message)) for one in caught] == [True] * is_warned

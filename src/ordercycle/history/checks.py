@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle.arrow_views import array_of_texts, bytes_view, fixed_view
@@ -86,6 +87,8 @@ EPOCH_DAY = 0
 #: Orders that are looked at first for a day that is no month: mostly, there is one among them.
 FIRST_ORDERS = 1_000
 SECONDS_PER_DAY = 86_400
+#: Ids of a batch that are looked at for how numbers are written.
+FIRST_IDS = 100
 
 
 class Signs:
@@ -103,6 +106,8 @@ class Signs:
         self.orders_of: dict[str, int] = {}  # of ids that look like missing values
         self.of_epoch = 0
         self.buyers = 0  # customers with orders
+        self.whole_float: str | None = None  # an id that is written as a whole float
+        self.integer: str | None = None  # and one that is written as an integer, in text
 
     def see(self, batch: CustomerBatch) -> None:
         """Look at a batch."""
@@ -116,7 +121,10 @@ class Signs:
                 self._has_later_day = True
             else:
                 days = set(np.unique(batch.days).tolist())
+        whole_float, integer = _ids_of_numbers(batch.ids)
         with self._lock:
+            self.whole_float = self.whole_float or whole_float
+            self.integer = self.integer or integer
             self.orders_of |= found
             self.buyers += int(np.count_nonzero(sizes))
             self.of_epoch += of_epoch
@@ -146,6 +154,21 @@ def _orders_of_missing(batch: CustomerBatch, sizes: NDArray[np.int64]) -> Iterat
         for text, row in zip(texts, _places(batch.ids).tolist(), strict=True):
             if row < len(batch.ids) and batch.ids[row].as_buffer().to_pybytes() == text.encode():
                 yield text, int(sizes[row])
+
+
+def _ids_of_numbers(ids: pa.Array) -> tuple[str | None, str | None]:
+    """Return texts among the first ids that are a whole float and an integer, None without one."""
+    if not (pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type)):
+        return None, None
+    offsets, data = bytes_view(ids)
+    ends = offsets[1:][np.diff(offsets) > len(".0")]
+    if not ((data[ends - 1] == ord("0")) & (data[ends - 2] == ord("."))).any():
+        texts = ids[:FIRST_IDS].to_pylist()
+    else:
+        texts = ids.filter(pc.ends_with(ids, ".0"))[:FIRST_IDS].to_pylist()
+        texts += ids[:FIRST_IDS].to_pylist()
+    whole = (text for text in texts if text.endswith(".0") and text[:-2].isdecimal())
+    return next(whole, None), next((text for text in texts if text.isdecimal()), None)
 
 
 @cache
@@ -180,7 +203,7 @@ def check_signs(
 
     written: when the newest of the files was, in nanoseconds, where there are files on a disk.
     """
-    for check in (_check_missing, _check_months, _check_epoch):
+    for check in (_check_missing, _check_numbers, _check_months, _check_epoch):
         check(signs, columns, counts)
     if written is not None and tally.first_day is not None and tally.last_day is not None:
         day = written // 10**9 // SECONDS_PER_DAY
@@ -200,6 +223,15 @@ def _check_missing(signs: Signs, columns: Columns, counts: Counts) -> None:
             of_all = f"{counted(orders, 'order')} of {counts.orders:,}"
             what = f"{columns.customer} {text!r} has {of_all} and looks like a missing value; pass "
             warn((what, Option("nobody", (text,)), " where it is nobody"))
+
+
+def _check_numbers(signs: Signs, columns: Columns, counts: Counts) -> None:  # noqa: ARG001
+    if signs.whole_float is not None and signs.integer is not None:
+        warn(
+            f"{columns.customer} is text, as {signs.whole_float!r} and {signs.integer!r}: where "
+            "numbers are written in both ways, one customer may be taken for two; write all of "
+            "them without '.0'"
+        )
 
 
 def _check_months(signs: Signs, columns: Columns, counts: Counts) -> None:  # noqa: ARG001
