@@ -167,9 +167,7 @@ def test_a_source_that_is_missing_is_noticed_where_rows_were_added_up(shipment):
     rows = sum(one.column("rows")[0].as_py() for one in arrived[0])
     assert list(job.answers(parcels_of(arrived[0]), Profiles(AS_OF), rows))
     kept = [one for one in arrived[0] if one.column("source")[0].as_py() != 1]
-    with pytest.raises(
-        oc.SourceError, match=r"orders and customers sent here, \d+ arrived"
-    ):
+    with pytest.raises(oc.SourceError, match=r"orders and customers sent here, \d+ arrived"):
         list(job.answers(parcels_of(kept), Profiles(AS_OF), rows))
 
 
