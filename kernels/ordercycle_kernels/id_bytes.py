@@ -153,7 +153,7 @@ def _find_between(
         descend |= stop < start
         longest = max(longest, stop - start)
         out_starts[row] = start
-        out_lengths[row] = max(min(stop - start, LONGEST), 0)
+        out_lengths[row] = max(min(stop - start, LONGEST), np.int64(0))
     if descend:
         return OUTSIDE
     return TOO_LONG if longest > LONGEST else stand_in(known, out_starts, out_lengths)
