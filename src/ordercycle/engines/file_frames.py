@@ -13,8 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from ordercycle.sources.computation import Computation, UncomputableError
 from ordercycle.sources.files import Piece, look_at_files, settle
-from ordercycle.sources.formulas import Computation, UncomputableError
 from ordercycle.sources.places import absolute
 from ordercycle.sources.row_source import Files
 from ordercycle.sources.wanted import Wanted

@@ -38,7 +38,7 @@ from ordercycle.ingest.identity import id_type
 from ordercycle.ingest.nobody import Nobody
 from ordercycle.ingest.row_identity import check_comparable
 from ordercycle.ingest.spill import Spill
-from ordercycle.sources.formulas import resolved
+from ordercycle.sources.computation import resolved
 from ordercycle.sources.row_source import Source, check_columns
 from ordercycle.sources.wanted import IDS, Role, Wanted
 

@@ -23,7 +23,7 @@ from ordercycle.ingest.nobody import Nobody
 from ordercycle.ingest.problems import Problems
 from ordercycle.ingest.readers import IdReader
 from ordercycle.ingest.row_identity import words_of_rows
-from ordercycle.sources.formulas import ONLY, Computation, UncomputableError
+from ordercycle.sources.computation import ONLY, Computation, UncomputableError
 from ordercycle.sources.row_source import check_columns
 from ordercycle.sources.wanted import Wanted
 from ordercycle_kernels import hashing, partition

@@ -7,14 +7,32 @@ error.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ordercycle.errors import Code, ConfigError, Option, Text
 from ordercycle.sources.file_names import DESCRIBED
 
 if TYPE_CHECKING:
-    from ordercycle.history.options import BuildOptions
+    from ordercycle.columns import Columns
+    from ordercycle.history.policies import Policies
+    from ordercycle.ingest.spill import Spill
     from ordercycle.sources.row_source import Files
+
+
+class Options(Protocol):
+    """Options of a build, as far as they are looked at here."""
+
+    @property
+    def columns(self) -> Columns: ...  # noqa: D102
+    @property
+    def policies(self) -> Policies: ...  # noqa: D102
+    @property
+    def read(self) -> Any: ...  # noqa: D102
+    @property
+    def filesystem(self) -> Any: ...  # noqa: D102
+    @property
+    def spill(self) -> Spill | None: ...  # noqa: D102
+
 
 #: Files by table, None for a table that is none.
 Tables = Mapping[str, "Files | None"]
@@ -26,7 +44,7 @@ def _nothing(option: Option, why: str, remedy: Text = "leave it out") -> ConfigE
     return ConfigError((option, f" finds nothing to act on: {why}"), remedy=remedy)
 
 
-def _unknown(options: BuildOptions, *, has_customers: bool) -> None:
+def _unknown(options: Options, *, has_customers: bool) -> None:
     unknown = options.policies.unknown
     if not has_customers and unknown != "add":
         raise ConfigError(
@@ -35,7 +53,7 @@ def _unknown(options: BuildOptions, *, has_customers: bool) -> None:
         )
 
 
-def _refunds(options: BuildOptions, *, has_customers: bool) -> None:  # noqa: ARG001
+def _refunds(options: Options, *, has_customers: bool) -> None:  # noqa: ARG001
     refunds = options.policies.refunds
     if refunds != "net" and options.columns.amount is None:
         raise _nothing(
@@ -45,7 +63,7 @@ def _refunds(options: BuildOptions, *, has_customers: bool) -> None:  # noqa: AR
         )
 
 
-def _amount_per(options: BuildOptions, *, has_customers: bool) -> None:  # noqa: ARG001
+def _amount_per(options: Options, *, has_customers: bool) -> None:  # noqa: ARG001
     columns = options.columns
     if options.policies.amount_per == "order" and None in (columns.order, columns.amount):
         raise ConfigError(
@@ -54,11 +72,11 @@ def _amount_per(options: BuildOptions, *, has_customers: bool) -> None:  # noqa:
         )
 
 
-def _spill_directory(options: BuildOptions, *, has_customers: bool) -> None:  # noqa: ARG001
+def _spill_directory(options: Options, *, has_customers: bool) -> None:  # noqa: ARG001
     _ = options.spill  # which asks for the limit
 
 
-def _read(options: BuildOptions, tables: Tables) -> None:
+def _read(options: Options, tables: Tables) -> None:
     """Refuse a description of files where no file is of its format, or none has a column of it."""
     read = options.read
     kind = DESCRIBED.get(type(read))
@@ -75,13 +93,13 @@ def _read(options: BuildOptions, tables: Tables) -> None:
     for column in getattr(read, "types", ()):
         if not any(column in files.names for files in described):
             raise _nothing(
-                Option(f"{name}.types", {column: read.types[column]}),  # type: ignore[union-attr]
+                Option(f"{name}.types", {column: read.types[column]}),
                 f"no file has a column {column!r}",
                 "look at its name, or leave it out",
             )
 
 
-def _filesystem(options: BuildOptions, tables: Tables) -> None:
+def _filesystem(options: Options, tables: Tables) -> None:
     if options.filesystem is not None and not any(
         files is not None and files.are_placed for files in tables.values()
     ):
@@ -116,13 +134,13 @@ GIVEN: dict[str, Callable[..., None] | str] = {
     "progress": OF_THE_WORK,
 }
 #: Those that say which tables there are and how these are read, once it is known what they are.
-OPEN: dict[str, Callable[[BuildOptions, Tables], None]] = {
+OPEN: dict[str, Callable[[Options, Tables], None]] = {
     "read": _read,
     "filesystem": _filesystem,
 }
 
 
-def check_options_act(options: BuildOptions, *, has_customers: bool) -> None:
+def check_options_act(options: Options, *, has_customers: bool) -> None:
     """Refuse, or warn of, options that find nothing to act on whatever the rows are.
 
     Raises
@@ -135,7 +153,7 @@ def check_options_act(options: BuildOptions, *, has_customers: bool) -> None:
             check(options, has_customers=has_customers)
 
 
-def check_tables_need(options: BuildOptions, tables: Tables, *, are_appended: bool = False) -> None:
+def check_tables_need(options: Options, tables: Tables, *, are_appended: bool = False) -> None:
     """Refuse, or warn of, what is said of tables or files that are not there.
 
     are_appended: whether columns are those of a history, whose customers came before.

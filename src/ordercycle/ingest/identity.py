@@ -28,8 +28,8 @@ from ordercycle.arrow_views import (
 )
 from ordercycle.errors import ColumnError
 from ordercycle.ingest.problems import Problems, Trouble
+from ordercycle.sources.computation import ONLY
 from ordercycle.sources.encoded import decoded, is_encoded
-from ordercycle.sources.formulas import ONLY
 from ordercycle.sources.row_source import Source
 from ordercycle.sources.wanted import EXTENSION
 from ordercycle_kernels.whole_numbers import integers_of_floats

@@ -36,7 +36,7 @@ from ordercycle.ingest.nobody import Nobody
 from ordercycle.ingest.problems import Problems, Trouble
 from ordercycle.ingest.readers import AmountReader, IdReader, TimeReader
 from ordercycle.ingest.row_identity import check_comparable, instants, words_of_rows
-from ordercycle.sources.formulas import ONLY
+from ordercycle.sources.computation import ONLY
 from ordercycle.sources.soundness import MAKE_ANEW
 from ordercycle.sources.wanted import Times
 from ordercycle_kernels.calendar import NO_DAY

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ordercycle.arrow_views import booleans
 from ordercycle.errors import OrdercycleError
-from ordercycle.sources.formulas import ONLY, Computation
+from ordercycle.sources.computation import ONLY, Computation
 from ordercycle.sources.wanted import Wanted
 
 

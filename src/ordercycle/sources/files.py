@@ -18,10 +18,10 @@ import pyarrow as pa
 from ordercycle.errors import ColumnError, Option, OrdercycleError, SourceError, Text
 from ordercycle.sources import arrow_files, excel_files, json_files, parquet_files
 from ordercycle.sources.common_types import common_id_type, common_type
+from ordercycle.sources.computation import Computation, located, resolved
 from ordercycle.sources.encoded import decoded_to, type_read
 from ordercycle.sources.file_list import DataFile, list_files
 from ordercycle.sources.file_look import Look
-from ordercycle.sources.formulas import Computation, located, resolved
 from ordercycle.sources.instants import times_mix
 from ordercycle.sources.read_ahead import read_ahead
 from ordercycle.sources.row_source import Files, Source, Where, check_columns

@@ -12,9 +12,9 @@ from weakref import WeakSet
 import pyarrow as pa
 
 from ordercycle.errors import ColumnError, OrdercycleError, SourceError
+from ordercycle.sources.computation import Computation, computed_source, resolved
 from ordercycle.sources.encoded import decoded_source
 from ordercycle.sources.files import open_files, schema_of_first
-from ordercycle.sources.formulas import Computation, computed_source, resolved
 from ordercycle.sources.frames import exported
 from ordercycle.sources.missing import noticed
 from ordercycle.sources.row_source import Source, check_columns, check_names, unreadable

@@ -15,8 +15,8 @@ import pyarrow as pa
 from ordercycle.arrow_views import array_of, bytes_view, validity
 from ordercycle.errors import Option, Text
 from ordercycle.sources.common_types import common_type
+from ordercycle.sources.computation import WRITTEN
 from ordercycle.sources.file_formats import CsvFormat, arrow_type
-from ordercycle.sources.formulas import WRITTEN
 from ordercycle.sources.text import times
 from ordercycle.sources.text.numbers import (
     Misread,
