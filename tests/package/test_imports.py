@@ -77,6 +77,25 @@ def test_kernels_know_numpy_and_numba_only():
         assert tops <= allowed, f"{path.name} imports {tops - allowed}"
 
 
+def test_no_modules_import_each_other_in_a_circle():
+    """Imports for types count: who reads one of two such modules has to read both."""
+    names = modules(SRC)
+    wanted = {
+        module: {
+            name.removeprefix("ordercycle.") for name in imported(path) if name != "ordercycle"
+        }
+        & names.keys()
+        for module, path in names.items()
+    }
+    assert sum(map(len, wanted.values())) > len(names)  # the imports were found
+    while leaves := [module for module, needed in wanted.items() if not needed]:
+        for module in leaves:
+            del wanted[module]
+        for needed in wanted.values():
+            needed.difference_update(leaves)
+    assert not wanted, f"in circles, or above one: {sorted(wanted)}"
+
+
 def test_dependencies_point_down():
     for module, path in modules(SRC).items():
         if module.endswith("__init__"):
