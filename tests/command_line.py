@@ -29,12 +29,20 @@ def rows_by_customer(table):
     return {row["customer_id"]: row for row in table.to_pylist()}
 
 
+#: What a terminal's child has; whoever started the tests may ignore the signals.
+AS_IN_A_TERMINAL = (
+    "import signal; "
+    "signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+)
+
+
 @contextmanager
 def process(*arguments, code="from ordercycle.cli import main; main()", **options):
     """Start the command line as a shell would; it does not outlive the test."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    command = [sys.executable, "-c", code, *map(str, arguments)]
+    command = [sys.executable, "-c", AS_IN_A_TERMINAL + code, *map(str, arguments)]
     with subprocess.Popen(command, env=environment, **options) as started:
         try:
             yield started

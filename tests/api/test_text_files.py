@@ -118,6 +118,7 @@ def test_f6_quoted_line_ends_in_a_large_file(tmp_path):
     ],
 )
 @pytest.mark.parametrize("where", ["first rows", "later", "another file", "customers"])
+@pytest.mark.filterwarnings("ignore:customer_id is text, as:ordercycle.OrdercycleWarning")
 def test_f3_customer_ids_are_integers_only_where_all_are_written_so(
     tmp_path, monkeypatch, ids, expected, where
 ):
