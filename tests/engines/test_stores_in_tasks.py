@@ -34,12 +34,12 @@ def s3(server, monkeypatch):
     """Return a client of a bucket with orders and customers."""
     monkeypatch.setattr(file_frames, "TASK_BYTES", 2_000)
     client = s3_file_system(server)
-    client.create_dir("shop")
+    client.create_dir("jobs")
     orders, customers = tables()
     for number, start in enumerate(range(0, orders.num_rows, 300)):
-        path = f"shop/orders/part={number}/orders.parquet"
+        path = f"jobs/orders/part={number}/orders.parquet"
         parquet.write_table(orders.slice(start, 300), path, filesystem=client, row_group_size=100)
-    parquet.write_table(customers, "shop/customers.parquet", filesystem=client)
+    parquet.write_table(customers, "jobs/customers.parquet", filesystem=client)
     return client
 
 
@@ -47,11 +47,11 @@ def s3(server, monkeypatch):
 def places(s3, server):
     """Return orders, customers and options: with a file system, and as URIs."""
     end = f"?endpoint_override={server}&scheme=http"
-    uris = [f"s3://testing:testing@shop/{path}{end}" for path in ("orders/**", "customers.parquet")]
+    uris = [f"s3://testing:testing@jobs/{path}{end}" for path in ("orders/**", "customers.parquet")]
     return (
-        ("shop/orders", "shop/customers.parquet", {"filesystem": s3}),
+        ("jobs/orders", "jobs/customers.parquet", {"filesystem": s3}),
         (*uris, {}),
-        ([uris[0]], "s3://shop/customers.parquet", {"filesystem": s3}),
+        ([uris[0]], "s3://jobs/customers.parquet", {"filesystem": s3}),
     )
 
 
@@ -84,7 +84,7 @@ def test_spark_reads_objects_in_its_tasks(places, expected, session):  # noqa: A
 def test_an_object_that_changed_before_its_task_is_an_error(places, s3):
     orders, customers, options = places[0]
     profiles = dask.profile(orders, customers, as_of=AS_OF, columns=COLUMNS, **options)
-    path = "shop/orders/part=1/orders.parquet"
+    path = "jobs/orders/part=1/orders.parquet"
     parquet.write_table(tables()[0].slice(0, 300), path, filesystem=s3, row_group_size=100)
     with pytest.raises(oc.SourceError, match=r"part=1/orders\.parquet' was written again since"):
         profiles.compute(scheduler="threads")
@@ -99,7 +99,7 @@ def test_file_systems_of_fsspec_travel_and_keys_are_not_shown(s3, server):
     client = s3fs.S3FileSystem(
         key="testing", secret=SECRET, endpoint_url=f"http://{server}", use_ssl=False
     )
-    frame = FileFrame.of("shop/orders", wanted_orders(COLUMNS, filesystem=client))
+    frame = FileFrame.of("jobs/orders", wanted_orders(COLUMNS, filesystem=client))
     again = pickle.loads(pickle.dumps(frame))  # noqa: S301 - our own
     assert SECRET not in repr(frame)
     assert len(frame.tasks) > 2
@@ -107,4 +107,4 @@ def test_file_systems_of_fsspec_travel_and_keys_are_not_shown(s3, server):
     assert held[0].equals(held[1])
     tasks = dict(read_by_tasks(frame).dask)
     assert max(len(pickle.dumps(task)) for task in tasks.values()) < 5_000
-    assert s3.get_file_info("shop").type.name == "Directory"
+    assert s3.get_file_info("jobs").type.name == "Directory"
