@@ -1,9 +1,38 @@
-"""Settings of every test."""
+"""Settings of every test, and what tests of the public interface share."""
 
+import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, settings
+from pyarrow import parquet
+from support.command_line import day
 
 # The first example of a test may compile a kernel: no deadline could be both fair and useful.
 settings.register_profile(
     "ordercycle", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("ordercycle")
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch):
+    """A folder with orders.parquet and customers.parquet, made the working directory."""
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        (1, 10, day(1, 1), 20.0),
+        (1, 10, day(1, 1), 5.0),  # a second line of order 10
+        (1, 11, day(6, 1), 30.0),
+        (1, 12, day(6, 10), -8.0),  # a refund
+        (2, 13, day(6, 29), 12.5),
+        (None, 14, day(6, 2), 99.0),  # nobody
+        (3, 15, day(2, 1), 7.0),  # not in the customer table
+    ]
+    names = ("customer_id", "order_id", "ordered_at", "amount")
+    orders = pa.table(
+        dict(zip(names, (pa.array(column) for column in zip(*rows, strict=True)), strict=True))
+    )
+    parquet.write_table(orders, "orders.parquet")
+    customers = pa.table(
+        {"customer_id": [1, 2, 4], "registered_at": [day(1, 1), day(6, 20), day(3, 1)]}
+    )
+    parquet.write_table(customers, "customers.parquet")
+    return tmp_path

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 import ordercycle as oc
-from ordercycle.report.metrics import METRICS
+from ordercycle._report.metrics import METRICS
 
 from .compare import RELATIVE_TOLERANCE
 from .duckdb_report import reports

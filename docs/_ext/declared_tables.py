@@ -10,9 +10,9 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 import ordercycle as oc
-from ordercycle.cli import cli
-from ordercycle.columns import PROFILE_COLUMNS
-from ordercycle.report.metrics import METRICS
+from ordercycle._cli import cli
+from ordercycle._columns import PROFILE_COLUMNS
+from ordercycle._report.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,7 +23,7 @@ SIGNED, WHOLE_FLOATS, LENIENT = 1, 2, 4
 #: What a text says: nothing, no time, a day, a time on the wall, or an instant.
 MISSING, NO_TIME, A_DAY, ON_THE_WALL, INSTANT = 0, 1, 2, 3, 4
 KINDS = 5
-#: Steps of a pattern, as in ordercycle.sources.text.time_formats.
+#: Steps of a pattern, as in ordercycle._sources.text.time_formats.
 (LITERAL, SPACES, YEAR, SHORT_YEAR, MONTH, DAY, HOUR, HALF_HOUR, MINUTE, SECOND, FRACTION, HALF,
  MONTH_NAME, MONTH_NAME_IN_FULL, DAY_NAME, DAY_NAME_IN_FULL, OFFSET, EPOCH) = range(18)  # fmt: skip
 PIVOT = 69  # two digits from here on are of the twentieth century

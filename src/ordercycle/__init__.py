@@ -1,8 +1,8 @@
 """ordercycle: customer lifecycle knowledge from an order table."""
 
 from ordercycle import datasets
-from ordercycle.columns import Columns
-from ordercycle.errors import (
+from ordercycle._columns import Columns
+from ordercycle._errors import (
     ColumnError,
     ConfigError,
     DataError,
@@ -11,40 +11,51 @@ from ordercycle.errors import (
     SourceError,
     StorageError,
 )
-from ordercycle.history.order_history import OrderHistory
-from ordercycle.history.source_options import SourceOptions, source_from_dict
-from ordercycle.history.summary import HistorySummary
-from ordercycle.membership.membership import Membership
-from ordercycle.report.segment_report import SegmentReport
-from ordercycle.segments.cadence import Cadence
-from ordercycle.segments.lifecycle import Lifecycle
-from ordercycle.segments.presets import LifecyclePreset
-from ordercycle.segments.registry import scheme_from_dict
-from ordercycle.segments.rfm import Rfm
-from ordercycle.segments.rules import Rules
-from ordercycle.segments.scheme import Scheme
-from ordercycle.segments.transitions import transition_matrix, transitions
-from ordercycle.sources.file_formats import CsvFormat, ExcelSheet, NdJson
-from ordercycle.warm_up import WarmupResult, warmup
+from ordercycle._history.order_history import OrderHistory
+from ordercycle._history.source_options import SourceOptions, source_from_dict
+from ordercycle._history.summary import HistorySummary
+from ordercycle._membership.membership import Membership
+from ordercycle._report.segment_report import SegmentReport
+from ordercycle._segments.cadence import Cadence
+from ordercycle._segments.cadence_account import CadenceAccount
+from ordercycle._segments.gap_fit import GapAccount
+from ordercycle._segments.lifecycle import Lifecycle
+from ordercycle._segments.presets import LifecyclePreset
+from ordercycle._segments.registry import scheme_from_dict
+from ordercycle._segments.rfm import Rfm
+from ordercycle._segments.rfm_fit import RfmAccount
+from ordercycle._segments.rule_lint import RuleCount, RulesLint
+from ordercycle._segments.rules import Rules
+from ordercycle._segments.scheme import Scheme
+from ordercycle._segments.score_maps import MapLint
+from ordercycle._segments.transitions import transition_matrix, transitions
+from ordercycle._sources.file_formats import CsvFormat, ExcelSheet, NdJson
+from ordercycle._warm_up import WarmupResult, warmup
 
 __all__ = [
     "Cadence",
+    "CadenceAccount",
     "ColumnError",
     "Columns",
     "ConfigError",
     "CsvFormat",
     "DataError",
     "ExcelSheet",
+    "GapAccount",
     "HistorySummary",
     "Lifecycle",
     "LifecyclePreset",
+    "MapLint",
     "Membership",
     "NdJson",
     "OrderHistory",
     "OrdercycleError",
     "OrdercycleWarning",
     "Rfm",
+    "RfmAccount",
+    "RuleCount",
     "Rules",
+    "RulesLint",
     "Scheme",
     "SegmentReport",
     "SourceError",

@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dask_shops import computed, framed, local, plain
-from shops import AS_OF, COLUMNS, assert_same_bits, tables
+from support.dask_shops import computed, framed, local, plain
+from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
 from ordercycle.engines import dask

@@ -3,9 +3,9 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from dask_shops import computed, local
 from pyarrow import ipc, parquet
-from shops import AS_OF, COLUMNS, assert_same_bits, tables
+from support.dask_shops import computed, local
+from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
 from ordercycle.engines import dask, file_frames

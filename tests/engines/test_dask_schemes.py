@@ -4,8 +4,8 @@ from datetime import date
 
 import pyarrow as pa
 import pytest
-from dask_shops import computed, framed, local
-from shops import AS_OF, COLUMNS, assert_same_bits, tables
+from support.dask_shops import computed, framed, local
+from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
 from ordercycle.engines import dask

@@ -8,16 +8,16 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from dask.sizeof import sizeof
-from dask_shops import computed, framed, local
-from shops import AS_OF, COLUMNS, assert_same_bits, tables
+from support.dask_shops import computed, framed, local
+from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
+from ordercycle._engines.dask_tasks import Answer
+from ordercycle._engines.dask_transfers import AnswerLoads, PackLoads, load_for, rows_of, summed
+from ordercycle._engines.grouping_job import Job
+from ordercycle._engines.partition_tasks import Profiles
 from ordercycle.engines import dask as on_dask
 from ordercycle.engines.dask import DASK
-from ordercycle.engines.dask_tasks import Answer
-from ordercycle.engines.dask_transfers import AnswerLoads, PackLoads, load_for, rows_of, summed
-from ordercycle.engines.jobs import Job
-from ordercycle.engines.questions import Profiles
 
 TARGETS = 3
 
@@ -98,7 +98,7 @@ def test_tasks_carry_no_categories():
     [(None, 15, False), (None, 14, True), ("tasks", 15, True), ("disk", 15, True)],
 )
 def test_more_transfers_than_can_be_tasks(shop, monkeypatch, method, few, shuffles):
-    monkeypatch.setattr("ordercycle.engines.dask_plan.FEW_TRANSFERS", few)
+    monkeypatch.setattr("ordercycle._engines.dask_plan.FEW_TRANSFERS", few)
     orders, customers = shop
     with dask.config.set({"dataframe.shuffle.method": method}):
         found = on_dask.profile(

@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
-from dask_shops import framed
-from shops import assert_same_bits
-from told import CASES, FILED, FRAMED, filed, here
+from support.dask_shops import framed
+from support.shops import assert_same_bits
+from support.told import CASES, FILED, FRAMED, filed, here
 
 import ordercycle as oc
+from ordercycle._history.options import OF_CLUSTERS
 from ordercycle.engines import dask, file_frames, spark
-from ordercycle.history.options import OF_CLUSTERS
 
 
 def test_every_option_has_a_case(tmp_path):

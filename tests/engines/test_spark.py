@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from shops import AS_OF, COLUMNS, assert_same_bits, tables
+from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
 from ordercycle.engines import spark
@@ -230,7 +230,7 @@ def test_bad_values_are_told_with_column_and_count(session, shop):
     with pytest.raises(PythonException) as raised:
         profiles.collect()
     assert (
-        "ordercycle.errors.DataError: orders: bad is NaN or infinite (nan) at a row of source "
+        "ordercycle._errors.DataError: orders: bad is NaN or infinite (nan) at a row of source "
         "partition" in str(raised.value)
     )
     assert "(3 such rows); drop or fix them" in str(raised.value)

@@ -11,7 +11,7 @@ CLIENT = """
 import warnings
 warnings.simplefilter("ignore")
 from pyspark.sql import SparkSession
-from shops import AS_OF, COLUMNS, assert_same_bits, oc, tables
+from support.shops import AS_OF, COLUMNS, assert_same_bits, oc, tables
 import pyarrow as pa
 import sys
 from pyarrow import parquet

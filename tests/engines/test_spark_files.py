@@ -4,10 +4,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from pyarrow import csv, ipc, parquet
-from shops import AS_OF, COLUMNS, assert_same_bits, tables
+from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
-from ordercycle.engines import file_frames, spark
+from ordercycle._engines import file_frames, spark
 
 
 @pytest.fixture(autouse=True)

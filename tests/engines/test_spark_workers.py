@@ -3,8 +3,8 @@
 import gc
 
 import ordercycle as oc
+from ordercycle._engines.spark_tasks import MANY_OBJECTS, in_a_worker
 from ordercycle.engines import spark
-from ordercycle.engines.spark_tasks import MANY_OBJECTS, in_a_worker
 
 
 def test_warm_up(session):

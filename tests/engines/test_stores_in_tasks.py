@@ -4,16 +4,16 @@ import pickle
 
 import pyarrow as pa
 import pytest
-from dask_shops import computed
 from pyarrow import parquet
-from shops import AS_OF, COLUMNS, assert_same_bits, tables
-from store_servers import s3_file_system
+from support.dask_shops import computed
+from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
+from support.store_servers import s3_file_system
 
 import ordercycle as oc
+from ordercycle._engines.dask_plan import read_by_tasks
+from ordercycle._engines.file_frames import FileFrame
+from ordercycle._history.options import wanted_orders
 from ordercycle.engines import dask, file_frames, spark
-from ordercycle.engines.dask_plan import read_by_tasks
-from ordercycle.engines.file_frames import FileFrame
-from ordercycle.history.options import wanted_orders
 
 SECRET = "S3CR3T-key"  # noqa: S105 - of a server of our own
 

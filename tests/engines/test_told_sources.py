@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import ordercycle as oc
+from ordercycle._engines.shuffle_blocks import Packer
 from ordercycle.engines import dask as engine
-from ordercycle.engines.parcels import Packer
 
 AS_OF = "2026-12-31"
 STATUSES = ["paid", "shipped", "cancelled", None]
@@ -145,8 +145,8 @@ LATER = {
 @pytest.mark.parametrize("kind", ["csv", "ndjson"])
 def test_text_that_turns_out_to_be_of_another_type(tmp_path, monkeypatch, column, kind):
     """One machine reads it again; tasks say which line it is, and what to do."""
-    monkeypatch.setattr("ordercycle.sources.text.csv_files.SETTLED_LOOK_BYTES", 200)
-    monkeypatch.setattr("ordercycle.sources.json_lines.LOOK_BYTES", 200)
+    monkeypatch.setattr("ordercycle._sources.text.csv_files.SETTLED_LOOK_BYTES", 200)
+    monkeypatch.setattr("ordercycle._sources.json_lines.LOOK_BYTES", 200)
     first, later, for_csv, for_json = LATER[column]
     row = {"customer_id": "a", "ordered_at": "2026-01-01", "amount": "1"}
     rows = [row | {column: first}] * 20 + [row | {column: later}]

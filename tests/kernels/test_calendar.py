@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordercycle.ingest.zones import zone_table
+from ordercycle._ingest.time_zones import zone_table
 from ordercycle_kernels import calendar
 
 pytestmark = pytest.mark.kernels

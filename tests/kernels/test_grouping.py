@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from placing import placed
+from support.placing import placed
 
 from ordercycle_kernels import grouping
 from ordercycle_kernels.calendar import NO_DAY

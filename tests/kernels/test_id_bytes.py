@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from placing import placed
+from support.placing import placed
 
 from ordercycle_kernels import id_bytes
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordercycle.segments.selection import KeyType, Search, exact_decimal
+from ordercycle._segments.order_statistics import KeyType, Search, exact_decimal
 from ordercycle_kernels import selection as kernels
 
 pytestmark = pytest.mark.kernels

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from ordercycle.sources.text.time_formats import time_formats
-from ordercycle.sources.text.times import program
+from ordercycle._sources.text.time_formats import time_formats
+from ordercycle._sources.text.times import program
 from ordercycle_kernels import text_values
 
 pytestmark = pytest.mark.kernels

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle import transitions as oracle
 from oracle.lifecycle import RULES, Thresholds, segment
-from placing import placed
+from support.placing import placed
 
 from ordercycle_kernels import lifecycle
 from ordercycle_kernels import transitions as kernels

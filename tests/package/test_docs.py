@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from command_line import run
+from support.command_line import run
 
 import ordercycle as oc
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from command_line import run
+from support.command_line import run
 
 EXPORTS = Path(__file__).parents[2] / "docs" / "exports"
 AS_OF = "2026-04-01"

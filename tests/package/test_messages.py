@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 import ordercycle as oc
-from ordercycle import errors
+from ordercycle import _errors as errors
 
 SRC = Path(oc.__file__).parent
 #: Rooms whose messages have no front end but Python's.
-PYTHON_ONLY = {"cli", "engines"}
+PYTHON_ONLY = {"_cli", "_engines", "engines"}
 #: Puts the remedy behind what is wrong, when a message is printed.
 JOIN = "; "
 

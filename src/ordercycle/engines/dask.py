@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pyarrow as pa
 
-from ordercycle.columns import Columns
-from ordercycle.days import day_number
-from ordercycle.engines import dask_frames
-from ordercycle.engines.dask_plan import asked, read_by_tasks
-from ordercycle.engines.dask_tasks import Assign, Count, added_up
-from ordercycle.engines.file_frames import FileFrame
-from ordercycle.engines.jobs import FrameKind, Job, opened
-from ordercycle.engines.questions import (
+from ordercycle._columns import Columns
+from ordercycle._days import day_number
+from ordercycle._engines import dask_frames
+from ordercycle._engines.dask_plan import asked, read_by_tasks
+from ordercycle._engines.dask_tasks import Assign, Count, added_up
+from ordercycle._engines.file_frames import FileFrame
+from ordercycle._engines.grouping_job import FrameKind, Job, opened
+from ordercycle._engines.partition_tasks import (
     Assignment,
     HistoryCounts,
     Profiles,
@@ -29,11 +29,11 @@ from ordercycle.engines.questions import (
     check_countable,
     first_round,
 )
-from ordercycle.report.segment_report import SegmentReport
-from ordercycle.segments.fitting import CELLS_SCHEMA, Cells, Round
-from ordercycle.segments.fitting import fit as run_rounds
-from ordercycle.segments.lifecycle import Lifecycle
-from ordercycle.segments.scheme import Scheme
+from ordercycle._report.segment_report import SegmentReport
+from ordercycle._segments.counting_rounds import CELLS_SCHEMA, Cells, Round
+from ordercycle._segments.counting_rounds import fit as run_rounds
+from ordercycle._segments.lifecycle import Lifecycle
+from ordercycle._segments.scheme import Scheme
 
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ordercycle.columns import Columns
-from ordercycle.days import day_number
-from ordercycle.engines.questions import (
+from ordercycle._columns import Columns
+from ordercycle._days import day_number
+from ordercycle._engines.partition_tasks import (
     Assignment,
     HistoryCounts,
     Profiles,
@@ -21,8 +21,8 @@ from ordercycle.engines.questions import (
     check_countable,
     first_round,
 )
-from ordercycle.engines.spark_jobs import SPARK, Frame, job_of, require_spark
-from ordercycle.engines.spark_tasks import (
+from ordercycle._engines.spark_jobs import SPARK, Frame, job_of, require_spark
+from ordercycle._engines.spark_tasks import (
     Assign,
     Count,
     added_up,
@@ -32,12 +32,12 @@ from ordercycle.engines.spark_tasks import (
     warm_up,
     with_segments,
 )
-from ordercycle.engines.spark_types import arrow_schema, spark_schema, taken
-from ordercycle.report.segment_report import SegmentReport
-from ordercycle.segments.fitting import CELLS_SCHEMA
-from ordercycle.segments.fitting import fit as run_rounds
-from ordercycle.segments.lifecycle import Lifecycle
-from ordercycle.segments.scheme import Scheme
+from ordercycle._engines.spark_types import arrow_schema, spark_schema, taken
+from ordercycle._report.segment_report import SegmentReport
+from ordercycle._segments.counting_rounds import CELLS_SCHEMA
+from ordercycle._segments.counting_rounds import fit as run_rounds
+from ordercycle._segments.lifecycle import Lifecycle
+from ordercycle._segments.scheme import Scheme
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

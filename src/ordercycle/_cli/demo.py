@@ -1,0 +1,90 @@
+"""`ordercycle demo`: the library on real baskets, or on as many generated orders as asked."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ordercycle._cli.progress import watched
+from ordercycle._cli.results import checked_out, refuse_existing, result_writer
+
+RESULT = Path("ordercycle-demo.parquet")
+#: Generated orders and their profiles stay in memory.
+MOST_CUSTOMERS = 20_000_000
+
+
+@click.command()
+@click.option(
+    "--customers",
+    type=click.IntRange(min=1, max=MOST_CUSTOMERS),
+    metavar="N",
+    help="Generate orders of N customers instead of reading the grocery baskets.",
+)
+@click.option(
+    "--orders-per-customer",
+    type=click.FloatRange(min=1, max=100),
+    default=10.0,
+    show_default=True,
+    help="Generated orders: how many on average.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=7,
+    show_default=True,
+    help="Generated orders: same seed, same orders.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=checked_out,
+    metavar="FILE",
+    help=f"Result: .parquet, .arrow, .feather or .csv. Default: {RESULT}, replaced each time.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing --out.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads. Default: every core."
+)
+def demo(
+    *,
+    customers: int | None,
+    orders_per_customer: float,
+    seed: int,
+    out: Path | None,
+    overwrite: bool,
+    threads: int | None,
+) -> None:
+    """Show it all on real grocery baskets.
+
+    A year of baskets is read, profiled and segmented; the findings are shown on stdout and the
+    profiles written to a file.
+
+    \b
+    Examples:
+      ordercycle demo
+      ordercycle demo --customers 1000000
+    """  # noqa: D301 - click's mark for "keep these lines"
+    overwrite = overwrite or out is None
+    out = out or RESULT
+    refuse_existing(out, overwrite=overwrite)
+    import ordercycle as oc
+    from ordercycle._demo.present import Pace, present
+    from ordercycle._demo.scenes import generated, groceries
+    from ordercycle._demo.stages import Stopwatch, run
+
+    if customers is None:
+        scene = groceries()
+    else:
+        scene = generated(customers, orders_per_customer=orders_per_customer, seed=seed)
+    with watched(quiet=False) as watch:
+        kernels = oc.warmup(progress=watch.report_kernel)
+        watch_and_time = Stopwatch(watch.report)
+        with result_writer(out, overwrite=overwrite) as writer:
+            outcome = run(scene, write=writer.write, clock=watch_and_time, threads=threads)
+            watch_and_time.lap("write")
+        watch_and_time.lap("write")
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal may not know every sign
+    present(outcome, Pace(kernels, watch_and_time.seconds), out)

@@ -1,0 +1,151 @@
+"""How a command ends when it cannot finish: one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ordercycle._errors import Option
+
+INTERRUPTED = 130
+
+#: What stands for an argument that has no flag of its own, by its name and value.
+PHRASES: dict[tuple[str, Any], str] = {
+    ("Columns.registered", None): '--registered ""',
+    ("Columns.amount", None): "--no-amount",
+    ("read", "CsvFormat()"): "--format csv",
+    ("read", "NdJson()"): "--format ndjson",
+    ("read", "ExcelSheet()"): "--format excel",
+}
+#: What stands for an argument that is named without a value.
+NAMED_ALONE = {"columns": "--customer, --time, --amount and so on"}
+#: Arguments whose flag has another name than they have, their class left out.
+FLAGS: dict[str, str] = {
+    "time-formats": "time-format",
+    "null-values": "null-value",
+    "types": "type",
+    "segments": "segment",
+}
+
+
+def say(line: str) -> None:
+    """Print a line on stderr, in which no character of anybody's data can do anything."""
+    click.echo(_printable(line), err=True)
+
+
+def _printable(line: str) -> str:
+    from ordercycle._errors import printable
+
+    return printable(line)
+
+
+class OneLineError(click.ClickException):
+    """A failure that ends in one line, without a traceback."""
+
+    exit_code = 1
+
+    def show(self, file: Any = None) -> None:  # noqa: ARG002 - always stderr
+        """Print the line on stderr."""
+        say(f"ordercycle: {self.format_message()}")
+
+
+class ImpossibleOptionError(OneLineError):
+    """An option has a value that cannot be: wrong usage, seen only by the library."""
+
+    exit_code = 2
+
+
+class OneLineErrors(click.Group):
+    """A group whose commands never end in a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command and translate its failures into exit codes, and warnings into lines."""
+        try:
+            with shown_in_lines():
+                return super().invoke(ctx)
+        except click.ClickException as error:
+            lines = map(_printable, error.message.split("\n"))
+            vars(error)["message"] = "\n".join(lines)
+            raise
+        except (click.Abort, click.exceptions.Exit):
+            raise
+        except KeyboardInterrupt:
+            say("ordercycle: interrupted")
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:  # the reader has seen enough
+            ctx.exit(1)
+        except Exception as error:
+            if os.environ.get("ORDERCYCLE_TRACEBACK"):
+                raise
+            raise _ended(error) from None
+
+
+@contextmanager
+def shown_in_lines() -> Iterator[None]:
+    """Print the library's warnings on stderr while the block runs, a line for each."""
+    from ordercycle._errors import OrdercycleWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", OrdercycleWarning)
+        shown_elsewhere = warnings.showwarning
+
+        def show(
+            message: Warning | str, category: type[Warning], *where: Any, **named: Any
+        ) -> None:
+            if isinstance(message, OrdercycleWarning):
+                say(f"ordercycle: {message.rendered(flag)}")
+            else:
+                shown_elsewhere(message, category, *where, **named)
+
+        warnings.showwarning = show
+        yield
+
+
+def flag(option: Option) -> str:
+    """Return how an argument of the library is given on the command line."""
+    from ordercycle._errors import NOT_GIVEN
+
+    value = option.value
+    if value is NOT_GIVEN and option.name in NAMED_ALONE:
+        return NAMED_ALONE[option.name]
+    if isinstance(value, str | None) and (option.name, value) in PHRASES:
+        return PHRASES[option.name, value]
+    name = option.name.rpartition(".")[2].replace("_", "-")
+    name = f"--{FLAGS.get(option.name, FLAGS.get(name, name))}"
+    if option.value is NOT_GIVEN:
+        return name
+    values = option.value
+    if isinstance(values, dict):
+        values = [f"{key}={value}" for key, value in values.items()]
+    elif not isinstance(values, (tuple, list)):
+        values = [values]
+    return " ".join(f"{name} {shlex.quote(str(value))}" for value in values)
+
+
+def _ended(error: Exception) -> click.ClickException:
+    from ordercycle._errors import ConfigError, OrdercycleError
+
+    if isinstance(error, OrdercycleError):
+        message = error.rendered(flag)
+    else:
+        message = " ".join(str(error).split())
+    if isinstance(error, ConfigError):
+        return ImpossibleOptionError(message)
+    if isinstance(error, OrdercycleError):
+        return OneLineError(message)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return OneLineError(f"{where}{error.strerror or message}")
+    if isinstance(error, MemoryError):
+        return OneLineError(f"not enough memory {message}".rstrip())
+    return OneLineError(
+        f"unexpected {type(error).__name__}: {message} (ORDERCYCLE_TRACEBACK=1 shows where)"
+    )

@@ -1,0 +1,211 @@
+"""What every command that reads orders asks for, and the history made of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ordercycle._cli import reading
+from ordercycle._cli.malloc import give_back_large_arrays
+from ordercycle._cli.sql import relation_of
+from ordercycle._columns import Columns
+from ordercycle._history.policies import declared_policies
+from ordercycle._history.source_options import SourceOptions, source_from_dict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from ordercycle import OrderHistory
+    from ordercycle._cli.progress import Watch
+    from ordercycle._history.profile_stream import ProfileStream
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+#: Options by the field of Columns that they give, with the help.
+COLUMNS = {
+    "customer": "Customer id, in the orders and the customer table. Default: customer_id.",
+    "time": "When an order was made. Default: ordered_at.",
+    "amount": 'The value of an order, as in "price * quantity". Default: amount.',
+    "order": "Order id: rows that share it are one order. Without it every row is an order.",
+    "registered": 'Registration time in the customer table; "" where it has none. '
+    "Default: registered_at.",
+    "listed_customer": "Customer id in the customer table, where that has another name.",
+}
+
+
+#: What the help calls the values of policies.
+METAVARS = {"timezone": "ZONE", "only": "CONDITION", "nobody": "ID"}
+
+COLUMN_OPTIONS = tuple(
+    click.option(f"--{name.replace('_', '-')}", metavar="COLUMN", help=help_text)
+    for name, help_text in COLUMNS.items()
+)
+
+#: In the order of the help.
+BEFORE = (
+    click.argument("orders", nargs=-1, metavar="[ORDERS]..."),
+    click.option(
+        "--sql",
+        metavar="QUERY",
+        help="Orders that DuckDB finds, instead of ORDERS: joins and unions of files. The options "
+        "of read_csv in the query are those of whoever writes it.",
+    ),
+    click.option("--customers", metavar="PATH", help="Customer table: one row per customer."),
+    click.option(
+        "--source",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        metavar="FILE",
+        help="A TOML file with any of these options; those that are given here come first.",
+    ),
+)
+#: After those of columns, policies and files.
+AFTER = (
+    click.option(
+        "--threads", type=click.IntRange(min=1), metavar="N", help="Threads. Default: every core."
+    ),
+    click.option(
+        "--memory-limit",
+        metavar="SIZE",
+        help="What building may hold in memory, as in 4GB; the rest waits on disk. "
+        "Default: no limit.",
+    ),
+    click.option(
+        "--spill-directory",
+        type=click.Path(path_type=Path),
+        metavar="FOLDER",
+        help="Where it waits. Default: the system's folder for temporary files.",
+    ),
+)
+
+
+def _policy_option(declared: Any) -> Callable[[Command], Command]:
+    """Return the option of a policy that the library declares."""
+    name, default = declared.name, declared.default
+    choices = [one for one in declared.metadata["choices"] or () if one is not None]
+    several = isinstance(default, tuple)
+    more = "; may be given several times." if several else ""
+    if default not in (None, ()):
+        more = f". Default: {default}."
+    return click.option(
+        f"--{name.replace('_', '-')}",
+        name,
+        multiple=several,
+        type=click.Choice(choices) if choices else str,
+        metavar=None if choices else METAVARS.get(name, "TEXT"),
+        help=declared.metadata["doc"].removesuffix("." if more else "") + more,
+    )
+
+
+NO_AMOUNT = click.option(
+    "--no-amount", is_flag=True, help="Nothing is known about money; no column is read."
+)
+POLICY_OPTIONS = tuple(_policy_option(one) for one in declared_policies())
+OPTIONS = (*BEFORE, *COLUMN_OPTIONS, NO_AMOUNT, *POLICY_OPTIONS, *reading.OPTIONS, *AFTER)
+
+
+def order_options(command: Command) -> Command:
+    """Add the options to a command, which gets them as keywords and passes them on."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def history_of(watch: Watch, options: dict[str, Any], *, quiet: bool) -> OrderHistory:
+    """Build the history that the options describe."""
+    import ordercycle as oc
+
+    orders, customers, named = _arguments(watch, options, quiet=quiet)
+    return oc.OrderHistory.build(orders, customers, **named)
+
+
+def profiles_of(
+    watch: Watch, options: dict[str, Any], as_of: date, window_days: int | None, *, quiet: bool
+) -> ProfileStream:
+    """Return the profiles of the orders that the options describe."""
+    from ordercycle._history.options import BuildOptions
+    from ordercycle._history.profile_stream import ProfileStream
+
+    orders, customers, named = _arguments(watch, options, quiet=quiet)
+    checked = BuildOptions.of(named, has_customers=customers is not None)
+    return ProfileStream(orders, customers, checked, as_of=as_of, window_days=window_days)
+
+
+def _arguments(
+    watch: Watch, options: dict[str, Any], *, quiet: bool
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Return the orders, the customers, and the other arguments of OrderHistory.build."""
+    named = dict(options)
+    orders, query, customers = named.pop("orders"), named.pop("sql"), named.pop("customers")
+    if bool(orders) == (query is not None):
+        what = "--sql takes the place of ORDERS; leave one of them out" if orders else (
+            "name the files of ORDERS, or give a query with --sql"
+        )  # fmt: skip
+        raise click.UsageError(what)
+    source = _source(named.pop("source"))
+    described = {} if source is None else source.given
+    columns = _columns(named, described.get("columns"))
+    read = reading.read_of(named, described.get("read"))
+    named = {name: value for name, value in named.items() if value not in (None, ())}
+    if (
+        query is not None
+        and customers is None
+        and read is not None
+        and described.get("read") is None
+    ):
+        raise click.UsageError("options of files say nothing of --sql; read_csv in it has its own")
+    named |= {} if columns is None else {"columns": columns}
+    named |= {} if read is None else {"read": read}
+    if (named | dict(described)).get("memory_limit") is not None:
+        give_back_large_arrays()
+    named |= {"source": source, "progress": watch.report}
+    if query is not None:
+        return relation_of(query, quiet=quiet), customers, named
+    return orders[0] if len(orders) == 1 else list(orders), customers, named
+
+
+def _source(path: Path | None) -> SourceOptions | None:
+    """Return what a source file says, or None without one."""
+    if path is None:
+        return None
+    import tomllib
+
+    from ordercycle._errors import ConfigError
+
+    try:
+        with path.open("rb") as file:
+            return source_from_dict(tomllib.load(file))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{str(path)!r} is not TOML: {error}") from None
+
+
+def _columns(named: dict[str, Any], described: Columns | None) -> Columns | None:
+    """Take the options of columns out; return the columns, or None where they are the usual ones.
+
+    described: what a source file says, which comes after the options.
+    """
+    given = {name: named.pop(name) for name in COLUMNS}
+    given = {name: value for name, value in given.items() if value is not None}
+    if named.pop("no_amount"):
+        if "amount" in given:
+            raise click.UsageError("--no-amount and --amount contradict each other")
+        given["amount"] = None
+    for name in ("order", "registered", "listed_customer"):
+        if given.get(name) == "":
+            given[name] = None
+    return replace(described or Columns(), **given) if given else described
+
+
+def account_of(summary: Any) -> str:
+    """Say what was read and left out."""
+    from ordercycle._errors import counted
+
+    said = list(summary.notes())
+    notes = f" ({', '.join(said)})" if said else ""
+    return (
+        f"{counted(summary.rows, 'row')}, {counted(summary.orders, 'order')}, "
+        f"{counted(summary.customers, 'customer')}{notes}"
+    )

@@ -1,0 +1,177 @@
+"""`ordercycle report`: what each segment bought in a period, and who is in it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ordercycle._cli.errors import say
+from ordercycle._cli.order_options import account_of, history_of, order_options
+from ordercycle._cli.progress import watched
+from ordercycle._cli.results import refuse_existing
+from ordercycle._cli.schemes import OPTIONS_OF, Chosen, scheme_options, schemes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from ordercycle import Membership, OrderHistory, Scheme
+
+COMPARE = ("previous-year", "previous-period", "none")
+MODES = ("comparison", "dynamics")
+SCHEME_OPTIONS = [name for names in OPTIONS_OF.values() for name in names]
+
+
+def _csv_only(_ctx: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
+    if value is not None and value.suffix.lower() != ".csv":
+        raise click.BadParameter(f"{str(value)!r} must end in .csv: a report is a CSV file")
+    return value
+
+
+@click.command()
+@click.option(
+    "--period",
+    required=True,
+    metavar="MONTHS",
+    help="The first and the last month, as in 2025-10:2025-12, or one month.",
+)
+@click.option(
+    "--compare",
+    type=click.Choice(COMPARE),
+    default="previous-year",
+    show_default=True,
+    help="The prior period: the same months a year earlier, or as many just before.",
+)
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DAY",
+    help="A day of the period: the report is to date, and so is the prior period. Default: the "
+    "last of the period, or the last known day where the period is not over.",
+)
+@scheme_options
+@click.option(
+    "--every",
+    type=click.Choice(["day", "week", "month"]),
+    default="month",
+    show_default=True,
+    help="How often rfm and rules are recalculated.",
+)
+@click.option(
+    "--segment",
+    "segments",
+    multiple=True,
+    metavar="NAME",
+    help="Only this segment; may be given several times. Default: all.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(MODES),
+    default="comparison",
+    show_default=True,
+    help="A row per segment and period, or a row per segment and month.",
+)
+@click.option("--metric", metavar="NAME", help="The only metric of the dynamics. Default: all.")
+@click.option(
+    "--months",
+    metavar="MONTHS",
+    help="Months of the dynamics. Default: from the first customer's to the end of the period.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=_csv_only,
+    metavar="FILE",
+    help="Result: a .csv file. Without it: CSV on stdout.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing result.")
+@order_options
+@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
+def report(  # noqa: PLR0913 - one argument per option
+    *,
+    period: str,
+    compare: str,
+    as_of: datetime | None,
+    chosen: tuple[Chosen, ...],
+    every: str,
+    segments: tuple[str, ...],
+    mode: str,
+    metric: str | None,
+    months: str | None,
+    out: Path | None,
+    overwrite: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Report what each segment bought in a period, and who is in it at the end.
+
+    ORDERS are files, folders or quoted patterns of Parquet, CSV or Arrow data. Of several schemes,
+    segments are named like "rfm: Champions"; a later one may read what the earlier ones find.
+
+    \b
+    Examples:
+      ordercycle report orders/*.parquet --scheme lifecycle --period 2025-10:2025-12 \\
+          --out report.csv
+      ordercycle report orders/*.parquet --period 2025-12 --mode dynamics --metric Revenue \\
+          --months 2024-01:2025-12
+    """  # noqa: D301 - click's mark for "keep these lines"
+    refuse_existing(out, overwrite=overwrite)
+    import ordercycle as oc
+    from ordercycle._errors import counted
+
+    schemes = schemes_of(chosen, {name: options.pop(name) for name in SCHEME_OPTIONS})
+    with watched(quiet=quiet) as watch:
+        history = history_of(watch, options, quiet=quiet)
+        summary = history.summary()
+        made = oc.SegmentReport.build(
+            history,
+            _memberships(schemes, history, every),
+            period=_range(period),
+            compare=None if compare == "none" else compare.replace("-", "_"),
+            segments=list(segments) or None,
+            as_of=None if as_of is None else as_of.date(),
+        )
+        made.to_csv(
+            sys.stdout if out is None else out,
+            mode=mode,
+            metric=metric,
+            months=None if months is None else _range(months),
+        )
+    if not quiet:
+        written = f"{counted(len(made.segments), 'segment')}, {made.period}, in {out or 'stdout'}"
+        say(f"{account_of(summary)} -> {written}")
+
+
+def _memberships(
+    schemes: Sequence[Scheme], history: OrderHistory, every: str
+) -> Membership | dict[str, Membership]:
+    """Return the membership of a scheme, or of several by their names."""
+    from ordercycle._days import date_of
+    from ordercycle._segments.cadence import Cadence
+    from ordercycle._segments.scheduled import Recalculated
+
+    found: dict[str, Membership] = {}
+    before: list[Scheme] = []
+    for scheme in schemes:
+        made: Any = scheme
+        if isinstance(made, Recalculated):
+            membership = made.membership(history, every=every, schemes=before)
+        else:
+            if isinstance(made, Cadence) and made.account is None:
+                # Without orders any day says as well that there are no gaps to fit to.
+                made = made.fit(history.profile(date_of(history.last_day or 0)))
+            membership = made.membership(history)
+        if made.name in found:
+            raise click.UsageError(f"two schemes are called {made.name!r}; name one differently")
+        found[made.name] = membership
+        before.append(made)
+    return found if len(found) > 1 else next(iter(found.values()))
+
+
+def _range(months: str) -> str | tuple[str, str]:
+    """Return the first and the last month of a text such as 2025-10:2025-12, or the only one."""
+    first, colon, last = months.partition(":")
+    return (first, last) if colon else first

@@ -1,0 +1,148 @@
+"""`ordercycle segment`: give each customer of a profile a segment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ordercycle._cli.errors import say
+from ordercycle._cli.profile_rows import profile_rows
+from ordercycle._cli.progress import watched
+from ordercycle._cli.results import checked_out, harmless_option, refuse_existing, result_writer
+from ordercycle._cli.schemes import Chosen, scheme_options, schemes_of
+from ordercycle._cli.segmenting import Counts, Segmenting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ordercycle._segments.scheme import Scheme
+
+#: What schemes have that time alone changes.
+LOOKS_AHEAD = "next_transition"
+
+
+def _checked_toml(_ctx: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
+    if value is not None and value.suffix.lower() != ".toml":
+        raise click.BadParameter(f"{str(value)!r} must end in .toml")
+    return value
+
+
+@click.command()
+@click.argument(
+    "profile", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+)
+@scheme_options
+@click.option(
+    "--as", "column", metavar="COLUMN", help="The column that the rules of a file add, not tier."
+)
+@click.option(
+    "--next",
+    "foretold",
+    is_flag=True,
+    help="Add next_segment and next_segment_on: what comes if nothing more is bought.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=checked_out,
+    metavar="FILE",
+    help="Result: .parquet, .arrow, .feather or .csv. Without it: CSV on stdout.",
+)
+@click.option(
+    "--save-scheme",
+    type=click.Path(path_type=Path),
+    callback=_checked_toml,
+    metavar="FILE",
+    help="Keep the scheme with what was fitted, as a .toml file for --scheme.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace existing results.")
+@harmless_option
+@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
+def segment(  # noqa: PLR0913 - one argument per option
+    *,
+    profile: Path,
+    chosen: tuple[Chosen, ...],
+    column: str | None,
+    foretold: bool,
+    out: Path | None,
+    save_scheme: Path | None,
+    overwrite: bool,
+    harmless: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Give each customer of a profile a segment.
+
+    PROFILE is a file that `ordercycle profile` wrote, or - for CSV, Parquet or Arrow on stdin; it
+    may have been through other programs meanwhile. The result has its columns and the segments.
+    rfm and cadence are fitted to the profile, which is read more than once for it; a scheme that
+    was saved is used as it is.
+
+    \b
+    Examples:
+      ordercycle segment profile.parquet --preset fashion --out segments.parquet
+      ordercycle segment profile.parquet --scheme rfm --save-scheme rfm.toml --out rfm.parquet
+      ordercycle segment profile.parquet --scheme rfm --scheme tiers.toml > tiers.csv
+      ordercycle profile orders.csv --as-of 2026-11-01 | ordercycle segment - --scheme rfm
+    \b
+    tiers.toml:
+      scheme = "rules"
+      [rules]
+      VIP = "rfm == 'Champions' and revenue > 500"
+      Sleeper = "missed_purchase_cycles > 2"
+    """  # noqa: D301 - click's mark for "keep these lines"
+    schemes = schemes_of(chosen, options)
+    if column is not None:
+        schemes = _with_column(schemes, column)
+    if save_scheme is not None and len(schemes) != 1:
+        raise click.UsageError("--save-scheme keeps a single scheme; give one --scheme")
+    looking = [scheme for scheme in schemes if hasattr(scheme, LOOKS_AHEAD)]
+    if foretold and len(looking) != 1:
+        raise click.UsageError("--next needs one --scheme that time changes: lifecycle or cadence")
+    for result in (out, save_scheme):
+        refuse_existing(result, overwrite=overwrite)
+    from ordercycle._workspace import Workers, thread_count
+
+    with (
+        watched(quiet=quiet) as watch,
+        profile_rows(profile) as file,
+        Workers(thread_count(None)) as workers,
+    ):
+        work = Segmenting(file, workers)
+        fitted = work.fitted(schemes)
+        steps: list[Any] = [scheme.assign for scheme in fitted]
+        if foretold:
+            steps.append(getattr(fitted[schemes.index(looking[0])], LOOKS_AHEAD))
+        counts = Counts(fitted)
+        named = [*(scheme.name for scheme in schemes), "next_segment"]
+        with result_writer(
+            out, overwrite=overwrite, harmless=None if harmless else named
+        ) as writer:
+            total = file.rows()
+            for table in work.tables(steps):
+                writer.write(table)
+                counts.add(table)
+                watch.report(writer.rows, total, "segment")
+        if save_scheme is not None:
+            from ordercycle._cli.scheme_files import write_scheme
+
+            write_scheme(save_scheme, fitted[0])
+        if not quiet:
+            counts.tell(writer.rows, out)
+            for line in work.problems(fitted, counts):
+                say(line)
+
+
+def _with_column(schemes: Sequence[Scheme], column: str) -> list[Scheme]:
+    """Let the rules among the schemes add a column of that name."""
+    from ordercycle._segments.rules import Rules
+
+    if sum(isinstance(scheme, Rules) for scheme in schemes) != 1:
+        raise click.UsageError("--as names the column of rules; give one --scheme file with rules")
+    return [
+        replace(scheme, column=column) if isinstance(scheme, Rules) else scheme
+        for scheme in schemes
+    ]

@@ -1,0 +1,224 @@
+"""Column names: those the caller's tables have, and those ordercycle produces."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ordercycle._errors import ConfigError, Option
+from ordercycle._expressions.given import as_text
+from ordercycle._public import public
+
+#: Fields of Columns that may be left out: with None, the table has no such column.
+OPTIONAL = ("amount", "order", "registered", "listed_customer")
+
+
+@public()
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """The columns to read: each by its name, or as an expression over columns.
+
+    An expression is one of pyarrow's, or text of the language of `Rules` such as
+    ``"UnitPrice * Quantity"``; text is an expression where the table has no column of that name.
+
+    Parameters
+    ----------
+    customer
+        Customer id, in the orders and, but for `listed_customer`, in the customers table.
+    time
+        When the order was made: a date or a timestamp.
+    amount
+        The order's value; negative for a refund. None: nothing about money is known.
+    order
+        Order id, where one order has several rows: its lines, later shipments, refunds. They are
+        added up by day. None: every row is an order.
+    registered
+        When the customer registered, in the customers table; None: it does not say.
+    listed_customer
+        Customer id in the customers table, where that has another name for it; None: `customer`.
+
+    Raises
+    ------
+    ConfigError
+        Where a name is empty, no name at all, or stands for two columns.
+
+    Examples
+    --------
+    >>> Columns(customer="user", time="paid_at", amount="price * quantity").amount
+    'price * quantity'
+    >>> import pyarrow.compute as pc
+    >>> Columns(amount=pc.field("price") * pc.field("quantity")).amount
+    'price * quantity'
+    """
+
+    customer: str | pc.Expression = "customer_id"
+    time: str | pc.Expression = "ordered_at"
+    amount: str | pc.Expression | None = "amount"
+    order: str | pc.Expression | None = None
+    registered: str | pc.Expression | None = "registered_at"
+    listed_customer: str | pc.Expression | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            given = getattr(self, field.name)
+            name = as_text(given)
+            if not (isinstance(name, str) and name) and not (
+                field.name in OPTIONAL and name is None
+            ):
+                raise ConfigError(
+                    (Option(f"Columns.{field.name}", given), " names no column"),
+                    remedy="pass the name of a column, or an expression over columns",
+                )
+            object.__setattr__(self, field.name, name)
+        self._refuse_repeated(self.customer, self.time, self.amount, self.order)
+        self._refuse_repeated(self.listed, self.registered)
+
+    def _refuse_repeated(self, *roles: str | None) -> None:
+        names = [name for name in roles if name is not None]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"{self!r} names one column twice", remedy="every role needs its own")
+
+    @property
+    def listed(self) -> str:
+        """The customer id in the customers table."""
+        return self.customer if self.listed_customer is None else self.listed_customer
+
+
+#: Marks types that follow the input: the customer id's and the amounts'.
+AS_CUSTOMER_ID = "type of the customer ids"
+AS_REVENUE = "float64, int64 or decimal128, as the amounts"
+
+
+@dataclass(frozen=True)
+class ProducedColumn:
+    """A column of the profile: its type, when it is null, and what it says."""
+
+    name: str
+    type: pa.DataType | str
+    null: str
+    unit: str
+    doc: str
+    only_windowed: bool = False
+
+    @property
+    def is_money(self) -> bool:
+        """Whether it is about amounts, and is left out where orders have none."""
+        return self.unit == "currency"
+
+
+DATE, COUNT, DAYS, RATIO = pa.date32(), pa.int64(), pa.int32(), pa.float64()
+
+#: When a value of the profile is null; the name of its validity in the computation.
+NEVER, NO_ORDER, NEVER_ORDERED, UNDER_2, UNDER_3, NO_CADENCE = (
+    "never",
+    "without orders",
+    "without orders in all",
+    "under 2 orders",
+    "under 3 orders",
+    "under 2 orders or where all fall on one day",
+)
+
+#: Every column of a profile, in order. Schemas and documentation derive from this table.
+PROFILE_COLUMNS: tuple[ProducedColumn, ...] = (
+    ProducedColumn("customer_id", AS_CUSTOMER_ID, NEVER, "", "the customer"),
+    ProducedColumn(
+        "registered_on", DATE, NEVER, "", "given registration or first order, the earlier"
+    ),
+    ProducedColumn("first_order_on", DATE, NO_ORDER, "", "day of the first order"),
+    ProducedColumn("last_order_on", DATE, NO_ORDER, "", "day of the last order"),
+    ProducedColumn("orders", COUNT, NEVER, "orders", "number of orders (frequency)"),
+    ProducedColumn("order_days", COUNT, NEVER, "days", "distinct days with an order"),
+    ProducedColumn("revenue", AS_REVENUE, NEVER, "currency", "sum of amounts, net of refunds"),
+    ProducedColumn("average_order_value", RATIO, NO_ORDER, "currency", "revenue / orders"),
+    ProducedColumn("days_since_registration", DAYS, NEVER, "days", "as_of - registered_on"),
+    ProducedColumn("days_since_last_order", DAYS, NO_ORDER, "days", "as_of - last_order_on"),
+    ProducedColumn(
+        "days_to_first_order",
+        DAYS,
+        NEVER_ORDERED,
+        "days",
+        "the first order of all - registered_on",
+    ),
+    ProducedColumn("lifetime_days", DAYS, NO_ORDER, "days", "last_order_on - first_order_on"),
+    ProducedColumn(
+        "time_between_orders", RATIO, UNDER_2, "days", "mean gap: lifetime_days / (orders - 1)"
+    ),
+    ProducedColumn("gap_min", DAYS, UNDER_2, "days", "shortest gap between consecutive orders"),
+    ProducedColumn("gap_max", DAYS, UNDER_2, "days", "longest gap"),
+    ProducedColumn("last_gap", DAYS, UNDER_2, "days", "gap before the last order"),
+    ProducedColumn("gap_median", RATIO, UNDER_2, "days", "median gap"),
+    ProducedColumn("gap_square_sum", COUNT, UNDER_2, "days²", "sum of the squared gaps"),
+    ProducedColumn(
+        "gap_std", RATIO, UNDER_3, "days", "sample standard deviation of the gaps (gaps - 1)"
+    ),
+    ProducedColumn(
+        "missed_purchase_cycles",
+        RATIO,
+        NO_CADENCE,
+        "cycles",
+        "days_since_last_order / time_between_orders; above 1 the cadence is broken",
+    ),
+    ProducedColumn(
+        "next_order_expected_on",
+        DATE,
+        UNDER_2,
+        "",
+        "last_order_on + time_between_orders, rounded up to a day",
+    ),
+    ProducedColumn(
+        "revenue_first_90_days",
+        AS_REVENUE,
+        NEVER,
+        "currency",
+        "net revenue of registered_on and the 89 days after it",
+    ),
+    ProducedColumn(
+        "revenue_first_day",
+        AS_REVENUE,
+        NEVER,
+        "currency",
+        "net revenue of the day of the first order of all; 0 without orders",
+    ),
+    ProducedColumn(
+        "window_days",
+        DAYS,
+        NEVER,
+        "days",
+        "the window that was given; a profile without one does not have this column",
+        only_windowed=True,
+    ),
+)
+#: By which a windowed profile is known, wherever it went in between.
+WINDOW = PROFILE_COLUMNS[-1].name
+
+
+def profile_schema(
+    customer_id: pa.DataType, revenue: pa.DataType | None, *, windowed: bool = False
+) -> pa.Schema:
+    """Return the schema of a profile, given the types that follow the input; no amounts: None."""
+    as_input = {AS_CUSTOMER_ID: customer_id, AS_REVENUE: revenue}
+    return pa.schema(
+        [
+            pa.field(
+                column.name,
+                as_input[column.type] if isinstance(column.type, str) else column.type,
+                nullable=column.null != NEVER,
+            )
+            for column in PROFILE_COLUMNS
+            if (windowed or not column.only_windowed) and not (revenue is None and column.is_money)
+        ]
+    )
+
+
+#: By which a profile is known, though only a part of its columns is read.
+MARKS = {"last_order_on", "days_since_last_order", "orders"}
+
+
+def has_no_money(names: Collection[str]) -> bool:
+    """Return whether columns are those of a profile of orders without amounts, or some of them."""
+    return set(names) >= MARKS and not any(
+        column.is_money and column.name in names for column in PROFILE_COLUMNS
+    )

@@ -1,0 +1,1 @@
+"""What Spark and Dask share, and the tasks of each."""

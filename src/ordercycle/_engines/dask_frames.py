@@ -1,0 +1,115 @@
+"""Pandas frames, of which Dask's partitions are, and Arrow tables: nothing is lost either way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ordercycle._errors import ColumnError
+
+OBJECT = np.dtype(object)
+
+
+def arrow_schema(meta: Any, needed: list[str], table: str) -> pa.Schema:
+    """Return the Arrow schema of a frame; columns that are not needed have no type in it.
+
+    meta: the frame without rows, whose dtypes are those of all partitions.
+
+    Raises
+    ------
+    ColumnError
+        Where a needed column has a dtype that does not say what it holds.
+    """
+    fields = []
+    for name, dtype in zip(meta.columns, meta.dtypes, strict=True):
+        kind = pa.null()
+        if name in needed:
+            if dtype == OBJECT:
+                raise ColumnError(
+                    f"{table}: {name} has the dtype object, which does not say what it holds",
+                    remedy="cast it, for example to 'string[pyarrow]' or "
+                    "pandas.ArrowDtype(pyarrow.decimal128(12, 2))",
+                    column=str(name),
+                )
+            kind = pa.Schema.from_pandas(meta[[name]], preserve_index=False).field(0).type
+        fields.append(pa.field(str(name), kind))
+    return pa.schema(fields)
+
+
+def taken(meta: Any) -> list[str]:
+    """Return the columns of a frame that a scheme could read: named, of a dtype that says what."""
+    columns = zip(meta.columns, meta.dtypes, strict=True)
+    return [name for name, dtype in columns if isinstance(name, str) and dtype != OBJECT]
+
+
+def batches_of(frame: Any, schema: pa.Schema, table: str) -> list[pa.RecordBatch]:
+    """Return the columns of a schema from a pandas frame, in the types of the schema.
+
+    Raises
+    ------
+    ColumnError
+        Where values are of another type, such as integers that became floats on the way.
+    """
+    for field in schema:
+        if pa.types.is_integer(field.type) and frame[field.name].dtype.kind == "f":
+            raise ColumnError(
+                f"{table}: {field.name} holds integers in the frame and floats in a partition, "
+                "which large ones do not survive; missing values do that",
+                remedy='read the files with dtype_backend="pyarrow"',
+                column=field.name,
+            )
+    try:
+        converted = pa.Table.from_pandas(
+            frame[schema.names], schema=schema, preserve_index=False, nthreads=1
+        )
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise ColumnError(
+            f"{table}: a partition's columns are not of the types of the frame ({error})",
+            remedy="cast them, and make the categories of a category column known with "
+            ".cat.as_known()",
+        ) from error
+    return list(converted.replace_schema_metadata(None).to_batches())
+
+
+def frame_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Any:
+    """Return record batches as a pandas frame of Arrow's types, which hold every value exactly.
+
+    Segments become categories, known beforehand.
+    """
+    import pandas as pd
+
+    # Of several chunks, each selection of rows would copy all.
+    table = pa.Table.from_batches(list(batches), schema=schema).combine_chunks()
+    frame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    for field in schema:
+        if pa.types.is_dictionary(field.type):
+            frame[field.name] = table[field.name].to_pandas()
+    return frame
+
+
+def dtype_alone(dtype: Any) -> Any:
+    """Return a dtype without categories, which may be as many as there are customers."""
+    import pandas as pd
+
+    return pd.CategoricalDtype() if isinstance(dtype, pd.CategoricalDtype) else dtype
+
+
+def with_ids_as(frame: Any, column: str, dtype: Any) -> Any:
+    """Return a frame with the ids in the dtype they came in.
+
+    Categories are those of the partition: who is where is not known beforehand.
+    """
+    import pandas as pd
+    from dask.dataframe.utils import clear_known_categories
+
+    if column not in frame or frame[column].dtype == dtype:
+        return frame
+    categorical = isinstance(dtype, pd.CategoricalDtype)
+    # Of a frame, astype would go through all of its columns.
+    frame[column] = frame[column].astype("category" if categorical else dtype)
+    if len(frame) or not categorical:
+        return frame
+    return clear_known_categories(frame, cols=[column])

@@ -1,0 +1,132 @@
+"""Files in the place of a frame: tasks read them with Arrow, and the engine sees no row of them.
+
+An engine that reads Parquet may make rows of its columns, and columns of its rows for Python: on
+Spark that takes two fifths of the processor time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from ordercycle._sources.computation import Computation, UncomputableError
+from ordercycle._sources.files import Piece, look_at_files, settle
+from ordercycle._sources.places import absolute
+from ordercycle._sources.row_source import Files
+from ordercycle._sources.wanted import Wanted
+
+#: A task reads pieces of so many bytes, as they lie in the files: a million orders or two.
+TASK_BYTES = 2**24
+
+
+@dataclass(frozen=True)
+class FileFrame:
+    """The columns of a table in files that driver and workers see alike, divided among tasks.
+
+    held: the columns that are read; computation: what makes others of them, where some are made;
+    files: what they are.
+    """
+
+    wanted: Wanted
+    held: pa.Schema
+    tasks: tuple[tuple[Piece, ...], ...]
+    computation: Computation | None = None
+    files: Files | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the rows that tasks read."""
+        return self.held if self.computation is None else self.computation.schema
+
+    @classmethod
+    def of(cls, paths: Any, wanted: Wanted) -> FileFrame:
+        """Look at files; every schema is read here, no row is.
+
+        Raises
+        ------
+        SourceError, ColumnError
+            As for files in OrderHistory.build.
+        """
+        paths = [paths] if isinstance(paths, (str, os.PathLike)) else paths
+        # Workers have working directories of their own.
+        paths = [absolute(os.fspath(path), wanted.filesystem, wanted.table) for path in paths]
+        found = look_at_files(paths, replace(wanted, are_settled=True))
+        settle(found.pieces)
+        tasks = tuple(_tasks(found.pieces))
+        # Each piece knows where it is.
+        read = replace(found.wanted, filesystem=None)
+        return cls(read, found.schema, tasks, found.computation, found.files)
+
+    def batches(self, task: int) -> Iterator[pa.RecordBatch]:
+        """Read the pieces of a task."""
+        return self.rows_of(self.tasks[task])
+
+    def rows_of(self, pieces: Iterable[Piece]) -> Iterator[pa.RecordBatch]:
+        """Read pieces of files.
+
+        Raises
+        ------
+        DataError
+            Where a column cannot be computed.
+        """
+        for piece in pieces:
+            try:
+                for batch in read([piece], self.held, self.wanted):
+                    yield batch if self.computation is None else self.computation.batch(batch)
+            except UncomputableError as error:
+                raise error.at(f"a row of {piece.file.path!r}") from None
+
+    def without_tasks(self) -> FileFrame:
+        """Return what reads pieces, without any."""
+        return replace(self, tasks=())
+
+    def places(self) -> tuple[str, ...]:
+        """Say for each task where its rows come from."""
+        return tuple(map(_place, self.tasks))
+
+
+def read(pieces: Iterable[Piece], schema: pa.Schema, wanted: Wanted) -> Iterator[pa.RecordBatch]:
+    """Read pieces of files; the rows are the same each time, or there is an error.
+
+    Raises
+    ------
+    SourceError
+        Where a file cannot be read, or was written again since it was looked at: an action may come
+        days later, and a task that runs again would give some targets other rows than the rest.
+    """
+    for piece in pieces:
+        yield from piece.batches(schema, wanted)
+
+
+def are_paths(source: object) -> bool:
+    """Say whether a source is the path of files, or a list of such."""
+    paths = source if isinstance(source, (list, tuple)) else [source]
+    return bool(paths) and all(isinstance(path, (str, os.PathLike)) for path in paths)
+
+
+def _tasks(pieces: list[Piece]) -> Iterator[tuple[Piece, ...]]:
+    """Yield the pieces of each task; there is at least one."""
+    together: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        together.append(piece)
+        size += piece.size
+        if size >= TASK_BYTES:
+            yield tuple(together)
+            together, size = [], 0
+    if together or not pieces:
+        yield tuple(together)
+
+
+def _place(pieces: tuple[Piece, ...]) -> str:
+    """Say where a task's rows come from."""
+    if not pieces:
+        return "no row of any file"
+    files = list(dict.fromkeys(piece.file.path for piece in pieces))
+    if len(files) == 1:
+        return f"a row of {files[0]!r}"
+    return f"a row of one of {len(files)} files, {files[0]!r} to {files[-1]!r}"

@@ -1,0 +1,380 @@
+"""How rows travel through an engine's shuffle: in parcels, by the library's own hash.
+
+An engine that shuffles rows serializes each of them, and converts dates, decimals and missing
+values to types of its own on the way. A parcel is one row to the engine: some hundred rows of one
+table for one partition, as an Arrow message. A million orders are then a few hundred rows to sort
+and move, types arrive as they left, and a source can say how many rows it sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle._arrow_views import fixed_view, validity
+from ordercycle._ingest.bad_values import Problems
+from ordercycle._ingest.column_readers import IdReader
+from ordercycle._ingest.id_bytes import place_ids
+from ordercycle._ingest.identity import Identity
+from ordercycle._ingest.nobody import Nobody
+from ordercycle._ingest.row_identity import words_of_rows
+from ordercycle._sources.computation import ONLY, Computation, UncomputableError
+from ordercycle._sources.row_source import check_columns
+from ordercycle._sources.wanted import Wanted
+from ordercycle_kernels import hashing, partition
+
+TABLES = ("orders", "customers")
+#: The columns in which what stands behind computed ones travels, where rows are compared in it.
+COMPARED = ("a word of all others", "another word of all others")
+
+#: A parcel: `rows` rows of a table, from a partition of the source to one of the target. The last
+#: one of a source for a target also says how many rows were sent in all (`sent`).
+PARCEL = pa.schema(
+    [
+        ("target", pa.int32()),
+        ("table", pa.int8()),
+        ("source", pa.int64()),
+        ("rows", pa.int64()),
+        ("sent", pa.int64()),
+        ("data", pa.binary()),
+    ]
+)
+
+
+class Parcel(NamedTuple):
+    """A row of that schema as Python sees it: rows of a table, or how many were sent in all."""
+
+    table: int
+    source: int
+    rows: int
+    sent: int | None
+    data: pa.Buffer
+
+
+#: What is divided at a time: mostly a partition as a whole, for only then are its parcels the same
+#: in whatever order its rows arrive.
+BYTES_AT_ONCE = 2**26
+#: What is laid out by target at a time, in the processor's cache.
+STEP_BYTES = 2**21
+#: What is handed to the engine at a time.
+BATCH_BYTES = 2**23
+#: Spark makes batches of up to 10,000 rows before it looks at their bytes: of such parcels, these
+#: stay below the 2 GB that an Arrow column of it holds.
+PARCEL_BYTES = 2**16
+#: Each source sends something to each of them.
+MOST_TARGETS = 2**16
+WORD_DIGITS = 4
+
+
+def packed_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type in which a column travels: each parcel would repeat a whole dictionary."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    return pa.large_binary() if pa.types.is_binary_view(kind) else kind
+
+
+def packed(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return a column in the type in which it travels."""
+    if pa.types.is_dictionary(column.type) and pa.types.is_string_view(column.type.value_type):
+        # Arrow takes no values out of a dictionary of views.
+        plain = column.dictionary.cast(kind)
+        column = pa.DictionaryArray.from_arrays(column.indices, plain)
+    return column if column.type == kind else column.cast(kind)
+
+
+def hashes_of(ids: pa.Array, reader: IdReader) -> NDArray[np.uint64]:
+    """Return the hash of each id; those of missing ones are 0."""
+    hashes = np.empty(len(ids), np.uint64)
+    plain = reader.storage(ids)
+    if reader.is_integer:
+        values = fixed_view(plain, plain.type.to_pandas_dtype())
+        hashing.hash_integers(values.astype(np.int64, copy=False), hashes)
+    else:
+        starts, lengths = np.empty(len(ids), np.int64), np.empty(len(ids), np.int32)
+        placed = place_ids(plain, starts, lengths)
+        placed.ids(starts, lengths).hash_into(hashes)
+    known = validity(ids)
+    if known is not None:
+        hashes[~known] = 0
+    return hashes
+
+
+def content_of(hashes: NDArray[np.uint64], batch: pa.RecordBatch) -> NDArray[np.uint64]:
+    """Return a hash of all values of each row, given that of the first column."""
+    content = hashes.copy()
+    for column in batch.columns[1:]:
+        for words in _words(column):
+            hashing.hash_integers(content.view(np.int64) ^ words, content)
+    return content
+
+
+def order_of(digits: Sequence[NDArray[np.uint16]]) -> NDArray[np.int64]:
+    """Return the rows in order of their digits, the last one first, or else as they came."""
+    # NumPy sorts 16 bits by radix, in a tenth of the time that 64 bits take.
+    order = np.argsort(digits[0], kind="stable")
+    for digit in digits[1:]:
+        order = order[np.argsort(digit[order], kind="stable")]
+    return order
+
+
+def _digits(content: NDArray[np.uint64]) -> Iterator[NDArray[np.uint16]]:
+    """Yield two of the four digits of a hash: enough, unless rows are billions."""
+    words = content.view(np.uint16)
+    yield words[::WORD_DIGITS]
+    yield words[1::WORD_DIGITS]
+
+
+def _words(column: pa.Array) -> list[NDArray[np.int64]]:
+    """Return the values of a column as 64-bit words, or hashes of them."""
+    kind = column.type
+    if pa.types.is_null(kind):
+        return []
+    if pa.types.is_decimal128(kind):
+        pairs = fixed_view(column, np.int64, per_row=2)
+        words = [pairs[::2], pairs[1::2]]
+    elif pa.types.is_primitive(kind) or pa.types.is_decimal(kind):
+        words = [fixed_view(column, f"i{kind.bit_width // 8}").astype(np.int64)]
+    else:
+        field = pa.field("words", kind)
+        words = [hashes_of(column, IdReader.of(field, "orders")).view(np.int64)]
+    known = validity(column)
+    return words if known is None else [np.where(known, one, 0) for one in words]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """The columns of a table as an engine hands them over, and what is made of them.
+
+    schema: of what comes, by place; computation: what makes other columns of these, or None.
+    """
+
+    table: str
+    schema: pa.Schema
+    computation: Computation | None = None
+
+    @classmethod
+    def of(cls, wanted: Wanted, schema: pa.Schema) -> Arrival:
+        """Return what comes of a frame that has columns of a schema; none else needs a type.
+
+        Raises
+        ------
+        ColumnError
+            Where a column is missing, or an expression does not fit the types of its columns.
+        """
+        check_columns(schema, wanted.names, wanted.table)
+        arriving = pa.schema(
+            [(name, packed_type(schema.field(name).type)) for name in wanted.names]
+        )
+        return cls(wanted.table, arriving, Computation.of(wanted, arriving))
+
+    @property
+    def names(self) -> list[str]:
+        """The columns to take from a frame."""
+        return list(self.schema.names)
+
+    @property
+    def made(self) -> pa.Schema:
+        """The columns that are made of them, or else these."""
+        return self.schema if self.computation is None else self.computation.schema
+
+    def others(self, names: Sequence[str]) -> list[str]:
+        """Return the columns that are made beside some: those in which rows are compared, too."""
+        return [name for name in self.made.names if name not in (*names, ONLY)]
+
+    def made_of(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the rows that count, with the columns that are made.
+
+        Raises
+        ------
+        DataError
+            Where a column cannot be computed.
+        """
+        rows = pa.RecordBatch.from_arrays(batch.columns, names=self.names)
+        if self.computation is not None:
+            try:
+                rows = self.computation.batch(rows)
+            except UncomputableError as error:
+                raise error.at("a row of a partition") from None
+        if ONLY not in rows.schema.names:
+            return rows
+        plain = [packed(column, packed_type(column.type)) for column in rows.columns]
+        rows = pa.RecordBatch.from_arrays(plain, names=rows.schema.names)
+        return rows.filter(rows.column(ONLY))
+
+
+@dataclass(frozen=True)
+class Packer:
+    """Divides the rows of one table among targets.
+
+    schema: the columns as they travel, customer ids first; drop_nameless: leave out rows without
+    a customer, who would all meet in one place; repeatable: parcels are the same in whatever order
+    the rows come, which takes 25 ns a row of numbers, and more of text; ids: the columns of ids;
+    arrival: what comes, by place; nobody: ids that mean no customer, left out like missing ones.
+    """
+
+    table: int
+    schema: pa.Schema
+    targets: int
+    drop_nameless: bool
+    repeatable: bool
+    ids: tuple[str, ...]
+    arrival: Arrival
+    nobody: Nobody | None = None
+
+    def parcels(self, source: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield the parcels of a partition of the source: at least one for each target."""
+        at_once = BATCH_BYTES // PARCEL_BYTES
+        sent = [0] * self.targets
+        targets, rows, data = list[int](), list[int](), list[bytes]()
+        for target, batch in self._divided(batches):
+            sent[target] += batch.num_rows
+            most = max(1, PARCEL_BYTES * batch.num_rows // max(1, batch.nbytes))
+            for first in range(0, batch.num_rows, most):
+                parcel = batch.slice(first, most)
+                targets.append(target)
+                rows.append(parcel.num_rows)
+                data.append(parcel.serialize().to_pybytes())
+                if len(data) == at_once:
+                    yield self._parcels(targets, source, rows, [None] * len(rows), data)
+                    targets, rows, data = [], [], []
+        yield self._parcels(targets, source, rows, [None] * len(rows), data)
+        yield self._parcels(
+            range(self.targets), source, [0] * self.targets, sent, [b""] * len(sent)
+        )
+
+    def loads(self, source: int, batches: Iterable[pa.RecordBatch]) -> list[list[Parcel]]:
+        """Return the same for engines that move Python objects: for each target its parcels."""
+        loads: list[list[Parcel]] = [[] for _ in range(self.targets)]
+        for target, batch in self._divided(batches):
+            parcel = Parcel(self.table, source, batch.num_rows, None, batch.serialize())
+            loads[target].append(parcel)
+        for load in loads:
+            sent = sum(parcel.rows for parcel in load)
+            load.append(Parcel(self.table, source, 0, sent, pa.py_buffer(b"")))
+        return loads
+
+    def _divided(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Yield targets and rows for them, one target after the other; mostly, each comes once."""
+        reader = IdReader.of(self.schema.field(0), TABLES[self.table])
+        waiting: list[list[pa.RecordBatch]] = [[] for _ in range(self.targets)]
+        held = 0
+        for batch in joined(map(self._travelling, batches), self.schema, STEP_BYTES):
+            hashes = hashes_of(batch.column(0), reader)
+            ends, rows = np.empty(self.targets, np.int64), np.empty(hashes.size, np.int32)
+            partition.order_by_target(hashes, self.targets, ends, rows)
+            laid_out = batch.take(pa.array(rows))
+            begin = 0
+            for target, end in enumerate(ends.tolist()):
+                if begin < end:
+                    waiting[target].append(laid_out.slice(begin, end - begin))
+                begin = end
+            held += batch.nbytes
+            if held >= BYTES_AT_ONCE:
+                yield from self._let_go(waiting, reader)
+                held = 0
+        yield from self._let_go(waiting, reader)
+
+    def _let_go(
+        self, waiting: list[list[pa.RecordBatch]], reader: IdReader
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Yield targets and the rows that wait for them, which then wait no more."""
+        for target, batches in enumerate(waiting):
+            if not batches:
+                continue
+            batch = _one(batches, self.schema)
+            waiting[target] = []
+            if self.repeatable:
+                content = content_of(hashes_of(batch.column(0), reader), batch)
+                batch = batch.take(pa.array(order_of(list(_digits(content)))))
+            yield target, batch
+
+    def _travelling(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        table = TABLES[self.table]
+        problems = Problems(table, _in_a_partition)
+        arrays = []
+        rows = self.arrival.made_of(batch)
+        if COMPARED[0] in self.schema.names:
+            others = self.arrival.others(self.schema.names)
+            for name, words in zip(COMPARED, words_of_rows(rows, others), strict=True):
+                rows = rows.append_column(name, pa.array(words))
+        for field in self.schema:
+            values = column = rows.column(field.name)
+            if field.name in self.ids:
+                given = pa.field(field.name, column.type)
+                values = Identity.of(given, table).read(column, 0, problems)
+            arrays.append(packed(values, field.type))
+        problems.check()
+        travelling = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+        if not self.drop_nameless:
+            return travelling
+        if arrays[0].null_count:
+            travelling = travelling.filter(arrays[0].is_valid())
+        if self.nobody is not None:
+            nobody = self.nobody.among(travelling.column(0))
+            travelling = travelling.filter(pa.array(~nobody))
+        return travelling
+
+    def _parcels(
+        self,
+        targets: Sequence[int],
+        source: int,
+        rows: list[int],
+        sent: Sequence[int | None],
+        data: list[bytes],
+    ) -> pa.RecordBatch:
+        arrays = [
+            pa.array(targets, pa.int32()),
+            pa.array([self.table] * len(rows), pa.int8()),
+            pa.array([source] * len(rows), pa.int64()),
+            pa.array(rows, pa.int64()),
+            pa.array(sent, pa.int64()),
+            pa.array(data, pa.binary()),
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=PARCEL)
+
+
+def _in_a_partition(row: int) -> str:
+    return f"row {row} of a batch"
+
+
+def parcels_of(batches: Iterable[pa.RecordBatch]) -> Iterator[Parcel]:
+    """Yield the rows of batches of parcels, their data in memory of its own."""
+    for batch in batches:
+        tables, sources, rows, sent = (
+            batch.column(name).to_pylist() for name in ("table", "source", "rows", "sent")
+        )
+        data = batch.column("data")
+        for number, head in enumerate(zip(tables, sources, rows, sent, strict=True)):
+            yield Parcel(*head, pa.py_buffer(data[number].as_py()))
+
+
+def joined(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, size: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield batches of at least so many bytes, but for the last; none of them is empty."""
+    waiting: list[pa.RecordBatch] = []
+    held = 0
+    for batch in batches:
+        if batch.num_rows:
+            waiting.append(batch)
+            held += batch.nbytes
+        if held >= size:
+            one, waiting, held = _one(waiting, schema), [], 0
+            yield one
+    if waiting:
+        yield _one(waiting, schema)
+
+
+def _one(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    table = pa.Table.from_batches(batches, schema=schema).combine_chunks()
+    arrays = [column.chunk(0) for column in table.columns]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)

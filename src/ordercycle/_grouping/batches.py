@@ -1,0 +1,169 @@
+"""Customers with their orders: what a history is made of, and what it is written to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle._arrow_views import mask_of
+from ordercycle._grouping.amount_words import AmountWords
+from ordercycle._grouping.order_lines import OrderSigns, PartitionOrders, order_signs
+
+
+class DroppedDays(NamedTuple):
+    """Days of orders that were refunds, and dropped: offsets (c + 1,), keys and days (k,).
+
+    Kept so that rows which arrive later, of a day that an order has already, are noticed.
+    """
+
+    offsets: NDArray[np.int64]
+    keys: NDArray[np.uint64]
+    days: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, orders: PartitionOrders, dropped: NDArray[np.bool_]) -> DroppedDays:
+        """Return the entries that are dropped, of orders with keys."""
+        left = orders.keep(dropped)
+        keys = np.zeros(0, np.uint64) if left.keys is None else left.keys
+        return cls(left.offsets, keys, left.days)
+
+    def slice(self, start: int, stop: int) -> DroppedDays:
+        """Return those of the customers from start to stop."""
+        offsets = self.offsets[start : stop + 1]
+        part = slice(int(offsets[0]), int(offsets[-1]))
+        return DroppedDays(offsets - part.start, self.keys[part], self.days[part])
+
+    def select(self, kept: NDArray[np.bool_]) -> DroppedDays:
+        """Return those of some of the customers."""
+        offsets, items = _selected(self.offsets, kept)
+        return DroppedDays(offsets, self.keys[items], self.days[items])
+
+
+@dataclass(frozen=True)
+class CustomerBatch:
+    """Customers in ascending order of their hash, and their orders sorted by (day, amount)."""
+
+    ids: pa.Array  # (c,) plain: integers, strings or binaries
+    given: NDArray[np.int32]  # (c,) registration in the customers table, NO_DAY without one
+    listed: NDArray[np.bool_]  # (c,) whether the customers table lists them
+    registered: NDArray[np.int32]  # (c,) effective registration, NO_DAY where there is none
+    visible: NDArray[np.int32]  # (c,) from when on in profiles, NO_DAY for never
+    offsets: NDArray[np.int64]  # (c + 1,)
+    days: NDArray[np.int32]  # (n,) of entries: orders, their further days, refunds unless dropped
+    words: AmountWords  # (n,)
+    negative: int  # how many of the n are refunds, or would be
+    #: (n,) of which order each entry is, by the hash of its id, where an order column is named
+    keys: NDArray[np.uint64] | None = None
+    #: (n,) entries that are no order though they are no refund; None where there are none
+    further: NDArray[np.bool_] | None = None
+    dropped: DroppedDays | None = None  # where order lines are added up and refunds dropped
+
+    def order_signs(self, *, net_refunds: bool) -> OrderSigns:
+        """Return which entries are no orders, for the kernels."""
+        return order_signs(
+            self.words, self.further, net_refunds=net_refunds, has_refunds=self.negative > 0
+        )
+
+    def are_orders(self, *, net_refunds: bool) -> NDArray[np.bool_]:
+        """Return which entries are orders: (n,)."""
+        signs, matter = self.order_signs(net_refunds=net_refunds)
+        return signs >= 0 if matter else np.ones(self.days.size, np.bool_)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, ids included."""
+        arrays: list[NDArray[Any]] = [
+            self.given,
+            self.listed,
+            self.registered,
+            self.offsets,
+            self.days,
+            *self.words,
+        ]
+        if self.visible is not self.registered:
+            arrays.append(self.visible)
+        arrays += [array for array in (self.keys, self.further) if array is not None]
+        arrays += self.dropped or ()
+        return int(self.ids.nbytes + sum(array.nbytes for array in arrays))
+
+    def hidden(self, *, drop_unknown: bool) -> NDArray[np.bool_] | None:
+        """Return which customers are not of the population, or None where all are.
+
+        They are kept because what is appended later may bring them in: customers whom a table
+        that leaves out strangers does not list, and those with nothing but dropped refunds.
+        """
+        if drop_unknown:
+            hidden = ~self.listed
+        else:
+            hidden = ~self.listed & (self.offsets[1:] == self.offsets[:-1])
+        return hidden if hidden.any() else None
+
+    def slice(self, start: int, stop: int) -> CustomerBatch:
+        """Return the customers from start to stop, as views."""
+        orders = slice(int(self.offsets[start]), int(self.offsets[stop]))
+        words = self.words.take(orders)
+        return CustomerBatch(
+            ids=self.ids.slice(start, stop - start),
+            given=self.given[start:stop],
+            listed=self.listed[start:stop],
+            registered=self.registered[start:stop],
+            visible=self.visible[start:stop],
+            offsets=self.offsets[start : stop + 1] - orders.start,
+            days=self.days[orders],
+            words=words,
+            negative=int(np.count_nonzero(words.signs < 0)) if self.negative else 0,
+            keys=None if self.keys is None else self.keys[orders],
+            further=None if self.further is None else self.further[orders],
+            dropped=None if self.dropped is None else self.dropped.slice(start, stop),
+        )
+
+    def select(self, kept: NDArray[np.bool_]) -> CustomerBatch:
+        """Return some of the customers."""
+        offsets, orders = _selected(self.offsets, kept)
+        words = self.words.take(orders)
+        return CustomerBatch(
+            ids=self.ids.filter(mask_of(kept)),
+            given=self.given[kept],
+            listed=self.listed[kept],
+            registered=self.registered[kept],
+            visible=self.visible[kept],
+            offsets=offsets,
+            days=self.days[orders],
+            words=words,
+            negative=int(np.count_nonzero(words.signs < 0)),
+            keys=None if self.keys is None else self.keys[orders],
+            further=None if self.further is None else self.further[orders],
+            dropped=None if self.dropped is None else self.dropped.select(kept),
+        )
+
+
+def _selected(
+    offsets: NDArray[np.int64], kept: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the offsets of the lists that are kept, and which of their items are."""
+    sizes = np.diff(offsets)
+    items = np.repeat(kept, sizes)
+    return np.concatenate([[0], np.cumsum(sizes[kept])]), items
+
+
+class OrderRoom(NamedTuple):
+    """Memory for the orders of a range of partitions: (rows,) each."""
+
+    days: NDArray[np.int32]
+    words: AmountWords
+
+    def part(self, rows: slice) -> OrderRoom:
+        """Return a part of the room."""
+        return OrderRoom(self.days[rows], self.words.take(rows))
+
+    def fill(self, orders: PartitionOrders) -> None:
+        """Copy orders to the beginning of the room."""
+        size = orders.days.size
+        self.days[:size] = orders.days
+        self.words.lows[:size] = orders.words.lows
+        if orders.words.highs.size:
+            self.words.highs[:size] = orders.words.highs

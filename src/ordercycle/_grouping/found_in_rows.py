@@ -1,0 +1,59 @@
+"""What was counted while rows were grouped, and what was wrong about the totals of orders."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ordercycle._columns import Columns
+from ordercycle._errors import DataError, Option, counted
+
+
+class Counted(NamedTuple):
+    """How many, and a customer who has one of them."""
+
+    number: int = 0
+    example: object = None
+
+    def plus(self, other: Counted) -> Counted:
+        """Return both together."""
+        return Counted(self.number + other.number, (self if self.number else other).example)
+
+
+class FoundInRows(NamedTuple):
+    """What the rows of some partitions added."""
+
+    dropped_refunds: int = 0
+    duplicates: int = 0
+    split: int = 0  # orders with rows of several days
+    different: Counted = Counted()  # days of orders with several totals
+    missing: Counted = Counted()  # and with none
+
+    def plus(self, other: FoundInRows) -> FoundInRows:
+        """Return both together."""
+        return FoundInRows(
+            self.dropped_refunds + other.dropped_refunds,
+            self.duplicates + other.duplicates,
+            self.split + other.split,
+            self.different.plus(other.different),
+            self.missing.plus(other.missing),
+        )
+
+
+def refuse_totals(found: FoundInRows, columns: Columns) -> None:
+    """Raise a DataError where the total of an order is not the same on all rows of a day."""
+    for each, what, remedy in (
+        (
+            found.different,
+            "is not the same on all rows of a day of an order",
+            ("where rows have amounts of their own, pass ", Option("amount_per", "line")),
+        ),
+        (found.missing, "is null on all rows of a day of an order", "fill or drop these rows"),
+    ):
+        if each.number:
+            raise DataError(
+                f"orders: {columns.amount} {what}, as of {columns.customer} {each.example} "
+                f"({counted(each.number, 'such day')})",
+                remedy=remedy,
+                column=columns.amount,
+                count=each.number,
+            )

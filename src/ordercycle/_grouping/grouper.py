@@ -1,0 +1,322 @@
+"""From blocks to customers: each partition's rows grouped, ordered, and joined to batches.
+
+A partition is grouped by the kernels in one thread's scratch memory; a batch is a range of
+partitions whose customers are written one behind the other. Where a batch ends depends on the
+number of rows only, so that threads, chunks and the kind of source leave no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ordercycle._errors import Option
+from ordercycle._grouping.amount_words import AmountWords
+from ordercycle._grouping.batches import CustomerBatch, DroppedDays, OrderRoom
+from ordercycle._grouping.customer_tables import (
+    FoundCustomers,
+    Ids,
+    find_by_bytes,
+    find_by_hash,
+    plain_ids,
+    the_only_customer,
+)
+from ordercycle._grouping.duplicates import find_duplicates, without_rows
+from ordercycle._grouping.found_in_rows import FoundInRows
+from ordercycle._grouping.hot_customers import LAST_HASH, Stretch
+from ordercycle._grouping.order_writer import OrderWriter
+from ordercycle._ingest.bad_values import Problems, Trouble
+from ordercycle._ingest.blocks import (
+    AMOUNT,
+    AMOUNT_HIGH,
+    COLUMN_TYPES,
+    CUSTOMER_IDS,
+    DAY,
+    HASH,
+    ROW,
+    Block,
+    Collected,
+    collect,
+)
+from ordercycle._ingest.column_readers import IdReader
+from ordercycle._ingest.id_bytes import joined_ids
+from ordercycle._ingest.spill import loaded
+from ordercycle._workspace import Workspace
+from ordercycle_kernels import amounts, grouping, streaks
+from ordercycle_kernels.calendar import NO_DAY
+from ordercycle_kernels.profile import registration_days
+
+
+class _Partition(NamedTuple):
+    """The customers of one partition, as in CustomerBatch; their orders are in the room."""
+
+    ids: Ids
+    given: NDArray[np.int32]
+    listed: NDArray[np.bool_]
+    registered: NDArray[np.int32]
+    visible: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    keys: NDArray[np.uint64] | None
+    further: NDArray[np.bool_] | None
+    dropped: DroppedDays | None
+    negative: int
+    found: FoundInRows
+
+
+class GroupedBatch(NamedTuple):
+    """A batch of customers, and what was counted on the way."""
+
+    customers: CustomerBatch
+    found: FoundInRows
+
+
+@dataclass(frozen=True)
+class Grouper:
+    """Groups partitions: everything that is the same for all of them."""
+
+    orders: Sequence[Block]
+    customers: Sequence[Block] | None
+    partition_bits: int
+    ids: IdReader
+    writer: OrderWriter
+    unknown: str
+    customer_column: str
+    order_problems: Problems
+    customer_problems: Problems
+    duplicates: str
+    workspace: Workspace
+    divided: Mapping[int, Sequence[Stretch]]  # partitions with hot customers
+
+    def room(self, rows: int) -> OrderRoom:
+        """Return memory for the orders of so many rows.
+
+        That of the rows themselves where they are one block: grouped, a partition takes as much
+        room as before, and fresh memory costs as much as the work.
+        """
+        if len(self.orders) == 1:
+            columns = self.orders[0].columns
+        else:
+            columns = {name: np.empty(rows, COLUMN_TYPES[name]) for name in self._kept_columns}
+        return OrderRoom(columns[DAY], self.writer.amounts(columns))
+
+    def scratch_room(self, rows: int) -> OrderRoom:
+        """Return memory of the thread for the orders of so many rows, until it asks again."""
+        columns = {
+            name: self.workspace.array(f"room.{name}", rows, COLUMN_TYPES[name])
+            for name in self._kept_columns
+        }
+        return OrderRoom(columns[DAY], self.writer.amounts(columns))
+
+    @property
+    def _kept_columns(self) -> tuple[str, ...]:
+        return (DAY, AMOUNT, AMOUNT_HIGH) if self.writer.amount.is_wide else (DAY, AMOUNT)
+
+    def batch(self, partitions: range, room: OrderRoom) -> GroupedBatch | None:
+        """Group a range of partitions into `room` for their rows, and join their customers.
+
+        Returns None where a customer is listed twice: then there is nothing to go on with.
+        """
+        grouped = []
+        filled = 0
+        orders = loaded(self.orders, partitions, self.workspace, "orders")
+        listings = loaded(self.customers or (), partitions, self.workspace, "listed")
+        for number in partitions:
+            for listed, stretch in self._stretches(number, orders, listings):
+                part = self._group(listed, stretch, room.part(slice(filled, None)))
+                if part is None:
+                    return None
+                grouped.append(part)
+                filled += int(part.offsets[-1])
+        days, words = room.part(slice(filled))
+        if 2 * filled < room.days.size:
+            # Lines became orders, or customers were left out: give the rest back.
+            days, words = days.copy(), AmountWords(words.lows.copy(), words.highs.copy())
+        negative = sum(part.negative for part in grouped)
+        registered = np.concatenate([part.registered for part in grouped])
+        visible = registered
+        if (negative and self.writer.net_refunds) or self.unknown == "drop":
+            visible = np.concatenate([part.visible for part in grouped])
+        customers = CustomerBatch(
+            ids=plain_ids([part.ids for part in grouped], self.ids, self.customer_column),
+            given=np.concatenate([part.given for part in grouped]),
+            listed=np.concatenate([part.listed for part in grouped]),
+            registered=registered,
+            visible=visible,
+            offsets=_joined_offsets([part.offsets for part in grouped]),
+            days=days,
+            words=words,
+            negative=negative,
+            keys=_joined([part.keys for part in grouped]),
+            further=_joined_marks(grouped),
+            dropped=_joined_dropped([part.dropped for part in grouped]),
+        )
+        counted = reduce(FoundInRows.plus, (part.found for part in grouped), FoundInRows())
+        return GroupedBatch(customers, counted)
+
+    def _stretches(
+        self, number: int, orders: Sequence[Block], listings: Sequence[Block]
+    ) -> Iterator[tuple[Collected, Stretch]]:
+        """Yield a partition's stretches, each with the listed customers between its hashes."""
+        listed = collect(listings, number, self.workspace, "listed")
+        if number not in self.divided:
+            rows = collect(orders, number, self.workspace, "orders")
+            yield listed, Stretch(rows, 0, LAST_HASH)
+            return
+        hashes = listed.columns.get(HASH)
+        for stretch in self.divided[number]:
+            here = listed
+            if hashes is not None:
+                between = (hashes >= np.uint64(stretch.first)) & (hashes <= np.uint64(stretch.last))
+                columns = {name: values[between] for name, values in listed.columns.items()}
+                here = Collected(columns, {}, columns[HASH].size)
+            yield here, stretch
+
+    def _group(self, listed: Collected, stretch: Stretch, room: OrderRoom) -> _Partition | None:
+        """Group the rows of a stretch and write its orders to the beginning of the room."""
+        rows = stretch.rows
+        if stretch.is_one_customer:
+            found = the_only_customer(stretch.first, listed.rows, rows.rows)
+        else:
+            found = self._find_customers(listed, rows)
+            if rows.streaks is not None:
+                slots = found.slots[listed.rows :]
+                streaks.count_rows_of_slots(slots, rows.streaks.lengths, found.sizes)
+        repeated = 0
+        if self.duplicates != "keep" and rows.rows > 1:
+            rows, found, repeated = self._told_apart(rows, found, listed.rows)
+            stretch = stretch._replace(rows=rows)
+        lists = self.workspace.zeros("lists", found.sizes.size, np.int32)
+        given = np.full(found.taken.size, NO_DAY, np.int32)
+        is_listed = np.zeros(found.taken.size, np.bool_)
+        if listed.rows:
+            days = self.workspace.array("given", found.sizes.size, np.int32)
+            days.fill(NO_DAY)
+            if self._register(listed, found.slots[: listed.rows], days, lists):
+                return None  # the build ends with an error that counts the repeated rows
+            given, is_listed = days[found.taken], lists[found.taken] > 0
+        offsets = np.empty(found.taken.size + 1, np.int64)
+        grouping.place_customers(found.taken, lists, found.sizes, offsets)
+        written = self.writer.write(stretch, found, listed.rows, offsets, room)
+        orders = written.orders
+        if orders.days.size and orders.days.ctypes.data != room.days.ctypes.data:
+            room.fill(orders)
+        registered, visible = np.empty_like(given), np.empty_like(given)
+        registration_days(
+            orders.offsets[:-1],
+            orders.offsets[1:],
+            orders.days,
+            *orders.order_signs(net_refunds=self.writer.net_refunds),
+            given,
+            registered,
+            visible,
+        )
+        if self.unknown == "drop":
+            visible[~is_listed] = NO_DAY
+        return _Partition(
+            ids=found.ids,
+            given=given,
+            listed=is_listed,
+            registered=registered,
+            visible=visible,
+            offsets=orders.offsets,
+            keys=orders.keys,
+            further=orders.further,
+            dropped=written.dropped,
+            negative=amounts.count_negative(orders.words.signs),  # while they are in the cache
+            found=written.found._replace(duplicates=repeated),
+        )
+
+    def _told_apart(
+        self, rows: Collected, found: FoundCustomers, listed: int
+    ) -> tuple[Collected, FoundCustomers, int]:
+        """Leave out rows that repeat others; return how many these are, too."""
+        duplicates = find_duplicates(rows, found.slots[listed:], self.workspace)
+        if duplicates is None:
+            return rows, found, 0
+        if self.duplicates == "error":
+            trouble = Trouble(
+                self.customer_column,
+                "and all else that is read repeat an earlier row",
+                ("leave them out, or pass ", Option("duplicates", "drop")),
+            )
+            self.order_problems.add_count(trouble, duplicates.first_row, duplicates.number)
+        kept, of_kept = without_rows(rows, found, listed, duplicates.repeated)
+        return kept, of_kept, duplicates.number
+
+    def _find_customers(self, listed: Collected, rows: Collected) -> FoundCustomers:
+        """Find the customers of all rows or streaks: those of the customers table come first."""
+        parts = [part for part in (listed, rows) if part.rows]
+        hashes = np.zeros(0, np.uint64)
+        if len(parts) == 1:
+            hashes = parts[0].hashes
+        elif parts:
+            hashes = np.concatenate([part.hashes for part in parts])
+        if self.ids.is_integer:
+            return find_by_hash(hashes, self.partition_bits, self.workspace)
+        ids = joined_ids([part.ids[CUSTOMER_IDS] for part in parts])
+        return find_by_bytes(hashes, ids, self.partition_bits, self.workspace)
+
+    def _register(
+        self,
+        listed: Collected,
+        slots: NDArray[np.int32],
+        given: NDArray[np.int32],
+        lists: NDArray[np.int32],
+    ) -> int:
+        """Note which customers are listed and since when; return how many rows repeat one."""
+        repeated = grouping.register_customers(slots, listed.columns[DAY], given, lists)
+        if repeated:
+            _, firsts = np.unique(slots, return_index=True)
+            again = np.ones(slots.size, np.bool_)
+            again[firsts] = False
+            self.customer_problems.add_count(
+                Trouble(
+                    self.customer_column, "is there a second time", "keep one row per customer"
+                ),
+                int(listed.columns[ROW][again].min()),
+                repeated,
+            )
+        return repeated
+
+
+def _joined(parts: list[NDArray[Any] | None]) -> NDArray[Any] | None:
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if there else None
+
+
+def _joined_marks(parts: list[_Partition]) -> NDArray[np.bool_] | None:
+    """Return which entries are further days, None where no partition has any."""
+    if all(part.further is None for part in parts):
+        return None
+    return np.concatenate(
+        [
+            np.zeros(part.offsets[-1], np.bool_) if part.further is None else part.further
+            for part in parts
+        ]
+    )
+
+
+def _joined_dropped(parts: list[DroppedDays | None]) -> DroppedDays | None:
+    there = [part for part in parts if part is not None]
+    if not there:
+        return None
+    return DroppedDays(
+        _joined_offsets([part.offsets for part in there]),
+        np.concatenate([part.keys for part in there]),
+        np.concatenate([part.days for part in there]),
+    )
+
+
+def _joined_offsets(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    offsets = np.zeros(sum(part.size - 1 for part in parts) + 1, np.int64)
+    filled = 0
+    for part in parts:
+        end = filled + part.size - 1
+        np.add(part[1:], offsets[filled], out=offsets[filled + 1 : end + 1])
+        filled = end
+    return offsets

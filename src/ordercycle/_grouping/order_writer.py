@@ -1,0 +1,247 @@
+"""The rows of one partition as orders, by customer, day and amount; lines are added up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ordercycle._errors import DataError
+from ordercycle._grouping.amount_words import NO_WORDS, AmountWords, ranked
+from ordercycle._grouping.batches import DroppedDays, OrderRoom
+from ordercycle._grouping.customer_tables import (
+    FoundCustomers,
+    Ids,
+    numbers_of_bytes,
+    plain_ids,
+)
+from ordercycle._grouping.found_in_rows import Counted, FoundInRows
+from ordercycle._grouping.hot_customers import Stretch
+from ordercycle._grouping.order_lines import (
+    Collapsed,
+    PartitionOrders,
+    SumOverflowError,
+    collapse_lines,
+)
+from ordercycle._grouping.streak_orders import StreakPlaces, copy_orders, rows_by_customer
+from ordercycle._ingest.blocks import AMOUNT, AMOUNT_HIGH, DAY, MISSING, ORDER, ORDER_IDS, Collected
+from ordercycle._ingest.column_readers import AmountReader, IdReader
+from ordercycle._workspace import Workspace
+from ordercycle_kernels import grouping, ordering
+from ordercycle_kernels.partition import gather
+
+
+class Written(NamedTuple):
+    """The orders of a partition by customer, day and amount, and what was found on the way."""
+
+    orders: PartitionOrders
+    found: FoundInRows = FoundInRows()
+    dropped: DroppedDays | None = None
+
+
+@dataclass(frozen=True)
+class OrderWriter:
+    """Writes rows as the orders of their customers: what is the same for all partitions."""
+
+    ids: IdReader
+    amount: AmountReader
+    has_lines: bool
+    refunds: str
+    same_day: str
+    amount_per: str
+    has_dropped: bool  # whether refunds that are dropped are gone already
+    days: tuple[int, int]  # first and last day of all orders
+    amount_column: str
+    customer_column: str
+    workspace: Workspace
+
+    def amounts(self, columns: dict[str, NDArray[Any]]) -> AmountWords:
+        """Return the amounts of rows as a history has them."""
+        lows = columns[AMOUNT]
+        if self.amount.is_float:
+            lows = lows.view(np.float64)
+        return AmountWords(lows, columns.get(AMOUNT_HIGH, NO_WORDS))
+
+    def write(
+        self,
+        stretch: Stretch,
+        found: FoundCustomers,
+        listed: int,
+        offsets: NDArray[np.int64],
+        room: OrderRoom,
+    ) -> Written:
+        """Return the orders by customer, day and amount."""
+        if self.has_lines:
+            written = self._write_lines(stretch.rows, found, listed, offsets)
+        else:
+            written = self._write_rows(stretch, found, listed, offsets, room)
+        if self.same_day == "merge":
+            once = written.orders.once_a_day(net_refunds=self.net_refunds)
+            written = written._replace(orders=once)
+        return written
+
+    @property
+    def net_refunds(self) -> bool:
+        """Whether refunds are no orders."""
+        return self.refunds == "net"
+
+    def _write_rows(
+        self,
+        stretch: Stretch,
+        found: FoundCustomers,
+        listed: int,
+        offsets: NDArray[np.int64],
+        room: OrderRoom,
+    ) -> Written:
+        """Return every row as an order."""
+        orders = self._sorted_rows(stretch, found, listed, offsets, room)
+        if self.refunds != "drop" or self.has_dropped:
+            return Written(orders)
+        kept = orders.words.signs >= 0
+        dropped = kept.size - int(np.count_nonzero(kept))
+        return Written(orders.keep(kept), FoundInRows(dropped_refunds=dropped))
+
+    def _sorted_rows(
+        self,
+        stretch: Stretch,
+        found: FoundCustomers,
+        listed: int,
+        offsets: NDArray[np.int64],
+        room: OrderRoom,
+    ) -> PartitionOrders:
+        rows = stretch.rows
+        if stretch.is_one_customer:
+            return PartitionOrders(offsets, rows.columns[DAY], self.amounts(rows.columns))
+        slots = found.slots[listed:]
+        if rows.streaks is not None:
+            places = StreakPlaces(slots, rows.streaks.lengths, found.sizes, offsets)
+            if not self.amount.is_wide:
+                part, floats = room.part(slice(rows.rows)), self.amount.is_float
+                if copy_orders(rows.columns, places, part, self.workspace, are_floats=floats):
+                    return PartitionOrders(offsets, *part)
+                found.sizes[found.taken] = offsets[:-1]
+            slots = np.repeat(slots, places.lengths)
+        by_customer = self._rows_by_customer(rows, slots, found.sizes)
+        return self._write_orders(offsets, by_customer, rows, room)
+
+    def _write_lines(
+        self, rows: Collected, found: FoundCustomers, listed: int, offsets: NDArray[np.int64]
+    ) -> Written:
+        """Return what orders add up to on each of their days."""
+        slots = found.slots[listed:]
+        if rows.streaks is not None:
+            places = StreakPlaces(slots, rows.streaks.lengths, found.sizes, offsets)
+            by_customer = rows_by_customer(places, self.workspace)
+        else:
+            by_customer = self._rows_by_customer(rows, slots, found.sizes)
+        orders, split, *wrong = self._collapse(found.ids, offsets, by_customer, rows)
+        ids = (
+            plain_ids([found.ids], self.ids, self.customer_column)
+            if any(days.number for days in wrong)
+            else None
+        )
+        examples = (
+            Counted(days.number, ids[days.customer])
+            if ids is not None and days.number
+            else Counted()
+            for days in wrong
+        )
+        dropped, left_out = None, 0
+        if self.refunds == "drop":
+            refunds = orders.words.signs < 0
+            dropped = DroppedDays.of(orders, refunds)
+            left_out = dropped.days.size
+            orders = orders.keep(~refunds)
+        counted = FoundInRows(left_out, 0, split, *examples)
+        return Written(orders.sorted_by_day(self.amount), counted, dropped)
+
+    def _rows_by_customer(
+        self, rows: Collected, slots: NDArray[np.int32], cursors: NDArray[np.int32]
+    ) -> NDArray[np.int32]:
+        """List the rows by customer and day."""
+        by_day = self.workspace.array("by_day", rows.rows, np.int32)
+        by_customer = self.workspace.array("by_customer", rows.rows, np.int32)
+        if rows.rows:
+            first, last = self.days
+            histogram = self.workspace.zeros("days", last - first + 1, np.int64)
+            grouping.order_rows_by_day(rows.columns[DAY], first, histogram, by_day)
+            # Gathered first: looked up one by one, the slots of a customer with most of the rows
+            # would make every step wait for the one before.
+            slots_by_day = self.workspace.array("slots_by_day", rows.rows, np.int32)
+            gather["int32"](slots, by_day, slots_by_day)
+            grouping.order_rows_by_customer(by_day, slots_by_day, cursors, by_customer)
+        return by_customer
+
+    def _write_orders(
+        self,
+        offsets: NDArray[np.int64],
+        by_customer: NDArray[np.int32],
+        rows: Collected,
+        room: OrderRoom,
+    ) -> PartitionOrders:
+        """Write the rows' days and amounts, those of a day sorted by amount.
+
+        The room may be the rows' own memory: what is gathered is copied first. That is no loss:
+        gathered from outside the cache, amounts would take twice as long.
+        """
+        size = by_customer.size
+        days, words = room.part(slice(size))
+        if size == 0:
+            return PartitionOrders(offsets, days, words)
+        unordered = self.workspace.array("unordered_days", size, np.int32)
+        unordered[:] = rows.columns[DAY]
+        gather["int32"](unordered, by_customer, days)
+        scratch = self.workspace.array("scratch", size, np.int64)
+        histogram = self.workspace.array("radix", int(ordering.DIGITS * ordering.RADIX), np.int64)
+        if self.amount.is_wide:
+            ranks, of_ranks = ranked(self.amounts(rows.columns))
+            keys = ranks[by_customer]
+            are_floats = False
+            ordering.order_amounts_of_a_day(offsets, days, keys, are_floats, scratch, histogram)
+            words.lows[:], words.highs[:] = of_ranks.take(keys)
+        else:
+            bits = words.lows.view(np.int64)
+            scratch[:] = rows.columns[AMOUNT]
+            gather["int64"](scratch, by_customer, bits)
+            ordering.order_amounts_of_a_day(
+                offsets, days, bits, self.amount.is_float, scratch, histogram
+            )
+        return PartitionOrders(offsets, days, words)
+
+    def _collapse(
+        self,
+        ids: Ids,
+        offsets: NDArray[np.int64],
+        by_customer: NDArray[np.int32],
+        rows: Collected,
+    ) -> Collapsed:
+        if rows.rows == 0:
+            no_keys = np.zeros(0, np.uint64)
+            nothing = self.amounts({AMOUNT: np.zeros(0, np.int64)})
+            return Collapsed(PartitionOrders(offsets, np.zeros(0, np.int32), nothing, no_keys), 0)
+        keys = rows.columns[ORDER]
+        numbers = keys.view(np.int64)
+        if ORDER_IDS in rows.ids:
+            numbers = numbers_of_bytes(keys, rows.ids[ORDER_IDS], self.workspace)
+        amounts = self.amounts(rows.columns)
+        try:
+            return collapse_lines(
+                offsets,
+                by_customer,
+                rows.columns[DAY],
+                keys,
+                numbers,
+                amounts,
+                self.amount,
+                rows.columns[MISSING] if self.amount_per == "order" else None,
+            )
+        except SumOverflowError as overflow:
+            example = plain_ids([ids], self.ids, self.customer_column)[overflow.customer]
+            raise DataError(
+                f"orders: {self.amount_column} adds up to more than {self.amount.produced} holds "
+                f"on a day of an order of {self.customer_column} {example}",
+                remedy=self.amount.remedy_for_overflow,
+                column=self.amount_column,
+            ) from None

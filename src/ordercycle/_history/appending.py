@@ -1,0 +1,312 @@
+"""More orders for a history: grouped by themselves, checked against what is there, put on top."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from ordercycle._arrow_views import mask_of, rows_of
+from ordercycle._errors import (
+    ColumnError,
+    ConfigError,
+    DataError,
+    Option,
+    StorageError,
+    check_choice,
+    counted,
+)
+from ordercycle._grouping.batches import CustomerBatch
+from ordercycle._history import store
+from ordercycle._history.batch_files import put_on_disk
+from ordercycle._history.build import batches_for
+from ordercycle._history.keeping import Grouped, group
+from ordercycle._history.merging import Places, find_places
+from ordercycle._history.options import POLICIES, BuildOptions, with_source
+from ordercycle._history.storage_parts import (
+    Counts,
+    DaysOfOrders,
+    Held,
+    Kind,
+    Part,
+    Run,
+    as_parts,
+    count,
+    cut,
+)
+from ordercycle._history.store import State
+from ordercycle._history.unknown_customers import Strangers, refuse_strangers
+from ordercycle._ingest.pipeline import partition_bits_for
+from ordercycle._ingest.spill import SpillFile
+from ordercycle._workspace import Workers
+
+REPEATED = ("error", "skip")
+#: Runs on top of a base are merged whenever they are read: with this many, or with this share of
+#: the base's orders, everything is written again as one run.
+MOST_RUNS = 8
+MOST_SHARE = 0.25
+
+
+def append(
+    state: State,
+    orders: Any,
+    customers: Any,
+    *,
+    batch: str | None,
+    repeated: str,
+    reading: Mapping[str, Any],
+    threads: int,
+) -> State:
+    """Return the history with more orders; the parameters are those of OrderHistory.append.
+
+    reading: source, read, filesystem and progress.
+    """
+    check_choice("repeated", repeated, REPEATED)
+    if batch is not None and (not isinstance(batch, str) or not batch):
+        raise ConfigError(
+            (Option("batch", batch), " names no batch"), remedy="pass a text, or None"
+        )
+    if batch in state.names:
+        if repeated == "skip":
+            return state
+        raise DataError(
+            f"the batch {batch!r} is already in the history",
+            remedy=(
+                "pass ",
+                Option("repeated", "skip"),
+                " where it may come again, or another name",
+            ),
+        )
+    kind = state.kind
+    options = _options(kind, reading, threads)
+    grouped = group(orders, customers, options, most_batches=len(state.parts), like=kind)
+    _check_types(kind, grouped.kind)
+    has_listing = kind.has_listing or grouped.kind.has_listing
+    kind = replace(kind, has_listing=has_listing)
+    pieces = _pieces(grouped, len(state.parts), kind)
+    with Workers(threads) as workers:
+        counts = _checked(kind, state, pieces, workers)
+        tally = replace(state.tally)
+        tally.add(grouped.tally)
+        names = state.names if batch is None else (*state.names, batch)
+        parts = tuple(replace(part, kind=kind) for part in state.parts)
+        runs = zip(parts, pieces, strict=True)
+        held = tuple(part.with_run(Held(piece)) for part, piece in runs)
+        extended = State(kind, held, tally, counts, names, spill=state.spill)
+        if state.folder is not None:
+            extended = store.add_run(state.folder, extended, pieces, parts)
+        return compacted(extended, workers) if _is_piled_up(extended) else extended
+
+
+def _options(kind: Kind, reading: Mapping[str, Any], threads: int) -> BuildOptions:
+    """Return how more orders are read: as those of the history, from where the caller says.
+
+    Raises
+    ------
+    ConfigError
+        Where a source says of columns or rows what does not hold for the history.
+    """
+    given = with_source({name: one for name, one in reading.items() if one is not None})
+    described = BuildOptions.of(given)
+    if given.get("columns") is not None and described.columns != kind.columns:
+        raise ConfigError(
+            (Option("source"), f" names other columns than the history, which has {kind.columns}"),
+            remedy="leave them out, or build a history of its own",
+        )
+    for name in POLICIES:
+        own = getattr(kind.policies, name)
+        if name in given and getattr(described.policies, name) != own:
+            raise ConfigError(
+                (Option(name, given[name]), " is not what the history was built with: ",
+                 Option(name, own)),
+                remedy="leave it out, or build a history of its own",
+            )  # fmt: skip
+    # Who is unknown is judged later, with all that are listed.
+    policies = replace(kind.policies, unknown="add")
+    options = replace(described, columns=kind.columns, policies=policies, threads=threads)
+    object.__setattr__(options, "zone_is_given", True)  # and what offsets mean with it
+    return options
+
+
+def compacted(state: State, workers: Workers) -> State:
+    """Return the history with all runs of a part merged into one, and large parts divided."""
+    orders = state.counts.orders + state.counts.refunds
+    partitions = 1 << partition_bits_for(orders)
+    pieces = max(1, min(partitions, batches_for(orders)) // len(state.parts))
+    if state.folder is not None:
+        # What was appended is saved already: if this fails, the next one tries again.
+        with suppress(StorageError):
+            return store.save(state, state.folder.path, workers, pieces)
+        return state
+    bits = len(state.parts).bit_length() - 1
+
+    file = None if state.spill is None else SpillFile(state.spill)
+
+    def merged(part: Part) -> list[Run]:
+        batches = cut(part.read(), pieces, bits)
+        runs: list[Run] = [
+            Held(batch) if file is None else put_on_disk(batch, state.kind, file, workers.workspace)
+            for batch in batches
+        ]
+        part.release()
+        return runs
+
+    runs = [run for of_part in workers.in_order(merged, state.parts) for run in of_part]
+    return replace(state, parts=as_parts(state.kind, runs))
+
+
+def _is_piled_up(state: State) -> bool:
+    runs = len(state.parts[0].runs)
+    if runs > MOST_RUNS:
+        return True
+    base = sum(part.runs[0].nbytes for part in state.parts)
+    later = sum(run.nbytes for part in state.parts for run in part.runs[1:])
+    return later > MOST_SHARE * base
+
+
+def _check_types(there: Kind, arriving: Kind) -> None:
+    """Raise a ColumnError where ids or amounts are of another kind than those of the history."""
+    columns = there.columns
+    if there.ids.together_with(arriving.ids) is None:
+        raise ColumnError(
+            f"{columns.customer} is {arriving.ids.given}, and {there.ids.given} in the history",
+            remedy="cast it, so that the same customer has the same id",
+            column=columns.customer,
+        )
+    if there.orders is not None and arriving.orders is not None:
+        common = there.orders.together_with(arriving.orders)
+        if common is None:
+            raise ColumnError(
+                f"{columns.order} is {arriving.orders.given}, and {there.orders.given} in the "
+                "history",
+                remedy="cast it, so that the same order has the same id",
+                column=columns.order,
+            )
+    if there.amount.produced != arriving.amount.produced:
+        raise ColumnError(
+            f"{columns.amount} is {arriving.amount.given}, and {there.amount.given} in the history",
+            remedy=f"cast it to {there.amount.given}",
+            column=columns.amount,
+        )
+
+
+def _pieces(grouped: Grouped, parts: int, kind: Kind) -> list[CustomerBatch]:
+    """Cut what was grouped into one piece for each part, with ids of the history's type."""
+    width = parts // len(grouped.runs)
+    bits = len(grouped.runs).bit_length() - 1
+    return [
+        replace(piece, ids=_as_kept(piece, kind))
+        for run in grouped.runs
+        for piece in cut(run.read(), width, bits)
+    ]
+
+
+def _as_kept(piece: CustomerBatch, kind: Kind) -> Any:
+    try:
+        return piece.ids.cast(kind.ids.plain)
+    except ValueError as error:  # pyarrow's: an integer beyond the narrower type
+        raise ColumnError(
+            f"{kind.columns.customer} has ids that do not fit {kind.ids.plain}, the type in the "
+            f"history ({error})",
+            remedy="build the history from ids of the wider type",
+            column=kind.columns.customer,
+        ) from error
+
+
+def _checked(kind: Kind, state: State, pieces: Sequence[CustomerBatch], workers: Workers) -> Counts:
+    """Check what arrives against what is there, part by part, and count both together."""
+    parts = state.parts
+
+    def check(number: int) -> _Checked:
+        piece = pieces[number]
+        there = parts[number].read(workers.workspace)
+        places = find_places(there.ids, piece.ids)
+        listed = places.found.copy()
+        listed[places.found] = there.listed[places.positions[places.found]]
+        checked = _Checked(
+            counts=count(kind, there, piece, places),
+            added=_added_days(kind, there, piece, places),
+            listed_twice=piece.ids.filter(mask_of(piece.listed & listed)),
+            repeated_days=_repeated_days(there, piece, places),
+            strangers=(
+                Strangers.among(piece.select(~listed))
+                if kind.policies.unknown == "error"
+                else Strangers()
+            ),
+        )
+        parts[number].release()
+        return checked
+
+    checks = list(workers.in_order(check, range(len(parts))))
+    columns = kind.columns
+    _refuse(
+        [checked.listed_twice for checked in checks],
+        lambda example: (
+            f"customers: {columns.listed} {example} is in the history's customers already"
+        ),
+        "append only customers who are not listed yet",
+        columns.listed,
+    )
+    _refuse(
+        [checked.repeated_days for checked in checks],
+        lambda example: (
+            f"orders: an order of {columns.customer} {example} gets rows of a day that "
+            "it has in the history already"
+        ),
+        "leave out rows that were appended before; to change a day, build the history again",
+        str(columns.order),
+    )
+    refuse_strangers((checked.strangers for checked in checks), columns)
+    counts = reduce(Counts.plus, (checked.counts for checked in checks))
+    further, split = np.sum([checked.added for checked in checks], axis=0).tolist()
+    return counts.with_days(state.counts.further + further, state.counts.split + split)
+
+
+class _Checked(NamedTuple):
+    """What was found where a part and what arrives for it meet."""
+
+    counts: Counts
+    added: tuple[int, int]  # further days, and orders with several days
+    listed_twice: pa.Array  # ids
+    repeated_days: pa.Array  # ids of their customers
+    strangers: Strangers
+
+
+def _added_days(
+    kind: Kind, there: CustomerBatch, piece: CustomerBatch, places: Places
+) -> tuple[int, int]:
+    """Return how many more further days, and orders with several days, there are now."""
+    if not kind.has_further_days:
+        return 0, 0
+    touched = np.zeros(len(there.ids), np.bool_)
+    touched[places.positions[places.found]] = True
+    before = there.select(touched)
+    was, now = count(kind, before), count(kind, kind.merged(before, piece))
+    return now.further - was.further, now.split - was.split
+
+
+def _repeated_days(there: CustomerBatch, piece: CustomerBatch, places: Places) -> pa.Array:
+    """Return the customers who have an order with rows of one day on both sides."""
+    if piece.keys is None or not places.found.any():
+        return piece.ids[:0]
+    both = np.flatnonzero(places.found)
+    sides = [DaysOfOrders.of(there, places.positions[both]), DaysOfOrders.of(piece, both)]
+    found = DaysOfOrders.together(sides)
+    same = found.again & (found.days[1:] == found.days[:-1])
+    return piece.ids.take(rows_of(both[np.unique(found.owners[1:][same])]))
+
+
+def _refuse(found: list[pa.Array], what: Callable[[str], str], remedy: str, column: str) -> None:
+    ids = pa.chunked_array(found)
+    if len(ids):
+        raise DataError(
+            f"{what(str(ids[0]))} ({counted(len(ids), 'such customer')})",
+            remedy=remedy,
+            column=column,
+            count=len(ids),
+        )

@@ -1,0 +1,233 @@
+"""From tables to customers: both are read and laid out, then grouped a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from ordercycle._grouping.batches import CustomerBatch
+from ordercycle._grouping.found_in_rows import FoundInRows, refuse_totals
+from ordercycle._grouping.grouper import Grouper
+from ordercycle._grouping.hot_customers import Division, Stretch
+from ordercycle._grouping.order_writer import OrderWriter
+from ordercycle._history.checks import Signs, check_signs
+from ordercycle._history.options import BuildOptions, Counter, Progress
+from ordercycle._history.reading import read_tables
+from ordercycle._history.storage_parts import Counts, Kind, count
+from ordercycle._history.unknown_customers import Strangers, refuse_strangers
+from ordercycle._ingest.bad_values import Problems
+from ordercycle._ingest.blocks import (
+    AMOUNT,
+    CUSTOMER_IDS,
+    DAY,
+    HASH,
+    Block,
+    partition_sizes,
+)
+from ordercycle._ingest.pipeline import Ingested
+from ordercycle._ingest.spill import Spill
+from ordercycle._ingest.table_readers import OrderReader, Tally
+from ordercycle._sources.row_source import Source
+from ordercycle._workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Spare, Workers
+
+R = TypeVar("R")
+
+#: Rows of a batch to aim for: large enough that Python's share is nothing, small enough to stream.
+BATCH_ROWS = 2**21
+#: Smaller tables have as many batches as they can, up to this, for the threads to share.
+LEAST_BATCHES = 16
+
+
+class _Made(NamedTuple):
+    """What a batch of customers became, and what was counted on the way."""
+
+    result: Any
+    counts: Counts
+    found: FoundInRows
+    strangers: Strangers
+
+
+@dataclass
+class LaidOutRows:
+    """The rows of two tables, waiting to be grouped, and what is known of them so far."""
+
+    kind: Kind
+    tally: Tally
+    most_customers: int  # there cannot be more of them
+    workers: Workers
+    blocks: list[Block]
+    spill: Spill | None
+    is_spilled: bool  # whether blocks of either table wait on disk
+    partition_bits: int
+    grouper: Grouper
+    order_problems: Problems
+    customer_problems: Problems
+    source: Source  # of the orders
+    progress: Progress | None
+    #: Of the customers, once they are grouped.
+    counts: Counts = field(default_factory=Counts)
+
+    def grouped(
+        self,
+        work: Callable[[CustomerBatch], R],
+        *,
+        most_batches: int | None = None,
+        spare: Spare | None = None,
+    ) -> Iterator[R]:
+        """Group all rows by customer; yield what `work` makes of each batch, in order.
+
+        most_batches: a power of two, or None for as many as the number of rows asks for. Rows
+        that are in one block in memory are grouped in place, and stay. Others are in memory of
+        their own, or where they wait on disk, in scratch memory, until `work` returns.
+        spare: takes over what the rows are in as soon as `work` has returned.
+
+        Raises
+        ------
+        DataError
+            After the last batch: where customers are listed twice, or not and have to be.
+        """
+        partitions = 1 << self.partition_bits
+        sizes = partition_sizes(self.blocks, partitions)
+        rows = int(sizes.sum())
+        report = Counter(self.progress, "group", rows)
+        most = max(rows, self.most_customers - self.tally.rows)
+        batch_rows = BATCH_ROWS
+        if self.spill is not None:
+            row_bytes = sum(block.nbytes for block in self.blocks) // max(1, rows)
+            batch_rows = min(batch_rows, self.spill.batch_rows(row_bytes, self.workers.threads))
+        batches = min(partitions, batches_for(most, batch_rows), most_batches or partitions)
+        width = partitions // batches
+        ends = np.concatenate([[0], np.cumsum(sizes)])[::width]
+        # Grouped in place, a batch is where its rows are: with room between partitions, perhaps.
+        in_place = not self.is_spilled and len(self.blocks) == 1
+        begins = self.blocks[0].offsets[::width] if in_place else ends
+        # Memory for all at once: many small arrays would cost several times as much to touch first.
+        room = None if self.is_spilled else self.grouper.room(rows)
+        judged = self.kind.policies.unknown == "error"
+
+        signs = Signs(self.tally) if self.source.is_whole else None
+
+        def group_batch(number: int) -> _Made | None:
+            part = slice(int(begins[number]), int(begins[number + 1]))
+            here = (
+                self.grouper.scratch_room(part.stop - part.start)
+                if room is None
+                else room.part(part)
+            )
+            batch = self.grouper.batch(range(number * width, (number + 1) * width), here)
+            if batch is None:
+                return None
+            customers = batch.customers
+            if signs is not None:
+                signs.see(customers)
+            made = _Made(
+                work(customers),
+                count(self.kind, customers, split=batch.found.split),
+                batch.found,
+                Strangers.among(customers) if judged else Strangers(),
+            )
+            if spare is not None and in_place:
+                spare.give(values[part] for values in self.blocks[0].columns.values())
+            return made
+
+        strangers, found = [], FoundInRows()
+        ahead = TASKS_AHEAD if self.spill is None else LARGE_TASKS_AHEAD
+        made_in_order = self.workers.in_order(group_batch, range(batches), ahead=ahead)
+        for number, made in enumerate(made_in_order):
+            report(int(ends[number + 1] - ends[number]))
+            if made is not None:
+                self.counts = self.counts.plus(made.counts)
+                found = found.plus(made.found)
+                strangers.append(made.strangers)
+                yield made.result
+        self.tally.dropped_refunds += found.dropped_refunds
+        self.tally.duplicates += found.duplicates
+        self.order_problems.check()
+        refuse_totals(found, self.kind.columns)
+        self.customer_problems.check()
+        refuse_strangers(strangers, self.kind.columns)
+        if signs is not None:
+            check_signs(signs, self.kind.columns, self.tally, self.counts, self.source.written)
+
+
+@contextmanager
+def laid_out_rows(
+    orders: Any, customers: Any, options: BuildOptions, like: Kind | None = None
+) -> Iterator[LaidOutRows]:
+    """Read both tables; the threads that group them end with the block.
+
+    like: the history to which they are added, whose types text is read in.
+    """
+    columns, policies = options.columns, options.policies
+    progress, spill = options.progress, options.spill
+    with Workers(options.most_threads) as workers:
+        tables = read_tables(orders, customers, options, workers, like)
+        kind, order_reader, ingested, listed, problems, customer_problems, source = tables
+        if spill is not None:
+            workers.free_workspace()
+        days = (ingested.tally.first_day or 0, ingested.tally.last_day or 0)
+        writer = OrderWriter(
+            ids=kind.ids,
+            amount=order_reader.amount,
+            has_lines=columns.order is not None,
+            refunds=policies.refunds,
+            same_day=policies.same_day,
+            amount_per=policies.amount_per,
+            has_dropped=order_reader.drops_refunds,
+            days=days,
+            amount_column=columns.amount or "amount",
+            customer_column=columns.customer,
+            workspace=workers.workspace,
+        )
+        grouper = Grouper(
+            orders=ingested.blocks,
+            customers=None if listed is None else listed.blocks,
+            partition_bits=ingested.partition_bits,
+            ids=kind.ids,
+            writer=writer,
+            unknown=policies.unknown,
+            customer_column=columns.listed,
+            order_problems=problems,
+            customer_problems=customer_problems,
+            duplicates=policies.duplicates,
+            workspace=workers.workspace,
+            divided=_divided(ingested, order_reader, days, workers),
+        )
+        yield LaidOutRows(
+            kind=kind,
+            tally=ingested.tally,
+            most_customers=ingested.tally.rows + (0 if listed is None else listed.tally.rows),
+            workers=workers,
+            blocks=ingested.blocks,
+            spill=spill,
+            is_spilled=ingested.is_spilled or (listed is not None and listed.is_spilled),
+            partition_bits=ingested.partition_bits,
+            grouper=grouper,
+            order_problems=problems,
+            customer_problems=customer_problems,
+            source=source,
+            progress=progress,
+        )
+
+
+def _divided(
+    ingested: Ingested, reader: OrderReader, days: tuple[int, int], workers: Workers
+) -> dict[int, list[Stretch]]:
+    """Take hot customers out of their partitions, where their rows are orders of plain columns."""
+    are_plain = set(reader.names) == {HASH, DAY, AMOUNT} and not reader.compares_rows
+    if not are_plain or not reader.id_readers[CUSTOMER_IDS].is_integer:
+        return {}
+    division = Division(days, reader.amount.is_float, workers)
+    return division.of(ingested.blocks, 1 << ingested.partition_bits)
+
+
+def batches_for(rows: int, batch_rows: int | None = None) -> int:
+    """Return how many batches so many rows are cut to: a power of two, whatever their source.
+
+    batch_rows: of a batch, at most, where hashes divide them evenly; None: as many as are best.
+    """
+    return max(LEAST_BATCHES, 1 << max(0, -(-rows // (batch_rows or BATCH_ROWS)) - 1).bit_length())

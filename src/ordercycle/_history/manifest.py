@@ -1,0 +1,213 @@
+"""The manifest of a saved history: what the folder holds, read and checked, and written whole.
+
+Its checksum finds accidents. What somebody wrote by hand, or another version, may have the right
+one: nothing in it is believed before its type and range are known.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import zlib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ordercycle._durable import sync_folder
+from ordercycle._errors import StorageError
+from ordercycle._history.stored_files import REBUILD, open_regular
+from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
+
+MANIFEST = "manifest.json"
+#: The names that a writer gives its files: whatever else is in a folder is left alone.
+OURS = re.compile(r"(part|run)-\d{5,}-[0-9a-f]{8}\.arrow|\.manifest\.json\.[0-9a-f]{8}\.tmp")
+FORMAT, VERSION = "ordercycle history", 2
+#: Versions that are read. In the first, an order was added up on the first of its days.
+READABLE = (1, 2)
+HASH = (
+    "SplitMix64 output function of the 64-bit two's complement; bytes: folded 8 at a time from "
+    "the hash of their length; a part is a range of the highest bits"
+)
+#: More than any file, row or part has.
+MOST = 2**62
+MOST_PARTS = 2**24
+
+Check = Callable[[Any], bool]
+
+
+def is_ours(name: str) -> bool:
+    """Return whether a file is one that a writer makes, beside the manifest and the lock."""
+    return OURS.fullmatch(name) is not None
+
+
+def _whole(least: int, most: int) -> Check:
+    return lambda value: type(value) is int and least <= value <= most
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _holding(*keys: str) -> Check:
+    """Return the check of a mapping that has these keys, as those of every version do."""
+    return lambda value: isinstance(value, dict) and value.keys() >= set(keys)
+
+
+def _all(check: Check) -> Check:
+    return lambda values: isinstance(values, list) and all(map(check, values))
+
+
+def _with(**checks: Check) -> Check:
+    """Return the check of a mapping that has these keys and no others."""
+    return lambda value: (
+        isinstance(value, dict)
+        and value.keys() == checks.keys()
+        and all(check(value[key]) for key, check in checks.items())
+    )
+
+
+def _is_tally(value: Any) -> bool:
+    """Return whether a mapping has counts only, but for two days that may be missing."""
+    days = ("first_day", "last_day")
+    day = _whole(int(FIRST_DAY), int(LAST_DAY))
+    return isinstance(value, dict) and all(
+        (one is None or day(one)) if key in days else _whole(0, MOST)(one)
+        for key, one in value.items()
+    )
+
+
+def _is_counts(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_whole(0, MOST), value.values()))
+
+
+def _is_token(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{8}", value) is not None
+
+
+def _is_runs(value: Any) -> bool:
+    entry = _with(
+        file=lambda name: _is_text(name) and is_ours(name) and name.endswith(".arrow"),
+        bytes=_whole(1, MOST),
+        crc32=_whole(0, 2**32 - 1),
+        batches=_whole(1, MOST_PARTS),
+    )
+    runs = isinstance(value, list) and bool(value) and all(map(_all(entry), value))
+    names = [one["file"] for run in value for one in run] if runs else []
+    return runs and len(set(names)) == len(names)
+
+
+#: What is in a manifest. Of columns, policies, tally and counts, their classes know the rest.
+CONTENT: Mapping[str, Check] = {
+    "format": _is_text,
+    "version": _whole(1, VERSION),
+    "token": _is_token,
+    "hash": lambda value: value == HASH,
+    "parts": lambda value: _whole(1, MOST_PARTS)(value) and not value & (value - 1),
+    "columns": _holding("customer", "time", "amount", "order", "registered"),
+    "policies": _holding("timezone", "refunds", "anonymous", "unknown"),
+    "has_listing": lambda value: isinstance(value, bool),
+    "types": _is_text,
+    "tally": _is_tally,
+    "counts": _is_counts,
+    "names": _all(_is_text),
+    "runs": _is_runs,
+}
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a folder, checked.
+
+    Raises
+    ------
+    StorageError
+        Where there is none, it is damaged, or of a version that is not read.
+    """
+    file = folder / MANIFEST
+    text = _text_of(file)
+    try:
+        manifest = json.loads(text)
+        version = manifest["version"] if manifest["format"] == FORMAT else None
+        found = manifest.pop("crc32", None)
+        whole = _canonical({**manifest, "crc32": found})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise StorageError(f"{file} is damaged", remedy=REBUILD) from None
+    if version is None:
+        raise StorageError(f"{file} is not of a saved history", remedy="name the folder of one")
+    if zlib.crc32(_canonical(manifest)) != found or whole != text:
+        raise StorageError(f"{file} is damaged: its checksum differs", remedy=REBUILD)
+    if version not in READABLE:
+        raise StorageError(
+            f"{file} has format version {version}, and this ordercycle reads versions "
+            f"{', '.join(map(str, READABLE))}",
+            remedy="install the ordercycle that wrote it, or build the history again",
+        )
+    _check(file, manifest)
+    checked: dict[str, Any] = manifest
+    return checked
+
+
+def _text_of(file: Path) -> bytes:
+    try:
+        with os.fdopen(open_regular(file), "rb") as stream:
+            return stream.read()
+    except (FileNotFoundError, NotADirectoryError):
+        if not file.parent.exists():
+            raise StorageError(
+                f"there is no folder {file.parent}", remedy="save a history there first"
+            ) from None
+        raise StorageError(
+            f"{file.parent} holds no saved history: {MANIFEST} is missing",
+            remedy="name the folder that OrderHistory.save wrote",
+        ) from None
+    except OSError as error:
+        raise StorageError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _check(file: Path, manifest: Mapping[str, Any]) -> None:
+    """Raise a StorageError where a value is none that a writer writes."""
+    wrong = sorted(manifest.keys() ^ CONTENT.keys())
+    wrong += [key for key, check in CONTENT.items() if key in manifest and not check(manifest[key])]
+    parts = manifest.get("parts")
+    if not wrong and any(sum(one["batches"] for one in run) != parts for run in manifest["runs"]):
+        wrong = ["runs"]
+    if wrong:
+        raise unsound(file, f"{wrong[0]!r} is not what a history has")
+    if manifest["version"] == 1 and manifest["columns"].get("order") is not None:
+        raise StorageError(
+            f"{file} has format version 1, in which the rows of an order are added up whatever "
+            "their days are",
+            remedy="build the history again, which adds them up by day",
+        )
+
+
+def unsound(file: Path, why: object) -> StorageError:
+    """Return the error for a manifest whose checksum is right and whose content is not."""
+    return StorageError(
+        f"{file} was changed by something else than ordercycle: {why}", remedy=REBUILD
+    )
+
+
+def _canonical(manifest: Mapping[str, Any]) -> bytes:
+    return json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=True).encode()
+
+
+def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
+    """Replace the manifest of a folder in one step; its files have been written before."""
+    manifest = {"format": FORMAT, "version": VERSION, "hash": HASH, **content}
+    manifest["crc32"] = zlib.crc32(_canonical(manifest))
+    temporary = folder / f".{MANIFEST}.{secrets.token_hex(4)}.tmp"
+    try:
+        with temporary.open("xb") as stream:
+            stream.write(_canonical(manifest))
+            stream.flush()
+            os.fsync(stream.fileno())
+        sync_folder(folder)  # the files first
+        temporary.replace(folder / MANIFEST)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    with suppress(OSError):  # it is written: an error now would say that it is not
+        sync_folder(folder)

@@ -1,0 +1,322 @@
+"""Two batches of the same range of customers as one: what was there, and what arrives."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import DTypeLike, NDArray
+
+from ordercycle._arrow_views import fixed_view, mask_of, rows_of
+from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
+from ordercycle._grouping.batches import CustomerBatch, DroppedDays
+from ordercycle._grouping.order_lines import further_days, merged_days, order_signs
+from ordercycle._ingest.id_bytes import place_ids
+from ordercycle._workspace import Workspace
+from ordercycle_kernels import hashing
+from ordercycle_kernels import merging as kernels
+from ordercycle_kernels._types import as_input
+from ordercycle_kernels.calendar import NO_DAY
+from ordercycle_kernels.profile import registration_days
+
+Int64s = NDArray[np.int64]
+
+
+class Places(NamedTuple):
+    """Where a arriving customers are, or would be, among those there."""
+
+    positions: Int64s  # (a,) of the customer, or of the one before which it goes
+    found: NDArray[np.bool_]  # (a,) whether the customer is there
+
+
+def hashes_of(ids: pa.Array) -> NDArray[np.uint64]:
+    """Return the hashes of plain ids."""
+    hashes = np.empty(len(ids), np.uint64)
+    if pa.types.is_integer(ids.type):
+        integers = fixed_view(ids, ids.type.to_pandas_dtype()).astype(np.int64, copy=False)
+        hashing.hash_integers(integers, hashes)
+        return hashes
+    starts, lengths = np.empty(len(ids), np.int64), np.empty(len(ids), np.int32)
+    place_ids(ids, starts, lengths).ids(starts, lengths).hash_into(hashes)
+    return hashes
+
+
+def find_places(there: pa.Array, arriving: pa.Array) -> Places:
+    """Look arriving ids up among those there; both are plain and ascend by hash, then id."""
+    hashes, wanted = hashes_of(there), hashes_of(arriving)
+    positions = np.empty(wanted.size, np.int64)
+    kernels.find_hashes(hashes, wanted, positions)
+    if pa.types.is_integer(there.type):
+        found = np.zeros(wanted.size, np.bool_)
+        within = positions < hashes.size
+        found[within] = hashes[positions[within]] == wanted[within]
+        return Places(positions, found)
+    return _told_apart(there, arriving, positions, np.searchsorted(hashes, wanted, side="right"))
+
+
+def _told_apart(there: pa.Array, arriving: pa.Array, starts: Int64s, stops: Int64s) -> Places:
+    """Find ids among those of the same hash, mostly one: from starts to stops."""
+    found = np.zeros(starts.size, np.bool_)
+    positions = starts.copy()
+    waiting = np.flatnonzero(starts < stops)
+    # A round for each id that shares its hash with others before it.
+    while waiting.size:
+        one = there.take(rows_of(positions[waiting])).cast(_binary_like(there.type))
+        other = arriving.take(rows_of(waiting)).cast(_binary_like(there.type))
+        found[waiting] = np.asarray(pc.equal(one, other))
+        before = np.asarray(pc.less(one, other))
+        positions[waiting[before]] += 1
+        waiting = waiting[before & (positions[waiting] < stops[waiting])]
+    return Places(positions, found)
+
+
+def _binary_like(kind: pa.DataType) -> pa.DataType:
+    """Return the type in which ids compare byte by byte."""
+    return kind if pa.types.is_fixed_size_binary(kind) else pa.large_binary()
+
+
+def merge_batches(
+    there: CustomerBatch,
+    arriving: CustomerBatch,
+    *,
+    are_floats: bool,
+    net_refunds: bool,
+    once_a_day: bool,
+    drop_unknown: bool,
+    workspace: Workspace | None,
+) -> CustomerBatch:
+    """Return the customers of both batches with the orders of both.
+
+    once_a_day: whether one order of a day stands for all of them. With a workspace, days, amounts
+    and keys are its arrays, valid until the thread's next call.
+    """
+    places = find_places(there.ids, arriving.ids)
+    positions, found = places
+    starts = there.offsets[positions]
+    stops = np.where(found, there.offsets[np.minimum(positions + 1, len(there.ids))], starts)
+    offsets = _merged_offsets(there.offsets, arriving.offsets, places)
+    rows = places.positions + np.cumsum(~found) - ~found  # of those who got something
+    merged = _merged_orders(
+        there, arriving, starts, stops, are_floats=are_floats, workspace=workspace
+    )
+    if there.keys is not None or once_a_day:
+        marking = _Marking(net_refunds=net_refunds, once_a_day=once_a_day)
+        marked = marking.marks(merged, offsets, rows)
+        merged = merged._replace(further=marked)
+    given = _merged_values(there.given, arriving.given, places, arriving.given != NO_DAY)
+    listed = _merged_values(there.listed, arriving.listed, places, arriving.listed)
+    # Only those who got something may be registered earlier now.
+    registered, visible = np.empty(rows.size, np.int32), np.empty(rows.size, np.int32)
+    registration_days(
+        offsets[rows],
+        offsets[rows + 1],
+        merged.days,
+        *order_signs(merged.words, merged.further, net_refunds=net_refunds),
+        given[rows],
+        registered,
+        visible,
+    )
+    if drop_unknown:
+        visible[~listed[rows]] = NO_DAY
+    every = np.ones(rows.size, np.bool_)
+    return CustomerBatch(
+        ids=_merged_ids(there.ids, arriving.ids, places),
+        given=given,
+        listed=listed,
+        registered=_merged_values(there.registered, registered, places, every),
+        visible=_merged_values(there.visible, visible, places, every),
+        offsets=offsets,
+        days=merged.days,
+        words=merged.words,
+        negative=there.negative + arriving.negative,
+        keys=merged.keys,
+        further=merged.further,
+        dropped=_merged_dropped(there.dropped, arriving.dropped, places),
+    )
+
+
+class _Entries(NamedTuple):
+    """The entries of both batches, by customer, day and amount: (n,) each."""
+
+    days: NDArray[np.int32]
+    words: AmountWords
+    keys: NDArray[np.uint64] | None = None
+    #: What was marked before; of customers who got something, it has to be marked again.
+    further: NDArray[np.bool_] | None = None
+
+
+class _Marking(NamedTuple):
+    """How entries are marked that are no orders though they are no refunds."""
+
+    net_refunds: bool
+    once_a_day: bool
+
+    def marks(self, merged: _Entries, offsets: Int64s, rows: Int64s) -> NDArray[np.bool_] | None:
+        """Return the marks of all customers, found again for those in the given rows."""
+        starts, sizes = offsets[rows], offsets[rows + 1] - offsets[rows]
+        ends = np.cumsum(sizes)
+        entries = np.arange(sizes.sum()) + np.repeat(starts - ends + sizes, sizes)
+        within = np.concatenate([[0], ends])
+        days, signs = merged.days[entries], merged.words.signs[entries]
+        found = None
+        if merged.keys is not None:
+            found, _ = further_days(within, days, merged.keys[entries].view(np.int64), signs)
+        if self.once_a_day:
+            found = merged_days(within, days, signs, found, net_refunds=self.net_refunds)
+        if found is None and merged.further is None:
+            return None
+        marks = np.zeros(merged.days.size, np.bool_) if merged.further is None else merged.further
+        marks[entries] = False if found is None else found
+        return marks if marks.any() else None
+
+
+def _alike(there: AmountWords, arriving: AmountWords) -> tuple[AmountWords, AmountWords]:
+    """Return both with high words where one has them."""
+    if bool(there.highs.size) == bool(arriving.highs.size):
+        return there, arriving
+    return _widened(there), _widened(arriving)
+
+
+def _widened(words: AmountWords) -> AmountWords:
+    return words if words.highs.size else AmountWords(words.lows, words.lows >> 63)
+
+
+def _merged_orders(
+    there: CustomerBatch,
+    arriving: CustomerBatch,
+    starts: Int64s,
+    stops: Int64s,
+    *,
+    are_floats: bool,
+    workspace: Workspace | None,
+) -> _Entries:
+    """Return the entries of both."""
+    words, more_words = _alike(there.words, arriving.words)
+    one_by_one = words.highs.size or more_words.highs.size or there.keys is not None
+    if one_by_one or there.further is not None or arriving.further is not None:
+        places = _places_of_orders(there, arriving, starts, stops, are_floats=are_floats)
+        return _merged_one_by_one(there, arriving, places, workspace)
+    size = there.days.size + arriving.days.size
+    days = _room("days", size, np.int32, workspace)
+    bits = _room("lows", size, np.int64, workspace)
+    old, new = (
+        kernels.Orders(as_input(batch.days), as_input(batch.words.lows.view(np.int64)))
+        for batch in (there, arriving)
+    )
+    kernels.merge_orders(starts, stops, old, arriving.offsets, new, are_floats, days, bits)
+    return _Entries(days, AmountWords(bits.view(there.words.lows.dtype), NO_WORDS))
+
+
+def _places_of_orders(
+    there: CustomerBatch,
+    arriving: CustomerBatch,
+    starts: Int64s,
+    stops: Int64s,
+    *,
+    are_floats: bool,
+) -> Int64s:
+    """Return where each arriving entry goes among all."""
+    day_starts = np.empty(arriving.days.size, np.int64)
+    day_stops, places = np.empty_like(day_starts), np.empty_like(day_starts)
+    kernels.find_days(
+        starts, stops, there.days, arriving.offsets, arriving.days, day_starts, day_stops
+    )
+    old, new = (
+        kernels.DaysOfOrders(
+            as_input(words.lows.view(np.int64)),
+            as_input(words.highs),
+            as_input(NO_WORDS.view(np.uint64) if batch.keys is None else batch.keys),
+        )
+        for batch, words in zip((there, arriving), _alike(there.words, arriving.words), strict=True)
+    )
+    kernels.find_days_of_orders(day_starts, day_stops, old, new, are_floats, places)
+    return places
+
+
+def _merged_one_by_one(
+    there: CustomerBatch, arriving: CustomerBatch, places: Int64s, workspace: Workspace | None
+) -> _Entries:
+    """Return the entries of both, the arriving ones in their places."""
+    words, more_words = _alike(there.words, arriving.words)
+    lows, more_lows = words.lows.view(np.int64), more_words.lows.view(np.int64)
+    bits = _merged("lows", lows, more_lows, places, workspace).view(words.lows.dtype)
+    highs, keys, further = NO_WORDS, None, None
+    if words.highs.size or more_words.highs.size:
+        highs = _merged("highs", words.highs, more_words.highs, places, workspace)
+    if there.keys is not None and arriving.keys is not None:
+        keys = _merged("keys", there.keys, arriving.keys, places, workspace)
+    if there.further is not None:
+        further = np.zeros(there.days.size + places.size, np.bool_)
+        was_there = np.ones(further.size, np.bool_)
+        was_there[places] = False
+        further[was_there] = there.further
+    days = _merged("days", there.days, arriving.days, places, workspace)
+    return _Entries(days, AmountWords(bits, highs), keys, further)
+
+
+def _room(name: str, size: int, dtype: DTypeLike, workspace: Workspace | None) -> NDArray[Any]:
+    """Return memory of the thread, or of its own without a workspace."""
+    return workspace.array(f"merged.{name}", size, dtype) if workspace else np.empty(size, dtype)
+
+
+def _merged(
+    name: str,
+    there: NDArray[Any],
+    arriving: NDArray[Any],
+    places: Int64s,
+    workspace: Workspace | None,
+) -> NDArray[Any]:
+    """Return both columns merged."""
+    out = _room(name, there.size + arriving.size, there.dtype, workspace)
+    kernels.merge[there.dtype.name](there, arriving, places, out)
+    return out
+
+
+def _merged_ids(there: pa.Array, arriving: pa.Array, places: Places) -> pa.Array:
+    if places.found.all():
+        return there
+    arriving = arriving.filter(mask_of(~places.found))
+    # Every id there keeps its row; a new one takes its own before the row it goes before.
+    rows = np.insert(
+        np.arange(len(there)),
+        places.positions[~places.found],
+        len(there) + np.arange(len(arriving)),
+    )
+    return pa.concat_arrays([there, arriving]).take(rows_of(rows))
+
+
+def _merged_values(
+    there: NDArray[Any], arriving: NDArray[Any], places: Places, given: NDArray[np.bool_]
+) -> NDArray[Any]:
+    """Return a customer column: arriving values where they are given, else those there."""
+    values = there.copy()
+    known = places.found & given
+    values[places.positions[known]] = arriving[known]
+    if places.found.all():
+        return values
+    return np.insert(values, places.positions[~places.found], arriving[~places.found])
+
+
+def _merged_offsets(there: Int64s, arriving: Int64s, places: Places) -> Int64s:
+    new = places.found.size - int(np.count_nonzero(places.found))
+    offsets = np.empty(there.size + new, np.int64)
+    kernels.merge_offsets(there, arriving, *places, offsets)
+    return offsets
+
+
+def _merged_dropped(
+    there: DroppedDays | None, arriving: DroppedDays | None, places: Places
+) -> DroppedDays | None:
+    if there is None or arriving is None:
+        return there or arriving
+    # What a customer gets goes behind what is there.
+    ends = there.offsets[np.minimum(places.positions + 1, there.offsets.size - 1)]
+    ends = np.where(places.found, ends, there.offsets[places.positions])
+    targets = np.repeat(ends, np.diff(arriving.offsets)) + np.arange(arriving.keys.size)
+    return DroppedDays(
+        _merged_offsets(there.offsets, arriving.offsets, places),
+        _merged("dropped keys", there.keys, arriving.keys, targets, None),
+        _merged("dropped days", there.days, arriving.days, targets, None),
+    )

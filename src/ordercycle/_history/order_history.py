@@ -1,0 +1,298 @@
+"""The grouped history: built once, kept and extended, asked many things."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Unpack
+
+from ordercycle._history.appending import append
+from ordercycle._history.grouped_orders import GroupedOrders
+from ordercycle._history.keeping import group
+from ordercycle._history.options import BuildArguments, BuildOptions, Progress, with_options
+from ordercycle._history.source_options import SourceOptions
+from ordercycle._history.storage_parts import as_parts
+from ordercycle._history.store import State, open_folder, save
+from ordercycle._public import public
+from ordercycle._sources.file_formats import FileFormat
+from ordercycle._workspace import Workers, thread_count
+
+
+@public()
+class OrderHistory(GroupedOrders):
+    """Orders grouped by customer: what every profile, segment and report is computed from.
+
+    Made by :meth:`build`; immutable, and safe to use from several threads.
+    """
+
+    @classmethod
+    @with_options
+    def build(
+        cls, orders: Any, customers: Any = None, **options: Unpack[BuildArguments]
+    ) -> OrderHistory:
+        """Group an order table by customer.
+
+        Parameters
+        ----------
+        orders
+            One row per order or order line: a path, URI, glob, directory or list of Parquet, CSV
+            or Arrow files; a pyarrow Table, RecordBatch, Dataset or RecordBatchReader; any object
+            with ``__arrow_c_stream__`` (pandas, Polars, DuckDB); an iterable of record batches.
+        customers
+            One row per customer, from the same kinds of source: adds customers without orders
+            and registration days. None: the population is whoever ordered.
+        source
+            Options as data, from :func:`source_from_dict`; those given beside it come first.
+        columns
+            The columns to read, by name or as expressions; no other column is read.
+        read
+            How to read files, of both tables: :class:`CsvFormat`, :class:`NdJson` or
+            :class:`ExcelSheet`; None: as their names say.
+        filesystem
+            Where paths lead, of both tables: a ``pyarrow.fs.FileSystem`` or one of fsspec. None:
+            to this machine, or where a URI says: ``s3://``, ``gs://``, ``abfs://`` and ``hdfs://``
+            by pyarrow, with keys from the environment and options such as ``?region=eu-west-1``;
+            ``az://`` (extra ``azure``), single files of ``https://`` (extra ``http``) and others
+            by fsspec. A URI of another kind of store than `filesystem` leads there all the same.
+        timezone
+            The business time zone, an IANA name. Timestamps with a zone become days in it; dates
+            are local days. Where it finds nothing to act on there is a warning.
+        times_without_zone
+            What timestamps without a zone are: ``"local"`` already, or in ``"utc"``. None: local,
+            with a warning where a zone is named and none is in the data. Instants that Parquet
+            files keep without a zone (INT96) are known by what Spark, Hive or Arrow left in the
+            footer; others are refused where it matters. A pyarrow Dataset does not pass that on:
+            name the files instead.
+        refunds
+            What an order with a negative amount is. ``"net"``: it lowers revenue on its day and
+            is no order; ``"drop"``: nothing; ``"count"``: an order like any other. Where an order
+            column is named, the rows of an order are added up by day: it counts once, on the first
+            day whose sum is not negative, and each negative sum is a refund of its day.
+        anonymous
+            Rows without a customer are left out (``"drop"``) or refused (``"error"``).
+        only
+            Rows that count: a condition in the language of `Rules` such as
+            ``"status in ('paid', 'shipped')"``, or a pyarrow expression. The others, and those
+            for which it is null, are counted and not looked at: nothing in them is an error.
+        nobody
+            Ids that mean no customer, such as ``["guest@example.com"]``.
+        same_day
+            Several orders of a customer on one day are orders of their own (``"separate"``) or one
+            (``"merge"``), whose value is what they add up to; refunds stay refunds.
+        amount_per
+            With an order id, an amount is the line's own (``"line"``), or the order's total that
+            stands on every line of a day (``"order"``): the same on all of them, or null; anything
+            else is an error.
+        duplicates
+            Rows that are equal in every column that is read all count (``"keep"``), count once
+            (``"drop"``), or are refused (``"error"``). Times are compared as they are given, not
+            by day; columns behind expressions and `only` are compared, too; rows that do not count
+            or have no customer are not looked at.
+        unknown
+            Customers with orders that `customers` does not list are added (``"add"``), left out
+            (``"drop"``) or refused (``"error"``).
+        threads
+            How many threads to use; None: every core this process may use. Files of stores are
+            read by four times as many, eight at most, which wait for them.
+        memory_limit
+            Bytes, or a text like ``"4GB"``: what reading, grouping and going through the history
+            may hold in memory beyond what the process takes anyway (up to 400 MB with all
+            libraries), with one thread for each 50 MB at most. Past it, rows wait on disk and so
+            does the history. None: no limit. The orders of one customer have to fit, as have the
+            record batches of Arrow data, what a pyarrow Dataset reads ahead (name its files
+            instead), what is appended at a time, and results that are kept.
+        spill_directory
+            The folder for what waits on disk, in files without a name that are freed with the
+            process; None: the system's folder for temporary files.
+        progress
+            Called as ``progress(done, total, stage)`` with rows; total is None while unknown.
+            The stages are ``"read"``, ``"read customers"`` and ``"group"``.
+
+        Returns
+        -------
+        OrderHistory
+            The same, to the bit, for any order of the rows, chunks and number of threads.
+
+        Raises
+        ------
+        SourceError
+            A source cannot be read, does not exist, was read before, or names a file twice; a
+            file was written again while it was read; a folder is a table of Delta Lake, Iceberg,
+            Hudi or another kind with a log that says which files count.
+        ColumnError
+            A column is missing, has a type that has no meaning here, or one in some files that
+            those of the others cannot be widened to.
+        DataError
+            An amount is null, NaN, infinite or too large, a time is null or outside the years
+            1900 to 2199, an order id is null, a customer is listed twice.
+        ConfigError
+            An option is not one of those above.
+        StorageError
+            The spill directory is full or cannot be written.
+
+        Examples
+        --------
+        >>> import datetime, pyarrow as pa
+        >>> orders = pa.table({
+        ...     "customer_id": ["ann", "bob", "ann"],
+        ...     "ordered_at": [datetime.date(2026, 1, day) for day in (5, 6, 19)],
+        ...     "amount": [20.0, 35.0, 30.0],
+        ... })
+        >>> history = OrderHistory.build(orders)
+        >>> history
+        OrderHistory(2 customers, 3 orders, 2026-01-05 to 2026-01-19, 0.0 MB)
+        >>> profile = history.profile("2026-02-01")
+        >>> for row in profile.sort_by("customer_id").to_pylist():
+        ...     print(row["customer_id"], row["orders"], row["revenue"])
+        ann 2 50.0
+        bob 1 35.0
+        """
+        checked = BuildOptions.of(options, has_customers=customers is not None)
+        made = group(orders, customers, checked)
+        parts = as_parts(made.kind, made.runs)
+        state = State(made.kind, parts, made.tally, made.counts, spill=made.spill)
+        return cls(state, checked.most_threads, made.spare)
+
+    @classmethod
+    def open(
+        cls, directory: str | os.PathLike[str], *, verify: bool = True, threads: int | None = None
+    ) -> OrderHistory:
+        """Open a history that was saved.
+
+        What a profile needs is read when it needs it, and checked before it is used.
+
+        Parameters
+        ----------
+        directory
+            The folder that :meth:`save` wrote.
+        verify
+            Read all files once and compare their checksums. False: trust them; sizes and the
+            manifest are still compared.
+        threads
+            How many threads to use; None: every core this process may use.
+
+        Raises
+        ------
+        StorageError
+            The folder holds no history, or one of another format; a file is missing, was cut
+            off or has changed.
+        """
+        number = thread_count(threads)
+        with Workers(number) as workers:
+            return cls(open_folder(directory, verify=verify, workers=workers), number)
+
+    def save(self, directory: str | os.PathLike[str]) -> OrderHistory:
+        """Save the history to a folder of its own.
+
+        The folder holds Arrow IPC files that any Arrow tool reads, of one range of customers
+        each, and a manifest that is written last. A history that is there already is replaced:
+        whoever opens the folder finds the old or the new one, whenever the writer was stopped.
+
+        Parameters
+        ----------
+        directory
+            A folder that is new, empty, or holds a saved history.
+
+        Returns
+        -------
+        OrderHistory
+            The history as saved: appending to it extends the folder.
+
+        Raises
+        ------
+        StorageError
+            The folder holds other files, another process is writing there, or writing failed.
+
+        Examples
+        --------
+        >>> import datetime, tempfile, pyarrow as pa
+        >>> def orders(*days):
+        ...     return pa.table({
+        ...         "customer_id": ["ann"] * len(days),
+        ...         "ordered_at": [datetime.date(2026, 1, day) for day in days],
+        ...         "amount": [10.0] * len(days),
+        ...     })
+        >>> folder = tempfile.mkdtemp()
+        >>> saved = OrderHistory.build(orders(5, 12)).save(folder)
+        >>> OrderHistory.open(folder).append(orders(19), batch="2026-01-19").summary().orders
+        3
+        >>> OrderHistory.open(folder).profile("2026-02-01")["orders"].to_pylist()
+        [3]
+        """
+        with Workers(self._threads) as workers:
+            return OrderHistory(save(self._state, directory, workers), self._threads)
+
+    def append(
+        self,
+        orders: Any,
+        customers: Any = None,
+        *,
+        batch: str | None = None,
+        repeated: str = "error",
+        source: SourceOptions | None = None,
+        read: FileFormat | None = None,
+        filesystem: Any = None,
+        progress: Progress | None = None,
+    ) -> OrderHistory:
+        """Return the history with more orders and customers, as if built from all at once.
+
+        Columns, time zone and policies, ``only`` and ``nobody`` among them, are those of the
+        history, and are kept with it. What arrives is kept on top of
+        what is there and merged when it is read; when it piles up, it is merged for good. A
+        history that is saved is extended in its folder, in one step: after a crash, the batch is
+        in it or it is not.
+
+        Parameters
+        ----------
+        orders, customers
+            As for :meth:`build`; customers who are listed already must not come again. Where an
+            order column is named, orders that are there may get rows of other days, earlier ones
+            too; rows of a day that an order has already are refused. Duplicates are looked for
+            within what arrives.
+        batch
+            A name for what arrives, so that it is not taken twice.
+        repeated
+            What to do where the history has a batch of that name: ``"error"``, or ``"skip"`` to
+            return the history as it is.
+        source
+            Options as data, as for :meth:`build`. What it says of columns and rows has to be what
+            the history was built with.
+        read
+            How to read files, as for :meth:`build`: a history does not know how those of before
+            were read. Text is read in the types of the history.
+        filesystem
+            Where paths lead, as for :meth:`build`.
+        progress
+            As for :meth:`build`.
+
+        Returns
+        -------
+        OrderHistory
+            The same, to the bit, as one built from all orders. This one stays as it was.
+
+        Raises
+        ------
+        DataError
+            As for :meth:`build`; also where the batch is there already, a customer is listed
+            again, or rows arrive of a day that an order has already.
+        ConfigError
+            Where a source contradicts the history.
+        ColumnError
+            Where ids or amounts are of another type than those of the history.
+        StorageError
+            Where the folder was changed since the history was opened, or cannot be written.
+        """
+        state = append(
+            self._state,
+            orders,
+            customers,
+            batch=batch,
+            repeated=repeated,
+            reading={
+                "source": source,
+                "read": read,
+                "filesystem": filesystem,
+                "progress": progress,
+            },
+            threads=self._threads,
+        )
+        return self if state is self._state else OrderHistory(state, self._threads)

@@ -1,0 +1,107 @@
+"""Profiles of grouped customers: of a history that is kept, or as soon as they are grouped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from ordercycle._columns import profile_schema
+from ordercycle._days import day_number
+from ordercycle._errors import ConfigError, Option, whole_number
+from ordercycle._history.build import laid_out_rows
+from ordercycle._history.options import BuildOptions
+from ordercycle._history.storage_parts import Kind
+from ordercycle._history.summary import HistorySummary, summarised
+from ordercycle._profile import Profiler
+from ordercycle._workspace import Spare
+from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
+
+
+def checked_window(days: int | None) -> int | None:
+    """Return the window, checked; one longer than all accepted years is as long as they are."""
+    if days is None:
+        return None
+    number = whole_number(days)
+    if number is None or number < 1:
+        raise ConfigError(
+            (Option("window_days", days), " is no number of days"),
+            remedy="pass a positive one, or None for all",
+        )
+    return min(number, int(LAST_DAY - FIRST_DAY) + 1)
+
+
+def profiler(
+    kind: Kind,
+    id_type: pa.DataType,
+    last_day: int | None,
+    as_of: int,
+    window_days: int | None,
+    spare: Spare | None,
+) -> Profiler:
+    """Return what makes profiles of customers of a kind.
+
+    last_day: of all orders, None without any; as_of: days since 1970-01-01, as last_day;
+    spare: memory to write to, as far as it goes.
+    """
+    return Profiler(
+        as_of=as_of,
+        window_days=window_days,
+        last_day=as_of if last_day is None else last_day,
+        schema=profile_schema(id_type, kind.revenue, windowed=window_days is not None),
+        amount=kind.amount,
+        net_refunds=kind.net_refunds,
+        spare=spare,
+    )
+
+
+class ProfileStream:
+    """Profiles of orders whose history nobody keeps.
+
+    The rows of ``OrderHistory.build(orders, customers, ...).profile(as_of, window_days)``, made
+    as soon as customers are grouped: past a memory limit their orders need not go to disk again,
+    and whoever writes the rows does so while the next customers are grouped. How many customers
+    there are is not known then: dictionary ids whose codes are narrower than the number of rows
+    asks for come with codes of int32.
+    """
+
+    def __init__(
+        self,
+        orders: Any,
+        customers: Any,
+        options: BuildOptions,
+        *,
+        as_of: date | str,
+        window_days: int | None = None,
+    ) -> None:
+        self._orders = orders
+        self._customers = customers
+        self._options = options
+        self._as_of = day_number(as_of, "as_of")
+        self._window = checked_window(window_days)
+        self._summary: HistorySummary | None = None
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """Read, group and profile; where that fails, it may do so after the last batch."""
+        with laid_out_rows(self._orders, self._customers, self._options) as rows:
+            spare = Spare()
+            profiles = profiler(
+                rows.kind,
+                rows.kind.ids.produced(rows.most_customers),
+                rows.tally.last_day,
+                self._as_of,
+                self._window,
+                spare,
+            )
+            workspace = rows.workers.workspace
+            yield from rows.grouped(
+                lambda customers: profiles.batch(customers, workspace), spare=spare
+            )
+            self._summary = summarised(rows.kind, rows.tally, rows.counts, 0)
+
+    @property
+    def summary(self) -> HistorySummary | None:
+        """What the profiles were made from, once all are there; None before."""
+        return self._summary

@@ -1,0 +1,327 @@
+"""Reading both tables: again, where text turns out to hold what its first rows did not show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, NamedTuple, TypeVar, cast
+
+import pyarrow as pa
+
+from ordercycle._columns import Columns
+from ordercycle._errors import ColumnError, OrdercycleError
+from ordercycle._history.checks import check_offsets, check_zone_has_effect
+from ordercycle._history.effects import check_tables_need
+from ordercycle._history.options import BuildOptions, Counter
+from ordercycle._history.storage_parts import Kind
+from ordercycle._ingest.bad_values import Problems, shown
+from ordercycle._ingest.blocks import CUSTOMER_IDS, ORDER_IDS
+from ordercycle._ingest.column_readers import IdReader
+from ordercycle._ingest.identity import identities, with_ids
+from ordercycle._ingest.pipeline import Ingested, ingest, partition_bits_for
+from ordercycle._ingest.table_readers import CustomerReader, OrderReader, OrderRules, RowReader
+from ordercycle._sources.opening import open_source
+from ordercycle._sources.row_source import Source
+from ordercycle._sources.standard_input import at_hand
+from ordercycle._sources.wanted import ReadAgain, Wanted
+from ordercycle._workspace import Workers
+
+Reader = TypeVar("Reader", bound=RowReader)
+
+
+@dataclass
+class _Table(Generic[Reader]):
+    """A table that is open: its source, and who reads it; opened again, it is read again."""
+
+    rows: Any
+    wanted: Wanted
+    options: BuildOptions
+    ids_in: tuple[str | None, ...]  # columns
+    make: Callable[[pa.Schema, Problems], Reader]
+    source: Source = field(init=False)
+    identified: Source = field(init=False)  # the same, with ids for what they are
+    problems: Problems = field(init=False)
+    reader: Reader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rows = at_hand(self.rows)  # what is piped in can be read again
+        spill = self.options.spill
+        ahead = None if spill is None else spill.reading_bytes
+        self.source = open_source(self.rows, self.wanted, self.options.most_threads, ahead)
+        self.problems = Problems(self.wanted.table, self.source.place)
+        try:
+            ids = identities(self.source.schema, self.ids_in, self.wanted.table)
+            self.identified = with_ids(self.source, ids, self.problems)
+            self.reader = self.make(self.identified.schema, self.problems)
+        except ColumnError as error:
+            raise self._with_first_value(error) from None
+
+    def _with_first_value(self, error: ColumnError) -> ColumnError:
+        """Return an error about a column's type with the column's first value, if one is near."""
+        column, found = error.column, ""
+        if column in self.source.schema.names:
+            with suppress(OrdercycleError), closing(self.source):  # the type is wrong before that
+                for batch in self.source.batches:
+                    values = batch.column(column).drop_null()
+                    if len(values):
+                        found = f" (its first value is {shown(values[0])})"
+                    break
+        return error.within(behind=found)
+
+    @property
+    def ids(self) -> IdReader:
+        """Who reads the ids of its customers."""
+        return self.reader.id_readers[CUSTOMER_IDS]
+
+    def knowing(self, column: str, kind: pa.DataType) -> _Table[Reader]:
+        """Return the table opened again, to be read in a wider type of a column."""
+        self.source.close()
+        return replace(self, wanted=self.wanted.knowing(column, kind))
+
+    def with_ids_of_text(self) -> _Table[Reader]:
+        """Return the table opened again, with ids as they are written."""
+        ids = next(name for name, role in self.wanted.roles.items() if role == "customer")
+        return self.knowing(ids, pa.string())
+
+
+class ReadTables(NamedTuple):
+    """Both tables, laid out, and what is known of them."""
+
+    kind: Kind  # of their history
+    orders: OrderReader
+    ingested: Ingested
+    listed: Ingested | None
+    order_problems: Problems
+    customer_problems: Problems
+    source: Source  # of the orders, which was read to its end
+
+
+def read_tables(
+    orders: Any, customers: Any, options: BuildOptions, workers: Workers, like: Kind | None = None
+) -> ReadTables:
+    """Read both tables; like: the history to which they are added, whose types ids have.
+
+    A table of text is read from its first row again where a value asks for another type than the
+    first rows had; nothing of what was laid out before is kept.
+    """
+    with _Both() as both:
+        both.open(orders, customers, options, like)
+        while True:
+            ids = both.agree_on_ids(options.columns)
+            try:
+                ingested, listed = both.read(workers)
+            except ReadAgain as again:
+                both.open_again(again)
+            else:
+                problems = both.customers.problems if both.customers else Problems("customers")
+                orders_read = both.orders
+                return ReadTables(
+                    both.kind(ids, options),
+                    orders_read.reader,
+                    ingested,
+                    listed,
+                    orders_read.problems,
+                    problems,
+                    orders_read.source,
+                )
+
+
+def kind_of_tables(orders: Any, customers: Any, options: BuildOptions) -> Kind:
+    """Return what histories of two tables have in common, checked as far as no row is read."""
+    with _Both() as both:
+        both.open(orders, customers, options)
+        return both.kind(both.agree_on_ids(options.columns), options)
+
+
+def _open_orders(rows: Any, options: BuildOptions, like: Kind | None) -> _Table[OrderReader]:
+    columns, policies = options.columns, options.policies
+    return _Table(
+        rows,
+        _known(options.wanted_orders, like),
+        options,
+        (columns.customer, columns.order),
+        lambda schema, problems: OrderReader(
+            schema,
+            columns,
+            problems,
+            OrderRules(
+                times=policies.times,
+                anonymous=policies.anonymous,
+                refunds=policies.refunds,
+                nobody=policies.nobody,
+                amount_per=policies.amount_per,
+                duplicates=policies.duplicates,
+            ),
+        ),
+    )
+
+
+def _open_customers(rows: Any, options: BuildOptions, like: Kind | None) -> _Table[CustomerReader]:
+    columns, policies = options.columns, options.policies
+    return _Table(
+        rows,
+        _known(options.wanted_customers, like),
+        options,
+        (columns.listed,),
+        lambda schema, problems: CustomerReader(
+            schema, columns, problems, times=policies.times, nobody=policies.nobody
+        ),
+    )
+
+
+class _Both(ExitStack):
+    """Both tables while they are read; closed in the end, however that comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.orders: Any = None
+        self.customers: Any = None
+        self._ingested: Ingested | None = None
+        self.callback(self._close)
+
+    def _close(self) -> None:
+        for table in self.tables:
+            table.source.close()
+
+    @property
+    def tables(self) -> list[Any]:
+        """The tables that are open."""
+        return [table for table in (self.orders, self.customers) if table is not None]
+
+    def open(
+        self, orders: Any, customers: Any, options: BuildOptions, like: Kind | None = None
+    ) -> None:
+        """Open both: a wrong path or name is an error before any work."""
+        self.orders = _open_orders(orders, options, like)
+        if customers is not None:
+            self.customers = _open_customers(customers, options, like)
+        self.check_options(options, are_appended=like is not None)
+
+    def kind(self, ids: IdReader, options: BuildOptions) -> Kind:
+        """Return what all parts of a history of both have in common; ids: of both."""
+        reader = self.orders.reader
+        return Kind(
+            ids,
+            reader.amount,
+            reader.id_readers.get(ORDER_IDS),
+            options.columns,
+            options.policies,
+            self.customers is not None,
+        )
+
+    def check_options(self, options: BuildOptions, *, are_appended: bool) -> None:
+        """Look for what is said of times or files and does not fit these; once for all tasks."""
+        orders, customers = self.orders, self.customers
+        if orders.source.is_whole:
+            times, columns = options.policies.times, options.columns
+            registered = None if customers is None else customers.reader.time
+            check_zone_has_effect(times, columns, orders.reader.time, registered)
+            if orders.source.times_had_offsets and not options.zone_is_given:
+                check_offsets(columns)
+            files = {one.wanted.table: one.source.files for one in self.tables}
+            check_tables_need(options, files, are_appended=are_appended)
+
+    def agree_on_ids(self, columns: Columns) -> IdReader:
+        """Return who reads the ids of both tables.
+
+        Ids of text are read as they are written where those of the other table are text.
+        """
+        orders, customers = self.orders, self.customers
+        if customers is None:
+            return cast("IdReader", orders.ids)
+        if orders.source.is_untyped and orders.ids.is_integer and customers.ids.is_text:
+            self._open_orders_again(orders.with_ids_of_text())
+        if customers.source.is_untyped and customers.ids.is_integer and orders.ids.is_text:
+            self.customers = customers.with_ids_of_text()
+        return _common_ids(self.orders.ids, self.customers.ids, columns)
+
+    def open_again(self, again: ReadAgain) -> None:
+        """Open a table again, to be read in wider types."""
+        if again.table == self.orders.wanted.table:
+            self._open_orders_again(self.orders.knowing(again.column, again.kind))
+        else:
+            self.customers = self.customers.knowing(again.column, again.kind)
+
+    def _open_orders_again(self, orders: _Table[OrderReader]) -> None:
+        self.orders, self._ingested = orders, None
+
+    def read(self, workers: Workers) -> tuple[Ingested, Ingested | None]:
+        """Read what was not read yet, to its end."""
+        if self._ingested is None:
+            self._ingested = self._read_orders(workers)
+        ingested = self._ingested
+        if self.customers is None:
+            return ingested, None
+        listed = _read_customers(self.customers, ingested, workers)
+        ingested.tally.nobody += listed.tally.nobody
+        return ingested, listed
+
+    def _read_orders(self, workers: Workers) -> Ingested:
+        orders = self.orders
+        listed_rows = 0 if self.customers is None else self.customers.source.rows
+        with closing(orders.source):
+            return ingest(
+                orders.identified,
+                orders.reader,
+                orders.problems,
+                partition_bits=None,
+                # Of more customers than orders, too, a partition has to fit the cache.
+                least_bits=partition_bits_for(listed_rows or 0),
+                workers=workers,
+                report=Counter(orders.options.progress, "read", orders.source.rows),
+                spill=orders.options.spill,
+            )
+
+
+def _read_customers(
+    customers: _Table[CustomerReader], ingested: Ingested, workers: Workers
+) -> Ingested:
+    spill = customers.options.spill
+    with closing(customers.source):
+        return ingest(
+            customers.identified,
+            customers.reader,
+            customers.problems,
+            partition_bits=ingested.partition_bits,
+            workers=workers,
+            report=Counter(customers.options.progress, "read customers", customers.source.rows),
+            spill=None if spill is None else replace(spill, beside=ingested.held),
+        )
+
+
+def _known(wanted: Wanted, like: Kind | None) -> Wanted:
+    """Return what is wanted, in the types of a history."""
+    if like is None:
+        return wanted
+    kinds = {"customer": _kind_of_ids(like.ids), "amount": like.amount.given}
+    if like.orders is not None:
+        kinds["order"] = _kind_of_ids(like.orders)
+    if pa.types.is_integer(like.amount.given):
+        kinds["amount"] = pa.int64()
+    elif like.amount.is_float:
+        kinds["amount"] = pa.float64()
+    for name, role in wanted.roles.items():
+        kind = kinds.get(role)
+        if kind is not None:
+            wanted = wanted.knowing(name, kind)
+    return wanted
+
+
+def _kind_of_ids(ids: IdReader) -> pa.DataType | None:
+    if ids.is_integer:
+        return pa.int64()
+    return pa.string() if ids.is_text else None
+
+
+def _common_ids(orders: IdReader, customers: IdReader, columns: Columns) -> IdReader:
+    """Return the reader of both tables' ids, or raise a ColumnError where there is no such type."""
+    common = orders.together_with(customers)
+    if common is None:
+        raise ColumnError(
+            f"{columns.customer} is {orders.given} in orders, and {columns.listed} is "
+            f"{customers.given} in customers",
+            remedy="cast one of them, so that the same customer has the same id",
+            column=columns.customer,
+        )
+    return common

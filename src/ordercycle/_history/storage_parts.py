@@ -1,0 +1,290 @@
+"""A history in parts: the customers of a range of hashes each, in runs that arrived one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle._columns import Columns
+from ordercycle._grouping.batches import CustomerBatch, DroppedDays
+from ordercycle._history.merging import Places, hashes_of, merge_batches
+from ordercycle._history.policies import Policies
+from ordercycle._ingest.column_readers import AmountReader, IdReader
+from ordercycle._workspace import Workspace
+from ordercycle_kernels import population
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What all parts of a history have in common."""
+
+    ids: IdReader
+    amount: AmountReader
+    orders: IdReader | None  # of order ids, where orders have lines
+    columns: Columns
+    policies: Policies
+    has_listing: bool  # whether a customers table says who is known
+
+    @property
+    def revenue(self) -> pa.DataType | None:
+        """The type of sums of amounts; None where there are none."""
+        return self.amount.produced if self.has_amount else None
+
+    @property
+    def has_amount(self) -> bool:
+        """Whether anything about money is known."""
+        return self.columns.amount is not None
+
+    @property
+    def net_refunds(self) -> bool:
+        """Whether refunds are no orders."""
+        return self.policies.refunds == "net"
+
+    @property
+    def once_a_day(self) -> bool:
+        """Whether one order of a day stands for all of them."""
+        return self.policies.same_day == "merge"
+
+    @property
+    def has_further_days(self) -> bool:
+        """Whether entries may be no orders though they are no refunds."""
+        return self.orders is not None or self.once_a_day
+
+    @property
+    def drop_unknown(self) -> bool:
+        """Whether customers who are not listed are left out."""
+        return self.policies.unknown == "drop"
+
+    def merged(
+        self, there: CustomerBatch, arriving: CustomerBatch, workspace: Workspace | None = None
+    ) -> CustomerBatch:
+        """Return two batches as one."""
+        return merge_batches(
+            there,
+            arriving,
+            are_floats=self.amount.is_float,
+            net_refunds=self.net_refunds,
+            once_a_day=self.once_a_day,
+            drop_unknown=self.drop_unknown,
+            workspace=workspace,
+        )
+
+
+class Run(Protocol):
+    """A batch of customers somewhere: in memory, or in a file."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes it takes there."""
+
+    def read(self) -> CustomerBatch:
+        """Return the batch."""
+
+    def release(self) -> None:
+        """Give back what reading took, as far as nobody holds it."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A batch in memory."""
+
+    batch: CustomerBatch
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return self.batch.nbytes
+
+    def read(self) -> CustomerBatch:
+        """Return the batch."""
+        return self.batch
+
+    def release(self) -> None:
+        """Keep the batch: it is the history."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The customers of a range of hashes: a base, and what was appended since."""
+
+    kind: Kind
+    runs: tuple[Run, ...]
+
+    def read(self, workspace: Workspace | None = None) -> CustomerBatch:
+        """Return all runs as one batch; with a workspace, valid until the thread's next call."""
+        base, *later = (run.read() for run in self.runs)
+        if not later:
+            return base
+        return self.kind.merged(base, reduce(self.kind.merged, later), workspace)
+
+    def release(self) -> None:
+        """Give back what reading took."""
+        for run in self.runs:
+            run.release()
+
+    def with_run(self, run: Run) -> Part:
+        """Return the part with one more run."""
+        return Part(self.kind, (*self.runs, run))
+
+
+class Counts(NamedTuple):
+    """What a part adds to a history's summary."""
+
+    customers: int = 0
+    orders: int = 0  # all entries: further days and, where they are kept, refunds included
+    refunds: int = 0
+    unknown: int = 0
+    undated: int = 0
+    further: int = 0  # entries that are no orders though they are no refunds
+    split: int = 0  # orders with rows of several days
+
+    def plus(self, other: Counts) -> Counts:
+        """Return both together."""
+        return Counts(*(one + another for one, another in zip(self, other, strict=True)))
+
+    def with_days(self, further: int, split: int) -> Counts:
+        """Return the counts with other ones of the days of orders."""
+        return self._replace(further=further, split=split)
+
+
+def count(
+    kind: Kind,
+    there: CustomerBatch,
+    arriving: CustomerBatch | None = None,
+    places: Places | None = None,
+    *,
+    split: int | None = None,
+) -> Counts:
+    """Count what one batch holds, or two together: without merging their orders.
+
+    Days of orders are counted in one batch only. split: how many orders of all customers have
+    several days, None where that is not known.
+    """
+    listed, given, offsets = there.listed, there.given, there.offsets
+    batches = [there]
+    # Where the customers of each batch are in the columns above.
+    rows: list[Any] = [slice(0, len(there.ids))]
+    if arriving is not None and places is not None:
+        found, new = places.found, ~places.found
+        of_arriving = np.empty(found.size, np.int64)
+        of_arriving[found] = places.positions[found]
+        of_arriving[new] = len(there.ids) + np.arange(np.count_nonzero(new))
+        batches.append(arriving)
+        rows.append(of_arriving)
+        size = len(there.ids) + int(np.count_nonzero(new))
+        listed, given, sizes = (
+            np.concatenate([values, np.zeros(size - values.size, values.dtype)])
+            for values in (listed, given, np.diff(offsets))
+        )
+        listed[of_arriving] |= arriving.listed
+        given[of_arriving[new]] = arriving.given[new]
+        given[of_arriving[found]] = np.maximum(given[of_arriving[found]], arriving.given[found])
+        sizes[of_arriving] += np.diff(arriving.offsets)
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+    counts = np.empty(population.COUNTS, np.int64)
+    population.count_customers(offsets, given, listed, kind.drop_unknown, counts)
+    customers, orders, unlisted, undated = counts.tolist()
+    refunds = sum(batch.negative for batch in batches)
+    if refunds and customers < listed.size:
+        shown = listed if kind.drop_unknown else listed | (offsets[1:] > offsets[:-1])
+        refunds = sum(
+            _negative(batch, shown[where]) for batch, where in zip(batches, rows, strict=True)
+        )
+    counted = Counts(
+        customers=customers,
+        orders=orders,
+        refunds=refunds,
+        unknown=unlisted if kind.has_listing else 0,
+        undated=undated,
+    )
+    return counted if arriving is not None else counted.with_days(*_days(kind, there, split))
+
+
+def _days(kind: Kind, batch: CustomerBatch, split: int | None) -> tuple[int, int]:
+    """Count further days, and orders with several days, of the customers of the population."""
+    hidden = batch.hidden(drop_unknown=kind.drop_unknown)
+    if batch.further is None and not split and batch.keys is None:
+        return 0, 0
+    if split == 0 and batch.further is None:
+        return 0, 0
+    if hidden is not None:
+        batch = batch.select(~hidden)
+    further = 0 if batch.further is None else int(np.count_nonzero(batch.further))
+    if split is None or (split and hidden is not None):
+        split = _split_orders(batch)
+    return further, split
+
+
+def _split_orders(batch: CustomerBatch) -> int:
+    """Count orders with several days."""
+    if batch.keys is None:
+        return 0
+    again = DaysOfOrders.of(batch, np.arange(len(batch.ids))).again
+    return int(np.count_nonzero(again & ~np.concatenate([[False], again])[:-1]))
+
+
+class DaysOfOrders(NamedTuple):
+    """Days on which orders have rows, sorted by owner, key and day: (k,) each."""
+
+    owners: NDArray[np.int64]  # which of the customers that were looked at
+    keys: NDArray[np.uint64]
+    days: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, batch: CustomerBatch, rows: NDArray[np.int64]) -> DaysOfOrders:
+        """Return those of the orders of some customers, dropped refunds included."""
+        found = [] if batch.dropped is None else [cls._within(batch.dropped, rows)]
+        if batch.keys is not None:
+            found.append(cls._within(DroppedDays(batch.offsets, batch.keys, batch.days), rows))
+        return cls.together(found)
+
+    @classmethod
+    def together(cls, parts: Sequence[DaysOfOrders]) -> DaysOfOrders:
+        """Return all of several parts."""
+        owners, keys, days = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        order = np.lexsort((days, keys, owners))
+        return cls(owners[order], keys[order], days[order])
+
+    @property
+    def again(self) -> NDArray[np.bool_]:
+        """Which of all but the first are of the same order as the one before."""
+        same: NDArray[np.bool_] = self.owners[1:] == self.owners[:-1]
+        same &= self.keys[1:] == self.keys[:-1]
+        return same
+
+    @classmethod
+    def _within(cls, lists: DroppedDays, rows: NDArray[np.int64]) -> DaysOfOrders:
+        starts, sizes = lists.offsets[rows], lists.offsets[rows + 1] - lists.offsets[rows]
+        before = np.cumsum(sizes) - sizes
+        places = np.arange(sizes.sum()) + np.repeat(starts - before, sizes)
+        return cls(np.repeat(np.arange(rows.size), sizes), lists.keys[places], lists.days[places])
+
+
+def _negative(batch: CustomerBatch, shown: NDArray[np.bool_]) -> int:
+    return int(np.count_nonzero(batch.words.signs[np.repeat(shown, np.diff(batch.offsets))] < 0))
+
+
+def cut(batch: CustomerBatch, pieces: int, first_bits: int) -> Iterator[CustomerBatch]:
+    """Cut a batch into `pieces` ranges of hashes of equal width, a power of two.
+
+    first_bits: how many of the hash's highest bits all customers of the batch share.
+    """
+    bits = first_bits + pieces.bit_length() - 1
+    numbers = (hashes_of(batch.ids) >> np.uint64(1)) >> np.uint64(63 - bits)
+    within = numbers & np.uint64(pieces - 1)
+    ends = np.searchsorted(within, np.arange(pieces, dtype=np.uint64), side="right")
+    start = 0
+    for end in ends.tolist():
+        yield batch.slice(start, end)
+        start = end
+
+
+def as_parts(kind: Kind, runs: Sequence[Run]) -> tuple[Part, ...]:
+    """Return a part for every run."""
+    return tuple(Part(kind, (run,)) for run in runs)

@@ -1,0 +1,257 @@
+"""Files of a saved history: read piece by piece, and checked before anybody follows what they say.
+
+They are read into memory, not mapped there: what is cut off a mapped file, or cannot be read from
+its disk, ends the process by a signal. And the checksums of the manifest find accidents, not what
+somebody wrote on purpose, so that every batch is looked at as one from outside.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import weakref
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle._arrow_views import fixed_view
+from ordercycle._errors import StorageError, counted
+from ordercycle._grouping.batches import CustomerBatch
+from ordercycle._history.batch_files import FileEntry, batch_schema, from_arrow
+from ordercycle._history.merging import hashes_of
+from ordercycle._history.storage_parts import Kind
+from ordercycle._sources.soundness import values_outside
+from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY, NO_DAY
+from ordercycle_kernels.population import are_in_order
+
+CHECK_BYTES = 2**20
+REBUILD = "restore it from a copy, or build the history again"
+
+
+def open_regular(path: Path) -> int:
+    """Return a descriptor of a file to read, or raise an OSError.
+
+    Whoever opens a pipe waits for somebody who writes to it, and a device may wait as well: neither
+    is waited for, and both are refused.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(0, "it is no regular file", str(path))
+    return handle
+
+
+class _Stream:
+    """A file as Arrow reads one: into memory of Python's, which Arrow then holds."""
+
+    closed = False
+
+    def __init__(self, handle: int, size: int) -> None:
+        self._handle, self._size = handle, size
+        self._place = 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        begins = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}
+        self._place = begins[whence] + offset
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def read(self, size: int) -> NDArray[np.uint8]:
+        # What a damaged file says of its own sizes may be anything.
+        size = min(size, max(0, self._size - self._place))
+        # Of Arrow's pool, which keeps what is given back: NumPy's memory would be fresh each time,
+        # and to touch that took as long again as everything else here.
+        room: NDArray[np.uint8] = np.frombuffer(pa.allocate_buffer(size), np.uint8)
+        filled = 0
+        while filled < size:
+            found = _read_into(self._handle, room[filled:], self._place + filled)
+            if found == 0:
+                raise OSError(0, "it was cut off while it was read")
+            filled += found
+        self._place += size
+        return room
+
+    def close(self) -> None:
+        """Leave the file open: the next batch is read from it."""
+
+
+def _read_into(handle: int, room: NDArray[np.uint8], place: int) -> int:
+    if hasattr(os, "preadv"):
+        return os.preadv(handle, [room.data], place)
+    os.lseek(handle, place, os.SEEK_SET)  # pragma: no cover - systems without preadv
+    data = os.read(handle, room.size)  # pragma: no cover
+    room[: len(data)] = np.frombuffer(data, np.uint8)  # pragma: no cover
+    return len(data)  # pragma: no cover
+
+
+class StoredFile:
+    """A file of batches that stays open: it may be removed, or replaced, from then on."""
+
+    def __init__(self, handle: int, entry: FileEntry, kind: Kind, where: Path) -> None:
+        weakref.finalize(self, os.close, handle)
+        self._kind = kind
+        self._where = where  # for messages
+        self.entry = entry
+        self._stream = _Stream(handle, entry.bytes)
+        self._reader: Any = None
+        self._negative: dict[int, int] = {}  # of the batches that were looked at
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, folder: Path, entry: FileEntry, kind: Kind, *, verify: bool) -> StoredFile:
+        """Open a file of a folder, with its checksum compared or its size only."""
+        path = folder / entry.file
+        try:
+            handle = open_regular(path)
+            file = cls(handle, entry, kind, path)
+            size = os.fstat(handle).st_size
+            if size != entry.bytes:
+                raise StorageError(
+                    f"{path} has {counted(size, 'byte')} instead of {entry.bytes:,}: it was cut "
+                    "off or changed",
+                    remedy=REBUILD,
+                )
+            if verify and _checksum(handle) != entry.crc32:
+                raise StorageError(f"{path} is damaged: its checksum differs", remedy=REBUILD)
+        except FileNotFoundError:
+            raise StorageError(f"{path} is missing", remedy=REBUILD) from None
+        except OSError as error:
+            raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+        return file
+
+    def batch(self, number: int) -> CustomerBatch:
+        """Return a batch, in memory of its own; ids, which profiles keep, hold nothing else."""
+        try:
+            with self._lock:
+                if self._reader is None:
+                    self._reader = pa.ipc.open_file(pa.PythonFile(self._stream, mode="r"))
+                batch = self._reader.get_batch(number)
+            customers = self._checked(batch, number)
+        except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise StorageError(
+                f"{self._where} is no file of a history: {reason}", remedy=REBUILD
+            ) from error
+        self._negative[number] = customers.negative
+        return replace(customers, ids=_copied(customers.ids))
+
+    def _checked(self, batch: pa.RecordBatch, number: int) -> CustomerBatch:
+        """Return the customers of a batch, or raise an ArrowInvalid for one that is none.
+
+        What leads out of arrays is looked for each time, as the file may change: 0.2 ns an order.
+        """
+        is_new = number not in self._negative
+        if is_new:
+            self._check_columns(batch)
+            batch.validate(full=True)
+        _check_offsets(batch)
+        customers = from_arrow(batch, self._kind, self._negative.get(number))
+        days = customers.days
+        if days.size and (days.min() < FIRST_DAY or days.max() > LAST_DAY):
+            raise pa.ArrowInvalid("orders are outside the years 1900 to 2199")
+        if is_new:
+            _check_order(customers)
+        return customers
+
+    def _check_columns(self, batch: pa.RecordBatch) -> None:
+        """Raise an ArrowInvalid for columns that are not those of the history."""
+        batch.validate()
+        expected = batch_schema(self._kind)
+        if not _is_like(batch.schema, expected, self._kind):
+            raise pa.ArrowInvalid("its columns are not those that the manifest tells of")
+        required = [batch.column(field.name) for field in expected if not field.nullable]
+        required += [column.values for column in required if pa.types.is_large_list(column.type)]
+        required += [
+            column.field(number)
+            for column in required
+            if pa.types.is_struct(column.type)
+            for number in range(column.type.num_fields)
+        ]
+        if any(column.null_count for column in required):
+            raise pa.ArrowInvalid("values are missing that every customer or order has")
+
+    def release(self) -> None:
+        """Keep nothing: the memory is the reader's."""
+
+
+def _check_offsets(batch: pa.RecordBatch) -> None:
+    """Raise an ArrowInvalid where ids or lists are outside their data."""
+    batch.validate()
+    for column in batch.columns:
+        if pa.types.is_large_list(column.type):
+            offsets = fixed_view(column.offsets, np.int64)
+            outside = offsets[0] < 0 or offsets[-1] > len(column.values)
+            if outside or (offsets[1:] < offsets[:-1]).any():
+                raise pa.ArrowInvalid("lists of orders are outside the orders")
+        elif values_outside(column) is not None:
+            raise pa.ArrowInvalid("ids are outside their data")
+
+
+def _check_order(customers: CustomerBatch) -> None:
+    """Raise an ArrowInvalid where customers or their orders are not where others look for them."""
+    for days in (customers.registered, customers.visible, customers.given):
+        if (((days < FIRST_DAY) | (days > LAST_DAY)) & (days != NO_DAY)).any():
+            raise pa.ArrowInvalid("days are outside the years 1900 to 2199")
+    hashes = hashes_of(customers.ids)
+    if (hashes[1:] < hashes[:-1]).any() or not are_in_order(customers.offsets, customers.days):
+        raise pa.ArrowInvalid("its customers or their orders are not in order")
+
+
+def _is_like(schema: pa.Schema, expected: pa.Schema, kind: Kind) -> bool:
+    """Say whether a batch has the columns of a kind; older ones do not mark which are orders."""
+    if schema.equals(expected):
+        return True
+    if schema.names != expected.names or kind.has_further_days:
+        return False
+    place = expected.get_field_index("orders")
+    orders = expected.field(place).type.value_type
+    unmarked = pa.struct([field for field in orders if field.name != "is_order"])
+    older = pa.large_list(pa.field("item", unmarked, nullable=False))
+    return bool(schema.equals(expected.set(place, expected.field(place).with_type(older))))
+
+
+def _copied(ids: pa.Array) -> pa.Array:
+    """Return ids in memory of their own, not that of a whole batch."""
+    buffers = [
+        None if buffer is None else pa.py_buffer(np.frombuffer(buffer, np.uint8).copy())
+        for buffer in ids.buffers()
+    ]
+    return pa.Array.from_buffers(ids.type, len(ids), buffers, offset=ids.offset)
+
+
+def _checksum(handle: int) -> int:
+    """Return the checksum, reading through a small buffer that leaves no memory behind."""
+    found = place = 0
+    buffer = np.empty(CHECK_BYTES, np.uint8)
+    while size := _read_into(handle, buffer, place):
+        found = zlib.crc32(buffer[:size].data, found)
+        place += size
+    return found
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A batch in a file."""
+
+    file: StoredFile
+    number: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the file; of a run's file, they count for its first batch."""
+        return 0 if self.number else self.file.entry.bytes
+
+    def read(self) -> CustomerBatch:
+        """Return the batch."""
+        return self.file.batch(self.number)
+
+    def release(self) -> None:
+        """Keep nothing: the memory is the reader's."""

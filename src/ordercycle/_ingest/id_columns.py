@@ -1,0 +1,220 @@
+"""Columns of ids as hashes, and as places of bytes where the hash is not all there is to an id."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle._arrow_views import addresses, fixed_view, outside_dictionary
+from ordercycle._errors import DataError, counted
+from ordercycle._ingest.blocks import ID_COLUMNS
+from ordercycle._ingest.column_readers import IdReader
+from ordercycle._ingest.id_bytes import (
+    LENGTHS_DIFFER,
+    DamagedIdsError,
+    LongIdError,
+    Placed,
+    place_ids,
+)
+from ordercycle._sources.soundness import MAKE_ANEW
+from ordercycle_kernels import hashing
+
+#: More than there are threads at work on batches with dictionaries of their own; where they are
+#: large, few.
+HELD_DICTIONARIES, FEW_DICTIONARIES = 16, 4
+LARGE_BYTES = 2**26  # of all that are held
+NO_BYTES: NDArray[np.uint8] = np.zeros(0, np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class HashedDictionary:
+    """The entries of a dictionary: (e,) each; starts and lengths of integers are empty."""
+
+    array: pa.Array  # held: its address is how it is found again
+    hashes: NDArray[np.uint64]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int32]
+    placed: Placed
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the entries and what is known of them."""
+        known = (self.hashes, self.starts, self.lengths)
+        return int(self.array.nbytes) + sum(values.nbytes for values in known)
+
+
+class IdRows(NamedTuple):
+    """Arrays to read the ids of n rows into; those of integers have no starts and lengths."""
+
+    hashes: NDArray[np.uint64]
+    starts: NDArray[np.int64] = np.zeros(0, np.int64)
+    lengths: NDArray[np.int32] = np.zeros(0, np.int32)
+
+
+class IdPiece(NamedTuple):
+    """Where the bytes of some rows of a run are."""
+
+    rows: slice
+    placed: Placed
+    dictionary: HashedDictionary | None  # whose memory it is, if not the rows' own
+
+
+class IdColumn:
+    """Reads the ids of one column, each dictionary once however many batches share it."""
+
+    def __init__(self, field: pa.Field, table: str, use: str) -> None:
+        self.ids = IdReader.of(field, table)
+        self.name = field.name
+        self._table = table
+        self._columns = ID_COLUMNS[use]
+        self._is_dictionary = bool(pa.types.is_dictionary(field.type))
+        # Whoever points into a dictionary holds it; of the others the last few are held here.
+        self._hashed: WeakValueDictionary[tuple[int, ...], HashedDictionary] = WeakValueDictionary()
+        self._last: deque[HashedDictionary] = deque(maxlen=HELD_DICTIONARIES)
+        self._lock = threading.Lock()
+
+    @property
+    def hashes_are_kept(self) -> bool:
+        """Whether reading the hashes a second time costs more than to remember them."""
+        return self._is_dictionary or not self.ids.is_integer
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether ids are plain integers, not of a dictionary."""
+        return self.ids.is_integer and not self._is_dictionary
+
+    def numbers(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
+        """Return ids that are numbers; missing ones are anything."""
+        return _integers(self.ids.storage(batch.column(self.name)))
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The columns that say where ids are: integers need none."""
+        return () if self.ids.is_integer else (self._columns.start, self._columns.length)
+
+    def read(
+        self,
+        batch: pa.RecordBatch,
+        rows: slice,
+        columns: Mapping[str, NDArray[Any]],
+        *,
+        with_hashes: bool,
+    ) -> IdPiece | None:
+        """Read a batch into some rows of a run's columns; return where the bytes are, if any.
+
+        Raises
+        ------
+        DataError
+            Where an id has 2 GiB or more.
+        DamagedIdsError
+            Where ids are outside the data of their array, or codes outside their dictionary.
+        """
+        if self.ids.is_integer and not with_hashes:
+            return None
+        array = batch.column(self.name)
+        places = (columns[name][rows] for name in self.places)
+        out = IdRows(columns[self._columns.hash][rows], *places)
+        try:
+            if pa.types.is_dictionary(array.type):  # read under a limit, it is none any more
+                dictionary = self._dictionary(array.dictionary)
+                _look_up(dictionary, array, out, with_hashes=with_hashes)
+                piece = IdPiece(rows, dictionary.placed, dictionary)
+            else:
+                placed = self._read_plain(self.ids.storage(array), out, with_hashes=with_hashes)
+                piece = IdPiece(rows, placed, None)
+        except LongIdError:
+            raise DataError(
+                f"{self._table}: {self.name} holds an id of 2 GiB or more",
+                remedy="is it the column of the ids?",
+                column=self.name,
+            ) from None
+        return None if self.ids.is_integer else piece
+
+    def _read_plain(self, array: pa.Array, out: IdRows, *, with_hashes: bool) -> Placed:
+        if self.ids.is_integer:
+            if with_hashes:
+                hashing.hash_integers(_integers(array), out.hashes)
+            return Placed(NO_BYTES, 0)
+        placed = place_ids(array, out.starts, out.lengths)
+        if with_hashes:
+            placed.ids(out.starts, out.lengths).hash_into(out.hashes)
+        return placed
+
+    def _dictionary(self, array: pa.Array) -> HashedDictionary:
+        key = (len(array), array.offset, *addresses(array))
+        with self._lock:
+            found = self._hashed.get(key)
+            if found is None:
+                size = 0 if self.ids.is_integer else len(array)
+                out = IdRows(
+                    np.empty(len(array), np.uint64),
+                    np.empty(size, np.int64),
+                    np.empty(size, np.int32),
+                )
+                try:
+                    placed = self._read_plain(self.ids.storage(array), out, with_hashes=True)
+                except DamagedIdsError as error:
+                    outside = counted(int(np.count_nonzero(error.bad)), "entry is", "entries are")
+                    raise DataError(
+                        f"{self._table}: in the dictionary of {self.name}, {outside} outside its "
+                        "data",
+                        remedy=MAKE_ANEW,
+                        column=self.name,
+                    ) from None
+                found = self._hashed[key] = HashedDictionary(array, *out, placed)
+                self._last.append(found)
+                while len(self._last) > FEW_DICTIONARIES and self._are_large():
+                    self._last.popleft()
+            return found
+
+    def bytes_each(self, batch: pa.RecordBatch) -> int:
+        """Return the bytes of an id, on average; of integers there is the hash only."""
+        if self.ids.is_integer:
+            return 0
+        array = batch.column(self.name)
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary
+        return int(array.nbytes) // max(1, len(array))
+
+    def forget_dictionaries(self) -> None:
+        """Let go of dictionaries: there is nothing more to read."""
+        with self._lock:
+            self._last.clear()
+
+    def _are_large(self) -> bool:
+        return sum(held.nbytes for held in self._last) > LARGE_BYTES
+
+
+def _integers(array: pa.Array) -> NDArray[np.int64]:
+    integers: NDArray[Any] = fixed_view(array, array.type.to_pandas_dtype())
+    return integers.astype(np.int64, copy=False)
+
+
+def _look_up(
+    dictionary: HashedDictionary, array: pa.Array, out: IdRows, *, with_hashes: bool
+) -> None:
+    """Write what belongs to the codes of an array."""
+    bad = outside_dictionary(array)
+    if bad is not None:
+        raise DamagedIdsError.of(bad)
+    if len(dictionary.array) == 0:  # every id is missing
+        for rows in out:
+            rows.fill(0)
+        return
+    codes = fixed_view(array.indices, array.type.index_type.to_pandas_dtype())
+    codes = codes.astype(np.int64, copy=False)
+    # Clipped, the code of a missing id, which may be anything, points at some entry.
+    if with_hashes:
+        dictionary.hashes.take(codes, out=out.hashes, mode="clip")
+    if dictionary.starts.size:
+        dictionary.starts.take(codes, out=out.starts, mode="clip")
+        if dictionary.placed.length == LENGTHS_DIFFER:
+            dictionary.lengths.take(codes, out=out.lengths, mode="clip")

@@ -1,0 +1,308 @@
+"""Past a memory limit: rows and grouped customers wait in files that have no name.
+
+A spill file is removed from its folder as soon as it is made, so that the system frees it with
+the process, however that ends.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ordercycle._errors import ConfigError, Option, StorageError, whole_number
+from ordercycle._ingest.blocks import Block, BlockIds, Streaks
+from ordercycle._ingest.direct_files import ALIGNMENT, UnnamedFile, aligned, room_for
+from ordercycle._ingest.id_bytes import Placed
+from ordercycle._workspace import LARGE_TASKS_AHEAD, Workspace
+
+T = TypeVar("T")
+
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+#: Less cannot hold the work of a few threads on a few million rows.
+LEAST_LIMIT = 100_000_000
+#: Shares of the limit: rows that wait, one block of them on its way, and what is read ahead.
+WAITING_SHARE, BLOCK_SHARE, READING_SHARE = 2, 12, 4
+#: Bytes of the limit for each thread: scratch arrays for a run of rows, and its batches.
+THREAD_BYTES = 50_000_000
+#: Bytes of the limit for whoever takes the results: tables that wait to be written.
+TAKEN_BYTES = 64_000_000
+#: Bytes that a row of a batch takes where every customer has one order: as a profile, and
+#: beside it while it is grouped.
+PROFILE_BYTES, GROUPING_BYTES = 150, 80
+#: How often a batch holds the bytes of its rows at the same time, ids above all: as loaded, as
+#: taken by partition, joined, and in the profile; as much again is freed, but not given back.
+COPIES = 8
+LEAST_BATCH_ROWS = 2**12
+
+
+@dataclass(frozen=True)
+class Spill:
+    """Where to keep what does not fit, and how much does."""
+
+    limit: int  # bytes
+    folder: str | None  # None: the system's folder for temporary files
+    beside: int = 0  # bytes of another table's rows, which wait in memory already
+
+    @classmethod
+    def of(cls, memory_limit: object, spill_directory: Any) -> Spill | None:
+        """Return what the options ask for; None where there is no limit."""
+        folder = None
+        if spill_directory is not None:
+            is_path = isinstance(spill_directory, (str, os.PathLike))
+            folder = os.fspath(spill_directory) if is_path else spill_directory
+            if not is_path or not os.path.isdir(folder):
+                raise ConfigError(
+                    (Option("spill_directory", folder), " is no folder"),
+                    remedy="create it, or leave the option out",
+                )
+            if memory_limit is None:
+                raise ConfigError(
+                    (Option("spill_directory", folder), " needs a limit to say what fits"),
+                    remedy=("add ", Option("memory_limit", "4GB")),
+                )
+        if memory_limit is None:
+            return None
+        return cls(_bytes(memory_limit), folder)
+
+    @property
+    def most_threads(self) -> int:
+        """How many threads the limit has room for."""
+        return max(1, self.limit // THREAD_BYTES)
+
+    @property
+    def reading_bytes(self) -> int:
+        """Bytes that may be read ahead of the rows that are laid out."""
+        return self.limit // READING_SHARE
+
+    def block_rows(self, row_bytes: int) -> int:
+        """Return how many rows to lay out at a time."""
+        return max(1, self.limit // BLOCK_SHARE // row_bytes)
+
+    def batch_rows(self, row_bytes: int, threads: int) -> int:
+        """Return how many rows may be grouped at a time, whatever number of customers they have.
+
+        Each thread works on one batch while others of its own wait to be taken, and one is taken.
+        """
+        waiting = PROFILE_BYTES + row_bytes
+        working = PROFILE_BYTES + GROUPING_BYTES + COPIES * row_bytes
+        needed = threads * (working + (LARGE_TASKS_AHEAD - 1) * waiting) + waiting
+        return max(LEAST_BATCH_ROWS, (self.limit - TAKEN_BYTES) // needed)
+
+    def is_over(self, waiting: int) -> bool:
+        """Say whether so many bytes of rows are too many to wait in memory."""
+        return self.beside + waiting > self.limit // WAITING_SHARE
+
+
+def guarded(work: Callable[[], T], folder: str | None) -> T:
+    """Do something with a spill file; turn the system's errors into a StorageError."""
+    try:
+        return work()
+    except OSError as error:
+        where = folder or tempfile.gettempdir()
+        raise StorageError(
+            f"cannot keep rows in {where}: {error.strerror} (nothing was left behind)",
+            remedy=(
+                "free some space, name another folder with ",
+                Option("spill_directory"),
+                ", or raise ",
+                Option("memory_limit"),
+            ),
+        ) from error
+
+
+#: Digits that sizes have, at most.
+MOST_DIGITS = 100
+
+
+def _bytes(memory_limit: object) -> int:
+    number = whole_number(memory_limit)
+    if number is None and isinstance(memory_limit, str):
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", memory_limit)
+        # Of so many digits that no float holds them, it is no size of any memory.
+        if found and found[2].upper() in UNITS and len(found[1]) < MOST_DIGITS:
+            number = int(float(found[1]) * UNITS[found[2].upper()])
+    if number is None:
+        raise ConfigError(
+            (Option("memory_limit", memory_limit), " is no size"),
+            remedy='pass a number of bytes or a text like "4GB" or "512MiB", or None for no limit',
+        )
+    if number < LEAST_LIMIT:
+        raise ConfigError(
+            (
+                Option("memory_limit", memory_limit),
+                f" is less than {LEAST_LIMIT // 10**6} MB, which is not enough to work with",
+            ),
+            remedy="raise it",
+        )
+    return number
+
+
+class SpillFile:
+    """A file for what does not fit; errors of the system become a StorageError."""
+
+    def __init__(self, spill: Spill) -> None:
+        self._folder = spill.folder
+        self._lock = threading.Lock()
+        self._file = guarded(lambda: UnnamedFile(self._folder), self._folder)
+
+    def put(self, array: NDArray[Any]) -> SpilledArray:
+        """Write an array and return what stands for it."""
+        with self._lock:
+            start = guarded(lambda: self._file.append(array), self._folder)
+        return SpilledArray(self, start, array.size, array.dtype)
+
+    def get(self, start: int, size: int, room: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Read bytes into aligned room and return them there."""
+        return guarded(lambda: self._file.read(start, size, room), self._folder)
+
+
+@dataclass(frozen=True)
+class SpilledArray:
+    """An array on disk: parts of it are read when they are asked for."""
+
+    file: SpillFile
+    start: int
+    size: int
+    dtype: np.dtype[Any]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes on disk."""
+        return self.size * self.dtype.itemsize
+
+    def room_for(self, part: slice) -> int:
+        """Return how many bytes of room reading a part takes."""
+        return room_for((part.stop - part.start) * self.dtype.itemsize)
+
+    def read(self, part: slice, room: NDArray[np.uint8]) -> NDArray[Any]:
+        """Read a part into aligned room and return it there."""
+        item = self.dtype.itemsize
+        size = (part.stop - part.start) * item
+        return self.file.get(self.start + part.start * item, size, room).view(self.dtype)
+
+
+class Waiting:
+    """Blocks of rows until they are grouped: in memory while they fit, else on disk.
+
+    Blocks are written by a thread of their own, one at a time, while the next one is laid out.
+    """
+
+    def __init__(self, spill: Spill | None) -> None:
+        self._spill = spill
+        self._held: list[Block] = []
+        self._writing: list[Future[Block]] = []
+        self._file: SpillFile | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="ordercycle-spill")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def is_spilled(self) -> bool:
+        """Whether any block is on disk."""
+        return self._file is not None
+
+    @property
+    def blocks(self) -> list[Block]:
+        """All blocks, those on disk first, once they are there."""
+        return [future.result() for future in self._writing] + self._held
+
+    def add(self, block: Block) -> None:
+        """Take a block over; once they are too many for memory, put it and the others on disk."""
+        self._held.append(block)
+        if self._spill is None:
+            return
+        if self._file is None and self._spill.is_over(sum(held.nbytes for held in self._held)):
+            self._file = SpillFile(self._spill)
+        if self._file is None:
+            return
+        if self._writing:
+            self._writing[-1].result()  # no more than one block is on its way
+        self._writing += [self._pool.submit(_on_disk, held, self._file) for held in self._held]
+        self._held = []
+
+
+def _on_disk(block: Block, file: SpillFile) -> Block:
+    put: Any = file.put  # what it returns stands for the array
+    columns = {name: put(values) for name, values in block.columns.items()}
+    streaks = None if block.streaks is None else Streaks(*map(put, block.streaks))
+    ids = {
+        # The entries of a dictionary are few, and not the block's.
+        use: BlockIds(Placed(put(placed.data), placed.length), offsets)
+        if offsets is not None
+        else BlockIds(placed, offsets)
+        for use, (placed, offsets) in block.ids.items()
+    }
+    return replace(block, columns=columns, streaks=streaks, ids=ids)
+
+
+def loaded(
+    blocks: Sequence[Block], partitions: range, workspace: Workspace, use: str
+) -> Sequence[Block]:
+    """Return blocks with a range of partitions in memory, and the others where they are.
+
+    Those on disk become blocks of the range alone, in scratch arrays of the thread whose names
+    begin with `use`: a few large reads take a fraction of the time of many small ones.
+    """
+    return [
+        _loaded(block, partitions, workspace, f"{use}.{number}")
+        if any(isinstance(values, SpilledArray) for values in block.columns.values())
+        else block
+        for number, block in enumerate(blocks)
+    ]
+
+
+def _loaded(block: Block, partitions: range, workspace: Workspace, name: str) -> Block:
+    first, last = partitions.start, partitions.stop - 1
+    rows = slice(block.rows_of(first).start, block.rows_of(last).stop)
+    wanted: dict[tuple[str, str], tuple[Any, slice]] = {
+        ("column", column): (values, rows) for column, values in block.columns.items()
+    }
+    for use, (placed, offsets) in block.ids.items():
+        if offsets is not None:
+            wanted["ids", use] = (placed.data, _between(offsets, partitions))
+    if block.streaks is not None:
+        streaks = _between(block.streak_offsets, partitions)
+        wanted["streaks", "hashes"] = (block.streaks.hashes, streaks)
+        wanted["streaks", "lengths"] = (block.streaks.lengths, streaks)
+    sizes = {key: array.room_for(part) for key, (array, part) in wanted.items()}
+    room = aligned(workspace.array(name, sum(sizes.values()) + ALIGNMENT, np.uint8))
+    found = {}
+    for key, (array, part) in wanted.items():
+        found[key] = array.read(part, room)
+        room = room[sizes[key] :]
+    return replace(
+        block,
+        columns={column: found["column", column] for column in block.columns},
+        offsets=block.offsets - rows.start,
+        stops=block.stops - rows.start,
+        ids={
+            use: BlockIds(Placed(found["ids", use], placed.length), offsets - offsets[first])
+            if offsets is not None
+            else BlockIds(placed, offsets)
+            for use, (placed, offsets) in block.ids.items()
+        },
+        streaks=None
+        if block.streaks is None
+        else Streaks(found["streaks", "hashes"], found["streaks", "lengths"]),
+        streak_offsets=block.streak_offsets - block.streak_offsets[first]
+        if block.streaks is not None
+        else block.streak_offsets,
+    )
+
+
+def _between(offsets: NDArray[np.int64], partitions: range) -> slice:
+    return slice(int(offsets[partitions.start]), int(offsets[partitions.stop]))

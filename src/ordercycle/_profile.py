@@ -1,0 +1,261 @@
+"""The profile: one row per customer, as of a day."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import DTypeLike, NDArray
+
+from ordercycle._arrow_views import array_of, bitmap, mask_of
+from ordercycle._columns import (
+    NEVER,
+    NEVER_ORDERED,
+    NO_CADENCE,
+    NO_ORDER,
+    PROFILE_COLUMNS,
+    UNDER_2,
+    UNDER_3,
+    WINDOW,
+)
+from ordercycle._errors import DataError
+from ordercycle._grouping.amount_words import DECIMAL_BOUNDS, INT64_BOUNDS
+from ordercycle._grouping.batches import CustomerBatch
+from ordercycle._ingest.column_readers import AmountReader, IdReader
+from ordercycle._workspace import Spare, Workspace
+from ordercycle_kernels import profile as kernels
+from ordercycle_kernels import sums
+from ordercycle_kernels.calendar import NO_DAY
+
+Int32s = NDArray[np.int32]
+Int64s = NDArray[np.int64]
+
+#: What the computed columns of one customer need at most, with room to align each array.
+BYTES_PER_CUSTOMER = 184
+ALIGNMENT = 64
+ROOM_TO_ALIGN = 16 * ALIGNMENT
+
+
+def room_for(customers: int, batches: int) -> int:
+    """Return how many bytes the computed columns of so many customers take at most."""
+    return customers * BYTES_PER_CUSTOMER + batches * ROOM_TO_ALIGN
+
+
+class Rows(NamedTuple):
+    """Where the orders and refunds of each customer start and stop: (c,) each."""
+
+    starts: Int64s
+    stops: Int64s
+
+
+class Beginnings(NamedTuple):
+    """What of the beginning of each customer's history is known: (c,) each, NO_DAY for none."""
+
+    registered: Int32s
+    first_orders: Int32s
+
+
+class Room:
+    """Memory for arrays of different types: spare memory first, then fresh in one piece."""
+
+    def __init__(self, size: int, spare: Spare | None) -> None:
+        self._left = size + ROOM_TO_ALIGN
+        self._spare = spare
+        self._fresh = np.empty(0, np.uint8)
+
+    def array(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return an array of its own."""
+        needed = math.prod(shape) * np.dtype(dtype).itemsize
+        size = needed + ALIGNMENT
+        piece = self._spare.take(size) if self._spare else None
+        if piece is None:
+            if self._fresh.size < size:
+                self._fresh = np.empty(max(self._left, size), np.uint8)
+            piece, self._fresh = self._fresh[:size], self._fresh[size:]
+        self._left -= size
+        # What `ctypes` would say, without an object that costs as much as all the rest here.
+        start = -piece.__array_interface__["data"][0] % ALIGNMENT
+        return piece[start : start + needed].view(dtype).reshape(shape)
+
+
+@dataclass(frozen=True)
+class Profiler:
+    """Profiles batches of customers from their orders of the last days, or of all."""
+
+    as_of: int
+    window_days: int | None
+    last_day: int  # of the whole history, so that a later `as_of` need not look for it
+    schema: pa.Schema
+    amount: AmountReader
+    net_refunds: bool
+    spare: Spare | None  # memory to write the columns to, as far as it goes
+
+    def existing(self, customers: CustomerBatch) -> NDArray[np.bool_]:
+        """Return which of the customers have a row in the profile."""
+        existing: NDArray[np.bool_] = customers.visible <= self.as_of
+        existing &= customers.visible != NO_DAY
+        return existing
+
+    def batch(self, customers: CustomerBatch, workspace: Workspace) -> pa.RecordBatch:
+        """Return the profile of a batch of customers; workspace: scratch arrays of the thread."""
+        existing = self.existing(customers)
+        known = self._known(customers)
+        ids, registered = customers.ids, customers.registered
+        if customers.visible is not registered:
+            # Before the first order, the first refund stands for the registration.
+            registered = np.where(registered > self.as_of, customers.visible, registered)
+        if not existing.all():
+            known = Rows(*(ends[existing] for ends in known))
+            registered, ids = registered[existing], ids.filter(mask_of(existing))
+        seen = self._seen(customers, known)
+        count = registered.size
+        # One piece of memory for all columns: many small ones cost several times as much to touch.
+        room = Room(count * BYTES_PER_CUSTOMER, self.spare)
+        counts = room.array((kernels.COUNT_ROWS, count), np.int64)
+        days = room.array((kernels.DAY_ROWS, count), np.int32)
+        gap_median = room.array((count,), np.float64)
+        longest = int((seen.stops - seen.starts).max(initial=0))
+        signs = customers.order_signs(net_refunds=self.net_refunds)
+        kernels.order_rhythm(
+            *seen,
+            customers.days,
+            *signs,
+            workspace.array("gaps", longest, np.int32),
+            counts,
+            days,
+            gap_median,
+        )
+        orders = counts[kernels.ORDERS]
+        bought = orders > 0
+        first_orders = days[kernels.FIRST_ORDER]
+        if self.window_days is not None:
+            first_orders = room.array((count,), np.int32)
+            kernels.first_order_days(*known, customers.days, *signs, first_orders)
+        elif not bought.all():
+            first_orders = np.where(bought, first_orders, NO_DAY)
+        durations = room.array((kernels.DURATION_ROWS, count), np.int32)
+        ratios = room.array((kernels.RATIO_ROWS, count), np.float64)
+        kernels.durations(self.as_of, registered, first_orders, counts, days, durations, ratios)
+        values: dict[str, NDArray[Any]] = {
+            "registered_on": registered,
+            "first_order_on": days[kernels.FIRST_ORDER],
+            "last_order_on": days[kernels.LAST_ORDER],
+            "orders": orders,
+            "order_days": counts[kernels.ORDER_DAYS],
+            "days_since_registration": durations[kernels.SINCE_REGISTRATION],
+            "days_since_last_order": durations[kernels.SINCE_LAST_ORDER],
+            "days_to_first_order": durations[kernels.TO_FIRST_ORDER],
+            "lifetime_days": durations[kernels.LIFETIME],
+            "time_between_orders": ratios[kernels.BETWEEN_ORDERS],
+            "gap_min": days[kernels.GAP_MIN],
+            "gap_max": days[kernels.GAP_MAX],
+            "last_gap": days[kernels.LAST_GAP],
+            "gap_median": gap_median,
+            "gap_square_sum": counts[kernels.GAP_SQUARE_SUM],
+            "gap_std": ratios[kernels.GAP_STD],
+            "missed_purchase_cycles": ratios[kernels.MISSED_CYCLES],
+            "next_order_expected_on": durations[kernels.NEXT_EXPECTED],
+        }
+        if self.has_money:
+            beginnings = Beginnings(registered, first_orders)
+            values |= self._money(customers, known, seen, beginnings, orders, ids, room)
+        if self.window_days is not None:
+            values[WINDOW] = room.array((count,), np.int32)
+            values[WINDOW][:] = self.window_days
+        has_orders = bitmap(bought)
+        valid = {
+            NEVER: None,
+            NO_ORDER: has_orders,
+            NEVER_ORDERED: has_orders if seen is known else bitmap(first_orders != NO_DAY),
+            UNDER_2: bitmap(orders > 1),
+            UNDER_3: bitmap(orders > 2),
+            NO_CADENCE: bitmap((orders > 1) & (durations[kernels.LIFETIME] > 0)),
+        }
+        arrays = [IdReader.as_produced(ids, self.schema.field(0).type)]
+        arrays += [
+            array_of(values[column.name], self.schema.field(column.name).type, valid[column.null])
+            for column in PROFILE_COLUMNS
+            if column.name in values
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    @property
+    def has_money(self) -> bool:
+        """Whether the orders have amounts."""
+        return "revenue" in self.schema.names
+
+    def _known(self, customers: CustomerBatch) -> Rows:
+        """Return each customer's rows up to `as_of`."""
+        starts, stops = customers.offsets[:-1], customers.offsets[1:]
+        if self.as_of >= self.last_day:
+            return Rows(starts, stops)
+        return self._within(Rows(starts, stops), customers, kernels.BEFORE_ALL)
+
+    def _seen(self, customers: CustomerBatch, known: Rows) -> Rows:
+        """Return those of the known rows that the window has."""
+        if self.window_days is None:
+            return known
+        return self._within(known, customers, self.as_of - self.window_days)
+
+    def _within(self, rows: Rows, customers: CustomerBatch, after: int) -> Rows:
+        """Return those of the rows that are of the days (after, as_of]."""
+        found = Rows(np.empty_like(rows.starts), np.empty_like(rows.stops))
+        kernels.rows_within(*rows, customers.days, after, self.as_of, *found)
+        return found
+
+    def _money(
+        self,
+        customers: CustomerBatch,
+        known: Rows,
+        seen: Rows,
+        beginnings: Beginnings,
+        orders: Int64s,
+        ids: pa.Array,
+        room: Room,
+    ) -> dict[str, NDArray[Any]]:
+        """Return the columns of money."""
+        count, days, (lows, highs) = orders.size, customers.days, customers.words
+        average = room.array((count,), np.float64)
+        revenue, of_period, of_day = (self._room_for_sums(count, room) for _ in range(3))
+        # Of a window, only the first sums are of all that is known.
+        together = (revenue if seen is known else revenue[:0], of_period, of_day)
+        windowed = -1
+        if self.amount.is_float:
+            overflow = sums.sum_with_first_floats(*known, days, lows, *beginnings, *together)
+            if seen is not known:
+                windowed = sums.sum_floats(*seen, lows, revenue)
+            sums.average_floats(revenue, orders, average)
+        else:
+            bounds = DECIMAL_BOUNDS if self.amount.is_decimal else INT64_BOUNDS
+            overflow = sums.sum_with_first_integers(
+                *known, days, lows, highs, *beginnings, bounds, *together
+            )
+            if seen is not known:
+                windowed = sums.sum_integers(*seen, lows, highs, bounds, revenue)
+            unit = 10.0 ** getattr(self.amount.given, "scale", 0)
+            sums.average_integers(revenue, unit, orders, average)
+        for customer in (overflow, windowed):
+            if customer >= 0:
+                raise DataError(
+                    f"revenue of customer {ids[customer]} exceeds what {self.amount.produced} "
+                    "holds",
+                    remedy=self.amount.remedy_for_overflow,
+                    column="revenue",
+                )
+        money = {
+            "revenue": revenue,
+            "revenue_first_90_days": of_period,
+            "revenue_first_day": of_day,
+        }
+        if not self.amount.is_float and not self.amount.is_decimal:
+            money = {name: words[:, 0] for name, words in money.items()}
+        return {**money, "average_order_value": average}
+
+    def _room_for_sums(self, count: int, room: Room) -> NDArray[Any]:
+        """Return where sums of money go: as floats, or the low and the high word of integers."""
+        if self.amount.is_float:
+            return room.array((count,), np.float64)
+        return room.array((count, 2), np.uint64)

@@ -1,0 +1,98 @@
+"""The report as CSV, in the usual columns."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import IO
+
+from ordercycle._durable import replacing
+from ordercycle._errors import StorageError
+from ordercycle._report.metric_values import Reported
+from ordercycle._report.metrics import COUNTED, Metric
+from ordercycle._spreadsheets import harmless
+
+#: The columns before those of the metrics.
+PLACE = ("PeriodStart", "PeriodEnd", "Date", "SegmentName")
+END = "\r\n"
+
+Row = list[str]
+
+
+def comparison_csv(metrics: Sequence[Metric], periods: Sequence[Reported]) -> str:
+    """Return a row per period and segment."""
+    rows: list[Row] = []
+    for reported in periods:
+        period = reported.period
+        rows += _rows(metrics, metrics, reported, (period.first_day, period.last_day), None)
+    return _csv(metrics, rows)
+
+
+def dynamics_csv(
+    metrics: Sequence[Metric], filled: Sequence[Metric], months: Sequence[Reported]
+) -> str:
+    """Return a row per month and segment; metrics that are not filled stay empty."""
+    ends = months[0].period.first_day, months[-1].period.last_day
+    rows: list[Row] = []
+    for month in months:
+        rows += _rows(metrics, filled, month, ends, month.period.first_day)
+    return _csv(metrics, rows)
+
+
+def write_text(text: str, target: str | os.PathLike[str] | IO[str]) -> None:
+    """Write to a stream, or to a file that appears whole or not at all."""
+    if not isinstance(target, str | os.PathLike):
+        target.write(text)
+        return
+    path = Path(target)
+    try:
+        with replacing(path) as stream:
+            stream.write(text.encode())
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _rows(
+    metrics: Sequence[Metric],
+    filled: Sequence[Metric],
+    reported: Reported,
+    ends: tuple[date, date],
+    day: date | None,
+) -> list[Row]:
+    """Return a row per segment: metrics of a period, which is within the days of `ends`."""
+    columns = [
+        [_text(metric, value) for value in reported.values(metric)]
+        if metric in filled
+        else [""] * len(reported.rows)
+        for metric in metrics
+    ]
+    head = [*map(str, ends), "" if day is None else str(day)]
+    return [
+        [*head, harmless(segment), *(column[row] for column in columns)]
+        for row, segment in enumerate(reported.rows)
+    ]
+
+
+def _text(metric: Metric, value: float | None) -> str:
+    """Spell a number with as many digits as it takes to read the same one."""
+    if value is None:
+        return ""
+    return str(int(value)) if metric.unit in COUNTED and not metric.denominator else repr(value)
+
+
+def _csv(metrics: Sequence[Metric], rows: list[Row]) -> str:
+    lines: list[str] = []
+    header = [*PLACE, *(metric.export for metric in metrics)]
+    # The writer quotes only those marks of line ends that it writes itself: so it writes both.
+    csv.writer(_Lines(lines)).writerows([header, *rows])
+    return "".join(f"{line.removesuffix(END)}\n" for line in lines)
+
+
+class _Lines:
+    """A stream of lines, as a writer of CSV ends them."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.write = lines.append

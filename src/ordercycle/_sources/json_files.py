@@ -1,0 +1,494 @@
+"""JSON with one object on each line: numbers are numbers, and strings are text or times.
+
+Arrow drops the offsets of times that it recognises, so that strings are read as text and what they
+are for is made of it as in CSV. Files that are not compressed are read in parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from ordercycle._errors import ColumnError, Option, SourceError, Text, renamed
+from ordercycle._sources.file_formats import NdJson, of_json
+from ordercycle._sources.file_list import DataFile
+from ordercycle._sources.file_look import Look
+from ordercycle._sources.json_lines import (
+    Lines,
+    Number,
+    no_object,
+    record_of,
+    repeated_key,
+    stretches_of,
+)
+from ordercycle._sources.read_ahead import BATCH_ROWS
+from ordercycle._sources.text.columns import FLOAT, INTEGER, TEXT, MisfitError, TextColumn
+from ordercycle._sources.text.columns import joined as joined_text
+from ordercycle._sources.text.times import INSTANTS
+from ordercycle._sources.text.times import have_offsets as times_have_offsets
+from ordercycle._sources.wanted import ReadAgain, Role, Wanted
+
+LIMIT = 2**63
+#: What to do about values of several types; and about a wider one in a file that is not read again.
+MIXED = "write the column as numbers, or as strings, in all lines"
+SETTLED = "write such a value in the first lines of a file as well, or convert the files to Parquet"
+#: What columns are for whose strings are text, whatever they look like.
+STAY_TEXT: tuple[Role, ...] = ("customer", "order", "text", "other")
+
+
+class Part(NamedTuple):
+    """Lines of a file, and how Arrow parses columns that are then made something else.
+
+    texts: columns whose values are strings; integers: those that are numbers, and text by their
+    description.
+    """
+
+    lines: Lines
+    texts: frozenset[str]
+    integers: frozenset[str]
+
+    def parsed_as(self, field: pa.Field) -> pa.DataType:
+        """Return the type to parse a column in."""
+        if field.name in self.texts:
+            return TEXT
+        return INTEGER if field.name in self.integers else field.type
+
+
+def common_type(left: pa.DataType, right: pa.DataType, role: Role) -> pa.DataType | None:
+    """Return the type in which the columns of both files can be read, or None.
+
+    A number is not the text of the same digits.
+    """
+    if TEXT in (left, right) and left != right and not pa.types.is_null(left):
+        return left if pa.types.is_null(right) else None
+    return joined_text(role, left, right)
+
+
+def _given(wanted: Wanted) -> NdJson:
+    return wanted.read if isinstance(wanted.read, NdJson) else NdJson()
+
+
+def look(file: DataFile, wanted: Wanted) -> Look:
+    """Read the first lines for names and types.
+
+    Raises
+    ------
+    SourceError
+        Where a line is no object.
+    ColumnError
+        Where a value is nothing that its column is for.
+    """
+    lines = Lines(file)
+    records = list(_records(lines.first(), lines, wanted))
+    names = dict.fromkeys(name for record in records for name in record)
+    if missing := set(wanted.roles) - set(names):
+        names |= dict.fromkeys(_found_later(lines, wanted, missing))
+    kinds: dict[str, pa.DataType] = dict.fromkeys(names, TEXT)
+    texts, integers, have_offsets = set(), set(), False
+    for name in filter(wanted.roles.__contains__, names):
+        column = _column(name, wanted)
+        values = [_value(record.get(name), name, wanted) for record in records]
+        kind, found = _kind_of(column, values, lines, wanted)
+        known = wanted.kinds.get(name)
+        is_text = found == TEXT
+        if known is not None and pa.types.is_decimal(known) and not is_text:
+            kind = known if column.declared is None and _is_number(kind) else kind
+        elif known is not None and column.declared is None:
+            is_text = is_text or (
+                pa.types.is_null(kind) and _is_text_later(name, known, lines, wanted)
+            )
+            kind = common_type(known, kind, wanted.roles[name]) or kind
+        kinds[name] = kind
+        if is_text:
+            texts.add(name)
+            strings = [value for value in values if isinstance(value, str)]
+            if kind == INSTANTS and column.role == "time":
+                have_offsets |= times_have_offsets(pa.array(strings, TEXT))
+        elif kind == TEXT and found == INTEGER:
+            integers.add(name)
+    parts = [Part(one, frozenset(texts), frozenset(integers)) for one in stretches_of(file)]
+    return Look(pa.schema(kinds.items()), None, parts, times_have_offsets=have_offsets)
+
+
+def _found_later(lines: Lines, wanted: Wanted, missing: set[str]) -> Iterator[str]:
+    """Yield columns that no line before has: keys may be left out where there is no value."""
+    for record in _records(lines.numbered(), lines, wanted):
+        found = missing & set(record)
+        yield from found
+        missing -= found
+        if not missing:
+            return
+
+
+def _is_text_later(name: str, known: pa.DataType, lines: Lines, wanted: Wanted) -> bool:
+    """Return whether a column without a value in the first lines has strings behind them."""
+    records = _records(lines.numbered(), lines, wanted)
+    later = (_value(record.get(name), name, wanted) for record in records)
+    first = next((value for value in later if value is not None), None)
+    return not _is_number(known) if first is None else isinstance(first, str)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _column(name: str, wanted: Wanted) -> TextColumn:
+    return TextColumn(name, wanted.roles[name], _given(wanted).of_strings, wanted.are_settled)
+
+
+def _absent(name: str, wanted: Wanted) -> tuple[str, ...]:
+    """Return the strings that mean no value: no time and no number is an empty one."""
+    given = _given(wanted)
+    stay_text = wanted.roles[name] in STAY_TEXT and given.types.get(name, "text") == "text"
+    return given.null_values if stay_text else (*given.null_values, "")
+
+
+def _value(value: Any, name: str, wanted: Wanted) -> Any:
+    """Return a value, None where it is a string that means none."""
+    is_text = isinstance(value, str) and not isinstance(value, Number)
+    return None if is_text and value in _absent(name, wanted) else value
+
+
+def _kind_of(
+    column: TextColumn, values: list[Any], lines: Lines, wanted: Wanted
+) -> tuple[pa.DataType, pa.DataType]:
+    """Return the type of the values of a column, and the one to parse them in."""
+    kind: pa.DataType = pa.null()
+    for row, value in enumerate(values):
+        here = _kind_of_value(value)
+        common = None if here is None else _of_both(kind, here, column.declared)
+        if common is None:
+            raise _mixed(column.name, value, kind, lines, wanted, row)
+        kind = common
+    declared = column.declared
+    if declared is not None:
+        return declared, TEXT if pa.types.is_null(kind) and declared == TEXT else kind
+    if kind != TEXT:
+        return kind, kind
+    try:
+        return _kind_of_texts(column, values), TEXT
+    except MisfitError as misfit:
+        raise _misfit(column.name, misfit, misfit.row, lines, wanted) from misfit
+
+
+def _kind_of_texts(column: TextColumn, values: list[str | None]) -> pa.DataType:
+    """Return the type that strings of a column are read in, or raise a MisfitError."""
+    return TEXT if column.role in STAY_TEXT else column.kind_of(pa.array(values, TEXT))
+
+
+def _kind_of_value(value: Any) -> pa.DataType | None:
+    """Return the type of one value; None for values of several."""
+    if value is None or value == "":
+        return pa.null() if value is None else TEXT
+    if isinstance(value, bool):
+        return pa.bool_()
+    if isinstance(value, int):
+        return INTEGER if -LIMIT <= value < LIMIT else FLOAT
+    if isinstance(value, float):
+        return FLOAT
+    return TEXT if isinstance(value, str) else None
+
+
+def _of_both(
+    left: pa.DataType, right: pa.DataType, declared: pa.DataType | None = None
+) -> pa.DataType | None:
+    if left == right or pa.types.is_null(right):
+        return left
+    if pa.types.is_null(left):
+        return right
+    if {left, right} == {INTEGER, FLOAT}:
+        return FLOAT
+    # As the same digits, both are what the column is said to hold.
+    is_either = declared is not None and {left, right} <= {INTEGER, FLOAT, TEXT}
+    return TEXT if is_either else None
+
+
+def read(
+    file: DataFile,
+    part: Part,
+    columns: pa.Schema,
+    wanted: Wanted,
+    batch_bytes: int | None,  # noqa: ARG001 - pieces have few bytes, and are parsed whole
+) -> Iterator[pa.RecordBatch]:
+    """Read columns of the lines of a part in the types asked for.
+
+    Raises
+    ------
+    ReadAgain
+        Where a value asks for a wider type than its column is to have.
+    ColumnError
+        Where a value has no place in its column.
+    SourceError
+        Where a line is no object.
+    """
+    makers = {field.name: _maker(field, part, wanted) for field in columns}
+    row = 0
+    for piece in part.lines.pieces():
+        if not piece.strip():
+            continue
+        table = _parsed(piece, part, columns, wanted, row)
+        if table.num_rows != _rows_of(piece):
+            raise _problem(piece, part, columns, wanted, row) or _gone(file, wanted)
+        for batch in table.to_batches(BATCH_ROWS):
+            arrays = []
+            for name, values in zip(columns.names, batch.columns, strict=True):
+                try:
+                    arrays.append(makers[name](values))
+                except MisfitError as misfit:
+                    if misfit.kind is not None and not wanted.are_settled:
+                        raise ReadAgain(wanted.table, name, misfit.kind) from misfit
+                    raise _misfit(name, misfit, row + misfit.row, part.lines, wanted) from misfit
+            yield pa.RecordBatch.from_arrays(arrays, schema=columns)
+            row += batch.num_rows
+
+
+def _maker(field: pa.Field, part: Part, wanted: Wanted) -> Callable[[pa.Array], pa.Array]:
+    """Return what makes an array of a type of what was parsed; it raises a MisfitError."""
+    column = _column(field.name, wanted)
+    if field.name in part.integers:
+        return lambda values: values.cast(TEXT)
+    if field.name not in part.texts:
+        return lambda values: values
+    make = _same if field.type == TEXT else column.reader_of_texts(field.type)
+    absent = pa.array(_absent(field.name, wanted), TEXT)
+    return make if not len(absent) else lambda texts: make(_without(texts, absent))
+
+
+def _gone(file: DataFile, wanted: Wanted) -> SourceError:
+    return SourceError(f"{wanted.table}: {file.path!r} has objects that are not lines of their own")
+
+
+def _same(texts: pa.Array) -> pa.Array:
+    return texts
+
+
+def _without(texts: pa.Array, absent: pa.Array) -> pa.Array:
+    """Return strings without those that mean no value: these have no bytes either."""
+    import pyarrow.compute as pc
+
+    rows = np.arange(len(texts))
+    none = pc.is_in(texts, absent, skip_nulls=True).to_numpy(zero_copy_only=False)
+    return texts.take(pa.array(rows, mask=none)) if none.any() else texts
+
+
+def _rows_of(piece: bytes) -> int:
+    """Return how many lines are not blank."""
+    return sum(1 for line in piece.split(b"\n") if line and not line.isspace())
+
+
+def _parsed(piece: bytes, part: Part, columns: pa.Schema, wanted: Wanted, row: int) -> pa.Table:
+    """Return the columns of some lines, of which the first is a row of the part."""
+    from pyarrow import json as arrow_json
+
+    fields = [field.with_type(part.parsed_as(field)) for field in columns]
+    options = arrow_json.ReadOptions(use_threads=False, block_size=len(piece) + 1)
+    parse = arrow_json.ParseOptions(
+        explicit_schema=pa.schema(fields), unexpected_field_behavior="ignore"
+    )
+    try:
+        table = arrow_json.read_json(
+            pa.BufferReader(piece), read_options=options, parse_options=parse
+        )
+    except pa.ArrowInvalid as error:
+        wrong = _problem(piece, part, columns, wanted, row)
+        if wrong is not None:
+            raise wrong from error
+        return _one_by_one(piece, part, columns, wanted)
+    if not _is_utf8(table) and (wrong := _problem(piece, part, columns, wanted, row)) is not None:
+        raise wrong
+    return table.select(columns.names)
+
+
+def _is_utf8(table: pa.Table) -> bool:
+    """Return whether strings are text, which Arrow takes for granted."""
+    try:
+        table.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _one_by_one(piece: bytes, part: Part, columns: pa.Schema, wanted: Wanted) -> pa.Table:
+    """Return the columns of lines in which numbers and strings stand for the same."""
+    fields = [
+        field.with_type(TEXT if field.name in part.integers else part.parsed_as(field))
+        for field in columns
+    ]
+    records = [record_of(line, as_written=True) for line in piece.split(b"\n") if line.strip()]
+    arrays = [
+        pa.array(
+            [
+                _plain(_value(record.get(field.name), field.name, wanted), field.type)
+                for record in records
+            ],
+            field.type,
+        )
+        for field in fields
+    ]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _plain(value: Any, kind: pa.DataType) -> Any:
+    """Return a value as Python has it: numbers of what they are written as."""
+    if value is None or kind == TEXT:
+        return value
+    if pa.types.is_decimal(kind):
+        return Decimal(value)
+    if kind == INTEGER:
+        return int(Decimal(value))
+    return float(value) if isinstance(value, Number) else value
+
+
+def _problem(
+    piece: bytes, part: Part, columns: pa.Schema, wanted: Wanted, first_row: int
+) -> Exception | None:
+    """Return what to raise for the first value that Arrow could not read, found one by one."""
+    texts = [line for line in piece.split(b"\n") if line and not line.isspace()]
+    for row, text in enumerate(texts, first_row):
+        try:
+            record = record_of(text)
+        except ValueError:
+            return no_object(wanted.table, part.lines, part.lines.number_of(row), text)
+        for field in columns:
+            value = _value(record.get(field.name), field.name, wanted)
+            if _is_exact(field, part, wanted) and _kind_of_value(value) in (INTEGER, FLOAT, TEXT):
+                written = record_of(text, as_written=True)[field.name]
+                wrong = _not_exact(field, written, part, wanted, row)
+            else:
+                wrong = _problem_of(field, value, part, wanted, row)
+            if wrong is not None:
+                return wrong
+        key = repeated_key(text, columns.names)
+        if key is not None:
+            line = part.lines.number_of(row)
+            return SourceError(
+                f"{wanted.table}: line {line} of {part.lines.file.path!r} has {key!r} twice",
+                remedy="name every key once",
+                row=line,
+            )
+    return None
+
+
+def _is_exact(field: pa.Field, part: Part, wanted: Wanted) -> bool:
+    """Return whether numbers of a column, and strings of such, are taken digit by digit."""
+    parsed_as = part.parsed_as(field)
+    declared = _column(field.name, wanted).declared
+    return bool(pa.types.is_decimal(parsed_as)) or parsed_as == declared == INTEGER
+
+
+def _not_exact(
+    field: pa.Field, written: str, part: Part, wanted: Wanted, row: int
+) -> Exception | None:
+    if _fits(written, field.type):
+        return None
+    line = part.lines.number_of(row)
+    declared = _given(wanted).types.get(field.name, str(field.type))
+    return ColumnError(
+        f"{wanted.table}: {field.name} in line {line} of {part.lines.file.path!r} is "
+        f"{written!r}, which is no {declared}",
+        remedy=("say what it holds with ", Option("NdJson.types")),
+        column=field.name,
+        row=line,
+    )
+
+
+def _problem_of(
+    field: pa.Field, value: Any, part: Part, wanted: Wanted, row: int
+) -> Exception | None:
+    column = _column(field.name, wanted)
+    parsed_as, here = part.parsed_as(field), _kind_of_value(value)
+    wider = None if here is None else _of_both(parsed_as, here, column.declared)
+    if wider == parsed_as or (wider is not None and column.declared is not None):
+        return None
+    if pa.types.is_null(parsed_as) and here == TEXT:
+        try:
+            wider = _kind_of_texts(column, [value])
+        except MisfitError as misfit:
+            return _misfit(field.name, misfit, row, part.lines, wanted)
+    if wider is not None and not wanted.are_settled:
+        return ReadAgain(wanted.table, field.name, wider)
+    settled = None if wider is None else SETTLED
+    return _mixed(field.name, value, parsed_as, part.lines, wanted, row, settled)
+
+
+def _fits(value: str, kind: pa.DataType) -> bool:
+    """Return whether a number, or a string of one, is one of an exact type."""
+    try:
+        number = Decimal(value)
+        whole = int(number) if kind == INTEGER else number
+        pa.array([whole], kind)
+    except (pa.ArrowInvalid, ArithmeticError, OverflowError, ValueError):
+        return False
+    return whole == number
+
+
+def _mixed(
+    name: str,
+    value: Any,
+    kind: pa.DataType,
+    lines: Lines,
+    wanted: Wanted,
+    row: int,
+    settled: str | None = None,
+) -> ColumnError:
+    line = lines.number_of(row)
+    what = "holds several values" if isinstance(value, (list, dict)) else f"is {value!r}"
+    before = "" if pa.types.is_null(kind) else f", where the lines before have {kind}"
+    remedy: Text = settled or MIXED
+    if isinstance(value, str) and settled is None:
+        remedy = (
+            MIXED,
+            "; where it means no value, pass ",
+            Option("NdJson.null_values", (value,)),
+            "; to read both as text, ",
+            Option("NdJson.types", {name: "text"}),
+        )
+    return ColumnError(
+        f"{wanted.table}: {name} in line {line} of {lines.file.path!r} {what}{before}",
+        remedy=remedy,
+        column=name,
+        row=line,
+    )
+
+
+def _misfit(name: str, misfit: MisfitError, row: int, lines: Lines, wanted: Wanted) -> ColumnError:
+    line = lines.number_of(row)
+    what = misfit.what if isinstance(misfit.what, tuple) else (misfit.what,)
+    remedy = misfit.remedy
+    if misfit.kind is not None:
+        what, remedy = (f"is {misfit.kind}, and of another type in the first lines",), SETTLED
+    elif remedy is not None:
+        pieces = remedy if isinstance(remedy, tuple) else (remedy,)
+        names = {one.name for one in pieces if isinstance(one, Option)}
+        if names & {"CsvFormat.decimal", "CsvFormat.thousands"}:  # which only CSV has
+            remedy = (
+                "write it as a number, or make one of it by an expression as ",
+                Option("Columns.amount"),
+            )
+        remedy = renamed(remedy, of_json)
+    return ColumnError(
+        (f"{wanted.table}: {name} in line {line} of {lines.file.path!r} ", *what),
+        remedy=remedy,
+        column=name,
+        row=line,
+    )
+
+
+def line_of(part: Part, row: int) -> int:
+    """Return the line, from 1, of a row: blank lines are none."""
+    return part.lines.number_of(row)
+
+
+def _records(
+    numbered: Iterator[tuple[int, bytes]], lines: Lines, wanted: Wanted
+) -> Iterator[dict[str, Any]]:
+    """Yield the objects of lines."""
+    for line, text in numbered:
+        try:
+            yield record_of(text)
+        except ValueError as error:
+            raise no_object(wanted.table, lines, line, text) from error

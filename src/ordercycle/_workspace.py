@@ -1,0 +1,156 @@
+"""Threads, and the buffers that each uses again and again.
+
+Fresh memory costs as much as the work on it, and kernels release the interpreter lock: a bounded
+pool of threads over independent partitions needs nothing more.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ordercycle._errors import ConfigError, Option, whole_number
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: Tasks taken per thread before the first result is asked for.
+TASKS_AHEAD = 4
+#: The same, where results are large and memory has a limit.
+LARGE_TASKS_AHEAD = 2
+HUGE_PAGE_BYTES = 2**21
+HUGE_FROM_BYTES = 2**18
+
+
+class Workspace(threading.local):
+    """Named scratch arrays, one set per thread; they grow and are never given back early."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, NDArray[Any]] = {}
+        #: Sizes that a thread found out and need not find out again.
+        self.known: dict[str, int] = {}
+
+    def array(self, name: str, size: int, dtype: DTypeLike) -> NDArray[Any]:
+        """Return an array of `size` items with the content of its last use."""
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.size < size:
+            # A quarter more, so that slightly larger partitions do not allocate again.
+            buffer = self._buffers[name] = _scratch(size + size // 4, np.dtype(dtype))
+        return buffer[:size]
+
+    def zeros(self, name: str, size: int, dtype: DTypeLike) -> NDArray[Any]:
+        """Return an array of `size` zeros."""
+        array = self.array(name, size, dtype)
+        array.fill(0)
+        return array
+
+
+def _scratch(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array on huge pages where it is large: it is read and written in any order.
+
+    NumPy asks the system for huge pages from 4 MB on; an array that begins on one has them all.
+    """
+    if size * dtype.itemsize < HUGE_FROM_BYTES:
+        return np.empty(size, dtype)
+    memory = np.empty(size * dtype.itemsize + 2 * HUGE_PAGE_BYTES, np.uint8)
+    start = -memory.ctypes.data % HUGE_PAGE_BYTES
+    return memory[start : start + size * dtype.itemsize].view(dtype)
+
+
+class Spare:
+    """Memory that is no longer needed where it came from, for whoever needs some next."""
+
+    def __init__(self, arrays: Iterable[NDArray[Any]] = ()) -> None:
+        self._pieces = [array.view(np.uint8) for array in arrays]
+        self._lock = threading.Lock()
+
+    def give(self, arrays: Iterable[NDArray[Any]]) -> None:
+        """Take over more memory."""
+        with self._lock:
+            self._pieces += [array.view(np.uint8) for array in arrays]
+
+    def take(self, size: int) -> NDArray[np.uint8] | None:
+        """Return so many bytes, or None where no piece has them; what they hold is undefined."""
+        with self._lock:
+            for number, piece in enumerate(self._pieces):
+                if piece.size >= size:
+                    self._pieces[number] = piece[size:]
+                    return piece[:size]
+        return None
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def thread_count(threads: int | None) -> int:
+    """Return the number of threads to use; None stands for every core of this process."""
+    if threads is None:
+        return usable_cores()
+    number = whole_number(threads)
+    if number is None or number < 1:
+        raise ConfigError(
+            (Option("threads", threads), " is no number of threads"),
+            remedy="pass a positive number, or None for every core",
+        )
+    return number
+
+
+class Workers:
+    """A bounded pool of threads with their scratch arrays, for the time of one computation.
+
+    One thread means the caller's own: nothing is started, so that workers of a cluster can call
+    from inside their tasks.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.workspace = Workspace()
+        self._pool = (
+            ThreadPoolExecutor(threads, thread_name_prefix="ordercycle") if threads > 1 else None
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def free_workspace(self) -> None:
+        """Give the scratch arrays of all threads back: what comes next needs others."""
+        self.workspace = Workspace()
+
+    def in_order(
+        self, work: Callable[[T], R], tasks: Iterable[T], *, ahead: int = TASKS_AHEAD
+    ) -> Iterator[R]:
+        """Yield the results of `work` in the order of the tasks, running all threads.
+
+        `ahead` tasks per thread are taken before their results are asked for, so that a stream of
+        tasks stays a stream. The first error ends the rest.
+        """
+        if self._pool is None:
+            yield from map(work, tasks)
+            return
+        waiting: deque[Future[R]] = deque()
+        try:
+            for task in tasks:
+                waiting.append(self._pool.submit(work, task))
+                if len(waiting) >= self.threads * ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+            wait(waiting)

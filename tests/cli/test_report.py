@@ -1,0 +1,162 @@
+"""`ordercycle report`."""
+
+import csv
+import io
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from support.command_line import one_line, run
+
+pytestmark = pytest.mark.usefixtures("shop")
+
+
+def run_report(*arguments):
+    return run("report", "orders.parquet", *arguments)
+
+
+def rows_of(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_report_in_a_file():
+    result = run_report(
+        "--customers", "customers.parquet", "--order", "order_id",
+        "--scheme", "lifecycle", "--period", "2024-04:2024-06", "--out", "report.csv",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert not result.stdout
+    assert "9 segments, 2024-04 to 2024-06, in report.csv" in result.stderr
+    assert "1 anonymous row" in result.stderr
+    rows = rows_of(Path("report.csv").read_text(encoding="utf-8"))
+    assert len(rows) == 20
+    revenue = {row["SegmentName"]: row["TotalRevenue"] for row in rows[:10]}
+    assert revenue["Active"] == "22.0"
+    assert revenue["New – 1 order"] == "12.5"
+    assert revenue["All Customers"] == "34.5"
+    assert {row["PeriodStart"] for row in rows} == {"2024-04-01", "2023-04-01"}
+
+
+def test_dynamics_on_stdout():
+    result = run_report(
+        "--period", "2024-06", "--compare", "none", "--mode", "dynamics", "--metric", "Orders",
+        "--months", "2024-01:2024-06", "--segment", "Active", "--quiet",
+    )  # fmt: skip
+    assert (result.exit_code, result.stderr) == (0, "")
+    rows = rows_of(result.stdout)
+    found = [row["Orders"] for row in rows if row["SegmentName"] == "All Customers"]
+    assert found == ["2", "1", "0", "0", "0", "2"]  # without order ids, every row is an order
+    assert {row["SegmentName"] for row in rows} == {"Active", "All Customers"}
+
+
+def test_the_preset_decides():
+    result = run_report(
+        "--period", "2024-06", "--preset", "grocery", "--compare", "previous-period"
+    )
+    rows = {row["SegmentName"]: row for row in rows_of(result.stdout)[:10]}
+    assert rows["Churned"]["TotalCustomers"] == "1"
+    assert rows_of(result.stdout)[-1]["PeriodStart"] == "2024-05-01"
+
+
+def test_a_period_without_orders_is_told():
+    result = run_report("--period", "2030-01", "--out", "report.csv")
+    assert result.exit_code == 0
+    told, account = result.stderr.splitlines()
+    assert told.startswith("ordercycle: period 2030-01: there are no orders in it")
+    assert account.endswith("in report.csv")
+
+
+def test_a_report_to_date():
+    result = run_report("--period", "2024-06", "--as-of", "2024-06-20", "--out", "report.csv")
+    assert result.exit_code == 0, result.stderr
+    assert "2024-06-01 to 2024-06-20, in report.csv" in result.stderr
+    rows = rows_of(Path("report.csv").read_text(encoding="utf-8"))
+    assert {row["PeriodEnd"] for row in rows} == {"2024-06-20", "2023-06-20"}
+
+
+def test_a_period_that_is_not_over_is_told_in_flags():
+    result = run_report("--period", "2024-06:2024-12", "--compare", "none", "--out", "report.csv")
+    assert result.exit_code == 0, result.stderr
+    told, _ = result.stderr.splitlines()
+    assert "period 2024-06 to 2024-12 is not over" in told
+    assert told.endswith("choose a day with --as-of")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--period", "2024-06", "--as-of", "2024-07-01"], "--as-of 2024-07-01 is no day of"),
+        (["--period", "2024-13"], "--period 2024-13: '2024-13' is no month"),
+        (["--period", "2024-06:"], "--period ('2024-06', ''): '' is no month"),
+        (["--period", "2024-06:2024-05"], "ends before it begins"),
+        (["--period", "2024-06", "--segment", "Loyl"], "did you mean 'Loyal'"),
+        (["--period", "2024-06", "--metric", "Orders"], "add --mode dynamics"),
+        (["--period", "2024-06", "--mode", "dynamics", "--metric", "Order"], "mean 'Orders'"),
+        (["--period", "2024-06", "--preset", "groceries"], "did you mean 'grocery'"),
+        (["--period", "2024-06", "--out", "report.parquet"], "must end in .csv"),
+        ([], "Missing option '--period'"),
+    ],
+)
+def test_wrong_usage(arguments, says):
+    result = run_report(*arguments)
+    assert result.exit_code == 2
+    assert says in " ".join(result.stderr.replace("│", " ").split())
+    assert not result.stdout
+
+
+def test_results_are_not_replaced_unasked():
+    arguments = ("--period", "2024-06", "--out", "report.csv")
+    assert run_report(*arguments).exit_code == 0
+    assert "add --overwrite" in one_line(run_report(*arguments))
+    assert run_report(*arguments, "--overwrite").exit_code == 0
+
+
+def test_several_schemes_are_told_apart():
+    Path("rules.toml").write_text(
+        'scheme = "rules"\ncolumn = "tier"\n\n[rules]\nVIP = "revenue >= 20"\n'
+    )
+    result = run_report(
+        "--period", "2024-06", "--compare", "none", "--scheme", "lifecycle", "--active-days", "60",
+        "--scheme", "cadence", "--scheme", "rfm", "--scheme", "rules.toml", "--every", "week",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    rows = {row["SegmentName"]: row for row in rows_of(result.stdout)}
+    assert rows["lifecycle: Active"]["TotalCustomers"] == "0"
+    names = {name.partition(": ")[0] for name in rows}
+    assert names == {"lifecycle", "cadence", "rfm", "tier", "All Customers"}
+    assert rows["tier: VIP"]["TotalCustomers"] == "1"
+
+
+def test_a_scheme_comes_once():
+    result = run_report("--period", "2024-06", "--scheme", "cadence", "--scheme", "cadence")
+    assert result.exit_code == 2
+    assert "two schemes are called 'cadence'" in result.stderr
+
+
+def test_a_cadence_without_orders_has_nothing_to_fit_to():
+    pq.write_table(pq.read_table("orders.parquet").slice(0, 0), "none.parquet")
+    result = run("report", "none.parquet", "--period", "2024-06", "--scheme", "cadence")
+    assert "there are no gaps to fit to" in one_line(result)
+
+
+def test_a_later_scheme_reads_what_an_earlier_one_finds():
+    Path("best.toml").write_text('scheme = "rules"\n\n[rules]\nScored = "rfm is not null"\n')
+    result = run_report(
+        "--period", "2024-06", "--compare", "none", "--scheme", "rfm", "--scheme", "best.toml"
+    )
+    assert result.exit_code == 0, result.stderr
+
+
+def test_rules_are_recalculated_as_often_as_one_asks():
+    Path("rules.toml").write_text('scheme = "rules"\n\n[rules]\nBuyer = "orders >= 1"\n')
+    found = {}
+    for every in ("day", "month"):
+        result = run_report(
+            "--period", "2024-01:2024-06", "--compare", "none", "--scheme", "rules.toml",
+            "--every", every,
+        )  # fmt: skip
+        (found[every],) = (
+            row["Orders"] for row in rows_of(result.stdout) if row["SegmentName"] == "Buyer"
+        )
+    # A month holds no first orders: whoever made them is nobody until its end.
+    assert int(found["day"]) > int(found["month"])

@@ -1,0 +1,291 @@
+"""Tables cut up, packed by customer and put together again, without an engine between."""
+
+import pickle
+from collections import defaultdict
+from dataclasses import replace
+from random import Random
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from support.histories import built, decoded, is_refused, options_of, tables
+from support.shops import AS_OF, COLUMNS, assert_same_bits
+from support.shops import tables as shop
+from support.strategies import cases, layouts
+
+import ordercycle as oc
+from ordercycle._engines.grouping_job import FrameKind, Job
+from ordercycle._engines.partition_tasks import Profiles
+from ordercycle._engines.shuffle_blocks import PARCEL, TABLES, Parcel, parcels_of
+from ordercycle._engines.spark_types import keys_of_partitions, murmur3
+from ordercycle._engines.waiting_parcels import WaitingParcels
+from ordercycle._ingest.spill import Spill
+
+LOCAL = FrameKind(
+    name="Arrow table",
+    method="to_batches",
+    repeatable=False,
+    schema=lambda table, _needed, _name: table.schema,
+)
+REPEATABLE = replace(LOCAL, repeatable=True)
+
+
+def job_for(*frames, kind=LOCAL, partitions=3, columns=COLUMNS, timezone="UTC", **options):
+    return Job.of(
+        [frame for frame in frames if frame is not None],
+        kind,
+        partitions=partitions,
+        columns=columns,
+        timezone=timezone,
+        options=options,
+    )
+
+
+def shuffled(job, frames, seed, sources=3):
+    """Return the parcels of each target in any order, as an engine brings them."""
+    random = Random(seed)  # noqa: S311 - a reproducible order, not a secret
+    arrived = defaultdict(list)
+    for number, frame in enumerate(frame for frame in frames if frame is not None):
+        cuts = sorted(random.randint(0, frame.num_rows) for _ in range(sources - 1))
+        for source, (begin, end) in enumerate(
+            zip([0, *cuts], [*cuts, frame.num_rows], strict=True)
+        ):
+            names = job.tables[number].names
+            rows = frame.select(names).slice(begin, end - begin)
+            batches = rows.to_batches(max_chunksize=random.choice([1, 3, 1000]))
+            for batch in job.packer(number).parcels(source, batches):
+                assert batch.schema == PARCEL
+                for row in range(batch.num_rows):
+                    parcel = batch.slice(row, 1)
+                    arrived[parcel.column("target")[0].as_py()].append(parcel)
+    assert set(arrived) == set(range(job.partitions))
+    for parcels in arrived.values():
+        random.shuffle(parcels)
+    return arrived
+
+
+def asked(job, arrived, question):
+    schema = question.schema(job.kind)
+    batches = [
+        batch
+        for target in range(job.partitions)
+        for batch in job.answers(parcels_of(arrived[target]), question)
+    ]
+    return pa.Table.from_batches(batches, schema=schema)
+
+
+@settings(max_examples=120)
+@given(
+    cases(),
+    layouts(),
+    st.sampled_from([LOCAL, REPEATABLE]),
+    st.sampled_from([1, 2, 7]),
+    st.integers(0, 1000),
+)
+def test_any_table_in_any_pieces(case, layout, kind, partitions, seed):
+    assume(not is_refused(case))
+    orders, customers = tables(case, layout)
+    expected = built(case, orders, customers).profile(case.as_of, case.window_days)
+    job = pickle.loads(  # noqa: S301 - as it gets to a task
+        pickle.dumps(
+            job_for(
+                orders,
+                customers,
+                kind=kind,
+                partitions=partitions,
+                **options_of(case),
+            )
+        )
+    )
+    arrived = shuffled(job, (orders, customers), seed)
+    found = asked(job, arrived, Profiles(case.as_of, case.window_days))
+    assert_same_bits(with_sortable_ids(found), with_sortable_ids(decoded(expected)))
+
+
+def with_sortable_ids(table):
+    ids = table["customer_id"]
+    if isinstance(ids.type, pa.BaseExtensionType):
+        ids = pa.chunked_array([chunk.storage for chunk in ids.chunks], ids.type.storage_type)
+    if pa.types.is_fixed_size_binary(ids.type):
+        ids = ids.cast(pa.binary())
+    return table.set_column(0, "customer_id", ids)
+
+
+@pytest.fixture
+def shipment():
+    """Return a job with the parcels of its targets."""
+    frames = shop()
+    job = job_for(*frames)
+    return job, shuffled(job, frames, 1)
+
+
+def profiles_of(job, parcels):
+    return list(job.answers(parcels_of(parcels), Profiles(AS_OF)))
+
+
+def with_rows(parcels):
+    return next(n for n, one in enumerate(parcels) if one.column("rows")[0].as_py())
+
+
+def test_a_parcel_that_is_lost_is_an_error(shipment):
+    job, arrived = shipment
+    del arrived[1][with_rows(arrived[1])]
+    with pytest.raises(oc.SourceError, match=r"source partition \d sent here, [\d,]+ arrived"):
+        profiles_of(job, arrived[1])
+
+
+def test_a_parcel_that_comes_twice_is_an_error(shipment):
+    job, arrived = shipment
+    arrived[1].append(arrived[1][with_rows(arrived[1])])
+    with pytest.raises(oc.SourceError, match="lost or repeated"):
+        profiles_of(job, arrived[1])
+
+
+def test_a_source_that_comes_twice_is_an_error(shipment):
+    """As if a task and its retry both counted."""
+    job, arrived = shipment
+    again = [
+        one
+        for one in arrived[1]
+        if (one.column("table")[0].as_py(), one.column("source")[0].as_py()) == (0, 2)
+    ]
+    with pytest.raises(oc.SourceError, match=r"orders: of [\d,]+ and [\d,]+ rows"):
+        profiles_of(job, arrived[1] + again)
+
+
+def test_a_source_without_its_word_is_an_error(shipment):
+    job, arrived = shipment
+    kept = [one for one in arrived[1] if one.column("sent")[0].as_py() is None]
+    with pytest.raises(oc.SourceError, match="of an unknown number of rows"):
+        profiles_of(job, kept)
+
+
+def test_a_source_that_is_missing_is_noticed_where_rows_were_added_up(shipment):
+    job, arrived = shipment
+    rows = sum(one.column("rows")[0].as_py() for one in arrived[0])
+    assert list(job.answers(parcels_of(arrived[0]), Profiles(AS_OF), rows))
+    kept = [one for one in arrived[0] if one.column("source")[0].as_py() != 1]
+    with pytest.raises(oc.SourceError, match=r"orders and customers sent here, \d+ arrived"):
+        list(job.answers(parcels_of(kept), Profiles(AS_OF), rows))
+
+
+def test_a_damaged_parcel_is_an_error(shipment):
+    job, arrived = shipment
+    place = with_rows(arrived[1])
+    parcel = arrived[1][place]
+    count = parcel.schema.get_field_index("rows")
+    arrived[1][place] = parcel.set_column(count, "rows", pa.array([1_000_000]))
+    with pytest.raises(oc.SourceError, match="the shuffle damaged it"):
+        profiles_of(job, arrived[1])
+
+
+def test_all_rows_of_a_customer_and_the_listing_meet(shipment):
+    job, arrived = shipment
+    seen = defaultdict(set)
+    for target, parcels in arrived.items():
+        for parcel in parcels:
+            number = parcel.column("table")[0].as_py()
+            if parcel.column("rows")[0].as_py():
+                message = pa.py_buffer(parcel.column("data")[0].as_py())
+                rows = pa.ipc.read_record_batch(message, job.tables[number])
+                for name in rows.column(0).to_pylist():
+                    seen[name].add(target)
+    assert all(len(targets) == 1 for targets in seen.values())
+    assert None not in seen
+
+
+def test_nameless_rows_stay_where_they_are_an_error():
+    orders, customers = shop()
+    job = job_for(orders, customers, anonymous="error")
+    arrived = shuffled(job, (orders, customers), 1)
+    with pytest.raises(oc.DataError, match="customer_id is null at a row of source partition"):
+        profiles_of(job, arrived[0])
+
+
+def test_parcels_are_the_same_in_whatever_order_rows_arrive():
+    """A task that is run again on shuffled rows must not seem to have other ones."""
+    for customer, amount in ((pa.int64(), pa.float64()), (pa.string(), pa.decimal128(38, 2))):
+        orders, _ = shop(customer, amount)
+        packer = job_for(orders, kind=REPEATABLE).packer(0)
+        table = orders.select(packer.schema.names)
+        shuffled_rows = table.take(pc.sort_indices(table["amount"]))
+        one, other = (
+            pa.Table.from_batches(packer.parcels(0, rows.to_batches(max_chunksize=size)))
+            for rows, size in ((table, 100), (shuffled_rows, 1))
+        )
+        assert one.equals(other)
+
+
+def test_large_parcels_are_divided():
+    orders, customers = shop(customer=pa.string(), rows=20_000)
+    job = job_for(orders, customers, partitions=1)
+    arrived = shuffled(job, (orders, customers), 2, sources=1)
+    sizes = [len(one.column("data")[0].as_py()) for one in arrived[0]]
+    assert len(sizes) > 8
+    assert max(sizes) < 100_000
+    local = oc.OrderHistory.build(orders, customers, columns=COLUMNS).profile(AS_OF)
+    assert_same_bits(asked(job, arrived, Profiles(AS_OF)), local)
+
+
+def test_past_a_memory_limit_tasks_use_a_folder_of_the_worker(tmp_path, monkeypatch):
+    monkeypatch.setattr("ordercycle._ingest.spill.Spill.is_over", lambda _self, _held: True)
+    orders, customers = shop()
+    folder = tmp_path / "of the worker"
+    job = job_for(orders, customers, memory_limit="100MB", spill_directory=folder)
+    folder.mkdir()
+    arrived = shuffled(job, (orders, customers), 3)
+    local = oc.OrderHistory.build(orders, customers, columns=COLUMNS).profile(AS_OF)
+    assert_same_bits(asked(job, arrived, Profiles(AS_OF)), local)
+
+
+def test_customers_wait_on_disk_past_a_memory_limit(tmp_path):
+    parcels = [Parcel(1, place, 9, None, pa.py_buffer(bytes([place]) * 1000)) for place in range(9)]
+    for limit, fit in ((8_000_000, 9), (24_000, 3), (100, 0)):
+        waiting = WaitingParcels(Spill(limit, str(tmp_path)))
+        for parcel in parcels:
+            waiting.add(parcel)
+        assert waiting.held == fit * 1000
+        assert list(waiting.let_go()) == parcels
+        assert waiting.held == 0
+        assert not list(waiting.let_go())
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"refund": "net"}, oc.ConfigError, "there is no option 'refund'.*did you mean 'refunds'"),
+        ({"refunds": "nett"}, oc.ConfigError, "refunds='nett'"),
+        ({"partitions": 0}, oc.ConfigError, "partitions=0"),
+        ({"timezone": "Europe/Madrit"}, oc.ConfigError, "Europe/Madrid"),
+        ({"columns": oc.Columns(amount="amuont")}, oc.ColumnError, "did you mean 'amount'"),
+        ({"columns": oc.Columns(amount="note")}, oc.ColumnError, "note is string"),
+        ({"columns": "amount"}, oc.ConfigError, "pass ordercycle.Columns"),
+        ({"threads": 0}, oc.ConfigError, "threads=0"),
+        ({"memory_limit": "much"}, oc.ConfigError, "memory_limit='much'"),
+    ],
+)
+def test_what_is_wrong_is_told_before_any_task(change, error, message):
+    with pytest.raises(error, match=message):
+        job_for(*shop(), **change)
+
+
+def test_only_frames_are_taken():
+    with pytest.raises(oc.ConfigError, match="orders: a str is no Arrow table"):
+        job_for("orders.parquet")
+
+
+def test_tables_are_named():
+    assert TABLES == ("orders", "customers")
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 3, 200])
+def test_each_partition_has_its_key(partitions):
+    keys = keys_of_partitions(partitions)
+    assert [murmur3(key) % partitions for key in keys] == list(range(partitions))
+
+
+def test_the_hash_is_sparks():
+    """Values of Spark's own Murmur3: SELECT hash(0), hash(1), hash(42)."""
+    assert [murmur3(value) for value in (0, 1, 42)] == [933211791, -559580957, 29417773]

@@ -1,0 +1,407 @@
+"""Saved histories: what is written, what damage is told, and what a killed writer leaves."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import time
+import zlib
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import ordercycle as oc
+
+AS_OF = date(2024, 1, 1)
+#: How often a writer is killed; more by way of the environment.
+KILLS = int(os.environ.get("ORDERCYCLE_KILLS", "60"))
+
+
+def orders(rows: int, seed: int, ids: pa.DataType | None = None) -> pa.Table:
+    random = np.random.default_rng(seed)
+    customers = pa.array(random.integers(0, rows // 4 + 1, rows))
+    return pa.table(
+        {
+            "customer_id": customers if ids is None else customers.cast(ids),
+            "ordered_at": pa.array(
+                [
+                    date(2023, 1, 1) + timedelta(days=int(day))
+                    for day in random.integers(0, 365, rows)
+                ]
+            ),
+            "amount": random.normal(40, 30, rows).round(2),
+        }
+    )
+
+
+def saved(folder: Path, rows: int = 300) -> oc.OrderHistory:
+    return oc.OrderHistory.build(orders(rows, 1), threads=1).save(folder)
+
+
+def extended(folder: Path) -> oc.OrderHistory:
+    """Save a history of two runs."""
+    return saved(folder).append(orders(50, 2), batch="second")
+
+
+def test_opening_maps_the_files_and_gives_the_same_bits(tmp_path):
+    history = extended(tmp_path)
+    opened = oc.OrderHistory.open(tmp_path)
+    assert opened.summary() == history.summary()
+    assert opened.profile(AS_OF).equals(history.profile(AS_OF))
+    assert repr(opened).endswith(f", in {str(tmp_path)!r})")
+
+
+def test_any_arrow_tool_reads_the_files(tmp_path):
+    history = saved(tmp_path)
+    files = sorted(tmp_path.glob("part-*.arrow"))
+    frame = pl.concat([pl.read_ipc(file) for file in files])
+    expected = pa.Table.from_batches(history.to_batches())
+    assert frame["customer_id"].to_list() == expected["customer_id"].to_pylist()
+    assert frame["orders"].to_list() == expected["orders"].to_pylist()
+    assert {oct(file.stat().st_mode & 0o777) for file in files} == {"0o600"}
+
+
+def test_a_history_of_many_parts_is_kept_in_few_files(tmp_path, monkeypatch):
+    monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 8)
+    monkeypatch.setattr("ordercycle._history.store.MOST_FILES", 4)
+    history = extended(tmp_path)
+    assert len(list(tmp_path.glob("part-*.arrow"))) == 4
+    assert sum(1 for _ in history.to_batches()) == 16
+    both = oc.OrderHistory.build(pa.concat_tables([orders(300, 1), orders(50, 2)]))
+    assert oc.OrderHistory.open(tmp_path).profile(AS_OF).equals(both.profile(AS_OF))
+
+
+def test_a_history_is_replaced_as_a_whole(tmp_path):
+    extended(tmp_path)
+    other = oc.OrderHistory.build(orders(40, 9))
+    other.save(tmp_path)
+    assert oc.OrderHistory.open(tmp_path).profile(AS_OF).equals(other.profile(AS_OF))
+    listed = json.loads((tmp_path / "manifest.json").read_text())["runs"]
+    files = {entry["file"] for run in listed for entry in run}
+    assert {file.name for file in tmp_path.glob("*.arrow")} == files
+
+
+def test_an_open_history_survives_its_replacement(tmp_path):
+    history = extended(tmp_path)
+    before = history.profile(AS_OF)
+    oc.OrderHistory.build(orders(40, 9)).save(tmp_path)
+    assert history.profile(AS_OF).equals(before)
+
+
+def test_an_open_history_can_be_saved_again_where_its_folder_was_removed(tmp_path):
+    history = saved(tmp_path / "history")
+    shutil.rmtree(tmp_path / "history")
+    with pytest.raises(oc.StorageError, match="could not be extended"):
+        history.append(orders(30, 2))
+    again = history.save(tmp_path / "history").append(orders(30, 2))
+    assert oc.OrderHistory.open(tmp_path / "history").profile(AS_OF).equals(again.profile(AS_OF))
+
+
+def test_every_flipped_bit_is_noticed(tmp_path):
+    extended(tmp_path)
+    random = Random(3)  # noqa: S311 - reproducible, not secret
+    for file in sorted(tmp_path.iterdir()):
+        content = file.read_bytes()
+        # All of the manifest, and of the larger files as much as takes a second or two.
+        places = range(len(content))
+        if len(content) > 4000:
+            places = sorted({0, 1, len(content) - 1, *random.sample(places, 300)})
+        for place in places:
+            damaged = bytearray(content)
+            damaged[place] ^= 1 << random.randrange(8)
+            file.write_bytes(damaged)
+            with pytest.raises(oc.StorageError, match=file.name):
+                oc.OrderHistory.open(tmp_path, threads=1)
+        file.write_bytes(content)
+    oc.OrderHistory.open(tmp_path)
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_truncated_and_missing_files_are_noticed(tmp_path, verify):
+    extended(tmp_path)
+    for file in sorted(tmp_path.iterdir()):
+        content = file.read_bytes()
+        for size in {0, 1, len(content) // 2, len(content) - 1} - {len(content)}:
+            if not content:
+                continue
+            file.write_bytes(content[:size])
+            with pytest.raises(oc.StorageError, match=file.name):
+                oc.OrderHistory.open(tmp_path, verify=verify)
+        file.unlink()
+        if content:
+            with pytest.raises(oc.StorageError, match=f"{file.name} is missing"):
+                oc.OrderHistory.open(tmp_path, verify=verify)
+        file.write_bytes(content)
+    oc.OrderHistory.open(tmp_path)
+
+
+def rewritten(folder: Path, **changes) -> None:
+    """Change the manifest, checksum and all."""
+    from ordercycle._history.manifest import read_manifest, write_manifest
+
+    manifest = read_manifest(folder)
+    write_manifest(folder, {**manifest, **changes})
+
+
+def test_other_formats_are_told(tmp_path):
+    saved(tmp_path)
+    rewritten(tmp_path, version=3)
+    with pytest.raises(oc.StorageError, match="version 3, and this ordercycle reads versions 1, 2"):
+        oc.OrderHistory.open(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"format": "something else"}')
+    with pytest.raises(oc.StorageError, match=r"damaged|not of a saved history"):
+        oc.OrderHistory.open(tmp_path)
+
+
+def in_the_first_format(folder: Path) -> None:
+    """Rewrite a saved history as the first version of the format has it."""
+    from ordercycle._history.manifest import read_manifest
+
+    manifest = read_manifest(folder)
+    for entry in (entry for run in manifest["runs"] for entry in run):
+        file = folder / entry["file"]
+        with pa.ipc.open_file(file.read_bytes()) as reader:
+            batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
+        with pa.ipc.new_file(file, without_marks(batches[0]).schema) as writer:
+            for batch in batches:
+                writer.write_batch(without_marks(batch))
+        content = file.read_bytes()
+        entry |= {"bytes": len(content), "crc32": zlib.crc32(content)}
+    for counts, added in (("policies", ADDED_POLICIES), ("counts", ("further", "split"))):
+        manifest[counts] = {key: manifest[counts][key] for key in manifest[counts].keys() - added}
+    rewritten(folder, **{**manifest, "version": 1})
+
+
+ADDED_POLICIES = {"same_day", "amount_per", "duplicates"}
+
+
+def without_marks(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch of a file whose entries do not say whether they are orders."""
+    lists = batch.column("orders")
+    fields = [field for field in lists.type.value_type if field.name != "is_order"]
+    items = pa.StructArray.from_arrays(
+        [lists.values.field(field.name) for field in fields], fields=fields
+    )
+    kind = pa.large_list(pa.field("item", items.type, nullable=False))
+    plain = pa.Array.from_buffers(kind, len(lists), lists.buffers()[:2], children=[items])
+    place = batch.schema.get_field_index("orders")
+    return batch.set_column(place, pa.field("orders", kind, nullable=False), plain)
+
+
+def test_the_first_format_is_read_where_it_says_the_same(tmp_path):
+    history = extended(tmp_path / "now")
+    shutil.copytree(tmp_path / "now", tmp_path / "then")  # the history's own files are mapped
+    in_the_first_format(tmp_path / "then")
+    opened = oc.OrderHistory.open(tmp_path / "then")
+    assert replace(opened.summary(), bytes=0) == replace(history.summary(), bytes=0)
+    assert opened.profile(AS_OF).equals(history.profile(AS_OF))
+    everything = pa.concat_tables([orders(300, 1), orders(50, 2), orders(40, 3)])
+    whole = oc.OrderHistory.build(everything).profile(AS_OF)
+    assert opened.append(orders(40, 3)).profile(AS_OF).equals(whole)
+    assert oc.OrderHistory.open(tmp_path / "then").profile(AS_OF).equals(whole)
+
+
+def test_order_lines_of_the_first_format_have_to_be_added_up_again(tmp_path):
+    lines = orders(50, 1).append_column("order_id", pa.array(range(50)))
+    oc.OrderHistory.build(lines, columns=oc.Columns(order="order_id")).save(tmp_path)
+    rewritten(tmp_path, version=1)
+    with pytest.raises(oc.StorageError, match=r"format version 1.*build the history again"):
+        oc.OrderHistory.open(tmp_path)
+
+
+def test_folders_that_are_none_are_told(tmp_path):
+    with pytest.raises(oc.StorageError, match="there is no folder"):
+        oc.OrderHistory.open(tmp_path / "nowhere")
+    with pytest.raises(oc.StorageError, match="holds no saved history"):
+        oc.OrderHistory.open(tmp_path)
+    (tmp_path / "letter.txt").write_text("keep me")
+    with pytest.raises(oc.StorageError, match=r"holds other files \('letter.txt'\)"):
+        saved(tmp_path)
+    with pytest.raises(oc.StorageError):
+        saved(tmp_path / "letter.txt")
+    assert [file.name for file in tmp_path.iterdir() if file.suffix] == ["letter.txt"]
+
+
+def test_files_of_others_are_left_alone(tmp_path):
+    """Also those that have names like ours: writers of data sets call theirs part-0.parquet."""
+    for name in ("part-0.parquet", "part-00000.arrow", "run-notes.md"):
+        folder = tmp_path / name.replace(".", "-")
+        folder.mkdir()
+        (folder / name).write_text("keep me")
+        with pytest.raises(oc.StorageError, match=r"holds other files"):
+            saved(folder)
+        assert os.listdir(folder) == [name]
+    history = saved(tmp_path / "history")
+    (tmp_path / "history" / "run-notes.md").write_text("keep me")
+    history.append(orders(5, 2))
+    assert (tmp_path / "history" / "run-notes.md").exists()
+
+
+def test_a_history_that_was_made_anew_meanwhile_is_not_extended(tmp_path):
+    stale = saved(tmp_path)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    other = saved(tmp_path, rows=40)
+    for write in (lambda: stale.append(orders(5, 2)), lambda: stale.save(tmp_path)):
+        with pytest.raises(oc.StorageError, match="open it again"):
+            write()
+    assert oc.OrderHistory.open(tmp_path).profile(AS_OF).equals(other.profile(AS_OF))
+
+
+def test_a_damaged_history_can_be_replaced(tmp_path):
+    saved(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    other = saved(tmp_path, rows=40)
+    assert oc.OrderHistory.open(tmp_path).profile(AS_OF).equals(other.profile(AS_OF))
+
+
+def test_what_is_appended_stays_where_runs_cannot_be_merged(tmp_path, monkeypatch):
+    history = saved(tmp_path)
+    monkeypatch.setattr("ordercycle._history.appending.MOST_RUNS", 1)
+
+    def full_disk(*_arguments):
+        raise oc.StorageError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ordercycle._history.store.save", full_disk)
+        history = history.append(orders(5, 2))
+    assert history.summary().rows == oc.OrderHistory.open(tmp_path).summary().rows == 305
+    history = history.append(orders(5, 3))
+    assert not list(tmp_path.glob("run-*"))
+    assert oc.OrderHistory.open(tmp_path).profile(AS_OF).equals(history.profile(AS_OF))
+
+
+def test_an_error_after_the_manifest_is_written_is_none(tmp_path, monkeypatch):
+    history = saved(tmp_path)
+    synced = []
+
+    def failing(folder):
+        synced.append(folder)
+        if len(synced) % 2 == 0:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("ordercycle._history.manifest.sync_folder", failing)
+    assert history.append(orders(5, 2)).summary().rows == 305
+    assert len(synced) >= 2
+
+
+def test_parts_that_have_grown_are_divided(tmp_path, monkeypatch):
+    monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 100)
+    first, more = orders(10, 1), orders(3_000, 2)
+    whole = oc.OrderHistory.build(pa.concat_tables([first, more]))
+    for history in (oc.OrderHistory.build(first), oc.OrderHistory.build(first).save(tmp_path)):
+        assert len(list(history.profile_batches(AS_OF))) == 1
+        grown = history.append(more)
+        assert len(list(grown.profile_batches(AS_OF))) == 16
+        assert grown.profile(AS_OF).equals(whole.profile(AS_OF))
+    opened = oc.OrderHistory.open(tmp_path).append(orders(7, 3))
+    assert opened.summary().rows == 3_017
+
+
+def test_empty_histories_can_be_saved(tmp_path):
+    history = oc.OrderHistory.build(orders(10, 1)[:0]).save(tmp_path)
+    opened = oc.OrderHistory.open(tmp_path)
+    assert opened.profile(AS_OF).equals(history.profile(AS_OF))
+    assert opened.append(orders(10, 1)).summary().rows == 10
+
+
+def forked(work) -> int:
+    """Run in a child of this process; return its exit code, negative for a signal."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path):
+    history = saved(tmp_path)
+    before = sorted(file.name for file in tmp_path.iterdir())
+
+    def fill() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        large = oc.OrderHistory.build(orders(9000, 4), threads=1)
+        for write in (
+            lambda: large.save(tmp_path),
+            lambda: large.save(tmp_path / "new"),
+            lambda: history.append(orders(9000, 5)),
+        ):
+            with pytest.raises(oc.StorageError, match=r"too large|No space"):
+                write()
+
+    assert forked(fill) == 0
+    left = sorted(file.name for file in tmp_path.iterdir() if file.name != "new")
+    assert left == before
+    assert not list((tmp_path / "new").glob("*.arrow"))
+    assert oc.OrderHistory.open(tmp_path).profile(AS_OF).equals(history.profile(AS_OF))
+
+
+def test_two_writers_do_not_meet(tmp_path):
+    from ordercycle._history.store import _locked
+
+    history = saved(tmp_path)
+    with _locked(tmp_path):
+        for write in (
+            lambda: history.append(orders(5, 1)),
+            lambda: oc.OrderHistory.build(orders(5, 1)).save(tmp_path),
+        ):
+            with pytest.raises(oc.StorageError, match="being written by another process"):
+                write()
+    assert history.append(orders(5, 1)).summary().rows == 305
+
+
+def test_a_killed_writer_leaves_the_old_or_the_new_history(tmp_path):
+    """Kill a process that saves and appends without end, and open what it leaves."""
+    random = Random(8)  # noqa: S311 - reproducible, not secret
+    base = oc.OrderHistory.build(orders(300, 1), threads=1)
+    base.save(tmp_path)
+    whole: dict[int, pa.Table] = {0: base.profile(AS_OF)}
+    batches = [orders(30, 100 + number) for number in range(200)]
+    reached = set()
+
+    def write_without_end() -> None:
+        history = oc.OrderHistory.open(tmp_path, threads=1)
+        while True:
+            done = len(history._state.names)
+            if done == len(batches):
+                history = base.save(tmp_path)
+            elif done % 5 == 4 and random.random() < 0.5:
+                history.save(tmp_path)
+                history = oc.OrderHistory.open(tmp_path, threads=1)
+            else:
+                history = history.append(batches[done], batch=str(done))
+
+    for _ in range(KILLS):
+        child = os.fork()
+        if child == 0:
+            try:
+                write_without_end()
+            finally:
+                os._exit(1)
+        time.sleep(random.uniform(0.0, 0.06))
+        os.kill(child, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert code == -signal.SIGKILL
+        opened = oc.OrderHistory.open(tmp_path, threads=1)
+        done = len(opened._state.names)
+        reached.add(done)
+        if done not in whole:
+            rows = pa.concat_tables([orders(300, 1), *batches[:done]])
+            whole[done] = oc.OrderHistory.build(rows, threads=1).profile(AS_OF)
+        assert opened.profile(AS_OF).equals(whole[done])
+    assert len(reached) > 3
+    # What dead writers left behind goes with the next one.
+    opened.append(orders(3, 3)).save(tmp_path)
+    listed = json.loads((tmp_path / "manifest.json").read_text())["runs"]
+    assert len(list(tmp_path.glob("*.arrow"))) == sum(map(len, listed))

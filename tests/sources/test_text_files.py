@@ -1,0 +1,552 @@
+"""Text files with Python's csv module as the oracle: rows, ids, numbers, times and lines."""
+
+import csv
+import gzip
+import io
+import os
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.order_files import AS_OF, orders
+
+import ordercycle as oc
+from ordercycle._columns import Columns
+from ordercycle._history.options import wanted_orders
+from ordercycle._sources.files import Piece
+from ordercycle._sources.opening import open_source
+from ordercycle._sources.text import csv_files, stretches
+
+HEADER = "customer_id,ordered_at,amount,note\n"
+
+
+def put(path, text, encoding="utf-8"):
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def rows_of(path, read=None, columns=None, threads=2):
+    """Return what a source reads, as text for ids, in the order of the rows."""
+    wanted = wanted_orders(columns or Columns(), read)
+    with_source = open_source(path, wanted, threads)
+    return [row for batch in with_source.batches for row in batch.to_pylist()]
+
+
+def ids_of(path, read=None, **options):
+    history = oc.OrderHistory.build(path, read=read, **options)
+    return sorted(history.profile(AS_OF)["customer_id"].to_pylist())
+
+
+notes = st.text(alphabet='ab,"\n\r é', max_size=12)
+quoted = notes.map(lambda text: '"' + text.replace('"', '""') + '"')
+plain = st.text(alphabet='ab" ', max_size=6).map(lambda text: "x" + text)
+
+
+@given(
+    values=st.lists(st.tuples(st.integers(0, 99), quoted | plain), max_size=25),
+    part=st.integers(1, 60),
+    ends=st.sampled_from(["\n", "\r\n", "\r"]),
+    last=st.booleans(),
+    look=st.integers(1, 200),
+    packed=st.booleans(),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_rows_are_those_of_the_csv_module_wherever_parts_end(
+    tmp_path_factory, values, part, ends, last, look, packed
+):
+    lines = [f"{number},2025-03-01,{number}.5,{note}" for number, note in values]
+    text = HEADER.replace("\n", ends) + ends.join(lines) + (ends if last and lines else "")
+    records = csv.DictReader(io.StringIO(text, newline=""))
+    expected = [int(record["customer_id"]) for record in records]
+    folder = tmp_path_factory.mktemp("rows")
+    path = folder / ("a.csv.gz" if packed else "a.csv")
+    path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stretches, "PART_BYTES", part)
+        patch.setattr(stretches, "SEARCH_BYTES", 3)
+        patch.setattr(csv_files, "LOOK_BYTES", look)
+        found = rows_of(path, threads=3)
+    assert [row["customer_id"] for row in found] == expected
+    assert [row["amount"] for row in found] == [number + 0.5 for number in expected]
+
+
+def test_b1_no_row_is_invented_at_a_border_of_parts(tmp_path):
+    row = "1,2024-05-01,10,ok\n"
+    border = 2**16
+    text = HEADER + row * ((border - len(HEADER) - 60) // len(row))
+    pad = "x" * (border - len(text) - len('1,2024-05-01,10,"forwarded:\n'))
+    text += f'1,2024-05-01,10,"{pad}forwarded:\n77,2024-01-01,1000,see above"\n' + row
+    path = put(tmp_path / "border.csv", text)
+    with pytest.MonkeyPatch.context() as patch:
+        for part in (border, border - 1, border + 1, border - len(HEADER)):
+            patch.setattr(stretches, "PART_BYTES", part)
+            summary = oc.OrderHistory.build(path).summary()
+            assert (summary.rows, summary.customers) == (text.count("\n1,"), 1)
+
+
+def test_f6_quoted_line_ends_in_a_large_file(tmp_path):
+    lines = (f'{i % 50},2024-05-01,10,"leave it\nnext door, thanks"\n' for i in range(120_000))
+    path = put(tmp_path / "large.csv", HEADER + "".join(lines))
+    summary = oc.OrderHistory.build(path).summary()
+    assert (summary.rows, summary.customers) == (120_000, 50)
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        (["007", "7"], ["007", "7"]),
+        (["1", "007"], ["007", "1"]),
+        (["1", "+34600111222"], ["+34600111222", "1"]),
+        (["1", "123456789012345678901"], ["1", "123456789012345678901"]),
+        (["1", "1e3"], ["1", "1e3"]),
+        (["1", "2026-01-01"], ["1", "2026-01-01"]),
+        (["1", "true"], ["1", "true"]),
+        (["1", "0x1F"], ["0x1F", "1"]),
+        (["1", "-5"], ["-5", "1"]),
+        (["1", " 2"], [" 2", "1"]),
+        (["1", "9223372036854775807"], [1, 2**63 - 1]),
+        (["1", "9223372036854775808"], ["1", "9223372036854775808"]),
+        (["0", "12"], [0, 12]),
+        (["17850.0", "13047.0"], [13047, 17850]),
+        (["17850.0", "13047"], [13047, 17850]),
+        (["17850.0", "C1"], ["17850.0", "C1"]),
+        (["17850.0", "1.5"], ["1.5", "17850.0"]),
+        (["9007199254740993.0", "1"], ["1", "9007199254740993.0"]),
+    ],
+)
+@pytest.mark.parametrize("where", ["first rows", "later", "another file", "customers"])
+@pytest.mark.filterwarnings("ignore:customer_id is text, as:ordercycle.OrdercycleWarning")
+def test_f3_customer_ids_are_integers_only_where_all_are_written_so(
+    tmp_path, monkeypatch, ids, expected, where
+):
+    monkeypatch.setattr(csv_files, "LOOK_BYTES", 120)
+    filler = f"{ids[0]},2025-03-01,5.5,\n" * (20 if where == "later" else 0)
+    first, *others = [f"{one},2025-03-01,2.5,x\n" for one in ids]
+    if where in ("first rows", "later"):
+        put(tmp_path / "a.csv", HEADER + first + filler + "".join(others) + ",2025-03-01,1,\n")
+    elif where == "another file":
+        put(tmp_path / "a.csv", HEADER + first)
+        put(tmp_path / "b.csv", HEADER + "".join(others))
+    else:
+        put(tmp_path / "a.csv", HEADER + first)
+        lines = "".join(f"{one}\t2025-03-01\n" for one in ids)
+        customers = put(tmp_path / "listed.tsv", "customer_id\tregistered_at\n" + lines)
+        assert ids_of(tmp_path / "a.csv", customers=customers) == expected
+        return
+    assert ids_of(tmp_path) == expected
+
+
+def test_ids_of_csv_meet_text_of_other_sources(tmp_path):
+    path = put(tmp_path / "a.csv", HEADER + "7,2025-03-01,1,\n")
+    days = pa.array([date(2025, 1, 1)] * 2)
+    listed = pa.table({"customer_id": ["7", "008"], "registered_at": days})
+    assert ids_of(path, customers=listed) == ["008", "7"]
+    numbers = pa.table({"customer_id": [7, 8], "registered_at": days})
+    assert ids_of(path, customers=numbers) == [7, 8]
+
+
+def test_order_ids_of_csv_are_text(tmp_path):
+    lines = "customer_id,ordered_at,amount,order_id\n1,2026-01-01,1,{}\n1,2026-01-02,-1,{}\n"
+    put(tmp_path / "a.csv", lines.format("7", "007"))
+    put(tmp_path / "b.csv", lines.format("8", "C8"))
+    history = oc.OrderHistory.build(tmp_path, columns=oc.Columns(order="order_id"))
+    assert history.summary().orders + history.summary().refunds == 4
+
+
+def test_a_folder_named_by_an_id_keeps_it(tmp_path):
+    for number in ("007", "7"):
+        (tmp_path / f"customer_id={number}").mkdir()
+        put(tmp_path / f"customer_id={number}" / "a.csv", "ordered_at,amount\n2025-03-01,1\n")
+    assert ids_of(tmp_path) == ["007", "7"]
+    as_text = oc.Columns(customer="text(customer_id)")
+    assert ids_of(tmp_path, columns=as_text) == ["007", "7"]
+
+
+def test_times_of_files_are_instants_in_all_or_in_none(tmp_path):
+    put(tmp_path / "a.csv", HEADER + "1,2025-03-01,1,\n")
+    put(tmp_path / "b.csv", HEADER + "1,2025-03-01T10:00Z,1,\n")
+    with pytest.raises(oc.ColumnError, match=r"b\.csv.*; write all times with an offset"):
+        oc.OrderHistory.build(tmp_path)
+
+
+def test_types_say_what_ids_are(tmp_path):
+    path = put(tmp_path / "a.csv", HEADER + "007,2025-03-01,1,\n+8,2025-03-01,1,\n")
+    assert ids_of(path) == ["+8", "007"]
+    assert ids_of(path, oc.CsvFormat(types={"customer_id": "integer"})) == [7, 8]
+    numbers = put(tmp_path / "b.csv", HEADER + "1,2025-03-01,1,\n")
+    assert ids_of(numbers, oc.CsvFormat(types={"customer_id": "text"})) == ["1"]
+    put(path, HEADER + "007,2025-03-01,1,\nA,2025-03-01,1,\n")
+    with pytest.raises(oc.ColumnError, match=r"line 3 of .* is 'A', which is no integer") as raised:
+        ids_of(path, oc.CsvFormat(types={"customer_id": "integer"}))
+    assert (raised.value.column, raised.value.row) == ("customer_id", 3)
+
+
+def test_b3_values_that_mean_nobody(tmp_path):
+    text = HEADER + 'NULL,2025-03-01,1,\n"",2025-03-01,1,\n,2025-03-01,1,\n5,2025-03-01,NA,\n'
+    read = oc.CsvFormat(null_values=("NULL", "NA"))
+    path = put(tmp_path / "a.csv", text)
+    with pytest.raises(oc.DataError, match="amount is null at line 5 of") as raised:
+        ids_of(path, read)
+    assert raised.value.row == 5
+    history = oc.OrderHistory.build(put(path, text.replace("NA", "1")), read=read)
+    assert history.summary().anonymous == 3
+    assert history.profile(AS_OF)["customer_id"].to_pylist() == [5]
+
+
+numbers = st.decimals(-(10**7), 10**7, places=2)
+
+
+@given(
+    values=st.lists(numbers, min_size=1, max_size=8),
+    marks=st.sampled_from([(".", None), (",", None), (",", "."), (".", ","), (",", "\u00a0"),
+                           (".", "'"), (",", " ")]),
+    declared=st.booleans(),
+)  # fmt: skip
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_f4_amounts_with_the_marks_that_are_named(tmp_path_factory, values, marks, declared):
+    decimal, thousands = marks
+    folder = tmp_path_factory.mktemp("marks")
+
+    def written(value):
+        text = f"{value:,.2f}" if thousands else f"{value:.2f}"
+        return text.translate(str.maketrans({",": thousands, ".": decimal}))
+
+    lines = [f'1;2025-03-01;"{written(value)}"' for value in values]
+    path = put(folder / "a.csv", "customer_id;ordered_at;amount\n" + "\n".join(lines))
+    types = {"amount": "decimal(12,2)"} if declared else {}
+    read = oc.CsvFormat(delimiter=";", decimal=decimal, thousands=thousands, types=types)
+    found = [row["amount"] for row in rows_of(path, read)]
+    assert found == (values if declared else list(map(float, values)))
+
+
+def test_whole_amounts_are_integers_until_one_has_a_fraction(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_files, "LOOK_BYTES", 120)
+    lines = ["1,2025-03-01,2,"] * 30
+    path = put(tmp_path / "a.csv", HEADER + "\n".join(lines))
+    assert oc.OrderHistory.build(path).profile(AS_OF)["revenue"].to_pylist() == [60]
+    put(path, HEADER + "\n".join([*lines, "1,2025-03-01,3.5,"]))
+    profile = oc.OrderHistory.build(path).profile(AS_OF)
+    assert profile["revenue"].to_pylist() == [63.5]
+    assert profile.schema.field("revenue").type == pa.float64()
+
+
+def test_amounts_that_are_none_show_the_value_the_line_and_what_reads_it(tmp_path):
+    for value, remedy in [
+        ("$15.00", r"CsvFormat\(currency='\$'\)"),
+        ('"1,500.00"', r"CsvFormat\(thousands=','\)"),
+        ('"15,5"', r"CsvFormat\(decimal=','\)"),
+        ('"1.234,56"', r"CsvFormat\(decimal=','\) with CsvFormat\(thousands='\.'\)"),
+        ('"1,500"', "say which"),
+    ]:
+        path = put(tmp_path / "a.csv", HEADER + f"1,2025-03-01,1,\n1,2025-03-01,{value},\n")
+        shown = value.strip('"').replace("$", r"\$")
+        message = rf"amount in line 3 of '.*a\.csv' is '{shown}', which is no number; .*{remedy}"
+        with pytest.raises(oc.ColumnError, match=message) as raised:
+            oc.OrderHistory.build(path)
+        assert (raised.value.column, raised.value.row) == ("amount", 3)
+
+
+def test_decimals_keep_every_digit_or_are_refused(tmp_path):
+    read = oc.CsvFormat(types={"amount": "decimal(38,2)"})
+    path = put(tmp_path / "a.csv", HEADER + "1,2025-03-01,123456789012345678901234567890.12,\n")
+    assert rows_of(path, read)[0]["amount"] == Decimal("123456789012345678901234567890.12")
+    put(path, HEADER + "1,2025-03-01,1.5,\n1,2025-03-01,1.555,\n")
+    with pytest.raises(
+        oc.ColumnError, match=r"line 3 of .*'1\.555', which does not fit decimal128"
+    ):
+        rows_of(path, read)
+
+
+@pytest.mark.parametrize(
+    ("texts", "formats", "expected"),
+    [
+        (["12/1/2010 8:26"], ("%m/%d/%Y %H:%M",), [datetime(2010, 12, 1, 8, 26)]),  # noqa: DTZ001
+        (["01.12.2010", "2.12.10"], ("%d.%m.%Y", "%d.%m.%y"),
+         [date(2010, 12, 1), date(2010, 12, 2)]),
+        (["2021-05-17 22:30:00 UTC"], ("%Y-%m-%d %H:%M:%S UTC",),
+         [datetime(2021, 5, 17, 22, 30, tzinfo=UTC)]),
+        (["2021-05-17t22:30:00Z"], ("%Y-%m-%dT%H:%M:%Sz",),
+         [datetime(2021, 5, 17, 22, 30, tzinfo=UTC)]),
+        (["17 May 2021 22:30 GMT-0400"], ("%d %b %Y %H:%M GMT%z",),
+         [datetime(2021, 5, 18, 2, 30, tzinfo=UTC)]),
+        (["17/05/21 10:30 PM"], ("%d/%m/%y %I:%M %p",), [datetime(2021, 5, 17, 22, 30)]),  # noqa: DTZ001
+        (["1621290600"], ("%s",), [datetime(2021, 5, 17, 22, 30, tzinfo=UTC)]),
+        (["2021-05-17 22:30:00 -0400"], (), [datetime(2021, 5, 18, 2, 30, tzinfo=UTC)]),
+        (["2021-05-17T22:30:00+02:00"], (), [datetime(2021, 5, 17, 20, 30, tzinfo=UTC)]),
+        (["2021-05-17", "2021-05-18"], (), [date(2021, 5, 17), date(2021, 5, 18)]),
+        (["2021-05-17", "2021-05-18 01:00"], (),
+         [datetime(2021, 5, 17), datetime(2021, 5, 18, 1)]),  # noqa: DTZ001
+        (["2021-05-17 22:30:00.123456789"], (), [datetime(2021, 5, 17, 22, 30, 0, 123456)]),  # noqa: DTZ001
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("look", [60, 10**5])
+def test_f1_times_are_read_as_they_are_written(
+    tmp_path, monkeypatch, texts, formats, expected, look
+):
+    monkeypatch.setattr(csv_files, "LOOK_BYTES", look)
+    lines = "".join(f'1,"{text}",1,x\n' for text in texts)
+    path = put(tmp_path / "a.csv", HEADER + lines)
+    read = oc.CsvFormat(time_formats=formats)
+    are_instants = getattr(expected[0], "tzinfo", None) is not None
+    zone = {"timezone": "Europe/Madrid"} if are_instants else {}
+    history = oc.OrderHistory.build(path, read=read, **zone)
+    assert history.summary().orders == len(texts)
+    if look > 60:
+        assert [row["ordered_at"] for row in rows_of(path, read)] == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["13/11/2017"], r"'13/11/2017' fits CsvFormat\(time_formats=\('%d/%m/%Y',\)\)"),
+        (["03/04/2017"], r"'03/04/2017' fits two formats, so say which: .*%d/%m/%Y.*%m/%d/%Y"),
+        (["03/04/2017", "13/04/2017"], r"'03/04/2017' fits CsvFormat\(time_formats=\('%d/%m/%Y',"),
+        (["2021-05-17 22:30:00 UTC"], r"fits .*%Y-%m-%d %H:%M:%S UTC"),
+        (["some day"], "write the column in ISO 8601"),
+        (["2026-02-30"], "write the column in ISO 8601"),
+    ],
+)
+def test_times_that_are_none_show_the_value_the_line_and_the_format(tmp_path, values, message):
+    lines = "".join(f"1,{value},1,\n" for value in values)
+    path = put(tmp_path / "a.csv", HEADER + lines)
+    with pytest.raises(oc.ColumnError, match=f"ordered_at in line 2 of .*{message}") as raised:
+        oc.OrderHistory.build(path)
+    assert (raised.value.column, raised.value.row) == ("ordered_at", 2)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("look", [60, 10**5])
+def test_times_with_and_without_an_offset_are_not_mixed(tmp_path, monkeypatch, swapped, look):
+    monkeypatch.setattr(csv_files, "LOOK_BYTES", look)
+    lines = ["1,2025-03-01T10:00:00Z,1,\n", "1,2025-03-01T10:00:00,1,\n"]
+    path = put(tmp_path / "a.csv", HEADER + "".join(reversed(lines) if swapped else lines))
+    with pytest.raises(oc.ColumnError, match="with an offset and times without"):
+        oc.OrderHistory.build(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "read", "error", "message"),
+    [
+        ("customer_id;ordered_at;amount\n1;2025-03-01;1,5\n", {}, oc.SourceError,
+         r"one column, 'customer_id;.*; pass read=CsvFormat\(delimiter=';'\)"),
+        ("customer_id\tordered_at\tamount\n", {}, oc.SourceError, r"delimiter='\\t'"),
+        ("customer_id|ordered_at|amount\n", {}, oc.SourceError, r"delimiter='\|'"),
+        ("Report of May\n\ncustomer_id,ordered_at,amount\n", {}, oc.SourceError,
+         r"line 3; pass read=CsvFormat\(skip_rows=2\)"),
+        ("Report, of May\ncustomer_id;ordered_at;amount\n", {}, oc.SourceError,
+         r"line 2; .*skip_rows=1\) with .*delimiter=';'"),
+        (HEADER + "1,2025-03-01,1,\n1,2025-03-01,1\n", {}, oc.SourceError,
+         "line 3 of .* has 3 fields where the header has 4"),
+        (HEADER + '\n1,2025-03-01,1,"a\nb"\n1,2025-03-01,1,2,3\n', {}, oc.SourceError,
+         "line 5 of .* has 5 fields where the header has 4"),
+        (HEADER + '1,2025-03-01,1,"a\nb\n', {}, oc.SourceError,
+         "ends within a quoted value: its record begins in line 2; end the quotes"),
+        ("customer_id,ordered_at,ordered_at,amount\n", {}, oc.ColumnError, "2 columns named"),
+        ("", {}, oc.SourceError, "empty, not even a header"),
+        ("\n\n", {}, oc.SourceError, "empty, not even a header"),
+        ("a\nb\n", {"skip_rows": 5}, oc.SourceError, "below the 5 lines"),
+        ("PK\x03\x04", {}, oc.SourceError, "is a zip archive; unzip it"),
+        ("c\0u\0s\0", {}, oc.SourceError, "utf-16-le"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_file_and_what_to_do(tmp_path, content, read, error, message):
+    path = put(tmp_path / "a.csv", content)
+    with pytest.raises(error, match=message):
+        oc.OrderHistory.build(path, read=oc.CsvFormat(**read))
+
+
+def test_utf_16_is_named_by_its_mark_and_read(tmp_path):
+    text = HEADER + "zoë,2025-03-01,1,\n"
+    path = put(tmp_path / "a.csv", text, "utf-16")
+    with pytest.raises(oc.SourceError, match=r"the mark of UTF-16; .*encoding='utf-16'"):
+        oc.OrderHistory.build(path)
+    assert ids_of(path, oc.CsvFormat(encoding="utf-16")) == ["zoë"]
+    little = put(tmp_path / "a.csv", text, "utf-16-le")
+    assert ids_of(little, oc.CsvFormat(encoding="utf-16-le")) == ["zoë"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "mac_roman", "shift_jis", "gb18030", "utf-8-sig",
+                                      "utf-16", "utf-32-be", "iso2022_jp", "cp500"])  # fmt: skip
+@pytest.mark.parametrize("part", [7, 10**6])
+def test_b2_text_in_the_encoding_that_is_named(tmp_path, monkeypatch, encoding, part):
+    monkeypatch.setattr(stretches, "PART_BYTES", part)
+    name = "表ソ" if encoding in ("shift_jis", "gb18030", "iso2022_jp") else "José"
+    lines = "".join(f'{name}{n},2025-03-01,1,"{name}\n"\n' for n in range(9))
+    path = put(tmp_path / "a.csv", HEADER + lines, encoding)
+    assert ids_of(path, oc.CsvFormat(encoding=encoding)) == [f"{name}{n}" for n in range(9)]
+
+
+@pytest.mark.parametrize("part", [7, 10**6])
+@pytest.mark.parametrize("announced", [False, True])
+@pytest.mark.parametrize(
+    ("encoding", "name"), [("shift_jis", "ポ"), ("cp932", "ポ"), ("gbk", "亅"), ("big5", "育")]
+)
+def test_b2_a_delimiter_may_be_half_a_character(
+    tmp_path, monkeypatch, encoding, name, announced, part
+):
+    monkeypatch.setattr(stretches, "PART_BYTES", part)
+    assert name.encode(encoding)[1:] == b"|"
+    lines = "".join(f'{name}"{n}|2025-03-01|1|"x\n{name}"\n' for n in range(9))
+    text = ("sep=|\n" if announced else "") + HEADER.replace(",", "|") + lines
+    path = put(tmp_path / "a.csv", text, encoding)
+    read = oc.CsvFormat(encoding=encoding, delimiter=None if announced else "|")
+    assert ids_of(path, read) == [f'{name}"{n}' for n in range(9)]
+
+
+def test_b2_text_that_is_not_utf_8_names_line_and_encoding(tmp_path):
+    path = put(tmp_path / "a.csv", HEADER + "Ann,2025-03-01,1,\nJosé,2025-03-01,1,é\n", "latin-1")
+    message = r"customer_id in line 3 of .* is b'Jos\\xe9', .*CsvFormat\(encoding='cp1252'\)"
+    with pytest.raises(oc.ColumnError, match=message):
+        oc.OrderHistory.build(path)
+    put(path, HEADER + "Ann,2025-03-01,1,é\n", "latin-1")  # nobody reads the note
+    assert ids_of(path) == ["Ann"]
+    with pytest.raises(oc.SourceError, match="is not encoded in utf-16"):
+        oc.OrderHistory.build(put(path, "a" * 77), read=oc.CsvFormat(encoding="utf-16"))
+
+
+def test_a_delimiter_that_excel_announces_and_lines_above_the_header(tmp_path):
+    text = "sep=;\ncustomer_id;ordered_at;amount\n5;2025-03-01;1\n"
+    assert ids_of(put(tmp_path / "a.csv", "\ufeff" + text)) == [5]
+    text = 'Report; "of May\r\n\r\ncustomer_id;ordered_at;amount\r\n5;2025-03-01;1,5\r\n'
+    read = oc.CsvFormat(delimiter=";", decimal=",", skip_rows=1)
+    assert ids_of(put(tmp_path / "a.csv", text), read) == [5]
+
+
+def test_columns_that_nobody_reads_may_be_anything(tmp_path):
+    text = "x,x,customer_id,ordered_at,amount,\n" + ",\ufeff,5,2025-03-01,1,?\n"
+    assert ids_of(put(tmp_path / "a.csv", text)) == [5]
+
+
+def test_rows_are_named_by_the_line_of_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(stretches, "PART_BYTES", 100)
+    good = '1,2025-03-01,1,"two\r\nlines"\r\n' * 40
+    path = put(
+        tmp_path / "a.csv", "Title\r\n" + HEADER + good + "\r\n1,,1,\r\n" + good + "1,,1,\r\n"
+    )
+    with pytest.raises(
+        oc.DataError, match=r"ordered_at is null at line 84 .*\(2 such rows"
+    ) as raised:
+        oc.OrderHistory.build(path, read=oc.CsvFormat(skip_rows=1))
+    assert (raised.value.row, raised.value.count) == (84, 2)
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path):
+    path = put(tmp_path / "a.csv", HEADER + "1,2025-03-01,1,\n")
+    source = open_source(path, wanted_orders(Columns()), 1)
+    with path.open("a") as file:
+        file.write("2,2025-03-01,1,\n")
+    with pytest.raises(oc.SourceError, match="written again since it was looked at"):
+        list(source.batches)
+
+
+@pytest.mark.parametrize("part", [16, 10**6])
+@pytest.mark.parametrize("left", [0, 30, 100, 141])
+def test_a_file_that_is_cut_short_while_it_is_read_is_refused(tmp_path, monkeypatch, part, left):
+    monkeypatch.setattr(stretches, "PART_BYTES", part)
+    path = put(tmp_path / "a.csv", HEADER + '1,2025-03-01,1,"x\n"\n' * 9)
+    unchanged = Piece.check_unchanged
+    looked = []
+
+    def cut_after_the_first_look(piece, name):
+        unchanged(piece, name)
+        if not looked:
+            looked.append(piece)
+            os.truncate(path, left)
+
+    monkeypatch.setattr(Piece, "check_unchanged", cut_after_the_first_look)
+    with pytest.raises(oc.OrdercycleError):
+        list(open_source(path, wanted_orders(Columns()), 1).batches)
+
+
+@pytest.mark.parametrize("name", ["orders.txt", "orders.tab", "orders.dat.gz", "orders"])
+def test_a_csv_format_says_that_a_file_is_csv(tmp_path, name):
+    text = HEADER.replace(",", "\t") + "5\t2025-03-01\t1\t\n"
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    assert ids_of(path, oc.CsvFormat(delimiter="\t")) == [5]
+    if not name.endswith(".tab"):
+        with pytest.raises(oc.SourceError, match=r"unknown.*CsvFormat"):
+            oc.OrderHistory.build(path)
+    if "." in name:
+        assert ids_of(tmp_path, oc.CsvFormat(delimiter="\t")) == [5]
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "zst", "lz4"])
+def test_a_compressed_file_that_was_cut_off_is_refused(tmp_path, ending):
+    lines = "".join(f"{n * 7919 % 100_003},2025-03-01,{n},\n" for n in range(20_000))
+    path = tmp_path / f"a.csv.{ending}"
+    with pa.output_stream(path, compression="detect") as stream:
+        stream.write((HEADER + lines).encode())
+    path.write_bytes(path.read_bytes()[:-5000])
+    with pytest.raises(oc.SourceError, match=rf"a\.csv\.{ending}' cannot be read"):
+        oc.OrderHistory.build(path)
+
+
+def test_what_is_appended_is_read_in_the_types_of_the_history(tmp_path):
+    day = put(tmp_path / "a.csv", HEADER + "17,2025-03-02,2,\n")
+    history = oc.OrderHistory.build(orders(1, customer_id=pa.array(["A1"])))
+    grown = history.append(day)
+    found = grown.profile(AS_OF).sort_by("customer_id")
+    assert found["customer_id"].to_pylist() == ["17", "A1"]
+    assert found.schema.field("revenue").type == pa.float64()
+    numbers = oc.OrderHistory.build(orders(1))
+    with pytest.raises(oc.ColumnError, match="customer_id"):
+        numbers.append(put(day, HEADER + "007,2025-03-02,2,\n"))
+
+
+def test_progress_ends_with_the_rows_of_the_last_reading(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_files, "LOOK_BYTES", 120)
+    lines = "".join(f"{n},2025-03-01,1,\n" for n in range(50))
+    path = put(tmp_path / "a.csv", HEADER + lines + "A,2025-03-01,1,\n")
+    seen = []
+    history = oc.OrderHistory.build(path, progress=lambda *now: seen.append(now))
+    assert history.summary().rows == 51
+    assert [done for done, _, stage in seen if stage == "read"][-1] == 51
+
+
+@pytest.mark.parametrize("note", ["x" * 2**23, '"' + "x" * 2**23 + '"', '"' + "x\n" * 2**22 + '"'])
+def test_a_record_may_be_larger_than_a_part(tmp_path, monkeypatch, note):
+    monkeypatch.setattr(stretches, "PART_BYTES", 2**16)
+    lines = f"1,2025-03-01,1,{note}\n2,2025-03-01,1,\n"
+    assert ids_of(put(tmp_path / "a.csv", HEADER + lines * 2)) == [1, 2]
+
+
+ids = st.sampled_from(["", "0", "7", "12", "12.0", '"7"', '""', "007", " 7", "9007199254740993"])
+moments = st.sampled_from(
+    [
+        "2025-03-01",
+        "2025-03-01 10:00:00",
+        "2025-03-01T10:00",
+        '"2025-03-01"',
+        "2025-03-01 10:00:00.5",
+    ]
+)
+numbers = st.sampled_from(["0", "12.50", "-3", "-0.5", '"7"', "1e3", " 7", "9007199254740993"])
+remarks = st.sampled_from(["", "7", "é", '"a,b"', '"a""b"', '"a\nb"', 'a"b', '""', " "])
+
+
+@given(
+    rows=st.lists(st.tuples(ids, moments, numbers, remarks), min_size=1, max_size=8),
+    ends=st.sampled_from(["\n", "\r\n", "\n\n"]),
+    last=st.booleans(),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+def test_plain_records_are_read_as_all_text_is(tmp_path_factory, rows, ends, last):
+    text = HEADER.replace("\n", ends) + ends.join(map(",".join, rows)) + (ends if last else "")
+    path = put(tmp_path_factory.mktemp("plain") / "orders.csv", text)
+    wanted = wanted_orders(Columns(order="note"), None)
+
+    def read():
+        try:
+            source = open_source(path, wanted, 1)
+            return [(batch.schema, batch.to_pylist()) for batch in source.batches]
+        except oc.OrdercycleError as error:
+            return str(error)
+
+    with pytest.MonkeyPatch.context() as patched:
+        found = read()
+        patched.setattr(csv_files, "plain_records", lambda *_: None)
+        assert repr(read()) == repr(found)
