@@ -140,3 +140,22 @@ def test_import_loads_no_compiler_and_no_data_frame_library():
 def test_every_public_name_has_a_docstring():
     for name in ordercycle.__all__:
         assert getattr(ordercycle, name).__doc__, name
+
+
+def test_what_is_public_says_where_users_find_it():
+    for module in (ordercycle, ordercycle.datasets):
+        for name in set(module.__all__) - {"datasets"}:
+            assert getattr(module, name).__module__ == module.__name__, name
+
+
+def test_everything_else_is_private():
+    shown = {
+        "__init__",
+        "__main__",
+        "datasets",
+        "engines.__init__",
+        "engines.dask",
+        "engines.spark",
+    }
+    for module in modules(SRC):
+        assert module.startswith("_") or module in shown, module
