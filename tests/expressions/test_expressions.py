@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ordercycle as oc
+from ordercycle._expressions.compiling import parsed_condition
 from ordercycle._expressions.language import parsed, quoted
 from ordercycle._expressions.nodes import Literal, columns_of
-from ordercycle._expressions.plain import parsed_condition
 from ordercycle._expressions.typed import compiled, computed
 
 

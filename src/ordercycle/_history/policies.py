@@ -11,7 +11,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from ordercycle._errors import ConfigError, Option, check_choice
-from ordercycle._expressions.given import ExpressionText, as_text
+from ordercycle._expressions.expression_text import ExpressionText, as_text
 from ordercycle._expressions.language import parsed
 from ordercycle._ingest.time_zones import check_zone
 from ordercycle._sources.wanted import Times

@@ -18,10 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ordercycle._errors import ConfigError, DataError, Option
-from ordercycle._expressions.given import ExpressionText
+from ordercycle._expressions.expression_text import ExpressionText
 from ordercycle._expressions.language import parsed
 from ordercycle._expressions.nodes import columns_of
-from ordercycle._expressions.plain import parsed_condition
 from ordercycle._expressions.typed import Clock, computed
 from ordercycle._sources.formulas import Formula, missing_columns
 from ordercycle._sources.read_ahead import PART_ROWS, read_ahead
@@ -77,11 +76,11 @@ def _formula(name: str, role: str, names: Sequence[str], table: str) -> Formula 
     """Return what a name that no column has stands for; None where it is just a name."""
     if name.isidentifier() and not hasattr(name, "expression"):
         return None
+    if isinstance(name, ExpressionText) and not name.is_language:
+        return Formula(name, None, name.expression, _mentioned(name, names))
     try:
         node = parsed(name)
     except ConfigError as error:
-        if isinstance(name, ExpressionText):
-            return Formula(name, None, name.expression, _mentioned(name, names))
         if OF_EXPRESSIONS.isdisjoint(name):
             return None
         raise missing_columns(table, name, (), names, why=error.what) from None
@@ -94,15 +93,9 @@ def _formula(name: str, role: str, names: Sequence[str], table: str) -> Formula 
 
 
 def _condition(only: str, names: Sequence[str], table: str) -> Formula:
-    if isinstance(only, ExpressionText):
-        try:
-            node = parsed(only) if parsed_condition(only).equals(only.expression) else None
-        except ConfigError:
-            node = None
-        if node is None:
-            return Formula(only, None, only.expression, _mentioned(only, names))
-    else:
-        node = parsed(only)
+    if isinstance(only, ExpressionText) and not only.is_language:
+        return Formula(only, None, only.expression, _mentioned(only, names))
+    node = parsed(only)
     columns = tuple(columns_of(node))
     _check_there(columns, only, names, table, is_condition=True)
     return Formula(only, node, None, columns)
