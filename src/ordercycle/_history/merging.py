@@ -9,13 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import DTypeLike, NDArray
 
-from ordercycle._arrow_views import fixed_view, mask_of, rows_of
+from ordercycle._arrow_views import mask_of, rows_of
 from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle._grouping.batches import CustomerBatch, DroppedDays
 from ordercycle._grouping.order_lines import further_days, merged_days, order_signs
-from ordercycle._ingest.id_bytes import place_ids
+from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._workspace import Workspace
-from ordercycle_kernels import hashing
 from ordercycle_kernels import merging as kernels
 from ordercycle_kernels._types import as_input
 from ordercycle_kernels.calendar import NO_DAY
@@ -29,18 +28,6 @@ class Places(NamedTuple):
 
     positions: Int64s  # (a,) of the customer, or of the one before which it goes
     found: NDArray[np.bool_]  # (a,) whether the customer is there
-
-
-def hashes_of(ids: pa.Array) -> NDArray[np.uint64]:
-    """Return the hashes of plain ids."""
-    hashes = np.empty(len(ids), np.uint64)
-    if pa.types.is_integer(ids.type):
-        integers = fixed_view(ids, ids.type.to_pandas_dtype()).astype(np.int64, copy=False)
-        hashing.hash_integers(integers, hashes)
-        return hashes
-    starts, lengths = np.empty(len(ids), np.int64), np.empty(len(ids), np.int32)
-    place_ids(ids, starts, lengths).ids(starts, lengths).hash_into(hashes)
-    return hashes
 
 
 def find_places(there: pa.Array, arriving: pa.Array) -> Places:

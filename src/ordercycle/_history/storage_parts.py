@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from ordercycle._columns import Columns
 from ordercycle._grouping.batches import CustomerBatch, DroppedDays
-from ordercycle._history.merging import Places, hashes_of, merge_batches
+from ordercycle._history.merging import Places, merge_batches
 from ordercycle._history.policies import Policies
 from ordercycle._ingest.column_readers import AmountReader, IdReader
+from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import population
 

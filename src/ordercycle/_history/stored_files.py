@@ -24,8 +24,8 @@ from ordercycle._arrow_views import fixed_view
 from ordercycle._errors import StorageError, counted
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.batch_files import FileEntry, batch_schema, from_arrow
-from ordercycle._history.merging import hashes_of
 from ordercycle._history.storage_parts import Kind
+from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._sources.soundness import values_outside
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY, NO_DAY
 from ordercycle_kernels.population import are_in_order

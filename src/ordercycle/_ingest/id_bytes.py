@@ -134,6 +134,23 @@ def place_ids(
     return Placed(data, length)
 
 
+def hashes_of(ids: pa.Array) -> NDArray[np.uint64]:
+    """Return the hashes of integers, strings or binaries; those of missing ones are anything."""
+    hashes = np.empty(len(ids), np.uint64)
+    if pa.types.is_integer(ids.type):
+        hashing.hash_integers(integers_of(ids), hashes)
+    else:
+        starts, lengths = np.empty(len(ids), np.int64), np.empty(len(ids), np.int32)
+        place_ids(ids, starts, lengths).ids(starts, lengths).hash_into(hashes)
+    return hashes
+
+
+def integers_of(array: pa.Array) -> NDArray[np.int64]:
+    """Return an array of any integers as words; missing ones are anything."""
+    integers: NDArray[Any] = fixed_view(array, array.type.to_pandas_dtype())
+    return integers.astype(np.int64, copy=False)
+
+
 def joined_ids(parts: Sequence[IdBytes]) -> IdBytes:
     """Return the ids of several parts one behind the other, their bytes where they are."""
     if len(parts) == 1:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import fixed_view, validity
 from ordercycle._errors import ColumnError, DataError, counted
-from ordercycle._history.merging import hashes_of
 from ordercycle._ingest.bad_values import Problems, Trouble
 from ordercycle._ingest.column_readers import IdReader
+from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._ingest.identity import identities, with_ids
 from ordercycle._sources.opening import open_source
 from ordercycle._sources.soundness import MAKE_ANEW
