@@ -16,7 +16,7 @@ from support.store_servers import ENVIRONMENT, Pages, Wire, s3_file_system
 import ordercycle as oc
 from ordercycle._sources import files, parquet_files
 from ordercycle._sources.file_list import list_files
-from ordercycle._sources.patterns import matches
+from ordercycle._sources.file_names import matches
 from ordercycle._sources.places import absolute, is_uri
 from ordercycle._sources.store_errors import explained, redacted
 

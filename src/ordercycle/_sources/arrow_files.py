@@ -7,8 +7,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from ordercycle._sources.file_list import DataFile
-from ordercycle._sources.file_look import Look
+from ordercycle._sources.file_list import DataFile, Look
 from ordercycle._sources.soundness import Inspector
 from ordercycle._sources.wanted import Wanted
 

@@ -14,10 +14,13 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from ordercycle._errors import ConfigError, DataError, Option
+from ordercycle._arrow_views import booleans, without_view
+from ordercycle._errors import ConfigError, DataError, Option, OrdercycleError
 from ordercycle._expressions.expression_text import ExpressionText
 from ordercycle._expressions.language import parsed
 from ordercycle._expressions.nodes import columns_of
@@ -244,6 +247,57 @@ class Computation:
         raise UncomputableError(self.table, name if name != ONLY else "only", reason, row)
 
 
+@dataclass(frozen=True)
+class CountingRows:
+    """What says which rows count: the condition, computed of the columns that it names.
+
+    So nothing of the other rows has to be readable.
+    """
+
+    computation: Computation
+
+    @classmethod
+    def of(cls, wanted: Wanted, kinds: Mapping[str, pa.DataType]) -> CountingRows | None:
+        """Return it for columns of some types; None where they have no condition to decide."""
+        condition = wanted.formulas.get(ONLY)
+        names = [] if condition is None else list(dict(condition.columns))
+        if condition is None or not names or not set(names) <= set(kinds):
+            return None
+        schema = pa.schema([(name, kinds[name]) for name in names])
+        alone = replace(wanted, made=(), behind=(), formulas={ONLY: condition})
+        try:
+            computation = Computation.of(alone, schema)
+        except OrdercycleError:  # which is reported where all columns are known
+            return None
+        return None if computation is None else cls(computation)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that decide."""
+        return self.computation.reads
+
+    def rows(self, deciding: Sequence[pa.Array]) -> NDArray[np.bool_] | None:
+        """Return which rows count, by the columns that decide.
+
+        None where that cannot be computed, which is reported with its row where all columns are.
+        """
+        try:
+            rows = pa.RecordBatch.from_arrays(list(deciding), list(self.names))
+            counts = self.computation.batch(rows).column(ONLY)
+        except OrdercycleError:
+            return None
+        return booleans(counts.fill_null(fill_value=False))
+
+    def blotted(self, texts: pa.RecordBatch, deciding: Sequence[pa.Array]) -> pa.RecordBatch:
+        """Return texts without those of rows that do not count."""
+        counts = self.rows(deciding)
+        if counts is None:
+            return texts
+        places = pa.array(np.arange(texts.num_rows), mask=~counts)
+        columns = [one.take(places) for one in texts.columns]  # nulls without bytes beneath
+        return pa.RecordBatch.from_arrays(columns, schema=texts.schema)
+
+
 def computed_source(source: Source, computation: Computation | None, threads: int) -> Source:
     """Return a source whose batches are computed as they are read, ahead where all are there."""
     if computation is None:
@@ -318,9 +372,7 @@ def _plain(kind: pa.DataType, *, is_text: bool) -> pa.DataType:
         return pa.string()
     if kind == WRITTEN:
         return WRITTEN[0].type
-    if pa.types.is_string_view(kind):
-        return pa.large_string()
-    return pa.large_binary() if pa.types.is_binary_view(kind) else kind
+    return without_view(kind)
 
 
 def _handed_on(field: pa.Field) -> pa.Field:

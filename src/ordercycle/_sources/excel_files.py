@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from ordercycle._errors import ColumnError, Option, SourceError, suggestion
-from ordercycle._sources.counting_rows import CountingRows
+from ordercycle._sources.computation import CountingRows
 from ordercycle._sources.file_formats import CsvFormat, ExcelSheet
-from ordercycle._sources.file_list import DataFile
-from ordercycle._sources.file_look import Look
+from ordercycle._sources.file_list import DataFile, Look
 from ordercycle._sources.text.columns import FLOAT, TEXT, MisfitError, TextColumn
 from ordercycle._sources.text.times import DAYS, INSTANTS, LOCAL
 from ordercycle._sources.text.times import have_offsets as times_have_offsets

@@ -17,11 +17,9 @@ import pyarrow as pa
 
 from ordercycle._errors import ColumnError, Option, OrdercycleError, SourceError, Text
 from ordercycle._sources import arrow_files, excel_files, json_files, parquet_files
-from ordercycle._sources.common_types import common_id_type, common_type
+from ordercycle._sources.column_types import common_id_type, common_type, decoded_to, type_read
 from ordercycle._sources.computation import Computation, located, resolved
-from ordercycle._sources.encoded import decoded_to, type_read
-from ordercycle._sources.file_list import DataFile, list_files
-from ordercycle._sources.file_look import Look
+from ordercycle._sources.file_list import DataFile, Look, list_files
 from ordercycle._sources.instants import times_mix
 from ordercycle._sources.read_ahead import read_ahead
 from ordercycle._sources.row_source import Files, Source, Where, check_columns

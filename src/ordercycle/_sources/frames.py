@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from ordercycle._arrow_views import is_bytes
 from ordercycle._errors import ColumnError, OrdercycleError
 from ordercycle._sources.row_source import check_names, unreadable
 from ordercycle._sources.wanted import Wanted
@@ -47,9 +48,10 @@ def exported(rows: Any, wanted: Wanted) -> pa.RecordBatchReader:
         raise unreadable(wanted.table, error) from error
     if maker == "pandas" and is_frame:
         for field in reader.schema:
-            if _is_bytes(field.type):
+            kind = field.type
+            if is_bytes(kind.value_type if pa.types.is_dictionary(kind) else kind):
                 _refuse_mixed(rows[field.name], field.name, wanted.table)
-            elif pa.types.is_temporal(field.type):
+            elif pa.types.is_temporal(kind):
                 _refuse_mixed_zones(rows[field.name], field.name, wanted.table)
     return reader
 
@@ -140,14 +142,6 @@ def _present(values: Any) -> Iterator[_Shown]:
     for row, (value, is_missing) in enumerate(zip(values, values.isna(), strict=True)):
         if not is_missing:
             yield _Shown(value, row)
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return bool(
-        pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
-    )
 
 
 def _reason(error: Exception) -> str:

@@ -15,8 +15,7 @@ import pyarrow as pa
 
 from ordercycle._errors import ColumnError, Option, SourceError, Text, renamed
 from ordercycle._sources.file_formats import NdJson, of_json
-from ordercycle._sources.file_list import DataFile
-from ordercycle._sources.file_look import Look
+from ordercycle._sources.file_list import DataFile, Look
 from ordercycle._sources.json_lines import (
     Lines,
     Number,

@@ -11,12 +11,11 @@ from weakref import WeakSet
 
 import pyarrow as pa
 
-from ordercycle._errors import ColumnError, OrdercycleError, SourceError
+from ordercycle._errors import ColumnError, OrdercycleError, SourceError, counted, warn
+from ordercycle._sources.column_types import decoded_source
 from ordercycle._sources.computation import Computation, computed_source, resolved
-from ordercycle._sources.encoded import decoded_source
 from ordercycle._sources.files import open_files, schema_of_first
 from ordercycle._sources.frames import exported
-from ordercycle._sources.missing import noticed
 from ordercycle._sources.row_source import Source, check_columns, check_names, unreadable
 from ordercycle._sources.soundness import sound
 from ordercycle._sources.standard_input import Spooled, at_hand
@@ -303,3 +302,33 @@ def _known_rows(dataset: ds.Dataset, name: str) -> int | None:
         return dataset.count_rows() if kind == "parquet" else None
     except (pa.ArrowException, OSError) as error:
         raise unreadable(name, error) from error
+
+
+def noticed(source: Source, wanted: Wanted, file: Callable[[], str] = str) -> Source:
+    """Return a source that warns after its last batch where in some all customers are missing.
+
+    A pyarrow Dataset gives rows of a file that writes a column's name in another way nulls for it,
+    and does not report it. file: names the file of the last batch, or nothing.
+    """
+    column = next((name for name, role in wanted.roles.items() if role == "customer"), None)
+    if column is None:
+        return source
+    return replace(source, batches=_noticed(source, column, file))
+
+
+def _noticed(source: Source, column: str, file: Callable[[], str]) -> Iterator[pa.RecordBatch]:
+    batches = rows = 0
+    first = ""
+    for batch in source.batches:
+        if batch.num_rows and batch.column(column).null_count == batch.num_rows:
+            first = first or file()
+            batches, rows = batches + 1, rows + batch.num_rows
+        yield batch
+    if batches:
+        whole = "a batch" if batches == 1 else counted(batches, "batch", "batches")
+        where = f", those of {first!r} among them" if first else ""
+        warn(
+            f"{source.name}: {column} is null in all rows of {whole}{where} "
+            f"({counted(rows, 'row')}), as it is where files spell the column in another way; look "
+            "at them, or pass the paths of the files, of which each then has to have it"
+        )

@@ -9,8 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ordercycle._sources.file_list import DataFile
-from ordercycle._sources.file_look import Look
+from ordercycle._sources.file_list import DataFile, Look
 from ordercycle._sources.instants import ARROW_SCHEMA, with_meanings
 from ordercycle._sources.read_ahead import BATCH_ROWS, PART_ROWS
 from ordercycle._sources.soundness import Inspector

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from ordercycle._arrow_views import (
     addresses,
     bytes_view,
+    is_bytes,
+    is_text,
     offsets_outside,
     outside_dictionary,
     string_views,
@@ -104,12 +106,7 @@ def values_outside(array: pa.Array) -> NDArray[np.bool_] | None:
         sizes = np.array([buffer.size for buffer in buffers], np.int64)
         within = are_views_within(views, known, sizes)
         return None if within else views_outside(views, known, sizes)
-    if (
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-    ):
+    if is_text(kind) or is_bytes(kind):
         offsets, data = bytes_view(array)
         ascend = not (offsets[1:] < offsets[:-1]).any()
         if ascend and offsets[0] >= 0 and offsets[-1] <= data.size:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from ordercycle._arrow_views import array_of, bytes_view, validity
 from ordercycle._errors import Option, Text
-from ordercycle._sources.common_types import common_type
+from ordercycle._sources.column_types import common_type
 from ordercycle._sources.computation import WRITTEN
 from ordercycle._sources.file_formats import CsvFormat, arrow_type
 from ordercycle._sources.text import times

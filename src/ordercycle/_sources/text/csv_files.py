@@ -16,10 +16,9 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._errors import ColumnError, Option, SourceError, Text, counted
-from ordercycle._sources.counting_rows import CountingRows
+from ordercycle._sources.computation import CountingRows
 from ordercycle._sources.file_formats import CsvFormat
-from ordercycle._sources.file_list import DataFile
-from ordercycle._sources.file_look import Look
+from ordercycle._sources.file_list import DataFile, Look
 from ordercycle._sources.read_ahead import BATCH_ROWS
 from ordercycle._sources.text.columns import FLOAT, TEXT, MisfitError, TextColumn, joined
 from ordercycle._sources.text.encodings import UTF_8, Transcoded, as_utf8, is_divisible
