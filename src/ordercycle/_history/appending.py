@@ -42,7 +42,7 @@ from ordercycle._history.storage_parts import (
 from ordercycle._history.store import State
 from ordercycle._history.unknown_customers import Strangers, refuse_strangers
 from ordercycle._ingest.pipeline import partition_bits_for
-from ordercycle._ingest.spill import SpillFile
+from ordercycle._ingest.spill_file import SpillFile
 from ordercycle._workspace import Workers
 
 REPEATED = ("error", "skip")
@@ -145,7 +145,7 @@ def compacted(state: State, workers: Workers) -> State:
         return state
     bits = len(state.parts).bit_length() - 1
 
-    file = None if state.spill is None else SpillFile(state.spill)
+    file = None if state.spill is None else SpillFile(state.spill.folder)
 
     def merged(part: Part) -> list[Run]:
         batches = cut(part.read(), pieces, bits)

@@ -19,8 +19,7 @@ from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle._grouping.batches import CustomerBatch, DroppedDays
 from ordercycle._history.storage_parts import Kind
 from ordercycle._ingest.column_readers import AmountReader
-from ordercycle._ingest.direct_files import ALIGNMENT, aligned
-from ordercycle._ingest.spill import SpilledArray, SpillFile
+from ordercycle._ingest.spill_file import SpilledArray, SpillFile
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import amounts
 from ordercycle_kernels.calendar import NO_DAY
@@ -251,10 +250,7 @@ class Spilled:
 
     def read(self) -> CustomerBatch:
         """Return the batch, in memory of its own: profiles keep ids and days of it."""
-        whole = slice(0, self.bytes.size)
-        room = aligned(np.empty(self.bytes.room_for(whole) + ALIGNMENT, np.uint8))
-        data = self.bytes.read(whole, room)
-        with pa.ipc.open_file(pa.py_buffer(data)) as reader:
+        with pa.ipc.open_file(pa.py_buffer(self.bytes.read())) as reader:
             return from_arrow(reader.get_batch(0), self.kind, self.negative)
 
     def release(self) -> None:

@@ -10,7 +10,8 @@ from ordercycle._history.batch_files import put_on_disk
 from ordercycle._history.build import laid_out_rows
 from ordercycle._history.options import BuildOptions
 from ordercycle._history.storage_parts import Counts, Held, Kind, Run
-from ordercycle._ingest.spill import Spill, SpillFile
+from ordercycle._ingest.spill import Spill
+from ordercycle._ingest.spill_file import SpillFile
 from ordercycle._ingest.table_readers import Tally
 from ordercycle._workspace import Spare
 
@@ -42,7 +43,7 @@ def group(
     """
     with laid_out_rows(orders, customers, options, like) as rows:
         spill = options.spill if rows.is_spilled else None
-        file = None if spill is None else SpillFile(spill)
+        file = None if spill is None else SpillFile(spill.folder)
 
         def keep(batch: CustomerBatch) -> Run:
             if file is None:
