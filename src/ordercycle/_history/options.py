@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from ordercycle._columns import Columns
 from ordercycle._errors import ConfigError, Option, suggestion
 from ordercycle._history.effects import check_options_act
-from ordercycle._history.policies import Policies
 from ordercycle._ingest.spill import Spill
+from ordercycle._policies import Policies
 from ordercycle._sources.file_formats import FileFormat, check_read
 from ordercycle._sources.places import store_of
 from ordercycle._sources.wanted import USUAL_TIMES, Role, Times, Wanted

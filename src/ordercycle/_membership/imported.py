@@ -86,7 +86,7 @@ class ImportedIntervals:
 
     def unknown(self, history: OrderHistory) -> int:
         """Count the intervals of customers whom a history does not have."""
-        drop_unknown = history.kind.drop_unknown
+        drop_unknown = history.spec.drop_unknown
         sizes = np.diff(self.rows.offsets)
 
         def count(_: int, customers: CustomerBatch, __: Workspace) -> int:
