@@ -14,7 +14,7 @@ from ordercycle._days import named_zone
 from ordercycle._errors import ConfigError, Option, check_choice
 from ordercycle._expressions.expression_text import ExpressionText, as_text
 from ordercycle._expressions.language import parsed
-from ordercycle._sources.wanted import Times
+from ordercycle._sources.read_request import Times
 
 
 def policy(

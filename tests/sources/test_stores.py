@@ -17,7 +17,7 @@ import ordercycle as oc
 from ordercycle._sources import files, parquet_files
 from ordercycle._sources.file_list import list_files
 from ordercycle._sources.file_names import matches
-from ordercycle._sources.places import absolute, is_uri
+from ordercycle._sources.locations import absolute, is_uri
 from ordercycle._sources.store_errors import explained, redacted
 
 TABLE = orders(120)

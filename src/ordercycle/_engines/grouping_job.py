@@ -37,9 +37,9 @@ from ordercycle._ingest.nobody import Nobody
 from ordercycle._ingest.row_identity import check_comparable
 from ordercycle._ingest.spill import Spill
 from ordercycle._policies import Policies
-from ordercycle._sources.computation import resolved
+from ordercycle._sources.computed_columns import resolved
+from ordercycle._sources.read_request import IDS, ReadRequest, Role
 from ordercycle._sources.row_source import Source, check_columns
-from ordercycle._sources.wanted import IDS, Role, Wanted
 from ordercycle._spec import HistorySpec
 
 
@@ -228,7 +228,7 @@ def here(options: dict[str, Any], *, has_customers: bool = True) -> BuildOptions
     return BuildOptions.of(options | {"spill_directory": None}, has_customers=has_customers)
 
 
-def _travelling(arrival: Arrival, asked: Wanted) -> pa.Schema:
+def _travelling(arrival: Arrival, asked: ReadRequest) -> pa.Schema:
     """Return the columns of a table as they travel."""
     check_columns(arrival.made, asked.names, arrival.table)
     fields = [
@@ -288,7 +288,7 @@ def opened(
     ]
 
 
-def wanted(options: dict[str, Any], table: int) -> Wanted:
+def wanted(options: dict[str, Any], table: int) -> ReadRequest:
     """Return what to read of the orders (0) or the customers (1), customer ids first."""
     given = here(options)
     return given.wanted_customers if table == 1 else given.wanted_orders

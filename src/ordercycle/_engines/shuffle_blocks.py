@@ -23,9 +23,9 @@ from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._ingest.identity import Identity
 from ordercycle._ingest.nobody import Nobody
 from ordercycle._ingest.row_identity import words_of_rows
-from ordercycle._sources.computation import ONLY, Computation, UncomputableError
+from ordercycle._sources.computed_columns import ONLY, Computation, UncomputableError
+from ordercycle._sources.read_request import ReadRequest
 from ordercycle._sources.row_source import check_columns
-from ordercycle._sources.wanted import Wanted
 from ordercycle_kernels import hashing, partition
 
 TABLES = ("orders", "customers")
@@ -152,7 +152,7 @@ class Arrival:
     computation: Computation | None = None
 
     @classmethod
-    def of(cls, wanted: Wanted, schema: pa.Schema) -> Arrival:
+    def of(cls, wanted: ReadRequest, schema: pa.Schema) -> Arrival:
         """Return what comes of a frame that has columns of a schema; none else needs a type.
 
         Raises

@@ -20,7 +20,7 @@ from ordercycle._history.storage_parts import Counts
 from ordercycle._ingest.column_readers import TimeReader
 from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._ingest.table_readers import Tally
-from ordercycle._sources.wanted import Times
+from ordercycle._sources.read_request import Times
 from ordercycle_kernels import hashing
 
 LOCAL, UTC = Option("times_without_zone", "local"), Option("times_without_zone", "utc")

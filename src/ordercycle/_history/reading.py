@@ -21,9 +21,9 @@ from ordercycle._ingest.identity import identities, with_ids
 from ordercycle._ingest.pipeline import Ingested, ingest, partition_bits_for
 from ordercycle._ingest.table_readers import CustomerReader, OrderReader, RowReader
 from ordercycle._sources.opening import open_source
+from ordercycle._sources.read_request import ReadAgain, ReadRequest
 from ordercycle._sources.row_source import Source
 from ordercycle._sources.standard_input import at_hand
-from ordercycle._sources.wanted import ReadAgain, Wanted
 from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workers
 
@@ -35,7 +35,7 @@ class _Table(Generic[Reader]):
     """A table that is open: its source, and who reads it; opened again, it is read again."""
 
     rows: Any
-    wanted: Wanted
+    wanted: ReadRequest
     options: BuildOptions
     ids_in: tuple[str | None, ...]  # columns
     make: Callable[[pa.Schema, Problems], Reader]
@@ -282,7 +282,7 @@ def _read_customers(
         )
 
 
-def _known(wanted: Wanted, like: HistorySpec | None) -> Wanted:
+def _known(wanted: ReadRequest, like: HistorySpec | None) -> ReadRequest:
     """Return what is wanted, in the types of a history."""
     if like is None:
         return wanted

@@ -25,7 +25,7 @@ from ordercycle._errors import StorageError, counted
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.batch_files import FileEntry, batch_schema, from_arrow
 from ordercycle._ingest.id_bytes import hashes_of
-from ordercycle._sources.soundness import values_outside
+from ordercycle._sources.validation import values_outside
 from ordercycle._spec import HistorySpec
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY, NO_DAY
 from ordercycle_kernels.population import are_in_order

@@ -20,7 +20,7 @@ from ordercycle._arrow_views import (
     views_outside,
 )
 from ordercycle._errors import DataError, counted
-from ordercycle._sources.soundness import MAKE_ANEW
+from ordercycle._sources.validation import REMAKE
 from ordercycle_kernels import hashing
 from ordercycle_kernels import id_bytes as kernels
 
@@ -44,7 +44,7 @@ class DamagedIdsError(DataError):
         error = cls(
             f"{counted(count, 'id is', 'ids are')} outside the data of the array, the first at "
             f"row {row}",
-            remedy=MAKE_ANEW,
+            remedy=REMAKE,
             row=row,
             count=count,
         )

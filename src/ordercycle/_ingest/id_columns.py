@@ -25,7 +25,7 @@ from ordercycle._ingest.id_bytes import (
     integers_of,
     place_ids,
 )
-from ordercycle._sources.soundness import MAKE_ANEW
+from ordercycle._sources.validation import REMAKE
 from ordercycle_kernels import hashing
 
 #: More than there are threads at work on batches with dictionaries of their own; where they are
@@ -167,7 +167,7 @@ class IdColumn:
                     raise DataError(
                         f"{self._table}: in the dictionary of {self.name}, {outside} outside its "
                         "data",
-                        remedy=MAKE_ANEW,
+                        remedy=REMAKE,
                         column=self.name,
                     ) from None
                 found = self._hashed[key] = HashedDictionary(array, *out, placed)

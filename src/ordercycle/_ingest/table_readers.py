@@ -37,8 +37,8 @@ from ordercycle._ingest.id_columns import IdColumn, IdPiece
 from ordercycle._ingest.nobody import Nobody
 from ordercycle._ingest.row_identity import check_comparable, instants, words_of_rows
 from ordercycle._policies import Policies
-from ordercycle._sources.computation import ONLY
-from ordercycle._sources.soundness import MAKE_ANEW
+from ordercycle._sources.computed_columns import ONLY
+from ordercycle._sources.validation import REMAKE
 from ordercycle_kernels.calendar import NO_DAY
 
 
@@ -161,7 +161,7 @@ class RowReader(ABC):
         try:
             found = column.read(piece.batch, window, run.columns, with_hashes=with_hashes)
         except DamagedIdsError as error:
-            trouble = Trouble(column.name, "is outside the column's data", MAKE_ANEW)
+            trouble = Trouble(column.name, "is outside the column's data", REMAKE)
             damage = Problems(self._problems.table, self._problems.place)
             damage.add(trouble, piece.first_row, error.bad)
             damage.check()

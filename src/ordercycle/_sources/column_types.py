@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._arrow_views import is_bytes, is_text, rows_of, without_view
+from ordercycle._sources.read_request import ReadRequest, Role
 from ordercycle._sources.row_source import Source
-from ordercycle._sources.wanted import Role, Wanted
 
 #: What columns are for whose dictionaries are of no use: each row is computed with.
 NUMBERS: tuple[Role, ...] = ("time", "registered", "amount")
@@ -158,9 +158,9 @@ def decoded_to(array: pa.Array, kind: pa.DataType) -> pa.Array:
     return array if array.type == kind else array.cast(kind)
 
 
-def decoded_source(source: Source, wanted: Wanted) -> Source:
+def decoded_source(source: Source, request: ReadRequest) -> Source:
     """Return a source whose columns are read in the types of `type_read`."""
-    roles = wanted.roles
+    roles = request.roles
     schema = pa.schema(
         [
             field.with_type(type_read(field.type, roles.get(field.name, "other")))

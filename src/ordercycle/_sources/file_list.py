@@ -25,8 +25,8 @@ from ordercycle._sources.file_names import (
     without_compression,
 )
 from ordercycle._sources.lakehouse import refuse_table_files
-from ordercycle._sources.places import is_uri, place_of
-from ordercycle._sources.remote_lists import remote_files
+from ordercycle._sources.locations import is_uri, place_of
+from ordercycle._sources.remote_listing import remote_files
 from ordercycle._sources.row_source import unreadable
 from ordercycle._sources.stores import LOCAL, WITH_BUCKETS, RemoteStore, Store, Written
 

@@ -27,7 +27,7 @@ from ordercycle._expressions.nodes import columns_of
 from ordercycle._expressions.typed import Clock, computed
 from ordercycle._sources.formulas import Formula, missing_columns
 from ordercycle._sources.read_ahead import PART_ROWS, read_ahead
-from ordercycle._sources.wanted import Role, Wanted
+from ordercycle._sources.read_request import ReadRequest, Role
 
 if TYPE_CHECKING:
     from ordercycle._sources.row_source import Source
@@ -45,7 +45,7 @@ OF_EXPRESSIONS = frozenset("()*/+=<>'\"")
 BY_WEIGHT = ("text", "time", "amount", "other")
 
 
-def resolved(wanted: Wanted, names: Sequence[str]) -> Wanted:
+def resolved(request: ReadRequest, names: Sequence[str]) -> ReadRequest:
     """Return what to read of a table that has columns of these names.
 
     Raises
@@ -53,26 +53,26 @@ def resolved(wanted: Wanted, names: Sequence[str]) -> Wanted:
     ColumnError
         Where the columns of an expression are missing.
     """
-    if not wanted.may_compute or wanted.formulas:
-        return wanted
+    if not request.may_compute or request.formulas:
+        return request
     formulas: dict[str, Formula] = {}
-    for name, role in wanted.roles.items():
-        if name not in names and (made := _formula(name, role, names, wanted.table)) is not None:
+    for name, role in request.roles.items():
+        if name not in names and (made := _formula(name, role, names, request.table)) is not None:
             formulas[name] = made
-    if wanted.only is not None:
-        formulas[ONLY] = _condition(wanted.only, names, wanted.table)
+    if request.only is not None:
+        formulas[ONLY] = _condition(request.only, names, request.table)
     if not formulas:
-        return wanted
-    roles: dict[str, Role] = {name: role for name, role in wanted.roles.items() if name in names}
-    roles |= {name: role for name, role in wanted.roles.items() if name not in formulas}
+        return request
+    roles: dict[str, Role] = {name: role for name, role in request.roles.items() if name in names}
+    roles |= {name: role for name, role in request.roles.items() if name not in formulas}
     used: dict[str, str] = {}
     for formula in formulas.values():
         for name, use in formula.columns:
             used[name] = min(use, used.get(name, "other"), key=BY_WEIGHT.index)
     roles |= {name: cast("Role", use) for name, use in used.items() if name not in roles}
-    behind = tuple(name for name in used if wanted.compared and name not in wanted.roles)
-    handed = (*wanted.roles, *behind)
-    return replace(wanted, roles=roles, made=handed, behind=behind, formulas=formulas)
+    behind = tuple(name for name in used if request.compared and name not in request.roles)
+    handed = (*request.roles, *behind)
+    return replace(request, roles=roles, made=handed, behind=behind, formulas=formulas)
 
 
 def _formula(name: str, role: str, names: Sequence[str], table: str) -> Formula | None:
@@ -148,7 +148,7 @@ class UncomputableError(DataError):
 
 @dataclass(frozen=True)
 class Computation:
-    """What makes the wanted columns of batches of one schema.
+    """What makes the requested columns of batches of one schema.
 
     formulas: the expressions by the names of what they make; casts: of columns that they read.
     """
@@ -161,7 +161,7 @@ class Computation:
     schema: pa.Schema
 
     @classmethod
-    def of(cls, wanted: Wanted, schema: pa.Schema) -> Computation | None:
+    def of(cls, request: ReadRequest, schema: pa.Schema) -> Computation | None:
         """Return what computes over columns of a schema; None where nothing has to be.
 
         Raises
@@ -171,30 +171,32 @@ class Computation:
         ConfigError
             Where the condition is something else than true or false.
         """
-        if not wanted.formulas:
+        if not request.formulas:
             return None
-        reads = tuple({name: None for one in wanted.formulas.values() for name, _ in one.columns})
-        texts = {name for one in wanted.formulas.values() for name, use in one.columns
+        reads = tuple({name: None for one in request.formulas.values() for name, _ in one.columns})
+        texts = {name for one in request.formulas.values() for name, use in one.columns
                  if use == "text"}  # fmt: skip
         casts = {name: _plain(schema.field(name).type, is_text=name in texts) for name in reads}
         plain = pa.schema(casts.items())
-        clock = Clock(wanted.times.timezone, wanted.times.are_utc)
-        made = {name: one.over(plain, wanted.table, clock) for name, one in wanted.formulas.items()}
+        clock = Clock(request.times.timezone, request.times.are_utc)
+        made = {
+            name: one.over(plain, request.table, clock) for name, one in request.formulas.items()
+        }
         if ONLY in made and not pa.types.is_boolean(made[ONLY][1]):
             raise ConfigError(
-                (Option("only", str(wanted.only)), f" is {made[ONLY][1]}, not true or false"),
+                (Option("only", str(request.only)), f" is {made[ONLY][1]}, not true or false"),
                 remedy="compare it with something",
             )
-        names = (*wanted.made, *((ONLY,) if ONLY in made else ()))
+        names = (*request.made, *((ONLY,) if ONLY in made else ()))
         fields = [
             pa.field(name, made[name][1]) if name in made else _handed_on(schema.field(name))
             for name in names
         ]
         expressions = {name: expression for name, (expression, _) in made.items()}
-        return cls(wanted.table, names, expressions, reads, casts, pa.schema(fields))
+        return cls(request.table, names, expressions, reads, casts, pa.schema(fields))
 
     def batch(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the wanted columns of some rows.
+        """Return the requested columns of some rows.
 
         Raises
         ------
@@ -257,14 +259,14 @@ class CountingRows:
     computation: Computation
 
     @classmethod
-    def of(cls, wanted: Wanted, kinds: Mapping[str, pa.DataType]) -> CountingRows | None:
+    def of(cls, request: ReadRequest, kinds: Mapping[str, pa.DataType]) -> CountingRows | None:
         """Return it for columns of some types; None where they have no condition to decide."""
-        condition = wanted.formulas.get(ONLY)
+        condition = request.formulas.get(ONLY)
         names = [] if condition is None else list(dict(condition.columns))
         if condition is None or not names or not set(names) <= set(kinds):
             return None
         schema = pa.schema([(name, kinds[name]) for name in names])
-        alone = replace(wanted, made=(), behind=(), formulas={ONLY: condition})
+        alone = replace(request, made=(), behind=(), formulas={ONLY: condition})
         try:
             computation = Computation.of(alone, schema)
         except OrdercycleError:  # which is reported where all columns are known

@@ -30,7 +30,7 @@ from ordercycle._errors import DataError, counted
 from ordercycle_kernels.id_bytes import are_views_within
 
 #: What to do where the buffers of an array contradict each other.
-MAKE_ANEW = "make the table or the file again from where it came"
+REMAKE = "make the table or the file again from where it came"
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def values_outside(array: pa.Array) -> NDArray[np.bool_] | None:
     return None
 
 
-def sound(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
+def validated(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
     """Pass batches on that are what they say.
 
     Raises
@@ -137,7 +137,7 @@ def sound(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBat
                 place = f"at row {row} ({counted(damage.count, 'such row')})"
             raise DataError(
                 f"{name}: {damage.column} {damage.what} {place}",
-                remedy=MAKE_ANEW,
+                remedy=REMAKE,
                 column=damage.column,
                 row=row,
                 count=damage.count,
