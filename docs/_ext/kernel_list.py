@@ -1,4 +1,4 @@
-"""The directive ``kernels``: every kernel with its definition, taken from the sources."""
+"""The directive ``kernels``: each with definition, axes and shapes, taken from the sources."""
 
 from __future__ import annotations
 
@@ -6,18 +6,26 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 from typing import TYPE_CHECKING, Any
 
 from sphinx.util.docutils import SphinxDirective
 
 import ordercycle_kernels
 from ordercycle_kernels._jit import REGISTRY, Kernel
+from ordercycle_kernels._shapes import array_types, declared_shapes
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from docutils import nodes
     from sphinx.application import Sphinx
+
+#: The comment of a module that says what its letters are.
+AXES = re.compile(r"^# [a-z] = .*\n(?:# .*\n)*", re.MULTILINE)
+
+#: The shapes of a docstring of one line, behind the definition.
+SHAPES = re.compile(r": (?=[\w, ]+: \().*", re.DOTALL)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -73,17 +81,35 @@ def kernels_of(module: ModuleType) -> dict[str, list[Kernel[..., Any]]]:
 def _section(module: ModuleType) -> list[str]:
     name = module.__name__.rpartition(".")[2]
     lines = [name, "-" * len(name), "", *_text(module.__doc__), ""]
+    if axes := AXES.search(inspect.getsource(module)):
+        lines += [line.replace("#", "|", 1) for line in axes[0].splitlines()] + [""]
     lines += [f".. py:currentmodule:: {module.__name__}", ""]
     for function, kernels in kernels_of(module).items():
         lines += [f".. py:function:: {function.lstrip('_')}{_signature(kernels[0])}", ""]
-        lines += [f"   {line}" for line in _text(kernels[0].__doc__)]
-        if kernels[0].signature is None:
-            lines += ["", "   A helper: compiled into the kernels that call it."]
-        if len(kernels) > 1:
-            names = ", ".join(f"``{kernel.name.rpartition('.')[2]}``" for kernel in kernels)
-            lines += ["", f"   One kernel per type of item: {names}."]
+        lines += [f"   {line}" for line in _entry(kernels)]
         lines += [""]
     return lines
+
+
+def _entry(kernels: list[Kernel[..., Any]]) -> list[str]:
+    kernel = kernels[0]
+    definition, *notes = "\n".join(_text(kernel.__doc__)).split("\n\n")
+    definition = SHAPES.sub(".", definition)
+    lines = [*definition.splitlines(), ""]
+    if kernel.signature is None:
+        return [*lines, "A helper: compiled into the kernels that call it."]
+    shapes = declared_shapes(kernel.function)
+    for array, kind in array_types(kernel.function).items():
+        lines += [f"| ``{array}`` {shapes[array]} {_item(kind)}"]
+    lines += ["", *"\n\n".join(notes).splitlines()]
+    if len(kernels) > 1:
+        names = ", ".join(f"``{one.name.rpartition('.')[2]}``" for one in kernels)
+        lines += ["", f"One kernel per type of item: {names}."]
+    return lines
+
+
+def _item(kind: str) -> str:
+    return re.sub(r"(s|Out|Table)$", "", kind).lower()
 
 
 def _text(docstring: str | None) -> list[str]:
@@ -91,4 +117,6 @@ def _text(docstring: str | None) -> list[str]:
 
 
 def _signature(kernel: Kernel[..., Any]) -> str:
-    return str(inspect.signature(kernel.function)).replace("'", "")
+    signature = inspect.signature(kernel.function)
+    names = [one.replace(annotation=one.empty) for one in signature.parameters.values()]
+    return str(signature.replace(parameters=names)).replace("'", "")

@@ -33,7 +33,8 @@ def kernel(
     A function over any item type, annotated with `Items`, becomes one kernel per type, each with
     its `items` and its `name`.
     """
-    declared = Kernel(function, name)
+    is_checked = _is_set("NUMBA_BOUNDSCHECK")
+    declared = (CheckedKernel if is_checked else Kernel)(function, name)
     names = cast("FunctionType", function).__globals__
     types = [numba_type(kind, items, names) for kind in function.__annotations__.values()]
     declared.signature = f"{types.pop()}({', '.join(types)})"
@@ -80,8 +81,8 @@ class Kernel(Generic[P, R]):
         """Return what a call runs, compiled or loaded now where it was not before."""
         with _COMPILING:
             if self._callable is None:
-                interpreted = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
-                self._callable = self._interpreted if interpreted else self._dispatcher()
+                is_compiled = not _is_set("NUMBA_DISABLE_JIT")
+                self._callable = self._dispatcher() if is_compiled else self._interpreted
             return self._callable
 
     def _interpreted(self, *arguments: Any) -> Any:
@@ -116,3 +117,21 @@ class Kernel(Generic[P, R]):
 
         names = {**self.function.__globals__, **vars(types)}
         return eval(str(self.signature), names)  # noqa: S307 - made by `kernel` above
+
+
+class CheckedKernel(Kernel[P, R]):
+    """A kernel under ``NUMBA_BOUNDSCHECK=1``: calls from Python need the shapes it declares."""
+
+    def __init__(self, function: Callable[P, R], name: str | None = None) -> None:
+        from ordercycle_kernels._shapes import ShapeCheck
+
+        super().__init__(function, name)
+        self._check_shapes = ShapeCheck(self.name, function)
+
+    def __call__(self, *arguments: P.args, **named: P.kwargs) -> R:
+        self._check_shapes(arguments, named)
+        return super().__call__(*arguments, **named)
+
+
+def _is_set(variable: str) -> bool:
+    return os.environ.get(variable, "0") not in ("", "0")

@@ -43,14 +43,14 @@ def check_floats(bits: Int64s, out_counts: Int64Out) -> None:
 
 @kernel
 def keys_of_floats(bits: Int64s, out_keys: Int64Out) -> None:
-    """Write the key of each float64, given its bits: (n,) each."""
+    """Write the key of each float64, given its bits: bits, out_keys: (n,)."""
     for row in range(bits.size):
         out_keys[row] = swap_negatives(bits[row])
 
 
 @kernel
 def count_negative(words: Int64s) -> int:
-    """Return how many words are negative: (n,)."""
+    """Return how many words are negative: words: (n,)."""
     negative = 0
     for row in range(words.size):
         negative += words[row] < 0

@@ -93,7 +93,8 @@ def next_cadence_codes(
 ) -> None:
     """Write each customer's next group without orders, and the days until then.
 
-    As for `cadence_codes`; out_codes, out_days: (c,), NO_GROUP and 0 where none comes.
+    since_last_order, orders, gap_sums, gap_square_sums: (c,) and rhythm: (4,), as `cadence_codes`
+    takes them; out_codes, out_days: (c,), NO_GROUP and 0 where none comes.
     """
     for customer in range(orders.size):
         silent = np.int64(since_last_order[customer])

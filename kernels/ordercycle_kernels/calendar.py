@@ -38,7 +38,7 @@ def accepted(day: np.int64) -> np.int32:
 
 @kernel
 def check_days(days: Int32s, out_days: Int32Out) -> int:
-    """Copy days and return how many are outside the accepted years."""
+    """Copy days and return how many are outside the accepted years: days, out_days: (n,)."""
     refused = 0
     for row in range(days.size):
         day = accepted(np.int64(days[row]))
@@ -73,9 +73,10 @@ def zoned_days(
 ) -> int:
     """Write the day of each UTC instant in a time zone; return how many are refused.
 
-    begins: (t,), the instant from which each offset is in force, in the instants' unit;
-    offsets: (t,), local minus UTC, in the same unit; first_of_day: which offset is in force when
-    a UTC day begins, from the day before FIRST_DAY to the day after LAST_DAY.
+    instants, out_days: (n,); begins: (t,), the instant from which each offset is in force, in the
+    instants' unit; offsets: (t,), local minus UTC, in the same unit; first_of_day:
+    (LAST_DAY - FIRST_DAY + 3,), which offset is in force when a UTC day begins, from the day
+    before FIRST_DAY to the day after LAST_DAY.
     """
     refused = 0
     days_per_unit = 1.0 / np.float64(units_per_day)

@@ -57,9 +57,9 @@ NO_ROW = -1
 class Customers(NamedTuple):
     """Customers and their orders.
 
-    visible, from when on they exist, NO_DAY for never, and registered: (c,); offsets: (c + 1,);
-    days, the words of the amounts, highs empty where they fit one, and signs, which are negative
-    for what may be no order: (n,).
+    visible (from when on they exist, NO_DAY for never), registered: (c,); offsets: (c + 1,); days,
+    lows, signs (negative for what may be no order): (n,); highs: (n,), or (0,) where one word, the
+    low one, holds an amount.
     """
 
     visible: Int32s
@@ -75,7 +75,7 @@ class Track(NamedTuple):
     """Where customers are when, one interval after the other.
 
     offsets: (c + 1,); codes, starts, stops (exclusive): (m,), those of a customer ascending and
-    without overlaps; rows: the row of each code.
+    without overlaps; rows: (k,), the row of each of k codes.
     """
 
     offsets: Int64s
@@ -151,6 +151,15 @@ def add_buyer(
 
 
 @inlined
+def add_sum(
+    sums: Int64s, low: int, high: int, cell: int, field: int, out_cells: Int64Table
+) -> None:
+    """Add the chunks low to high of a sum to a cell."""
+    for chunk in range(low, high + 1):
+        add(cell, field + SUMS * chunk, sums[np.uint64(chunk)], out_cells)
+
+
+@inlined
 def move_sum(
     sums: Int64s, low: int, high: int, left: int, cell: int, field: int, out_cells: Int64Table
 ) -> None:
@@ -159,6 +168,27 @@ def move_sum(
         amount = sums[np.uint64(chunk)]
         add(left, field + SUMS * chunk, -amount, out_cells)
         add(cell, field + SUMS * chunk, amount, out_cells)
+
+
+@inlined
+def amount_at(
+    people: Customers, order: int, are_floats: bool, is_wide: bool
+) -> tuple[np.int64, np.int64, Pieces]:
+    """Return the first and the last chunk of an amount that are written always, and its pieces."""
+    if are_floats:
+        chunk, pieces = pieces_of_float(people.lows[order])
+        return chunk, chunk + 2, pieces
+    if is_wide:
+        chunk, pieces = pieces_of_words(people.lows[order], people.highs[order])
+        return chunk, np.int64(3), pieces
+    chunk, pieces = pieces_of_word(people.lows[order])
+    return chunk, np.int64(1), pieces
+
+
+@inlined
+def column_at(columns: Int32s, day: int) -> np.int64:
+    """Return the column of a day, counted from the first one of the months: 0 before it."""
+    return np.int64(columns[day]) if day >= 0 else np.int64(0)
 
 
 @inlined
@@ -185,9 +215,9 @@ def add_to_cells(
 ) -> int:
     """Add what customers did and were, in each segment and month.
 
-    everyone: also customers without an interval; first_day: of the first month; columns: the column
-    of each day from then to the end of the last month; out_cells: (r * t, width). Returns how many
-    times 2**32 a chunk can have grown by.
+    everyone: also customers without an interval; first_day: of the first month; columns: (d,), the
+    column of each day from then to the end of the last month; out_cells: (r * t, width). Returns
+    how many times 2**32 a chunk can have grown by.
 
     A refund from before its customer exists counts on the day on which the customer comes.
     """
@@ -212,9 +242,9 @@ def add_to_cells(
         interval, last_interval = track.offsets[customer], track.offsets[customer + 1]
         if interval == last_interval and not everyone:
             continue
-        for chunk in range(low, high + 1):
-            total[chunk] = 0
-            first_total[chunk] = 0
+        for used in range(low, high + 1):
+            total[used] = 0
+            first_total[used] = 0
         low, high = chunks, -1
         since_carry = 0
         orders = 0
@@ -232,7 +262,7 @@ def add_to_cells(
                 new_row, end = stretch_at(track, interval, begin, no_segment)
             end = min(end, after)
             if new_row != row:
-                column = np.int64(columns[begin - first_day]) if begin >= first_day else 0
+                column = column_at(columns, begin - first_day)
                 is_over = column > last_column
                 month = max(row, np.int64(0)) * column_count + last_column
                 add(month, RETURNING, returning & is_over, out_cells)
@@ -253,20 +283,10 @@ def add_to_cells(
                 row = new_row
             while order < last_order and people.days[order] < end:
                 day = np.int64(people.days[order])
-                place = max(day, begin) - first_day
-                column = np.int64(columns[place]) if place >= 0 else 0
+                column = column_at(columns, max(day, begin) - first_day)
                 cell = row * column_count + column
-                word = people.highs[order] if is_wide else people.lows[order]
-                if are_floats:
-                    chunk, pieces = pieces_of_float(word)
-                    high = max(high, chunk + 2)
-                elif is_wide:
-                    chunk, pieces = pieces_of_words(people.lows[order], word)
-                    high = max(high, 3)
-                else:
-                    chunk, pieces = pieces_of_word(word)
-                    high = max(high, 1)
-                low = min(low, chunk)
+                chunk, top, pieces = amount_at(people, order, are_floats, is_wide)
+                low, high = min(low, chunk), max(high, top)
                 add_amount(cell, REVENUE, chunk, pieces, is_wide, out_cells)
                 add_to_sum(chunk, pieces, is_wide, total)
                 if registered <= day < registered + FIRST_DAYS:
@@ -281,9 +301,7 @@ def add_to_cells(
                         add(cell, FIRST_ORDER_DAYS, day, out_cells)
                         add(cell, WAITING_DAYS, day - registered, out_cells)
                         # What was refunded in the first days before counts from now on.
-                        for chunk in range(low, high + 1):
-                            place = FIRST_REVENUE + SUMS * chunk
-                            add(cell, place, first_total[chunk], out_cells)
+                        add_sum(first_total, low, high, cell, FIRST_REVENUE, out_cells)
                         growth += since_carry + 1
                     else:
                         add(cell, REPEAT_BUYERS, orders == 1, out_cells)

@@ -29,8 +29,8 @@ def count_gaps(
     """Count each gap in the cell (number of its customer's gaps, days).
 
     starts, stops: (c,); days, signs: (n,), a negative sign marks a refund where refunds are net;
-    out_table: counts, added to; a gap beyond its shape goes to out_cells, (n,), as
-    gaps << GAP_BITS | days. Return how many did. out_first_days: (c,), NO_DAY without orders.
+    out_table: (numbers, lengths), counts, added to; a gap beyond its shape goes to out_cells: (n,),
+    as gaps << GAP_BITS | days. Return how many did. out_first_days: (c,), NO_DAY without orders.
     """
     filled = 0
     for customer in range(starts.size):

@@ -16,7 +16,7 @@ from ordercycle_kernels.id_bytes import bytes_before, length_of, same_bytes
 TABLE_FULL = np.int64(-1)
 
 # n = rows of the partition, c = customers, s = slots of the hash table (a power of two),
-# d = days from the first to the last day of all orders
+# b = bytes of their ids, d = days from the first to the last day of all orders
 
 
 @helper
@@ -32,8 +32,8 @@ def find_slots(
 ) -> int:
     """Give every row the slot of its customer, where a hash is one customer.
 
-    hashes: (n,); table, sizes: (s,), hash and number of rows of the customer in each slot, sizes
-    zero on entry: a hash without rows is what an earlier use left. Returns the number of
+    hashes, out_slots: (n,); table, sizes (zero on entry): (s,), hash and number of rows of the
+    customer in each slot: a hash without rows is what an earlier use left. Returns the number of
     customers, or TABLE_FULL when more than a quarter of the slots would be taken.
     """
     table_bits = np.int64(np.log2(table.size))
@@ -77,9 +77,10 @@ def find_slots_of_bytes(
 ) -> int:
     """Give every row the slot of its customer, told apart by the bytes of the id.
 
-    hashes: (n,); starts, lengths, data: as in `id_bytes`; first_rows, sizes: (s,), the first row
-    and number of rows of the customer in each slot, sizes zero on entry. Returns the number of
-    customers, or TABLE_FULL when more than a quarter of the slots would be taken.
+    hashes, starts, out_slots: (n,); lengths: (n,), or (1,) where all have one; data: (b,), as in
+    `id_bytes`; first_rows, sizes: (s,), the first row and number of rows of the customer in each
+    slot, sizes zero on entry. Returns the number of customers, or TABLE_FULL when more than a
+    quarter of the slots would be taken.
     """
     table_bits = np.int64(np.log2(first_rows.size))
     mask = first_rows.size - 1
@@ -112,7 +113,7 @@ def find_slots_of_bytes(
 def order_customers(
     table: UInt64s, sizes: Int32s, out_hashes: UInt64Out, out_slots: Int32Out
 ) -> None:
-    """List the taken slots by ascending hash: out_hashes, out_slots: (c,)."""
+    """List the taken slots by ascending hash: table, sizes: (s,); out_hashes, out_slots: (c,)."""
     # Written for every slot, and overwritten where that is not taken: a branch is guessed wrong.
     customers = 0
     slot = 0
@@ -142,9 +143,10 @@ def order_customers_of_bytes(
     sizes: Int32s,
     out_slots: Int32Out,
 ) -> None:
-    """List the taken slots by ascending hash, then by id: out_slots: (c,).
+    """List the taken slots by ascending hash, then by id.
 
-    The other arrays are as in `find_slots_of_bytes`.
+    hashes, starts: (n,); lengths: (n,), or (1,) where all have one; data: (b,); first_rows, sizes:
+    (s,), as `find_slots_of_bytes` writes them; out_slots: (c,).
     """
     customers = 0
     for slot in range(first_rows.size):
@@ -197,7 +199,7 @@ def register_customers(
 ) -> int:
     """Note which customers are listed, and since when: the first row of each counts.
 
-    slots, days: (listed rows,); out_registered: (s,); out_listed: (s,), zero on entry, the row
+    slots, days: (rows,); out_registered: (s,); out_listed: (s,), zero on entry, the row
     that lists the customer plus one. Returns how many rows list a customer again.
     """
     repeated = 0

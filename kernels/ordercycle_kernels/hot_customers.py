@@ -50,7 +50,8 @@ def move_around(
 ) -> None:
     """Move the other customers' rows to their sides, in their order.
 
-    hashes, days, words: (n,); cursors: (2,), where the chunk's rows BELOW and ABOVE go.
+    hashes, days, words: (n,); cursors: (2,), where the chunk's rows BELOW and ABOVE go in
+    out_hashes, out_days, out_words: (places,).
     """
     for row in range(hashes.size):
         if hashes[row] != hot:
@@ -74,7 +75,8 @@ def lay_out_by_day(
 ) -> None:
     """Move the hot customer's amounts to their days.
 
-    hashes, days, words: (n,); cursors: (d,), where the chunk's rows of each day go.
+    hashes, days, words: (n,); cursors: (d,), where the chunk's rows of each day go in out_words:
+    (places,).
     """
     for row in range(hashes.size):
         if hashes[row] == hot:
@@ -87,7 +89,8 @@ def lay_out_by_day(
 def repeat_days(begins: Int64s, first_day: int, out_days: Int32Out) -> None:
     """Write each day as often as it has rows.
 
-    begins: (k + 1,), where the rows of k days from first_day on begin, counted from anywhere.
+    begins: (d + 1,), where the rows of d days from first_day on begin, counted from anywhere;
+    out_days: (rows,).
     """
     for day in range(begins.size - 1):
         out_days[begins[day] - begins[0] : begins[day + 1] - begins[0]] = first_day + day

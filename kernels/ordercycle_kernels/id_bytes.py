@@ -35,7 +35,7 @@ TOO_LONG = np.int64(-2)
 #: Ids that are not, or not wholly, in their data.
 OUTSIDE = np.int64(-3)
 
-# n = rows, p = partitions, s = slots of a hash table, c = customers
+# n = rows, p = partitions, s = slots of a hash table, c = customers, b = bytes of data
 
 
 @inlined
@@ -141,7 +141,7 @@ def _find_between(
 ) -> int:
     """Find ids that lie one behind the other.
 
-    offsets: (n + 1,), which come from outside and may be anything; known: (n,), or empty where no
+    offsets: (n + 1,), which come from outside and may be anything; known: (n,), or (0,) where no
     id is missing; size: of the data; out_starts, out_lengths: (n,), of a missing id those of
     another. Returns the length that all have, else LENGTHS_DIFFER, TOO_LONG or OUTSIDE, of which
     the last two leave starts and lengths that must not be followed.
@@ -176,7 +176,11 @@ def is_view_within(views: Int32s, first: int, sizes: Int64s) -> bool:
 
 @kernel
 def are_views_within(views: Int32s, known: Bools, sizes: Int64s) -> bool:
-    """Say whether all views point into their buffers; the arrays are as in `find_views`."""
+    """Return whether all views point into their buffers.
+
+    views: (VIEW_ITEMS * n,); known: (n,), or (0,) where no id is missing; sizes: (k,), of k
+    buffers.
+    """
     for row in range(views.size // VIEW_ITEMS):
         if known.size == 0 or known[row]:
             first = VIEW_ITEMS * row
@@ -198,9 +202,10 @@ def find_views(
 ) -> int:
     """Find ids that are given as views.
 
-    views: (VIEW_ITEMS * n,), which come from outside and may be anything; begins: where the views
-    begin in the data, then each of the b buffers that they point into; sizes: (b,), of these; the
-    others and the result are as in `find_between`.
+    views: (VIEW_ITEMS * n,), which come from outside and may be anything; known: (n,), or (0,)
+    where no id is missing; begins: (k + 1,), where the views begin in the data, then each of the k
+    buffers that they point into; sizes: (k,), of these; out_starts, out_lengths: (n,). These and
+    the result are as in `find_between`.
     """
     outside = False
     for row in range(out_starts.size):
@@ -237,7 +242,11 @@ def copy_bytes(data: UInt8s, start: int, size: int, out_data: UInt8Out, place: i
 def copy_ids(
     starts: Int64s, lengths: Int32s, data: UInt8s, out_offsets: Int64Out, out_data: UInt8Out
 ) -> None:
-    """Lay ids one behind the other: out_offsets: (n + 1,) into out_data."""
+    """Lay ids one behind the other.
+
+    starts: (n,) and lengths: (n,), or (1,) where all have one, in data: (b,); out_offsets: (n + 1,)
+    into out_data: (size,).
+    """
     filled = 0
     out_offsets[0] = 0
     for row in range(starts.size):
@@ -253,8 +262,8 @@ def count_bytes(
 ) -> None:
     """Count the bytes that the ids of each partition have.
 
-    hashes: (n,), of customers; kept: (n,), or empty where every row is kept; shift: 64 - log2(p);
-    out_bytes: (p,).
+    hashes: (n,); lengths: (n,), or (1,) where all ids have one; kept: (n,), or (0,) where every row
+    is kept; shift: 64 - log2(p); out_bytes: (p,).
     """
     every_row = kept.size == 0
     out_bytes[:] = 0
@@ -274,9 +283,13 @@ def move_ids(
     cursors: Int64Out,
     out_data: UInt8Out,
 ) -> None:
-    """Copy ids to their partitions: cursors: (p,), where the next id of each goes in out_data.
+    """Copy ids to their partitions.
 
-    The other arrays are as in `count_bytes`. An id has about the size of a line of the cache, and
+    hashes, starts: (n,); lengths: (n,), or (1,) where all ids have one; kept: (n,), or (0,) where
+    every row is kept; shift: 64 - log2(p); data: (b,); cursors: (p,), where the next id of each
+    goes in out_data: (size,).
+
+    An id has about the size of a line of the cache, and
     nothing is gained by laying out a run in the cache first, as is done with narrow columns.
     """
     every_row = kept.size == 0
@@ -290,9 +303,9 @@ def move_ids(
 
 @kernel
 def same_places(slots: Int32s, first_rows: Int32s, starts: Int64s) -> bool:
-    """Say whether all ids of a slot are in one place: a single entry of a dictionary.
+    """Return whether all ids of a slot are in one place: a single entry of a dictionary.
 
-    slots: (n,); first_rows: (s,), of each slot that is taken.
+    slots, starts: (n,); first_rows: (s,), of each slot that is taken.
     """
     same = True
     row = 0
@@ -312,10 +325,11 @@ def same_ids(
     offsets: Int64s,
     ids: UInt8s,
 ) -> bool:
-    """Say whether all rows of a slot have the id that is given for it.
+    """Return whether all rows of a slot have the id that is given for it.
 
-    slots: (n,); customers: (s,), the customer of each slot that is taken; offsets: (c + 1,) into
-    ids, which, unlike the first rows of the slots, fit the cache.
+    slots, starts: (n,); lengths: (n,), or (1,) where all have one; data: (b,); customers: (s,), the
+    customer of each slot that is taken; offsets: (c + 1,) into ids: (size,), which, unlike the
+    first rows of the slots, fit the cache.
     """
     for row in range(slots.size):
         customer = customers[slots[row]]

@@ -28,7 +28,7 @@ def lifecycle_codes(
     """Write each customer's segment.
 
     since_registration, since_last_order (any value without orders), orders, out_codes: (c,);
-    thresholds: new_days, active_days, churned_days.
+    thresholds: (3,), new_days, active_days, churned_days.
     """
     new_days, active_days, churned_days = thresholds[0], thresholds[1], thresholds[2]
     for customer in range(orders.size):
@@ -57,8 +57,9 @@ def next_lifecycle_codes(
 ) -> None:
     """Write each customer's next segment without orders, and the days until then.
 
-    As for `lifecycle_codes`; out_codes, out_days: (c,), NEVER and 0 where none comes. Only two
-    things change by waiting: a newcomer grows old, and the last order passes a threshold.
+    since_registration, since_last_order, orders: (c,) and thresholds: (3,), as `lifecycle_codes`
+    takes them; out_codes, out_days: (c,), NEVER and 0 where none comes. Only two things change by
+    waiting: a newcomer grows old, and the last order passes a threshold.
     """
     new_days = np.int64(thresholds[0])
     active_days, churned_days = np.int64(thresholds[1]), np.int64(thresholds[2])

@@ -35,7 +35,7 @@ DIFFERENT, NONE = 0, 2
 def span_days(offsets: Int64s, rows: Int32s, orders: Int64s, days: Int32s) -> bool:
     """Return whether an order has lines of several days.
 
-    offsets: (c + 1,) into rows; rows: (n,), sorted by order within a customer; orders, days: by
+    offsets: (c + 1,) into rows: (n,), sorted by order within a customer; orders, days: (n,), by
     row.
     """
     for customer in range(offsets.size - 1):
@@ -58,9 +58,9 @@ def find_order_days(
 ) -> int:
     """Find the lines of each day of an order.
 
-    offsets: (c + 1,) into rows; rows: (n,), sorted by order and day within a customer; orders,
-    days: by row; out_offsets: (c + 1,), each customer's days of orders; out_line_offsets: (m + 1,),
-    the lines of each in rows; out_days: (m,). Returns m.
+    offsets: (c + 1,) into rows: (n,), sorted by order and day within a customer; orders, days:
+    (n,), by row; out_offsets: (c + 1,), each customer's days of orders; out_line_offsets: (n + 1,),
+    the lines of each in rows, and out_days: (n,), of which m are written. Returns m.
     """
     found = 0
     out_offsets[0] = 0
@@ -94,9 +94,10 @@ def take_totals(
 ) -> None:
     """Take the total of each day of an order, which stands on every line, or is missing there.
 
-    line_offsets: (m + 1,) into rows; lows, highs: words by row, highs empty where amounts fit one
-    word; missing: by row, 1 where there is no amount; out_lows, out_highs: (m,); out_wrong: (4,),
-    how many days have DIFFERENT totals or NONE, and behind each number the first such day, or -1.
+    line_offsets: (m + 1,) into rows: (n,); lows: (n,) and highs: (n,), or (0,) where amounts fit
+    one word, by row; missing: (n,), by row, 1 where there is no amount; out_lows: (m,); out_highs:
+    (m,), or (0,) as highs; out_wrong: (4,), how many days have DIFFERENT totals or NONE, and behind
+    each number the first such day, or -1.
     """
     narrow = highs.size == 0
     out_wrong[DIFFERENT], out_wrong[DIFFERENT + 1] = 0, -1
@@ -176,7 +177,7 @@ def sum_float_lines(
 ) -> int:
     """Sum the lines of each day of an order; return the first whose sum is not finite, or -1.
 
-    line_offsets: (m + 1,) into rows; amounts: by row; out_amounts: (m,).
+    line_offsets: (m + 1,) into rows: (n,); amounts: (n,), by row; out_amounts: (m,).
     """
     overflow = -1
     for order in range(line_offsets.size - 1):
@@ -201,8 +202,9 @@ def sum_integer_lines(
 ) -> int:
     """Sum the lines of each day of an order exactly; return the first that is too large, or -1.
 
-    line_offsets: (m + 1,) into rows; lows, highs: words by row, highs empty where amounts fit
-    one word; bounds: (4,), of the sums, as in `within`; out_lows, out_highs: (m,).
+    line_offsets: (m + 1,) into rows: (n,); lows: (n,) and highs: (n,), or (0,) where amounts fit
+    one word, by row; bounds: (4,), of the sums, as in `within`; out_lows: (m,); out_highs: (m,), or
+    (0,) as highs.
     """
     narrow = highs.size == 0
     overflow = -1

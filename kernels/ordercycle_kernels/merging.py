@@ -20,15 +20,16 @@ from ordercycle_kernels._types import (
 from ordercycle_kernels.amounts import swap_negatives
 from ordercycle_kernels.partition import per_type
 
-# b = orders there; m = orders that arrive, of a customers; each sorted by (customer, day, amount)
+# b = orders there, m = orders that arrive, each sorted by (customer, day, amount);
+# c = customers there, a = customers of those that arrive
 
 
 @kernel
 def find_hashes(hashes: UInt64s, wanted: UInt64s, out_positions: Int64Out) -> None:
     """Find the first of the hashes that is not below each wanted one.
 
-    hashes, wanted: both ascending; out_positions: (wanted,). One walk over both took a fifth of
-    the time of a search for each.
+    hashes: (c,) and wanted: (a,), both ascending; out_positions: (a,). One walk over both took a
+    fifth of the time of a search for each.
     """
     position = 0
     for number in range(wanted.size):
@@ -75,7 +76,7 @@ def find_days(
 
 
 class Orders(NamedTuple):
-    """Days and amounts of one word: (n,) each."""
+    """Orders in one word each: days, words (the amounts): (n,)."""
 
     days: Int32s
     words: Int64s
@@ -104,9 +105,11 @@ def merge_orders(
     out_days: Int32Out,
     out_words: Int64Out,
 ) -> None:
-    """Merge the orders of a arriving customers into those there: b and m become b + m.
+    """Merge the orders of arriving customers into those there.
 
-    starts, stops: (a,), each customer's orders there, ascending; offsets: (a + 1,) into arriving.
+    starts, stops: (a,), each customer's orders there, ascending; offsets: (a + 1,) into arriving;
+    out_days, out_words: (there.n + arriving.n,).
+
     In one walk: to look for the places first took as long as to move everything afterwards.
     """
     done = 0
@@ -141,7 +144,7 @@ def merge_offsets(
     """Write where the lists of c customers there and a that arrive are, once they are merged.
 
     offsets: (c + 1,); arriving: (a + 1,); positions, found: (a,), of the customer there, or of
-    the one before which a new one goes. out_offsets: c, the new ones, and 1.
+    the one before which a new one goes; out_offsets: (all + 1,), of c and the new ones.
     """
     customer = 0
     row = 0
@@ -161,10 +164,10 @@ def merge_offsets(
 
 
 class DaysOfOrders(NamedTuple):
-    """What orders add up to on their days: words of the amounts, highs empty where they fit one.
+    """What orders add up to on their days: words of the amounts, and keys.
 
-    keys: of the orders, which put equal amounts of a day in order as signed numbers, or empty.
-    (n,) each.
+    lows: (n,); highs: (n,), or (0,) where amounts fit one word; keys: (n,), or (0,) without them,
+    of the orders, which put equal amounts of a day in order as signed numbers.
     """
 
     lows: Int64s
@@ -201,7 +204,8 @@ def find_days_of_orders(
 ) -> None:
     """Find where what arrives goes among that of its customer and day, by amount and order.
 
-    starts, stops, out_places: (m,). A place counts all that comes before, there and arriving.
+    starts, stops, out_places: (arriving.n,). A place counts all that comes before, there and
+    arriving.
     """
     for order in range(starts.size):
         start, stop = starts[order], stops[order]

@@ -128,7 +128,7 @@ def order_rows_by_pair(
 ) -> None:
     """Sort the rows of every customer by two keys, equal rows staying in order.
 
-    offsets: (c + 1,) into rows; firsts, seconds: keys by row; rows, scratch: (n,).
+    offsets: (c + 1,) into rows; firsts, seconds: (n,), keys by row; rows, scratch: (n,).
     """
     for customer in range(offsets.size - 1):
         start, stop = offsets[customer], offsets[customer + 1]

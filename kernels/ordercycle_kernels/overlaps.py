@@ -41,7 +41,7 @@ def mark_overlaps(
     """Mark which rows of the report have a customer at the same time.
 
     offsets: (c + 1,); codes, starts, stops: (m,), those of a customer in ascending order of starts;
-    rows: the row of each code; out_overlaps: (r, r), 0 beforehand.
+    rows: (k,), the row of each of k codes; out_overlaps: (r, r), 0 beforehand.
     """
     # Until when the customer has been in each row.
     ended = np.empty(out_overlaps.shape[0], np.int64)

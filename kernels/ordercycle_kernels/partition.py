@@ -31,6 +31,7 @@ P = ParamSpec("P")
 LOW_BITS, HALF = np.uint64(2**32 - 1), np.uint64(32)
 
 # n = rows of a run, p = partitions; shift = 64 - log2(p)
+# places = rows of the column that is written
 
 
 @helper
@@ -43,7 +44,7 @@ def partition_of(hashed: np.uint64, shift: int) -> np.int64:
 def count_partitions(hashes: UInt64s, kept: Bools, shift: int, out_counts: Int64Out) -> None:
     """Count the rows of each partition.
 
-    hashes: (n,); kept: (n,), or empty where every row is kept; out_counts: (p,).
+    hashes: (n,); kept: (n,), or (0,) where every row is kept; out_counts: (p,).
     """
     every_row = kept.size == 0
     out_counts[:] = 0
@@ -58,7 +59,7 @@ def place_rows(
 ) -> None:
     """Find each row's place in the run laid out by partition.
 
-    hashes: (n,); kept: (n,), or empty where every row is kept; cursors: (p,), where each
+    hashes: (n,); kept: (n,), or (0,) where every row is kept; cursors: (p,), where each
     partition starts in the run, moved to where it ends; out_targets: (n,), -1 for a row left out.
     """
     every_row = kept.size == 0
@@ -103,7 +104,7 @@ def order_by_target(hashes: UInt64s, targets: int, out_ends: Int64Out, out_rows:
 
 
 def _scatter(values: Items, targets: Int32s, out_values: ItemsOut) -> None:
-    """Move a column's rows to their targets: values, targets: (n,)."""
+    """Move a column's rows to their targets: values, targets: (n,); out_values: (places,)."""
     for row in range(targets.size):
         target = targets[row]
         if target >= 0:
@@ -113,7 +114,7 @@ def _scatter(values: Items, targets: Int32s, out_values: ItemsOut) -> None:
 def _deposit(values: Items, offsets: Int64s, begins: Int64s, out_values: ItemsOut) -> None:
     """Copy a run's slice of each partition to its place.
 
-    values: (n,); offsets: (p + 1,) into values; begins: (p,) into out_values.
+    values: (n,); offsets: (p + 1,) into values; begins: (p,) into out_values: (places,).
     """
     for partition in range(begins.size):
         start, begin = offsets[partition], begins[partition]
@@ -122,7 +123,7 @@ def _deposit(values: Items, offsets: Int64s, begins: Int64s, out_values: ItemsOu
 
 
 def _gather(values: Items, rows: Int32s, out_values: ItemsOut) -> None:
-    """Take the rows in the order given: rows, out_values: (n,)."""
+    """Take the rows in the order given: values: (all,); rows, out_values: (n,)."""
     for position in range(rows.size):
         out_values[position] = values[rows[position]]
 

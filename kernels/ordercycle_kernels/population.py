@@ -10,10 +10,12 @@ from ordercycle_kernels.calendar import NO_DAY
 CUSTOMERS, ORDERS, UNLISTED, UNDATED = range(4)
 COUNTS = 4
 
+# c = customers, n = their orders
+
 
 @kernel
 def are_in_order(offsets: Int64s, days: Int32s) -> bool:
-    """Say whether the orders of every customer ascend by day: offsets: (c + 1,); days: (n,)."""
+    """Return whether the orders of every customer ascend by day: offsets: (c + 1,); days: (n,)."""
     in_order = True
     for customer in range(offsets.size - 1):
         for order in range(offsets[customer] + 1, offsets[customer + 1]):
@@ -27,7 +29,7 @@ def count_customers(
 ) -> None:
     """Count the customers of the population, their orders, and what is unusual about them.
 
-    offsets: (c + 1,); given, listed: (c,); out_counts: customers who are not hidden, their
+    offsets: (c + 1,); given, listed: (c,); out_counts: (4,), customers who are not hidden, their
     orders, customers with orders who are not listed, and listed ones without any date.
     Hidden are those who are not listed, all of them or only those without orders.
     """

@@ -199,7 +199,7 @@ def order_rhythm(
     """Write what follows from a customer's order days alone.
 
     starts, stops, out_gap_medians: (c,); days, signs: (n,), a negative sign marks a refund where
-    refunds are net; gaps: scratch, room for the longest customer;
+    refunds are net; gaps (scratch for the longest customer): (longest,);
     out_counts: (COUNT_ROWS, c); out_days: (DAY_ROWS, c). What is undefined is 0.
     """
     keys = np.empty(WIDE, np.int32)
@@ -266,8 +266,9 @@ def durations(
     """Write the durations as of a day and the ratios that follow from them.
 
     registered, first_orders: (c,), the latter the day of the first order of all, NO_DAY without
-    one; counts, days: the outputs of order_rhythm, of these orders or of the last ones;
-    out_durations: (DURATION_ROWS, c) days; out_ratios: (RATIO_ROWS, c). What is undefined is 0.
+    one; counts: (COUNT_ROWS, c) and days: (DAY_ROWS, c), as `order_rhythm` writes them, of these
+    orders or of the last ones; out_durations: (DURATION_ROWS, c) days; out_ratios: (RATIO_ROWS, c).
+    What is undefined is 0.
     """
     for customer in range(registered.size):
         orders = counts[ORDERS, customer]

@@ -112,7 +112,7 @@ def last_record_end(data: UInt8s, delimiter: int) -> int:
 
 @kernel
 def count_lines(data: UInt8s) -> int:
-    """Return how many lines end in some bytes, a CR at the very end among them: (b,)."""
+    """Return how many lines end in some bytes, a CR at the very end among them: data: (b,)."""
     lines = 0
     for place in range(data.size):
         lines += ends_line(data, place)
@@ -121,7 +121,10 @@ def count_lines(data: UInt8s) -> int:
 
 @kernel
 def count_records(data: UInt8s, delimiter: int) -> int:
-    """Return how many records there are, the last of which may have no line end: data as above."""
+    """Return how many records there are, the last of which may have no line end.
+
+    data: (b,), which begins with a record.
+    """
     state = OUTSIDE
     before = LF
     records = 0
@@ -141,7 +144,10 @@ def count_records(data: UInt8s, delimiter: int) -> int:
 
 @kernel
 def line_of_record(data: UInt8s, delimiter: int, record: int) -> int:
-    """Return how many lines end before a record, counted from 0, or NOWHERE: data as above."""
+    """Return how many lines end before a record, counted from 0, or NOWHERE.
+
+    data: (b,), which begins with a record.
+    """
     state = OUTSIDE
     before = LF
     lines = 0

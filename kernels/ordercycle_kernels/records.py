@@ -202,7 +202,7 @@ def is_of_kind(time: int, kind: int) -> bool:
 
 @kernel
 def count_ends(data: UInt8s) -> int:
-    """Return how many bytes are LF: (b,)."""
+    """Return how many bytes are LF: data: (b,)."""
     found = 0
     for place in range(data.size):
         found += data[place] == LF
@@ -225,8 +225,8 @@ def read_records(
 
     data: (b,), whole records; kinds: (f,), what each field is read as; columns: (f,), to which
     column it goes. out_values: (k, n), integers, microseconds, days of DAYS, or where texts begin;
-    out_floats: (k, n), the same memory, for numbers; out_lengths: (k, n), of texts, (0, 0) where
-    there are none; out_known: (k, n), whether there is a value; out_missing: (k,), how many of a
+    out_floats: (k, n), the same memory, for numbers; out_lengths: (k, n), or (0, 0) where there are
+    none, of texts; out_known: (k, n), whether there is a value; out_missing: (k,), how many of a
     column are not.
     """
     out_missing[:] = 0
@@ -300,7 +300,7 @@ def copy_texts(
 ) -> bool:
     """Copy texts one behind the other; return whether all of their bytes are ASCII.
 
-    data: (b,); starts, lengths: (n,); out_offsets: (n + 1,); out_data: as long as all together.
+    data: (b,); starts, lengths: (n,); out_offsets: (n + 1,); out_data: (size,), all together.
     """
     place = 0
     bits = np.uint8(0)

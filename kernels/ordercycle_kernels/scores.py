@@ -33,7 +33,7 @@ def count_below_wide(
 ) -> None:
     """Count the cuts strictly below each value of two words.
 
-    lows, highs: (2n,), the words of the values one after the other, seen as either type, of
+    lows, highs: (2 * n,), the words of the values one after the other, seen as either type, of
     which one takes every other; cut_lows, cut_highs: (k,); out_below: (n,).
     """
     out_below[:] = 0

@@ -82,7 +82,7 @@ def count_digits_wide(
 ) -> None:
     """Count one digit of places of 128 bits that begin with a prefix.
 
-    words: (2n,), low and high word of each value; kept: (n,); shift: bits below the digit;
+    words: (2 * n,), low and high word of each value; kept: (n,); shift: bits below the digit;
     prefix_lows, prefix_highs: (p,), ascending, the bits above it; out_counts: (p, DIGITS), added
     to.
     """

@@ -85,7 +85,7 @@ def sum_with_first_floats(
     """Sum each customer's amounts: all, of the first 90 days from registration, of the first order.
 
     starts, stops, registered, first_orders (its day, NO_DAY without orders), out_period_sums,
-    out_day_sums, out_sums: (c,), the last (0,) where it is not needed; days, amounts: (n,). Returns
+    out_day_sums: (c,); out_sums: (c,), or (0,) where it is not needed; days, amounts: (n,). Returns
     the first customer with a sum that is not finite, or -1.
     """
     overflow = -1
@@ -137,9 +137,9 @@ def sum_integers(
 ) -> int:
     """Sum each customer's amounts exactly.
 
-    lows, highs: (n,), the words of the amounts, highs empty where they fit one word;
-    bounds: (4,), of the sums, as in `within`; out_sums: (c, 2), low and high word. Returns the
-    first customer whose sum is too large, or -1.
+    starts, stops: (c,); lows: (n,) and highs: (n,), or (0,) where they fit one word, the words of
+    the amounts; bounds: (4,), of the sums, as in `within`; out_sums: (c, 2), low and high word.
+    Returns the first customer whose sum is too large, or -1.
     """
     narrow = highs.size == 0
     overflow = -1
@@ -172,7 +172,10 @@ def sum_with_first_integers(
 ) -> int:
     """Sum amounts exactly: all, of the first 90 days from registration, of the first order's day.
 
-    As `sum_with_first_floats`; the amounts and the sums are those of `sum_integers`.
+    starts, stops, registered, first_orders (its day, NO_DAY without orders): (c,); days, lows:
+    (n,); highs: (n,), or (0,) where amounts fit one word; bounds: (4,), of the sums, as in
+    `within`; out_sums: (c, 2), or (0, 2) where it is not needed; out_period_sums, out_day_sums: (c,
+    2), low and high word. Returns the first customer with a sum that is too large, or -1.
     """
     narrow = highs.size == 0
     overflow = -1
@@ -231,7 +234,7 @@ def average_integers(
 
 @kernel
 def average_floats(sums: Float64s, counts: Int64s, out_averages: Float64Out) -> None:
-    """Divide sums by counts: (c,) each; an average over nothing is 0."""
+    """Divide sums by counts: sums, counts, out_averages: (c,); an average over nothing is 0."""
     for customer in range(counts.size):
         out_averages[customer] = 0.0
         if counts[customer] > 0:

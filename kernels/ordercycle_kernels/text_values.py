@@ -335,7 +335,7 @@ def read_times(
 ) -> None:
     """Read times by the first format that fits, or in ISO 8601 where there is no format.
 
-    offsets: (n + 1,); data: (b,); steps: (s, 2) in one row, a step and its argument; ends: (f,)
+    offsets: (n + 1,); data: (b,); steps: (2 * s,), each with its argument behind it; ends: (f,)
     of the steps of each format; kinds: (f,) of its times; out_micros: (n,) since 1970, of
     instants in UTC; out_kinds: (n,); out_counts: (KINDS,) values of each kind.
     """

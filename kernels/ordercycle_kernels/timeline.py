@@ -22,7 +22,8 @@ from ordercycle_kernels.lifecycle import (
     PROMISING,
 )
 
-# n = orders and refunds, sorted by (customer, day); c = customers; m = intervals
+# n = orders and refunds, sorted by (customer, day); c = customers; m = intervals,
+# room = as many as there can be
 
 #: Where an interval stops that is still open: after every day.
 OPEN = np.int32(2**31 - 1)
@@ -74,9 +75,10 @@ def lifecycle_intervals(
     """Write the days on which customers come into lifecycle segments, and into which.
 
     offsets: (c + 1,); days, signs: (n,), a negative sign marks a refund where refunds are net;
-    registered, visible: (c,), as `profile.registration_days` writes them; thresholds: new_days,
-    active_days, churned_days; span: the first and the last day, what is later is not known yet;
-    out_offsets: (c + 1,); out_codes, out_starts: (m,), room for as many as there can be.
+    registered, visible: (c,), as `profile.registration_days` writes them; thresholds: (3,),
+    new_days, active_days, churned_days; span: (2,), the first and the last day, what is later is
+    not known yet; out_offsets: (c + 1,); out_codes, out_starts: (room,), for as many as there can
+    be.
     """
     first_day, last_day = span[0], span[1]
     new_days, active_days = np.int64(thresholds[0]), np.int64(thresholds[1])
@@ -138,8 +140,10 @@ def cadence_intervals(
 ) -> None:
     """Write the days on which customers come into cadence groups, and into which.
 
-    rhythm: (4,), as `cadence.silent_limits` takes it; visible: (c,), NO_DAY for customers who are
-    never there; the other arrays are as in `lifecycle_intervals`.
+    offsets: (c + 1,); days, signs: (n,), as `lifecycle_intervals` takes them; visible: (c,), NO_DAY
+    for customers who are never there; rhythm: (4,), as `cadence.silent_limits` takes it; span:
+    (2,), the first and the last day; out_offsets: (c + 1,); out_codes, out_starts: (room,), for as
+    many as there can be.
     """
     first_day, last_day = span[0], span[1]
     place = 0

@@ -51,8 +51,8 @@ def pair_customers(
 ) -> int:
     """Write the row of each customer in both tables, or NO_ROW; return how many there are.
 
-    before_hashes: (b,); after_hashes: (a,); starts, lengths: (b + a,), where the ids of both are
-    in data, none where hashes are all there is to ids; out_before, out_after: (b + a,), of which
+    before_hashes: (b,); after_hashes: (a,); starts, lengths: (b + a,), or (0,) where hashes are all
+    there is to ids, of the ids of both in data: (size,); out_before, out_after: (b + a,), of which
     p are written, in the order of the customers.
     """
     before, after, pairs = 0, 0, 0
@@ -135,7 +135,7 @@ def count_transitions(
 
 @kernel
 def are_ascending(hashes: UInt64s) -> bool:
-    """Say whether each hash is above the one before."""
+    """Return whether each hash is above the one before: hashes: (n,)."""
     row = 1
     while row < hashes.size and hashes[row] > hashes[row - 1]:
         row += 1
@@ -155,10 +155,10 @@ def order_by_hash(
 ) -> None:
     """Sort each partition by hash: as many buckets as rows, of the bits after the partition's.
 
-    offsets: (q + 1,), of q partitions in out_hashes, out_rows: (n,); cursors: a power of two;
-    other_hashes, other_rows: as large as the largest partition; out_left: (q,), partitions with a
-    crowded bucket, which are left as they are. Hashes spread evenly: a bucket has one row on
-    average, and neighbours are put in order after.
+    offsets: (q + 1,), of q partitions in out_hashes, out_rows: (n,); cursors: (buckets,), a power
+    of two; other_hashes, other_rows: (largest,), rows of the largest partition; out_left: (q,),
+    partitions with a crowded bucket, which are left as they are. Hashes spread evenly: a bucket has
+    one row on average, and neighbours are put in order after.
     """
     for partition in range(offsets.size - 1):
         start, stop = offsets[partition], offsets[partition + 1]

@@ -8,8 +8,7 @@ from support.dask_shops import computed, local
 from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
-from ordercycle._engines import file_frames
-from ordercycle.engines import dask
+from ordercycle.engines import dask, file_frames
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.int64(), pa.dictionary(pa.int16(), pa.string())])

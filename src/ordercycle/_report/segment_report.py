@@ -159,7 +159,7 @@ class SegmentReport:
                 membership,
                 period=part,
                 segments=segments,
-                kind=history.spec,
+                kind=history.kind,
             )
             return count(history, memberships, plan)
 

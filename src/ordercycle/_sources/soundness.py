@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 from ordercycle._arrow_views import (
     addresses,
     bytes_view,
-    is_bytes,
-    is_text,
     offsets_outside,
     outside_dictionary,
     string_views,
@@ -30,7 +28,7 @@ from ordercycle._errors import DataError, counted
 from ordercycle_kernels.id_bytes import are_views_within
 
 #: What to do where the buffers of an array contradict each other.
-REMAKE = "make the table or the file again from where it came"
+MAKE_ANEW = "make the table or the file again from where it came"
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,12 @@ def values_outside(array: pa.Array) -> NDArray[np.bool_] | None:
         sizes = np.array([buffer.size for buffer in buffers], np.int64)
         within = are_views_within(views, known, sizes)
         return None if within else views_outside(views, known, sizes)
-    if is_text(kind) or is_bytes(kind):
+    if (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    ):
         offsets, data = bytes_view(array)
         ascend = not (offsets[1:] < offsets[:-1]).any()
         if ascend and offsets[0] >= 0 and offsets[-1] <= data.size:
@@ -117,7 +120,7 @@ def values_outside(array: pa.Array) -> NDArray[np.bool_] | None:
     return None
 
 
-def validated(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
+def sound(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
     """Pass batches on that are what they say.
 
     Raises
@@ -137,7 +140,7 @@ def validated(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.Recor
                 place = f"at row {row} ({counted(damage.count, 'such row')})"
             raise DataError(
                 f"{name}: {damage.column} {damage.what} {place}",
-                remedy=REMAKE,
+                remedy=MAKE_ANEW,
                 column=damage.column,
                 row=row,
                 count=damage.count,

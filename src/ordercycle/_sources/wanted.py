@@ -45,7 +45,7 @@ USUAL_TIMES = Times()
 
 
 @dataclass(frozen=True)
-class ReadRequest:
+class Wanted:
     """What to read of a table.
 
     Parameters
@@ -91,7 +91,7 @@ class ReadRequest:
     are_settled: bool = False
     times: Times = USUAL_TIMES
 
-    def knowing(self, column: str, kind: pa.DataType) -> ReadRequest:
+    def knowing(self, column: str, kind: pa.DataType) -> Wanted:
         """Return the same, read in a wider type of a column."""
         return replace(self, kinds={**self.kinds, column: kind})
 
