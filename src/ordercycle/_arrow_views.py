@@ -20,6 +20,27 @@ class BytesView(NamedTuple):
     data: NDArray[np.uint8]
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Return whether values of a type are text."""
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def is_bytes(kind: pa.DataType) -> bool:
+    """Return whether values of a type are bytes of any length."""
+    return bool(
+        pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
+    )
+
+
+def without_view(kind: pa.DataType) -> pa.DataType:
+    """Return the type that stands for a view: few of Arrow's functions take views."""
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    return pa.large_binary() if pa.types.is_binary_view(kind) else kind
+
+
 def fixed_view(array: pa.Array, dtype: DTypeLike, per_row: int = 1) -> NDArray[Any]:
     """View the values of a fixed-width array, nulls included: (len * per_row,) of `dtype`."""
     item = np.dtype(dtype)

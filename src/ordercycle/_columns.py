@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ordercycle._errors import ConfigError, Option
-from ordercycle._expressions.given import as_text
+from ordercycle._expressions.expression_text import as_text
 from ordercycle._public import public
 
 #: Fields of Columns that may be left out: with None, the table has no such column.

@@ -1,10 +1,11 @@
-"""Calendar days as users write them: dates and ISO text, never instants."""
+"""Calendar days as users write them: dates and ISO text, never instants; and time zones."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from ordercycle._errors import ConfigError, Option
+from ordercycle._errors import ConfigError, Option, suggestion
 
 EPOCH = date(1970, 1, 1)
 FIRST_YEAR, LAST_YEAR = 1900, 2199
@@ -50,3 +51,21 @@ def number_of(day: date) -> int:
 def date_of(number: int) -> date:
     """Return the date of a day number."""
     return date.fromordinal(EPOCH.toordinal() + number)
+
+
+def named_zone(name: str) -> ZoneInfo:
+    """Return a time zone by its IANA name."""
+    if not isinstance(name, str):
+        raise ConfigError(
+            (Option("timezone", name), " is not an IANA name"),
+            remedy=("pass one such as ", Option("timezone", "Europe/Madrid")),
+        )
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        hint = suggestion(name, available_timezones())
+        raise ConfigError(
+            (Option("timezone", name), f" is not a known IANA name{hint}"),
+            remedy="write it as 'Europe/Madrid' (the package tzdata brings the names where the "
+            "system has none)",
+        ) from None

@@ -2,7 +2,9 @@
 
 from ordercycle._datasets.dataset import Dataset
 from ordercycle._datasets.generator import generated
+from ordercycle._datasets.grocery_streams import Groceries
 from ordercycle._datasets.packaged import cdnow, groceries
 from ordercycle._datasets.shop import Shop
+from ordercycle._datasets.touches import Generated
 
-__all__ = ["Dataset", "Shop", "cdnow", "generated", "groceries"]
+__all__ = ["Dataset", "Generated", "Groceries", "Shop", "cdnow", "generated", "groceries"]

@@ -18,7 +18,7 @@ from ordercycle._cli import errors as cli_errors
 from ordercycle._cli.order_options import COLUMNS, OPTIONS
 from ordercycle._cli.reading import NAMES, read_of
 from ordercycle._errors import Code, Option
-from ordercycle._history.policies import Policies
+from ordercycle._policies import Policies
 
 AS_OF = ["--as-of", "2026-12-31"]
 

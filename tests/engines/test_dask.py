@@ -15,6 +15,7 @@ from support.dask_shops import computed, framed, local, plain
 from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
+from ordercycle._columns import PROFILE_COLUMNS
 from ordercycle.engines import dask
 
 
@@ -190,7 +191,7 @@ def test_no_rows_at_all(shop):
     made = found.compute(scheduler="sync")
     assert len(made) == 0
     assert list(made.columns) == [
-        column.name for column in oc.columns.PROFILE_COLUMNS if column.name != "window_days"
+        column.name for column in PROFILE_COLUMNS if column.name != "window_days"
     ]
 
 

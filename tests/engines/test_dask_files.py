@@ -8,7 +8,8 @@ from support.dask_shops import computed, local
 from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
-from ordercycle.engines import dask, file_frames
+from ordercycle._engines import file_frames
+from ordercycle.engines import dask
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.int64(), pa.dictionary(pa.int16(), pa.string())])

@@ -8,10 +8,11 @@ import pytest
 from pyarrow import ipc, parquet
 
 import ordercycle as oc
+from ordercycle._engines import file_frames
 from ordercycle._engines.dask_plan import read_by_tasks
 from ordercycle._engines.file_frames import FileFrame
 from ordercycle._history.options import wanted_orders
-from ordercycle.engines import dask, file_frames
+from ordercycle.engines import dask
 
 DAYS = pa.array([20_000, 20_001], pa.int32()).cast(pa.date32())
 ORDERS = pa.table({"customer_id": [7, 8], "ordered_at": DAYS, "amount": [1, 2]})

@@ -10,8 +10,9 @@ from support.shops import assert_same_bits
 from support.told import CASES, FILED, FRAMED, filed, here
 
 import ordercycle as oc
+from ordercycle._engines import file_frames
 from ordercycle._history.options import OF_CLUSTERS
-from ordercycle.engines import dask, file_frames, spark
+from ordercycle.engines import dask, spark
 
 
 def test_every_option_has_a_case(tmp_path):

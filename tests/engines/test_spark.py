@@ -12,6 +12,7 @@ import pytest
 from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
+from ordercycle._columns import PROFILE_COLUMNS
 from ordercycle.engines import spark
 
 
@@ -140,7 +141,7 @@ def test_no_rows_at_all(shop):
     found = spark.profile(there.limit(0), as_of=AS_OF, columns=COLUMNS).toArrow()
     assert found.num_rows == 0
     assert found.schema.names == [
-        column.name for column in oc.columns.PROFILE_COLUMNS if column.name != "window_days"
+        column.name for column in PROFILE_COLUMNS if column.name != "window_days"
     ]
 
 

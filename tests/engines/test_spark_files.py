@@ -7,7 +7,8 @@ from pyarrow import csv, ipc, parquet
 from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
-from ordercycle._engines import file_frames, spark
+from ordercycle._engines import file_frames
+from ordercycle.engines import spark
 
 
 @pytest.fixture(autouse=True)

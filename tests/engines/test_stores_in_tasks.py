@@ -10,10 +10,11 @@ from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 from support.store_servers import s3_file_system
 
 import ordercycle as oc
+from ordercycle._engines import file_frames
 from ordercycle._engines.dask_plan import read_by_tasks
 from ordercycle._engines.file_frames import FileFrame
 from ordercycle._history.options import wanted_orders
-from ordercycle.engines import dask, file_frames, spark
+from ordercycle.engines import dask, spark
 
 SECRET = "S3CR3T-key"  # noqa: S105 - of a server of our own
 

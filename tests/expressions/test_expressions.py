@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ordercycle as oc
-from ordercycle._expressions.language import parsed, quoted
-from ordercycle._expressions.nodes import Literal, columns_of
-from ordercycle._expressions.plain import parsed_condition
+from ordercycle._expressions.compiling import parsed_condition
+from ordercycle._expressions.language import Grammar, parsed, quoted
+from ordercycle._expressions.nodes import Aggregate, Column, Literal, Path, Values, columns_of
 from ordercycle._expressions.typed import compiled, computed
 
 
@@ -298,3 +298,53 @@ def test_rules_compare_decimals_exactly():
     table = pa.table({"revenue": pa.array([value, value - Decimal("0.01")], pa.decimal128(38, 2))})
     rules = oc.Rules({"A": f"revenue == {value}"})
     assert rules.assign(table)["tier"].to_pylist() == ["A", "Other"]
+
+
+# What other grammars have beside: paths, and functions of other rows.
+
+STREAMS = Grammar(paths=True, aggregates=("count", "has_all"))
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("product.category", ("product", "category")),
+        ("a . b. c", ("a", "b", "c")),
+        ("lines.column('sub category').column(\"it's\")", ("lines", "sub category", "it's")),
+        ("ﬁrst.ﬁne", ("ﬁrst", "ﬁne")),
+    ],
+)
+def test_paths(text, names):
+    assert parsed(text, STREAMS) == Path(text, names)
+    with pytest.raises(oc.ConfigError, match="has no meaning here"):
+        parsed(text)
+
+
+@pytest.mark.parametrize("text", ["f(x).y", "a.b(c)", "a.column(b)", "'a'.b", "a.column('b', c=1)"])
+def test_what_is_no_path(text):
+    with pytest.raises(oc.ConfigError, match="has no meaning here"):
+        parsed(text, STREAMS)
+
+
+def test_functions_of_a_grammar():
+    text = "1 < count(s, a == 'x', last=90) and has_all(s.a, ('x', 'y'))"
+    counted, has = parsed(text, STREAMS).nodes
+    assert isinstance(counted.right, Aggregate)
+    assert counted.right.function == "count"
+    assert counted.right.arguments[0] == Column("s", "s")
+    assert counted.right.arguments[1].written == "a == 'x'"
+    assert [(name, one.value) for name, one in counted.right.options] == [("last", 90)]
+    assert [one.value for one in has.arguments[1].values] == ["x", "y"]
+    assert isinstance(has.arguments[1], Values)
+    assert [one.written.place for one in (counted.right, has)] == [5, text.index("has") + 1]
+
+
+def test_a_misspelt_function_of_a_grammar():
+    with pytest.raises(oc.ConfigError, match=r"did you mean 'count'\?"):
+        parsed("cuont(s, last=3)", STREAMS)
+
+
+def test_what_means_the_same_looks_the_same():
+    one, other = (parsed(text, STREAMS) for text in ("count( s,a=='x' )", 'count(s, (a == "x"))'))
+    assert repr(one) == repr(other)
+    assert repr(parsed("a == 1")) != repr(parsed("a == 1.0"))

@@ -154,6 +154,17 @@ def test_rows_that_are_there_twice_are_refused_with_the_first_of_them():
         assert "duplicates='drop'" in caught.value.remedy
 
 
+def test_repeated_rows_are_named_by_the_column_of_the_orders():
+    columns = oc.Columns(order="order_id", listed_customer="id")
+    customers = pa.table({"id": ["ann"], "registered_at": [NOON]})
+    with pytest.raises(oc.DataError) as caught:
+        oc.OrderHistory.build(
+            table(DUPLICATED[0], DUPLICATED[0]), customers, columns=columns, duplicates="error"
+        )
+    assert caught.value.column == "customer_id"
+    assert "customer_id" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("column", "other"),
     [

@@ -15,9 +15,9 @@ from oracle import rules as oracle
 from support.strategies import layouts
 
 import ordercycle as oc
+from ordercycle._expressions.compiling import parsed_condition
+from ordercycle._expressions.expression_text import language_text
 from ordercycle._expressions.language import LONGEST_TEXT
-from ordercycle._expressions.plain import parsed_condition
-from ordercycle._expressions.spelling import spelt
 from ordercycle._segments import scheme as scheme_module
 
 EPOCH = date(1970, 1, 1).toordinal()
@@ -161,7 +161,7 @@ def check_lint(rules, table, truths):
 def test_text_of_expressions_says_the_same(drawn):
     """What has a text has it exactly; the language itself always has one, but for odd names."""
     expression = parsed_condition(drawn[0])
-    text = spelt(expression)
+    text = language_text(expression)
     if text is not None:
         assert parsed_condition(text).equals(expression)
     mixed = "." in drawn[0]  # whole numbers and floats together: Arrow shows both alike

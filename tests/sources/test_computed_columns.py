@@ -346,8 +346,8 @@ def test_a_customer_listed_twice_is_said_by_the_tables_own_name():
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_columns_of_many_batches_are_computed_in_their_order(threads, monkeypatch):
-    monkeypatch.setattr("ordercycle._sources.computation.PART_ROWS", 7)
-    monkeypatch.setattr("ordercycle._sources.computation.BATCH_ROWS", 3)
+    monkeypatch.setattr("ordercycle._sources.computed_columns.PART_ROWS", 7)
+    monkeypatch.setattr("ordercycle._sources.computed_columns.BATCH_ROWS", 3)
     history = oc.OrderHistory.build(table_of(ROWS), **OPTIONS, threads=threads)
     check(history, ROWS)
     late = pa.table({"customer_id": range(50), "ordered_at": [DAY] * 50, "amount": [1] * 50,

@@ -9,7 +9,7 @@ import pytest
 from support.order_files import AS_OF, orders, profile
 
 import ordercycle as oc
-from ordercycle._sources.text import csv_files, stretches
+from ordercycle._sources.text import chunks, csv_files
 
 
 def write_csv(path, table):
@@ -26,8 +26,8 @@ def write_csv(path, table):
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 @pytest.mark.parametrize("last", [True, False])
 def test_a_csv_file_is_divided_where_lines_end(tmp_path, monkeypatch, part, ends, last):
-    monkeypatch.setattr(stretches, "PART_BYTES", part)
-    monkeypatch.setattr(stretches, "SEARCH_BYTES", 5)
+    monkeypatch.setattr(chunks, "PART_BYTES", part)
+    monkeypatch.setattr(chunks, "SEARCH_BYTES", 5)
     table = orders(200)
     path = tmp_path / "orders.csv"
     write_csv(path, table)
@@ -75,7 +75,7 @@ def test_an_empty_field_is_missing_and_a_file_may_have_no_row(tmp_path):
 @pytest.mark.parametrize("part", [300, 10**6])
 @pytest.mark.parametrize("ending", ["csv", "csv.gz"])
 def test_ids_are_text_in_all_files_where_a_later_one_is(tmp_path, monkeypatch, part, ending):
-    monkeypatch.setattr(stretches, "PART_BYTES", part)
+    monkeypatch.setattr(chunks, "PART_BYTES", part)
     monkeypatch.setattr(csv_files, "LOOK_BYTES", 400)
     table = orders(200).set_column(0, "customer_id", orders(200)["customer_id"].cast(pa.string()))
     ids = table["customer_id"].to_pylist()

@@ -6,7 +6,7 @@ import pytest
 from support.order_files import AS_OF, orders, profile, write
 
 import ordercycle as oc
-from ordercycle._sources.common_types import common_type
+from ordercycle._sources.column_types import common_type
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])

@@ -13,9 +13,9 @@ from support.order_files import AS_OF, DAY, orders, profile, write
 import ordercycle as oc
 from ordercycle._sources import arrow_files, files, parquet_files, read_ahead
 from ordercycle._sources.file_list import list_files
-from ordercycle._sources.wanted import Wanted
+from ordercycle._sources.read_request import ReadRequest
 
-WANTED = Wanted("orders", {"customer_id": "customer"})
+WANTED = ReadRequest("orders", {"customer_id": "customer"})
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -163,7 +163,7 @@ def test_memory_does_not_grow_with_the_file_or_its_row_groups(tmp_path, row_grou
     pq.write_table(table, path, row_group_size=row_group_size, use_dictionary=False)
     counted = pa.proxy_memory_pool(pa.default_memory_pool())
     before = pa.default_memory_pool()
-    wanted = Wanted("orders", {"customer_id": "customer", "amount": "amount"})
+    wanted = ReadRequest("orders", {"customer_id": "customer", "amount": "amount"})
     pa.set_memory_pool(counted)
     try:
         source = files.open_files([str(path)], wanted, threads=1)

@@ -10,7 +10,7 @@ import pytest
 from support.order_files import AS_OF, orders, profile
 
 import ordercycle as oc
-from ordercycle._sources.text import csv_files, stretches
+from ordercycle._sources.text import chunks, csv_files
 
 HEADER = "customer_id,ordered_at,amount\n"
 
@@ -21,7 +21,7 @@ def pipe(monkeypatch, content):
 
 def test_csv_that_is_piped_in_can_be_read_twice(monkeypatch):
     monkeypatch.setattr(csv_files, "LOOK_BYTES", 60)
-    monkeypatch.setattr(stretches, "PART_BYTES", 100)
+    monkeypatch.setattr(chunks, "PART_BYTES", 100)
     lines = "".join(f"{n},2025-03-01,1\n" for n in range(50)) + "A,2025-03-01,1.5\n"
     pipe(monkeypatch, (HEADER + lines).encode())
     found = oc.OrderHistory.build("-", threads=3).profile(AS_OF)

@@ -16,8 +16,8 @@ from support.store_servers import ENVIRONMENT, Pages, Wire, s3_file_system
 import ordercycle as oc
 from ordercycle._sources import files, parquet_files
 from ordercycle._sources.file_list import list_files
-from ordercycle._sources.patterns import matches
-from ordercycle._sources.places import absolute, is_uri
+from ordercycle._sources.file_names import matches
+from ordercycle._sources.locations import absolute, is_uri
 from ordercycle._sources.store_errors import explained, redacted
 
 TABLE = orders(120)
@@ -453,7 +453,7 @@ def test_memory_stays_bounded_under_a_limit(s3):
     )
     pq.write_table(table, "shop/large/a.parquet", filesystem=s3)
     (file,) = list_files(["shop/large/a.parquet"], "orders", s3)
-    wanted = oc.history.options.wanted_orders(oc.Columns())
+    wanted = oc._history.options.wanted_orders(oc.Columns())
     look = parquet_files.look(file, wanted)
     for limit in (100_000, 50_000_000):
         batches = list(parquet_files.read(file, look.parts[0], table.schema, wanted, limit))

@@ -18,7 +18,7 @@ from ordercycle._columns import Columns
 from ordercycle._history.options import wanted_orders
 from ordercycle._sources.files import Piece
 from ordercycle._sources.opening import open_source
-from ordercycle._sources.text import csv_files, stretches
+from ordercycle._sources.text import chunks, csv_files
 
 HEADER = "customer_id,ordered_at,amount,note\n"
 
@@ -65,8 +65,8 @@ def test_rows_are_those_of_the_csv_module_wherever_parts_end(
     path = folder / ("a.csv.gz" if packed else "a.csv")
     path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stretches, "PART_BYTES", part)
-        patch.setattr(stretches, "SEARCH_BYTES", 3)
+        patch.setattr(chunks, "PART_BYTES", part)
+        patch.setattr(chunks, "SEARCH_BYTES", 3)
         patch.setattr(csv_files, "LOOK_BYTES", look)
         found = rows_of(path, threads=3)
     assert [row["customer_id"] for row in found] == expected
@@ -82,7 +82,7 @@ def test_b1_no_row_is_invented_at_a_border_of_parts(tmp_path):
     path = put(tmp_path / "border.csv", text)
     with pytest.MonkeyPatch.context() as patch:
         for part in (border, border - 1, border + 1, border - len(HEADER)):
-            patch.setattr(stretches, "PART_BYTES", part)
+            patch.setattr(chunks, "PART_BYTES", part)
             summary = oc.OrderHistory.build(path).summary()
             assert (summary.rows, summary.customers) == (text.count("\n1,"), 1)
 
@@ -372,7 +372,7 @@ def test_utf_16_is_named_by_its_mark_and_read(tmp_path):
                                       "utf-16", "utf-32-be", "iso2022_jp", "cp500"])  # fmt: skip
 @pytest.mark.parametrize("part", [7, 10**6])
 def test_b2_text_in_the_encoding_that_is_named(tmp_path, monkeypatch, encoding, part):
-    monkeypatch.setattr(stretches, "PART_BYTES", part)
+    monkeypatch.setattr(chunks, "PART_BYTES", part)
     name = "表ソ" if encoding in ("shift_jis", "gb18030", "iso2022_jp") else "José"
     lines = "".join(f'{name}{n},2025-03-01,1,"{name}\n"\n' for n in range(9))
     path = put(tmp_path / "a.csv", HEADER + lines, encoding)
@@ -387,7 +387,7 @@ def test_b2_text_in_the_encoding_that_is_named(tmp_path, monkeypatch, encoding, 
 def test_b2_a_delimiter_may_be_half_a_character(
     tmp_path, monkeypatch, encoding, name, announced, part
 ):
-    monkeypatch.setattr(stretches, "PART_BYTES", part)
+    monkeypatch.setattr(chunks, "PART_BYTES", part)
     assert name.encode(encoding)[1:] == b"|"
     lines = "".join(f'{name}"{n}|2025-03-01|1|"x\n{name}"\n' for n in range(9))
     text = ("sep=|\n" if announced else "") + HEADER.replace(",", "|") + lines
@@ -421,7 +421,7 @@ def test_columns_that_nobody_reads_may_be_anything(tmp_path):
 
 
 def test_rows_are_named_by_the_line_of_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(stretches, "PART_BYTES", 100)
+    monkeypatch.setattr(chunks, "PART_BYTES", 100)
     good = '1,2025-03-01,1,"two\r\nlines"\r\n' * 40
     path = put(
         tmp_path / "a.csv", "Title\r\n" + HEADER + good + "\r\n1,,1,\r\n" + good + "1,,1,\r\n"
@@ -445,7 +445,7 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path):
 @pytest.mark.parametrize("part", [16, 10**6])
 @pytest.mark.parametrize("left", [0, 30, 100, 141])
 def test_a_file_that_is_cut_short_while_it_is_read_is_refused(tmp_path, monkeypatch, part, left):
-    monkeypatch.setattr(stretches, "PART_BYTES", part)
+    monkeypatch.setattr(chunks, "PART_BYTES", part)
     path = put(tmp_path / "a.csv", HEADER + '1,2025-03-01,1,"x\n"\n' * 9)
     unchanged = Piece.check_unchanged
     looked = []
@@ -509,7 +509,7 @@ def test_progress_ends_with_the_rows_of_the_last_reading(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("note", ["x" * 2**23, '"' + "x" * 2**23 + '"', '"' + "x\n" * 2**22 + '"'])
 def test_a_record_may_be_larger_than_a_part(tmp_path, monkeypatch, note):
-    monkeypatch.setattr(stretches, "PART_BYTES", 2**16)
+    monkeypatch.setattr(chunks, "PART_BYTES", 2**16)
     lines = f"1,2025-03-01,1,{note}\n2,2025-03-01,1,\n"
     assert ids_of(put(tmp_path / "a.csv", HEADER + lines * 2)) == [1, 2]
 

@@ -77,5 +77,5 @@ def lists_of(names: list[str]) -> oc.Membership:
 def planned(orders: pa.Table, period: Period, **options):
     history = oc.OrderHistory.build(orders, **options)
     membership = oc.Lifecycle().membership(history)
-    plan = Plan.of(membership, period=period, segments=None, kind=history.kind)
+    plan = Plan.of(membership, period=period, segments=None, kind=history.spec)
     return history, membership, plan

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from ordercycle._arrow_views import is_bytes, is_text
+from ordercycle._spreadsheets import harmless
 
 UUID_GROUPS = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
 
@@ -36,7 +40,7 @@ def columns_of_bytes(schema: pa.Schema) -> list[str]:
 def _needs_text(kind: pa.DataType) -> bool:
     if isinstance(kind, pa.UuidType) or pa.types.is_fixed_size_binary(kind):
         return True
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    return is_bytes(kind)
 
 
 def _text(values: Any) -> Any:
@@ -58,3 +62,24 @@ def _hexadecimal(values: Any) -> Any:
     doubled = np.frombuffer(offsets, np.int64, len(packed) + 1) * 2
     text = pa.LargeStringArray.from_buffers(len(packed), pa.py_buffer(doubled), pa.py_buffer(spelt))
     return pc.if_else(packed.is_valid(), text, pa.scalar(None, pa.large_string()))
+
+
+def harmless_table(table: pa.Table, columns: Collection[str] | None) -> pa.Table:
+    """Return a table whose texts in some columns (None: in all), and names, are harmless."""
+    for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        if columns is None or name in columns:
+            chunks = [_harmless_array(chunk) for chunk in column.chunks]
+            table = table.set_column(place, name, pa.chunked_array(chunks, column.type))
+    return table.rename_columns([harmless(name) for name in table.column_names])
+
+
+def _harmless_array(array: pa.Array) -> pa.Array:
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        entries = _harmless_array(array.dictionary)
+        return pa.DictionaryArray.from_arrays(array.indices, entries, ordered=kind.ordered)
+    if not is_text(kind):
+        return array
+    texts = array.to_pylist()
+    changed = [text if text is None else harmless(text) for text in texts]
+    return array if changed == texts else pa.array(changed, kind)

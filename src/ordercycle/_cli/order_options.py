@@ -12,8 +12,8 @@ from ordercycle._cli import reading
 from ordercycle._cli.malloc import give_back_large_arrays
 from ordercycle._cli.sql import relation_of
 from ordercycle._columns import Columns
-from ordercycle._history.policies import declared_policies
 from ordercycle._history.source_options import SourceOptions, source_from_dict
+from ordercycle._policies import declared_policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -41,9 +41,9 @@ class ProfileRows:
 
         from ordercycle._segments.profile_tables import as_declared
         from ordercycle._sources.files import schema_of_first
-        from ordercycle._sources.wanted import Wanted
+        from ordercycle._sources.read_request import ReadRequest
 
-        written = schema_of_first([str(self.path)], Wanted(WHAT, {}))
+        written = schema_of_first([str(self.path)], ReadRequest(WHAT, {}))
         source = self._opened(columns)
         # Which columns are never null is lost on the way, and the result says so again.
         schema = pa.schema(
@@ -108,7 +108,7 @@ def _write_batches(stream: IO[bytes], kept: Path) -> None:
     """Write an Arrow stream as a file; dictionaries as values, as those of a file stay the same."""
     import pyarrow as pa
 
-    from ordercycle._sources.soundness import sound
+    from ordercycle._sources.validation import validated
 
     try:
         with pa.ipc.open_stream(stream) as batches:
@@ -119,7 +119,7 @@ def _write_batches(stream: IO[bytes], kept: Path) -> None:
                 for field in batches.schema
             )
             with pa.ipc.new_file(str(kept), schema) as file:
-                for batch in sound(batches, WHAT):
+                for batch in validated(batches, WHAT):
                     file.write_batch(batch.cast(schema))
     except (pa.ArrowInvalid, OSError) as error:
         if getattr(error, "errno", None) is not None:  # of the disk

@@ -162,8 +162,7 @@ class ResultWriter:
 
     def _encode(self, table: pa.Table) -> None:
         if self._suffix == ".csv":
-            from ordercycle._cli.csv_text import columns_of_bytes, csv_ready
-            from ordercycle._spreadsheets import harmless_table
+            from ordercycle._cli.csv_text import columns_of_bytes, csv_ready, harmless_table
 
             if self._writer is None:
                 _say_what_is_hexadecimal(columns_of_bytes(table.schema))

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 from ordercycle._columns import Columns
 from ordercycle._public import public
@@ -55,12 +55,16 @@ class Dataset:
     columns: Columns
     as_of: date
     tables: Mapping[str, str] = field(default_factory=dict)
+    #: Methods that return further tables.
+    _methods: ClassVar[tuple[str, ...]] = ()
 
     def __repr__(self) -> str:
         fields = ["orders"] + ["customers"] * (self.customers is not None) + ["columns"]
         details = [", ".join(fields), self.source]
         if self.tables:
             details.insert(1, f"tables: {', '.join(self.tables)}")
+        if self._methods:
+            details.insert(1, ", ".join(f"{name}()" for name in self._methods))
         lines = [f"Dataset {self.name}, as of {self.as_of}: {self.about}"]
         for detail in details:
             lines += textwrap.wrap(

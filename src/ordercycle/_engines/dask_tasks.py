@@ -28,7 +28,7 @@ class ReadFiles:
 
     @property
     def __name__(self) -> str:  # what Dask shows for a task
-        return f"read_{self.files.wanted.table}"
+        return f"read_{self.files.request.table}"
 
     def __call__(self, pieces: tuple[Piece, ...]) -> Any:
         """Return what a task reads."""

@@ -13,11 +13,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from ordercycle._sources.computation import Computation, UncomputableError
+from ordercycle._sources.computed_columns import Computation, UncomputableError
 from ordercycle._sources.files import Piece, look_at_files, settle
-from ordercycle._sources.places import absolute
+from ordercycle._sources.locations import absolute
+from ordercycle._sources.read_request import ReadRequest
 from ordercycle._sources.row_source import Files
-from ordercycle._sources.wanted import Wanted
 
 #: A task reads pieces of so many bytes, as they lie in the files: a million orders or two.
 TASK_BYTES = 2**24
@@ -31,7 +31,7 @@ class FileFrame:
     files: what they are.
     """
 
-    wanted: Wanted
+    request: ReadRequest
     held: pa.Schema
     tasks: tuple[tuple[Piece, ...], ...]
     computation: Computation | None = None
@@ -43,7 +43,7 @@ class FileFrame:
         return self.held if self.computation is None else self.computation.schema
 
     @classmethod
-    def of(cls, paths: Any, wanted: Wanted) -> FileFrame:
+    def of(cls, paths: Any, request: ReadRequest) -> FileFrame:
         """Look at files; every schema is read here, no row is.
 
         Raises
@@ -53,12 +53,12 @@ class FileFrame:
         """
         paths = [paths] if isinstance(paths, (str, os.PathLike)) else paths
         # Workers have working directories of their own.
-        paths = [absolute(os.fspath(path), wanted.filesystem, wanted.table) for path in paths]
-        found = look_at_files(paths, replace(wanted, are_settled=True))
+        paths = [absolute(os.fspath(path), request.filesystem, request.table) for path in paths]
+        found = look_at_files(paths, replace(request, are_settled=True))
         settle(found.pieces)
         tasks = tuple(_tasks(found.pieces))
         # Each piece knows where it is.
-        read = replace(found.wanted, filesystem=None)
+        read = replace(found.request, filesystem=None)
         return cls(read, found.schema, tasks, found.computation, found.files)
 
     def batches(self, task: int) -> Iterator[pa.RecordBatch]:
@@ -75,7 +75,7 @@ class FileFrame:
         """
         for piece in pieces:
             try:
-                for batch in read([piece], self.held, self.wanted):
+                for batch in read([piece], self.held, self.request):
                     yield batch if self.computation is None else self.computation.batch(batch)
             except UncomputableError as error:
                 raise error.at(f"a row of {piece.file.path!r}") from None
@@ -89,7 +89,9 @@ class FileFrame:
         return tuple(map(_place, self.tasks))
 
 
-def read(pieces: Iterable[Piece], schema: pa.Schema, wanted: Wanted) -> Iterator[pa.RecordBatch]:
+def read(
+    pieces: Iterable[Piece], schema: pa.Schema, request: ReadRequest
+) -> Iterator[pa.RecordBatch]:
     """Read pieces of files; the rows are the same each time, or there is an error.
 
     Raises
@@ -99,7 +101,7 @@ def read(pieces: Iterable[Piece], schema: pa.Schema, wanted: Wanted) -> Iterator
         days later, and a task that runs again would give some targets other rows than the rest.
     """
     for piece in pieces:
-        yield from piece.batches(schema, wanted)
+        yield from piece.batches(schema, request)
 
 
 def are_paths(source: object) -> bool:

@@ -31,16 +31,16 @@ from ordercycle._history.options import (
     with_source,
 )
 from ordercycle._history.order_history import OrderHistory
-from ordercycle._history.policies import Policies
-from ordercycle._history.reading import kind_of_tables
-from ordercycle._history.storage_parts import Kind
+from ordercycle._history.reading import spec_of_tables
 from ordercycle._ingest.identity import id_type
 from ordercycle._ingest.nobody import Nobody
 from ordercycle._ingest.row_identity import check_comparable
 from ordercycle._ingest.spill import Spill
-from ordercycle._sources.computation import resolved
+from ordercycle._policies import Policies
+from ordercycle._sources.computed_columns import resolved
+from ordercycle._sources.read_request import IDS, ReadRequest, Role
 from ordercycle._sources.row_source import Source, check_columns
-from ordercycle._sources.wanted import IDS, Role, Wanted
+from ordercycle._spec import HistorySpec
 
 
 @dataclass(frozen=True)
@@ -153,13 +153,13 @@ class Job:
         return job
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> HistorySpec:
         """What the histories of all tasks have in common."""
         return self._kind(is_whole=False)
 
-    def _kind(self, *, is_whole: bool) -> Kind:
+    def _kind(self, *, is_whole: bool) -> HistorySpec:
         orders, customers, *_ = (*self._without_rows(is_whole=is_whole), None)
-        return kind_of_tables(
+        return spec_of_tables(
             orders, customers, here(self.options, has_customers=customers is not None)
         )
 
@@ -228,7 +228,7 @@ def here(options: dict[str, Any], *, has_customers: bool = True) -> BuildOptions
     return BuildOptions.of(options | {"spill_directory": None}, has_customers=has_customers)
 
 
-def _travelling(arrival: Arrival, asked: Wanted) -> pa.Schema:
+def _travelling(arrival: Arrival, asked: ReadRequest) -> pa.Schema:
     """Return the columns of a table as they travel."""
     check_columns(arrival.made, asked.names, arrival.table)
     fields = [
@@ -288,7 +288,7 @@ def opened(
     ]
 
 
-def wanted(options: dict[str, Any], table: int) -> Wanted:
+def wanted(options: dict[str, Any], table: int) -> ReadRequest:
     """Return what to read of the orders (0) or the customers (1), customer ids first."""
     given = here(options)
     return given.wanted_customers if table == 1 else given.wanted_orders

@@ -14,7 +14,6 @@ from ordercycle._columns import profile_schema
 from ordercycle._errors import ConfigError, Option, warn
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._history.profile_stream import checked_window
-from ordercycle._history.storage_parts import Kind
 from ordercycle._membership.membership import Membership
 from ordercycle._report.as_of import AsOf, Known
 from ordercycle._report.checks import doubts_of_orders
@@ -29,12 +28,13 @@ from ordercycle._segments.rfm import Rfm
 from ordercycle._segments.scheduled import Recalculated
 from ordercycle._segments.scheme import Scheme
 from ordercycle._segments.score_maps import SCORES
+from ordercycle._spec import HistorySpec
 
 
 class Question(Protocol):
     """A question about the customers of a history, which pickles."""
 
-    def schema(self, kind: Kind) -> pa.Schema:
+    def schema(self, kind: HistorySpec) -> pa.Schema:
         """Return the schema of the answers about histories of a kind."""
 
     def answers(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
@@ -48,7 +48,7 @@ class Profiles:
     as_of: date | str
     window_days: int | None = None
 
-    def schema(self, kind: Kind) -> pa.Schema:
+    def schema(self, kind: HistorySpec) -> pa.Schema:
         """Return the columns of a profile."""
         window = checked_window(self.window_days)
         return profile_schema(kind.ids.produced(0), kind.revenue, windowed=window is not None)
@@ -64,7 +64,7 @@ class HistoryCounts:
 
     round: Round[Any, Any]
 
-    def schema(self, kind: Kind) -> pa.Schema:  # noqa: ARG002 - the same for all
+    def schema(self, kind: HistorySpec) -> pa.Schema:  # noqa: ARG002 - the same for all
         """Return the columns of a table of cells."""
         return CELLS_SCHEMA
 
@@ -99,7 +99,7 @@ class ReportCells:
     every: str
     with_days: bool
 
-    def schema(self, kind: Kind) -> pa.Schema:  # noqa: ARG002 - the same for all
+    def schema(self, kind: HistorySpec) -> pa.Schema:  # noqa: ARG002 - the same for all
         """Return the columns of a table of cells."""
         return CELLS_SCHEMA
 
@@ -137,7 +137,7 @@ class ReportCells:
                 membership,
                 period=period,
                 segments=self.segments,
-                kind=history.kind,
+                kind=history.spec,
             )
             made.append((membership, plan))
         return made
@@ -232,7 +232,7 @@ class Segmented:
     question: Question
     assignment: Assignment
 
-    def schema(self, kind: Kind) -> pa.Schema:
+    def schema(self, kind: HistorySpec) -> pa.Schema:
         """Return the columns of the other answers, and those of the scheme."""
         return self.assignment.table(self.question.schema(kind).empty_table()).schema
 

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from ordercycle._arrow_views import fixed_view, validity
 from ordercycle._ingest.bad_values import Problems
 from ordercycle._ingest.column_readers import IdReader
-from ordercycle._ingest.id_bytes import place_ids
+from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._ingest.identity import Identity
 from ordercycle._ingest.nobody import Nobody
 from ordercycle._ingest.row_identity import words_of_rows
-from ordercycle._sources.computation import ONLY, Computation, UncomputableError
+from ordercycle._sources.computed_columns import ONLY, Computation, UncomputableError
+from ordercycle._sources.read_request import ReadRequest
 from ordercycle._sources.row_source import check_columns
-from ordercycle._sources.wanted import Wanted
 from ordercycle_kernels import hashing, partition
 
 TABLES = ("orders", "customers")
@@ -89,17 +89,9 @@ def packed(column: pa.Array, kind: pa.DataType) -> pa.Array:
     return column if column.type == kind else column.cast(kind)
 
 
-def hashes_of(ids: pa.Array, reader: IdReader) -> NDArray[np.uint64]:
+def known_hashes(ids: pa.Array, reader: IdReader) -> NDArray[np.uint64]:
     """Return the hash of each id; those of missing ones are 0."""
-    hashes = np.empty(len(ids), np.uint64)
-    plain = reader.storage(ids)
-    if reader.is_integer:
-        values = fixed_view(plain, plain.type.to_pandas_dtype())
-        hashing.hash_integers(values.astype(np.int64, copy=False), hashes)
-    else:
-        starts, lengths = np.empty(len(ids), np.int64), np.empty(len(ids), np.int32)
-        placed = place_ids(plain, starts, lengths)
-        placed.ids(starts, lengths).hash_into(hashes)
+    hashes = hashes_of(reader.storage(ids))
     known = validity(ids)
     if known is not None:
         hashes[~known] = 0
@@ -143,7 +135,7 @@ def _words(column: pa.Array) -> list[NDArray[np.int64]]:
         words = [fixed_view(column, f"i{kind.bit_width // 8}").astype(np.int64)]
     else:
         field = pa.field("words", kind)
-        words = [hashes_of(column, IdReader.of(field, "orders")).view(np.int64)]
+        words = [known_hashes(column, IdReader.of(field, "orders")).view(np.int64)]
     known = validity(column)
     return words if known is None else [np.where(known, one, 0) for one in words]
 
@@ -160,7 +152,7 @@ class Arrival:
     computation: Computation | None = None
 
     @classmethod
-    def of(cls, wanted: Wanted, schema: pa.Schema) -> Arrival:
+    def of(cls, wanted: ReadRequest, schema: pa.Schema) -> Arrival:
         """Return what comes of a frame that has columns of a schema; none else needs a type.
 
         Raises
@@ -266,7 +258,7 @@ class Packer:
         waiting: list[list[pa.RecordBatch]] = [[] for _ in range(self.targets)]
         held = 0
         for batch in joined(map(self._travelling, batches), self.schema, STEP_BYTES):
-            hashes = hashes_of(batch.column(0), reader)
+            hashes = known_hashes(batch.column(0), reader)
             ends, rows = np.empty(self.targets, np.int64), np.empty(hashes.size, np.int32)
             partition.order_by_target(hashes, self.targets, ends, rows)
             laid_out = batch.take(pa.array(rows))
@@ -291,7 +283,7 @@ class Packer:
             batch = _one(batches, self.schema)
             waiting[target] = []
             if self.repeatable:
-                content = content_of(hashes_of(batch.column(0), reader), batch)
+                content = content_of(known_hashes(batch.column(0), reader), batch)
                 batch = batch.take(pa.array(order_of(list(_digits(content)))))
             yield target, batch
 

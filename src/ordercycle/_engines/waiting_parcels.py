@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._engines.shuffle_blocks import Parcel
-from ordercycle._ingest.direct_files import ALIGNMENT, aligned
-from ordercycle._ingest.spill import Spill, SpilledArray, SpillFile
+from ordercycle._ingest.spill import Spill
+from ordercycle._ingest.spill_file import SpilledArray, SpillFile
 
 NOTHING = pa.py_buffer(b"")
 #: How much of what may wait in memory may be parcels: orders are laid out beside them.
@@ -36,7 +36,7 @@ class WaitingParcels:
             self._parcels.append((parcel, None))
             return
         if self._file is None:
-            self._file = SpillFile(spill)
+            self._file = SpillFile(spill.folder)
         data = self._file.put(np.frombuffer(parcel.data, np.uint8))
         self._parcels.append((parcel._replace(data=NOTHING), data))
 
@@ -44,10 +44,4 @@ class WaitingParcels:
         """Yield the parcels, and keep none."""
         parcels, self._parcels, self.held = self._parcels, [], 0
         for parcel, data in parcels:
-            yield parcel if data is None else parcel._replace(data=_read(data))
-
-
-def _read(data: SpilledArray) -> pa.Buffer:
-    whole = slice(0, data.size)
-    room = aligned(np.empty(data.room_for(whole) + ALIGNMENT, np.uint8))
-    return pa.py_buffer(data.read(whole, room))
+            yield parcel if data is None else parcel._replace(data=pa.py_buffer(data.read()))

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import accumulate
@@ -20,6 +21,7 @@ from ordercycle._errors import ConfigError, counted, suggestion
 from ordercycle._expressions.nodes import (
     FUNCTIONS,
     INSTANT_UNITS,
+    Aggregate,
     Arithmetic,
     Call,
     Column,
@@ -30,6 +32,9 @@ from ordercycle._expressions.nodes import (
     Negation,
     Node,
     NullTest,
+    Path,
+    Values,
+    Written,
 )
 
 LONGEST_TEXT = 10_000
@@ -60,7 +65,21 @@ COMPARISONS: dict[type[ast.AST], str] = {
 JOINTS: dict[type[ast.AST], str] = {ast.And: "and", ast.Or: "or"}
 
 
-def parsed(text: str) -> Node:
+@dataclass(frozen=True)
+class Grammar:
+    """What a text may have beside what all have.
+
+    paths: names with points between, ``product.category``; aggregates: functions with options.
+    """
+
+    paths: bool = False
+    aggregates: Collection[str] = ()
+
+
+PLAIN = Grammar()
+
+
+def parsed(text: str, grammar: Grammar = PLAIN) -> Node:
     r"""Return what the text of an expression says.
 
     Text between quotes is taken as it stands, backslashes too; of the quote sign around it, two
@@ -83,7 +102,7 @@ def parsed(text: str) -> Node:
             f"a condition of {counted(len(text), 'character')} is too long",
             remedy=f"{LONGEST_TEXT:,} is the most",
         )
-    reading = _Reading(text.strip())
+    reading = _Reading(text.strip(), grammar)
     try:
         return reading.node()
     except (RecursionError, MemoryError):
@@ -139,8 +158,9 @@ def _unreadable(what: str, text: str, error: Exception) -> ConfigError:
 class _Reading:
     """The reading of one text."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, grammar: Grammar) -> None:
         self._text = text
+        self._grammar = grammar
         #: The texts between quotes, by the place of the first quote and that behind the last.
         self._texts: dict[tuple[int, int], str] = {}
         self.plain = self._without_texts()
@@ -193,9 +213,9 @@ class _Reading:
     def _place(self, line: int, offset: int) -> int:
         return self._begins[line - 1] + len(self._lines[line - 1][:offset].decode())
 
-    def _written(self, node: ast.AST) -> str:
+    def _written(self, node: ast.AST) -> Written:
         start, stop = self._span(node)
-        return self._text[start:stop]
+        return Written.at(start + 1, self._text[start:stop])
 
     def _refused(self, node: ast.AST) -> ConfigError:
         return ConfigError(f"{self._written(node)!r} has no meaning here", remedy=LANGUAGE)
@@ -217,11 +237,46 @@ class _Reading:
             return Literal(name, CONSTANTS[name])
         return Column(name, name)
 
+    def _path(self, node: ast.Attribute | ast.Call) -> Node:
+        """Read names with points between, of which all but the first may be column('...')."""
+        names: list[str] = []
+        part: ast.AST = node
+        while not isinstance(part, ast.Name):
+            match part:
+                case ast.Attribute(value=owner):
+                    begin, end = self._span(owner)[1], self._span(part)[1]
+                    names.append(self._text[begin:end].lstrip(" .\t\r\n"))
+                case ast.Call(
+                    func=ast.Attribute(value=owner, attr="column"), args=[one], keywords=[]
+                ) if (text := self._quoted(one)) is not None:
+                    names.append(text)
+                case _:
+                    raise self._refused(node)
+            part = owner
+        if not self._grammar.paths:
+            raise self._refused(node)
+        return Path(self._written(node), (self._written(part), *reversed(names)))
+
+    def _aggregate(self, node: ast.Call) -> Node:
+        options = tuple((str(one.arg), self._literal(one.value)) for one in node.keywords)
+        arguments = tuple(
+            Values(self._written(one), tuple(map(self._literal, one.elts)))
+            if isinstance(one, ast.Tuple | ast.List | ast.Set)
+            else self._read(one)
+            for one in node.args
+        )
+        return Aggregate(self._written(node), self._written(node.func), arguments, options)
+
     def _call(self, node: ast.Call) -> Node:
         name = self._written(node.func)
+        if isinstance(node.func, ast.Attribute):
+            return self._path(node)
+        if name in self._grammar.aggregates:
+            return self._aggregate(node)
         if node.keywords or name not in {*FUNCTIONS, "column", "date"}:
             plain = isinstance(node.func, ast.Name) and not node.keywords
-            hint = suggestion(name, FUNCTIONS) if plain else ""
+            known = {*FUNCTIONS, *self._grammar.aggregates}
+            hint = suggestion(name, known) if plain or self._grammar.aggregates else ""
             raise ConfigError(f"{self._written(node)!r} has no meaning here{hint}", remedy=LANGUAGE)
         if name in FUNCTIONS:
             if len(node.args) != FUNCTIONS[name]:
@@ -333,6 +388,7 @@ class _Reading:
 
 _HANDLERS: Mapping[type[ast.AST], Callable[[_Reading, Any], Node]] = {
     ast.Name: _Reading._name,  # noqa: SLF001 - the table of its own methods
+    ast.Attribute: _Reading._path,  # noqa: SLF001
     ast.Call: _Reading._call,  # noqa: SLF001
     ast.BoolOp: _Reading._joint,  # noqa: SLF001
     ast.UnaryOp: _Reading._signed,  # noqa: SLF001

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import Self
 
 #: Functions of the language that make text, and all of them, with how many arguments they take.
 MAKE_TEXT = ("lower", "trim", "text")
@@ -14,11 +15,29 @@ FUNCTIONS = {"lower": 1, "trim": 1, "if_null": 2, "text": 1, "integer": 1, "inst
 INSTANT_UNITS = ("s", "ms", "us", "ns")
 
 
+class Written(str):
+    """What stands in a text, and at which of its characters it begins, counted from 1."""
+
+    __slots__ = ("place",)
+
+    place: int
+
+    @classmethod
+    def at(cls, place: int, text: str) -> Self:
+        """Return what stands at a place."""
+        made = cls(text)
+        made.place = place
+        return made
+
+
 @dataclass(frozen=True)
 class Node:
-    """A part of an expression; written: as it stands in the text, for messages."""
+    """A part of an expression; written: as it stands in the text, for messages.
 
-    written: str
+    Nodes that mean the same have the same `repr`, however they are written.
+    """
+
+    written: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -26,6 +45,13 @@ class Column(Node):
     """A column's values."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class Path(Node):
+    """A column of something that has a name: ``product.category``."""
+
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -45,6 +71,22 @@ class Call(Node):
 
     function: str
     arguments: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Values(Node):
+    """Values that are listed in brackets."""
+
+    values: tuple[Literal, ...]
+
+
+@dataclass(frozen=True)
+class Aggregate(Node):
+    """A function of a grammar, over rows of something else than the table at hand."""
+
+    function: str
+    arguments: tuple[Node, ...]
+    options: tuple[tuple[str, Literal], ...]
 
 
 @dataclass(frozen=True)

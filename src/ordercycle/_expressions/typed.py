@@ -9,90 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from functools import reduce
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ordercycle._errors import ColumnError, ConfigError, suggestion
-from ordercycle._expressions.nodes import (
-    Arithmetic,
-    Call,
-    Column,
-    Comparison,
-    Joint,
-    Literal,
-    Membership,
-    Negation,
-    Node,
-    NullTest,
+from ordercycle._expressions.compiling import (
+    COMPARE,
+    COMPUTE,
+    FLOAT,
+    INTEGER,
+    TRUTH,
+    Compiler,
+    Value,
+    instant_type,
+    listed,
+    quotient,
 )
-from ordercycle._expressions.plain import COMPARE, COMPUTE, JOIN, listed, quotient
+from ordercycle._expressions.nodes import Arithmetic, Call, Comparison, Membership, Node
 
 MOST_DIGITS, MOST_WIDE_DIGITS = 38, 76
-#: Digits of the largest value of an integer type.
-DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
-FLOAT, INTEGER, TEXT, TRUTH = pa.float64(), pa.int64(), pa.large_string(), pa.bool_()
+TEXT = pa.large_string()
 WHOLE_FLOAT = r"^\s*([+-]?[0-9]+)(?:\.0+)?\s*$"
 #: How texts begin that Arrow alone takes for integers, and what it does not.
 HEXADECIMAL, NO_INTEGER = r"^0([xX])", r"0 \1"
 LARGEST_WHOLE = 2**53
-
-
-@dataclass(frozen=True)
-class Value:
-    """An expression and its type; a number that is written has `exact` and takes any type."""
-
-    node: Node
-    expression: Any
-    type: pa.DataType
-    exact: Decimal | None = None
-
-    @property
-    def is_integer(self) -> bool:
-        """Whether it is an integer."""
-        return bool(pa.types.is_integer(self.type))
-
-    @property
-    def is_decimal(self) -> bool:
-        """Whether it is a decimal."""
-        return bool(pa.types.is_decimal(self.type))
-
-    @property
-    def is_number(self) -> bool:
-        """Whether it is a number."""
-        return self.is_integer or self.is_decimal or bool(pa.types.is_floating(self.type))
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it is text."""
-        return bool(pa.types.is_string(self.type) or pa.types.is_large_string(self.type))
-
-    def as_type(self, kind: pa.DataType) -> Any:
-        """Return the expression in a type; what does not fit it is an error when it is computed."""
-        if self.exact is not None:
-            if pa.types.is_floating(kind):
-                return pc.scalar(float(self.exact))
-            if pa.types.is_integer(kind):
-                return pc.scalar(int(self.exact))
-            return pc.scalar(pa.scalar(self.exact, kind))
-        if self.type == kind:
-            return self.expression
-        # Arrow casts decimals of few digits to no others than those of 128 bits.
-        return self.expression.cast(kind)
-
-    @property
-    def digits(self) -> tuple[int, int]:
-        """How many digits the value may have, and how many of them are behind the mark."""
-        if self.exact is not None:
-            _, digits, exponent = self.exact.as_tuple()
-            scale = max(0, -int(exponent))
-            return max(len(digits) + max(0, int(exponent)), scale, 1), scale
-        if self.is_decimal:
-            return self.type.precision, self.type.scale
-        return DIGITS[self.type.bit_width], 0
 
 
 @dataclass(frozen=True)
@@ -128,37 +70,13 @@ def compiled(node: Node, schema: pa.Schema, clock: Clock = USUAL_CLOCK) -> Value
     ColumnError
         Where a column is missing, or of a type that cannot be used so.
     """
-    return _Compiler({field.name: field.type for field in schema}, clock).value(node)
+    return _TypedCompiler({field.name: field.type for field in schema}, clock).value(node)
 
 
-class _Compiler:
+class _TypedCompiler(Compiler):
     def __init__(self, types: Mapping[str, pa.DataType], clock: Clock) -> None:
         self._types = types
         self._clock = clock
-
-    def value(self, node: Node) -> Value:  # noqa: PLR0911 - one case after the other
-        match node:
-            case Column(name=name):
-                return self._column(node, name)
-            case Literal(value=value, exact=exact):
-                made = pa.scalar(value)
-                return Value(node, pc.scalar(made), made.type, exact)
-            case Call():
-                return self._call(node)
-            case Negation(node=one):
-                return Value(node, ~self._truth(one), TRUTH)
-            case Arithmetic(sign=sign, left=left, right=right):
-                return self._arithmetic(node, sign, self.value(left), self.value(right))
-            case Comparison(sign=sign, left=left, right=right):
-                return self._comparison(node, sign, self.value(left), self.value(right))
-            case Membership():
-                return self._membership(node)
-            case NullTest(node=one, negated=negated):
-                tested = self.value(one).expression
-                return Value(node, tested.is_valid() if negated else tested.is_null(), TRUTH)
-            case Joint(sign=sign, nodes=nodes):
-                return Value(node, reduce(JOIN[sign], map(self._truth, nodes)), TRUTH)
-        raise AssertionError(node)
 
     def _column(self, node: Node, name: str) -> Value:
         if name not in self._types:
@@ -176,14 +94,13 @@ class _Compiler:
             return Value(node, value.as_type(FLOAT), FLOAT)
         return value
 
-    def _truth(self, node: Node) -> Any:
-        value = self.value(node)
+    def _truth(self, value: Value) -> Any:
         if not pa.types.is_boolean(value.type):
             raise self._unfit(value, "neither true nor false", "compare it with something")
         return value.expression
 
-    def _call(self, node: Call) -> Value:
-        first, *others = map(self.value, node.arguments)
+    def _call(self, node: Call, *arguments: Value) -> Value:
+        first, *others = arguments
         if node.function == "if_null":
             return self._if_null(node, first, others[0])
         if node.function == "text":
@@ -191,7 +108,7 @@ class _Compiler:
         if node.function == "integer":
             return Value(node, self._as_integer(first, node.function), INTEGER)
         if node.function == "instant":
-            return self._instant(node, first, others[0])
+            return self._instant(node, first)
         if not first.is_text:
             remedy = f"write {node.function}(text({first.node.written}))"
             raise self._unfit(first, "no text", remedy)
@@ -214,9 +131,9 @@ class _Compiler:
             raise self._unfit(value, "no text", "leave text() out")
         return value.as_type(TEXT)  # of bytes, what they are in UTF-8
 
-    def _instant(self, node: Call, value: Value, unit: Value) -> Value:
+    def _instant(self, node: Call, value: Value) -> Value:
         """Return what counts units since 1970 in UTC; parts of a unit are left out."""
-        kind = pa.timestamp(unit.node.value if isinstance(unit.node, Literal) else "s", "UTC")
+        kind = instant_type(node)
         if value.exact is None and (value.is_decimal or pa.types.is_floating(value.type)):
             whole = pc.floor(value.expression).cast(INTEGER)
         else:
@@ -271,7 +188,8 @@ class _Compiler:
         wide = digits > MOST_DIGITS
         return pa.decimal256(digits, scale) if wide else pa.decimal128(max(1, digits), scale)
 
-    def _arithmetic(self, node: Node, sign: str, left: Value, right: Value) -> Value:
+    def _arithmetic(self, node: Arithmetic, left: Value, right: Value) -> Value:
+        sign = node.sign
         if sign == "+" and left.is_text and right.is_text:
             texts = (left.as_type(TEXT), right.as_type(TEXT), pc.scalar(pa.scalar("", TEXT)))
             return Value(node, pc.binary_join_element_wise(*texts), TEXT)
@@ -335,8 +253,8 @@ class _Compiler:
         made = COMPUTE[sign](left.expression, right.expression)
         return Value(node, made, self._type_of(node, made))
 
-    def _comparison(self, node: Node, sign: str, left: Value, right: Value) -> Value:
-        compare = COMPARE[sign]
+    def _comparison(self, node: Comparison, left: Value, right: Value) -> Value:
+        compare = COMPARE[node.sign]
         if left.is_text != right.is_text and _are_plain(left, right):
             raise ColumnError(
                 f"{left.node.written} is {left.type} and {right.node.written} is {right.type}, "
@@ -355,22 +273,20 @@ class _Compiler:
         self._type_of(node, made)
         return Value(node, made, TRUTH)
 
-    def _membership(self, node: Membership) -> Value:
-        value = self.value(node.node)
-        written = [one.value for one in node.values]
+    def _is_in(self, node: Membership, value: Value) -> Any:
         if value.is_decimal and all(one.exact is not None for one in node.values):
             kind = self._decimal_of(node, value, *map(self.value, node.values))
             values = pa.array([one.exact for one in node.values], kind)
             made = value.as_type(kind).isin(values)
         else:
-            values = listed(node, written)
+            values = listed(node)
             texts = pa.types.is_string(values.type)
             if texts != value.is_text and (value.is_number or value.is_text):
                 what = "compared with text" if texts else "compared with what is no text"
                 raise self._unfit(value, what, f"write text({value.node.written}), or 'quotes'")
             made = value.expression.isin(values)
         self._type_of(node, made)
-        return Value(node, ~made if node.negated else made, TRUTH)
+        return made
 
     def _type_of(self, node: Node, expression: Any) -> pa.DataType:
         """Return the type of what Arrow makes of the columns, or raise a ColumnError."""

@@ -43,9 +43,9 @@ from ordercycle._ingest.blocks import (
     Collected,
     collect,
 )
-from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import joined_ids
 from ordercycle._ingest.spill import loaded
+from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import amounts, grouping, streaks
 from ordercycle_kernels.calendar import NO_DAY
@@ -79,16 +79,13 @@ class GroupedBatch(NamedTuple):
 class Grouper:
     """Groups partitions: everything that is the same for all of them."""
 
+    spec: HistorySpec
     orders: Sequence[Block]
     customers: Sequence[Block] | None
     partition_bits: int
-    ids: IdReader
     writer: OrderWriter
-    unknown: str
-    customer_column: str
     order_problems: Problems
     customer_problems: Problems
-    duplicates: str
     workspace: Workspace
     divided: Mapping[int, Sequence[Stretch]]  # partitions with hot customers
 
@@ -114,7 +111,7 @@ class Grouper:
 
     @property
     def _kept_columns(self) -> tuple[str, ...]:
-        return (DAY, AMOUNT, AMOUNT_HIGH) if self.writer.amount.is_wide else (DAY, AMOUNT)
+        return (DAY, AMOUNT, AMOUNT_HIGH) if self.spec.amount.is_wide else (DAY, AMOUNT)
 
     def batch(self, partitions: range, room: OrderRoom) -> GroupedBatch | None:
         """Group a range of partitions into `room` for their rows, and join their customers.
@@ -139,10 +136,10 @@ class Grouper:
         negative = sum(part.negative for part in grouped)
         registered = np.concatenate([part.registered for part in grouped])
         visible = registered
-        if (negative and self.writer.net_refunds) or self.unknown == "drop":
+        if (negative and self.spec.net_refunds) or self.spec.drop_unknown:
             visible = np.concatenate([part.visible for part in grouped])
         customers = CustomerBatch(
-            ids=plain_ids([part.ids for part in grouped], self.ids, self.customer_column),
+            ids=plain_ids([part.ids for part in grouped], self.spec.ids, self.spec.columns.listed),
             given=np.concatenate([part.given for part in grouped]),
             listed=np.concatenate([part.listed for part in grouped]),
             registered=registered,
@@ -187,7 +184,7 @@ class Grouper:
                 slots = found.slots[listed.rows :]
                 streaks.count_rows_of_slots(slots, rows.streaks.lengths, found.sizes)
         repeated = 0
-        if self.duplicates != "keep" and rows.rows > 1:
+        if self.spec.policies.duplicates != "keep" and rows.rows > 1:
             rows, found, repeated = self._told_apart(rows, found, listed.rows)
             stretch = stretch._replace(rows=rows)
         lists = self.workspace.zeros("lists", found.sizes.size, np.int32)
@@ -210,12 +207,12 @@ class Grouper:
             orders.offsets[:-1],
             orders.offsets[1:],
             orders.days,
-            *orders.order_signs(net_refunds=self.writer.net_refunds),
+            *orders.order_signs(net_refunds=self.spec.net_refunds),
             given,
             registered,
             visible,
         )
-        if self.unknown == "drop":
+        if self.spec.drop_unknown:
             visible[~is_listed] = NO_DAY
         return _Partition(
             ids=found.ids,
@@ -238,9 +235,9 @@ class Grouper:
         duplicates = find_duplicates(rows, found.slots[listed:], self.workspace)
         if duplicates is None:
             return rows, found, 0
-        if self.duplicates == "error":
+        if self.spec.policies.duplicates == "error":
             trouble = Trouble(
-                self.customer_column,
+                self.spec.columns.customer,
                 "and all else that is read repeat an earlier row",
                 ("leave them out, or pass ", Option("duplicates", "drop")),
             )
@@ -256,7 +253,7 @@ class Grouper:
             hashes = parts[0].hashes
         elif parts:
             hashes = np.concatenate([part.hashes for part in parts])
-        if self.ids.is_integer:
+        if self.spec.ids.is_integer:
             return find_by_hash(hashes, self.partition_bits, self.workspace)
         ids = joined_ids([part.ids[CUSTOMER_IDS] for part in parts])
         return find_by_bytes(hashes, ids, self.partition_bits, self.workspace)
@@ -276,7 +273,9 @@ class Grouper:
             again[firsts] = False
             self.customer_problems.add_count(
                 Trouble(
-                    self.customer_column, "is there a second time", "keep one row per customer"
+                    self.spec.columns.listed,
+                    "is there a second time",
+                    "keep one row per customer",
                 ),
                 int(listed.columns[ROW][again].min()),
                 repeated,

@@ -27,7 +27,7 @@ from ordercycle._grouping.order_lines import (
 )
 from ordercycle._grouping.streak_orders import StreakPlaces, copy_orders, rows_by_customer
 from ordercycle._ingest.blocks import AMOUNT, AMOUNT_HIGH, DAY, MISSING, ORDER, ORDER_IDS, Collected
-from ordercycle._ingest.column_readers import AmountReader, IdReader
+from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import grouping, ordering
 from ordercycle_kernels.partition import gather
@@ -45,22 +45,15 @@ class Written(NamedTuple):
 class OrderWriter:
     """Writes rows as the orders of their customers: what is the same for all partitions."""
 
-    ids: IdReader
-    amount: AmountReader
-    has_lines: bool
-    refunds: str
-    same_day: str
-    amount_per: str
+    spec: HistorySpec
     has_dropped: bool  # whether refunds that are dropped are gone already
     days: tuple[int, int]  # first and last day of all orders
-    amount_column: str
-    customer_column: str
     workspace: Workspace
 
     def amounts(self, columns: dict[str, NDArray[Any]]) -> AmountWords:
         """Return the amounts of rows as a history has them."""
         lows = columns[AMOUNT]
-        if self.amount.is_float:
+        if self.spec.amount.is_float:
             lows = lows.view(np.float64)
         return AmountWords(lows, columns.get(AMOUNT_HIGH, NO_WORDS))
 
@@ -73,19 +66,14 @@ class OrderWriter:
         room: OrderRoom,
     ) -> Written:
         """Return the orders by customer, day and amount."""
-        if self.has_lines:
+        if self.spec.has_lines:
             written = self._write_lines(stretch.rows, found, listed, offsets)
         else:
             written = self._write_rows(stretch, found, listed, offsets, room)
-        if self.same_day == "merge":
-            once = written.orders.once_a_day(net_refunds=self.net_refunds)
+        if self.spec.once_a_day:
+            once = written.orders.once_a_day(net_refunds=self.spec.net_refunds)
             written = written._replace(orders=once)
         return written
-
-    @property
-    def net_refunds(self) -> bool:
-        """Whether refunds are no orders."""
-        return self.refunds == "net"
 
     def _write_rows(
         self,
@@ -97,7 +85,7 @@ class OrderWriter:
     ) -> Written:
         """Return every row as an order."""
         orders = self._sorted_rows(stretch, found, listed, offsets, room)
-        if self.refunds != "drop" or self.has_dropped:
+        if self.spec.policies.refunds != "drop" or self.has_dropped:
             return Written(orders)
         kept = orders.words.signs >= 0
         dropped = kept.size - int(np.count_nonzero(kept))
@@ -117,8 +105,8 @@ class OrderWriter:
         slots = found.slots[listed:]
         if rows.streaks is not None:
             places = StreakPlaces(slots, rows.streaks.lengths, found.sizes, offsets)
-            if not self.amount.is_wide:
-                part, floats = room.part(slice(rows.rows)), self.amount.is_float
+            if not self.spec.amount.is_wide:
+                part, floats = room.part(slice(rows.rows)), self.spec.amount.is_float
                 if copy_orders(rows.columns, places, part, self.workspace, are_floats=floats):
                     return PartitionOrders(offsets, *part)
                 found.sizes[found.taken] = offsets[:-1]
@@ -138,7 +126,7 @@ class OrderWriter:
             by_customer = self._rows_by_customer(rows, slots, found.sizes)
         orders, split, *wrong = self._collapse(found.ids, offsets, by_customer, rows)
         ids = (
-            plain_ids([found.ids], self.ids, self.customer_column)
+            plain_ids([found.ids], self.spec.ids, self.spec.columns.customer)
             if any(days.number for days in wrong)
             else None
         )
@@ -149,13 +137,13 @@ class OrderWriter:
             for days in wrong
         )
         dropped, left_out = None, 0
-        if self.refunds == "drop":
+        if self.spec.policies.refunds == "drop":
             refunds = orders.words.signs < 0
             dropped = DroppedDays.of(orders, refunds)
             left_out = dropped.days.size
             orders = orders.keep(~refunds)
         counted = FoundInRows(left_out, 0, split, *examples)
-        return Written(orders.sorted_by_day(self.amount), counted, dropped)
+        return Written(orders.sorted_by_day(self.spec.amount), counted, dropped)
 
     def _rows_by_customer(
         self, rows: Collected, slots: NDArray[np.int32], cursors: NDArray[np.int32]
@@ -195,7 +183,7 @@ class OrderWriter:
         gather["int32"](unordered, by_customer, days)
         scratch = self.workspace.array("scratch", size, np.int64)
         histogram = self.workspace.array("radix", int(ordering.DIGITS * ordering.RADIX), np.int64)
-        if self.amount.is_wide:
+        if self.spec.amount.is_wide:
             ranks, of_ranks = ranked(self.amounts(rows.columns))
             keys = ranks[by_customer]
             are_floats = False
@@ -206,7 +194,7 @@ class OrderWriter:
             scratch[:] = rows.columns[AMOUNT]
             gather["int64"](scratch, by_customer, bits)
             ordering.order_amounts_of_a_day(
-                offsets, days, bits, self.amount.is_float, scratch, histogram
+                offsets, days, bits, self.spec.amount.is_float, scratch, histogram
             )
         return PartitionOrders(offsets, days, words)
 
@@ -234,14 +222,15 @@ class OrderWriter:
                 keys,
                 numbers,
                 amounts,
-                self.amount,
-                rows.columns[MISSING] if self.amount_per == "order" else None,
+                self.spec.amount,
+                rows.columns[MISSING] if self.spec.policies.amount_per == "order" else None,
             )
         except SumOverflowError as overflow:
-            example = plain_ids([ids], self.ids, self.customer_column)[overflow.customer]
+            columns, amount = self.spec.columns, self.spec.amount
+            example = plain_ids([ids], self.spec.ids, columns.customer)[overflow.customer]
             raise DataError(
-                f"orders: {self.amount_column} adds up to more than {self.amount.produced} holds "
-                f"on a day of an order of {self.customer_column} {example}",
-                remedy=self.amount.remedy_for_overflow,
-                column=self.amount_column,
+                f"orders: {columns.amount} adds up to more than {amount.produced} holds "
+                f"on a day of an order of {columns.customer} {example}",
+                remedy=amount.remedy_for_overflow,
+                column=columns.amount,
             ) from None

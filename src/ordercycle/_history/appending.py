@@ -26,13 +26,12 @@ from ordercycle._history import store
 from ordercycle._history.batch_files import put_on_disk
 from ordercycle._history.build import batches_for
 from ordercycle._history.keeping import Grouped, group
-from ordercycle._history.merging import Places, find_places
+from ordercycle._history.merging import Places, find_places, merge_batches
 from ordercycle._history.options import POLICIES, BuildOptions, with_source
 from ordercycle._history.storage_parts import (
     Counts,
     DaysOfOrders,
     Held,
-    Kind,
     Part,
     Run,
     as_parts,
@@ -42,7 +41,8 @@ from ordercycle._history.storage_parts import (
 from ordercycle._history.store import State
 from ordercycle._history.unknown_customers import Strangers, refuse_strangers
 from ordercycle._ingest.pipeline import partition_bits_for
-from ordercycle._ingest.spill import SpillFile
+from ordercycle._ingest.spill_file import SpillFile
+from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workers
 
 REPEATED = ("error", "skip")
@@ -82,28 +82,28 @@ def append(
                 " where it may come again, or another name",
             ),
         )
-    kind = state.kind
-    options = _options(kind, reading, threads)
-    grouped = group(orders, customers, options, most_batches=len(state.parts), like=kind)
-    _check_types(kind, grouped.kind)
-    has_listing = kind.has_listing or grouped.kind.has_listing
-    kind = replace(kind, has_listing=has_listing)
-    pieces = _pieces(grouped, len(state.parts), kind)
+    spec = state.spec
+    options = _options(spec, reading, threads)
+    grouped = group(orders, customers, options, most_batches=len(state.parts), like=spec)
+    _check_types(spec, grouped.spec)
+    has_listing = spec.has_listing or grouped.spec.has_listing
+    spec = replace(spec, has_listing=has_listing)
+    pieces = _pieces(grouped, len(state.parts), spec)
     with Workers(threads) as workers:
-        counts = _checked(kind, state, pieces, workers)
+        counts = _checked(spec, state, pieces, workers)
         tally = replace(state.tally)
         tally.add(grouped.tally)
         names = state.names if batch is None else (*state.names, batch)
-        parts = tuple(replace(part, kind=kind) for part in state.parts)
+        parts = tuple(replace(part, spec=spec) for part in state.parts)
         runs = zip(parts, pieces, strict=True)
         held = tuple(part.with_run(Held(piece)) for part, piece in runs)
-        extended = State(kind, held, tally, counts, names, spill=state.spill)
+        extended = State(spec, held, tally, counts, names, spill=state.spill)
         if state.folder is not None:
             extended = store.add_run(state.folder, extended, pieces, parts)
         return compacted(extended, workers) if _is_piled_up(extended) else extended
 
 
-def _options(kind: Kind, reading: Mapping[str, Any], threads: int) -> BuildOptions:
+def _options(spec: HistorySpec, reading: Mapping[str, Any], threads: int) -> BuildOptions:
     """Return how more orders are read: as those of the history, from where the caller says.
 
     Raises
@@ -113,13 +113,13 @@ def _options(kind: Kind, reading: Mapping[str, Any], threads: int) -> BuildOptio
     """
     given = with_source({name: one for name, one in reading.items() if one is not None})
     described = BuildOptions.of(given)
-    if given.get("columns") is not None and described.columns != kind.columns:
+    if given.get("columns") is not None and described.columns != spec.columns:
         raise ConfigError(
-            (Option("source"), f" names other columns than the history, which has {kind.columns}"),
+            (Option("source"), f" names other columns than the history, which has {spec.columns}"),
             remedy="leave them out, or build a history of its own",
         )
     for name in POLICIES:
-        own = getattr(kind.policies, name)
+        own = getattr(spec.policies, name)
         if name in given and getattr(described.policies, name) != own:
             raise ConfigError(
                 (Option(name, given[name]), " is not what the history was built with: ",
@@ -127,8 +127,8 @@ def _options(kind: Kind, reading: Mapping[str, Any], threads: int) -> BuildOptio
                 remedy="leave it out, or build a history of its own",
             )  # fmt: skip
     # Who is unknown is judged later, with all that are listed.
-    policies = replace(kind.policies, unknown="add")
-    options = replace(described, columns=kind.columns, policies=policies, threads=threads)
+    policies = replace(spec.policies, unknown="add")
+    options = replace(described, columns=spec.columns, policies=policies, threads=threads)
     object.__setattr__(options, "zone_is_given", True)  # and what offsets mean with it
     return options
 
@@ -145,19 +145,19 @@ def compacted(state: State, workers: Workers) -> State:
         return state
     bits = len(state.parts).bit_length() - 1
 
-    file = None if state.spill is None else SpillFile(state.spill)
+    file = None if state.spill is None else SpillFile(state.spill.folder)
 
     def merged(part: Part) -> list[Run]:
         batches = cut(part.read(), pieces, bits)
         runs: list[Run] = [
-            Held(batch) if file is None else put_on_disk(batch, state.kind, file, workers.workspace)
+            Held(batch) if file is None else put_on_disk(batch, state.spec, file, workers.workspace)
             for batch in batches
         ]
         part.release()
         return runs
 
     runs = [run for of_part in workers.in_order(merged, state.parts) for run in of_part]
-    return replace(state, parts=as_parts(state.kind, runs))
+    return replace(state, parts=as_parts(state.spec, runs))
 
 
 def _is_piled_up(state: State) -> bool:
@@ -169,23 +169,18 @@ def _is_piled_up(state: State) -> bool:
     return later > MOST_SHARE * base
 
 
-def _check_types(there: Kind, arriving: Kind) -> None:
-    """Raise a ColumnError where ids or amounts are of another kind than those of the history."""
+def _check_types(there: HistorySpec, arriving: HistorySpec) -> None:
+    """Raise a ColumnError where ids or amounts are of other types than those of the history."""
     columns = there.columns
-    if there.ids.together_with(arriving.ids) is None:
-        raise ColumnError(
-            f"{columns.customer} is {arriving.ids.given}, and {there.ids.given} in the history",
-            remedy="cast it, so that the same customer has the same id",
-            column=columns.customer,
-        )
-    if there.orders is not None and arriving.orders is not None:
-        common = there.orders.together_with(arriving.orders)
-        if common is None:
+    for column, what, known, given in (
+        (columns.customer, "customer", there.ids, arriving.ids),
+        (columns.order, "order", there.order_ids, arriving.order_ids),
+    ):
+        if known is not None and given is not None and known.together_with(given) is None:
             raise ColumnError(
-                f"{columns.order} is {arriving.orders.given}, and {there.orders.given} in the "
-                "history",
-                remedy="cast it, so that the same order has the same id",
-                column=columns.order,
+                f"{column} is {given.given}, and {known.given} in the history",
+                remedy=f"cast it, so that the same {what} has the same id",
+                column=column,
             )
     if there.amount.produced != arriving.amount.produced:
         raise ColumnError(
@@ -195,30 +190,32 @@ def _check_types(there: Kind, arriving: Kind) -> None:
         )
 
 
-def _pieces(grouped: Grouped, parts: int, kind: Kind) -> list[CustomerBatch]:
+def _pieces(grouped: Grouped, parts: int, spec: HistorySpec) -> list[CustomerBatch]:
     """Cut what was grouped into one piece for each part, with ids of the history's type."""
     width = parts // len(grouped.runs)
     bits = len(grouped.runs).bit_length() - 1
     return [
-        replace(piece, ids=_as_kept(piece, kind))
+        replace(piece, ids=_as_kept(piece, spec))
         for run in grouped.runs
         for piece in cut(run.read(), width, bits)
     ]
 
 
-def _as_kept(piece: CustomerBatch, kind: Kind) -> Any:
+def _as_kept(piece: CustomerBatch, spec: HistorySpec) -> Any:
     try:
-        return piece.ids.cast(kind.ids.plain)
+        return piece.ids.cast(spec.ids.plain)
     except ValueError as error:  # pyarrow's: an integer beyond the narrower type
         raise ColumnError(
-            f"{kind.columns.customer} has ids that do not fit {kind.ids.plain}, the type in the "
+            f"{spec.columns.customer} has ids that do not fit {spec.ids.plain}, the type in the "
             f"history ({error})",
             remedy="build the history from ids of the wider type",
-            column=kind.columns.customer,
+            column=spec.columns.customer,
         ) from error
 
 
-def _checked(kind: Kind, state: State, pieces: Sequence[CustomerBatch], workers: Workers) -> Counts:
+def _checked(
+    spec: HistorySpec, state: State, pieces: Sequence[CustomerBatch], workers: Workers
+) -> Counts:
     """Check what arrives against what is there, part by part, and count both together."""
     parts = state.parts
 
@@ -229,13 +226,13 @@ def _checked(kind: Kind, state: State, pieces: Sequence[CustomerBatch], workers:
         listed = places.found.copy()
         listed[places.found] = there.listed[places.positions[places.found]]
         checked = _Checked(
-            counts=count(kind, there, piece, places),
-            added=_added_days(kind, there, piece, places),
+            counts=count(spec, there, piece, places),
+            added=_added_days(spec, there, piece, places),
             listed_twice=piece.ids.filter(mask_of(piece.listed & listed)),
             repeated_days=_repeated_days(there, piece, places),
             strangers=(
                 Strangers.among(piece.select(~listed))
-                if kind.policies.unknown == "error"
+                if spec.policies.unknown == "error"
                 else Strangers()
             ),
         )
@@ -243,7 +240,7 @@ def _checked(kind: Kind, state: State, pieces: Sequence[CustomerBatch], workers:
         return checked
 
     checks = list(workers.in_order(check, range(len(parts))))
-    columns = kind.columns
+    columns = spec.columns
     _refuse(
         [checked.listed_twice for checked in checks],
         lambda example: (
@@ -278,15 +275,15 @@ class _Checked(NamedTuple):
 
 
 def _added_days(
-    kind: Kind, there: CustomerBatch, piece: CustomerBatch, places: Places
+    spec: HistorySpec, there: CustomerBatch, piece: CustomerBatch, places: Places
 ) -> tuple[int, int]:
     """Return how many more further days, and orders with several days, there are now."""
-    if not kind.has_further_days:
+    if not spec.has_further_days:
         return 0, 0
     touched = np.zeros(len(there.ids), np.bool_)
     touched[places.positions[places.found]] = True
     before = there.select(touched)
-    was, now = count(kind, before), count(kind, kind.merged(before, piece))
+    was, now = count(spec, before), count(spec, merge_batches(before, piece, spec))
     return now.further - was.further, now.split - was.split
 
 

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from ordercycle._arrow_views import array_of, booleans, fixed_view, mask_of
 from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle._grouping.batches import CustomerBatch, DroppedDays
-from ordercycle._history.storage_parts import Kind
 from ordercycle._ingest.column_readers import AmountReader
-from ordercycle._ingest.direct_files import ALIGNMENT, aligned
-from ordercycle._ingest.spill import SpilledArray, SpillFile
+from ordercycle._ingest.spill_file import SpilledArray, SpillFile
+from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import amounts
 from ordercycle_kernels.calendar import NO_DAY
@@ -39,30 +38,25 @@ def _list_of(*fields: pa.Field) -> pa.DataType:
     return pa.large_list(pa.field("item", pa.struct(list(fields)), nullable=False))
 
 
-def batch_schema(kind: Kind) -> pa.Schema:
+def batch_schema(spec: HistorySpec) -> pa.Schema:
     """Return the columns of a file."""
     fields = [
-        pa.field("customer_id", kind.ids.plain, nullable=False),
+        pa.field("customer_id", spec.ids.plain, nullable=False),
         pa.field("registered_on", pa.date32()),
         pa.field("visible_from", pa.date32()),
         pa.field("given_registration", pa.date32()),
         pa.field("listed", pa.bool_(), nullable=False),
         pa.field(
-            "orders", order_list(kind.amount, has_keys=kind.orders is not None), nullable=False
+            "orders", order_list(spec.amount, has_keys=spec.order_ids is not None), nullable=False
         ),
     ]
-    if has_dropped_days(kind):
+    if spec.has_dropped_days:
         fields.append(pa.field("dropped_days", DROPPED_DAYS, nullable=False))
     return pa.schema(fields)
 
 
 ORDER_KEY = pa.field("order_key", pa.uint64(), nullable=False)
 DROPPED_DAYS = _list_of(ORDER_KEY, pa.field("day", pa.date32(), nullable=False))
-
-
-def has_dropped_days(kind: Kind) -> bool:
-    """Return whether a history keeps which days of orders were refunds, and dropped."""
-    return kind.orders is not None and kind.policies.refunds == "drop"
 
 
 def order_list(amount: AmountReader, *, has_keys: bool = False) -> pa.DataType:
@@ -75,9 +69,9 @@ def order_list(amount: AmountReader, *, has_keys: bool = False) -> pa.DataType:
     )
 
 
-def orders_array(batch: CustomerBatch, kind: Kind, *, has_keys: bool = False) -> pa.Array:
+def orders_array(batch: CustomerBatch, spec: HistorySpec, *, has_keys: bool = False) -> pa.Array:
     """Return the entries of a batch as lists, without copying but for decimals and marks."""
-    amount = kind.amount
+    amount = spec.amount
     lows, highs = batch.words
     words: Any = lows
     if amount.is_decimal:
@@ -85,7 +79,7 @@ def orders_array(batch: CustomerBatch, kind: Kind, *, has_keys: bool = False) ->
     fields = [
         array_of(batch.days, pa.date32()),
         array_of(words, amount.produced),
-        mask_of(batch.are_orders(net_refunds=kind.net_refunds)),
+        mask_of(batch.are_orders(net_refunds=spec.net_refunds)),
     ]
     if has_keys and batch.keys is not None:
         fields.append(array_of(batch.keys, pa.uint64()))
@@ -107,7 +101,7 @@ def dates_array(days: NDArray[np.int32]) -> pa.Array:
     return array_of(np.where(dated, days, np.int32(0)), pa.date32(), dated)
 
 
-def to_arrow(batch: CustomerBatch, kind: Kind) -> pa.RecordBatch:
+def to_arrow(batch: CustomerBatch, spec: HistorySpec) -> pa.RecordBatch:
     """Return a batch with all that a history knows of its customers."""
     arrays = [
         batch.ids,
@@ -115,16 +109,16 @@ def to_arrow(batch: CustomerBatch, kind: Kind) -> pa.RecordBatch:
         dates_array(batch.visible),
         dates_array(batch.given),
         mask_of(batch.listed),
-        orders_array(batch, kind, has_keys=kind.orders is not None),
+        orders_array(batch, spec, has_keys=spec.order_ids is not None),
     ]
     dropped = batch.dropped
     if dropped is not None:
         fields = [array_of(dropped.keys, pa.uint64()), array_of(dropped.days, pa.date32())]
         arrays.append(_lists(DROPPED_DAYS, dropped.offsets, fields))
-    return pa.RecordBatch.from_arrays(arrays, schema=batch_schema(kind))
+    return pa.RecordBatch.from_arrays(arrays, schema=batch_schema(spec))
 
 
-def from_arrow(batch: pa.RecordBatch, kind: Kind, negative: int | None) -> CustomerBatch:
+def from_arrow(batch: pa.RecordBatch, spec: HistorySpec, negative: int | None) -> CustomerBatch:
     """Return the batch that `to_arrow` was given, over the same memory but for decimals.
 
     negative: how many amounts are, or None to count them.
@@ -132,16 +126,16 @@ def from_arrow(batch: pa.RecordBatch, kind: Kind, negative: int | None) -> Custo
     lists = batch.column("orders")
     orders = lists.values
     offsets = fixed_view(lists.offsets, np.int64)
-    words = _words(orders.field("amount"), kind.amount)
+    words = _words(orders.field("amount"), spec.amount)
     keys, further, dropped = None, None, None
-    if kind.has_further_days:
+    if spec.has_further_days:
         # Other histories have none, nor what those of the first format version lack.
         no_orders = ~booleans(orders.field("is_order"))
-        further = no_orders & (words.signs >= 0) if kind.net_refunds else no_orders
+        further = no_orders & (words.signs >= 0) if spec.net_refunds else no_orders
         further = further if further.any() else None
-    if kind.orders is not None:
+    if spec.order_ids is not None:
         keys = fixed_view(orders.field("order_key"), np.uint64)
-    if has_dropped_days(kind):
+    if spec.has_dropped_days:
         of_days = batch.column("dropped_days")
         dropped = DroppedDays(
             fixed_view(of_days.offsets, np.int64),
@@ -207,25 +201,25 @@ class _Sink:
 
 
 def write_batches(
-    stream: IO[bytes], name: str, batches: Iterable[CustomerBatch], kind: Kind
+    stream: IO[bytes], name: str, batches: Iterable[CustomerBatch], spec: HistorySpec
 ) -> FileEntry:
     """Write batches to an empty file that is open; `name` is what it is called."""
     sink = _Sink(stream)
     written = 0
-    schema = batch_schema(kind)
+    schema = batch_schema(spec)
     with pa.PythonFile(sink, mode="w") as target, pa.ipc.new_file(target, schema) as writer:
         for batch in batches:
-            writer.write_batch(to_arrow(batch, kind))
+            writer.write_batch(to_arrow(batch, spec))
             written += 1
     return FileEntry(name, sink.bytes, sink.crc32, written)
 
 
-def write_file(path: Path, batches: Iterable[CustomerBatch], kind: Kind) -> FileEntry:
+def write_file(path: Path, batches: Iterable[CustomerBatch], spec: HistorySpec) -> FileEntry:
     """Write batches to a new file, to stay, for its owner only; on error, remove it."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     stream = os.fdopen(handle, "wb")
     try:
-        entry = write_batches(stream, path.name, batches, kind)
+        entry = write_batches(stream, path.name, batches, spec)
         os.fsync(stream.fileno())
         stream.close()
     except BaseException:
@@ -241,7 +235,7 @@ class Spilled:
     """A batch that waits on disk, past a memory limit."""
 
     bytes: SpilledArray
-    kind: Kind
+    spec: HistorySpec
     negative: int
 
     @property
@@ -251,19 +245,18 @@ class Spilled:
 
     def read(self) -> CustomerBatch:
         """Return the batch, in memory of its own: profiles keep ids and days of it."""
-        whole = slice(0, self.bytes.size)
-        room = aligned(np.empty(self.bytes.room_for(whole) + ALIGNMENT, np.uint8))
-        data = self.bytes.read(whole, room)
-        with pa.ipc.open_file(pa.py_buffer(data)) as reader:
-            return from_arrow(reader.get_batch(0), self.kind, self.negative)
+        with pa.ipc.open_file(pa.py_buffer(self.bytes.read())) as reader:
+            return from_arrow(reader.get_batch(0), self.spec, self.negative)
 
     def release(self) -> None:
         """Keep nothing: the memory is the reader's."""
 
 
-def put_on_disk(batch: CustomerBatch, kind: Kind, file: SpillFile, workspace: Workspace) -> Spilled:
+def put_on_disk(
+    batch: CustomerBatch, spec: HistorySpec, file: SpillFile, workspace: Workspace
+) -> Spilled:
     """Write a batch to a spill file, by way of a scratch array of the thread."""
-    arrow = to_arrow(batch, kind)
+    arrow = to_arrow(batch, spec)
     measured = pa.MockOutputStream()
     with pa.ipc.new_file(measured, arrow.schema) as writer:
         writer.write_batch(arrow)
@@ -273,4 +266,4 @@ def put_on_disk(batch: CustomerBatch, kind: Kind, file: SpillFile, workspace: Wo
         pa.ipc.new_file(target, arrow.schema) as writer,
     ):
         writer.write_batch(arrow)
-    return Spilled(file.put(data), kind, batch.negative)
+    return Spilled(file.put(data), spec, batch.negative)

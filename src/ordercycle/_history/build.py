@@ -15,11 +15,10 @@ from ordercycle._grouping.grouper import Grouper
 from ordercycle._grouping.hot_customers import Division, Stretch
 from ordercycle._grouping.order_writer import OrderWriter
 from ordercycle._history.checks import Signs, check_signs
-from ordercycle._history.options import BuildOptions, Counter, Progress
-from ordercycle._history.reading import read_tables
-from ordercycle._history.storage_parts import Counts, Kind, count
+from ordercycle._history.options import BuildOptions, Counter
+from ordercycle._history.reading import ReadTables, read_tables
+from ordercycle._history.storage_parts import Counts, count
 from ordercycle._history.unknown_customers import Strangers, refuse_strangers
-from ordercycle._ingest.bad_values import Problems
 from ordercycle._ingest.blocks import (
     AMOUNT,
     CUSTOMER_IDS,
@@ -29,9 +28,8 @@ from ordercycle._ingest.blocks import (
     partition_sizes,
 )
 from ordercycle._ingest.pipeline import Ingested
-from ordercycle._ingest.spill import Spill
 from ordercycle._ingest.table_readers import OrderReader, Tally
-from ordercycle._sources.row_source import Source
+from ordercycle._spec import HistorySpec
 from ordercycle._workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Spare, Workers
 
 R = TypeVar("R")
@@ -55,21 +53,39 @@ class _Made(NamedTuple):
 class LaidOutRows:
     """The rows of two tables, waiting to be grouped, and what is known of them so far."""
 
-    kind: Kind
-    tally: Tally
-    most_customers: int  # there cannot be more of them
-    workers: Workers
-    blocks: list[Block]
-    spill: Spill | None
-    is_spilled: bool  # whether blocks of either table wait on disk
-    partition_bits: int
+    tables: ReadTables
     grouper: Grouper
-    order_problems: Problems
-    customer_problems: Problems
-    source: Source  # of the orders
-    progress: Progress | None
+    workers: Workers
+    options: BuildOptions
     #: Of the customers, once they are grouped.
     counts: Counts = field(default_factory=Counts)
+
+    @property
+    def spec(self) -> HistorySpec:
+        """What their history is like."""
+        return self.tables.spec
+
+    @property
+    def tally(self) -> Tally:
+        """What reading the orders counted."""
+        return self.tables.ingested.tally
+
+    @property
+    def most_customers(self) -> int:
+        """How many customers there are at most."""
+        listed = self.tables.listed
+        return self.tally.rows + (0 if listed is None else listed.tally.rows)
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The orders."""
+        return self.tables.ingested.blocks
+
+    @property
+    def is_spilled(self) -> bool:
+        """Whether rows of either table wait on disk."""
+        listed = self.tables.listed
+        return self.tables.ingested.is_spilled or (listed is not None and listed.is_spilled)
 
     def grouped(
         self,
@@ -90,15 +106,16 @@ class LaidOutRows:
         DataError
             After the last batch: where customers are listed twice, or not and have to be.
         """
-        partitions = 1 << self.partition_bits
+        tables, spill = self.tables, self.options.spill
+        partitions = 1 << tables.ingested.partition_bits
         sizes = partition_sizes(self.blocks, partitions)
         rows = int(sizes.sum())
-        report = Counter(self.progress, "group", rows)
+        report = Counter(self.options.progress, "group", rows)
         most = max(rows, self.most_customers - self.tally.rows)
         batch_rows = BATCH_ROWS
-        if self.spill is not None:
+        if spill is not None:
             row_bytes = sum(block.nbytes for block in self.blocks) // max(1, rows)
-            batch_rows = min(batch_rows, self.spill.batch_rows(row_bytes, self.workers.threads))
+            batch_rows = min(batch_rows, spill.batch_rows(row_bytes, self.workers.threads))
         batches = min(partitions, batches_for(most, batch_rows), most_batches or partitions)
         width = partitions // batches
         ends = np.concatenate([[0], np.cumsum(sizes)])[::width]
@@ -107,9 +124,9 @@ class LaidOutRows:
         begins = self.blocks[0].offsets[::width] if in_place else ends
         # Memory for all at once: many small arrays would cost several times as much to touch first.
         room = None if self.is_spilled else self.grouper.room(rows)
-        judged = self.kind.policies.unknown == "error"
+        judged = self.spec.policies.unknown == "error"
 
-        signs = Signs(self.tally) if self.source.is_whole else None
+        signs = Signs(self.tally) if tables.source.is_whole else None
 
         def group_batch(number: int) -> _Made | None:
             part = slice(int(begins[number]), int(begins[number + 1]))
@@ -126,7 +143,7 @@ class LaidOutRows:
                 signs.see(customers)
             made = _Made(
                 work(customers),
-                count(self.kind, customers, split=batch.found.split),
+                count(self.spec, customers, split=batch.found.split),
                 batch.found,
                 Strangers.among(customers) if judged else Strangers(),
             )
@@ -135,7 +152,7 @@ class LaidOutRows:
             return made
 
         strangers, found = [], FoundInRows()
-        ahead = TASKS_AHEAD if self.spill is None else LARGE_TASKS_AHEAD
+        ahead = TASKS_AHEAD if spill is None else LARGE_TASKS_AHEAD
         made_in_order = self.workers.in_order(group_batch, range(batches), ahead=ahead)
         for number, made in enumerate(made_in_order):
             report(int(ends[number + 1] - ends[number]))
@@ -146,72 +163,45 @@ class LaidOutRows:
                 yield made.result
         self.tally.dropped_refunds += found.dropped_refunds
         self.tally.duplicates += found.duplicates
-        self.order_problems.check()
-        refuse_totals(found, self.kind.columns)
-        self.customer_problems.check()
-        refuse_strangers(strangers, self.kind.columns)
+        tables.order_problems.check()
+        refuse_totals(found, self.spec.columns)
+        tables.customer_problems.check()
+        refuse_strangers(strangers, self.spec.columns)
         if signs is not None:
-            check_signs(signs, self.kind.columns, self.tally, self.counts, self.source.written)
+            check_signs(signs, self.spec.columns, self.tally, self.counts, tables.source.written)
 
 
 @contextmanager
 def laid_out_rows(
-    orders: Any, customers: Any, options: BuildOptions, like: Kind | None = None
+    orders: Any, customers: Any, options: BuildOptions, like: HistorySpec | None = None
 ) -> Iterator[LaidOutRows]:
     """Read both tables; the threads that group them end with the block.
 
     like: the history to which they are added, whose types text is read in.
     """
-    columns, policies = options.columns, options.policies
-    progress, spill = options.progress, options.spill
     with Workers(options.most_threads) as workers:
         tables = read_tables(orders, customers, options, workers, like)
-        kind, order_reader, ingested, listed, problems, customer_problems, source = tables
-        if spill is not None:
+        if options.spill is not None:
             workers.free_workspace()
+        ingested, listed = tables.ingested, tables.listed
         days = (ingested.tally.first_day or 0, ingested.tally.last_day or 0)
-        writer = OrderWriter(
-            ids=kind.ids,
-            amount=order_reader.amount,
-            has_lines=columns.order is not None,
-            refunds=policies.refunds,
-            same_day=policies.same_day,
-            amount_per=policies.amount_per,
-            has_dropped=order_reader.drops_refunds,
-            days=days,
-            amount_column=columns.amount or "amount",
-            customer_column=columns.customer,
-            workspace=workers.workspace,
-        )
         grouper = Grouper(
+            spec=tables.spec,
             orders=ingested.blocks,
             customers=None if listed is None else listed.blocks,
             partition_bits=ingested.partition_bits,
-            ids=kind.ids,
-            writer=writer,
-            unknown=policies.unknown,
-            customer_column=columns.listed,
-            order_problems=problems,
-            customer_problems=customer_problems,
-            duplicates=policies.duplicates,
+            writer=OrderWriter(
+                spec=tables.spec,
+                has_dropped=tables.orders.drops_refunds,
+                days=days,
+                workspace=workers.workspace,
+            ),
+            order_problems=tables.order_problems,
+            customer_problems=tables.customer_problems,
             workspace=workers.workspace,
-            divided=_divided(ingested, order_reader, days, workers),
+            divided=_divided(ingested, tables.orders, days, workers),
         )
-        yield LaidOutRows(
-            kind=kind,
-            tally=ingested.tally,
-            most_customers=ingested.tally.rows + (0 if listed is None else listed.tally.rows),
-            workers=workers,
-            blocks=ingested.blocks,
-            spill=spill,
-            is_spilled=ingested.is_spilled or (listed is not None and listed.is_spilled),
-            partition_bits=ingested.partition_bits,
-            grouper=grouper,
-            order_problems=problems,
-            customer_problems=customer_problems,
-            source=source,
-            progress=progress,
-        )
+        yield LaidOutRows(tables, grouper, workers, options)
 
 
 def _divided(

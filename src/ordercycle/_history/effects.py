@@ -14,8 +14,8 @@ from ordercycle._sources.file_names import DESCRIBED
 
 if TYPE_CHECKING:
     from ordercycle._columns import Columns
-    from ordercycle._history.policies import Policies
     from ordercycle._ingest.spill import Spill
+    from ordercycle._policies import Policies
     from ordercycle._sources.row_source import Files
 
 

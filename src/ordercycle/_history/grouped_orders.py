@@ -15,11 +15,12 @@ from ordercycle._errors import counted, printable
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.batch_files import dates_array, order_list, orders_array
 from ordercycle._history.profile_stream import checked_window, profiler
-from ordercycle._history.storage_parts import Kind, Part
+from ordercycle._history.storage_parts import Part
 from ordercycle._history.store import State
 from ordercycle._history.summary import HistorySummary, summarised
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._profile import Profiler, room_for
+from ordercycle._spec import HistorySpec
 from ordercycle._workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Spare, Workers, Workspace
 
 R = TypeVar("R")
@@ -30,7 +31,7 @@ class GroupedOrders:
 
     def __init__(self, state: State, threads: int, spare: Spare | None = None) -> None:
         self._state = state
-        self._kind = state.kind
+        self._spec = state.spec
         self._threads = threads
         # What the rows' hashes took: the first profile is written there, instead of to fresh
         # memory, which would take longer to touch than to fill, and raise the peak.
@@ -51,7 +52,7 @@ class GroupedOrders:
         """Return what the history was built from: rows, orders, customers and what was dropped."""
         state = self._state
         held = sum(run.nbytes for part in state.parts for run in part.runs)
-        return summarised(state.kind, state.tally, state.counts, held)
+        return summarised(state.spec, state.tally, state.counts, held)
 
     def to_batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the history itself, without copying.
@@ -68,21 +69,21 @@ class GroupedOrders:
             were dropped; nor do later days of an order, nor, with ``same_day="merge"``, all
             orders of a day but one.
         """
-        kind = self._kind
+        spec = self._spec
         schema = pa.schema(
             [
                 pa.field("customer_id", self.id_type, nullable=False),
                 pa.field("registered_on", pa.date32()),
-                pa.field("orders", order_list(kind.amount), nullable=False),
+                pa.field("orders", order_list(spec.amount), nullable=False),
             ]
         )
         for part in self._state.parts:
             batch = part.read()
-            hidden = batch.hidden(drop_unknown=kind.drop_unknown)
+            hidden = batch.hidden(drop_unknown=spec.drop_unknown)
             if hidden is not None:
                 batch = batch.select(~hidden)
             ids = IdReader.as_produced(batch.ids, self.id_type)
-            arrays = [ids, dates_array(batch.registered), orders_array(batch, kind)]
+            arrays = [ids, dates_array(batch.registered), orders_array(batch, spec)]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     def profile(self, as_of: date | str, window_days: int | None = None) -> pa.Table:
@@ -159,7 +160,7 @@ class GroupedOrders:
         as_of: days since 1970-01-01; spare: memory to write to, as far as it goes.
         """
         return profiler(
-            self._kind,
+            self._spec,
             self.id_type,
             self.last_day,
             as_of,
@@ -168,9 +169,9 @@ class GroupedOrders:
         )
 
     @property
-    def kind(self) -> Kind:
+    def spec(self) -> HistorySpec:
         """What all customers of the history have in common: types, columns and policies."""
-        return self._kind
+        return self._spec
 
     @property
     def first_day(self) -> int | None:
@@ -204,8 +205,8 @@ class GroupedOrders:
     @property
     def id_type(self) -> pa.DataType:
         """The type in which results give customer ids."""
-        return self._kind.ids.produced(self._state.counts.customers)
+        return self._spec.ids.produced(self._state.counts.customers)
 
     def _schema(self, window_days: int | None) -> pa.Schema:
         windowed = checked_window(window_days) is not None
-        return profile_schema(self.id_type, self._kind.revenue, windowed=windowed)
+        return profile_schema(self.id_type, self._spec.revenue, windowed=windowed)

@@ -9,9 +9,11 @@ from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.batch_files import put_on_disk
 from ordercycle._history.build import laid_out_rows
 from ordercycle._history.options import BuildOptions
-from ordercycle._history.storage_parts import Counts, Held, Kind, Run
-from ordercycle._ingest.spill import Spill, SpillFile
+from ordercycle._history.storage_parts import Counts, Held, Run
+from ordercycle._ingest.spill import Spill
+from ordercycle._ingest.spill_file import SpillFile
 from ordercycle._ingest.table_readers import Tally
+from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Spare
 
 
@@ -19,7 +21,7 @@ from ordercycle._workspace import Spare
 class Grouped:
     """The customers of two tables, grouped, and what reading them counted."""
 
-    kind: Kind
+    spec: HistorySpec
     runs: list[Run]  # of ranges of hashes that are equally wide
     counts: Counts
     tally: Tally
@@ -33,7 +35,7 @@ def group(
     options: BuildOptions,
     *,
     most_batches: int | None = None,
-    like: Kind | None = None,
+    like: HistorySpec | None = None,
 ) -> Grouped:
     """Read and group.
 
@@ -42,13 +44,13 @@ def group(
     """
     with laid_out_rows(orders, customers, options, like) as rows:
         spill = options.spill if rows.is_spilled else None
-        file = None if spill is None else SpillFile(spill)
+        file = None if spill is None else SpillFile(spill.folder)
 
         def keep(batch: CustomerBatch) -> Run:
             if file is None:
                 return Held(batch)
-            return put_on_disk(batch, rows.kind, file, rows.workers.workspace)
+            return put_on_disk(batch, rows.spec, file, rows.workers.workspace)
 
         runs = list(rows.grouped(keep, most_batches=most_batches))
         spare = Spare(block.hashes for block in rows.blocks if not rows.is_spilled)
-        return Grouped(rows.kind, runs, rows.counts, rows.tally, spill, spare)
+        return Grouped(rows.spec, runs, rows.counts, rows.tally, spill, spare)

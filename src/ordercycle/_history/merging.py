@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import DTypeLike, NDArray
 
-from ordercycle._arrow_views import fixed_view, mask_of, rows_of
+from ordercycle._arrow_views import mask_of, rows_of
 from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle._grouping.batches import CustomerBatch, DroppedDays
 from ordercycle._grouping.order_lines import further_days, merged_days, order_signs
-from ordercycle._ingest.id_bytes import place_ids
+from ordercycle._ingest.id_bytes import hashes_of
+from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workspace
-from ordercycle_kernels import hashing
 from ordercycle_kernels import merging as kernels
 from ordercycle_kernels._types import as_input
 from ordercycle_kernels.calendar import NO_DAY
@@ -29,18 +29,6 @@ class Places(NamedTuple):
 
     positions: Int64s  # (a,) of the customer, or of the one before which it goes
     found: NDArray[np.bool_]  # (a,) whether the customer is there
-
-
-def hashes_of(ids: pa.Array) -> NDArray[np.uint64]:
-    """Return the hashes of plain ids."""
-    hashes = np.empty(len(ids), np.uint64)
-    if pa.types.is_integer(ids.type):
-        integers = fixed_view(ids, ids.type.to_pandas_dtype()).astype(np.int64, copy=False)
-        hashing.hash_integers(integers, hashes)
-        return hashes
-    starts, lengths = np.empty(len(ids), np.int64), np.empty(len(ids), np.int32)
-    place_ids(ids, starts, lengths).ids(starts, lengths).hash_into(hashes)
-    return hashes
 
 
 def find_places(there: pa.Array, arriving: pa.Array) -> Places:
@@ -80,17 +68,12 @@ def _binary_like(kind: pa.DataType) -> pa.DataType:
 def merge_batches(
     there: CustomerBatch,
     arriving: CustomerBatch,
-    *,
-    are_floats: bool,
-    net_refunds: bool,
-    once_a_day: bool,
-    drop_unknown: bool,
-    workspace: Workspace | None,
+    spec: HistorySpec,
+    workspace: Workspace | None = None,
 ) -> CustomerBatch:
     """Return the customers of both batches with the orders of both.
 
-    once_a_day: whether one order of a day stands for all of them. With a workspace, days, amounts
-    and keys are its arrays, valid until the thread's next call.
+    With a workspace, days, amounts and keys are its arrays, valid until the thread's next call.
     """
     places = find_places(there.ids, arriving.ids)
     positions, found = places
@@ -98,13 +81,12 @@ def merge_batches(
     stops = np.where(found, there.offsets[np.minimum(positions + 1, len(there.ids))], starts)
     offsets = _merged_offsets(there.offsets, arriving.offsets, places)
     rows = places.positions + np.cumsum(~found) - ~found  # of those who got something
+    are_floats = spec.amount.is_float
     merged = _merged_orders(
         there, arriving, starts, stops, are_floats=are_floats, workspace=workspace
     )
-    if there.keys is not None or once_a_day:
-        marking = _Marking(net_refunds=net_refunds, once_a_day=once_a_day)
-        marked = marking.marks(merged, offsets, rows)
-        merged = merged._replace(further=marked)
+    if spec.has_further_days:
+        merged = merged._replace(further=_marks(merged, offsets, rows, spec))
     given = _merged_values(there.given, arriving.given, places, arriving.given != NO_DAY)
     listed = _merged_values(there.listed, arriving.listed, places, arriving.listed)
     # Only those who got something may be registered earlier now.
@@ -113,12 +95,12 @@ def merge_batches(
         offsets[rows],
         offsets[rows + 1],
         merged.days,
-        *order_signs(merged.words, merged.further, net_refunds=net_refunds),
+        *order_signs(merged.words, merged.further, net_refunds=spec.net_refunds),
         given[rows],
         registered,
         visible,
     )
-    if drop_unknown:
+    if spec.drop_unknown:
         visible[~listed[rows]] = NO_DAY
     every = np.ones(rows.size, np.bool_)
     return CustomerBatch(
@@ -147,29 +129,28 @@ class _Entries(NamedTuple):
     further: NDArray[np.bool_] | None = None
 
 
-class _Marking(NamedTuple):
-    """How entries are marked that are no orders though they are no refunds."""
+def _marks(
+    merged: _Entries, offsets: Int64s, rows: Int64s, spec: HistorySpec
+) -> NDArray[np.bool_] | None:
+    """Mark the entries that are no orders though they are no refunds.
 
-    net_refunds: bool
-    once_a_day: bool
-
-    def marks(self, merged: _Entries, offsets: Int64s, rows: Int64s) -> NDArray[np.bool_] | None:
-        """Return the marks of all customers, found again for those in the given rows."""
-        starts, sizes = offsets[rows], offsets[rows + 1] - offsets[rows]
-        ends = np.cumsum(sizes)
-        entries = np.arange(sizes.sum()) + np.repeat(starts - ends + sizes, sizes)
-        within = np.concatenate([[0], ends])
-        days, signs = merged.days[entries], merged.words.signs[entries]
-        found = None
-        if merged.keys is not None:
-            found, _ = further_days(within, days, merged.keys[entries].view(np.int64), signs)
-        if self.once_a_day:
-            found = merged_days(within, days, signs, found, net_refunds=self.net_refunds)
-        if found is None and merged.further is None:
-            return None
-        marks = np.zeros(merged.days.size, np.bool_) if merged.further is None else merged.further
-        marks[entries] = False if found is None else found
-        return marks if marks.any() else None
+    Returns the marks of all customers, found again for those in the given rows.
+    """
+    starts, sizes = offsets[rows], offsets[rows + 1] - offsets[rows]
+    ends = np.cumsum(sizes)
+    entries = np.arange(sizes.sum()) + np.repeat(starts - ends + sizes, sizes)
+    within = np.concatenate([[0], ends])
+    days, signs = merged.days[entries], merged.words.signs[entries]
+    found = None
+    if merged.keys is not None:
+        found, _ = further_days(within, days, merged.keys[entries].view(np.int64), signs)
+    if spec.once_a_day:
+        found = merged_days(within, days, signs, found, net_refunds=spec.net_refunds)
+    if found is None and merged.further is None:
+        return None
+    marks = np.zeros(merged.days.size, np.bool_) if merged.further is None else merged.further
+    marks[entries] = False if found is None else found
+    return marks if marks.any() else None
 
 
 def _alike(there: AmountWords, arriving: AmountWords) -> tuple[AmountWords, AmountWords]:

@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 from ordercycle._columns import Columns
 from ordercycle._errors import ConfigError, Option, suggestion
 from ordercycle._history.effects import check_options_act
-from ordercycle._history.policies import Policies
 from ordercycle._ingest.spill import Spill
+from ordercycle._policies import Policies
 from ordercycle._sources.file_formats import FileFormat, check_read
-from ordercycle._sources.places import store_of
-from ordercycle._sources.wanted import USUAL_TIMES, Role, Times, Wanted
+from ordercycle._sources.locations import store_of
+from ordercycle._sources.read_request import USUAL_TIMES, ReadRequest, Role, Times
 from ordercycle._workspace import thread_count
 
 Progress = Callable[[int, int | None, str], object]
@@ -113,7 +113,7 @@ class BuildOptions:
         return number if spill is None else min(number, spill.most_threads)
 
     @property
-    def wanted_orders(self) -> Wanted:
+    def wanted_orders(self) -> ReadRequest:
         """What is read of the orders."""
         policies = self.policies
         wanted = wanted_orders(
@@ -122,7 +122,7 @@ class BuildOptions:
         return replace(wanted, compared=policies.duplicates != "keep")
 
     @property
-    def wanted_customers(self) -> Wanted:
+    def wanted_customers(self) -> ReadRequest:
         """What is read of the customers table."""
         times = self.policies.times
         return wanted_customers(self.columns, self.read, self.filesystem, times=times)
@@ -197,14 +197,14 @@ def wanted_orders(
     only: str | None = None,
     *,
     times: Times = USUAL_TIMES,
-) -> Wanted:
+) -> ReadRequest:
     """Return what is read of the orders, customer ids first."""
     roles: dict[str, Role] = {columns.customer: "customer", columns.time: "time"}
     if columns.amount is not None:
         roles[columns.amount] = "amount"
     if columns.order is not None:
         roles[columns.order] = "order"
-    return Wanted("orders", roles, read, filesystem, only, times=times)
+    return ReadRequest("orders", roles, read, filesystem, only, times=times)
 
 
 def wanted_customers(
@@ -213,12 +213,12 @@ def wanted_customers(
     filesystem: Any = None,
     *,
     times: Times = USUAL_TIMES,
-) -> Wanted:
+) -> ReadRequest:
     """Return what is read of the customers table, customer ids first."""
     roles: dict[str, Role] = {columns.listed: "customer"}
     if columns.registered is not None:
         roles[columns.registered] = "registered"
-    return Wanted("customers", roles, read, filesystem, times=times)
+    return ReadRequest("customers", roles, read, filesystem, times=times)
 
 
 class Counter:

@@ -148,8 +148,8 @@ class OrderHistory(GroupedOrders):
         """
         checked = BuildOptions.of(options, has_customers=customers is not None)
         made = group(orders, customers, checked)
-        parts = as_parts(made.kind, made.runs)
-        state = State(made.kind, parts, made.tally, made.counts, spill=made.spill)
+        parts = as_parts(made.spec, made.runs)
+        state = State(made.spec, parts, made.tally, made.counts, spill=made.spill)
         return cls(state, checked.most_threads, made.spare)
 
     @classmethod

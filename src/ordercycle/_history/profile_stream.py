@@ -13,9 +13,9 @@ from ordercycle._days import day_number
 from ordercycle._errors import ConfigError, Option, whole_number
 from ordercycle._history.build import laid_out_rows
 from ordercycle._history.options import BuildOptions
-from ordercycle._history.storage_parts import Kind
 from ordercycle._history.summary import HistorySummary, summarised
 from ordercycle._profile import Profiler
+from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Spare
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
 
@@ -34,14 +34,14 @@ def checked_window(days: int | None) -> int | None:
 
 
 def profiler(
-    kind: Kind,
+    spec: HistorySpec,
     id_type: pa.DataType,
     last_day: int | None,
     as_of: int,
     window_days: int | None,
     spare: Spare | None,
 ) -> Profiler:
-    """Return what makes profiles of customers of a kind.
+    """Return what makes profiles of the customers of a history.
 
     last_day: of all orders, None without any; as_of: days since 1970-01-01, as last_day;
     spare: memory to write to, as far as it goes.
@@ -50,9 +50,9 @@ def profiler(
         as_of=as_of,
         window_days=window_days,
         last_day=as_of if last_day is None else last_day,
-        schema=profile_schema(id_type, kind.revenue, windowed=window_days is not None),
-        amount=kind.amount,
-        net_refunds=kind.net_refunds,
+        schema=profile_schema(id_type, spec.revenue, windowed=window_days is not None),
+        amount=spec.amount,
+        net_refunds=spec.net_refunds,
         spare=spare,
     )
 
@@ -88,8 +88,8 @@ class ProfileStream:
         with laid_out_rows(self._orders, self._customers, self._options) as rows:
             spare = Spare()
             profiles = profiler(
-                rows.kind,
-                rows.kind.ids.produced(rows.most_customers),
+                rows.spec,
+                rows.spec.ids.produced(rows.most_customers),
                 rows.tally.last_day,
                 self._as_of,
                 self._window,
@@ -99,7 +99,7 @@ class ProfileStream:
             yield from rows.grouped(
                 lambda customers: profiles.batch(customers, workspace), spare=spare
             )
-            self._summary = summarised(rows.kind, rows.tally, rows.counts, 0)
+            self._summary = summarised(rows.spec, rows.tally, rows.counts, 0)
 
     @property
     def summary(self) -> HistorySummary | None:

@@ -14,17 +14,17 @@ from ordercycle._errors import ColumnError, OrdercycleError
 from ordercycle._history.checks import check_offsets, check_zone_has_effect
 from ordercycle._history.effects import check_tables_need
 from ordercycle._history.options import BuildOptions, Counter
-from ordercycle._history.storage_parts import Kind
 from ordercycle._ingest.bad_values import Problems, shown
 from ordercycle._ingest.blocks import CUSTOMER_IDS, ORDER_IDS
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.identity import identities, with_ids
 from ordercycle._ingest.pipeline import Ingested, ingest, partition_bits_for
-from ordercycle._ingest.table_readers import CustomerReader, OrderReader, OrderRules, RowReader
+from ordercycle._ingest.table_readers import CustomerReader, OrderReader, RowReader
 from ordercycle._sources.opening import open_source
+from ordercycle._sources.read_request import ReadAgain, ReadRequest
 from ordercycle._sources.row_source import Source
 from ordercycle._sources.standard_input import at_hand
-from ordercycle._sources.wanted import ReadAgain, Wanted
+from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workers
 
 Reader = TypeVar("Reader", bound=RowReader)
@@ -35,7 +35,7 @@ class _Table(Generic[Reader]):
     """A table that is open: its source, and who reads it; opened again, it is read again."""
 
     rows: Any
-    wanted: Wanted
+    wanted: ReadRequest
     options: BuildOptions
     ids_in: tuple[str | None, ...]  # columns
     make: Callable[[pa.Schema, Problems], Reader]
@@ -88,7 +88,7 @@ class _Table(Generic[Reader]):
 class ReadTables(NamedTuple):
     """Both tables, laid out, and what is known of them."""
 
-    kind: Kind  # of their history
+    spec: HistorySpec  # of their history
     orders: OrderReader
     ingested: Ingested
     listed: Ingested | None
@@ -98,7 +98,11 @@ class ReadTables(NamedTuple):
 
 
 def read_tables(
-    orders: Any, customers: Any, options: BuildOptions, workers: Workers, like: Kind | None = None
+    orders: Any,
+    customers: Any,
+    options: BuildOptions,
+    workers: Workers,
+    like: HistorySpec | None = None,
 ) -> ReadTables:
     """Read both tables; like: the history to which they are added, whose types ids have.
 
@@ -117,7 +121,7 @@ def read_tables(
                 problems = both.customers.problems if both.customers else Problems("customers")
                 orders_read = both.orders
                 return ReadTables(
-                    both.kind(ids, options),
+                    both.spec(ids, options),
                     orders_read.reader,
                     ingested,
                     listed,
@@ -127,46 +131,34 @@ def read_tables(
                 )
 
 
-def kind_of_tables(orders: Any, customers: Any, options: BuildOptions) -> Kind:
+def spec_of_tables(orders: Any, customers: Any, options: BuildOptions) -> HistorySpec:
     """Return what histories of two tables have in common, checked as far as no row is read."""
     with _Both() as both:
         both.open(orders, customers, options)
-        return both.kind(both.agree_on_ids(options.columns), options)
+        return both.spec(both.agree_on_ids(options.columns), options)
 
 
-def _open_orders(rows: Any, options: BuildOptions, like: Kind | None) -> _Table[OrderReader]:
+def _open_orders(rows: Any, options: BuildOptions, like: HistorySpec | None) -> _Table[OrderReader]:
     columns, policies = options.columns, options.policies
     return _Table(
         rows,
         _known(options.wanted_orders, like),
         options,
         (columns.customer, columns.order),
-        lambda schema, problems: OrderReader(
-            schema,
-            columns,
-            problems,
-            OrderRules(
-                times=policies.times,
-                anonymous=policies.anonymous,
-                refunds=policies.refunds,
-                nobody=policies.nobody,
-                amount_per=policies.amount_per,
-                duplicates=policies.duplicates,
-            ),
-        ),
+        lambda schema, problems: OrderReader(schema, columns, problems, policies),
     )
 
 
-def _open_customers(rows: Any, options: BuildOptions, like: Kind | None) -> _Table[CustomerReader]:
+def _open_customers(
+    rows: Any, options: BuildOptions, like: HistorySpec | None
+) -> _Table[CustomerReader]:
     columns, policies = options.columns, options.policies
     return _Table(
         rows,
         _known(options.wanted_customers, like),
         options,
         (columns.listed,),
-        lambda schema, problems: CustomerReader(
-            schema, columns, problems, times=policies.times, nobody=policies.nobody
-        ),
+        lambda schema, problems: CustomerReader(schema, columns, problems, policies),
     )
 
 
@@ -190,7 +182,7 @@ class _Both(ExitStack):
         return [table for table in (self.orders, self.customers) if table is not None]
 
     def open(
-        self, orders: Any, customers: Any, options: BuildOptions, like: Kind | None = None
+        self, orders: Any, customers: Any, options: BuildOptions, like: HistorySpec | None = None
     ) -> None:
         """Open both: a wrong path or name is an error before any work."""
         self.orders = _open_orders(orders, options, like)
@@ -198,16 +190,16 @@ class _Both(ExitStack):
             self.customers = _open_customers(customers, options, like)
         self.check_options(options, are_appended=like is not None)
 
-    def kind(self, ids: IdReader, options: BuildOptions) -> Kind:
+    def spec(self, ids: IdReader, options: BuildOptions) -> HistorySpec:
         """Return what all parts of a history of both have in common; ids: of both."""
         reader = self.orders.reader
-        return Kind(
-            ids,
-            reader.amount,
-            reader.id_readers.get(ORDER_IDS),
-            options.columns,
-            options.policies,
-            self.customers is not None,
+        return HistorySpec(
+            ids=ids,
+            amount=reader.amount,
+            order_ids=reader.id_readers.get(ORDER_IDS),
+            columns=options.columns,
+            policies=options.policies,
+            has_listing=self.customers is not None,
         )
 
     def check_options(self, options: BuildOptions, *, are_appended: bool) -> None:
@@ -290,13 +282,13 @@ def _read_customers(
         )
 
 
-def _known(wanted: Wanted, like: Kind | None) -> Wanted:
+def _known(wanted: ReadRequest, like: HistorySpec | None) -> ReadRequest:
     """Return what is wanted, in the types of a history."""
     if like is None:
         return wanted
     kinds = {"customer": _kind_of_ids(like.ids), "amount": like.amount.given}
-    if like.orders is not None:
-        kinds["order"] = _kind_of_ids(like.orders)
+    if like.order_ids is not None:
+        kinds["order"] = _kind_of_ids(like.order_ids)
     if pa.types.is_integer(like.amount.given):
         kinds["amount"] = pa.int64()
     elif like.amount.is_float:

@@ -8,8 +8,7 @@ from typing import Any
 
 from ordercycle._columns import OPTIONAL, Columns
 from ordercycle._errors import ConfigError, Option
-from ordercycle._expressions.given import ExpressionText, as_text
-from ordercycle._expressions.plain import parsed_condition
+from ordercycle._expressions.expression_text import ExpressionText, as_text
 from ordercycle._history.options import OPTIONS, BuildOptions, refuse_unknown
 from ordercycle._public import public
 from ordercycle._sources.file_formats import CsvFormat, ExcelSheet, FileFormat, NdJson
@@ -176,14 +175,9 @@ def _text(name: str, value: Any) -> Any:
     """Return a value as data: an expression as text that says the same."""
     if not isinstance(value, str):
         return value
-    if isinstance(value, ExpressionText):
-        try:
-            has_text = parsed_condition(value).equals(value.expression)
-        except ConfigError:
-            has_text = False
-        if not has_text:
-            raise ConfigError(
-                (Option(name, str(value)), " is an expression that has no text"),
-                remedy="give it as text of the language of Rules to keep it as data",
-            )
+    if isinstance(value, ExpressionText) and not value.is_language:
+        raise ConfigError(
+            (Option(name, str(value)), " is an expression that has no text"),
+            remedy="give it as text of the language of Rules to keep it as data",
+        )
     return str(value)

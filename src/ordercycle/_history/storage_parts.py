@@ -8,72 +8,14 @@ from functools import reduce
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle._columns import Columns
 from ordercycle._grouping.batches import CustomerBatch, DroppedDays
-from ordercycle._history.merging import Places, hashes_of, merge_batches
-from ordercycle._history.policies import Policies
-from ordercycle._ingest.column_readers import AmountReader, IdReader
+from ordercycle._history.merging import Places, merge_batches
+from ordercycle._ingest.id_bytes import hashes_of
+from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import population
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What all parts of a history have in common."""
-
-    ids: IdReader
-    amount: AmountReader
-    orders: IdReader | None  # of order ids, where orders have lines
-    columns: Columns
-    policies: Policies
-    has_listing: bool  # whether a customers table says who is known
-
-    @property
-    def revenue(self) -> pa.DataType | None:
-        """The type of sums of amounts; None where there are none."""
-        return self.amount.produced if self.has_amount else None
-
-    @property
-    def has_amount(self) -> bool:
-        """Whether anything about money is known."""
-        return self.columns.amount is not None
-
-    @property
-    def net_refunds(self) -> bool:
-        """Whether refunds are no orders."""
-        return self.policies.refunds == "net"
-
-    @property
-    def once_a_day(self) -> bool:
-        """Whether one order of a day stands for all of them."""
-        return self.policies.same_day == "merge"
-
-    @property
-    def has_further_days(self) -> bool:
-        """Whether entries may be no orders though they are no refunds."""
-        return self.orders is not None or self.once_a_day
-
-    @property
-    def drop_unknown(self) -> bool:
-        """Whether customers who are not listed are left out."""
-        return self.policies.unknown == "drop"
-
-    def merged(
-        self, there: CustomerBatch, arriving: CustomerBatch, workspace: Workspace | None = None
-    ) -> CustomerBatch:
-        """Return two batches as one."""
-        return merge_batches(
-            there,
-            arriving,
-            are_floats=self.amount.is_float,
-            net_refunds=self.net_refunds,
-            once_a_day=self.once_a_day,
-            drop_unknown=self.drop_unknown,
-            workspace=workspace,
-        )
 
 
 class Run(Protocol):
@@ -113,7 +55,7 @@ class Held:
 class Part:
     """The customers of a range of hashes: a base, and what was appended since."""
 
-    kind: Kind
+    spec: HistorySpec
     runs: tuple[Run, ...]
 
     def read(self, workspace: Workspace | None = None) -> CustomerBatch:
@@ -121,7 +63,8 @@ class Part:
         base, *later = (run.read() for run in self.runs)
         if not later:
             return base
-        return self.kind.merged(base, reduce(self.kind.merged, later), workspace)
+        arrived = reduce(lambda one, other: merge_batches(one, other, self.spec), later)
+        return merge_batches(base, arrived, self.spec, workspace)
 
     def release(self) -> None:
         """Give back what reading took."""
@@ -130,7 +73,7 @@ class Part:
 
     def with_run(self, run: Run) -> Part:
         """Return the part with one more run."""
-        return Part(self.kind, (*self.runs, run))
+        return Part(self.spec, (*self.runs, run))
 
 
 class Counts(NamedTuple):
@@ -154,7 +97,7 @@ class Counts(NamedTuple):
 
 
 def count(
-    kind: Kind,
+    spec: HistorySpec,
     there: CustomerBatch,
     arriving: CustomerBatch | None = None,
     places: Places | None = None,
@@ -188,11 +131,11 @@ def count(
         sizes[of_arriving] += np.diff(arriving.offsets)
         offsets = np.concatenate([[0], np.cumsum(sizes)])
     counts = np.empty(population.COUNTS, np.int64)
-    population.count_customers(offsets, given, listed, kind.drop_unknown, counts)
+    population.count_customers(offsets, given, listed, spec.drop_unknown, counts)
     customers, orders, unlisted, undated = counts.tolist()
     refunds = sum(batch.negative for batch in batches)
     if refunds and customers < listed.size:
-        shown = listed if kind.drop_unknown else listed | (offsets[1:] > offsets[:-1])
+        shown = listed if spec.drop_unknown else listed | (offsets[1:] > offsets[:-1])
         refunds = sum(
             _negative(batch, shown[where]) for batch, where in zip(batches, rows, strict=True)
         )
@@ -200,15 +143,15 @@ def count(
         customers=customers,
         orders=orders,
         refunds=refunds,
-        unknown=unlisted if kind.has_listing else 0,
+        unknown=unlisted if spec.has_listing else 0,
         undated=undated,
     )
-    return counted if arriving is not None else counted.with_days(*_days(kind, there, split))
+    return counted if arriving is not None else counted.with_days(*_days(spec, there, split))
 
 
-def _days(kind: Kind, batch: CustomerBatch, split: int | None) -> tuple[int, int]:
+def _days(spec: HistorySpec, batch: CustomerBatch, split: int | None) -> tuple[int, int]:
     """Count further days, and orders with several days, of the customers of the population."""
-    hidden = batch.hidden(drop_unknown=kind.drop_unknown)
+    hidden = batch.hidden(drop_unknown=spec.drop_unknown)
     if batch.further is None and not split and batch.keys is None:
         return 0, 0
     if split == 0 and batch.further is None:
@@ -285,6 +228,6 @@ def cut(batch: CustomerBatch, pieces: int, first_bits: int) -> Iterator[Customer
         start = end
 
 
-def as_parts(kind: Kind, runs: Sequence[Run]) -> tuple[Part, ...]:
+def as_parts(spec: HistorySpec, runs: Sequence[Run]) -> tuple[Part, ...]:
     """Return a part for every run."""
-    return tuple(Part(kind, (run,)) for run in runs)
+    return tuple(Part(spec, (run,)) for run in runs)

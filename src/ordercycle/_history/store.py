@@ -23,12 +23,13 @@ from ordercycle._errors import StorageError
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.batch_files import FileEntry, write_file
 from ordercycle._history.manifest import MANIFEST, is_ours, read_manifest, unsound, write_manifest
-from ordercycle._history.policies import Policies
-from ordercycle._history.storage_parts import Counts, Kind, Part, cut
+from ordercycle._history.storage_parts import Counts, Part, cut
 from ordercycle._history.stored_files import Stored, StoredFile
 from ordercycle._ingest.column_readers import AmountReader, IdReader
 from ordercycle._ingest.spill import Spill
 from ordercycle._ingest.table_readers import Tally
+from ordercycle._policies import Policies
+from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workers
 
 LOCK = ".lock"
@@ -42,7 +43,7 @@ ATTEMPTS = 3
 class State:
     """All that a history is, wherever it is kept."""
 
-    kind: Kind
+    spec: HistorySpec
     parts: tuple[Part, ...]
     tally: Tally
     counts: Counts
@@ -88,7 +89,7 @@ def save(
             def write(number: int) -> FileEntry:
                 name = path / f"part-{number:05d}-{token}.arrow"
                 parts = state.parts[number * width : (number + 1) * width]
-                return write_file(name, batches(parts), state.kind)
+                return write_file(name, batches(parts), state.spec)
 
             files = len(state.parts) // width
             entries = tuple(workers.in_order(write, range(files)))
@@ -106,7 +107,7 @@ def add_run(
         _check_unchanged(there)
         token = secrets.token_hex(4)
         file = there.path / f"run-{len(there.runs):05d}-{token}.arrow"
-        entry = write_file(file, pieces, state.kind)
+        entry = write_file(file, pieces, state.spec)
         return _committed(state, Folder(there.path, token, (*there.runs, (entry,))), kept)
 
 
@@ -142,7 +143,7 @@ def open_folder(directory: str | os.PathLike[str], *, verify: bool, workers: Wor
 
 def _state_of(path: Path, manifest: dict[str, Any], *, verify: bool, workers: Workers) -> State:
     try:
-        kind = _kind_of(manifest)
+        spec = _spec_of(manifest)
         tally, counts = Tally(**manifest["tally"]), Counts(**manifest["counts"])
     except (KeyError, TypeError, ValueError, OSError, OverflowError) as error:
         raise unsound(path / MANIFEST, error) from error
@@ -150,13 +151,13 @@ def _state_of(path: Path, manifest: dict[str, Any], *, verify: bool, workers: Wo
     entries = [entry for run in runs for entry in run]
 
     def open_file(entry: FileEntry) -> StoredFile:
-        return StoredFile.open(path, entry, kind, verify=verify)
+        return StoredFile.open(path, entry, spec, verify=verify)
 
     opened = dict(zip(entries, workers.in_order(open_file, entries), strict=True))
     by_run = [_stored(opened[entry] for entry in run) for run in runs]
     return State(
-        kind,
-        tuple(Part(kind, part) for part in zip(*by_run, strict=True)),
+        spec,
+        tuple(Part(spec, part) for part in zip(*by_run, strict=True)),
         tally,
         counts,
         tuple(manifest["names"]),
@@ -175,11 +176,11 @@ def _committed(state: State, folder: Folder, kept: Sequence[Part] = ()) -> State
     kept: the parts as they were, where the newest run comes on top of them.
     """
     newest = _stored(
-        StoredFile.open(folder.path, entry, state.kind, verify=False) for entry in folder.runs[-1]
+        StoredFile.open(folder.path, entry, state.spec, verify=False) for entry in folder.runs[-1]
     )
-    parts = kept or [Part(state.kind, ()) for _ in newest]
+    parts = kept or [Part(state.spec, ()) for _ in newest]
     saved = tuple(part.with_run(run) for part, run in zip(parts, newest, strict=True))
-    state = State(state.kind, saved, state.tally, state.counts, state.names, folder)
+    state = State(state.spec, saved, state.tally, state.counts, state.names, folder)
     write_manifest(folder.path, _manifest_of(state, folder))
     return state
 
@@ -187,18 +188,18 @@ def _committed(state: State, folder: Folder, kept: Sequence[Part] = ()) -> State
 def _manifest_of(state: State, folder: Folder) -> dict[str, Any]:
     types = pa.schema(
         [
-            ("given_id", state.kind.ids.given),
-            ("plain_id", state.kind.ids.plain),
-            ("amount", state.kind.amount.given),
-            ("order_id", pa.null() if state.kind.orders is None else state.kind.orders.plain),
+            ("given_id", state.spec.ids.given),
+            ("plain_id", state.spec.ids.plain),
+            ("amount", state.spec.amount.given),
+            ("order_id", pa.null() if state.spec.order_ids is None else state.spec.order_ids.plain),
         ]
     )
     return {
         "token": folder.token,
         "parts": len(state.parts),
-        "columns": asdict(state.kind.columns),
-        "policies": asdict(state.kind.policies),
-        "has_listing": state.kind.has_listing,
+        "columns": asdict(state.spec.columns),
+        "policies": asdict(state.spec.policies),
+        "has_listing": state.spec.has_listing,
         "types": base64.b64encode(types.serialize().to_pybytes()).decode(),
         "tally": asdict(state.tally),
         "counts": state.counts._asdict(),
@@ -207,22 +208,22 @@ def _manifest_of(state: State, folder: Folder) -> dict[str, Any]:
     }
 
 
-def _kind_of(manifest: dict[str, Any]) -> Kind:
+def _spec_of(manifest: dict[str, Any]) -> HistorySpec:
     types = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(manifest["types"])))
     columns = Columns(**manifest["columns"])
     given, plain = types.field("given_id").type, types.field("plain_id").type
     if IdReader.of(types.field("given_id"), "orders").plain != plain:
         raise ValueError(f"ids of {given} are not read as {plain}")
-    orders = None
+    order_ids = None
     if columns.order is not None:
-        orders = IdReader.of(types.field("order_id"), "orders")
-    return Kind(
+        order_ids = IdReader.of(types.field("order_id"), "orders")
+    return HistorySpec(
         ids=IdReader(given, plain),
         amount=AmountReader.of(
             types.field("amount"), "orders", has_lines=columns.order is not None
         ),
         columns=columns,
-        orders=orders,
+        order_ids=order_ids,
         policies=Policies(**manifest["policies"]),
         has_listing=manifest["has_listing"],
     )

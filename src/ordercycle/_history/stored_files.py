@@ -24,9 +24,9 @@ from ordercycle._arrow_views import fixed_view
 from ordercycle._errors import StorageError, counted
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.batch_files import FileEntry, batch_schema, from_arrow
-from ordercycle._history.merging import hashes_of
-from ordercycle._history.storage_parts import Kind
-from ordercycle._sources.soundness import values_outside
+from ordercycle._ingest.id_bytes import hashes_of
+from ordercycle._sources.validation import values_outside
+from ordercycle._spec import HistorySpec
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY, NO_DAY
 from ordercycle_kernels.population import are_in_order
 
@@ -95,9 +95,9 @@ def _read_into(handle: int, room: NDArray[np.uint8], place: int) -> int:
 class StoredFile:
     """A file of batches that stays open: it may be removed, or replaced, from then on."""
 
-    def __init__(self, handle: int, entry: FileEntry, kind: Kind, where: Path) -> None:
+    def __init__(self, handle: int, entry: FileEntry, spec: HistorySpec, where: Path) -> None:
         weakref.finalize(self, os.close, handle)
-        self._kind = kind
+        self._spec = spec
         self._where = where  # for messages
         self.entry = entry
         self._stream = _Stream(handle, entry.bytes)
@@ -106,12 +106,12 @@ class StoredFile:
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, folder: Path, entry: FileEntry, kind: Kind, *, verify: bool) -> StoredFile:
+    def open(cls, folder: Path, entry: FileEntry, spec: HistorySpec, *, verify: bool) -> StoredFile:
         """Open a file of a folder, with its checksum compared or its size only."""
         path = folder / entry.file
         try:
             handle = open_regular(path)
-            file = cls(handle, entry, kind, path)
+            file = cls(handle, entry, spec, path)
             size = os.fstat(handle).st_size
             if size != entry.bytes:
                 raise StorageError(
@@ -153,7 +153,7 @@ class StoredFile:
             self._check_columns(batch)
             batch.validate(full=True)
         _check_offsets(batch)
-        customers = from_arrow(batch, self._kind, self._negative.get(number))
+        customers = from_arrow(batch, self._spec, self._negative.get(number))
         days = customers.days
         if days.size and (days.min() < FIRST_DAY or days.max() > LAST_DAY):
             raise pa.ArrowInvalid("orders are outside the years 1900 to 2199")
@@ -164,8 +164,8 @@ class StoredFile:
     def _check_columns(self, batch: pa.RecordBatch) -> None:
         """Raise an ArrowInvalid for columns that are not those of the history."""
         batch.validate()
-        expected = batch_schema(self._kind)
-        if not _is_like(batch.schema, expected, self._kind):
+        expected = batch_schema(self._spec)
+        if not _is_like(batch.schema, expected, self._spec):
             raise pa.ArrowInvalid("its columns are not those that the manifest tells of")
         required = [batch.column(field.name) for field in expected if not field.nullable]
         required += [column.values for column in required if pa.types.is_large_list(column.type)]
@@ -205,11 +205,11 @@ def _check_order(customers: CustomerBatch) -> None:
         raise pa.ArrowInvalid("its customers or their orders are not in order")
 
 
-def _is_like(schema: pa.Schema, expected: pa.Schema, kind: Kind) -> bool:
-    """Say whether a batch has the columns of a kind; older ones do not mark which are orders."""
+def _is_like(schema: pa.Schema, expected: pa.Schema, spec: HistorySpec) -> bool:
+    """Say whether a batch has the columns of a history; older ones do not mark which are orders."""
     if schema.equals(expected):
         return True
-    if schema.names != expected.names or kind.has_further_days:
+    if schema.names != expected.names or spec.has_further_days:
         return False
     place = expected.get_field_index("orders")
     orders = expected.field(place).type.value_type

@@ -8,9 +8,10 @@ from datetime import date
 
 from ordercycle._days import date_of
 from ordercycle._errors import counted, printable
-from ordercycle._history.storage_parts import Counts, Kind
+from ordercycle._history.storage_parts import Counts
 from ordercycle._ingest.table_readers import Tally
 from ordercycle._public import public
+from ordercycle._spec import HistorySpec
 
 #: What is said of the counts that are 0 where nothing is special: of one, and of several.
 NOTES = {
@@ -95,11 +96,11 @@ class HistorySummary:
         return "\n".join(lines)
 
 
-def summarised(kind: Kind, tally: Tally, counts: Counts, held: int) -> HistorySummary:
+def summarised(spec: HistorySpec, tally: Tally, counts: Counts, held: int) -> HistorySummary:
     """Return the summary of a history of `held` bytes."""
     return HistorySummary(
         rows=tally.rows,
-        orders=counts.orders - counts.further - (counts.refunds if kind.net_refunds else 0),
+        orders=counts.orders - counts.further - (counts.refunds if spec.net_refunds else 0),
         customers=counts.customers,
         refunds=counts.refunds + tally.dropped_refunds,
         anonymous=tally.anonymous,

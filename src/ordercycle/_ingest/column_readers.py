@@ -19,7 +19,7 @@ from ordercycle._errors import ColumnError, Option, Text
 from ordercycle._expressions.language import as_written
 from ordercycle._ingest.identity import id_type
 from ordercycle._ingest.time_zones import zone_table
-from ordercycle._sources.wanted import Times
+from ordercycle._sources.read_request import Times
 from ordercycle_kernels import amounts, calendar
 
 UNITS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}

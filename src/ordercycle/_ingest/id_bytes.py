@@ -20,7 +20,7 @@ from ordercycle._arrow_views import (
     views_outside,
 )
 from ordercycle._errors import DataError, counted
-from ordercycle._sources.soundness import MAKE_ANEW
+from ordercycle._sources.validation import REMAKE
 from ordercycle_kernels import hashing
 from ordercycle_kernels import id_bytes as kernels
 
@@ -44,7 +44,7 @@ class DamagedIdsError(DataError):
         error = cls(
             f"{counted(count, 'id is', 'ids are')} outside the data of the array, the first at "
             f"row {row}",
-            remedy=MAKE_ANEW,
+            remedy=REMAKE,
             row=row,
             count=count,
         )
@@ -132,6 +132,23 @@ def place_ids(
     if length == kernels.TOO_LONG:
         raise LongIdError("an id has 2 GiB or more", remedy="is it the column of the ids?")
     return Placed(data, length)
+
+
+def hashes_of(ids: pa.Array) -> NDArray[np.uint64]:
+    """Return the hashes of integers, strings or binaries; those of missing ones are anything."""
+    hashes = np.empty(len(ids), np.uint64)
+    if pa.types.is_integer(ids.type):
+        hashing.hash_integers(integers_of(ids), hashes)
+    else:
+        starts, lengths = np.empty(len(ids), np.int64), np.empty(len(ids), np.int32)
+        place_ids(ids, starts, lengths).ids(starts, lengths).hash_into(hashes)
+    return hashes
+
+
+def integers_of(array: pa.Array) -> NDArray[np.int64]:
+    """Return an array of any integers as words; missing ones are anything."""
+    integers: NDArray[Any] = fixed_view(array, array.type.to_pandas_dtype())
+    return integers.astype(np.int64, copy=False)
 
 
 def joined_ids(parts: Sequence[IdBytes]) -> IdBytes:

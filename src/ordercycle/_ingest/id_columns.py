@@ -22,9 +22,10 @@ from ordercycle._ingest.id_bytes import (
     DamagedIdsError,
     LongIdError,
     Placed,
+    integers_of,
     place_ids,
 )
-from ordercycle._sources.soundness import MAKE_ANEW
+from ordercycle._sources.validation import REMAKE
 from ordercycle_kernels import hashing
 
 #: More than there are threads at work on batches with dictionaries of their own; where they are
@@ -93,7 +94,7 @@ class IdColumn:
 
     def numbers(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
         """Return ids that are numbers; missing ones are anything."""
-        return _integers(self.ids.storage(batch.column(self.name)))
+        return integers_of(self.ids.storage(batch.column(self.name)))
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -141,7 +142,7 @@ class IdColumn:
     def _read_plain(self, array: pa.Array, out: IdRows, *, with_hashes: bool) -> Placed:
         if self.ids.is_integer:
             if with_hashes:
-                hashing.hash_integers(_integers(array), out.hashes)
+                hashing.hash_integers(integers_of(array), out.hashes)
             return Placed(NO_BYTES, 0)
         placed = place_ids(array, out.starts, out.lengths)
         if with_hashes:
@@ -166,7 +167,7 @@ class IdColumn:
                     raise DataError(
                         f"{self._table}: in the dictionary of {self.name}, {outside} outside its "
                         "data",
-                        remedy=MAKE_ANEW,
+                        remedy=REMAKE,
                         column=self.name,
                     ) from None
                 found = self._hashed[key] = HashedDictionary(array, *out, placed)
@@ -191,11 +192,6 @@ class IdColumn:
 
     def _are_large(self) -> bool:
         return sum(held.nbytes for held in self._last) > LARGE_BYTES
-
-
-def _integers(array: pa.Array) -> NDArray[np.int64]:
-    integers: NDArray[Any] = fixed_view(array, array.type.to_pandas_dtype())
-    return integers.astype(np.int64, copy=False)
 
 
 def _look_up(

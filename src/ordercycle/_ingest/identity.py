@@ -28,10 +28,10 @@ from ordercycle._arrow_views import (
 )
 from ordercycle._errors import ColumnError
 from ordercycle._ingest.bad_values import Problems, Trouble
-from ordercycle._sources.computation import ONLY
-from ordercycle._sources.encoded import decoded, is_encoded
+from ordercycle._sources.column_types import decoded, is_encoded
+from ordercycle._sources.computed_columns import ONLY
+from ordercycle._sources.read_request import EXTENSION
 from ordercycle._sources.row_source import Source
-from ordercycle._sources.wanted import EXTENSION
 from ordercycle_kernels.whole_numbers import integers_of_floats
 
 UUID = "arrow.uuid"

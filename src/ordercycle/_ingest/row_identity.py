@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import fixed_view, validity
 from ordercycle._errors import ConfigError, Option
-from ordercycle._ingest.id_bytes import place_ids
+from ordercycle._ingest.id_bytes import hashes_of
 
 UInt64s = NDArray[np.uint64]
 
@@ -91,11 +91,4 @@ def _words_of(values: pa.Array) -> tuple[UInt64s, UInt64s]:
             first = (first ^ (first >> SHIFT)) * MULTIPLIERS[0] ^ parts[:, column]
             second = (second ^ (second >> SHIFT)) * MULTIPLIERS[1] + parts[:, column]
         return first, second
-    return _hashes(values), _hashes(pc.binary_reverse(values.cast(pa.large_binary())))
-
-
-def _hashes(values: pa.Array) -> UInt64s:
-    hashes = np.empty(len(values), np.uint64)
-    starts, lengths = np.empty(len(values), np.int64), np.empty(len(values), np.int32)
-    place_ids(values, starts, lengths).ids(starts, lengths).hash_into(hashes)
-    return hashes
+    return hashes_of(values), hashes_of(pc.binary_reverse(values.cast(pa.large_binary())))

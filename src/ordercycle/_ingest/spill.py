@@ -1,30 +1,22 @@
-"""Past a memory limit: rows and grouped customers wait in files that have no name.
-
-A spill file is removed from its folder as soon as it is made, so that the system frees it with
-the process, however that ends.
-"""
+"""Past a memory limit: what fits, and rows that wait on disk until they are grouped."""
 
 from __future__ import annotations
 
 import os
 import re
-import tempfile
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Self, TypeVar
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle._errors import ConfigError, Option, StorageError, whole_number
+from ordercycle._errors import ConfigError, Option, whole_number
 from ordercycle._ingest.blocks import Block, BlockIds, Streaks
-from ordercycle._ingest.direct_files import ALIGNMENT, UnnamedFile, aligned, room_for
 from ordercycle._ingest.id_bytes import Placed
+from ordercycle._ingest.spill_file import SpilledArray, SpillFile
 from ordercycle._workspace import LARGE_TASKS_AHEAD, Workspace
-
-T = TypeVar("T")
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
@@ -103,23 +95,6 @@ class Spill:
         return self.beside + waiting > self.limit // WAITING_SHARE
 
 
-def guarded(work: Callable[[], T], folder: str | None) -> T:
-    """Do something with a spill file; turn the system's errors into a StorageError."""
-    try:
-        return work()
-    except OSError as error:
-        where = folder or tempfile.gettempdir()
-        raise StorageError(
-            f"cannot keep rows in {where}: {error.strerror} (nothing was left behind)",
-            remedy=(
-                "free some space, name another folder with ",
-                Option("spill_directory"),
-                ", or raise ",
-                Option("memory_limit"),
-            ),
-        ) from error
-
-
 #: Digits that sizes have, at most.
 MOST_DIGITS = 100
 
@@ -145,50 +120,6 @@ def _bytes(memory_limit: object) -> int:
             remedy="raise it",
         )
     return number
-
-
-class SpillFile:
-    """A file for what does not fit; errors of the system become a StorageError."""
-
-    def __init__(self, spill: Spill) -> None:
-        self._folder = spill.folder
-        self._lock = threading.Lock()
-        self._file = guarded(lambda: UnnamedFile(self._folder), self._folder)
-
-    def put(self, array: NDArray[Any]) -> SpilledArray:
-        """Write an array and return what stands for it."""
-        with self._lock:
-            start = guarded(lambda: self._file.append(array), self._folder)
-        return SpilledArray(self, start, array.size, array.dtype)
-
-    def get(self, start: int, size: int, room: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Read bytes into aligned room and return them there."""
-        return guarded(lambda: self._file.read(start, size, room), self._folder)
-
-
-@dataclass(frozen=True)
-class SpilledArray:
-    """An array on disk: parts of it are read when they are asked for."""
-
-    file: SpillFile
-    start: int
-    size: int
-    dtype: np.dtype[Any]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes on disk."""
-        return self.size * self.dtype.itemsize
-
-    def room_for(self, part: slice) -> int:
-        """Return how many bytes of room reading a part takes."""
-        return room_for((part.stop - part.start) * self.dtype.itemsize)
-
-    def read(self, part: slice, room: NDArray[np.uint8]) -> NDArray[Any]:
-        """Read a part into aligned room and return it there."""
-        item = self.dtype.itemsize
-        size = (part.stop - part.start) * item
-        return self.file.get(self.start + part.start * item, size, room).view(self.dtype)
 
 
 class Waiting:
@@ -226,7 +157,7 @@ class Waiting:
         if self._spill is None:
             return
         if self._file is None and self._spill.is_over(sum(held.nbytes for held in self._held)):
-            self._file = SpillFile(self._spill)
+            self._file = SpillFile(self._spill.folder)
         if self._file is None:
             return
         if self._writing:
@@ -268,39 +199,32 @@ def loaded(
 def _loaded(block: Block, partitions: range, workspace: Workspace, name: str) -> Block:
     first, last = partitions.start, partitions.stop - 1
     rows = slice(block.rows_of(first).start, block.rows_of(last).stop)
-    wanted: dict[tuple[str, str], tuple[Any, slice]] = {
-        ("column", column): (values, rows) for column, values in block.columns.items()
-    }
+
+    def read(array: Any, part: slice, use: str) -> NDArray[Any]:
+        out = workspace.array(f"{name}.{use}", part.stop - part.start, array.dtype)
+        return cast("SpilledArray", array).read(part, out)
+
+    ids = {}
     for use, (placed, offsets) in block.ids.items():
-        if offsets is not None:
-            wanted["ids", use] = (placed.data, _between(offsets, partitions))
-    if block.streaks is not None:
-        streaks = _between(block.streak_offsets, partitions)
-        wanted["streaks", "hashes"] = (block.streaks.hashes, streaks)
-        wanted["streaks", "lengths"] = (block.streaks.lengths, streaks)
-    sizes = {key: array.room_for(part) for key, (array, part) in wanted.items()}
-    room = aligned(workspace.array(name, sum(sizes.values()) + ALIGNMENT, np.uint8))
-    found = {}
-    for key, (array, part) in wanted.items():
-        found[key] = array.read(part, room)
-        room = room[sizes[key] :]
+        if offsets is None:
+            ids[use] = BlockIds(placed, None)
+        else:
+            data = read(placed.data, _between(offsets, partitions), f"{use}.bytes")
+            ids[use] = BlockIds(Placed(data, placed.length), offsets - offsets[first])
+    streaks, streak_offsets = block.streaks, block.streak_offsets
+    if streaks is not None:
+        part = _between(streak_offsets, partitions)
+        hashes = read(streaks.hashes, part, "streak hashes")
+        streaks = Streaks(hashes, read(streaks.lengths, part, "streak lengths"))
+        streak_offsets = streak_offsets - streak_offsets[first]
     return replace(
         block,
-        columns={column: found["column", column] for column in block.columns},
+        columns={column: read(values, rows, column) for column, values in block.columns.items()},
         offsets=block.offsets - rows.start,
         stops=block.stops - rows.start,
-        ids={
-            use: BlockIds(Placed(found["ids", use], placed.length), offsets - offsets[first])
-            if offsets is not None
-            else BlockIds(placed, offsets)
-            for use, (placed, offsets) in block.ids.items()
-        },
-        streaks=None
-        if block.streaks is None
-        else Streaks(found["streaks", "hashes"], found["streaks", "lengths"]),
-        streak_offsets=block.streak_offsets - block.streak_offsets[first]
-        if block.streaks is not None
-        else block.streak_offsets,
+        ids=ids,
+        streaks=streaks,
+        streak_offsets=streak_offsets,
     )
 
 

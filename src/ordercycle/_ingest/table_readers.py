@@ -36,9 +36,9 @@ from ordercycle._ingest.id_bytes import DamagedIdsError
 from ordercycle._ingest.id_columns import IdColumn, IdPiece
 from ordercycle._ingest.nobody import Nobody
 from ordercycle._ingest.row_identity import check_comparable, instants, words_of_rows
-from ordercycle._sources.computation import ONLY
-from ordercycle._sources.soundness import MAKE_ANEW
-from ordercycle._sources.wanted import Times
+from ordercycle._policies import Policies
+from ordercycle._sources.computed_columns import ONLY
+from ordercycle._sources.validation import REMAKE
 from ordercycle_kernels.calendar import NO_DAY
 
 
@@ -161,7 +161,7 @@ class RowReader(ABC):
         try:
             found = column.read(piece.batch, window, run.columns, with_hashes=with_hashes)
         except DamagedIdsError as error:
-            trouble = Trouble(column.name, "is outside the column's data", MAKE_ANEW)
+            trouble = Trouble(column.name, "is outside the column's data", REMAKE)
             damage = Problems(self._problems.table, self._problems.place)
             damage.add(trouble, piece.first_row, error.bad)
             damage.check()
@@ -183,36 +183,24 @@ ORDER_REMEDY: Text = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class OrderRules:
-    """What rows of orders mean, as far as reading them goes: options of OrderHistory.build."""
-
-    times: Times
-    anonymous: str
-    refunds: str
-    nobody: Sequence[str | int] = ()
-    amount_per: str = "line"
-    duplicates: str = "keep"
-
-
 class OrderReader(RowReader):
     """Reads order rows: customer, day, amount and, where named, the order id."""
 
     def __init__(
-        self, schema: pa.Schema, columns: Columns, problems: Problems, rules: OrderRules
+        self, schema: pa.Schema, columns: Columns, problems: Problems, policies: Policies
     ) -> None:
         table = problems.table
         self._columns = columns
         self._problems = problems
-        self._anonymous_is_error = rules.anonymous == "error"
-        self._may_miss_amounts = rules.amount_per == "order"
-        self.compares_rows = rules.duplicates != "keep"
+        self._anonymous_is_error = policies.anonymous == "error"
+        self._may_miss_amounts = policies.amount_per == "order"
+        self.compares_rows = policies.duplicates != "keep"
         # With order lines, only the sum of an order tells whether it is a refund; and what is
         # there twice is no refund of its own.
         self.drops_refunds = (
-            rules.refunds == "drop" and columns.order is None and not self.compares_rows
+            policies.refunds == "drop" and columns.order is None and not self.compares_rows
         )
-        self.time = TimeReader.of(schema.field(columns.time), table, rules.times)
+        self.time = TimeReader.of(schema.field(columns.time), table, policies.times)
         self.amount = amount_reader(schema, columns, table)
         ids = {CUSTOMER_IDS: schema.field(columns.customer)}
         names = [HASH, DAY, AMOUNT]
@@ -229,9 +217,11 @@ class OrderReader(RowReader):
             check_comparable(schema, self._others)
             names += [] if pa.types.is_date32(self.time.kind) else [INSTANT]
             names += [OTHERS, MORE_OTHERS] if self._others else []
-            names += [ROW] if rules.duplicates == "error" else []
+            names += [ROW] if policies.duplicates == "error" else []
         self._prepare(table, names, ids)
-        self._nobody = Nobody.of(rules.nobody, ids[CUSTOMER_IDS].type) if rules.nobody else None
+        self._nobody = (
+            Nobody.of(policies.nobody, ids[CUSTOMER_IDS].type) if policies.nobody else None
+        )
         self._has_only = ONLY in schema.names
 
     def locate(self, piece: Piece, window: slice, run: Run) -> None:
@@ -400,21 +390,18 @@ class CustomerReader(RowReader):
     """Reads the customers table: customer, registration day, and the row for messages."""
 
     def __init__(
-        self,
-        schema: pa.Schema,
-        columns: Columns,
-        problems: Problems,
-        *,
-        times: Times,
-        nobody: Sequence[str | int] = (),
+        self, schema: pa.Schema, columns: Columns, problems: Problems, policies: Policies
     ) -> None:
         self._columns = columns
         self._problems = problems
         ids = {CUSTOMER_IDS: schema.field(columns.listed)}
         self._prepare(problems.table, (HASH, DAY, ROW), ids)
+        nobody = policies.nobody
         self._nobody = Nobody.of(nobody, ids[CUSTOMER_IDS].type) if nobody else None
         self.time = (
-            TimeReader.of(schema.field(columns.registered), problems.table, times, "registered")
+            TimeReader.of(
+                schema.field(columns.registered), problems.table, policies.times, "registered"
+            )
             if columns.registered is not None
             else None
         )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle._errors import ConfigError, Option, suggestion
+from ordercycle._days import named_zone
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
 
 SECONDS_PER_DAY = 86_400
@@ -31,7 +30,7 @@ def zone_table(name: str) -> ZoneTable:
 
     A change that is undone within the same UTC day would be missed; no zone has one.
     """
-    zone = _zone(name)
+    zone = named_zone(name)
 
     def offset_at(second: int) -> int:
         local = (_EPOCH + timedelta(seconds=second)).astimezone(zone).utcoffset()
@@ -54,26 +53,3 @@ def zone_table(name: str) -> ZoneTable:
     return ZoneTable(
         np.array(begins, np.int64), np.array(offsets, np.int64), np.array(first_of_day, np.int32)
     )
-
-
-def check_zone(name: str) -> None:
-    """Raise a ConfigError unless `name` is an IANA time zone."""
-    if name != "UTC":  # which needs no data
-        _zone(name)
-
-
-def _zone(name: str) -> ZoneInfo:
-    if not isinstance(name, str):
-        raise ConfigError(
-            (Option("timezone", name), " is not an IANA name"),
-            remedy=("pass one such as ", Option("timezone", "Europe/Madrid")),
-        )
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        hint = suggestion(name, available_timezones())
-        raise ConfigError(
-            (Option("timezone", name), f" is not a known IANA name{hint}"),
-            remedy="write it as 'Europe/Madrid' (the package tzdata brings the names where the "
-            "system has none)",
-        ) from None

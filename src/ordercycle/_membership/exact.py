@@ -84,7 +84,7 @@ class ExactIntervals(OfHistory):
         starts = workspace.array(f"{use}.starts", most, np.int32)
         self.write(
             customers,
-            signs=customers.order_signs(net_refunds=self.history.kind.net_refunds),
+            signs=customers.order_signs(net_refunds=self.history.spec.net_refunds),
             out_offsets=offsets,
             out_codes=codes,
             out_starts=starts,

@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from ordercycle._errors import ColumnError
 from ordercycle._grouping.batches import CustomerBatch
-from ordercycle._history.merging import Places, find_places, hashes_of
+from ordercycle._history.merging import Places, find_places
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._ingest.column_readers import IdReader
+from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._membership.intervals import BatchOf, Placed
 from ordercycle._membership.reading import CUSTOMER, NAME, Rows
 from ordercycle._membership.timeline import Timeline
@@ -85,7 +86,7 @@ class ImportedIntervals:
 
     def unknown(self, history: OrderHistory) -> int:
         """Count the intervals of customers whom a history does not have."""
-        drop_unknown = history.kind.drop_unknown
+        drop_unknown = history.spec.drop_unknown
         sizes = np.diff(self.rows.offsets)
 
         def count(_: int, customers: CustomerBatch, __: Workspace) -> int:

@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import fixed_view, validity
 from ordercycle._errors import ColumnError, DataError, counted
-from ordercycle._history.merging import hashes_of
 from ordercycle._ingest.bad_values import Problems, Trouble
 from ordercycle._ingest.column_readers import IdReader
+from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._ingest.identity import identities, with_ids
 from ordercycle._sources.opening import open_source
-from ordercycle._sources.soundness import MAKE_ANEW
-from ordercycle._sources.wanted import Wanted
+from ordercycle._sources.read_request import ReadRequest
+from ordercycle._sources.validation import REMAKE
 from ordercycle._workspace import thread_count
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
 from ordercycle_kernels.timeline import OPEN
 
 NAME = "memberships"
 CUSTOMER, SEGMENT, FROM, TO = "customer_id", "segment", "valid_from", "valid_to"
-WANTED = Wanted(NAME, {CUSTOMER: "customer", SEGMENT: "other", FROM: "time", TO: "time"})
+WANTED = ReadRequest(NAME, {CUSTOMER: "customer", SEGMENT: "other", FROM: "time", TO: "time"})
 MOST_SEGMENTS = 2**15 - 1
 
 
@@ -92,7 +92,7 @@ def _refuse_damage(table: pa.Table) -> None:
             column.validate(full=True)
         except pa.ArrowInvalid as error:
             raise DataError(
-                f"{NAME}: {name} is no sound Arrow array: {error}", remedy=MAKE_ANEW, column=name
+                f"{NAME}: {name} is no sound Arrow array: {error}", remedy=REMAKE, column=name
             ) from error
 
 

@@ -34,9 +34,9 @@ class Known:
             return found[0]
 
         made = history.summary()
-        dropped = made.refunds if history.kind.policies.refunds == "drop" else 0
+        dropped = made.refunds if history.spec.policies.refunds == "drop" else 0
         # Rows that are dropped have days that the history does not hold.
-        if made.anonymous or made.nobody or dropped or history.kind.drop_unknown:
+        if made.anonymous or made.nobody or dropped or history.spec.drop_unknown:
             return cls(days)
         return cls(days, made.first_day, made.last_day)
 

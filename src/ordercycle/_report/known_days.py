@@ -39,7 +39,7 @@ def days_of(customers: CustomerBatch, *, drop_unknown: bool) -> Cells:
 
 def cells_of_days(history: OrderHistory) -> Cells:
     """Return the days of all customers of a history."""
-    drop_unknown = history.kind.drop_unknown
+    drop_unknown = history.spec.drop_unknown
     days = history.scan(lambda _, batch, __: days_of(batch, drop_unknown=drop_unknown))
     return Cells.total(days)
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from ordercycle._days import number_of
 from ordercycle._errors import Code, ConfigError, Option, suggestion
-from ordercycle._history.storage_parts import Kind
 from ordercycle._ingest.column_readers import AmountReader
 from ordercycle._membership.membership import Membership
 from ordercycle._report.months import Months, Period
+from ordercycle._spec import HistorySpec
 from ordercycle_kernels import cube as kernels
 from ordercycle_kernels.exact_sums import FLOAT_CHUNKS, INTEGER_CHUNKS
 
@@ -46,7 +46,7 @@ class Plan:
         *,
         period: Period,
         segments: Sequence[str] | None,
-        kind: Kind,
+        kind: HistorySpec,
     ) -> Plan:
         """Return the plan for the chosen segments, or for all of them."""
         named = _names(memberships)

@@ -159,7 +159,7 @@ class SegmentReport:
                 membership,
                 period=part,
                 segments=segments,
-                kind=history.kind,
+                kind=history.spec,
             )
             return count(history, memberships, plan)
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from ordercycle._columns import AS_REVENUE, PROFILE_COLUMNS
 from ordercycle._errors import ColumnError, DataError, counted, printable
 from ordercycle._sources.opening import open_all
-from ordercycle._sources.wanted import Role
+from ordercycle._sources.read_request import Role
 
 CUSTOMER = "customer_id"
 #: The columns of a profile whose type is known, and those that are money.

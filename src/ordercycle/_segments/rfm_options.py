@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ordercycle._arrow_views import fixed_view
 from ordercycle._columns import has_no_money
 from ordercycle._errors import ConfigError, Option, check_choice, whole_number
-from ordercycle._expressions.plain import parsed_condition
-from ordercycle._expressions.spelling import spelt
+from ordercycle._expressions.compiling import parsed_condition
+from ordercycle._expressions.expression_text import language_text
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.reprs import Shown
 from ordercycle._segments.rfm_cuts import checked_cuts, plain_cuts
@@ -178,7 +178,7 @@ class RfmOptions(Shown):
         return cls(**options_of(given, cls, OPTIONS, RfmAccount))
 
     def _where_text(self) -> str | None:
-        return self.where if isinstance(self.where, str) else spelt(self.where)
+        return self.where if isinstance(self.where, str) else language_text(self.where)
 
     def _compared(self) -> tuple[Any, ...]:
         where = None if self.where is None else str(self._condition)

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._errors import ColumnError, ConfigError, DataError, suggestion
+from ordercycle._expressions.expression_text import language_text
 from ordercycle._expressions.language import parsed
 from ordercycle._expressions.nodes import Node, columns_of
-from ordercycle._expressions.spelling import spelt
 from ordercycle._expressions.typed import compiled, computed, type_of
 
 #: Conditions by the name of the segment they lead to, the most important first.
@@ -126,7 +126,7 @@ def bound(table: pa.Table, conditions: Conditions) -> BoundConditions:
 def _fitted(
     segment: str, given: pc.Expression | str, schema: pa.Schema, of_floats: pa.Schema
 ) -> _Bound:
-    text = given if isinstance(given, str) else spelt(given)
+    text = given if isinstance(given, str) else language_text(given)
     if text is not None:
         return _Bound(segment, _exact(segment, parsed(text), schema), of_floats=False)
     kind = None

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ordercycle._errors import ConfigError, Option, counted, printable
-from ordercycle._expressions.plain import parsed_condition
-from ordercycle._expressions.spelling import spelt
+from ordercycle._expressions.compiling import parsed_condition
+from ordercycle._expressions.expression_text import language_text
 from ordercycle._public import public
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.rule_lint import RulesLint, lint_of
@@ -288,7 +288,7 @@ def _expressions(rules: Rules) -> list[pc.Expression]:
 
 
 def _text(given: pc.Expression | str) -> str | None:
-    return given if isinstance(given, str) else spelt(given)
+    return given if isinstance(given, str) else language_text(given)
 
 
 def _compiled(segment: str, given: pc.Expression | str) -> pc.Expression:

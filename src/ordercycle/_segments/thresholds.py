@@ -148,7 +148,7 @@ repeat customer)
             )
         first = self.first_round(
             as_of,
-            net_refunds=history.kind.net_refunds,
+            net_refunds=history.spec.net_refunds,
             active_share=active_share,
             churned_share=churned_share,
         )

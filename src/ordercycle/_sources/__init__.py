@@ -1,1 +1,1 @@
-"""Where rows come from: files, Arrow objects and streams, as batches of the wanted columns."""
+"""Where rows come from: files, Arrow objects and streams, as batches of the requested columns."""

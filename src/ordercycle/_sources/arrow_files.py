@@ -7,10 +7,9 @@ from functools import partial
 
 import pyarrow as pa
 
-from ordercycle._sources.file_list import DataFile
-from ordercycle._sources.file_look import Look
-from ordercycle._sources.soundness import Inspector
-from ordercycle._sources.wanted import Wanted
+from ordercycle._sources.file_list import DataFile, Look
+from ordercycle._sources.read_request import ReadRequest
+from ordercycle._sources.validation import Inspector
 
 #: Record batches of a part; writers make them of 64 thousand rows to a million.
 PART_BATCHES = 8
@@ -18,7 +17,7 @@ PART_BATCHES = 8
 LEAST_ROWS = 2**10
 
 
-def look(file: DataFile, wanted: Wanted) -> Look:  # noqa: ARG001 - the footer says all
+def look(file: DataFile, request: ReadRequest) -> Look:  # noqa: ARG001 - the footer says all
     """Read the footer."""
     from pyarrow import ipc
 
@@ -34,7 +33,7 @@ def read(
     file: DataFile,
     batches: range,
     columns: pa.Schema,
-    wanted: Wanted,  # noqa: ARG001 - the file says all
+    request: ReadRequest,  # noqa: ARG001 - the file says all
     batch_bytes: int | None,
 ) -> Iterator[pa.RecordBatch]:
     """Read columns of some record batches, on the thread that asks.

@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from ordercycle._errors import ColumnError, Option, SourceError, suggestion
-from ordercycle._sources.counting_rows import CountingRows
+from ordercycle._sources.computed_columns import CountingRows
 from ordercycle._sources.file_formats import CsvFormat, ExcelSheet
-from ordercycle._sources.file_list import DataFile
-from ordercycle._sources.file_look import Look
+from ordercycle._sources.file_list import DataFile, Look
+from ordercycle._sources.read_request import ReadRequest, Role
 from ordercycle._sources.text.columns import FLOAT, TEXT, MisfitError, TextColumn
 from ordercycle._sources.text.times import DAYS, INSTANTS, LOCAL
 from ordercycle._sources.text.times import have_offsets as times_have_offsets
-from ordercycle._sources.wanted import Role, Wanted
 
 NOTHING = pa.null()
 #: What columns are for whose text is read as it stands.
@@ -50,7 +49,7 @@ def common_type(left: pa.DataType, right: pa.DataType, role: Role) -> pa.DataTyp
     return TEXT if role == "order" else None
 
 
-def look(file: DataFile, wanted: Wanted) -> Look:
+def look(file: DataFile, request: ReadRequest) -> Look:
     """Read the sheet.
 
     Raises
@@ -60,11 +59,11 @@ def look(file: DataFile, wanted: Wanted) -> Look:
     ColumnError
         Where a column holds values of several kinds.
     """
-    given = wanted.read if isinstance(wanted.read, ExcelSheet) else ExcelSheet()
-    where = f"{wanted.table}: {file.path!r}"
+    given = request.read if isinstance(request.read, ExcelSheet) else ExcelSheet()
+    where = f"{request.table}: {file.path!r}"
     header, cells, numbers = _cells(file, given, where)
     names = [_text_of(cell) for cell in header]
-    arrays = _arrays(names, cells, numbers, where, wanted)
+    arrays = _arrays(names, cells, numbers, where, request)
     have_offsets = any(_have_offsets(name, array, cells, names) for name, array in arrays.items())
     table = pa.table(arrays)
     fields = [pa.field(name, arrays[name].type if name in arrays else TEXT) for name in names]
@@ -152,34 +151,36 @@ def _text_of(cell: Any) -> str:
 
 
 def _arrays(
-    names: list[str], cells: list[list[Any]], numbers: list[int], where: str, wanted: Wanted
+    names: list[str], cells: list[list[Any]], numbers: list[int], where: str, request: ReadRequest
 ) -> dict[str, pa.Array]:
     """Return the columns to read; what is wrong in rows that do not count is not looked at."""
     columns = {
         name: [row[place] for row in cells]
         for place, name in enumerate(names)
-        if name in wanted.roles and names.count(name) == 1
+        if name in request.roles and names.count(name) == 1
     }
     arrays: dict[str, pa.Array] = {}
     wrong: dict[str, ColumnError] = {}
     for name, column in columns.items():
         try:
-            arrays[name] = _array(name, column, numbers, where, wanted)
+            arrays[name] = _array(name, column, numbers, where, request)
         except ColumnError as error:
             wrong[name] = error
     kinds = {name: array.type for name, array in arrays.items()}
-    counting = CountingRows.of(wanted, kinds) if wrong else None
+    counting = CountingRows.of(request, kinds) if wrong else None
     keep = None if counting is None else counting.rows([arrays[name] for name in counting.names])
     for name, found in wrong.items():
         if keep is None:
             raise found
         left = [cell if counts else None for cell, counts in zip(columns[name], keep, strict=True)]
-        arrays[name] = _array(name, left, numbers, where, wanted)
+        arrays[name] = _array(name, left, numbers, where, request)
     return {name: arrays[name] for name in columns}
 
 
-def _array(name: str, cells: list[Any], numbers: list[int], where: str, wanted: Wanted) -> pa.Array:
-    role = wanted.roles[name]
+def _array(
+    name: str, cells: list[Any], numbers: list[int], where: str, request: ReadRequest
+) -> pa.Array:
+    role = request.roles[name]
     is_there = _is_given if role in TEXTS else _is_there
     kind = NOTHING
     for cell, number in zip(cells, numbers, strict=True):
@@ -197,7 +198,7 @@ def _array(name: str, cells: list[Any], numbers: list[int], where: str, wanted: 
             )
         kind = common
     if kind == TEXT and role in ("time", "registered", "amount"):
-        return _of_text(name, cells, numbers, where, wanted)
+        return _of_text(name, cells, numbers, where, request)
     if kind == TEXT:
         return pa.array([_text_of(cell) if is_there(cell) else None for cell in cells], TEXT)
     values = [cell if is_there(cell) else None for cell in cells]
@@ -212,10 +213,10 @@ def _as_time(cell: dt.date) -> dt.datetime:
 
 
 def _of_text(
-    name: str, cells: list[Any], numbers: list[int], where: str, wanted: Wanted
+    name: str, cells: list[Any], numbers: list[int], where: str, request: ReadRequest
 ) -> pa.Array:
     """Return cells of text as the times or numbers that they are in CSV, too."""
-    column = TextColumn(name, wanted.roles[name], CsvFormat())
+    column = TextColumn(name, request.roles[name], CsvFormat())
     texts = pa.array([cell if _is_there(cell) else None for cell in cells], TEXT)
     try:
         return column.reader_of_texts(column.kind_of(texts))(texts)
@@ -223,7 +224,7 @@ def _of_text(
         row = numbers[misfit.row]
         what = misfit.what if isinstance(misfit.what, tuple) else (misfit.what,)
         raise ColumnError(
-            (f"{wanted.table}: {name} in row {row} of {where.partition(': ')[2]} ", *what),
+            (f"{request.table}: {name} in row {row} of {where.partition(': ')[2]} ", *what),
             remedy="enter it as a date or a number, or save the sheet as CSV and describe that",
             column=name,
             row=row,
@@ -234,7 +235,7 @@ def read(
     file: DataFile,  # noqa: ARG001 - it was read when it was looked at
     part: Part,
     columns: pa.Schema,
-    wanted: Wanted,  # noqa: ARG001
+    request: ReadRequest,  # noqa: ARG001
     batch_bytes: int | None,  # noqa: ARG001
 ) -> Iterator[pa.RecordBatch]:
     """Return columns of the sheet."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,18 @@ import pyarrow as pa
 
 from ordercycle._errors import SourceError
 from ordercycle._sources.file_formats import FileFormat
-from ordercycle._sources.file_names import CODECS, COMPRESSIONS, FileNames, without_compression
+from ordercycle._sources.file_names import (
+    CODECS,
+    COMPRESSIONS,
+    FileNames,
+    divided,
+    is_hidden,
+    matches,
+    without_compression,
+)
 from ordercycle._sources.lakehouse import refuse_table_files
-from ordercycle._sources.patterns import divided, is_hidden, matches
-from ordercycle._sources.places import is_uri, place_of
-from ordercycle._sources.remote_lists import remote_files
+from ordercycle._sources.locations import is_uri, place_of
+from ordercycle._sources.remote_listing import remote_files
 from ordercycle._sources.row_source import unreadable
 from ordercycle._sources.stores import LOCAL, WITH_BUCKETS, RemoteStore, Store, Written
 
@@ -81,6 +88,20 @@ class DataFile:
         folders = os.path.dirname(self.path).replace(os.sep, "/").split("/")
         pairs = (folder.partition("=") for folder in folders)
         return {unquote(key): unquote(value) for key, equals, value in pairs if key and equals}
+
+
+@dataclass(frozen=True)
+class Look:
+    """The columns of a file, and its parts: each can be read without the others."""
+
+    schema: pa.Schema
+    rows: int | None  # None: not known without reading
+    parts: Sequence[Any]  # whatever the format's reader makes of them
+    #: Finds the bytes that whoever reads a part has to hold at a time, beside batches: only a
+    #: memory limit asks for them.
+    held_bytes: Callable[[], int] = int
+    #: Whether times of a text have offsets other than that of UTC, as far as it was looked at.
+    times_have_offsets: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
-"""What the name of a file says of it, and what its caller says beyond that."""
+"""What names of files say: the format, whether they are read, and which a pattern matches."""
 
 from __future__ import annotations
 
+import glob
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from ordercycle._errors import Code, Option, Text
 from ordercycle._sources.file_formats import CsvFormat, ExcelSheet, FileFormat, NdJson
@@ -47,6 +50,9 @@ ARCHIVES = {
     ".rar": "unpack it, and pass the file in it",
     ".xz": "decompress it, or compress it by gzip or zstd",
 }
+
+#: How the names of files begin that are not data: Spark's marks and what it is still writing.
+HIDDEN = (".", "_")
 
 
 def without_compression(path: str) -> str:
@@ -93,3 +99,35 @@ class FileNames:
             Option("read", Code("CsvFormat()")),
             " where it is CSV",
         )
+
+
+def is_hidden(names: Iterable[str]) -> bool:
+    """Return whether a file is left out of its folder, given its name and those of folders."""
+    return any(name.startswith(HIDDEN) for name in names)
+
+
+def divided(pattern: str) -> tuple[str, list[str]]:
+    """Return the folder in which all is that a pattern matches, and the parts of the rest."""
+    parts = pattern.split("/")
+    magic = next(number for number, part in enumerate(parts) if glob.has_magic(part))
+    return "/".join(parts[:magic]), parts[magic:]
+
+
+def matches(names: list[str], pattern: list[str]) -> bool:
+    """Return whether a path matches a pattern, both divided into names.
+
+    No star stands for the beginning of a hidden name.
+
+    Examples
+    --------
+    >>> matches(["2025", "a.csv"], ["**", "*.csv"]), matches(["_old", "a.csv"], ["**", "*.csv"])
+    (True, False)
+    """
+    if not pattern or not names:
+        return not names and all(part == "**" for part in pattern)
+    part, *rest = pattern
+    if part == "**":
+        below = not is_hidden(names[:1]) and matches(names[1:], pattern)
+        return below or matches(names, rest)
+    left_out = is_hidden(names[:1]) and part[:1] != names[0][:1]
+    return not left_out and fnmatchcase(names[0], part) and matches(names[1:], rest)

@@ -17,19 +17,18 @@ import pyarrow as pa
 
 from ordercycle._errors import ColumnError, Option, OrdercycleError, SourceError, Text
 from ordercycle._sources import arrow_files, excel_files, json_files, parquet_files
-from ordercycle._sources.common_types import common_id_type, common_type
-from ordercycle._sources.computation import Computation, located, resolved
-from ordercycle._sources.encoded import decoded_to, type_read
-from ordercycle._sources.file_list import DataFile, list_files
-from ordercycle._sources.file_look import Look
+from ordercycle._sources.column_types import common_id_type, common_type, decoded_to, type_read
+from ordercycle._sources.computed_columns import Computation, located, resolved
+from ordercycle._sources.file_list import DataFile, Look, list_files
 from ordercycle._sources.instants import times_mix
 from ordercycle._sources.read_ahead import read_ahead
+from ordercycle._sources.read_request import EXTENSION, IDS, ReadAgain, ReadRequest, Role
 from ordercycle._sources.row_source import Files, Source, Where, check_columns
 from ordercycle._sources.standard_input import Spooled
 from ordercycle._sources.store_errors import cause, explained
 from ordercycle._sources.stores import Written
-from ordercycle._sources.text import csv_files, refusals
-from ordercycle._sources.wanted import EXTENSION, IDS, ReadAgain, Role, Wanted
+from ordercycle._sources.text import csv_files
+from ordercycle._sources.text import errors as text_errors
 
 T = TypeVar("T")
 
@@ -61,8 +60,8 @@ class Format(NamedTuple):
     formats that have lines; counts: what they call one.
     """
 
-    look: Callable[[DataFile, Wanted], Look]
-    read: Callable[[DataFile, Any, pa.Schema, Wanted, int | None], Iterator[pa.RecordBatch]]
+    look: Callable[[DataFile, ReadRequest], Look]
+    read: Callable[[DataFile, Any, pa.Schema, ReadRequest, int | None], Iterator[pa.RecordBatch]]
     common_type: Callable[[pa.DataType, pa.DataType, Role], pa.DataType | None] = common_type
     line_of: Callable[[Any, int], int] | None = None
     counts: Literal["row", "line"] = "line"
@@ -71,7 +70,7 @@ class Format(NamedTuple):
 READERS = {
     "parquet": Format(parquet_files.look, parquet_files.read),
     "ipc": Format(arrow_files.look, arrow_files.read),
-    "csv": Format(csv_files.look, csv_files.read, csv_files.common_type, refusals.line_of),
+    "csv": Format(csv_files.look, csv_files.read, csv_files.common_type, text_errors.line_of),
     "ndjson": Format(json_files.look, json_files.read, json_files.common_type, json_files.line_of),
     "excel": Format(
         excel_files.look, excel_files.read, excel_files.common_type, excel_files.line_of, "row"
@@ -119,7 +118,7 @@ class Piece:
             )
 
     def batches(
-        self, schema: pa.Schema, wanted: Wanted, batch_bytes: int | None = None
+        self, schema: pa.Schema, request: ReadRequest, batch_bytes: int | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Read the columns of a schema; what goes wrong is reported with the name of the file.
 
@@ -133,21 +132,21 @@ class Piece:
         """
         columns = pa.schema([field for field in schema if field.name not in self.constants])
         file = self.file
-        self.check_unchanged(wanted.table)
+        self.check_unchanged(request.table)
         try:
             read = READERS[file.kind].read
-            for batch in read(file, self.part, columns, wanted, batch_bytes):
-                yield self._as_wanted(batch, schema)
+            for batch in read(file, self.part, columns, request, batch_bytes):
+                yield self._as_requested(batch, schema)
         except (OrdercycleError, ReadAgain):
             raise
         except file.store.errors as error:
             if isinstance(error, MemoryError) and not _asks_too_much(error):
                 raise
-            self.check_unchanged(wanted.table)  # of a new file, parts of the old one are nonsense
-            raise file.unreadable(wanted.table, error) from cause(error, file.store.uri)
-        self.check_unchanged(wanted.table)
+            self.check_unchanged(request.table)  # of a new file, parts of the old one are nonsense
+            raise file.unreadable(request.table, error) from cause(error, file.store.uri)
+        self.check_unchanged(request.table)
 
-    def _as_wanted(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    def _as_requested(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         arrays = []
         for field in schema:
             if field.name in self.constants:
@@ -163,7 +162,7 @@ class Piece:
 class Pieces(NamedTuple):
     """What files hold: in which types, in which pieces, and how many rows where that is known.
 
-    wanted: what is read of them, where columns are computed; computation: what makes these;
+    request: what is read of them, where columns are computed; computation: what makes these;
     times_have_offsets: whether times of a text have offsets, those of UTC aside; files: what they
     are.
     """
@@ -171,19 +170,19 @@ class Pieces(NamedTuple):
     schema: pa.Schema
     pieces: list[Piece]
     rows: int | None
-    wanted: Wanted
+    request: ReadRequest
     computation: Computation | None
     times_have_offsets: bool
     files: Files
 
 
-def schema_of_first(paths: list[str], wanted: Wanted) -> pa.Schema:
+def schema_of_first(paths: list[str], request: ReadRequest) -> pa.Schema:
     """Return the columns of the first file, as far as it says what they are."""
-    files = list_files(paths, wanted.table, wanted.filesystem)
-    return _look(files[0], wanted)[1].schema
+    files = list_files(paths, request.table, request.filesystem)
+    return _look(files[0], request)[1].schema
 
 
-def look_at_files(paths: list[str] | Spooled, wanted: Wanted) -> Pieces:
+def look_at_files(paths: list[str] | Spooled, request: ReadRequest) -> Pieces:
     """Look at the schema of every file; no row is read.
 
     Raises
@@ -194,20 +193,20 @@ def look_at_files(paths: list[str] | Spooled, wanted: Wanted) -> Pieces:
         Where a file has not all the columns, or in types that no one type holds.
     """
     if isinstance(paths, Spooled):
-        files = [paths.as_file(wanted.read, wanted.table)]
+        files = [paths.as_file(request.read, request.table)]
     else:
-        files = list_files(paths, wanted.table, wanted.filesystem, wanted.read)
+        files = list_files(paths, request.table, request.filesystem, request.read)
     known = {key for file in files for key in file.partition}
-    if wanted.may_compute:
-        of_first = _look(files[0], replace(wanted, roles={}))[1].schema.names
-        wanted = resolved(wanted, [*of_first, *(key for key in known if key not in of_first)])
+    if request.may_compute:
+        of_first = _look(files[0], replace(request, roles={}))[1].schema.names
+        request = resolved(request, [*of_first, *(key for key in known if key not in of_first)])
     folders = {
         column: _folder_values(files, column, role)
-        for column, role in wanted.roles.items()
+        for column, role in request.roles.items()
         if column in known
     }
-    opened = _of_all(partial(_open, wanted=wanted, folders=folders), files)
-    schema = pa.schema([_common_field(opened, column, wanted) for column in wanted.names])
+    opened = _of_all(partial(_open, request=request, folders=folders), files)
+    schema = pa.schema([_common_field(opened, column, request) for column in request.names])
     rows = [one.look.rows for one in opened]
     pieces = [piece for one in opened for piece in one.pieces()]
     size = None if None in rows else sum(size or 0 for size in rows)
@@ -216,8 +215,8 @@ def look_at_files(paths: list[str] | Spooled, wanted: Wanted) -> Pieces:
         schema,
         pieces,
         size,
-        wanted,
-        Computation.of(wanted, schema),
+        request,
+        Computation.of(request, schema),
         any(one.look.times_have_offsets for one in opened),
         Files(files[0].kind, names, are_placed=not isinstance(paths, Spooled)),
     )
@@ -226,32 +225,32 @@ def look_at_files(paths: list[str] | Spooled, wanted: Wanted) -> Pieces:
 def settle(pieces: list[Piece]) -> None:
     """Find out what reading one piece tells of another, for readers who do not share it."""
     for piece in pieces:
-        if isinstance(piece.part, refusals.Part):
+        if isinstance(piece.part, text_errors.Part):
             piece.part.text.settled()
 
 
 def open_files(
-    paths: list[str] | Spooled, wanted: Wanted, threads: int, most_bytes: int | None = None
+    paths: list[str] | Spooled, request: ReadRequest, threads: int, most_bytes: int | None = None
 ) -> Source:
     """Open files as one source, which reads ahead; see `look_at_files` for what it raises.
 
     most_bytes: that may be read ahead, for which fewer threads may read, and ids of a dictionary
     come as what they stand for; None: no limit.
     """
-    found = look_at_files(paths, wanted)
-    schema, pieces, rows, wanted, computation, have_offsets, files = found
+    found = look_at_files(paths, request)
+    schema, pieces, rows, request, computation, have_offsets, files = found
     waiting = batch_bytes = None
     if any(piece.file.store.is_remote for piece in pieces):
         threads *= READERS_OF_STORES
     if most_bytes is not None:
-        held = _held(pieces, wanted)
+        held = _held(pieces, request)
         threads = max(1, min(threads, most_bytes // (held + most_bytes // READERS_SHARE)))
         waiting, batch_bytes = most_bytes // WAITING_SHARE, most_bytes // BATCH_SHARE
-    stream = _Stream(pieces, schema, wanted, batch_bytes, computation)
+    stream = _Stream(pieces, schema, request, batch_bytes, computation)
     parts = [partial(stream.read, number) for number in range(len(pieces))]
     batches = read_ahead(parts, threads, waiting)
     source = Source(
-        wanted.table,
+        request.table,
         schema,
         batches,
         rows,
@@ -285,19 +284,19 @@ def _newest(pieces: list[Piece]) -> int | None:
     return max((time or 0 for time in times), default=None) if None not in times else None
 
 
-def _look(file: DataFile, wanted: Wanted) -> tuple[Written, Look]:
+def _look(file: DataFile, request: ReadRequest) -> tuple[Written, Look]:
     try:
         # In this order: what is written between the two is then seen later.
-        written, look = file.written(), READERS[file.kind].look(file, wanted)
+        written, look = file.written(), READERS[file.kind].look(file, request)
         str(look.schema.names)  # of a damaged file, those that are no text raise here
     except OrdercycleError:
         raise
     except file.store.errors as error:
-        raise file.unreadable(wanted.table, error) from cause(error, file.store.uri)
+        raise file.unreadable(request.table, error) from cause(error, file.store.uri)
     return written, look
 
 
-def _held(pieces: list[Piece], wanted: Wanted) -> int:
+def _held(pieces: list[Piece], request: ReadRequest) -> int:
     """Return the bytes that reading any of the pieces holds, beside batches."""
     of_file = {piece.file: piece for piece in pieces}
 
@@ -305,7 +304,7 @@ def _held(pieces: list[Piece], wanted: Wanted) -> int:
         try:
             return of_file[file].held()
         except file.store.errors as error:
-            raise file.unreadable(wanted.table, error) from cause(error, file.store.uri)
+            raise file.unreadable(request.table, error) from cause(error, file.store.uri)
 
     return max(_of_all(held, of_file), default=0)
 
@@ -347,8 +346,10 @@ class _Opened:
             yield Piece(self.file, self.written, part, size, self.look.held_bytes, self.constants)
 
 
-def _open(file: DataFile, wanted: Wanted, folders: dict[str, dict[str, pa.Scalar]]) -> _Opened:
-    written, look = _look(file, wanted)
+def _open(
+    file: DataFile, request: ReadRequest, folders: dict[str, dict[str, pa.Scalar]]
+) -> _Opened:
+    written, look = _look(file, request)
     # A column that the file itself has is not looked for in the names of its folders.
     constants = {
         column: values[file.path]
@@ -356,7 +357,7 @@ def _open(file: DataFile, wanted: Wanted, folders: dict[str, dict[str, pa.Scalar
         if column not in look.schema.names and file.path in values
     }
     there = pa.schema([*look.schema, *(pa.field(key, one.type) for key, one in constants.items())])
-    check_columns(there, wanted.names, wanted.table, file.path)
+    check_columns(there, request.names, request.table, file.path)
     return _Opened(file, written, look, constants)
 
 
@@ -381,16 +382,16 @@ def _folder_values(files: list[DataFile], column: str, role: Role) -> dict[str, 
     return {path: by_text[text] for path, text in texts.items()}
 
 
-def _common_field(opened: list[_Opened], column: str, wanted: Wanted) -> pa.Field:
+def _common_field(opened: list[_Opened], column: str, request: ReadRequest) -> pa.Field:
     """Return the column in the type that holds the values of all files."""
-    role = wanted.roles[column]
+    role = request.roles[column]
     kind, decided_by = type_read(opened[0].type_of(column), role), opened[0]
     for one in opened[1:]:
         here = type_read(one.type_of(column), role)
         common = READERS[one.file.kind].common_type(kind, here, role)
         if common is None and role in IDS:
             common = common_id_type(kind, here)
-        if not times_mix(kind, here, wanted.times):
+        if not times_mix(kind, here, request.times):
             common = None
         if common is None:
             remedy: Text = "cast it to one type in all files"
@@ -402,7 +403,7 @@ def _common_field(opened: list[_Opened], column: str, wanted: Wanted) -> pa.Fiel
                     Option("CsvFormat.types"),
                 )
             raise ColumnError(
-                f"{wanted.table}: {column} is {here} in {one.file.path!r} but {kind} in "
+                f"{request.table}: {column} is {here} in {one.file.path!r} but {kind} in "
                 f"{decided_by.file.path!r}",
                 remedy=remedy,
                 column=column,
@@ -432,13 +433,13 @@ class _Stream:
         self,
         pieces: list[Piece],
         schema: pa.Schema,
-        wanted: Wanted,
+        request: ReadRequest,
         batch_bytes: int | None,
         computation: Computation | None,
     ) -> None:
         self._schema = schema if batch_bytes is None else _without_dictionaries(schema)
         self._batch_bytes = batch_bytes
-        self._wanted = wanted
+        self._request = request
         self._computation = computation
         self._pieces = pieces
         self._rows = [0] * len(pieces)
@@ -446,7 +447,7 @@ class _Stream:
     def read(self, number: int) -> Iterator[pa.RecordBatch]:
         """Read a piece."""
         piece = self._pieces[number]
-        for batch in piece.batches(self._schema, self._wanted, self._batch_bytes):
+        for batch in piece.batches(self._schema, self._request, self._batch_bytes):
             self._rows[number] += batch.num_rows
             yield batch if self._computation is None else self._computation.batch(batch)
 

@@ -11,16 +11,17 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from ordercycle._arrow_views import is_bytes
 from ordercycle._errors import ColumnError, OrdercycleError
+from ordercycle._sources.read_request import ReadRequest
 from ordercycle._sources.row_source import check_names, unreadable
-from ordercycle._sources.wanted import Wanted
 
 #: Characters of a value that a message shows.
 MOST_SHOWN = 60
 
 
-def exported(rows: Any, wanted: Wanted) -> pa.RecordBatchReader:
-    """Return a reader of any object that exports an Arrow stream, of the wanted columns only.
+def exported(rows: Any, request: ReadRequest) -> pa.RecordBatchReader:
+    """Return a reader of any object that exports an Arrow stream, of the requested columns only.
 
     Raises
     ------
@@ -32,54 +33,55 @@ def exported(rows: Any, wanted: Wanted) -> pa.RecordBatchReader:
     maker = type(rows).__module__.partition(".")[0]
     is_frame = maker in ("pandas", "polars") and hasattr(rows, "columns")
     if is_frame:
-        check_names(list(rows.columns), wanted.names, wanted.table)
+        check_names(list(rows.columns), request.names, request.table)
         # Converted before it is asked for its columns, a frame would convert all of them.
-        rows = rows[wanted.names]
+        rows = rows[request.names]
         if maker == "polars":
-            _refuse_handles(rows, wanted)
+            _refuse_handles(rows, request)
     try:
         reader = pa.RecordBatchReader.from_stream(rows)
     except (OrdercycleError, MemoryError):
         raise
     except Exception as error:
         if is_frame:
-            _refuse_column(rows, wanted, error)
-        raise unreadable(wanted.table, error) from error
+            _refuse_column(rows, request, error)
+        raise unreadable(request.table, error) from error
     if maker == "pandas" and is_frame:
         for field in reader.schema:
-            if _is_bytes(field.type):
-                _refuse_mixed(rows[field.name], field.name, wanted.table)
-            elif pa.types.is_temporal(field.type):
-                _refuse_mixed_zones(rows[field.name], field.name, wanted.table)
+            kind = field.type
+            if is_bytes(kind.value_type if pa.types.is_dictionary(kind) else kind):
+                _refuse_mixed(rows[field.name], field.name, request.table)
+            elif pa.types.is_temporal(kind):
+                _refuse_mixed_zones(rows[field.name], field.name, request.table)
     return reader
 
 
-def _refuse_handles(frame: Any, wanted: Wanted) -> None:
+def _refuse_handles(frame: Any, request: ReadRequest) -> None:
     """Raise a ColumnError for columns of objects, which Polars exports as what points to them."""
-    for column in wanted.names:
+    for column in request.names:
         kind = str(frame.schema[column])
         if "Object" in kind:
             raise ColumnError(
-                f"{wanted.table}: {column} is {kind}, whose entries are handles of objects in "
+                f"{request.table}: {column} is {kind}, whose entries are handles of objects in "
                 "memory and no values",
                 remedy="make a column of values of it before the call",
                 column=column,
             )
 
 
-def _refuse_column(frame: Any, wanted: Wanted, error: Exception) -> None:
+def _refuse_column(frame: Any, request: ReadRequest, error: Exception) -> None:
     """Raise a ColumnError for the first column that cannot be exported by itself, if one cannot."""
-    for column in wanted.names:
+    for column in request.names:
         try:
             pa.RecordBatchReader.from_stream(frame[[column]]).read_all()
         except Exception as own:  # noqa: BLE001 - whatever it is, it is what is wrong with the column
             if type(frame).__module__.partition(".")[0] == "pandas":
-                _refuse_mixed(frame[column], column, wanted.table)
+                _refuse_mixed(frame[column], column, request.table)
             remedy = "cast it before the call"
             if str(frame[column].dtype).startswith("Sparse"):
                 remedy = "make it dense with .sparse.to_dense()"
             raise ColumnError(
-                f"{wanted.table}: {column} is {frame[column].dtype}, and cannot be read: "
+                f"{request.table}: {column} is {frame[column].dtype}, and cannot be read: "
                 f"{_reason(own)}",
                 remedy=remedy,
                 column=column,
@@ -140,14 +142,6 @@ def _present(values: Any) -> Iterator[_Shown]:
     for row, (value, is_missing) in enumerate(zip(values, values.isna(), strict=True)):
         if not is_missing:
             yield _Shown(value, row)
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return bool(
-        pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
-    )
 
 
 def _reason(error: Exception) -> str:

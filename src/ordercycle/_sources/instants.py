@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from ordercycle._errors import ColumnError, Option
-from ordercycle._sources.wanted import Times, Wanted
+from ordercycle._sources.read_request import ReadRequest, Times
 
 ARROW_SCHEMA, PANDAS = b"ARROW:schema", b"pandas"
 
@@ -78,16 +78,16 @@ def meaning(footer: Footer, column: str) -> Meaning:
     return next((means for is_its, means in WRITERS if is_its(footer)), Meaning.UNSAID)
 
 
-def with_meanings(opened: Any, path: str, wanted: Wanted) -> pa.Schema:
+def with_meanings(opened: Any, path: str, request: ReadRequest) -> pa.Schema:
     """Return the Arrow schema of a Parquet file in which instants have a zone.
 
     Raises
     ------
     ColumnError
-        Where nothing says what the times of a wanted column are, and days depend on it.
+        Where nothing says what the times of a requested column are, and days depend on it.
     """
     schema = opened.schema_arrow
-    unclear = {column: kind for column, kind in _unclear(opened) if column in wanted.names}
+    unclear = {column: kind for column, kind in _unclear(opened) if column in request.names}
     if not unclear:
         return schema
     metadata = opened.metadata
@@ -96,11 +96,11 @@ def with_meanings(opened: Any, path: str, wanted: Wanted) -> pa.Schema:
         means = meaning(footer, column)
         if means is Meaning.UNSAID and kind != "INT96":
             means = Meaning.INSTANT  # by the specification of Parquet
-        if means is Meaning.UNSAID and wanted.times.matter:
+        if means is Meaning.UNSAID and request.times.matter:
             raise ColumnError(
-                f"{wanted.table}: {column} in {path!r} is {kind}, which some write in UTC and some "
-                f"in local time, and its writer ({footer.created_by or 'who is not named'}) left "
-                "nothing that says which",
+                f"{request.table}: {column} in {path!r} is {kind}, which some write in UTC and "
+                f"some in local time, and its writer ({footer.created_by or 'who is not named'}) "
+                "left nothing that says which",
                 remedy=(
                     "pass ",
                     Option("times_without_zone", "utc"),

@@ -15,22 +15,21 @@ import pyarrow as pa
 
 from ordercycle._errors import ColumnError, Option, SourceError, Text, renamed
 from ordercycle._sources.file_formats import NdJson, of_json
-from ordercycle._sources.file_list import DataFile
-from ordercycle._sources.file_look import Look
+from ordercycle._sources.file_list import DataFile, Look
 from ordercycle._sources.json_lines import (
     Lines,
     Number,
+    chunks_of,
     no_object,
     record_of,
     repeated_key,
-    stretches_of,
 )
 from ordercycle._sources.read_ahead import BATCH_ROWS
+from ordercycle._sources.read_request import ReadAgain, ReadRequest, Role
 from ordercycle._sources.text.columns import FLOAT, INTEGER, TEXT, MisfitError, TextColumn
 from ordercycle._sources.text.columns import joined as joined_text
 from ordercycle._sources.text.times import INSTANTS
 from ordercycle._sources.text.times import have_offsets as times_have_offsets
-from ordercycle._sources.wanted import ReadAgain, Role, Wanted
 
 LIMIT = 2**63
 #: What to do about values of several types; and about a wider one in a file that is not read again.
@@ -68,11 +67,11 @@ def common_type(left: pa.DataType, right: pa.DataType, role: Role) -> pa.DataTyp
     return joined_text(role, left, right)
 
 
-def _given(wanted: Wanted) -> NdJson:
-    return wanted.read if isinstance(wanted.read, NdJson) else NdJson()
+def _given(request: ReadRequest) -> NdJson:
+    return request.read if isinstance(request.read, NdJson) else NdJson()
 
 
-def look(file: DataFile, wanted: Wanted) -> Look:
+def look(file: DataFile, request: ReadRequest) -> Look:
     """Read the first lines for names and types.
 
     Raises
@@ -83,25 +82,25 @@ def look(file: DataFile, wanted: Wanted) -> Look:
         Where a value is nothing that its column is for.
     """
     lines = Lines(file)
-    records = list(_records(lines.first(), lines, wanted))
+    records = list(_records(lines.first(), lines, request))
     names = dict.fromkeys(name for record in records for name in record)
-    if missing := set(wanted.roles) - set(names):
-        names |= dict.fromkeys(_found_later(lines, wanted, missing))
+    if missing := set(request.roles) - set(names):
+        names |= dict.fromkeys(_found_later(lines, request, missing))
     kinds: dict[str, pa.DataType] = dict.fromkeys(names, TEXT)
     texts, integers, have_offsets = set(), set(), False
-    for name in filter(wanted.roles.__contains__, names):
-        column = _column(name, wanted)
-        values = [_value(record.get(name), name, wanted) for record in records]
-        kind, found = _kind_of(column, values, lines, wanted)
-        known = wanted.kinds.get(name)
+    for name in filter(request.roles.__contains__, names):
+        column = _column(name, request)
+        values = [_value(record.get(name), name, request) for record in records]
+        kind, found = _kind_of(column, values, lines, request)
+        known = request.kinds.get(name)
         is_text = found == TEXT
         if known is not None and pa.types.is_decimal(known) and not is_text:
             kind = known if column.declared is None and _is_number(kind) else kind
         elif known is not None and column.declared is None:
             is_text = is_text or (
-                pa.types.is_null(kind) and _is_text_later(name, known, lines, wanted)
+                pa.types.is_null(kind) and _is_text_later(name, known, lines, request)
             )
-            kind = common_type(known, kind, wanted.roles[name]) or kind
+            kind = common_type(known, kind, request.roles[name]) or kind
         kinds[name] = kind
         if is_text:
             texts.add(name)
@@ -110,13 +109,13 @@ def look(file: DataFile, wanted: Wanted) -> Look:
                 have_offsets |= times_have_offsets(pa.array(strings, TEXT))
         elif kind == TEXT and found == INTEGER:
             integers.add(name)
-    parts = [Part(one, frozenset(texts), frozenset(integers)) for one in stretches_of(file)]
+    parts = [Part(one, frozenset(texts), frozenset(integers)) for one in chunks_of(file)]
     return Look(pa.schema(kinds.items()), None, parts, times_have_offsets=have_offsets)
 
 
-def _found_later(lines: Lines, wanted: Wanted, missing: set[str]) -> Iterator[str]:
+def _found_later(lines: Lines, request: ReadRequest, missing: set[str]) -> Iterator[str]:
     """Yield columns that no line before has: keys may be left out where there is no value."""
-    for record in _records(lines.numbered(), lines, wanted):
+    for record in _records(lines.numbered(), lines, request):
         found = missing & set(record)
         yield from found
         missing -= found
@@ -124,10 +123,10 @@ def _found_later(lines: Lines, wanted: Wanted, missing: set[str]) -> Iterator[st
             return
 
 
-def _is_text_later(name: str, known: pa.DataType, lines: Lines, wanted: Wanted) -> bool:
+def _is_text_later(name: str, known: pa.DataType, lines: Lines, request: ReadRequest) -> bool:
     """Return whether a column without a value in the first lines has strings behind them."""
-    records = _records(lines.numbered(), lines, wanted)
-    later = (_value(record.get(name), name, wanted) for record in records)
+    records = _records(lines.numbered(), lines, request)
+    later = (_value(record.get(name), name, request) for record in records)
     first = next((value for value in later if value is not None), None)
     return not _is_number(known) if first is None else isinstance(first, str)
 
@@ -136,25 +135,25 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-def _column(name: str, wanted: Wanted) -> TextColumn:
-    return TextColumn(name, wanted.roles[name], _given(wanted).of_strings, wanted.are_settled)
+def _column(name: str, request: ReadRequest) -> TextColumn:
+    return TextColumn(name, request.roles[name], _given(request).of_strings, request.are_settled)
 
 
-def _absent(name: str, wanted: Wanted) -> tuple[str, ...]:
+def _absent(name: str, request: ReadRequest) -> tuple[str, ...]:
     """Return the strings that mean no value: no time and no number is an empty one."""
-    given = _given(wanted)
-    stay_text = wanted.roles[name] in STAY_TEXT and given.types.get(name, "text") == "text"
+    given = _given(request)
+    stay_text = request.roles[name] in STAY_TEXT and given.types.get(name, "text") == "text"
     return given.null_values if stay_text else (*given.null_values, "")
 
 
-def _value(value: Any, name: str, wanted: Wanted) -> Any:
+def _value(value: Any, name: str, request: ReadRequest) -> Any:
     """Return a value, None where it is a string that means none."""
     is_text = isinstance(value, str) and not isinstance(value, Number)
-    return None if is_text and value in _absent(name, wanted) else value
+    return None if is_text and value in _absent(name, request) else value
 
 
 def _kind_of(
-    column: TextColumn, values: list[Any], lines: Lines, wanted: Wanted
+    column: TextColumn, values: list[Any], lines: Lines, request: ReadRequest
 ) -> tuple[pa.DataType, pa.DataType]:
     """Return the type of the values of a column, and the one to parse them in."""
     kind: pa.DataType = pa.null()
@@ -162,7 +161,7 @@ def _kind_of(
         here = _kind_of_value(value)
         common = None if here is None else _of_both(kind, here, column.declared)
         if common is None:
-            raise _mixed(column.name, value, kind, lines, wanted, row)
+            raise _mixed(column.name, value, kind, lines, request, row)
         kind = common
     declared = column.declared
     if declared is not None:
@@ -172,7 +171,7 @@ def _kind_of(
     try:
         return _kind_of_texts(column, values), TEXT
     except MisfitError as misfit:
-        raise _misfit(column.name, misfit, misfit.row, lines, wanted) from misfit
+        raise _misfit(column.name, misfit, misfit.row, lines, request) from misfit
 
 
 def _kind_of_texts(column: TextColumn, values: list[str | None]) -> pa.DataType:
@@ -211,7 +210,7 @@ def read(
     file: DataFile,
     part: Part,
     columns: pa.Schema,
-    wanted: Wanted,
+    request: ReadRequest,
     batch_bytes: int | None,  # noqa: ARG001 - pieces have few bytes, and are parsed whole
 ) -> Iterator[pa.RecordBatch]:
     """Read columns of the lines of a part in the types asked for.
@@ -225,41 +224,43 @@ def read(
     SourceError
         Where a line is no object.
     """
-    makers = {field.name: _maker(field, part, wanted) for field in columns}
+    makers = {field.name: _maker(field, part, request) for field in columns}
     row = 0
     for piece in part.lines.pieces():
         if not piece.strip():
             continue
-        table = _parsed(piece, part, columns, wanted, row)
+        table = _parsed(piece, part, columns, request, row)
         if table.num_rows != _rows_of(piece):
-            raise _problem(piece, part, columns, wanted, row) or _gone(file, wanted)
+            raise _problem(piece, part, columns, request, row) or _gone(file, request)
         for batch in table.to_batches(BATCH_ROWS):
             arrays = []
             for name, values in zip(columns.names, batch.columns, strict=True):
                 try:
                     arrays.append(makers[name](values))
                 except MisfitError as misfit:
-                    if misfit.kind is not None and not wanted.are_settled:
-                        raise ReadAgain(wanted.table, name, misfit.kind) from misfit
-                    raise _misfit(name, misfit, row + misfit.row, part.lines, wanted) from misfit
+                    if misfit.kind is not None and not request.are_settled:
+                        raise ReadAgain(request.table, name, misfit.kind) from misfit
+                    raise _misfit(name, misfit, row + misfit.row, part.lines, request) from misfit
             yield pa.RecordBatch.from_arrays(arrays, schema=columns)
             row += batch.num_rows
 
 
-def _maker(field: pa.Field, part: Part, wanted: Wanted) -> Callable[[pa.Array], pa.Array]:
+def _maker(field: pa.Field, part: Part, request: ReadRequest) -> Callable[[pa.Array], pa.Array]:
     """Return what makes an array of a type of what was parsed; it raises a MisfitError."""
-    column = _column(field.name, wanted)
+    column = _column(field.name, request)
     if field.name in part.integers:
         return lambda values: values.cast(TEXT)
     if field.name not in part.texts:
         return lambda values: values
     make = _same if field.type == TEXT else column.reader_of_texts(field.type)
-    absent = pa.array(_absent(field.name, wanted), TEXT)
+    absent = pa.array(_absent(field.name, request), TEXT)
     return make if not len(absent) else lambda texts: make(_without(texts, absent))
 
 
-def _gone(file: DataFile, wanted: Wanted) -> SourceError:
-    return SourceError(f"{wanted.table}: {file.path!r} has objects that are not lines of their own")
+def _gone(file: DataFile, request: ReadRequest) -> SourceError:
+    return SourceError(
+        f"{request.table}: {file.path!r} has objects that are not lines of their own"
+    )
 
 
 def _same(texts: pa.Array) -> pa.Array:
@@ -280,7 +281,9 @@ def _rows_of(piece: bytes) -> int:
     return sum(1 for line in piece.split(b"\n") if line and not line.isspace())
 
 
-def _parsed(piece: bytes, part: Part, columns: pa.Schema, wanted: Wanted, row: int) -> pa.Table:
+def _parsed(
+    piece: bytes, part: Part, columns: pa.Schema, request: ReadRequest, row: int
+) -> pa.Table:
     """Return the columns of some lines, of which the first is a row of the part."""
     from pyarrow import json as arrow_json
 
@@ -294,11 +297,11 @@ def _parsed(piece: bytes, part: Part, columns: pa.Schema, wanted: Wanted, row: i
             pa.BufferReader(piece), read_options=options, parse_options=parse
         )
     except pa.ArrowInvalid as error:
-        wrong = _problem(piece, part, columns, wanted, row)
+        wrong = _problem(piece, part, columns, request, row)
         if wrong is not None:
             raise wrong from error
-        return _one_by_one(piece, part, columns, wanted)
-    if not _is_utf8(table) and (wrong := _problem(piece, part, columns, wanted, row)) is not None:
+        return _one_by_one(piece, part, columns, request)
+    if not _is_utf8(table) and (wrong := _problem(piece, part, columns, request, row)) is not None:
         raise wrong
     return table.select(columns.names)
 
@@ -312,7 +315,7 @@ def _is_utf8(table: pa.Table) -> bool:
     return True
 
 
-def _one_by_one(piece: bytes, part: Part, columns: pa.Schema, wanted: Wanted) -> pa.Table:
+def _one_by_one(piece: bytes, part: Part, columns: pa.Schema, request: ReadRequest) -> pa.Table:
     """Return the columns of lines in which numbers and strings stand for the same."""
     fields = [
         field.with_type(TEXT if field.name in part.integers else part.parsed_as(field))
@@ -322,7 +325,7 @@ def _one_by_one(piece: bytes, part: Part, columns: pa.Schema, wanted: Wanted) ->
     arrays = [
         pa.array(
             [
-                _plain(_value(record.get(field.name), field.name, wanted), field.type)
+                _plain(_value(record.get(field.name), field.name, request), field.type)
                 for record in records
             ],
             field.type,
@@ -344,7 +347,7 @@ def _plain(value: Any, kind: pa.DataType) -> Any:
 
 
 def _problem(
-    piece: bytes, part: Part, columns: pa.Schema, wanted: Wanted, first_row: int
+    piece: bytes, part: Part, columns: pa.Schema, request: ReadRequest, first_row: int
 ) -> Exception | None:
     """Return what to raise for the first value that Arrow could not read, found one by one."""
     texts = [line for line in piece.split(b"\n") if line and not line.isspace()]
@@ -352,43 +355,43 @@ def _problem(
         try:
             record = record_of(text)
         except ValueError:
-            return no_object(wanted.table, part.lines, part.lines.number_of(row), text)
+            return no_object(request.table, part.lines, part.lines.number_of(row), text)
         for field in columns:
-            value = _value(record.get(field.name), field.name, wanted)
-            if _is_exact(field, part, wanted) and _kind_of_value(value) in (INTEGER, FLOAT, TEXT):
+            value = _value(record.get(field.name), field.name, request)
+            if _is_exact(field, part, request) and _kind_of_value(value) in (INTEGER, FLOAT, TEXT):
                 written = record_of(text, as_written=True)[field.name]
-                wrong = _not_exact(field, written, part, wanted, row)
+                wrong = _not_exact(field, written, part, request, row)
             else:
-                wrong = _problem_of(field, value, part, wanted, row)
+                wrong = _problem_of(field, value, part, request, row)
             if wrong is not None:
                 return wrong
         key = repeated_key(text, columns.names)
         if key is not None:
             line = part.lines.number_of(row)
             return SourceError(
-                f"{wanted.table}: line {line} of {part.lines.file.path!r} has {key!r} twice",
+                f"{request.table}: line {line} of {part.lines.file.path!r} has {key!r} twice",
                 remedy="name every key once",
                 row=line,
             )
     return None
 
 
-def _is_exact(field: pa.Field, part: Part, wanted: Wanted) -> bool:
+def _is_exact(field: pa.Field, part: Part, request: ReadRequest) -> bool:
     """Return whether numbers of a column, and strings of such, are taken digit by digit."""
     parsed_as = part.parsed_as(field)
-    declared = _column(field.name, wanted).declared
+    declared = _column(field.name, request).declared
     return bool(pa.types.is_decimal(parsed_as)) or parsed_as == declared == INTEGER
 
 
 def _not_exact(
-    field: pa.Field, written: str, part: Part, wanted: Wanted, row: int
+    field: pa.Field, written: str, part: Part, request: ReadRequest, row: int
 ) -> Exception | None:
     if _fits(written, field.type):
         return None
     line = part.lines.number_of(row)
-    declared = _given(wanted).types.get(field.name, str(field.type))
+    declared = _given(request).types.get(field.name, str(field.type))
     return ColumnError(
-        f"{wanted.table}: {field.name} in line {line} of {part.lines.file.path!r} is "
+        f"{request.table}: {field.name} in line {line} of {part.lines.file.path!r} is "
         f"{written!r}, which is no {declared}",
         remedy=("say what it holds with ", Option("NdJson.types")),
         column=field.name,
@@ -397,9 +400,9 @@ def _not_exact(
 
 
 def _problem_of(
-    field: pa.Field, value: Any, part: Part, wanted: Wanted, row: int
+    field: pa.Field, value: Any, part: Part, request: ReadRequest, row: int
 ) -> Exception | None:
-    column = _column(field.name, wanted)
+    column = _column(field.name, request)
     parsed_as, here = part.parsed_as(field), _kind_of_value(value)
     wider = None if here is None else _of_both(parsed_as, here, column.declared)
     if wider == parsed_as or (wider is not None and column.declared is not None):
@@ -408,11 +411,11 @@ def _problem_of(
         try:
             wider = _kind_of_texts(column, [value])
         except MisfitError as misfit:
-            return _misfit(field.name, misfit, row, part.lines, wanted)
-    if wider is not None and not wanted.are_settled:
-        return ReadAgain(wanted.table, field.name, wider)
+            return _misfit(field.name, misfit, row, part.lines, request)
+    if wider is not None and not request.are_settled:
+        return ReadAgain(request.table, field.name, wider)
     settled = None if wider is None else SETTLED
-    return _mixed(field.name, value, parsed_as, part.lines, wanted, row, settled)
+    return _mixed(field.name, value, parsed_as, part.lines, request, row, settled)
 
 
 def _fits(value: str, kind: pa.DataType) -> bool:
@@ -431,7 +434,7 @@ def _mixed(
     value: Any,
     kind: pa.DataType,
     lines: Lines,
-    wanted: Wanted,
+    request: ReadRequest,
     row: int,
     settled: str | None = None,
 ) -> ColumnError:
@@ -448,14 +451,16 @@ def _mixed(
             Option("NdJson.types", {name: "text"}),
         )
     return ColumnError(
-        f"{wanted.table}: {name} in line {line} of {lines.file.path!r} {what}{before}",
+        f"{request.table}: {name} in line {line} of {lines.file.path!r} {what}{before}",
         remedy=remedy,
         column=name,
         row=line,
     )
 
 
-def _misfit(name: str, misfit: MisfitError, row: int, lines: Lines, wanted: Wanted) -> ColumnError:
+def _misfit(
+    name: str, misfit: MisfitError, row: int, lines: Lines, request: ReadRequest
+) -> ColumnError:
     line = lines.number_of(row)
     what = misfit.what if isinstance(misfit.what, tuple) else (misfit.what,)
     remedy = misfit.remedy
@@ -471,7 +476,7 @@ def _misfit(name: str, misfit: MisfitError, row: int, lines: Lines, wanted: Want
             )
         remedy = renamed(remedy, of_json)
     return ColumnError(
-        (f"{wanted.table}: {name} in line {line} of {lines.file.path!r} ", *what),
+        (f"{request.table}: {name} in line {line} of {lines.file.path!r} ", *what),
         remedy=remedy,
         column=name,
         row=line,
@@ -484,11 +489,11 @@ def line_of(part: Part, row: int) -> int:
 
 
 def _records(
-    numbered: Iterator[tuple[int, bytes]], lines: Lines, wanted: Wanted
+    numbered: Iterator[tuple[int, bytes]], lines: Lines, request: ReadRequest
 ) -> Iterator[dict[str, Any]]:
     """Yield the objects of lines."""
     for line, text in numbered:
         try:
             yield record_of(text)
         except ValueError as error:
-            raise no_object(wanted.table, lines, line, text) from error
+            raise no_object(request.table, lines, line, text) from error

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ordercycle._errors import SourceError
 from ordercycle._sources.file_list import DataFile
 from ordercycle._sources.text.encodings import Transcoded
-from ordercycle._sources.text.head import UTF_8_MARK
+from ordercycle._sources.text.header import UTF_8_MARK
 
 #: Bytes that are parsed at a time, and those in which names and types are looked for.
 PIECE_BYTES = 2**24
@@ -20,7 +20,7 @@ SEARCH_BYTES = 2**16
 
 
 class Lines(NamedTuple):
-    """The lines of a file that begin in a stretch of it; stop: None for all, from a stream."""
+    """The lines of a file that begin in a chunk of it; stop: None for all, from a stream."""
 
     file: DataFile
     start: int = 0
@@ -90,7 +90,7 @@ class Lines(NamedTuple):
                 yield number, text
 
     def _lines_before(self) -> int:
-        """Return how many lines begin before the stretch: nobody counts before they are needed."""
+        """Return how many lines begin before the chunk: nobody counts before they are needed."""
         if not self.start:
             return 0
         with self.file.open() as stream:
@@ -108,8 +108,8 @@ class Lines(NamedTuple):
         raise SourceError(f"{self.file.path!r} was written again while it was read")
 
 
-def stretches_of(file: DataFile) -> list[Lines]:
-    """Return the lines of a file in stretches that are read each by itself."""
+def chunks_of(file: DataFile) -> list[Lines]:
+    """Return the lines of a file in chunks that are read each by itself."""
     if file.is_compressed:
         return [Lines(file)]
     size = file.size()

@@ -1,4 +1,4 @@
-"""Any source of rows as a stream of Arrow record batches with the wanted columns."""
+"""Any source of rows as a stream of Arrow record batches with the requested columns."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from weakref import WeakSet
 
 import pyarrow as pa
 
-from ordercycle._errors import ColumnError, OrdercycleError, SourceError
-from ordercycle._sources.computation import Computation, computed_source, resolved
-from ordercycle._sources.encoded import decoded_source
+from ordercycle._errors import ColumnError, OrdercycleError, SourceError, counted, warn
+from ordercycle._sources.column_types import decoded_source
+from ordercycle._sources.computed_columns import Computation, computed_source, resolved
 from ordercycle._sources.files import open_files, schema_of_first
 from ordercycle._sources.frames import exported
-from ordercycle._sources.missing import noticed
+from ordercycle._sources.read_request import ReadRequest, Role
 from ordercycle._sources.row_source import Source, check_columns, check_names, unreadable
-from ordercycle._sources.soundness import sound
 from ordercycle._sources.standard_input import Spooled, at_hand
-from ordercycle._sources.wanted import Role, Wanted
+from ordercycle._sources.validation import validated
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
@@ -54,14 +53,16 @@ class _Begun:
         self.schema = reader.schema
 
 
-def open_source(rows: Any, wanted: Wanted, threads: int, most_bytes: int | None = None) -> Source:
+def open_source(
+    rows: Any, request: ReadRequest, threads: int, most_bytes: int | None = None
+) -> Source:
     """Open a source of any accepted kind.
 
     Parameters
     ----------
     rows
         The source.
-    wanted
+    request
         What to read of it, and how.
     threads
         How many threads may read ahead.
@@ -73,19 +74,19 @@ def open_source(rows: Any, wanted: Wanted, threads: int, most_bytes: int | None 
     SourceError
         Where the source cannot be read, does not exist, or was read before.
     ColumnError
-        Where a wanted column is missing.
+        Where a requested column is missing.
     """
     if isinstance(rows, Source):  # opened by the tasks of a cluster, who know their columns
         return rows
     rows = at_hand(rows)
     if _are_paths(rows):  # the threads that read files compute as well
-        return _opened(rows, wanted, threads, most_bytes)
-    if not wanted.may_compute:
-        return decoded_source(_opened(rows, wanted, threads, most_bytes), wanted)
-    rows, names = _with_names(rows, wanted)
-    wanted = resolved(wanted, names)
-    source = decoded_source(_opened(rows, wanted, threads, most_bytes), wanted)
-    return computed_source(source, Computation.of(wanted, source.schema), threads)
+        return _opened(rows, request, threads, most_bytes)
+    if not request.may_compute:
+        return decoded_source(_opened(rows, request, threads, most_bytes), request)
+    rows, names = _with_names(rows, request)
+    request = resolved(request, names)
+    source = decoded_source(_opened(rows, request, threads, most_bytes), request)
+    return computed_source(source, Computation.of(request, source.schema), threads)
 
 
 def open_all(
@@ -99,7 +100,7 @@ def open_all(
 
     role_of: what a column is for; for the rest see `open_source`.
     """
-    bare = Wanted(table, {})
+    bare = ReadRequest(table, {})
     if _is_path(rows):
         names = schema_of_first([os.fspath(rows)], bare).names
     elif _are_paths(rows):
@@ -110,7 +111,7 @@ def open_all(
     if twice is not None:
         check_names(names, [twice], table)
     kept = [name for name in names if columns is None or name in columns]
-    return open_source(rows, Wanted(table, {name: role_of(name) for name in kept}), threads)
+    return open_source(rows, ReadRequest(table, {name: role_of(name) for name in kept}), threads)
 
 
 def _are_paths(rows: object) -> bool:
@@ -118,21 +119,21 @@ def _are_paths(rows: object) -> bool:
     return several or _is_path(rows) or isinstance(rows, Spooled)
 
 
-def _with_names(rows: Any, wanted: Wanted) -> tuple[Any, list[str]]:
+def _with_names(rows: Any, request: ReadRequest) -> tuple[Any, list[str]]:
     """Return a source, which may have to begin for that, and the names of all its columns."""
     names: list[str] = []
     if hasattr(rows, "__arrow_c_array__") and not hasattr(rows, "__arrow_c_stream__"):
-        rows = _as_batch(rows, wanted.table)
+        rows = _as_batch(rows, request.table)
     if hasattr(rows, "__arrow_c_stream__") and not (
         hasattr(rows, "columns") or hasattr(rows, "schema")
     ):
-        rows = _Begun(exported(rows, replace(wanted, roles={})))
+        rows = _Begun(exported(rows, replace(request, roles={})))
     if isinstance(getattr(rows, "schema", None), pa.Schema):
         names = rows.schema.names
     elif hasattr(rows, "columns") and not hasattr(rows, "collect"):
         names = [str(column) for column in rows.columns]
     elif isinstance(rows, Iterable) and not isinstance(rows, (bytes, dict)):
-        batches = _reading(iter(rows), wanted.table)
+        batches = _reading(iter(rows), request.table)
         first = next(batches, None)
         rows = [] if first is None else chain([first], batches)
         names = first.schema.names if isinstance(first, pa.RecordBatch) else []
@@ -140,36 +141,36 @@ def _with_names(rows: Any, wanted: Wanted) -> tuple[Any, list[str]]:
 
 
 def _opened(  # noqa: C901, PLR0911 - one case after the other
-    rows: Any, wanted: Wanted, threads: int, most_bytes: int | None
+    rows: Any, request: ReadRequest, threads: int, most_bytes: int | None
 ) -> Source:
-    name, names = wanted.table, wanted.names
+    name, names = request.table, request.names
     if isinstance(rows, pa.RecordBatch):
         rows = pa.Table.from_batches([rows])
     if isinstance(rows, pa.Table):
         check_columns(rows.schema, names, name)
         selected = rows.select(names)
-        batches = sound(selected.to_batches(), name)
+        batches = validated(selected.to_batches(), name)
         return Source(name, selected.schema, batches, selected.num_rows, in_memory=True)
     if isinstance(rows, Spooled):
-        return open_files(rows, wanted, threads, most_bytes)
+        return open_files(rows, request, threads, most_bytes)
     if isinstance(rows, (str, os.PathLike)):
-        return open_files([os.fspath(rows)], wanted, threads, most_bytes)
+        return open_files([os.fspath(rows)], request, threads, most_bytes)
     if isinstance(rows, _Begun):
-        return noticed(_of_stream(rows.reader, names, name), wanted)
+        return noticed(_of_stream(rows.reader, names, name), request)
     if isinstance(rows, pa.RecordBatchReader):
-        return noticed(_open_reader(rows, names, name), wanted)
+        return noticed(_open_reader(rows, names, name), request)
     if _is_dataset(rows):
-        return _open_dataset(rows, wanted, threads)
+        return _open_dataset(rows, request, threads)
     if hasattr(rows, "__arrow_c_stream__"):
-        return _of_stream(exported(rows, wanted), names, name)
+        return _of_stream(exported(rows, request), names, name)
     if hasattr(rows, "__arrow_c_array__"):
-        return _opened(_as_batch(rows, name), wanted, threads, most_bytes)
+        return _opened(_as_batch(rows, name), request, threads, most_bytes)
     _refuse_without_rows(rows, name)
     if isinstance(rows, (list, tuple)) and rows and all(map(_is_path, rows)):
         paths = [os.fspath(row) for row in rows]
-        return open_files(paths, wanted, threads, most_bytes)
+        return open_files(paths, request, threads, most_bytes)
     if isinstance(rows, Iterable) and not isinstance(rows, (bytes, dict)):
-        return noticed(_open_iterable(rows, names, name), wanted)
+        return noticed(_open_iterable(rows, names, name), request)
     raise SourceError(f"{name}: a {type(rows).__name__} cannot be read", remedy=f"pass {ACCEPTED}")
 
 
@@ -203,7 +204,7 @@ def _is_dataset(rows: object) -> bool:
     return module is not None and isinstance(rows, module.Dataset)
 
 
-def _open_reader(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> Source:
+def _open_reader(reader: pa.RecordBatchReader, columns: list[str], name: str) -> Source:
     consumed = SourceError(
         f"{name}: this RecordBatchReader yields nothing: it was read before, and a reader can be "
         "read only once",
@@ -211,7 +212,7 @@ def _open_reader(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> 
     )
     if reader in _consumed:
         raise consumed
-    source = _of_stream(reader, wanted, name)
+    source = _of_stream(reader, columns, name)
     _consumed.add(reader)
     first = next(source.batches, None)
     if first is None:
@@ -219,14 +220,14 @@ def _open_reader(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> 
     return Source(name, source.schema, chain([first], source.batches), None)
 
 
-def _of_stream(reader: pa.RecordBatchReader, wanted: list[str], name: str) -> Source:
-    check_columns(reader.schema, wanted, name)
-    schema = pa.schema([reader.schema.field(column) for column in wanted])
-    batches = sound(_selected(_reading(reader, name), schema, name), name)
+def _of_stream(reader: pa.RecordBatchReader, columns: list[str], name: str) -> Source:
+    check_columns(reader.schema, columns, name)
+    schema = pa.schema([reader.schema.field(column) for column in columns])
+    batches = validated(_selected(_reading(reader, name), schema, name), name)
     return Source(name, schema, batches, None)
 
 
-def _open_iterable(rows: Iterable[Any], wanted: list[str], name: str) -> Source:
+def _open_iterable(rows: Iterable[Any], columns: list[str], name: str) -> Source:
     batches = _reading(iter(rows), name)
     first = next(batches, None)
     if first is None:
@@ -239,9 +240,9 @@ def _open_iterable(rows: Iterable[Any], wanted: list[str], name: str) -> Source:
             f"{name}: an iterable of {type(first).__name__} cannot be read",
             remedy=f"pass {ACCEPTED}",
         )
-    check_columns(first.schema, wanted, name)
-    schema = pa.schema([first.schema.field(column) for column in wanted])
-    batches = sound(_selected(chain([first], batches), schema, name), name)
+    check_columns(first.schema, columns, name)
+    schema = pa.schema([first.schema.field(column) for column in columns])
+    batches = validated(_selected(chain([first], batches), schema, name), name)
     return Source(name, schema, batches, None)
 
 
@@ -273,8 +274,8 @@ def _reading(batches: Iterable[Any], name: str) -> Iterator[Any]:
         raise unreadable(name, error) from error
 
 
-def _open_dataset(dataset: ds.Dataset, wanted: Wanted, threads: int) -> Source:
-    name, names = wanted.table, wanted.names
+def _open_dataset(dataset: ds.Dataset, request: ReadRequest, threads: int) -> Source:
+    name, names = request.table, request.names
     check_columns(dataset.schema, names, name)
     schema = pa.schema([dataset.schema.field(column) for column in names])
     scanner = dataset.scanner(
@@ -291,9 +292,9 @@ def _open_dataset(dataset: ds.Dataset, wanted: Wanted, threads: int) -> Source:
             file = getattr(tagged.fragment, "path", "")
             yield tagged.record_batch
 
-    read = sound(_reading(batches(), name), name)
+    read = validated(_reading(batches(), name), name)
     source = Source(name, schema, read, _known_rows(dataset, name))
-    return noticed(source, wanted, lambda: file)
+    return noticed(source, request, lambda: file)
 
 
 def _known_rows(dataset: ds.Dataset, name: str) -> int | None:
@@ -303,3 +304,33 @@ def _known_rows(dataset: ds.Dataset, name: str) -> int | None:
         return dataset.count_rows() if kind == "parquet" else None
     except (pa.ArrowException, OSError) as error:
         raise unreadable(name, error) from error
+
+
+def noticed(source: Source, request: ReadRequest, file: Callable[[], str] = str) -> Source:
+    """Return a source that warns after its last batch where in some all customers are missing.
+
+    A pyarrow Dataset gives rows of a file that writes a column's name in another way nulls for it,
+    and does not report it. file: names the file of the last batch, or nothing.
+    """
+    column = next((name for name, role in request.roles.items() if role == "customer"), None)
+    if column is None:
+        return source
+    return replace(source, batches=_noticed(source, column, file))
+
+
+def _noticed(source: Source, column: str, file: Callable[[], str]) -> Iterator[pa.RecordBatch]:
+    batches = rows = 0
+    first = ""
+    for batch in source.batches:
+        if batch.num_rows and batch.column(column).null_count == batch.num_rows:
+            first = first or file()
+            batches, rows = batches + 1, rows + batch.num_rows
+        yield batch
+    if batches:
+        whole = "a batch" if batches == 1 else counted(batches, "batch", "batches")
+        where = f", those of {first!r} among them" if first else ""
+        warn(
+            f"{source.name}: {column} is null in all rows of {whole}{where} "
+            f"({counted(rows, 'row')}), as it is where files spell the column in another way; look "
+            "at them, or pass the paths of the files, of which each then has to have it"
+        )

@@ -9,12 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from ordercycle._sources.file_list import DataFile
-from ordercycle._sources.file_look import Look
+from ordercycle._sources.file_list import DataFile, Look
 from ordercycle._sources.instants import ARROW_SCHEMA, with_meanings
 from ordercycle._sources.read_ahead import BATCH_ROWS, PART_ROWS
-from ordercycle._sources.soundness import Inspector
-from ordercycle._sources.wanted import Wanted
+from ordercycle._sources.read_request import ReadRequest
+from ordercycle._sources.validation import Inspector
 
 #: Bytes of a column that are read at a time; as fast as whole columns.
 BUFFER_BYTES = 2**20
@@ -32,21 +31,21 @@ SAFELY = {"page_checksum_verification": True, "coerce_int96_timestamp_unit": "us
 MAGIC, TAIL = b"PAR1", struct.Struct("<I4s")
 
 
-def look(file: DataFile, wanted: Wanted) -> Look:
+def look(file: DataFile, request: ReadRequest) -> Look:
     """Read the footer.
 
     Raises
     ------
     ColumnError
-        Where nothing says what the times of a wanted column are, and days depend on it.
+        Where nothing says what the times of a requested column are, and days depend on it.
     """
     from pyarrow import parquet
 
     with file.open() as stream, parquet.ParquetFile(stream, **SAFELY) as opened:
         metadata = opened.metadata
         sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-        held = partial(_held, file, wanted.names)
-        schema = with_meanings(opened, file.path, wanted)
+        held = partial(_held, file, request.names)
+        schema = with_meanings(opened, file.path, request)
         return Look(schema, metadata.num_rows, _parts(sizes), held)
 
 
@@ -67,13 +66,13 @@ def _held(file: DataFile, names: list[str]) -> int:
     ):
         leaves = range(len(opened.schema))
         roots = [opened.schema.column(leaf).path.partition(".")[0] for leaf in leaves]
-        wanted = [leaf for leaf in leaves if roots[leaf] in names]
+        chosen = [leaf for leaf in leaves if roots[leaf] in names]
         columns = [name for name in names if name in roots]
         held = 0
         for number in range(opened.num_row_groups):
             next(opened.iter_batches(1, row_groups=[number], columns=columns), None)
             pa.default_memory_pool().release_unused()
-            held = max(held, _held_of_group(opened.metadata.row_group(number), wanted))
+            held = max(held, _held_of_group(opened.metadata.row_group(number), chosen))
         return held
 
 
@@ -108,7 +107,7 @@ def read(
     file: DataFile,
     groups: range,
     columns: pa.Schema,
-    wanted: Wanted,  # noqa: ARG001 - the footer says all
+    request: ReadRequest,  # noqa: ARG001 - the footer says all
     batch_bytes: int | None,
 ) -> Iterator[pa.RecordBatch]:
     """Read columns of some row groups, on the thread that asks.

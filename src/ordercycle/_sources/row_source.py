@@ -62,7 +62,7 @@ class Files(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """The wanted columns of a table, read once."""
+    """The requested columns of a table, read once."""
 
     name: str
     schema: pa.Schema
@@ -90,17 +90,19 @@ class Source:
             pa.default_memory_pool().release_unused()
 
 
-def check_columns(schema: pa.Schema, wanted: list[str], name: str, file: str | None = None) -> None:
-    """Raise a ColumnError unless each wanted column is there once."""
-    check_names(schema.names, wanted, name, file)
+def check_columns(
+    schema: pa.Schema, required: list[str], name: str, file: str | None = None
+) -> None:
+    """Raise a ColumnError unless each required column is there once."""
+    check_names(schema.names, required, name, file)
 
 
 def check_names(
-    names: Sequence[str], wanted: list[str], name: str, file: str | None = None
+    names: Sequence[str], required: list[str], name: str, file: str | None = None
 ) -> None:
-    """Raise a ColumnError unless each wanted column is among some names once."""
+    """Raise a ColumnError unless each required column is among some names once."""
     where = f" in {file!r}" if file else ""
-    for column in wanted:
+    for column in required:
         found = list(names).count(column)
         if found == 0:
             there = ", ".join(map(repr, names[:20])) or "no column at all"

@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from ordercycle._arrow_views import array_of, bytes_view, validity
 from ordercycle._errors import Option, Text
-from ordercycle._sources.common_types import common_type
-from ordercycle._sources.computation import WRITTEN
+from ordercycle._sources.column_types import common_type
+from ordercycle._sources.computed_columns import WRITTEN
 from ordercycle._sources.file_formats import CsvFormat, arrow_type
+from ordercycle._sources.read_request import Role
 from ordercycle._sources.text import times
 from ordercycle._sources.text.numbers import (
     Misread,
@@ -27,7 +28,6 @@ from ordercycle._sources.text.numbers import (
     remedy_for_numbers,
 )
 from ordercycle._sources.text.time_formats import time_formats
-from ordercycle._sources.wanted import Role
 from ordercycle_kernels import records, text_values
 from ordercycle_kernels.text_values import (
     A_DAY,
@@ -156,7 +156,7 @@ class TextColumn:
         return self._kind_of_amounts(texts)
 
     def parsed_as(self, kind: pa.DataType) -> pa.DataType:
-        """Return the type to parse the column in, for `reader` to make the type wanted of it."""
+        """Return the type to parse the column in, for `reader` to make the type requested of it."""
         is_bare = self.given.thousands is None and self.given.currency is None
         is_plain = is_bare and self.role != "other" and not self.is_compared
         is_number = pa.types.is_floating(kind) or pa.types.is_decimal(kind)

@@ -16,17 +16,20 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._errors import ColumnError, Option, SourceError, Text, counted
-from ordercycle._sources.counting_rows import CountingRows
+from ordercycle._sources.computed_columns import CountingRows
 from ordercycle._sources.file_formats import CsvFormat
-from ordercycle._sources.file_list import DataFile
-from ordercycle._sources.file_look import Look
+from ordercycle._sources.file_list import DataFile, Look
 from ordercycle._sources.read_ahead import BATCH_ROWS
+from ordercycle._sources.read_request import ReadRequest, Role
+from ordercycle._sources.text.chunks import (
+    Content,
+    TextFile,
+    UnendedQuoteError,
+    borders_of,
+)
 from ordercycle._sources.text.columns import FLOAT, TEXT, MisfitError, TextColumn, joined
 from ordercycle._sources.text.encodings import UTF_8, Transcoded, as_utf8, is_divisible
-from ordercycle._sources.text.head import Head, check_header, check_marks, read_head
-from ordercycle._sources.text.numbers import large_rows
-from ordercycle._sources.text.plain_records import plain_records
-from ordercycle._sources.text.refusals import (
+from ordercycle._sources.text.errors import (
     Part,
     column_error,
     field_count,
@@ -35,15 +38,11 @@ from ordercycle._sources.text.refusals import (
     refusal,
     undecodable,
 )
-from ordercycle._sources.text.stretches import (
-    Content,
-    TextFile,
-    UnendedQuoteError,
-    borders_of,
-)
+from ordercycle._sources.text.header import Header, check_header, check_marks, read_header
+from ordercycle._sources.text.numbers import large_rows
+from ordercycle._sources.text.plain_records import plain_records
 from ordercycle._sources.text.times import INSTANTS
 from ordercycle._sources.text.times import have_offsets as times_have_offsets
-from ordercycle._sources.wanted import Role, Wanted
 from ordercycle_kernels import quoting
 
 #: Bytes that are parsed at a time.
@@ -75,7 +74,7 @@ def common_type(left: pa.DataType, right: pa.DataType, role: Role) -> pa.DataTyp
     return joined(role, left, right)
 
 
-def look(file: DataFile, wanted: Wanted) -> Look:
+def look(file: DataFile, request: ReadRequest) -> Look:
     """Read the first rows for names and types.
 
     Raises
@@ -85,18 +84,18 @@ def look(file: DataFile, wanted: Wanted) -> Look:
     ColumnError
         Where a value in the first rows is nothing that its column is for.
     """
-    given = wanted.read if isinstance(wanted.read, CsvFormat) else CsvFormat()
+    given = request.read if isinstance(request.read, CsvFormat) else CsvFormat()
     is_stream = file.is_compressed or not is_divisible(given.encoding)
     try:
-        head, data, is_whole = _head(file, wanted, given, is_stream=is_stream)
+        head, data, is_whole = _head(file, request, given, is_stream=is_stream)
         if not is_stream and not is_divisible(given.encoding, head.delimiter):
             is_stream = True
-            head, data, is_whole = _head(file, wanted, given, is_stream=True)
+            head, data, is_whole = _head(file, request, given, is_stream=True)
     except UnicodeError as error:
-        raise undecodable(f"{wanted.table}: {file.path!r}", given, error) from error
+        raise undecodable(f"{request.table}: {file.path!r}", given, error) from error
     encoding = "utf-8" if is_stream else given.encoding
-    check_header(head, data, file, wanted, encoding)
-    names = [name for name in wanted.names if head.names.count(name) == 1]
+    check_header(head, data, file, request, encoding)
+    names = [name for name in request.names if head.names.count(name) == 1]
     size = 0 if is_stream else file.size()
     borders = None if is_stream else borders_of(min(head.start, size), size)
     text = TextFile(file, given, head, borders)
@@ -106,29 +105,31 @@ def look(file: DataFile, wanted: Wanted) -> Look:
         records = records[: quoting.last_record_end(view, text.delimiter)]
     content = Content(records, b'"' in records)
     texts = pa.schema([pa.field(name, TEXT) for name in names])
-    located = _located(text, 0, wanted, [content], lambda one: _parsed(text, one, texts, encoding))
+    located = _located(text, 0, request, [content], lambda one: _parsed(text, one, texts, encoding))
     try:
         table = pa.Table.from_batches(located, texts)
     except _NotOfItsType as error:
-        raise _found_misfit(Part(text, 0), texts, wanted, encoding, error.column) from error
-    kinds, have_offsets = _kinds(table.combine_chunks(), text, wanted)
+        raise _found_misfit(Part(text, 0), texts, request, encoding, error.column) from error
+    kinds, have_offsets = _kinds(table.combine_chunks(), text, request)
     fields = [pa.field(name, kinds.get(name, TEXT)) for name in head.names]
     parts = [Part(text, number) for number in text.parts]
     return Look(pa.schema(fields), None, parts, times_have_offsets=have_offsets)
 
 
-def _kinds(table: pa.Table, text: TextFile, wanted: Wanted) -> tuple[dict[str, pa.DataType], bool]:
+def _kinds(
+    table: pa.Table, text: TextFile, request: ReadRequest
+) -> tuple[dict[str, pa.DataType], bool]:
     """Return the types of the texts of the first rows, and whether times have offsets."""
     found: dict[str, pa.DataType] = {}
     misfits: dict[str, MisfitError] = {}
-    columns = {name: _column(name, wanted, text.given) for name in table.column_names}
+    columns = {name: _column(name, request, text.given) for name in table.column_names}
     for name, column in columns.items():
         try:
             found[name] = column.kind_of(_values(table, name))
         except MisfitError as misfit:
             misfits[name] = misfit
     if misfits:
-        counting = CountingRows.of(wanted, found)
+        counting = CountingRows.of(request, found)
         if counting is not None:
             deciding = [
                 columns[name].reader_of_texts(found[name])(_values(table, name))
@@ -139,22 +140,22 @@ def _kinds(table: pa.Table, text: TextFile, wanted: Wanted) -> tuple[dict[str, p
         try:
             found[name] = columns[name].kind_of(_values(table, name))
         except MisfitError as misfit:
-            raise column_error(text, 0, name, misfit, wanted, first_row=0) from misfit
+            raise column_error(text, 0, name, misfit, request, first_row=0) from misfit
     have_offsets = any(
         found[name] == INSTANTS
         and column.role == "time"
         and times_have_offsets(_values(table, name))
         for name, column in columns.items()
     )
-    return {name: _as_known(columns[name], found[name], wanted) for name in columns}, have_offsets
+    return {name: _as_known(columns[name], found[name], request) for name in columns}, have_offsets
 
 
 def _values(table: pa.Table, name: str) -> pa.Array:
     return table.column(name).combine_chunks()
 
 
-def _as_known(column: TextColumn, kind: pa.DataType, wanted: Wanted) -> pa.DataType:
-    known = wanted.kinds.get(column.name)
+def _as_known(column: TextColumn, kind: pa.DataType, request: ReadRequest) -> pa.DataType:
+    known = request.kinds.get(column.name)
     if known is None or column.declared is not None:
         return kind
     if column.role == "order":  # text, unless a history has integers
@@ -162,38 +163,38 @@ def _as_known(column: TextColumn, kind: pa.DataType, wanted: Wanted) -> pa.DataT
     return joined(column.role, known, kind) or kind
 
 
-def _column(name: str, wanted: Wanted, given: CsvFormat) -> TextColumn:
-    is_compared = name in wanted.behind
-    return TextColumn(name, wanted.roles[name], given, wanted.are_settled, is_compared)
+def _column(name: str, request: ReadRequest, given: CsvFormat) -> TextColumn:
+    is_compared = name in request.behind
+    return TextColumn(name, request.roles[name], given, request.are_settled, is_compared)
 
 
 def _head(
-    file: DataFile, wanted: Wanted, given: CsvFormat, *, is_stream: bool
-) -> tuple[Head, bytes, bool]:
+    file: DataFile, request: ReadRequest, given: CsvFormat, *, is_stream: bool
+) -> tuple[Header, bytes, bool]:
     """Return the head of a file, its first bytes, and whether these are the whole file."""
     encoding = "utf-8" if is_stream else given.encoding
     data = b""
     with Transcoded(file, given.encoding if is_stream else "utf-8") as stream:
         is_whole = False
-        least_bytes = SETTLED_LOOK_BYTES if wanted.are_settled else LOOK_BYTES
+        least_bytes = SETTLED_LOOK_BYTES if request.are_settled else LOOK_BYTES
         while not is_whole:
-            wanted_bytes = max(least_bytes, 2 * len(data))
-            while len(data) < wanted_bytes and not is_whole:
-                piece = stream.read(wanted_bytes - len(data))
+            least = max(least_bytes, 2 * len(data))
+            while len(data) < least and not is_whole:
+                piece = stream.read(least - len(data))
                 is_whole = not piece
                 data += piece
-            check_marks(data, file, wanted, given.encoding)
-            head = read_head(data, file, given, encoding)
+            check_marks(data, file, request, given.encoding)
+            head = read_header(data, file, given, encoding)
             if head is not None and (is_whole or len(data) > head.start):
                 view = np.frombuffer(data, np.uint8)[head.start :]
                 if is_whole or quoting.last_record_end(view, ord(head.delimiter)):
                     return head, data, is_whole
-    ended = read_head(data + b"\n", file, given, encoding)
+    ended = read_header(data + b"\n", file, given, encoding)
     if ended is None or not any(name.strip() for name in ended.names):
         skipped = counted(given.skip_rows, "line that is", "lines that are")
         above = f" below the {skipped} skipped" if given.skip_rows else ""
         raise SourceError(
-            f"{wanted.table}: {file.path!r} is empty, not even a header{above}",
+            f"{request.table}: {file.path!r} is empty, not even a header{above}",
             remedy="write the file again, or leave it out",
         )
     return ended._replace(start=min(ended.start, len(data))), data, True
@@ -203,7 +204,7 @@ def read(
     file: DataFile,  # noqa: ARG001 - the part knows it
     part: Part,
     columns: pa.Schema,
-    wanted: Wanted,
+    request: ReadRequest,
     batch_bytes: int | None,  # noqa: ARG001 - parts have few bytes, and are parsed whole
 ) -> Iterator[pa.RecordBatch]:
     """Read columns of the records that begin in a part, in the types asked for.
@@ -219,46 +220,46 @@ def read(
     """
     row = 0
     try:
-        for batch in _read_all(part, columns, wanted):
+        for batch in _read_all(part, columns, request):
             yield batch
             row += batch.num_rows
     except ColumnError:
-        counting = CountingRows.of(wanted, dict(zip(columns.names, columns.types, strict=True)))
+        counting = CountingRows.of(request, dict(zip(columns.names, columns.types, strict=True)))
         if counting is None:
             raise
     else:
         return
-    for batch in _read_counting(part, columns, wanted, counting):
+    for batch in _read_counting(part, columns, request, counting):
         if row < batch.num_rows:
             yield batch.slice(row)
         row = max(0, row - batch.num_rows)
 
 
 def _read_counting(
-    part: Part, columns: pa.Schema, wanted: Wanted, counting: CountingRows
+    part: Part, columns: pa.Schema, request: ReadRequest, counting: CountingRows
 ) -> Iterator[pa.RecordBatch]:
     """Read columns of which something cannot be read, unless that is in rows that do not count."""
     text, number = part
     texts = pa.schema([(name, TEXT) for name in columns.names])
     encoding = _encoding(text)
     readers = {
-        field.name: _column(field.name, wanted, text.given).reader_of_texts(field.type)
+        field.name: _column(field.name, request, text.given).reader_of_texts(field.type)
         for field in columns
     }
     contents = text.contents(number)
     row = 0
     try:
         for batch in _located(
-            text, number, wanted, contents, lambda one: _parsed(text, one, texts, encoding)
+            text, number, request, contents, lambda one: _parsed(text, one, texts, encoding)
         ):
-            refused = partial(refusal, part, wanted, row)
+            refused = partial(refusal, part, request, row)
             deciding = _made(batch, counting.names, readers, refused)
             left = counting.blotted(batch, deciding)
             arrays = _made(left, columns.names, readers, refused)
             yield pa.RecordBatch.from_arrays(arrays, schema=columns)
             row += batch.num_rows
     except _NotOfItsType as error:
-        raise _found_misfit(part, texts, wanted, encoding, error.column) from error
+        raise _found_misfit(part, texts, request, encoding, error.column) from error
 
 
 def _made(
@@ -281,10 +282,10 @@ def _encoding(text: TextFile) -> str:
     return "utf-8" if text.borders is None else text.given.encoding
 
 
-def _read_all(part: Part, columns: pa.Schema, wanted: Wanted) -> Iterator[pa.RecordBatch]:
+def _read_all(part: Part, columns: pa.Schema, request: ReadRequest) -> Iterator[pa.RecordBatch]:
     """Read columns of a part, in which everything has to be readable."""
     text, number = part
-    of_name = {name: _column(name, wanted, text.given) for name in columns.names}
+    of_name = {name: _column(name, request, text.given) for name in columns.names}
     kinds = dict(zip(columns.names, columns.types, strict=True))
     readers = {name: column.reader(kinds[name]) for name, column in of_name.items()}
     parsed_as = pa.schema(
@@ -302,20 +303,20 @@ def _read_all(part: Part, columns: pa.Schema, wanted: Wanted) -> Iterator[pa.Rec
     row = 0
     have_large: set[str] = set()
     try:
-        for batch in _located(text, number, wanted, text.contents(number), parsed):
+        for batch in _located(text, number, request, text.contents(number), parsed):
             for name in _with_large_numbers(batch) - have_large:  # all of the part is looked at
                 have_large.add(name)
-                _raise(_misfit_of(part, columns, wanted, encoding, name))
-            if batch.schema.types == columns.types:  # all as wanted
+                _raise(_misfit_of(part, columns, request, encoding, name))
+            if batch.schema.types == columns.types:  # all as requested
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=columns)
                 row += batch.num_rows
                 continue
-            refused = partial(refusal, part, wanted, row)
+            refused = partial(refusal, part, request, row)
             arrays = _made(batch, batch.schema.names, readers, refused)
             yield pa.RecordBatch.from_arrays(arrays, schema=columns)
             row += batch.num_rows
     except _NotOfItsType as error:
-        raise _found_misfit(part, columns, wanted, encoding, error.column) from error
+        raise _found_misfit(part, columns, request, encoding, error.column) from error
 
 
 def _with_large_numbers(batch: pa.RecordBatch) -> set[str]:
@@ -341,7 +342,7 @@ class _NotOfItsType(Exception):  # noqa: N818 - which value it is remains to be 
 def _located(
     text: TextFile,
     number: int,
-    wanted: Wanted,
+    request: ReadRequest,
     contents: Any,
     parsed: Callable[[Content], Iterator[pa.RecordBatch]],
 ) -> Iterator[pa.RecordBatch]:
@@ -351,7 +352,7 @@ def _located(
         for content in contents:
             if len(content.data) > MOST_BYTES:
                 raise SourceError(
-                    f"{wanted.table}: {text.file.path!r} has a record of 2 GB or more",
+                    f"{request.table}: {text.file.path!r} has a record of 2 GB or more",
                     remedy="look for a quote at the beginning of a value that no other one ends",
                 )
             yielded = 0
@@ -362,7 +363,7 @@ def _located(
             except _Row as wrong:
                 line = line_of(Part(text, number), row + wrong.record)
                 raise SourceError(
-                    f"{wanted.table}: line {line} of {text.file.path!r} {wrong.what}",
+                    f"{request.table}: line {line} of {text.file.path!r} {wrong.what}",
                     remedy=wrong.remedy,
                     row=line,
                 ) from wrong
@@ -370,13 +371,13 @@ def _located(
     except UnendedQuoteError as error:
         line = line_of(Part(text, number), row + error.record)
         raise SourceError(
-            f"{wanted.table}: {text.file.path!r} ends within a quoted value: its record begins in "
+            f"{request.table}: {text.file.path!r} ends within a quoted value: its record begins in "
             f"line {line}",
             remedy="end the quotes there, or fetch the file again where it was cut off",
             row=line,
         ) from error
     except UnicodeError as error:
-        raise undecodable(f"{wanted.table}: {text.file.path!r}", text.given, error) from error
+        raise undecodable(f"{request.table}: {text.file.path!r}", text.given, error) from error
 
 
 def _parsed(
@@ -440,25 +441,25 @@ def _parsed(
 
 
 def _found_misfit(
-    part: Part, columns: pa.Schema, wanted: Wanted, encoding: str, suspected: str
+    part: Part, columns: pa.Schema, request: ReadRequest, encoding: str, suspected: str
 ) -> Exception:
     """Return what to raise for a value that Arrow could not read."""
     kind = columns.field(suspected).type
-    return _misfit_of(part, columns, wanted, encoding, suspected) or ColumnError(
-        f"{wanted.table}: {suspected} of {part.text.file.path!r} cannot be read as {kind}",
+    return _misfit_of(part, columns, request, encoding, suspected) or ColumnError(
+        f"{request.table}: {suspected} of {part.text.file.path!r} cannot be read as {kind}",
         remedy=("say what it holds with ", Option("CsvFormat.types")),
         column=suspected,
     )
 
 
 def _misfit_of(
-    part: Part, columns: pa.Schema, wanted: Wanted, encoding: str, suspected: str
+    part: Part, columns: pa.Schema, request: ReadRequest, encoding: str, suspected: str
 ) -> Exception | None:
     """Return what to raise for the first value of a column that fails, found by reading texts."""
     text = part.text
     binary = pa.schema([pa.field(suspected, pa.binary())])
     kind = columns.field(suspected).type
-    column = _column(suspected, wanted, text.given)
+    column = _column(suspected, request, text.given)
     row = 0
     for content in text.contents(part.number):
         for batch in _parsed(text, content, binary, encoding):
@@ -466,10 +467,10 @@ def _misfit_of(
             try:
                 texts = values.cast(TEXT)
             except pa.ArrowInvalid:
-                return not_utf8(part, suspected, values, wanted, row)
+                return not_utf8(part, suspected, values, request, row)
             try:
                 column.numbers(texts, kind)
             except MisfitError as misfit:
-                return refusal(part, wanted, row, suspected, misfit)
+                return refusal(part, request, row, suspected, misfit)
             row += batch.num_rows
     return None

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ordercycle._arrow_views import array_of, bitmap
 from ordercycle._sources.text.columns import TextColumn
-from ordercycle._sources.text.head import Head
+from ordercycle._sources.text.header import Header
 from ordercycle_kernels import records
 from ordercycle_kernels.records import DAYS, NOT_PLAIN, SKIPPED, TEXT
 
@@ -72,7 +72,7 @@ class PlainRecords(NamedTuple):
 
 
 def plain_records(
-    head: Head, schema: pa.Schema, columns: dict[str, TextColumn]
+    head: Header, schema: pa.Schema, columns: dict[str, TextColumn]
 ) -> PlainRecords | None:
     """Return what reads columns in their types, or None where these are nothing for it."""
     fields = [head.names.index(name) for name in schema.names]

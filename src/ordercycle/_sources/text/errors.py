@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from ordercycle._errors import ColumnError, Option, SourceError, Text, counted
 from ordercycle._sources.file_formats import CsvFormat
+from ordercycle._sources.read_request import ReadAgain, ReadRequest
+from ordercycle._sources.text.chunks import TextFile
 from ordercycle._sources.text.columns import MisfitError
-from ordercycle._sources.text.head import Head
-from ordercycle._sources.text.stretches import TextFile
-from ordercycle._sources.wanted import ReadAgain, Wanted
+from ordercycle._sources.text.header import Header
 from ordercycle_kernels import quoting
 
 
@@ -35,7 +35,7 @@ def undecodable(where: str, given: CsvFormat, error: UnicodeError) -> SourceErro
     )
 
 
-def field_count(row: Any, head: Head) -> tuple[str, Text]:
+def field_count(row: Any, head: Header) -> tuple[str, Text]:
     """Return what is wrong with a record of too few or too many fields, and a remedy."""
     fields = counted(row.actual_columns, "field")
     what = f"has {fields} where the header has {row.expected_columns:,}"
@@ -52,7 +52,7 @@ def field_count(row: Any, head: Head) -> tuple[str, Text]:
 
 
 def not_utf8(
-    part: Part, name: str, values: pa.BinaryArray, wanted: Wanted, first_row: int
+    part: Part, name: str, values: pa.BinaryArray, request: ReadRequest, first_row: int
 ) -> ColumnError:
     """Return what to raise for the first of some values that is no UTF-8."""
     row, value = next(
@@ -62,7 +62,7 @@ def not_utf8(
     )
     line = line_of(part, first_row + row)
     return ColumnError(
-        f"{wanted.table}: {name} in line {line} of {part.text.file.path!r} is {value!r}, which is "
+        f"{request.table}: {name} in line {line} of {part.text.file.path!r} is {value!r}, which is "
         "no text in UTF-8",
         remedy=(
             "say how the file is encoded, for example with ",
@@ -82,16 +82,21 @@ def _is_utf8(value: bytes) -> bool:
 
 
 def refusal(
-    part: Part, wanted: Wanted, first_row: int, name: str, misfit: MisfitError
+    part: Part, request: ReadRequest, first_row: int, name: str, misfit: MisfitError
 ) -> Exception:
     """Return what to raise where a value does not fit: the table is read again, or it is wrong."""
-    if misfit.kind is not None and not wanted.are_settled:
-        return ReadAgain(wanted.table, name, misfit.kind)
-    return column_error(*part, name, misfit, wanted, first_row)
+    if misfit.kind is not None and not request.are_settled:
+        return ReadAgain(request.table, name, misfit.kind)
+    return column_error(*part, name, misfit, request, first_row)
 
 
 def column_error(
-    text: TextFile, number: int, name: str, misfit: MisfitError, wanted: Wanted, first_row: int
+    text: TextFile,
+    number: int,
+    name: str,
+    misfit: MisfitError,
+    request: ReadRequest,
+    first_row: int,
 ) -> ColumnError:
     """Return what to raise for a value that has no place in its column."""
     line = line_of(Part(text, number), first_row + misfit.row)
@@ -99,11 +104,11 @@ def column_error(
     if misfit.kind is not None:
         what = f"is {misfit.kind}, and of another type in the first rows"
         remedy = ("say what it holds with ", Option("CsvFormat.types"))
-        if wanted.roles[name] in ("time", "registered"):
+        if request.roles[name] in ("time", "registered"):
             remedy = "write all of them in one way, or one such time in the first rows of a file"
     pieces = what if isinstance(what, tuple) else (what,)
     return ColumnError(
-        (f"{wanted.table}: {name} in line {line} of {text.file.path!r} ", *pieces),
+        (f"{request.table}: {name} in line {line} of {text.file.path!r} ", *pieces),
         remedy=remedy,
         column=name,
         row=line,

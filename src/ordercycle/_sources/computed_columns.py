@@ -14,18 +14,20 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from ordercycle._errors import ConfigError, DataError, Option
-from ordercycle._expressions.given import ExpressionText
+from ordercycle._arrow_views import booleans, without_view
+from ordercycle._errors import ConfigError, DataError, Option, OrdercycleError
+from ordercycle._expressions.expression_text import ExpressionText
 from ordercycle._expressions.language import parsed
 from ordercycle._expressions.nodes import columns_of
-from ordercycle._expressions.plain import parsed_condition
 from ordercycle._expressions.typed import Clock, computed
 from ordercycle._sources.formulas import Formula, missing_columns
 from ordercycle._sources.read_ahead import PART_ROWS, read_ahead
-from ordercycle._sources.wanted import Role, Wanted
+from ordercycle._sources.read_request import ReadRequest, Role
 
 if TYPE_CHECKING:
     from ordercycle._sources.row_source import Source
@@ -43,7 +45,7 @@ OF_EXPRESSIONS = frozenset("()*/+=<>'\"")
 BY_WEIGHT = ("text", "time", "amount", "other")
 
 
-def resolved(wanted: Wanted, names: Sequence[str]) -> Wanted:
+def resolved(request: ReadRequest, names: Sequence[str]) -> ReadRequest:
     """Return what to read of a table that has columns of these names.
 
     Raises
@@ -51,37 +53,37 @@ def resolved(wanted: Wanted, names: Sequence[str]) -> Wanted:
     ColumnError
         Where the columns of an expression are missing.
     """
-    if not wanted.may_compute or wanted.formulas:
-        return wanted
+    if not request.may_compute or request.formulas:
+        return request
     formulas: dict[str, Formula] = {}
-    for name, role in wanted.roles.items():
-        if name not in names and (made := _formula(name, role, names, wanted.table)) is not None:
+    for name, role in request.roles.items():
+        if name not in names and (made := _formula(name, role, names, request.table)) is not None:
             formulas[name] = made
-    if wanted.only is not None:
-        formulas[ONLY] = _condition(wanted.only, names, wanted.table)
+    if request.only is not None:
+        formulas[ONLY] = _condition(request.only, names, request.table)
     if not formulas:
-        return wanted
-    roles: dict[str, Role] = {name: role for name, role in wanted.roles.items() if name in names}
-    roles |= {name: role for name, role in wanted.roles.items() if name not in formulas}
+        return request
+    roles: dict[str, Role] = {name: role for name, role in request.roles.items() if name in names}
+    roles |= {name: role for name, role in request.roles.items() if name not in formulas}
     used: dict[str, str] = {}
     for formula in formulas.values():
         for name, use in formula.columns:
             used[name] = min(use, used.get(name, "other"), key=BY_WEIGHT.index)
     roles |= {name: cast("Role", use) for name, use in used.items() if name not in roles}
-    behind = tuple(name for name in used if wanted.compared and name not in wanted.roles)
-    handed = (*wanted.roles, *behind)
-    return replace(wanted, roles=roles, made=handed, behind=behind, formulas=formulas)
+    behind = tuple(name for name in used if request.compared and name not in request.roles)
+    handed = (*request.roles, *behind)
+    return replace(request, roles=roles, made=handed, behind=behind, formulas=formulas)
 
 
 def _formula(name: str, role: str, names: Sequence[str], table: str) -> Formula | None:
     """Return what a name that no column has stands for; None where it is just a name."""
     if name.isidentifier() and not hasattr(name, "expression"):
         return None
+    if isinstance(name, ExpressionText) and not name.is_language:
+        return Formula(name, None, name.expression, _mentioned(name, names))
     try:
         node = parsed(name)
     except ConfigError as error:
-        if isinstance(name, ExpressionText):
-            return Formula(name, None, name.expression, _mentioned(name, names))
         if OF_EXPRESSIONS.isdisjoint(name):
             return None
         raise missing_columns(table, name, (), names, why=error.what) from None
@@ -94,15 +96,9 @@ def _formula(name: str, role: str, names: Sequence[str], table: str) -> Formula 
 
 
 def _condition(only: str, names: Sequence[str], table: str) -> Formula:
-    if isinstance(only, ExpressionText):
-        try:
-            node = parsed(only) if parsed_condition(only).equals(only.expression) else None
-        except ConfigError:
-            node = None
-        if node is None:
-            return Formula(only, None, only.expression, _mentioned(only, names))
-    else:
-        node = parsed(only)
+    if isinstance(only, ExpressionText) and not only.is_language:
+        return Formula(only, None, only.expression, _mentioned(only, names))
+    node = parsed(only)
     columns = tuple(columns_of(node))
     _check_there(columns, only, names, table, is_condition=True)
     return Formula(only, node, None, columns)
@@ -152,7 +148,7 @@ class UncomputableError(DataError):
 
 @dataclass(frozen=True)
 class Computation:
-    """What makes the wanted columns of batches of one schema.
+    """What makes the requested columns of batches of one schema.
 
     formulas: the expressions by the names of what they make; casts: of columns that they read.
     """
@@ -165,7 +161,7 @@ class Computation:
     schema: pa.Schema
 
     @classmethod
-    def of(cls, wanted: Wanted, schema: pa.Schema) -> Computation | None:
+    def of(cls, request: ReadRequest, schema: pa.Schema) -> Computation | None:
         """Return what computes over columns of a schema; None where nothing has to be.
 
         Raises
@@ -175,30 +171,32 @@ class Computation:
         ConfigError
             Where the condition is something else than true or false.
         """
-        if not wanted.formulas:
+        if not request.formulas:
             return None
-        reads = tuple({name: None for one in wanted.formulas.values() for name, _ in one.columns})
-        texts = {name for one in wanted.formulas.values() for name, use in one.columns
+        reads = tuple({name: None for one in request.formulas.values() for name, _ in one.columns})
+        texts = {name for one in request.formulas.values() for name, use in one.columns
                  if use == "text"}  # fmt: skip
         casts = {name: _plain(schema.field(name).type, is_text=name in texts) for name in reads}
         plain = pa.schema(casts.items())
-        clock = Clock(wanted.times.timezone, wanted.times.are_utc)
-        made = {name: one.over(plain, wanted.table, clock) for name, one in wanted.formulas.items()}
+        clock = Clock(request.times.timezone, request.times.are_utc)
+        made = {
+            name: one.over(plain, request.table, clock) for name, one in request.formulas.items()
+        }
         if ONLY in made and not pa.types.is_boolean(made[ONLY][1]):
             raise ConfigError(
-                (Option("only", str(wanted.only)), f" is {made[ONLY][1]}, not true or false"),
+                (Option("only", str(request.only)), f" is {made[ONLY][1]}, not true or false"),
                 remedy="compare it with something",
             )
-        names = (*wanted.made, *((ONLY,) if ONLY in made else ()))
+        names = (*request.made, *((ONLY,) if ONLY in made else ()))
         fields = [
             pa.field(name, made[name][1]) if name in made else _handed_on(schema.field(name))
             for name in names
         ]
         expressions = {name: expression for name, (expression, _) in made.items()}
-        return cls(wanted.table, names, expressions, reads, casts, pa.schema(fields))
+        return cls(request.table, names, expressions, reads, casts, pa.schema(fields))
 
     def batch(self, rows: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the wanted columns of some rows.
+        """Return the requested columns of some rows.
 
         Raises
         ------
@@ -249,6 +247,57 @@ class Computation:
                 raise
         row, reason, name = min(found)
         raise UncomputableError(self.table, name if name != ONLY else "only", reason, row)
+
+
+@dataclass(frozen=True)
+class CountingRows:
+    """What says which rows count: the condition, computed of the columns that it names.
+
+    So nothing of the other rows has to be readable.
+    """
+
+    computation: Computation
+
+    @classmethod
+    def of(cls, request: ReadRequest, kinds: Mapping[str, pa.DataType]) -> CountingRows | None:
+        """Return it for columns of some types; None where they have no condition to decide."""
+        condition = request.formulas.get(ONLY)
+        names = [] if condition is None else list(dict(condition.columns))
+        if condition is None or not names or not set(names) <= set(kinds):
+            return None
+        schema = pa.schema([(name, kinds[name]) for name in names])
+        alone = replace(request, made=(), behind=(), formulas={ONLY: condition})
+        try:
+            computation = Computation.of(alone, schema)
+        except OrdercycleError:  # which is reported where all columns are known
+            return None
+        return None if computation is None else cls(computation)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that decide."""
+        return self.computation.reads
+
+    def rows(self, deciding: Sequence[pa.Array]) -> NDArray[np.bool_] | None:
+        """Return which rows count, by the columns that decide.
+
+        None where that cannot be computed, which is reported with its row where all columns are.
+        """
+        try:
+            rows = pa.RecordBatch.from_arrays(list(deciding), list(self.names))
+            counts = self.computation.batch(rows).column(ONLY)
+        except OrdercycleError:
+            return None
+        return booleans(counts.fill_null(fill_value=False))
+
+    def blotted(self, texts: pa.RecordBatch, deciding: Sequence[pa.Array]) -> pa.RecordBatch:
+        """Return texts without those of rows that do not count."""
+        counts = self.rows(deciding)
+        if counts is None:
+            return texts
+        places = pa.array(np.arange(texts.num_rows), mask=~counts)
+        columns = [one.take(places) for one in texts.columns]  # nulls without bytes beneath
+        return pa.RecordBatch.from_arrays(columns, schema=texts.schema)
 
 
 def computed_source(source: Source, computation: Computation | None, threads: int) -> Source:
@@ -325,9 +374,7 @@ def _plain(kind: pa.DataType, *, is_text: bool) -> pa.DataType:
         return pa.string()
     if kind == WRITTEN:
         return WRITTEN[0].type
-    if pa.types.is_string_view(kind):
-        return pa.large_string()
-    return pa.large_binary() if pa.types.is_binary_view(kind) else kind
+    return without_view(kind)
 
 
 def _handed_on(field: pa.Field) -> pa.Field:

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
+from ordercycle._days import named_zone
 from ordercycle._errors import ConfigError, Option, check_choice
-from ordercycle._expressions.given import ExpressionText, as_text
+from ordercycle._expressions.expression_text import ExpressionText, as_text
 from ordercycle._expressions.language import parsed
-from ordercycle._ingest.time_zones import check_zone
-from ordercycle._sources.wanted import Times
+from ordercycle._sources.read_request import Times
 
 
 def policy(
@@ -86,7 +86,8 @@ class Policies:
             given = getattr(self, declared.name)
             if choices is not None and given != declared.default:
                 check_choice(declared.name, given, choices)
-        check_zone(self.timezone)
+        if self.timezone != "UTC":  # which needs no data
+            named_zone(self.timezone)
         object.__setattr__(self, "only", _checked_only(self.only))
         object.__setattr__(self, "nobody", _checked_nobody(self.nobody))
 

@@ -1,6 +1,6 @@
-"""Text files in stretches: each is read by itself, with the records that begin in it.
+"""Text files in chunks: each is read by itself, with the records that begin in it.
 
-Where records begin depends on all quotes before. Whoever reads a stretch notes the state behind
+Where records begin depends on all quotes before. Whoever reads a chunk notes the state behind
 it, for which whoever reads the next one waits; where nobody has read what is before, it is read
 for that alone.
 """
@@ -18,13 +18,13 @@ import pyarrow as pa
 from ordercycle._sources.file_formats import CsvFormat
 from ordercycle._sources.file_list import DataFile
 from ordercycle._sources.text.encodings import Transcoded
-from ordercycle._sources.text.head import Head
+from ordercycle._sources.text.header import Header
 from ordercycle_kernels import quoting
 from ordercycle_kernels.quoting import AFTER_QUOTE, INSIDE, LINES_IN_QUOTES, NOWHERE, OUTSIDE
 
-#: Bytes of a stretch: 300,000 orders of three columns.
+#: Bytes of a chunk: 300,000 orders of three columns.
 PART_BYTES = 2**24
-#: Bytes read behind a stretch, in which its last record ends as a rule.
+#: Bytes read behind a chunk, in which its last record ends as a rule.
 SEARCH_BYTES = 2**16
 QUOTE = b'"'
 #: The part of a note that is a state.
@@ -40,14 +40,14 @@ class Content(NamedTuple):
 
 @dataclass(frozen=True)
 class TextFile:
-    """A text file that was looked at: how it is read, and the stretches it is read in.
+    """A text file that was looked at: how it is read, and the chunks it is read in.
 
-    borders: of the stretches, in bytes; None: the file has to be read from its beginning.
+    borders: of the chunks, in bytes; None: the file has to be read from its beginning.
     """
 
     file: DataFile
     given: CsvFormat
-    head: Head
+    head: Header
     borders: tuple[int, ...] | None
     _notes: _Notes = field(default_factory=lambda: _Notes({0: OUTSIDE}), compare=False, repr=False)
 
@@ -74,7 +74,7 @@ class TextFile:
         if self.borders is None:
             yield from self._stream(check_end=check_end)
         else:
-            yield self._stretch(number, self.borders, check_end=check_end)
+            yield self._chunk(number, self.borders, check_end=check_end)
 
     def before(self, number: int) -> Iterator[bytes]:
         """Yield the bytes between the header and what `contents` yields of a part."""
@@ -104,7 +104,7 @@ class TextFile:
             stream.seek(start)
             return bytes(stream.read(stop - start))
 
-    def _stretch(self, number: int, borders: tuple[int, ...], *, check_end: bool) -> Content:
+    def _chunk(self, number: int, borders: tuple[int, ...], *, check_end: bool) -> Content:
         start, stop = borders[number : number + 2]
         size = borders[-1]
         with self._notes.lock(number):
@@ -134,7 +134,7 @@ class TextFile:
         return Content(buffer, has_lines)
 
     def _begin(self, number: int, data: bytes, state: int, length: int) -> int:
-        """Return where the first record of a stretch begins in its bytes, or NOWHERE."""
+        """Return where the first record of a chunk begins in its bytes, or NOWHERE."""
         if number == 0:
             return 1
         view = np.frombuffer(data, np.uint8)[: length + 1]
@@ -149,8 +149,8 @@ class TextFile:
         return start if begin == NOWHERE else start - 1 + begin
 
     def _note(self, number: int, data: bytes, length: int) -> int:
-        """Note what the quotes of a stretch do: in `length` bytes, from the one before it on."""
-        notes = self._notes.by_stretch
+        """Note what the quotes of a chunk do: in `length` bytes, from the one before it on."""
+        notes = self._notes.by_chunk
         if number + 1 not in notes:
             state = notes[number] & STATES
             if data.find(QUOTE, 0, length) >= 0 or state == AFTER_QUOTE:
@@ -162,8 +162,8 @@ class TextFile:
         return notes[number + 1]
 
     def _state(self, number: int, borders: tuple[int, ...]) -> int:
-        """Return the state before a stretch, when whoever reads those before it has noted it."""
-        notes = self._notes.by_stretch
+        """Return the state before a chunk, when whoever reads those before it has noted it."""
+        notes = self._notes.by_chunk
         known = number
         while known not in notes:
             known -= 1
@@ -214,22 +214,22 @@ class UnendedQuoteError(Exception):
 class _Notes:
     """What is known of the quotes of a file: pickled as it is, without locks."""
 
-    def __init__(self, by_stretch: dict[int, int]) -> None:
-        #: The state before each stretch, as far as it is known, with what was met in the one
+    def __init__(self, by_chunk: dict[int, int]) -> None:
+        #: The state before each chunk, as far as it is known, with what was met in the one
         #: before it.
-        self.by_stretch = by_stretch
+        self.by_chunk = by_chunk
         self._locks: dict[int, Lock] = {}
         self._lock = Lock()
 
     def lock(self, number: int) -> Lock:
-        """Return the lock of whoever reads a stretch, so that nobody else reads it meanwhile."""
+        """Return the lock of whoever reads a chunk, so that nobody else reads it meanwhile."""
         with self._lock:
             return self._locks.setdefault(number, Lock())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_Notes, (dict(self.by_stretch),))
+        return (_Notes, (dict(self.by_chunk),))
 
 
 def borders_of(start: int, size: int) -> tuple[int, ...]:
-    """Return the borders of the stretches of a file whose first record is at `start`."""
+    """Return the borders of the chunks of a file whose first record is at `start`."""
     return (*range(start, size, PART_BYTES), max(start, size))

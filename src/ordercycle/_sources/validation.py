@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from ordercycle._arrow_views import (
     addresses,
     bytes_view,
+    is_bytes,
+    is_text,
     offsets_outside,
     outside_dictionary,
     string_views,
@@ -28,7 +30,7 @@ from ordercycle._errors import DataError, counted
 from ordercycle_kernels.id_bytes import are_views_within
 
 #: What to do where the buffers of an array contradict each other.
-MAKE_ANEW = "make the table or the file again from where it came"
+REMAKE = "make the table or the file again from where it came"
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,7 @@ def values_outside(array: pa.Array) -> NDArray[np.bool_] | None:
         sizes = np.array([buffer.size for buffer in buffers], np.int64)
         within = are_views_within(views, known, sizes)
         return None if within else views_outside(views, known, sizes)
-    if (
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-    ):
+    if is_text(kind) or is_bytes(kind):
         offsets, data = bytes_view(array)
         ascend = not (offsets[1:] < offsets[:-1]).any()
         if ascend and offsets[0] >= 0 and offsets[-1] <= data.size:
@@ -120,7 +117,7 @@ def values_outside(array: pa.Array) -> NDArray[np.bool_] | None:
     return None
 
 
-def sound(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
+def validated(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
     """Pass batches on that are what they say.
 
     Raises
@@ -140,7 +137,7 @@ def sound(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBat
                 place = f"at row {row} ({counted(damage.count, 'such row')})"
             raise DataError(
                 f"{name}: {damage.column} {damage.what} {place}",
-                remedy=MAKE_ANEW,
+                remedy=REMAKE,
                 column=damage.column,
                 row=row,
                 count=damage.count,

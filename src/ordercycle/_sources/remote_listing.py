@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from ordercycle._errors import SourceError
+from ordercycle._sources.file_names import divided, is_hidden, matches
 from ordercycle._sources.lakehouse import TABLE_FORMATS, parents, refuse_table_files
-from ordercycle._sources.patterns import divided, is_hidden, matches
 from ordercycle._sources.row_source import unreadable
 from ordercycle._sources.store_errors import cause
 from ordercycle._sources.stores import RemoteStore

@@ -1,5 +1,6 @@
 """Pyarrow expressions as text of the language of rules, as far as that says exactly the same.
 
+Callers give a pyarrow expression wherever they may give text; as text it can be shown and saved.
 Arrow shows an expression, but for constants, in a form that Python's parser reads. What is made of
 it is believed only where it becomes the same expression again.
 """
@@ -8,15 +9,16 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import Any, Self
 
 import pyarrow.compute as pc
 
 from ordercycle._errors import ConfigError
+from ordercycle._expressions.compiling import parsed_condition
 from ordercycle._expressions.language import NULL, quoted
-from ordercycle._expressions.plain import parsed_condition
 
-#: Arrow's spelling of constants and options, and ours.
-_SPELLINGS = (
+#: How Arrow shows constants and options, and ours.
+_NOTATIONS = (
     (re.compile(r", \{nan_is_null=false\}"), ""),
     (re.compile(r"\{value_set=[^:]*:(\[[^{}]*\]), null_matching_behavior=MATCH\}"), r"\1"),
     (re.compile(r", \{to_type=double[^}]*\}"), ""),
@@ -34,24 +36,23 @@ _FUNCTIONS = {"utf8_lower": "lower", "utf8_trim_whitespace": "trim", "coalesce":
 _WHOLE_NUMBER = re.compile(r"(?<![\w.\"'-])(-?\d+)(?![\w.\"'-])")
 
 
-def spelt(expression: pc.Expression) -> str | None:
+def language_text(expression: pc.Expression) -> str | None:
     """Return the text of an expression, or None where the language has none.
 
     Examples
     --------
     >>> import pyarrow.compute as pc
-    >>> spelt((pc.field("rfm") == "Champions") & ~pc.field("revenue").is_null())
+    >>> language_text((pc.field("rfm") == "Champions") & ~pc.field("revenue").is_null())
     "rfm == 'Champions' and (not revenue is null)"
-    >>> spelt(pc.starts_with(pc.field("rfm"), "C"))
+    >>> language_text(pc.starts_with(pc.field("rfm"), "C"))
     """
     shown = str(expression)
-    for arrow, ours in _SPELLINGS:
+    for arrow, ours in _NOTATIONS:
         shown = arrow.sub(ours, shown)
     # Arrow shows 500.0 as 500.
     for candidate in (shown, _WHOLE_NUMBER.sub(r"\1.0", shown)):
         try:
-            spelling = _Spelling()
-            text = spelling.text(ast.parse(candidate, mode="eval"))
+            text = _Translator().text(ast.parse(candidate, mode="eval"))
             if parsed_condition(text).equals(expression):
                 return text
         except (SyntaxError, ValueError, RecursionError, ConfigError):
@@ -59,7 +60,7 @@ def spelt(expression: pc.Expression) -> str | None:
     return None
 
 
-class _Spelling(ast.NodeTransformer):
+class _Translator(ast.NodeTransformer):
     """Turns calls of Arrow's functions into operators, and texts into ours."""
 
     def __init__(self) -> None:
@@ -104,3 +105,35 @@ class _Spelling(ast.NodeTransformer):
 def _place(number: int) -> str:
     """Return the name that stands for a text while the rest is written."""
     return f"__text_{number}__"
+
+
+class ExpressionText(str):
+    """The text of a pyarrow expression, which carries the expression: it is named by its text.
+
+    Examples
+    --------
+    >>> given = ExpressionText.of(pc.field("q") * pc.field("p"))
+    >>> given, given.expression
+    ('q * p', <pyarrow.compute.Expression multiply_checked(q, p)>)
+    """
+
+    __slots__ = ("expression", "is_language")
+
+    expression: pc.Expression
+    is_language: bool  # whether the text is of the language, and says the same
+
+    @classmethod
+    def of(cls, expression: pc.Expression) -> Self:
+        """Return an expression as text: of the language, where that says the same."""
+        text = language_text(expression)
+        made = cls(text or expression)
+        made.expression, made.is_language = expression, text is not None
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ExpressionText.of, (self.expression,)
+
+
+def as_text(given: Any) -> Any:
+    """Return a pyarrow expression as text that carries it, and anything else as it is."""
+    return ExpressionText.of(given) if isinstance(given, pc.Expression) else given

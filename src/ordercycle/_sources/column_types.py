@@ -1,14 +1,19 @@
-"""One type for a column whose files have several: the same kind, widened, or none."""
+"""Types in which columns are read: one for several files, and what dictionaries and runs hold."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
-from ordercycle._sources.wanted import Role
+from ordercycle._arrow_views import is_bytes, is_text, rows_of, without_view
+from ordercycle._sources.read_request import ReadRequest, Role
+from ordercycle._sources.row_source import Source
 
+#: What columns are for whose dictionaries are of no use: each row is computed with.
+NUMBERS: tuple[Role, ...] = ("time", "registered", "amount")
 UNITS = ("s", "ms", "us", "ns")
 #: How decimals of so many bits are made, and their most digits.
 DECIMALS: dict[int, tuple[Callable[[int, int], pa.DataType], int]] = {
@@ -67,24 +72,10 @@ def _number(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
 
 
 def _text(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
-    def is_text(kind: pa.DataType) -> bool:
-        return bool(
-            pa.types.is_string(kind)
-            or pa.types.is_large_string(kind)
-            or pa.types.is_string_view(kind)
-        )
-
     return pa.large_string() if is_text(left) and is_text(right) else None
 
 
 def _bytes(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
-    def is_bytes(kind: pa.DataType) -> bool:
-        return bool(
-            pa.types.is_binary(kind)
-            or pa.types.is_large_binary(kind)
-            or pa.types.is_binary_view(kind)
-        )
-
     return pa.large_binary() if is_bytes(left) and is_bytes(right) else None
 
 
@@ -141,3 +132,68 @@ def common_id_type(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
         if pa.types.is_integer(one) and pa.types.is_floating(other):
             return pa.float64()
     return None
+
+
+def type_read(kind: pa.DataType, role: Role) -> pa.DataType:
+    """Return the type in which a column is read: what runs stand for, and numbers of dictionaries.
+
+    Examples
+    --------
+    >>> type_read(pa.dictionary(pa.int32(), pa.date32()), "time")
+    DataType(date32[day])
+    """
+    if not is_encoded(kind):
+        return kind
+    if pa.types.is_dictionary(kind) and role not in NUMBERS and not is_encoded(kind.value_type):
+        return kind
+    while is_encoded(kind):
+        kind = kind.value_type
+    return without_view(kind)
+
+
+def decoded_to(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return an array in a type that its values, or what they stand for, can have."""
+    while array.type != kind and is_encoded(array.type):
+        array = decoded(array)
+    return array if array.type == kind else array.cast(kind)
+
+
+def decoded_source(source: Source, request: ReadRequest) -> Source:
+    """Return a source whose columns are read in the types of `type_read`."""
+    roles = request.roles
+    schema = pa.schema(
+        [
+            field.with_type(type_read(field.type, roles.get(field.name, "other")))
+            for field in source.schema
+        ],
+        source.schema.metadata,
+    )
+    if schema.types == source.schema.types:
+        return source
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in source.batches:
+            arrays = map(decoded_to, batch.columns, schema.types)
+            yield pa.RecordBatch.from_arrays(list(arrays), schema=schema)
+
+    return replace(source, schema=schema, batches=batches())
+
+
+def is_encoded(kind: pa.DataType) -> bool:
+    """Return whether values of a type stand for others."""
+    return bool(pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind))
+
+
+def decoded(array: pa.Array) -> pa.Array:
+    """Return what the entries of a dictionary, or of runs, stand for."""
+    if pa.types.is_dictionary(array.type):
+        values, places = array.dictionary, array.indices
+    else:
+        values = array.values
+        ends = array.run_ends.to_numpy()
+        rows = np.arange(array.offset, array.offset + len(array))
+        places = rows_of(np.searchsorted(ends, rows, side="right"))
+    while is_encoded(values.type):
+        values = decoded(values)
+    plain = without_view(values.type)  # Arrow takes nothing out of views
+    return (values if plain == values.type else values.cast(plain)).take(places)

@@ -11,8 +11,8 @@ import numpy as np
 from ordercycle._errors import Option, SourceError, Text
 from ordercycle._sources.file_formats import CsvFormat
 from ordercycle._sources.file_list import DataFile
+from ordercycle._sources.read_request import ReadRequest
 from ordercycle._sources.text.encodings import UTF_8
-from ordercycle._sources.wanted import Wanted
 from ordercycle_kernels import quoting
 
 UTF_8_MARK = b"\xef\xbb\xbf"
@@ -37,7 +37,7 @@ OTHER_DELIMITERS = (";", "\t", "|", ",")
 TITLE_LINES = 20
 
 
-class Head(NamedTuple):
+class Header(NamedTuple):
     """The columns of a file, and where its first record is.
 
     start: in bytes; lines: that end before it.
@@ -49,9 +49,9 @@ class Head(NamedTuple):
     lines: int
 
 
-def check_marks(data: bytes, file: DataFile, wanted: Wanted, encoding: str) -> None:
+def check_marks(data: bytes, file: DataFile, request: ReadRequest, encoding: str) -> None:
     """Raise a SourceError where the first bytes of a file are not those of such text."""
-    where = f"{wanted.table}: {file.path!r}"
+    where = f"{request.table}: {file.path!r}"
     for mark, what, remedy in MARKS:
         if data.startswith(mark):
             raise SourceError(f"{where} {what}", remedy=remedy)
@@ -74,7 +74,7 @@ def check_marks(data: bytes, file: DataFile, wanted: Wanted, encoding: str) -> N
         )
 
 
-def read_head(data: bytes, file: DataFile, given: CsvFormat, encoding: str) -> Head | None:
+def read_header(data: bytes, file: DataFile, given: CsvFormat, encoding: str) -> Header | None:
     """Return the head of a file whose first bytes are `data`; None where they end within it.
 
     Raises
@@ -109,7 +109,7 @@ def read_head(data: bytes, file: DataFile, given: CsvFormat, encoding: str) -> H
     except csv.Error as error:  # a name of 128 KB is none
         raise file.unreadable("the header", error) from error
     lines += quoting.count_lines(view[begin + 1 : end + 1])
-    return Head(tuple(names), delimiter, end, lines)
+    return Header(tuple(names), delimiter, end, lines)
 
 
 def _fields(line: str, delimiter: str) -> list[str]:
@@ -137,12 +137,14 @@ def _line_end(data: bytes, begin: int) -> int:
     return end + 1
 
 
-def check_header(head: Head, data: bytes, file: DataFile, wanted: Wanted, encoding: str) -> None:
+def check_header(
+    head: Header, data: bytes, file: DataFile, request: ReadRequest, encoding: str
+) -> None:
     """Raise a SourceError where a header lacks columns since it is divided or placed otherwise."""
     there = {*head.names, *file.partition}
-    if all(name in there for name in wanted.names):
+    if all(name in there for name in request.names):
         return
-    where = f"{wanted.table}: the header of {file.path!r}"
+    where = f"{request.table}: the header of {file.path!r}"
     if len(head.names) == 1:
         for mark in OTHER_DELIMITERS:
             if mark != head.delimiter and mark in head.names[0]:
@@ -157,7 +159,7 @@ def check_header(head: Head, data: bytes, file: DataFile, wanted: Wanted, encodi
                 names = _fields(line, mark)
             except csv.Error:  # no header either
                 continue
-            if number and all(name in {*names, *file.partition} for name in wanted.names):
+            if number and all(name in {*names, *file.partition} for name in request.names):
                 remedy: list[str | Option] = ["pass ", Option("read.CsvFormat.skip_rows", number)]
                 if mark != head.delimiter:
                     remedy += [" with ", Option("CsvFormat.delimiter", mark)]

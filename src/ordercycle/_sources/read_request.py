@@ -45,7 +45,7 @@ USUAL_TIMES = Times()
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ReadRequest:
     """What to read of a table.
 
     Parameters
@@ -91,7 +91,7 @@ class Wanted:
     are_settled: bool = False
     times: Times = USUAL_TIMES
 
-    def knowing(self, column: str, kind: pa.DataType) -> Wanted:
+    def knowing(self, column: str, kind: pa.DataType) -> ReadRequest:
         """Return the same, read in a wider type of a column."""
         return replace(self, kinds={**self.kinds, column: kind})
 
