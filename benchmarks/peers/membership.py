@@ -17,6 +17,7 @@ from time import perf_counter, process_time
 import pyarrow as pa
 
 import ordercycle as oc
+from ordercycle._history.order_history import grouped_orders
 
 from .duckdb_membership import memberships
 from .generate import AS_OF, Workload, order_table
@@ -71,7 +72,7 @@ def _through(history: oc.OrderHistory, membership: oc.Membership) -> int:
     def count(number, customers, workspace):
         return membership.timeline(number, customers, workspace).codes.size
 
-    return sum(history.scan(count))
+    return sum(grouped_orders(history).scan(count))
 
 
 def _check(orders: pa.Table) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,15 +19,17 @@ from ordercycle._columns import (
     UNDER_2,
     UNDER_3,
     WINDOW,
+    profile_schema,
 )
-from ordercycle._errors import DataError
+from ordercycle._errors import ConfigError, DataError, Option, whole_number
 from ordercycle._grouping.amount_words import DECIMAL_BOUNDS, INT64_BOUNDS
 from ordercycle._grouping.batches import CustomerBatch
-from ordercycle._ingest.column_readers import AmountReader, IdReader
+from ordercycle._ingest.column_readers import IdReader
+from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Spare, Workspace
 from ordercycle_kernels import profile as kernels
 from ordercycle_kernels import sums
-from ordercycle_kernels.calendar import NO_DAY
+from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY, NO_DAY
 
 Int32s = NDArray[np.int32]
 Int64s = NDArray[np.int64]
@@ -81,17 +82,41 @@ class Room:
         return piece[start : start + needed].view(dtype).reshape(shape)
 
 
-@dataclass(frozen=True)
-class Profiler:
-    """Profiles batches of customers from their orders of the last days, or of all."""
+def checked_window(days: int | None) -> int | None:
+    """Return the window, checked; one longer than all accepted years is as long as they are."""
+    if days is None:
+        return None
+    number = whole_number(days)
+    if number is None or number < 1:
+        raise ConfigError(
+            (Option("window_days", days), " is no number of days"),
+            remedy="pass a positive one, or None for all",
+        )
+    return min(number, int(LAST_DAY - FIRST_DAY) + 1)
 
-    as_of: int
-    window_days: int | None
-    last_day: int  # of the whole history, so that a later `as_of` need not look for it
-    schema: pa.Schema
-    amount: AmountReader
-    net_refunds: bool
-    spare: Spare | None  # memory to write the columns to, as far as it goes
+
+class ProfileBuilder:
+    """Makes the profiles of batches of customers from their orders of the last days, or of all."""
+
+    def __init__(
+        self,
+        spec: HistorySpec,
+        id_type: pa.DataType,
+        last_day: int | None,
+        as_of: int,
+        window_days: int | None,
+        spare: Spare | None = None,
+    ) -> None:
+        """Days are days since 1970-01-01; last_day: of all orders, None without any.
+
+        id_type: the type in which ids are given; spare: memory to write to, as far as it goes.
+        """
+        self.spec = spec
+        self.as_of = as_of
+        self.window_days = checked_window(window_days)
+        self.schema = profile_schema(id_type, spec.revenue, windowed=window_days is not None)
+        self._is_after_all = last_day is None or as_of >= last_day
+        self._spare = spare
 
     def existing(self, customers: CustomerBatch) -> NDArray[np.bool_]:
         """Return which of the customers have a row in the profile."""
@@ -113,12 +138,12 @@ class Profiler:
         seen = self._seen(customers, known)
         count = registered.size
         # One piece of memory for all columns: many small ones cost several times as much to touch.
-        room = Room(count * BYTES_PER_CUSTOMER, self.spare)
+        room = Room(count * BYTES_PER_CUSTOMER, self._spare)
         counts = room.array((kernels.COUNT_ROWS, count), np.int64)
         days = room.array((kernels.DAY_ROWS, count), np.int32)
         gap_median = room.array((count,), np.float64)
         longest = int((seen.stops - seen.starts).max(initial=0))
-        signs = customers.order_signs(net_refunds=self.net_refunds)
+        signs = customers.order_signs(net_refunds=self.spec.net_refunds)
         kernels.order_rhythm(
             *seen,
             customers.days,
@@ -159,7 +184,7 @@ class Profiler:
             "missed_purchase_cycles": ratios[kernels.MISSED_CYCLES],
             "next_order_expected_on": durations[kernels.NEXT_EXPECTED],
         }
-        if self.has_money:
+        if self.spec.has_amount:
             beginnings = Beginnings(registered, first_orders)
             values |= self._money(customers, known, seen, beginnings, orders, ids, room)
         if self.window_days is not None:
@@ -182,15 +207,10 @@ class Profiler:
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
-    @property
-    def has_money(self) -> bool:
-        """Whether the orders have amounts."""
-        return "revenue" in self.schema.names
-
     def _known(self, customers: CustomerBatch) -> Rows:
         """Return each customer's rows up to `as_of`."""
         starts, stops = customers.offsets[:-1], customers.offsets[1:]
-        if self.as_of >= self.last_day:
+        if self._is_after_all:
             return Rows(starts, stops)
         return self._within(Rows(starts, stops), customers, kernels.BEFORE_ALL)
 
@@ -218,31 +238,31 @@ class Profiler:
     ) -> dict[str, NDArray[Any]]:
         """Return the columns of money."""
         count, days, (lows, highs) = orders.size, customers.days, customers.words
+        amount = self.spec.amount
         average = room.array((count,), np.float64)
         revenue, of_period, of_day = (self._room_for_sums(count, room) for _ in range(3))
         # Of a window, only the first sums are of all that is known.
         together = (revenue if seen is known else revenue[:0], of_period, of_day)
         windowed = -1
-        if self.amount.is_float:
+        if amount.is_float:
             overflow = sums.sum_with_first_floats(*known, days, lows, *beginnings, *together)
             if seen is not known:
                 windowed = sums.sum_floats(*seen, lows, revenue)
             sums.average_floats(revenue, orders, average)
         else:
-            bounds = DECIMAL_BOUNDS if self.amount.is_decimal else INT64_BOUNDS
+            bounds = DECIMAL_BOUNDS if amount.is_decimal else INT64_BOUNDS
             overflow = sums.sum_with_first_integers(
                 *known, days, lows, highs, *beginnings, bounds, *together
             )
             if seen is not known:
                 windowed = sums.sum_integers(*seen, lows, highs, bounds, revenue)
-            unit = 10.0 ** getattr(self.amount.given, "scale", 0)
+            unit = 10.0 ** getattr(amount.given, "scale", 0)
             sums.average_integers(revenue, unit, orders, average)
         for customer in (overflow, windowed):
             if customer >= 0:
                 raise DataError(
-                    f"revenue of customer {ids[customer]} exceeds what {self.amount.produced} "
-                    "holds",
-                    remedy=self.amount.remedy_for_overflow,
+                    f"revenue of customer {ids[customer]} exceeds what {amount.produced} holds",
+                    remedy=amount.remedy_for_overflow,
                     column="revenue",
                 )
         money = {
@@ -250,12 +270,12 @@ class Profiler:
             "revenue_first_90_days": of_period,
             "revenue_first_day": of_day,
         }
-        if not self.amount.is_float and not self.amount.is_decimal:
+        if not amount.is_float and not amount.is_decimal:
             money = {name: words[:, 0] for name, words in money.items()}
         return {**money, "average_order_value": average}
 
     def _room_for_sums(self, count: int, room: Room) -> NDArray[Any]:
         """Return where sums of money go: as floats, or the low and the high word of integers."""
-        if self.amount.is_float:
+        if self.spec.amount.is_float:
             return room.array((count,), np.float64)
         return room.array((count, 2), np.uint64)

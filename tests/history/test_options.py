@@ -11,6 +11,7 @@ import pytest
 
 import ordercycle as oc
 from ordercycle._history.options import OPTIONS, BuildArguments, BuildOptions
+from ordercycle._history.order_history import grouped_orders
 from ordercycle._policies import Policies
 
 ORDERS = pa.table(
@@ -84,7 +85,7 @@ def test_without_an_amount_none_is_read_and_all_are_zero():
         orders = ORDERS.drop_columns("amount").append_column("order_id", pa.array(["a", "b", "c"]))
         history = oc.OrderHistory.build(orders, columns=dataclasses.replace(columns, order=order))
         assert history.summary().orders == 3
-        assert not history.spec.has_amount
+        assert not grouped_orders(history).spec.has_amount
 
 
 def test_a_pyarrow_expression_is_named_by_its_text_and_travels():

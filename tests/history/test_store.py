@@ -18,6 +18,8 @@ import pyarrow as pa
 import pytest
 
 import ordercycle as oc
+from ordercycle._history.manifest import read_manifest, write_manifest
+from ordercycle._history.order_history import grouped_orders
 
 AS_OF = date(2024, 1, 1)
 #: How often a writer is killed; more by way of the environment.
@@ -144,8 +146,6 @@ def test_truncated_and_missing_files_are_noticed(tmp_path, verify):
 
 def rewritten(folder: Path, **changes) -> None:
     """Change the manifest, checksum and all."""
-    from ordercycle._history.manifest import read_manifest, write_manifest
-
     manifest = read_manifest(folder)
     write_manifest(folder, {**manifest, **changes})
 
@@ -162,7 +162,6 @@ def test_other_formats_are_told(tmp_path):
 
 def in_the_first_format(folder: Path) -> None:
     """Rewrite a saved history as the first version of the format has it."""
-    from ordercycle._history.manifest import read_manifest
 
     manifest = read_manifest(folder)
     for entry in (entry for run in manifest["runs"] for entry in run):
@@ -373,7 +372,7 @@ def test_a_killed_writer_leaves_the_old_or_the_new_history(tmp_path):
     def write_without_end() -> None:
         history = oc.OrderHistory.open(tmp_path, threads=1)
         while True:
-            done = len(history._state.names)
+            done = len(grouped_orders(history).names)
             if done == len(batches):
                 history = base.save(tmp_path)
             elif done % 5 == 4 and random.random() < 0.5:
@@ -394,7 +393,7 @@ def test_a_killed_writer_leaves_the_old_or_the_new_history(tmp_path):
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert code == -signal.SIGKILL
         opened = oc.OrderHistory.open(tmp_path, threads=1)
-        done = len(opened._state.names)
+        done = len(grouped_orders(opened).names)
         reached.add(done)
         if done not in whole:
             rows = pa.concat_tables([orders(300, 1), *batches[:done]])

@@ -18,6 +18,7 @@ import ordercycle as oc
 from ordercycle._history.batch_files import Spilled
 from ordercycle._history.build import laid_out_rows
 from ordercycle._history.options import BuildOptions
+from ordercycle._history.order_history import grouped_orders
 from ordercycle._ingest.spill import Spill
 
 AS_OF = date(2024, 6, 30)
@@ -141,7 +142,7 @@ def test_both_tables_share_the_limit(monkeypatch, order_rows):
     # Neither of 4,000 orders and 2,100 customers, of 20 and 16 bytes, is half of it.
     limit = 190_000 if order_rows == 4_000 else 100_000
     limited = oc.OrderHistory.build(orders, customers, columns=columns, memory_limit=limit)
-    parts = limited._state.parts
+    parts = grouped_orders(limited).parts
     assert all(isinstance(run, Spilled) for part in parts for run in part.runs)
     assert max(len(part.read().ids) for part in parts) <= 2 * Spill(limit, None).batch_rows(20, 1)
     expected = oc.OrderHistory.build(orders, customers, columns=columns)

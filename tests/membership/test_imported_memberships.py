@@ -10,6 +10,7 @@ from support.colliding import ids_with_one_hash
 from support.strategies import CUSTOMER_KINDS
 
 import ordercycle as oc
+from ordercycle._history.order_history import grouped_orders
 from ordercycle_kernels.timeline import OPEN
 
 FIRST = date(2025, 1, 1)
@@ -69,7 +70,12 @@ def timelines(membership: oc.Membership, history: oc.OrderHistory) -> dict:
             for place, name in enumerate(ids)
         }
 
-    return {name: rows for part in history.scan(read) for name, rows in part.items() if rows}
+    return {
+        name: rows
+        for part in grouped_orders(history).scan(read)
+        for name, rows in part.items()
+        if rows
+    }
 
 
 drawn_rows = st.lists(
@@ -203,7 +209,7 @@ def test_every_part_of_a_history_finds_its_own(monkeypatch):
     history = history_of(list(range(40)))
     rows = [(name, "VIP", day(1000), None) for name in range(0, 80, 2)]
     membership = oc.Membership.from_table(table_of(rows))
-    assert sum(1 for _ in history.scan(lambda number, _, __: number)) > 4
+    assert sum(1 for _ in grouped_orders(history).scan(lambda number, _, __: number)) > 4
     assert set(timelines(membership, history)) == set(range(0, 40, 2))
     assert membership.unknown_intervals(history) == 20
 

@@ -16,6 +16,7 @@ from support.histories import built, is_refused, tables
 from support.strategies import EPOCH, Case, cases, layouts
 
 import ordercycle as oc
+from ordercycle._history.order_history import grouped_orders
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._membership.membership import Membership
 from ordercycle._membership.timeline import Timeline
@@ -174,7 +175,7 @@ class Lists:
     is_held = True
 
     def __init__(self, history: oc.OrderHistory, lists: dict) -> None:
-        self.id_type = history.id_type
+        self.id_type = grouped_orders(history).id_type
         self.lists = lists
 
     def belong_to(self, _history):

@@ -18,6 +18,7 @@ from support.layouts import Layout
 from support.strategies import cases
 
 import ordercycle as oc
+from ordercycle._history.order_history import grouped_orders
 from ordercycle._segments.counting_rounds import Cells
 
 shares = st.sampled_from(["0.01", "0.5", "0.8", "0.95", "1"])
@@ -113,8 +114,8 @@ def test_a_round_travels_and_its_cells_add_up():
         "2024-12-31", net_refunds=True, active_share=0.8, churned_share=0.95
     )
     first = pickle.loads(pickle.dumps(first))  # noqa: S301 - what a cluster does
-    (whole,) = history.scan(lambda _, batch, __: first.count(batch))
-    (pieces,) = history.scan(
+    (whole,) = grouped_orders(history).scan(lambda _, batch, __: first.count(batch))
+    (pieces,) = grouped_orders(history).scan(
         lambda _, batch, __: [first.count(batch.slice(at, at + 1)) for at in range(3)]
     )
     assert Cells.total(pieces).to_dict() == whole.to_dict()

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 import ordercycle as oc
+from ordercycle._history.order_history import grouped_orders
 from ordercycle._report.months import Period
 from ordercycle._report.report_spec import Plan
 
@@ -77,5 +78,5 @@ def lists_of(names: list[str]) -> oc.Membership:
 def planned(orders: pa.Table, period: Period, **options):
     history = oc.OrderHistory.build(orders, **options)
     membership = oc.Lifecycle().membership(history)
-    plan = Plan.of(membership, period=period, segments=None, kind=history.spec)
+    plan = Plan.of(membership, period=period, segments=None, kind=grouped_orders(history).spec)
     return history, membership, plan

@@ -162,7 +162,7 @@ def _memberships(
         else:
             if isinstance(made, Cadence) and made.account is None:
                 # Without orders any day says as well that there are no gaps to fit to.
-                made = made.fit(history.profile(date_of(history.last_day or 0)))
+                made = made.fit(history.profile(history.summary().last_day or date_of(0)))
             membership = made.membership(history)
         if made.name in found:
             raise click.UsageError(f"two schemes are called {made.name!r}; name one differently")

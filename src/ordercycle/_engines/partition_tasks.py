@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from ordercycle._columns import profile_schema
 from ordercycle._errors import ConfigError, Option, warn
-from ordercycle._history.order_history import OrderHistory
-from ordercycle._history.profile_stream import checked_window
+from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.membership import Membership
+from ordercycle._profile import checked_window
 from ordercycle._report.as_of import AsOf, Known
 from ordercycle._report.checks import doubts_of_orders
 from ordercycle._report.cube import Cube, count
@@ -70,7 +70,9 @@ class HistoryCounts:
 
     def answers(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
         """Yield what all parts count, as one table."""
-        yield Cells.total(history.scan(lambda _, batch, __: self.round.count(batch))).to_batch()
+        yield Cells.total(
+            grouped_orders(history).scan(lambda _, batch, __: self.round.count(batch))
+        ).to_batch()
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class ReportCells:
                 membership,
                 period=period,
                 segments=self.segments,
-                kind=history.spec,
+                kind=grouped_orders(history).spec,
             )
             made.append((membership, plan))
         return made

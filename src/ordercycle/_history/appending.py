@@ -22,24 +22,13 @@ from ordercycle._errors import (
     counted,
 )
 from ordercycle._grouping.batches import CustomerBatch
+from ordercycle._grouping.found_in_rows import Counted
 from ordercycle._history import store
-from ordercycle._history.batch_files import put_on_disk
-from ordercycle._history.build import batches_for
-from ordercycle._history.keeping import Grouped, group
+from ordercycle._history.build import batches_for, group, refuse_unknown, unknown_customers
+from ordercycle._history.counts import Counts, DaysOfOrders, count
+from ordercycle._history.grouped_orders import GroupedOrders, Held, Part, Run, cut, keep
 from ordercycle._history.merging import Places, find_places, merge_batches
 from ordercycle._history.options import POLICIES, BuildOptions, with_source
-from ordercycle._history.storage_parts import (
-    Counts,
-    DaysOfOrders,
-    Held,
-    Part,
-    Run,
-    as_parts,
-    count,
-    cut,
-)
-from ordercycle._history.store import State
-from ordercycle._history.unknown_customers import Strangers, refuse_strangers
 from ordercycle._ingest.pipeline import partition_bits_for
 from ordercycle._ingest.spill_file import SpillFile
 from ordercycle._spec import HistorySpec
@@ -53,15 +42,14 @@ MOST_SHARE = 0.25
 
 
 def append(
-    state: State,
+    history: GroupedOrders,
     orders: Any,
     customers: Any,
     *,
     batch: str | None,
     repeated: str,
     reading: Mapping[str, Any],
-    threads: int,
-) -> State:
+) -> GroupedOrders:
     """Return the history with more orders; the parameters are those of OrderHistory.append.
 
     reading: source, read, filesystem and progress.
@@ -71,9 +59,9 @@ def append(
         raise ConfigError(
             (Option("batch", batch), " names no batch"), remedy="pass a text, or None"
         )
-    if batch in state.names:
+    if batch in history.names:
         if repeated == "skip":
-            return state
+            return history
         raise DataError(
             f"the batch {batch!r} is already in the history",
             remedy=(
@@ -82,28 +70,30 @@ def append(
                 " where it may come again, or another name",
             ),
         )
-    spec = state.spec
-    options = _options(spec, reading, threads)
-    grouped = group(orders, customers, options, most_batches=len(state.parts), like=spec)
-    _check_types(spec, grouped.spec)
-    has_listing = spec.has_listing or grouped.spec.has_listing
+    spec = history.spec
+    options = _options(history, reading)
+    arriving, _ = group(orders, customers, options, most_batches=len(history.parts), like=spec)
+    _check_types(spec, arriving.spec)
+    has_listing = spec.has_listing or arriving.spec.has_listing
     spec = replace(spec, has_listing=has_listing)
-    pieces = _pieces(grouped, len(state.parts), spec)
-    with Workers(threads) as workers:
-        counts = _checked(spec, state, pieces, workers)
-        tally = replace(state.tally)
-        tally.add(grouped.tally)
-        names = state.names if batch is None else (*state.names, batch)
-        parts = tuple(replace(part, spec=spec) for part in state.parts)
+    pieces = _pieces(arriving, len(history.parts), spec)
+    with Workers(history.threads) as workers:
+        counts = _checked(spec, history, pieces, workers)
+        tally = replace(history.tally)
+        tally.add(arriving.tally)
+        names = history.names if batch is None else (*history.names, batch)
+        parts = tuple(replace(part, spec=spec) for part in history.parts)
         runs = zip(parts, pieces, strict=True)
         held = tuple(part.with_run(Held(piece)) for part, piece in runs)
-        extended = State(spec, held, tally, counts, names, spill=state.spill)
-        if state.folder is not None:
-            extended = store.add_run(state.folder, extended, pieces, parts)
+        extended = replace(
+            history, spec=spec, parts=held, tally=tally, counts=counts, names=names, folder=None
+        )
+        if history.folder is not None:
+            extended = store.add_run(history.folder, extended, pieces, parts)
         return compacted(extended, workers) if _is_piled_up(extended) else extended
 
 
-def _options(spec: HistorySpec, reading: Mapping[str, Any], threads: int) -> BuildOptions:
+def _options(history: GroupedOrders, reading: Mapping[str, Any]) -> BuildOptions:
     """Return how more orders are read: as those of the history, from where the caller says.
 
     Raises
@@ -111,6 +101,7 @@ def _options(spec: HistorySpec, reading: Mapping[str, Any], threads: int) -> Bui
     ConfigError
         Where a source says of columns or rows what does not hold for the history.
     """
+    spec = history.spec
     given = with_source({name: one for name, one in reading.items() if one is not None})
     described = BuildOptions.of(given)
     if given.get("columns") is not None and described.columns != spec.columns:
@@ -128,44 +119,41 @@ def _options(spec: HistorySpec, reading: Mapping[str, Any], threads: int) -> Bui
             )  # fmt: skip
     # Who is unknown is judged later, with all that are listed.
     policies = replace(spec.policies, unknown="add")
-    options = replace(described, columns=spec.columns, policies=policies, threads=threads)
+    options = replace(described, columns=spec.columns, policies=policies, threads=history.threads)
     object.__setattr__(options, "zone_is_given", True)  # and what offsets mean with it
     return options
 
 
-def compacted(state: State, workers: Workers) -> State:
+def compacted(history: GroupedOrders, workers: Workers) -> GroupedOrders:
     """Return the history with all runs of a part merged into one, and large parts divided."""
-    orders = state.counts.orders + state.counts.refunds
+    orders = history.counts.orders + history.counts.refunds
     partitions = 1 << partition_bits_for(orders)
-    pieces = max(1, min(partitions, batches_for(orders)) // len(state.parts))
-    if state.folder is not None:
+    pieces = max(1, min(partitions, batches_for(orders)) // len(history.parts))
+    if history.folder is not None:
         # What was appended is saved already: if this fails, the next one tries again.
         with suppress(StorageError):
-            return store.save(state, state.folder.path, workers, pieces)
-        return state
-    bits = len(state.parts).bit_length() - 1
-
-    file = None if state.spill is None else SpillFile(state.spill.folder)
+            return store.save(history, history.folder.path, pieces)
+        return history
+    bits = len(history.parts).bit_length() - 1
+    spec = history.spec
+    file = None if history.spill is None else SpillFile(history.spill.folder)
 
     def merged(part: Part) -> list[Run]:
         batches = cut(part.read(), pieces, bits)
-        runs: list[Run] = [
-            Held(batch) if file is None else put_on_disk(batch, state.spec, file, workers.workspace)
-            for batch in batches
-        ]
+        runs = [keep(batch, spec, file, workers.workspace) for batch in batches]
         part.release()
         return runs
 
-    runs = [run for of_part in workers.in_order(merged, state.parts) for run in of_part]
-    return replace(state, parts=as_parts(state.spec, runs))
+    runs = (run for of_part in workers.in_order(merged, history.parts) for run in of_part)
+    return replace(history, parts=tuple(Part(spec, (run,)) for run in runs))
 
 
-def _is_piled_up(state: State) -> bool:
-    runs = len(state.parts[0].runs)
+def _is_piled_up(history: GroupedOrders) -> bool:
+    runs = len(history.parts[0].runs)
     if runs > MOST_RUNS:
         return True
-    base = sum(part.runs[0].nbytes for part in state.parts)
-    later = sum(run.nbytes for part in state.parts for run in part.runs[1:])
+    base = sum(part.runs[0].nbytes for part in history.parts)
+    later = sum(run.nbytes for part in history.parts for run in part.runs[1:])
     return later > MOST_SHARE * base
 
 
@@ -190,14 +178,14 @@ def _check_types(there: HistorySpec, arriving: HistorySpec) -> None:
         )
 
 
-def _pieces(grouped: Grouped, parts: int, spec: HistorySpec) -> list[CustomerBatch]:
+def _pieces(arriving: GroupedOrders, parts: int, spec: HistorySpec) -> list[CustomerBatch]:
     """Cut what was grouped into one piece for each part, with ids of the history's type."""
-    width = parts // len(grouped.runs)
-    bits = len(grouped.runs).bit_length() - 1
+    width = parts // len(arriving.parts)
+    bits = len(arriving.parts).bit_length() - 1
     return [
         replace(piece, ids=_as_kept(piece, spec))
-        for run in grouped.runs
-        for piece in cut(run.read(), width, bits)
+        for part in arriving.parts
+        for piece in cut(part.read(), width, bits)
     ]
 
 
@@ -214,10 +202,10 @@ def _as_kept(piece: CustomerBatch, spec: HistorySpec) -> Any:
 
 
 def _checked(
-    spec: HistorySpec, state: State, pieces: Sequence[CustomerBatch], workers: Workers
+    spec: HistorySpec, history: GroupedOrders, pieces: Sequence[CustomerBatch], workers: Workers
 ) -> Counts:
     """Check what arrives against what is there, part by part, and count both together."""
-    parts = state.parts
+    parts = history.parts
 
     def check(number: int) -> _Checked:
         piece = pieces[number]
@@ -230,10 +218,10 @@ def _checked(
             added=_added_days(spec, there, piece, places),
             listed_twice=piece.ids.filter(mask_of(piece.listed & listed)),
             repeated_days=_repeated_days(there, piece, places),
-            strangers=(
-                Strangers.among(piece.select(~listed))
+            unknown=(
+                unknown_customers(piece.select(~listed))
                 if spec.policies.unknown == "error"
-                else Strangers()
+                else Counted()
             ),
         )
         parts[number].release()
@@ -258,10 +246,10 @@ def _checked(
         "leave out rows that were appended before; to change a day, build the history again",
         str(columns.order),
     )
-    refuse_strangers((checked.strangers for checked in checks), columns)
+    refuse_unknown(reduce(Counted.plus, (checked.unknown for checked in checks)), columns)
     counts = reduce(Counts.plus, (checked.counts for checked in checks))
     further, split = np.sum([checked.added for checked in checks], axis=0).tolist()
-    return counts.with_days(state.counts.further + further, state.counts.split + split)
+    return counts.with_days(history.counts.further + further, history.counts.split + split)
 
 
 class _Checked(NamedTuple):
@@ -271,7 +259,7 @@ class _Checked(NamedTuple):
     added: tuple[int, int]  # further days, and orders with several days
     listed_twice: pa.Array  # ids
     repeated_days: pa.Array  # ids of their customers
-    strangers: Strangers
+    unknown: Counted
 
 
 def _added_days(

@@ -9,16 +9,18 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from ordercycle._columns import Columns
+from ordercycle._errors import DataError, Option, counted
 from ordercycle._grouping.batches import CustomerBatch
-from ordercycle._grouping.found_in_rows import FoundInRows, refuse_totals
+from ordercycle._grouping.found_in_rows import Counted, FoundInRows, refuse_totals
 from ordercycle._grouping.grouper import Grouper
 from ordercycle._grouping.hot_customers import Division, Stretch
 from ordercycle._grouping.order_writer import OrderWriter
 from ordercycle._history.checks import Signs, check_signs
+from ordercycle._history.counts import Counts, count
+from ordercycle._history.grouped_orders import GroupedOrders, Part, Run, keep
 from ordercycle._history.options import BuildOptions, Counter
 from ordercycle._history.reading import ReadTables, read_tables
-from ordercycle._history.storage_parts import Counts, count
-from ordercycle._history.unknown_customers import Strangers, refuse_strangers
 from ordercycle._ingest.blocks import (
     AMOUNT,
     CUSTOMER_IDS,
@@ -28,6 +30,7 @@ from ordercycle._ingest.blocks import (
     partition_sizes,
 )
 from ordercycle._ingest.pipeline import Ingested
+from ordercycle._ingest.spill_file import SpillFile
 from ordercycle._ingest.table_readers import OrderReader, Tally
 from ordercycle._spec import HistorySpec
 from ordercycle._workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Spare, Workers
@@ -46,7 +49,7 @@ class _Made(NamedTuple):
     result: Any
     counts: Counts
     found: FoundInRows
-    strangers: Strangers
+    unknown: Counted
 
 
 @dataclass
@@ -145,13 +148,13 @@ class LaidOutRows:
                 work(customers),
                 count(self.spec, customers, split=batch.found.split),
                 batch.found,
-                Strangers.among(customers) if judged else Strangers(),
+                unknown_customers(customers) if judged else Counted(),
             )
             if spare is not None and in_place:
                 spare.give(values[part] for values in self.blocks[0].columns.values())
             return made
 
-        strangers, found = [], FoundInRows()
+        found, unknown = FoundInRows(), Counted()
         ahead = TASKS_AHEAD if spill is None else LARGE_TASKS_AHEAD
         made_in_order = self.workers.in_order(group_batch, range(batches), ahead=ahead)
         for number, made in enumerate(made_in_order):
@@ -159,14 +162,14 @@ class LaidOutRows:
             if made is not None:
                 self.counts = self.counts.plus(made.counts)
                 found = found.plus(made.found)
-                strangers.append(made.strangers)
+                unknown = unknown.plus(made.unknown)
                 yield made.result
         self.tally.dropped_refunds += found.dropped_refunds
         self.tally.duplicates += found.duplicates
         tables.order_problems.check()
         refuse_totals(found, self.spec.columns)
         tables.customer_problems.check()
-        refuse_strangers(strangers, self.spec.columns)
+        refuse_unknown(unknown, self.spec.columns)
         if signs is not None:
             check_signs(signs, self.spec.columns, self.tally, self.counts, tables.source.written)
 
@@ -215,9 +218,61 @@ def _divided(
     return division.of(ingested.blocks, 1 << ingested.partition_bits)
 
 
+def group(
+    orders: Any,
+    customers: Any,
+    options: BuildOptions,
+    *,
+    most_batches: int | None = None,
+    like: HistorySpec | None = None,
+) -> tuple[GroupedOrders, Spare]:
+    """Read and group two tables; return memory that is spare now, too.
+
+    most_batches: a power of two, or None for as many as the rows ask for; like: the history to
+    which they are added, if any.
+    """
+    with laid_out_rows(orders, customers, options, like) as rows:
+        spec = rows.spec
+        spill = options.spill if rows.is_spilled else None
+        file = None if spill is None else SpillFile(spill.folder)
+
+        def kept(batch: CustomerBatch) -> Run:
+            return keep(batch, spec, file, rows.workers.workspace)
+
+        runs = rows.grouped(kept, most_batches=most_batches)
+        parts = tuple(Part(spec, (run,)) for run in runs)
+        spare = Spare(block.hashes for block in rows.blocks if not rows.is_spilled)
+        threads = options.most_threads
+        return GroupedOrders(spec, parts, rows.tally, rows.counts, threads, spill=spill), spare
+
+
 def batches_for(rows: int, batch_rows: int | None = None) -> int:
     """Return how many batches so many rows are cut to: a power of two, whatever their source.
 
     batch_rows: of a batch, at most, where hashes divide them evenly; None: as many as are best.
     """
     return max(LEAST_BATCHES, 1 << max(0, -(-rows // (batch_rows or BATCH_ROWS)) - 1).bit_length())
+
+
+def unknown_customers(customers: CustomerBatch) -> Counted:
+    """Count the customers of a batch who order but are not listed."""
+    unknown = ~customers.listed & (customers.offsets[1:] > customers.offsets[:-1])
+    number = int(np.count_nonzero(unknown))
+    return Counted(number, customers.ids[int(np.argmax(unknown))] if number else None)
+
+
+def refuse_unknown(found: Counted, columns: Columns) -> None:
+    """Raise a DataError where customers who order are not listed, and have to be."""
+    if found.number:
+        raise DataError(
+            f"orders: {columns.customer} {found.example} is not in customers "
+            f"({counted(found.number, 'such customer')})",
+            remedy=(
+                "add them there, or pass ",
+                Option("unknown", "add"),
+                " or ",
+                Option("unknown", "drop"),
+            ),
+            column=columns.customer,
+            count=found.number,
+        )

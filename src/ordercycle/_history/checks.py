@@ -16,7 +16,7 @@ from ordercycle._columns import Columns
 from ordercycle._days import date_of
 from ordercycle._errors import Option, Text, counted, warn
 from ordercycle._grouping.batches import CustomerBatch
-from ordercycle._history.storage_parts import Counts
+from ordercycle._history.counts import Counts
 from ordercycle._ingest.column_readers import TimeReader
 from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._ingest.table_readers import Tally

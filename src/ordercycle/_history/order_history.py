@@ -1,28 +1,55 @@
-"""The grouped history: built once, kept and extended, asked many things."""
+"""The grouped history: built once, kept and extended, and what everything else is computed from."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from datetime import date
 from typing import Any, Unpack
 
+import numpy as np
+import pyarrow as pa
+
+from ordercycle._days import day_number
+from ordercycle._errors import counted, printable
 from ordercycle._history.appending import append
+from ordercycle._history.batch_files import dates_array, order_list, orders_array
+from ordercycle._history.build import group
 from ordercycle._history.grouped_orders import GroupedOrders
-from ordercycle._history.keeping import group
 from ordercycle._history.options import BuildArguments, BuildOptions, Progress, with_options
 from ordercycle._history.source_options import SourceOptions
-from ordercycle._history.storage_parts import as_parts
-from ordercycle._history.store import State, open_folder, save
+from ordercycle._history.store import open_folder, save
+from ordercycle._history.summary import HistorySummary, summarised
+from ordercycle._ingest.column_readers import IdReader
+from ordercycle._profile import ProfileBuilder, room_for
 from ordercycle._public import public
 from ordercycle._sources.file_formats import FileFormat
-from ordercycle._workspace import Workers, thread_count
+from ordercycle._workspace import Spare, thread_count
 
 
 @public()
-class OrderHistory(GroupedOrders):
+class OrderHistory:
     """Orders grouped by customer: what every profile, segment and report is computed from.
 
     Made by :meth:`build`; immutable, and safe to use from several threads.
     """
+
+    def __init__(self, grouped: GroupedOrders, spare: Spare | None = None) -> None:
+        self._grouped = grouped
+        # What the rows' hashes took: the first profile is written there, instead of to fresh
+        # memory, which would take longer to touch than to fill, and raise the peak.
+        self._spare = spare
+
+    def __repr__(self) -> str:
+        made = self.summary()
+        span = f", {made.first_day} to {made.last_day}" if made.first_day else ""
+        notes = "".join(f", {note}" for note in made.notes())
+        folder = self._grouped.folder
+        where = f", in {str(folder.path)!r}" if folder else ""
+        return printable(
+            f"{type(self).__name__}({counted(made.customers, 'customer')}, "
+            f"{counted(made.orders, 'order')}{span}{notes}, {made.bytes / 1e6:,.1f} MB{where})"
+        )
 
     @classmethod
     @with_options
@@ -147,10 +174,7 @@ class OrderHistory(GroupedOrders):
         bob 1 35.0
         """
         checked = BuildOptions.of(options, has_customers=customers is not None)
-        made = group(orders, customers, checked)
-        parts = as_parts(made.spec, made.runs)
-        state = State(made.spec, parts, made.tally, made.counts, spill=made.spill)
-        return cls(state, checked.most_threads, made.spare)
+        return cls(*group(orders, customers, checked))
 
     @classmethod
     def open(
@@ -176,9 +200,7 @@ class OrderHistory(GroupedOrders):
             The folder holds no history, or one of another format; a file is missing, was cut
             off or has changed.
         """
-        number = thread_count(threads)
-        with Workers(number) as workers:
-            return cls(open_folder(directory, verify=verify, workers=workers), number)
+        return cls(open_folder(directory, verify=verify, threads=thread_count(threads)))
 
     def save(self, directory: str | os.PathLike[str]) -> OrderHistory:
         """Save the history to a folder of its own.
@@ -218,8 +240,7 @@ class OrderHistory(GroupedOrders):
         >>> OrderHistory.open(folder).profile("2026-02-01")["orders"].to_pylist()
         [3]
         """
-        with Workers(self._threads) as workers:
-            return OrderHistory(save(self._state, directory, workers), self._threads)
+        return OrderHistory(save(self._grouped, directory))
 
     def append(
         self,
@@ -281,8 +302,8 @@ class OrderHistory(GroupedOrders):
         StorageError
             Where the folder was changed since the history was opened, or cannot be written.
         """
-        state = append(
-            self._state,
+        extended = append(
+            self._grouped,
             orders,
             customers,
             batch=batch,
@@ -293,6 +314,109 @@ class OrderHistory(GroupedOrders):
                 "filesystem": filesystem,
                 "progress": progress,
             },
-            threads=self._threads,
         )
-        return self if state is self._state else OrderHistory(state, self._threads)
+        return self if extended is self._grouped else OrderHistory(extended)
+
+    def summary(self) -> HistorySummary:
+        """Return what the history was built from: rows, orders, customers and what was dropped."""
+        grouped = self._grouped
+        return summarised(grouped.spec, grouped.tally, grouped.counts, grouped.nbytes)
+
+    def to_batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the history itself, without copying.
+
+        Yields
+        ------
+        pyarrow.RecordBatch
+            ``customer_id``, ``registered_on`` (date32, null where unknown), ``orders``:
+            large_list of struct ``ordered_on`` (date32), ``amount`` (float64, int64 or
+            decimal128), ``is_order`` (bool). Customers ascend by hash, orders by day, then amount.
+            Each entry is what a row adds to its day or, where an order column is named, what an
+            order adds to one of its days; ``is_order`` says whether it counts as an order. Refunds
+            do not, unless ``refunds="count"``, and are there with negative amounts, unless they
+            were dropped; nor do later days of an order, nor, with ``same_day="merge"``, all
+            orders of a day but one.
+        """
+        grouped, spec = self._grouped, self._grouped.spec
+        schema = pa.schema(
+            [
+                pa.field("customer_id", grouped.id_type, nullable=False),
+                pa.field("registered_on", pa.date32()),
+                pa.field("orders", order_list(spec.amount), nullable=False),
+            ]
+        )
+        for part in grouped.parts:
+            batch = part.read()
+            hidden = batch.hidden(drop_unknown=spec.drop_unknown)
+            if hidden is not None:
+                batch = batch.select(~hidden)
+            ids = IdReader.as_produced(batch.ids, grouped.id_type)
+            arrays = [ids, dates_array(batch.registered), orders_array(batch, spec)]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def profile(self, as_of: date | str, window_days: int | None = None) -> pa.Table:
+        """Return one row per customer as of the end of a day.
+
+        Parameters
+        ----------
+        as_of
+            A day: a date or text like ``"2026-11-01"``. Orders of that day are included, later
+            ones are not; customers registered later are not there yet.
+        window_days
+            Keep only the orders of the last so many days: (as_of - window_days, as_of]. What is
+            about the beginning is of the whole history still: ``registered_on``,
+            ``days_since_registration``, ``days_to_first_order``, ``revenue_first_90_days``,
+            ``revenue_first_day``; and a last column ``window_days`` (int32) says so. None: all
+            orders, and no such column.
+
+        Returns
+        -------
+        pyarrow.Table
+            The columns of the profile, in ascending order of the customers' hash. Of orders
+            without amounts (``Columns(amount=None)``), those about money are left out.
+
+        Raises
+        ------
+        ConfigError
+            Where `as_of` is no day (a datetime is refused) or `window_days` not positive.
+        DataError
+            Where a customer's revenue is too large for its type.
+
+        Examples
+        --------
+        >>> import datetime, ordercycle as oc, pyarrow as pa
+        >>> orders = pa.table({
+        ...     "customer_id": [7, 7, 7],
+        ...     "ordered_at": [datetime.date(2026, 1, day) for day in (1, 11, 31)],
+        ...     "amount": [10, 20, 30],
+        ... })
+        >>> row = oc.OrderHistory.build(orders).profile("2026-03-02").to_pylist()[0]
+        >>> row["time_between_orders"], row["days_since_last_order"], row["missed_purchase_cycles"]
+        (15.0, 30, 2.0)
+        """
+        spare = self._taken_spare() or Spare()
+        # Behind what there is, one piece for all parts, which begins on huge pages: in small ones,
+        # a piece for each took 1 ns an order longer to touch.
+        room = room_for(self._grouped.counts.customers, len(self._grouped.parts))
+        spare.give([np.empty(room, np.uint8)])
+        builder = self._grouped.profiles(day_number(as_of, "as_of"), window_days, spare)
+        return pa.Table.from_batches(list(self._profiles(builder)), schema=builder.schema)
+
+    def profile_batches(
+        self, as_of: date | str, window_days: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Return the rows of :meth:`profile` batch by batch, in bounded memory."""
+        day, spare = day_number(as_of, "as_of"), self._taken_spare()
+        return self._profiles(self._grouped.profiles(day, window_days, spare))
+
+    def _profiles(self, builder: ProfileBuilder) -> Iterator[pa.RecordBatch]:
+        return self._grouped.scan(lambda _, batch, workspace: builder.batch(batch, workspace))
+
+    def _taken_spare(self) -> Spare | None:
+        spare, self._spare = self._spare, None
+        return spare
+
+
+def grouped_orders(history: OrderHistory) -> GroupedOrders:
+    """Return what a history is made of: for whatever else computes from its customers."""
+    return history._grouped  # noqa: SLF001 - of all that users do not see, the one way in

@@ -8,53 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from ordercycle._columns import profile_schema
 from ordercycle._days import day_number
-from ordercycle._errors import ConfigError, Option, whole_number
 from ordercycle._history.build import laid_out_rows
 from ordercycle._history.options import BuildOptions
 from ordercycle._history.summary import HistorySummary, summarised
-from ordercycle._profile import Profiler
-from ordercycle._spec import HistorySpec
+from ordercycle._profile import ProfileBuilder, checked_window
 from ordercycle._workspace import Spare
-from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
-
-
-def checked_window(days: int | None) -> int | None:
-    """Return the window, checked; one longer than all accepted years is as long as they are."""
-    if days is None:
-        return None
-    number = whole_number(days)
-    if number is None or number < 1:
-        raise ConfigError(
-            (Option("window_days", days), " is no number of days"),
-            remedy="pass a positive one, or None for all",
-        )
-    return min(number, int(LAST_DAY - FIRST_DAY) + 1)
-
-
-def profiler(
-    spec: HistorySpec,
-    id_type: pa.DataType,
-    last_day: int | None,
-    as_of: int,
-    window_days: int | None,
-    spare: Spare | None,
-) -> Profiler:
-    """Return what makes profiles of the customers of a history.
-
-    last_day: of all orders, None without any; as_of: days since 1970-01-01, as last_day;
-    spare: memory to write to, as far as it goes.
-    """
-    return Profiler(
-        as_of=as_of,
-        window_days=window_days,
-        last_day=as_of if last_day is None else last_day,
-        schema=profile_schema(id_type, spec.revenue, windowed=window_days is not None),
-        amount=spec.amount,
-        net_refunds=spec.net_refunds,
-        spare=spare,
-    )
 
 
 class ProfileStream:
@@ -87,7 +46,7 @@ class ProfileStream:
         """Read, group and profile; where that fails, it may do so after the last batch."""
         with laid_out_rows(self._orders, self._customers, self._options) as rows:
             spare = Spare()
-            profiles = profiler(
+            profiles = ProfileBuilder(
                 rows.spec,
                 rows.spec.ids.produced(rows.most_customers),
                 rows.tally.last_day,

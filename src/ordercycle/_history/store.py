@@ -12,7 +12,7 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,11 @@ from ordercycle._columns import Columns
 from ordercycle._errors import StorageError
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.batch_files import FileEntry, write_file
+from ordercycle._history.counts import Counts
+from ordercycle._history.grouped_orders import Folder, GroupedOrders, Part, cut
 from ordercycle._history.manifest import MANIFEST, is_ours, read_manifest, unsound, write_manifest
-from ordercycle._history.storage_parts import Counts, Part, cut
 from ordercycle._history.stored_files import Stored, StoredFile
 from ordercycle._ingest.column_readers import AmountReader, IdReader
-from ordercycle._ingest.spill import Spill
 from ordercycle._ingest.table_readers import Tally
 from ordercycle._policies import Policies
 from ordercycle._spec import HistorySpec
@@ -39,47 +39,25 @@ MOST_FILES = 256
 ATTEMPTS = 3
 
 
-@dataclass(frozen=True)
-class State:
-    """All that a history is, wherever it is kept."""
-
-    spec: HistorySpec
-    parts: tuple[Part, ...]
-    tally: Tally
-    counts: Counts
-    names: tuple[str, ...] = ()  # of the appended batches that have one
-    folder: Folder | None = None
-    spill: Spill | None = None  # where parts that were too many for memory are
-
-
-@dataclass(frozen=True)
-class Folder:
-    """Where a history is saved, and what it was when it was opened or written."""
-
-    path: Path
-    token: str  # another one after every write
-    runs: tuple[tuple[FileEntry, ...], ...]
-
-
 def save(
-    state: State, directory: str | os.PathLike[str], workers: Workers, pieces: int = 1
-) -> State:
+    history: GroupedOrders, directory: str | os.PathLike[str], pieces: int = 1
+) -> GroupedOrders:
     """Write a history to a folder of its own, every part in one run; return it as saved.
 
     pieces: how many parts to make of each, a power of two.
     """
     path = Path(directory)
-    bits = len(state.parts).bit_length() - 1
+    bits = len(history.parts).bit_length() - 1
     with _writing(path, "saved"):
         path.mkdir(parents=True, exist_ok=True)
-        _refuse_strangers(path)
-        with _locked(path), _tidied(path):
+        _refuse_other_files(path)
+        with _locked(path), _tidied(path), Workers(history.threads) as workers:
             is_there = (path / MANIFEST).exists()  # if not, somebody removed it
-            if state.folder is not None and is_there and path.samefile(state.folder.path):
-                _check_unchanged(state.folder)
+            if history.folder is not None and is_there and path.samefile(history.folder.path):
+                _check_unchanged(history.folder)
             token = secrets.token_hex(4)
 
-            width = max(1, len(state.parts) // MOST_FILES)
+            width = max(1, len(history.parts) // MOST_FILES)
 
             def batches(parts: Sequence[Part]) -> Iterator[CustomerBatch]:
                 for part in parts:
@@ -88,27 +66,27 @@ def save(
 
             def write(number: int) -> FileEntry:
                 name = path / f"part-{number:05d}-{token}.arrow"
-                parts = state.parts[number * width : (number + 1) * width]
-                return write_file(name, batches(parts), state.spec)
+                parts = history.parts[number * width : (number + 1) * width]
+                return write_file(name, batches(parts), history.spec)
 
-            files = len(state.parts) // width
+            files = len(history.parts) // width
             entries = tuple(workers.in_order(write, range(files)))
-            return _committed(state, Folder(path, token, (entries,)))
+            return _committed(history, Folder(path, token, (entries,)))
 
 
 def add_run(
-    there: Folder, state: State, pieces: Sequence[CustomerBatch], kept: Sequence[Part]
-) -> State:
+    there: Folder, history: GroupedOrders, pieces: Sequence[CustomerBatch], kept: Sequence[Part]
+) -> GroupedOrders:
     """Write a run, one piece for each part, on top of the parts that are kept.
 
-    state: the history as it will be. Returns it as saved.
+    history: as it will be. Returns it as saved.
     """
     with _writing(there.path, "extended"), _locked(there.path), _tidied(there.path):
         _check_unchanged(there)
         token = secrets.token_hex(4)
         file = there.path / f"run-{len(there.runs):05d}-{token}.arrow"
-        entry = write_file(file, pieces, state.spec)
-        return _committed(state, Folder(there.path, token, (*there.runs, (entry,))), kept)
+        entry = write_file(file, pieces, history.spec)
+        return _committed(history, Folder(there.path, token, (*there.runs, (entry,))), kept)
 
 
 @contextmanager
@@ -127,13 +105,13 @@ def _tidied(path: Path) -> Iterator[None]:
                     file.unlink(missing_ok=True)
 
 
-def open_folder(directory: str | os.PathLike[str], *, verify: bool, workers: Workers) -> State:
+def open_folder(directory: str | os.PathLike[str], *, verify: bool, threads: int) -> GroupedOrders:
     """Open a saved history."""
     path = Path(directory)
     for attempt in range(ATTEMPTS):
         manifest = read_manifest(path)
         try:
-            return _state_of(path, manifest, verify=verify, workers=workers)
+            return _opened(path, manifest, verify=verify, threads=threads)
         except StorageError:
             # Another process may have replaced what the manifest listed.
             if attempt + 1 == ATTEMPTS or read_manifest(path)["token"] == manifest["token"]:
@@ -141,7 +119,7 @@ def open_folder(directory: str | os.PathLike[str], *, verify: bool, workers: Wor
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def _state_of(path: Path, manifest: dict[str, Any], *, verify: bool, workers: Workers) -> State:
+def _opened(path: Path, manifest: dict[str, Any], *, verify: bool, threads: int) -> GroupedOrders:
     try:
         spec = _spec_of(manifest)
         tally, counts = Tally(**manifest["tally"]), Counts(**manifest["counts"])
@@ -153,13 +131,15 @@ def _state_of(path: Path, manifest: dict[str, Any], *, verify: bool, workers: Wo
     def open_file(entry: FileEntry) -> StoredFile:
         return StoredFile.open(path, entry, spec, verify=verify)
 
-    opened = dict(zip(entries, workers.in_order(open_file, entries), strict=True))
+    with Workers(threads) as workers:
+        opened = dict(zip(entries, workers.in_order(open_file, entries), strict=True))
     by_run = [_stored(opened[entry] for entry in run) for run in runs]
-    return State(
+    return GroupedOrders(
         spec,
         tuple(Part(spec, part) for part in zip(*by_run, strict=True)),
         tally,
         counts,
+        threads,
         tuple(manifest["names"]),
         Folder(path, manifest["token"], runs),
     )
@@ -170,40 +150,41 @@ def _stored(files: Iterable[StoredFile]) -> list[Stored]:
     return [Stored(file, number) for file in files for number in range(file.entry.batches)]
 
 
-def _committed(state: State, folder: Folder, kept: Sequence[Part] = ()) -> State:
+def _committed(history: GroupedOrders, folder: Folder, kept: Sequence[Part] = ()) -> GroupedOrders:
     """Write the manifest and return the history as saved: nothing can fail once it is written.
 
     kept: the parts as they were, where the newest run comes on top of them.
     """
     newest = _stored(
-        StoredFile.open(folder.path, entry, state.spec, verify=False) for entry in folder.runs[-1]
+        StoredFile.open(folder.path, entry, history.spec, verify=False) for entry in folder.runs[-1]
     )
-    parts = kept or [Part(state.spec, ()) for _ in newest]
+    parts = kept or [Part(history.spec, ()) for _ in newest]
     saved = tuple(part.with_run(run) for part, run in zip(parts, newest, strict=True))
-    state = State(state.spec, saved, state.tally, state.counts, state.names, folder)
-    write_manifest(folder.path, _manifest_of(state, folder))
-    return state
+    committed = replace(history, parts=saved, folder=folder, spill=None)
+    write_manifest(folder.path, _manifest_of(committed, folder))
+    return committed
 
 
-def _manifest_of(state: State, folder: Folder) -> dict[str, Any]:
+def _manifest_of(history: GroupedOrders, folder: Folder) -> dict[str, Any]:
+    spec = history.spec
     types = pa.schema(
         [
-            ("given_id", state.spec.ids.given),
-            ("plain_id", state.spec.ids.plain),
-            ("amount", state.spec.amount.given),
-            ("order_id", pa.null() if state.spec.order_ids is None else state.spec.order_ids.plain),
+            ("given_id", spec.ids.given),
+            ("plain_id", spec.ids.plain),
+            ("amount", spec.amount.given),
+            ("order_id", pa.null() if spec.order_ids is None else spec.order_ids.plain),
         ]
     )
     return {
         "token": folder.token,
-        "parts": len(state.parts),
-        "columns": asdict(state.spec.columns),
-        "policies": asdict(state.spec.policies),
-        "has_listing": state.spec.has_listing,
+        "parts": len(history.parts),
+        "columns": asdict(spec.columns),
+        "policies": asdict(spec.policies),
+        "has_listing": spec.has_listing,
         "types": base64.b64encode(types.serialize().to_pybytes()).decode(),
-        "tally": asdict(state.tally),
-        "counts": state.counts._asdict(),
-        "names": list(state.names),
+        "tally": asdict(history.tally),
+        "counts": history.counts._asdict(),
+        "names": list(history.names),
         "runs": [[entry._asdict() for entry in run] for run in folder.runs],
     }
 
@@ -229,16 +210,16 @@ def _spec_of(manifest: dict[str, Any]) -> HistorySpec:
     )
 
 
-def _refuse_strangers(path: Path) -> None:
+def _refuse_other_files(path: Path) -> None:
     """Raise a StorageError where a folder holds files that are not of a history."""
-    strangers = [
+    others = [
         file.name
         for file in path.iterdir()
         if file.name not in (LOCK, MANIFEST) and not is_ours(file.name)
     ]
-    if strangers:
+    if others:
         raise StorageError(
-            f"{path} holds other files ({min(strangers)!r})", remedy="name a folder of its own"
+            f"{path} holds other files ({min(others)!r})", remedy="name a folder of its own"
         )
 
 

@@ -13,7 +13,7 @@ from ordercycle._days import date_of, day_number
 from ordercycle._errors import ConfigError, Option
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._grouping.order_lines import OrderSigns
-from ordercycle._history.order_history import OrderHistory
+from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.intervals import OfHistory, check_history
 from ordercycle._membership.timeline import Timeline
 from ordercycle._workspace import Workspace
@@ -84,7 +84,7 @@ class ExactIntervals(OfHistory):
         starts = workspace.array(f"{use}.starts", most, np.int32)
         self.write(
             customers,
-            signs=customers.order_signs(net_refunds=self.history.spec.net_refunds),
+            signs=customers.order_signs(net_refunds=grouped_orders(self.history).spec.net_refunds),
             out_offsets=offsets,
             out_codes=codes,
             out_starts=starts,

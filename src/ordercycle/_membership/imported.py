@@ -12,7 +12,7 @@ import pyarrow as pa
 from ordercycle._errors import ColumnError
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.merging import Places, find_places
-from ordercycle._history.order_history import OrderHistory
+from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._membership.intervals import BatchOf, Placed
@@ -86,7 +86,7 @@ class ImportedIntervals:
 
     def unknown(self, history: OrderHistory) -> int:
         """Count the intervals of customers whom a history does not have."""
-        drop_unknown = history.spec.drop_unknown
+        drop_unknown = grouped_orders(history).spec.drop_unknown
         sizes = np.diff(self.rows.offsets)
 
         def count(_: int, customers: CustomerBatch, __: Workspace) -> int:
@@ -98,7 +98,7 @@ class ImportedIntervals:
                 known[known] = ~hidden[places.positions[known]]
             return int(sizes[within][known].sum())
 
-        return int(sizes.sum()) - sum(history.scan(count))
+        return int(sizes.sum()) - sum(grouped_orders(history).scan(count))
 
     def _places(self, customers: CustomerBatch) -> tuple[slice, Places]:
         """Return which of the ids may be of a part's customers, and where they are among these."""

@@ -15,7 +15,7 @@ from ordercycle._arrow_views import mask_of
 from ordercycle._days import date_of
 from ordercycle._errors import ConfigError
 from ordercycle._grouping.batches import CustomerBatch
-from ordercycle._history.order_history import OrderHistory
+from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._membership.timeline import Timeline
 from ordercycle._workspace import Workspace
@@ -87,7 +87,7 @@ class OfHistory(ABC):
     @property
     def id_type(self) -> pa.DataType:
         """The type in which the history's results give customer ids."""
-        return self.history.id_type
+        return grouped_orders(self.history).id_type
 
     @property
     def known_from(self) -> date | None:
@@ -119,7 +119,7 @@ class OfHistory(ABC):
             ids = customers.ids if (sizes > 0).all() else customers.ids.filter(mask_of(sizes > 0))
             return batch_of(Placed(IdReader.as_produced(ids, id_type), offsets, columns))
 
-        return self.history.scan(work)
+        return grouped_orders(self.history).scan(work)
 
     def unknown(self, history: OrderHistory) -> int:  # noqa: ARG002 - of the protocol
         """Return 0: all customers are those of a history."""

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from ordercycle._days import date_of
 from ordercycle._errors import check_choice
 from ordercycle._grouping.batches import CustomerBatch
-from ordercycle._history.order_history import OrderHistory
+from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.exact import Span
 from ordercycle._membership.intervals import OfHistory, check_history
 from ordercycle._membership.timeline import Timeline
-from ordercycle._profile import Profiler
+from ordercycle._profile import ProfileBuilder
 from ordercycle._workspace import Workspace
 from ordercycle_kernels.calendar import FIRST_DAY
 from ordercycle_kernels.timeline import close_intervals
@@ -30,7 +30,7 @@ NOWHERE = np.int16(-1)
 class Recalculation(NamedTuple):
     """A profile as of a day, and what gives its customers segments from this day on."""
 
-    profiler: Profiler
+    builder: ProfileBuilder
     assign: Assign
 
 
@@ -80,8 +80,8 @@ class Schedule(NamedTuple):
         check_history(history)
         check_choice("every", every, SCHEDULES)
         span = Span.of(start, end)
-        first = history.first_day if start is None else span.first
-        last = history.last_day if end is None else span.last
+        first = grouped_orders(history).first_day if start is None else span.first
+        last = grouped_orders(history).last_day if end is None else span.last
         if first is None or last is None or first > last:
             return cls(span.first, span.last, [])
         return cls(first, last, scheduled_days(every, first, last))
@@ -126,15 +126,15 @@ class ScheduledIntervals(OfHistory):
         count = len(customers.ids)
         codes = np.full(count, NOWHERE, np.int16)
         changes = []
-        for profiler, assign in self._recalculations:
-            existing = profiler.existing(customers)
+        for builder, assign in self._recalculations:
+            existing = builder.existing(customers)
             if not existing.any():
                 continue
             before = codes.copy()
-            codes[existing] = assign(profiler.batch(customers, workspace))
+            codes[existing] = assign(builder.batch(customers, workspace))
             changed = np.flatnonzero(codes != before)
             changes.append(
-                (changed, codes[changed], np.full(changed.size, profiler.as_of, np.int32))
+                (changed, codes[changed], np.full(changed.size, builder.as_of, np.int32))
             )
         return _timeline(changes, count, self._first_day)
 

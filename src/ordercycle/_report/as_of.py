@@ -8,7 +8,7 @@ from datetime import date
 
 from ordercycle._days import date_of, day_number
 from ordercycle._errors import ConfigError, Option, Text
-from ordercycle._history.order_history import OrderHistory
+from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.membership import Membership
 from ordercycle._report.known_days import KnownDays
 from ordercycle._report.months import Months, Period, counted_periods, prior_period
@@ -34,9 +34,10 @@ class Known:
             return found[0]
 
         made = history.summary()
-        dropped = made.refunds if history.spec.policies.refunds == "drop" else 0
+        spec = grouped_orders(history).spec
+        dropped = made.refunds if spec.policies.refunds == "drop" else 0
         # Rows that are dropped have days that the history does not hold.
-        if made.anonymous or made.nobody or dropped or history.spec.drop_unknown:
+        if made.anonymous or made.nobody or dropped or spec.drop_unknown:
             return cls(days)
         return cls(days, made.first_day, made.last_day)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from ordercycle._days import date_of
 from ordercycle._errors import ConfigError, counted
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.membership import Membership
@@ -57,20 +56,20 @@ def doubts(
         if unknown:
             count = counted(unknown, "interval is", "intervals are")
             yield f"{count} of customers whom the history does not have, and count nowhere"
-        if history.first_day is None or history.last_day is None:
+        if made.first_day is None or made.last_day is None:
             continue
         known = membership.known_from
         for reported in (period, previous):
             if known is None or reported is None:
                 continue
-            first = max(date_of(history.first_day), reported.first_day)
+            first = max(made.first_day, reported.first_day)
             if first < known and first <= reported.last_day:
                 yield (
                     f"a membership is known from {known} and the period {reported} has orders from "
                     f"{first}: before {known} nobody is in its segments; make it with an earlier "
                     "start"
                 )
-        known, last = membership.known_until, min(date_of(history.last_day), period.last_day)
+        known, last = membership.known_until, min(made.last_day, period.last_day)
         if known is not None and known < last:
             yield (
                 f"a membership is known until {known} and the period {period} has orders until "

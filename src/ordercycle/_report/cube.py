@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ordercycle._days import number_of
 from ordercycle._grouping.batches import CustomerBatch
-from ordercycle._history.order_history import OrderHistory
+from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.membership import Membership
 from ordercycle._membership.timeline import Timeline
 from ordercycle._report.report_spec import Plan
@@ -139,7 +139,7 @@ def count(history: OrderHistory, memberships: Sequence[Membership], plan: Plan) 
         cube.add(customers, [one.timeline(number, customers, workspace) for one in memberships])
         idle.append(cube)
 
-    for _ in history.scan(add):
+    for _ in grouped_orders(history).scan(add):
         pass
     return reduce(Cube.plus, idle, Cube(plan))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ordercycle._days import date_of
 from ordercycle._grouping.batches import CustomerBatch
-from ordercycle._history.order_history import OrderHistory
+from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._report.months import Months
 from ordercycle._segments.counting_rounds import Cells
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY, NO_DAY
@@ -39,8 +39,9 @@ def days_of(customers: CustomerBatch, *, drop_unknown: bool) -> Cells:
 
 def cells_of_days(history: OrderHistory) -> Cells:
     """Return the days of all customers of a history."""
-    drop_unknown = history.spec.drop_unknown
-    days = history.scan(lambda _, batch, __: days_of(batch, drop_unknown=drop_unknown))
+    grouped = grouped_orders(history)
+    drop_unknown = grouped.spec.drop_unknown
+    days = grouped.scan(lambda _, batch, __: days_of(batch, drop_unknown=drop_unknown))
     return Cells.total(days)
 
 

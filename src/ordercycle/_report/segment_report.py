@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 import pyarrow as pa
 
 from ordercycle._errors import ConfigError, Option, OrdercycleWarning, check_choice
-from ordercycle._history.order_history import OrderHistory
+from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._public import public
 from ordercycle._report.as_of import AsOf, Known
 from ordercycle._report.checks import doubts, months_of, refuse_foreign
@@ -159,7 +159,7 @@ class SegmentReport:
                 membership,
                 period=part,
                 segments=segments,
-                kind=history.spec,
+                kind=grouped_orders(history).spec,
             )
             return count(history, memberships, plan)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import fixed_view
 from ordercycle._days import date_of
-from ordercycle._history.order_history import OrderHistory
+from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.membership import Membership
 from ordercycle._membership.scheduled import (
     Assign,
@@ -143,10 +143,11 @@ def held(
     """
     recalculations = []
     for day in schedule.days:
-        profiler, assign = history.profiler(day, window_days), _assign(made[day])
+        builder = grouped_orders(history).profiles(day, window_days)
+        assign = _assign(made[day])
         # What is missing is missing from a profile of nobody too, and reported now.
-        assign(pa.RecordBatch.from_pylist([], schema=profiler.schema))
-        recalculations.append(Recalculation(profiler, assign))
+        assign(pa.RecordBatch.from_pylist([], schema=builder.schema))
+        recalculations.append(Recalculation(builder, assign))
     intervals = ScheduledIntervals(history, recalculations, schedule.first, schedule.last)
     return Membership(segments, intervals)
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 from ordercycle._days import day_number
 from ordercycle._errors import ConfigError, Option, suggestion, whole_number
-from ordercycle._history.order_history import OrderHistory
+from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._segments.counting_rounds import fit
 from ordercycle._segments.gap_fit import GapAccount, GapRound, share_of
 from ordercycle._segments.presets import LIFECYCLE_PRESETS, LifecyclePreset
@@ -146,13 +146,14 @@ repeat customer)
                 "Lifecycle.fit takes an OrderHistory, which has every gap between orders, not a "
                 f"{type(history).__name__}"
             )
+        grouped = grouped_orders(history)
         first = self.first_round(
             as_of,
-            net_refunds=history.spec.net_refunds,
+            net_refunds=grouped.spec.net_refunds,
             active_share=active_share,
             churned_share=churned_share,
         )
-        made: Self = fit(first, lambda now: history.scan(lambda _, batch, __: now.count(batch)))
+        made: Self = fit(first, lambda now: grouped.scan(lambda _, batch, __: now.count(batch)))
         return made
 
     def first_round(

@@ -1,79 +1,17 @@
-"""A history in parts: the customers of a range of hashes each, in runs that arrived one by one."""
+"""What a history counts: its customers, orders and refunds, and on which days orders have rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import reduce
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle._grouping.batches import CustomerBatch, DroppedDays
-from ordercycle._history.merging import Places, merge_batches
-from ordercycle._ingest.id_bytes import hashes_of
+from ordercycle._history.merging import Places
 from ordercycle._spec import HistorySpec
-from ordercycle._workspace import Workspace
 from ordercycle_kernels import population
-
-
-class Run(Protocol):
-    """A batch of customers somewhere: in memory, or in a file."""
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes it takes there."""
-
-    def read(self) -> CustomerBatch:
-        """Return the batch."""
-
-    def release(self) -> None:
-        """Give back what reading took, as far as nobody holds it."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """A batch in memory."""
-
-    batch: CustomerBatch
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in memory."""
-        return self.batch.nbytes
-
-    def read(self) -> CustomerBatch:
-        """Return the batch."""
-        return self.batch
-
-    def release(self) -> None:
-        """Keep the batch: it is the history."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """The customers of a range of hashes: a base, and what was appended since."""
-
-    spec: HistorySpec
-    runs: tuple[Run, ...]
-
-    def read(self, workspace: Workspace | None = None) -> CustomerBatch:
-        """Return all runs as one batch; with a workspace, valid until the thread's next call."""
-        base, *later = (run.read() for run in self.runs)
-        if not later:
-            return base
-        arrived = reduce(lambda one, other: merge_batches(one, other, self.spec), later)
-        return merge_batches(base, arrived, self.spec, workspace)
-
-    def release(self) -> None:
-        """Give back what reading took."""
-        for run in self.runs:
-            run.release()
-
-    def with_run(self, run: Run) -> Part:
-        """Return the part with one more run."""
-        return Part(self.spec, (*self.runs, run))
 
 
 class Counts(NamedTuple):
@@ -211,23 +149,3 @@ class DaysOfOrders(NamedTuple):
 
 def _negative(batch: CustomerBatch, shown: NDArray[np.bool_]) -> int:
     return int(np.count_nonzero(batch.words.signs[np.repeat(shown, np.diff(batch.offsets))] < 0))
-
-
-def cut(batch: CustomerBatch, pieces: int, first_bits: int) -> Iterator[CustomerBatch]:
-    """Cut a batch into `pieces` ranges of hashes of equal width, a power of two.
-
-    first_bits: how many of the hash's highest bits all customers of the batch share.
-    """
-    bits = first_bits + pieces.bit_length() - 1
-    numbers = (hashes_of(batch.ids) >> np.uint64(1)) >> np.uint64(63 - bits)
-    within = numbers & np.uint64(pieces - 1)
-    ends = np.searchsorted(within, np.arange(pieces, dtype=np.uint64), side="right")
-    start = 0
-    for end in ends.tolist():
-        yield batch.slice(start, end)
-        start = end
-
-
-def as_parts(spec: HistorySpec, runs: Sequence[Run]) -> tuple[Part, ...]:
-    """Return a part for every run."""
-    return tuple(Part(spec, (run,)) for run in runs)
