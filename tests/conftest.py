@@ -11,6 +11,8 @@ settings.register_profile(
     "ordercycle", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("ordercycle")
+# Which lines run shows with few examples: --hypothesis-profile=brief, for the coverage of .ci/run.
+settings.register_profile("brief", max_examples=5)
 
 
 @pytest.fixture

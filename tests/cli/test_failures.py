@@ -11,7 +11,7 @@ import ordercycle as oc
 
 
 @pytest.mark.usefixtures("shop")
-def test_an_unknown_preset_is_told_with_those_there_are():
+def test_an_unknown_preset_is_reported_with_those_there_are():
     result = run("segment", "orders.parquet", "--preset", "fashoin")
     assert result.exit_code == 2
     assert "did you mean 'fashion'" in result.stderr
@@ -103,7 +103,7 @@ def test_what_is_no_profile():
     assert "'text.parquet' cannot be read" in one_line(run("segment", "text.parquet"))
 
 
-def test_a_defect_is_told_in_one_line_too(monkeypatch):
+def test_a_defect_is_reported_in_one_line_too(monkeypatch):
     monkeypatch.setattr(oc, "warmup", lambda **_options: 1 / 0)
     assert "unexpected ZeroDivisionError" in one_line(run("warmup"))
     monkeypatch.setenv("ORDERCYCLE_TRACEBACK", "1")

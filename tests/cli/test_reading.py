@@ -1,4 +1,4 @@
-"""What the command line is told of a source: columns, rows, files, data and queries."""
+"""Options that describe a source: columns, rows, files, data and queries."""
 
 import csv
 import dataclasses
@@ -40,7 +40,7 @@ def folder(tmp_path, monkeypatch):
     pq.write_table(pa.table({"id": ["a1", "c3"], "since": [dt.date(2025, 1, 1)] * 2}), "c.parquet")
 
 
-TOLD = [
+DESCRIBED = [
     "--customer", "lower(trim(user_id))", "--time", "created", "--amount", "price * quantity",
     "--only", "status == 'paid'", "--nobody", "guest", "--nobody", "0",
 ]  # fmt: skip
@@ -53,22 +53,22 @@ def profiles(*arguments):
     return {row["customer_id"]: row.get("revenue") for row in rows}, result.stderr
 
 
-def test_all_is_told_by_options():
-    found, said = profiles("orders.parquet", *TOLD)
+def test_everything_can_be_an_option():
+    found, said = profiles("orders.parquet", *DESCRIBED)
     assert found == {"a1": "50", "b2": "90"}
     assert "6 rows, 3 orders, 2 customers" in said
     for note in ("1 row left out", "1 anonymous row", "1 row of nobody"):
         assert note in said
 
 
-def test_the_customers_table_is_told_too():
+def test_the_customers_table_is_read_too():
     found, _ = profiles(
-        "orders.parquet", *TOLD, "--customers", "c.parquet", "--listed-customer", "id",
+        "orders.parquet", *DESCRIBED, "--customers", "c.parquet", "--listed-customer", "id",
         "--registered", "since",
     )  # fmt: skip
     assert set(found) == {"a1", "b2", "c3"}
     found, _ = profiles(
-        "orders.parquet", *TOLD, "--customers", "c.parquet", "--listed-customer", "id",
+        "orders.parquet", *DESCRIBED, "--customers", "c.parquet", "--listed-customer", "id",
         "--registered", "", "--unknown", "drop",
     )  # fmt: skip
     assert set(found) == {"a1"}
@@ -137,7 +137,7 @@ def test_without_amounts():
     ],
     ids=str,
 )  # fmt: skip
-def test_wrong_use_is_told_in_flags(arguments, said):
+def test_wrong_use_is_reported_in_flags(arguments, said):
     result = run("profile", *arguments, *AS_OF)
     assert result.exit_code == 2, result.stderr
     assert said in " ".join(result.stderr.split())
@@ -160,7 +160,7 @@ def test_wrong_use_is_told_in_flags(arguments, said):
     ],
     ids=str,
 )  # fmt: skip
-def test_what_cannot_be_read_is_told_in_flags(arguments, said):
+def test_what_cannot_be_read_is_reported_in_flags(arguments, said):
     result = run("profile", "orders.parquet", *arguments, *AS_OF)
     assert result.exit_code in (1, 2)
     assert len(result.stderr.splitlines()) == 1
@@ -309,7 +309,7 @@ def test_a_query_is_run_once():
 
 
 def test_a_query_may_have_columns_that_are_computed():
-    found, _ = profiles("--sql", "from 'orders.parquet'", *TOLD)
+    found, _ = profiles("--sql", "from 'orders.parquet'", *DESCRIBED)
     assert found == {"a1": "50", "b2": "90"}
 
 

@@ -58,11 +58,11 @@ def test_the_preset_decides():
     assert rows_of(result.stdout)[-1]["PeriodStart"] == "2024-05-01"
 
 
-def test_a_period_without_orders_is_told():
+def test_a_period_without_orders_is_reported():
     result = run_report("--period", "2030-01", "--out", "report.csv")
     assert result.exit_code == 0
-    told, account = result.stderr.splitlines()
-    assert told.startswith("ordercycle: period 2030-01: there are no orders in it")
+    warning, account = result.stderr.splitlines()
+    assert warning.startswith("ordercycle: period 2030-01: there are no orders in it")
     assert account.endswith("in report.csv")
 
 
@@ -74,12 +74,12 @@ def test_a_report_to_date():
     assert {row["PeriodEnd"] for row in rows} == {"2024-06-20", "2023-06-20"}
 
 
-def test_a_period_that_is_not_over_is_told_in_flags():
+def test_a_period_that_is_not_over_is_reported_in_flags():
     result = run_report("--period", "2024-06:2024-12", "--compare", "none", "--out", "report.csv")
     assert result.exit_code == 0, result.stderr
-    told, _ = result.stderr.splitlines()
-    assert "period 2024-06 to 2024-12 is not over" in told
-    assert told.endswith("choose a day with --as-of")
+    warning, _ = result.stderr.splitlines()
+    assert "period 2024-06 to 2024-12 is not over" in warning
+    assert warning.endswith("choose a day with --as-of")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_results_are_not_replaced_unasked():
     assert run_report(*arguments, "--overwrite").exit_code == 0
 
 
-def test_several_schemes_are_told_apart():
+def test_several_schemes_are_kept_apart():
     Path("rules.toml").write_text(
         'scheme = "rules"\ncolumn = "tier"\n\n[rules]\nVIP = "revenue >= 20"\n'
     )

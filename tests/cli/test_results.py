@@ -133,7 +133,7 @@ def test_what_stops_a_result_leaves_nothing(tmp_path, monkeypatch, ending, where
 
 @pytest.mark.parametrize("ending", ["parquet", "feather", "csv"])
 @pytest.mark.parametrize("room", [3_000, 150_000])
-def test_a_full_disk_leaves_nothing_and_is_told_in_one_line(orders, tmp_path, ending, room):
+def test_a_full_disk_leaves_nothing_and_is_reported_in_one_line(orders, tmp_path, ending, room):
     code = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room})); "
@@ -157,7 +157,7 @@ def test_a_full_disk_leaves_nothing_and_is_told_in_one_line(orders, tmp_path, en
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_file_goes_to_the_disk_while_it_is_written(tmp_path, monkeypatch, fails):
-    """And what goes wrong there is told, though the last sync would know nothing of it."""
+    """And what goes wrong there is reported, though the last sync would know nothing of it."""
     monkeypatch.setattr(durable, "SYNC_BYTES", 1000)
     monkeypatch.setattr(results, "ROWS_PER_WRITE", 1000)
     threads = []

@@ -80,7 +80,7 @@ def test_schemes_are_fitted_to_the_file_as_to_the_table(table, arguments, scheme
     if ending == "arrow":
         feather.write_feather(table, "profile.arrow", compression="uncompressed", chunksize=300)
     profile = f"profile.{ending}"
-    told = run("--scheme", *arguments, "--save-scheme", "kept.toml", "--out", "segments.arrow",
+    output = run("--scheme", *arguments, "--save-scheme", "kept.toml", "--out", "segments.arrow",
                profile=profile)  # fmt: skip
     fitted = scheme.fit(table)
     assert saved("kept.toml") == fitted
@@ -88,7 +88,7 @@ def test_schemes_are_fitted_to_the_file_as_to_the_table(table, arguments, scheme
     assert feather.read_table("segments.arrow").equals(expected)
     for name in fitted.segments:
         count = expected[fitted.name].to_pylist().count(name)
-        assert f"{name:<22}{count:>13,}" in told
+        assert f"{name:<22}{count:>13,}" in output
     run("--scheme", "kept.toml", "--out", "again.arrow", profile=profile)
     assert feather.read_table("again.arrow").equals(expected)
 
@@ -141,9 +141,9 @@ def test_a_stream_that_is_cut_off_is_no_profile(table, end):
     out = io.BytesIO()
     with pa.ipc.new_stream(out, table.schema) as writer:
         writer.write_table(table)
-    told = run("--out", "out.arrow", profile="-", stdin=out.getvalue()[:end], code=1)
-    assert "stdin cannot be read" in told
-    assert len(told.splitlines()) == 1
+    output = run("--out", "out.arrow", profile="-", stdin=out.getvalue()[:end], code=1)
+    assert "stdin cannot be read" in output
+    assert len(output.splitlines()) == 1
     assert not Path("out.arrow").exists()
 
 
@@ -151,8 +151,8 @@ def test_ids_of_bytes_in_csv_are_hexadecimal_digits_with_a_warning(table):
     ids = table["customer_id"].cast(pa.string()).cast(pa.binary())
     table = table.set_column(0, "customer_id", ids)
     parquet.write_table(table, "bytes.parquet")
-    told = run("--out", "out.csv", profile="bytes.parquet")
-    assert told.splitlines()[0].startswith("ordercycle: customer_id is binary, and CSV has it in")
+    output = run("--out", "out.csv", profile="bytes.parquet")
+    assert output.splitlines()[0].startswith("ordercycle: customer_id is binary, and CSV has it in")
     found = csv.read_csv("out.csv", convert_options=csv.ConvertOptions(
         column_types={"customer_id": pa.string()}))  # fmt: skip
     assert found["customer_id"].to_pylist() == [one.hex() for one in ids.to_pylist()]
@@ -162,8 +162,8 @@ def test_ids_of_bytes_in_csv_are_hexadecimal_digits_with_a_warning(table):
 def test_values_that_do_not_fit_are_named(table):
     text = table.slice(0, 400).set_column(4, "orders", [["1"] * 399 + ["many"]])
     csv.write_csv(text, "profile.csv")
-    told = run("--out", "out.arrow", profile="profile.csv", code=1)
-    assert "orders is 'many' at row 399, which is no whole number" in told
+    output = run("--out", "out.arrow", profile="profile.csv", code=1)
+    assert "orders is 'many' at row 399, which is no whole number" in output
     assert not Path("out.arrow").exists()
 
 
@@ -177,12 +177,12 @@ def test_cuts_by_hand_stay(table):
 
 
 def test_rules_read_what_was_assigned_before_them(table):
-    told = run("--scheme", "rfm", "--scheme", "tiers.toml", "--as", "level", "--out", "out.arrow")
+    output = run("--scheme", "rfm", "--scheme", "tiers.toml", "--as", "level", "--out", "out.arrow")
     rules = oc.Rules(tomllib.loads(TIERS)["rules"], default="The rest", column="level")
     scored = oc.Rfm().fit(table).assign(table)
     expected = rules.assign(scored)
     assert feather.read_table("out.arrow").equals(expected)
-    lines = told.splitlines()
+    lines = output.splitlines()
     assert lines[0] == "rfm:"
     assert lines[6] == "level:"
     assert lines[-2].split() == ["all", "customers", f"{table.num_rows:,}", "in", "out.arrow"]
@@ -206,8 +206,8 @@ def test_an_empty_profile_has_the_columns_too(table):
     run("--next", "--out", "empty.arrow", profile="empty.parquet")
     names = feather.read_table("empty.arrow").column_names
     assert names[-3:] == ["lifecycle", "next_segment", "next_segment_on"]
-    told = run("--scheme", "cadence", code=1, profile="empty.parquet")
-    assert "has ordered twice" in told
+    output = run("--scheme", "cadence", code=1, profile="empty.parquet")
+    assert "has ordered twice" in output
 
 
 @pytest.mark.parametrize(
@@ -248,11 +248,11 @@ def test_wrong_usage(arguments, said):
     ],
     ids=lambda text: text.replace("\n", "; "),
 )
-def test_files_without_a_scheme_are_told_in_a_line(text, said):
+def test_files_without_a_scheme_are_reported_in_a_line(text, said):
     Path("tiers.toml").write_text(text, encoding="utf-8")
-    told = run("--scheme", "tiers.toml", code=1)
-    assert said in told
-    assert len(told.splitlines()) == 1
+    output = run("--scheme", "tiers.toml", code=1)
+    assert said in output
+    assert len(output.splitlines()) == 1
 
 
 def test_a_kept_scheme_is_not_replaced_unasked():

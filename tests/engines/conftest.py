@@ -4,15 +4,15 @@ The conditions of real clusters, and what tries each of them:
 
 ==============================  ==================================================================
 batches that cut a customer     Spark's have 257 rows here, with a customer of 900 orders;
-in the middle                   test_parcels cuts anywhere, down to a row
+in the middle                   test_shuffle_blocks cuts anywhere, down to a row
 empty partitions                test_any_table_in_any_pieces, test_no_rows_at_all
 skewed keys                     shops.tables: a customer has 30 % of all orders
 retried tasks                   test_an_executor_killed_mid_job, test_a_worker_killed_mid_job,
-                                test_parcels_are_the_same_in_whatever_order_rows_arrive
+                                test_shuffle_blocks_are_the_same_in_whatever_order_rows_arrive
 speculative tasks               not started on purpose, as Spark's choice depends on time: to us
                                 they are retries, of which Spark takes one; were both taken,
                                 test_a_source_that_comes_twice_is_an_error
-lost, damaged or repeated rows  test_parcels
+lost, damaged or repeated rows  test_shuffle_blocks
 lost or divided customers       not counted by themselves: all rows of a customer have one target
                                 (test_all_rows_of_a_customer_and_the_listing_meet), and what each
                                 source sent to a target arrives in one task, whole, or is an error

@@ -264,7 +264,7 @@ def test_a_customer_listed_twice_is_found_wherever_the_rows_are(shop):
         profiles.compute(scheduler="threads")
 
 
-def test_what_is_wrong_with_a_frame_is_told_at_once(shop):
+def test_what_is_wrong_with_a_frame_is_reported_at_once(shop):
     orders, _, there, _ = shop
     with pytest.raises(oc.ConfigError, match="a Table is no Dask DataFrame"):
         dask.profile(orders, as_of=AS_OF)

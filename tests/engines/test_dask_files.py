@@ -47,7 +47,7 @@ def test_integers_with_missing_values_stay_integers(tmp_path):
     assert report.comparison(["Revenue"]).num_rows
 
 
-def test_bad_values_are_told_with_the_file(tmp_path):
+def test_bad_values_are_reported_with_the_file(tmp_path):
     days = pa.array([20_000], pa.int32()).cast(pa.date32())
     for number, amount in enumerate((1.0, float("nan"))):
         orders = pa.table({"customer_id": ["ann"], "ordered_at": days, "amount": [amount]})

@@ -77,15 +77,15 @@ def test_a_period_that_is_not_over_is_reported_to_date(shop):
     orders, customers, *there = shop
     history = local(orders, customers)
     options = {"period": PERIOD, "compare": "previous_period"}
-    with pytest.warns(oc.OrdercycleWarning, match="2025-03 is not over") as told:
+    with pytest.warns(oc.OrdercycleWarning, match="2025-03 is not over") as warned:
         found = dask.segment_report(
             there[0], oc.Lifecycle(), there[1], columns=COLUMNS, partitions=3,
             months=("2024-10", "2025-05"), **options,
         )  # fmt: skip
     membership = oc.Lifecycle().membership(history)
-    with pytest.warns(oc.OrdercycleWarning, match="2025-03 is not over") as told_here:
+    with pytest.warns(oc.OrdercycleWarning, match="2025-03 is not over") as warned_here:
         expected = oc.SegmentReport.build(history, membership, **options)
-    assert [str(one.message) for one in told] == [str(one.message) for one in told_here]
+    assert [str(one.message) for one in warned] == [str(one.message) for one in warned_here]
     assert found.as_of == expected.as_of < date(2025, 3, 31)
     assert found.comparison().equals(expected.comparison())
     months = ("2024-10", "2025-05")

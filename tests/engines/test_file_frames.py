@@ -52,7 +52,7 @@ def test_a_file_written_while_a_task_reads_it_is_an_error(path):
         list(batches)
 
 
-def test_a_file_that_a_worker_does_not_see_is_told_with_the_worker(path):
+def test_a_file_that_a_worker_does_not_see_is_reported_with_the_worker(path):
     frame = FileFrame.of(path, WANTED)
     path.unlink()
     with pytest.raises(oc.SourceError, match=r"cannot be read on .+: No such file .* it was there"):

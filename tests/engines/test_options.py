@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
+from support.build_options import CASES, FILED, FRAMED, filed, here
 from support.dask_shops import framed
 from support.shops import assert_same_bits
-from support.told import CASES, FILED, FRAMED, filed, here
 
 import ordercycle as oc
 from ordercycle._engines import file_frames
@@ -20,7 +20,7 @@ def test_every_option_has_a_case(tmp_path):
     given |= {name for case in CASES.values() if "source" in case.options
               for name in case.options["source"].given}  # fmt: skip
     given |= {name for case in CASES.values() for name in case.in_files(tmp_path)}
-    given |= {"spill_directory"}  # which test_parcels has
+    given |= {"spill_directory"}  # which test_shuffle_blocks has
     assert given >= {"source", *OF_CLUSTERS}
 
 

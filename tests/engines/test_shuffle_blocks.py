@@ -266,7 +266,7 @@ def test_customers_wait_on_disk_past_a_memory_limit(tmp_path):
         ({"memory_limit": "much"}, oc.ConfigError, "memory_limit='much'"),
     ],
 )
-def test_what_is_wrong_is_told_before_any_task(change, error, message):
+def test_what_is_wrong_is_reported_before_any_task(change, error, message):
     with pytest.raises(error, match=message):
         job_for(*shop(), **change)
 

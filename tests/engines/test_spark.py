@@ -214,7 +214,7 @@ def test_the_lifecycle_is_fitted_to_the_same_days(shop):
     assert found == expected
 
 
-def test_bad_values_are_told_with_column_and_count(session, shop):
+def test_bad_values_are_reported_with_column_and_count(session, shop):
     from pyspark.errors import PythonException
 
     bad = (
@@ -247,7 +247,7 @@ def test_a_customer_listed_twice_is_found_wherever_the_rows_are(session, shop):
         profiles.collect()
 
 
-def test_what_is_wrong_with_a_frame_is_told_at_once(session, shop):
+def test_what_is_wrong_with_a_frame_is_reported_at_once(session, shop):
     orders, _, there, _ = shop
     with pytest.raises(oc.ConfigError, match="a Table is no Spark DataFrame"):
         spark.profile(orders, as_of=AS_OF)

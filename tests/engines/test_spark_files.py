@@ -123,7 +123,7 @@ def test_no_rows_in_any_file(session, tmp_path):  # noqa: ARG001
     assert found.count() == 0
 
 
-def test_what_is_wrong_with_files_is_told_at_once(session, folder, tmp_path):  # noqa: ARG001
+def test_what_is_wrong_with_files_is_reported_at_once(session, folder, tmp_path):  # noqa: ARG001
     with pytest.raises(oc.SourceError, match="there is no file or directory"):
         spark.profile(str(tmp_path / "nowhere.parquet"), as_of=AS_OF)
     with pytest.raises(oc.SourceError, match="there is no kind of store 'foo'"):
@@ -141,7 +141,7 @@ def test_what_is_wrong_with_files_is_told_at_once(session, folder, tmp_path):  #
         spark.profile(tmp_path / "wide.pq", as_of=AS_OF)
 
 
-def test_bad_values_and_bad_files_are_told_with_the_file(session, folder):  # noqa: ARG001
+def test_bad_values_and_bad_files_are_reported_with_the_file(session, folder):  # noqa: ARG001
     from pyspark.errors import PythonException
 
     bad = folder / "orders-1.parquet"

@@ -23,7 +23,7 @@ def dealt(case: Case, pieces: int, random: Random) -> list[Case]:
     piece_of_order: dict = {}
 
     def piece(row) -> int:
-        # What is there twice is told by one build.
+        # Rows that are there twice are found within one build.
         key: object = object() if case.policies.duplicates == "keep" else row
         if case.types.order is not None and row.customer is not None:
             day = case.policies.day_of(python_time(row.time, case.types.time))

@@ -1,4 +1,4 @@
-"""Saved histories: what is written, what damage is told, and what a killed writer leaves."""
+"""Saved histories: what is written, what damage is reported, and what a killed writer leaves."""
 
 import json
 import os
@@ -150,7 +150,7 @@ def rewritten(folder: Path, **changes) -> None:
     write_manifest(folder, {**manifest, **changes})
 
 
-def test_other_formats_are_told(tmp_path):
+def test_other_formats_are_reported(tmp_path):
     saved(tmp_path)
     rewritten(tmp_path, version=3)
     with pytest.raises(oc.StorageError, match="version 3, and this ordercycle reads versions 1, 2"):
@@ -215,7 +215,7 @@ def test_order_lines_of_the_first_format_have_to_be_added_up_again(tmp_path):
         oc.OrderHistory.open(tmp_path)
 
 
-def test_folders_that_are_none_are_told(tmp_path):
+def test_folders_that_are_none_are_reported(tmp_path):
     with pytest.raises(oc.StorageError, match="there is no folder"):
         oc.OrderHistory.open(tmp_path / "nowhere")
     with pytest.raises(oc.StorageError, match="holds no saved history"):
@@ -324,7 +324,7 @@ def forked(work) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path):
+def test_a_full_disk_is_reported_and_leaves_what_was_there(tmp_path):
     history = saved(tmp_path)
     before = sorted(file.name for file in tmp_path.iterdir())
 

@@ -55,7 +55,7 @@ COLLIDING_KINDS = [pa.binary(), pa.large_binary(), pa.binary_view(), pa.binary(1
 @pytest.mark.parametrize("kind", [*COLLIDING_KINDS, pa.dictionary(pa.int32(), pa.binary())])
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.usefixtures("parts")
-def test_customers_with_equal_hashes_are_told_apart(kind, stream):
+def test_customers_with_equal_hashes_are_kept_apart(kind, stream):
     ids = [*ids_with_one_hash(40), *(number.to_bytes(16, "big") for number in range(40))]
     rows = [one for place, one in enumerate(ids) for _ in range(1 + place % 3)]
     shuffled = [rows[place] for place in np.random.default_rng(1).permutation(len(rows))]
@@ -74,7 +74,7 @@ def test_customers_with_equal_hashes_are_told_apart(kind, stream):
 
 
 @pytest.mark.usefixtures("parts")
-def test_listed_customers_and_order_ids_with_equal_hashes_are_told_apart():
+def test_listed_customers_and_order_ids_with_equal_hashes_are_kept_apart():
     ids = ids_with_one_hash(12)
     table = order_table(
         pa.array(ids[:8] * 2, pa.binary()), order_id=pa.array([ids[4]] * 8 + ids[:8], pa.binary())

@@ -68,7 +68,7 @@ ids = st.lists(
 
 
 @given(ids, st.integers(1, 3))
-def test_ids_with_the_same_hash_are_told_apart(values, distinct_hashes):
+def test_ids_with_the_same_hash_are_kept_apart(values, distinct_hashes):
     """The hash is made to collide on purpose: only the bytes tell who is who."""
     collided = [len(value) % distinct_hashes for value in values]
     ids = placed(values)

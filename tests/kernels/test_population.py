@@ -12,7 +12,7 @@ pytestmark = pytest.mark.kernels
 
 
 @given(st.lists(st.lists(st.integers(-2, 2), max_size=4)))
-def test_orders_in_order_are_told_from_others(customers):
+def test_orders_in_order_are_distinguished(customers):
     found = population.are_in_order(
         np.cumsum([0, *map(len, customers)]).astype(np.int64),
         np.array([day for days in customers for day in days], np.int32),

@@ -194,7 +194,7 @@ def test_ids_of_other_widths_are_the_same_and_others_are_refused():
     assert timelines(short, named) == {"a": [("VIP", day(0), None)]}
 
 
-def test_ids_that_share_a_hash_are_told_apart():
+def test_ids_that_share_a_hash_are_kept_apart():
     ids = ids_with_one_hash(9)
     history = history_of(ids[:6], pa.binary())
     rows = [(name, "VIP", day(100), None) for name in reversed(ids[3:])]

@@ -176,9 +176,9 @@ def test_a_directory_that_others_can_write_is_warned_of_once(tmp_path, monkeypat
     tmp_path.chmod(0o777)
     monkeypatch.setenv("ORDERCYCLE_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(_cache, "_WARNED", set())
-    with pytest.warns(RuntimeWarning, match="ORDERCYCLE_CACHE_TRUSTED=1") as told:
+    with pytest.warns(RuntimeWarning, match="ORDERCYCLE_CACHE_TRUSTED=1") as caught:
         assert [_cache.cache_directory() for _ in range(2)] == [None, None]
-    assert len(told) == 1
+    assert len(caught) == 1
     monkeypatch.setenv("ORDERCYCLE_CACHE_TRUSTED", "1")
     assert _cache.cache_directory() == tmp_path
 

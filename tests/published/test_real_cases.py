@@ -324,8 +324,8 @@ def test_b_f7_a_month_that_is_not_over():
     membership = oc.Lifecycle().membership(history)
     with pytest.warns(oc.OrdercycleWarning, match="2026-11-10"):
         report = oc.SegmentReport.build(history, membership, period="2026-11")
-    told = oc.SegmentReport.build(history, membership, period="2026-11", as_of="2026-11-10")
-    assert report.comparison().equals(told.comparison())
+    chosen = oc.SegmentReport.build(history, membership, period="2026-11", as_of="2026-11-10")
+    assert report.comparison().equals(chosen.comparison())
     assert values_of(report, "Customers")["Loyal"] == 30
     assert report.as_of == DAY("2026-11-10")
 

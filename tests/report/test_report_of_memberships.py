@@ -70,7 +70,7 @@ def test_a_cadence_and_a_list_beside_it(history):
     assert values(report, "Customers") == expected | {"VIP": 2}
 
 
-def test_customers_whom_the_history_does_not_have_are_told(history):
+def test_customers_whom_the_history_does_not_have_are_reported(history):
     strangers = pa.table(
         {
             "customer_id": [1, -1, -2],
@@ -85,7 +85,7 @@ def test_customers_whom_the_history_does_not_have_are_told(history):
     assert values(report, "Customers")["VIP"] == 1
 
 
-def test_orders_after_what_a_membership_knows_are_told(history):
+def test_orders_after_what_a_membership_knows_are_reported(history):
     known = oc.Lifecycle().membership(history, end="2025-04-30")
     with pytest.warns(
         oc.OrdercycleWarning, match="known until 2025-04-30 .* has orders until 2025-05-31"
@@ -96,7 +96,7 @@ def test_orders_after_what_a_membership_knows_are_told(history):
 
 
 @pytest.mark.parametrize(
-    ("period", "compare", "told"),
+    ("period", "compare", "messages"),
     [
         (PERIOD, None, ["has orders from 2025-03-01"]),
         (("2025-05", "2025-05"), "previous_period", ["period 2025-04 has orders from 2025-04-01"]),
@@ -104,12 +104,12 @@ def test_orders_after_what_a_membership_knows_are_told(history):
         (("2025-05", "2025-05"), "previous_year", []),
     ],
 )
-def test_orders_before_what_a_membership_knows_are_told(history, period, compare, told):
+def test_orders_before_what_a_membership_knows_are_reported(history, period, compare, messages):
     known = oc.Lifecycle().membership(history, start="2025-04-15")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         oc.SegmentReport.build(history, known, period=period, compare=compare)
-    for one, what in zip(caught, told, strict=True):
+    for one, what in zip(caught, messages, strict=True):
         assert "known from 2025-04-15" in str(one.message)
         assert what in str(one.message)
 

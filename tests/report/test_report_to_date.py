@@ -43,8 +43,8 @@ def warned(history, *args, **options):
 
 
 def test_a_month_that_is_not_over_is_reported_to_date(history):
-    found, told = warned(history)
-    (text,) = told
+    found, messages = warned(history)
+    (text,) = messages
     assert text == (
         "period 2026-11 is not over, the last order or registration is of 2026-11-10: the report "
         "is as of 2026-11-10 and compared with 2025-11-01 to 2025-11-10; choose a day with as_of="
@@ -67,15 +67,15 @@ def test_the_days_of_ten_november_by_hand():
         for time in range(30)
     ]
     history = oc.OrderHistory.build(orders_of(rows))
-    found, told = warned(history, compare=None)
-    assert len(told) == 1
+    found, messages = warned(history, compare=None)
+    assert len(messages) == 1
     assert values_of(found, "Customers")["Loyal"] == 30
     assert values_of(found, "Days Since Last Order")["Loyal"] == 198 / 30  # 6.6
 
 
 def test_a_chosen_day_needs_no_warning(history):
-    chosen, told = warned(history, as_of="2026-11-10")
-    assert told == []
+    chosen, messages = warned(history, as_of="2026-11-10")
+    assert messages == []
     found, _ = warned(history)
     assert chosen.comparison().equals(found.comparison())
     earlier = report_of(history, as_of=date(2026, 11, 3))
@@ -102,8 +102,8 @@ def test_what_is_no_day_is_refused(history, day):
 
 
 def test_a_period_that_is_over_is_reported_to_its_end(history):
-    found, told = warned(history, period=("2026-08", "2026-10"), compare="previous_period")
-    assert told == []
+    found, messages = warned(history, period=("2026-08", "2026-10"), compare="previous_period")
+    assert messages == []
     assert (found.period, found.previous) == ("2026-08 to 2026-10", "2026-05 to 2026-07")
 
 
@@ -111,11 +111,11 @@ def test_a_quiet_stretch_as_long_as_one_before_ends_nothing():
     """Every 10 days, the last time on 21 November: nine days without orders are nothing new."""
     days = [date(2026, 11, 21) - timedelta(days=10 * time) for time in range(40)]
     orders = orders_of([(f"c{number % 4}", day, 5.0) for number, day in enumerate(days)])
-    found, told = warned(oc.OrderHistory.build(orders), compare=None)
-    assert (found.period, told) == ("2026-11", [])
+    found, messages = warned(oc.OrderHistory.build(orders), compare=None)
+    assert (found.period, messages) == ("2026-11", [])
     one_less = orders.filter(pa.array([day < days[0] for day in orders["ordered_at"].to_pylist()]))
-    found, told = warned(oc.OrderHistory.build(one_less), compare=None)
-    assert (found.as_of, len(told)) == (date(2026, 11, 11), 1)
+    found, messages = warned(oc.OrderHistory.build(one_less), compare=None)
+    assert (found.as_of, len(messages)) == (date(2026, 11, 11), 1)
 
 
 @pytest.mark.parametrize(("busy", "as_of"), [(81, "2026-11-20"), (80, "2026-11-30")])
@@ -124,8 +124,8 @@ def test_quiet_days_are_counted_in_the_ninety_up_to_the_last(busy, as_of):
     last = date(2026, 11, 20)
     days = [*(last - timedelta(days=back) for back in range(busy)), last - timedelta(days=300)]
     history = oc.OrderHistory.build(orders_of([("a", day, 5.0) for day in days]))
-    found, told = warned(history, compare=None)
-    assert (str(found.as_of), len(told)) == (as_of, busy - 80)
+    found, messages = warned(history, compare=None)
+    assert (str(found.as_of), len(messages)) == (as_of, busy - 80)
 
 
 def test_what_strangers_do_who_are_left_out_is_not_known():
@@ -144,15 +144,17 @@ def test_what_strangers_do_who_are_left_out_is_not_known():
 def test_a_registration_is_known_too():
     customers = pa.table({"customer_id": ["new"], "registered_at": [date(2026, 11, 29)]})
     with_listed = oc.OrderHistory.build(every_14_days(), customers)
-    found, told = warned(with_listed, compare=None)
-    assert (found.period, told) == ("2026-11", [])
+    found, messages = warned(with_listed, compare=None)
+    assert (found.period, messages) == ("2026-11", [])
 
 
 def test_a_membership_that_ends_within_the_period_is_reported_as_of_its_end(history):
     membership = oc.Lifecycle().membership(history, end="2026-11-05")
-    found, told = warned(history, membership, compare=None)
+    found, messages = warned(history, membership, compare=None)
     assert found.as_of == date(2026, 11, 5)
-    assert "known until 2026-11-05 and the period 2026-11 has orders until 2026-11-10" in told[0]
+    assert (
+        "known until 2026-11-05 and the period 2026-11 has orders until 2026-11-10" in messages[0]
+    )
     expected = report_of(history, as_of="2026-11-05", compare=None)
     assert found.comparison().equals(expected.comparison())
     with pytest.raises(oc.ConfigError, match="as_of='2026-11-07' is after 2026-11-05"):
@@ -174,16 +176,16 @@ def test_a_prior_period_that_begins_before_the_data_is_named():
     young = oc.OrderHistory.build(every_14_days(date(2026, 11, 30)).slice(0, 800))
     first = young.summary().first_day
     assert first == date(2025, 10, 7)
-    _, told = warned(young, period=("2026-09", "2026-11"))
-    (text,) = told
+    _, messages = warned(young, period=("2026-09", "2026-11"))
+    (text,) = messages
     assert text == (
         "the prior period 2025-09 to 2025-11 begins before the first order, of 2025-10-07; choose "
         "another with compare="
     )
-    _, told = warned(young, period="2026-11")
-    assert told == []
-    _, told = warned(young, period="2026-09")  # all of the prior one is empty, and looks it
-    assert told == []
+    _, messages = warned(young, period="2026-11")
+    assert messages == []
+    _, messages = warned(young, period="2026-09")  # all of the prior one is empty, and looks it
+    assert messages == []
 
 
 def test_dynamics_end_on_the_day(history):

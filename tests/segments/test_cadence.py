@@ -117,7 +117,7 @@ def test_a_round_travels():
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"prior_gaps": -1}, "prior_gaps=-1"),
         ({"prior_gaps": float("nan")}, "prior_gaps=nan"),
@@ -128,13 +128,13 @@ def test_a_round_travels():
         ({"scope": "personl"}, "did you mean 'personal'"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(options, told):
-    with pytest.raises(oc.ConfigError, match=told):
+def test_options_that_make_no_sense_are_refused(options, message):
+    with pytest.raises(oc.ConfigError, match=message):
         oc.Cadence(**options)
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "message"),
     [
         ({"orders": [3, None, 1, 0]}, "orders is null or negative at row 1 "),
         ({"days_since_last_order": [1, 2, None, None]}, "days_since_last_order is null .* row 2 "),
@@ -142,14 +142,14 @@ def test_options_that_make_no_sense_are_refused(options, told):
         ({"gap_square_sum": [None, None, None, None]}, r"gap_square_sum .* row 0 \(2 such rows\)"),
     ],
 )
-def test_values_that_are_missing_are_named(columns, told):
+def test_values_that_are_missing_are_named(columns, message):
     fitted = oc.Cadence().fit(customers())
     for use in (fitted.assign, fitted.fit):
-        with pytest.raises(oc.DataError, match=told):
+        with pytest.raises(oc.DataError, match=message):
             use(customers(**columns))
 
 
-def test_gaps_that_cannot_be_are_told():
+def test_gaps_that_cannot_be_are_reported():
     with pytest.raises(oc.DataError, match="no gaps between orders add up like this: 4 gaps of 2"):
         oc.Cadence().fit(customers(gap_square_sum=[1, 1, None, None]))
 
@@ -173,7 +173,7 @@ def test_an_account_that_cannot_be_is_refused(written):
         oc.scheme_from_dict({**fitted, "account": fitted["account"] | written})
 
 
-def test_wrong_use_is_told():
+def test_wrong_use_is_reported():
     with pytest.raises(oc.ConfigError, match="not fitted"):
         oc.Cadence().assign(customers())
     fitted = oc.Cadence().fit(customers())

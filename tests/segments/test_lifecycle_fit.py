@@ -124,7 +124,7 @@ def test_a_round_travels_and_its_cells_add_up():
 
 
 def test_dicts_that_are_no_scheme_are_refused():
-    for given_dict, told in (
+    for given_dict, expected in (
         ({}, "'scheme'"), ("lifecycle", "'scheme'"),
         ({"scheme": "livecycle"}, "did you mean 'lifecycle'"),
         ({"scheme": "lifecycle", "activ_days": 3}, "did you mean 'active_days'"),
@@ -134,5 +134,5 @@ def test_dicts_that_are_no_scheme_are_refused():
                                            "gap_square_sum": 1}}, "no gaps between orders add up"),
         ({"scheme": "rfm", "account": 5}, "not what a fitted Rfm writes"),
     ):  # fmt: skip
-        with pytest.raises(oc.ConfigError, match=told):
+        with pytest.raises(oc.ConfigError, match=expected):
             oc.scheme_from_dict(given_dict)

@@ -365,7 +365,7 @@ def test_an_account_of_cuts_by_hand_names_scores(by_hand):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"bins": 1}, "2 to 10"),
         ({"bins": 11}, "2 to 10"),
@@ -404,13 +404,13 @@ def test_an_account_of_cuts_by_hand_names_scores(by_hand):
         ({"bins": 3, "cuts": CUTS | {"recency": None}}, "pass a dict of 'recency'"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(options, told):
-    with pytest.raises(oc.ConfigError, match=told):
+def test_options_that_make_no_sense_are_refused(options, message):
+    with pytest.raises(oc.ConfigError, match=message):
         oc.Rfm(**options)
 
 
 @pytest.mark.parametrize(
-    ("since", "orders", "revenue", "told"),
+    ("since", "orders", "revenue", "message"),
     [
         ([1, None, 3], [1, 1, 1], [1.0, 2.0, 3.0], "days_since_last_order is null .* row 1 "),
         ([1, 2, 3], [1, -1, 1], [1.0, 2.0, 3.0], "orders is null or negative at row 1 "),
@@ -419,14 +419,14 @@ def test_options_that_make_no_sense_are_refused(options, told):
         ([1, 2, 3], [1, 1, 1], [1.0, 2.0, float("-inf")], "revenue is NaN or infinite at row 2 "),
     ],
 )
-def test_values_that_cannot_be_scored_are_named(since, orders, revenue, told):
+def test_values_that_cannot_be_scored_are_named(since, orders, revenue, message):
     table = profile_of(since, orders, revenue)
     for use in (oc.Rfm().fit, oc.Rfm(bins=3, cuts=CUTS).assign):
-        with pytest.raises(oc.DataError, match=told):
+        with pytest.raises(oc.DataError, match=message):
             use(table)
 
 
-def test_wrong_use_is_told():
+def test_wrong_use_is_reported():
     table = profile_of([1, 2], [1, 2], [1.0, 2.0])
     with pytest.raises(oc.ConfigError, match="no cuts"):
         oc.Rfm().assign(table)

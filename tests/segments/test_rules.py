@@ -282,7 +282,7 @@ def test_codes_follow_the_priority_and_the_column_is_named():
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_rules_that_cannot_be_are_told(given_rules, said):
+def test_rules_that_cannot_be_are_reported(given_rules, said):
     with pytest.raises(oc.ConfigError) as raised:
         oc.Rules(given_rules)
     assert said in str(raised.value)
@@ -303,7 +303,7 @@ TABLE = pa.table({"orders": [1, 0], "revenue": [2.0, 3.0], "rfm": ["a", None]})
     ],
     ids=str,
 )
-def test_conditions_that_do_not_fit_the_table_are_told(condition, error, said):
+def test_conditions_that_do_not_fit_the_table_are_reported(condition, error, said):
     rules = oc.Rules({"first": "orders > 5", "one": condition})
     for use in (rules.assign, rules.lint):
         with pytest.raises(error) as raised:
@@ -311,7 +311,7 @@ def test_conditions_that_do_not_fit_the_table_are_told(condition, error, said):
         assert said in str(raised.value)
 
 
-def test_a_column_that_is_there_twice_is_told():
+def test_a_column_that_is_there_twice_is_reported():
     twice = TABLE.append_column("orders", [[1, 2]])
     with pytest.raises(oc.ColumnError, match="more than one column 'orders'"):
         oc.Rules({"one": "orders > 1"}).assign(twice)

@@ -204,7 +204,7 @@ def test_without_orders_there_is_nothing_to_recalculate():
     assert later.to_table().num_rows == 0
 
 
-def test_what_makes_no_sense_is_told_at_once():
+def test_what_makes_no_sense_is_reported_at_once():
     history = history_of([(1, 0, 10)])
     rules = oc.Rules({"Buyer": "orders > 0"})
     with pytest.raises(oc.ConfigError, match=r"every='weekly' .* \(did you mean 'week'\?\)"):

@@ -136,7 +136,7 @@ def test_any_order_becomes_that_of_the_hashes(monkeypatch, kind, rows, threads):
 
 @given(st.permutations(ids_with_one_hash(6)), st.integers(0, 6), st.integers(0, 6))
 @settings(max_examples=30)
-def test_ids_of_one_hash_are_told_apart(ids, start, stop):
+def test_ids_of_one_hash_are_kept_apart(ids, start, stop):
     before, after = dict.fromkeys(ids[start:], "Loyal"), dict.fromkeys(ids[:stop], "Churned")
     tables = [
         pa.table(
@@ -196,7 +196,7 @@ GOOD = pa.table({"customer_id": [1, 2], "lifecycle": ["Loyal", None]})
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_cannot_be_compared_is_told(after, error, said):
+def test_what_cannot_be_compared_is_reported(after, error, said):
     with pytest.raises(error) as raised:
         oc.transitions(GOOD, after)
     assert said in str(raised.value)

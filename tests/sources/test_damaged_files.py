@@ -134,9 +134,11 @@ def test_an_offset_out_of_the_data_names_the_file_or_the_row(wrong, tmp_path):
         oc.OrderHistory.build(path)
     table = pa.ipc.open_file(path).read_all()
     for rows in (table, table.to_batches(), table.to_reader()):
-        with pytest.raises(oc.DataError, match="customer_id is outside the column's data") as told:
+        with pytest.raises(
+            oc.DataError, match="customer_id is outside the column's data"
+        ) as caught:
             oc.OrderHistory.build(rows)
-        assert (told.value.column, told.value.row, told.value.count) == ("customer_id", 1, 2)
+        assert (caught.value.column, caught.value.row, caught.value.count) == ("customer_id", 1, 2)
 
 
 @pytest.mark.parametrize("codes", [pa.int8(), pa.int32(), pa.uint64()])
@@ -146,9 +148,9 @@ def test_a_code_out_of_its_dictionary_is_nobody(codes, entries):
     dictionary = pa.array(entries, pa.string())
     ids = pa.DictionaryArray.from_arrays(indices, dictionary, safe=False)
     rows = orders(TEXTS).slice(0, 4).set_column(0, "customer_id", ids)
-    with pytest.raises(oc.DataError, match="at row 2") as told:
+    with pytest.raises(oc.DataError, match="at row 2") as caught:
         oc.OrderHistory.build(rows)
-    assert (told.value.column, told.value.row, told.value.count) == ("customer_id", 2, 2)
+    assert (caught.value.column, caught.value.row, caught.value.count) == ("customer_id", 2, 2)
 
 
 def test_a_damaged_dictionary_of_ids_is_refused():
@@ -156,9 +158,9 @@ def test_a_damaged_dictionary_of_ids_is_refused():
     entries = pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(b"xy")])
     ids = pa.DictionaryArray.from_arrays(pa.array([0, 1, 0]), entries)
     rows = orders(TEXTS).slice(0, 3).set_column(0, "customer_id", ids)
-    with pytest.raises(oc.DataError, match="dictionary of customer_id") as told:
+    with pytest.raises(oc.DataError, match="dictionary of customer_id") as caught:
         oc.OrderHistory.build(rows)
-    assert told.value.column == "customer_id"
+    assert caught.value.column == "customer_id"
 
 
 @pytest.mark.parametrize(
@@ -169,9 +171,9 @@ def test_a_view_out_of_its_buffers_is_refused(view):
     buffers = [None, pa.py_buffer(views), pa.py_buffer(b"x" * 20)]
     ids = pa.Array.from_buffers(pa.string_view(), 2, buffers)
     rows = orders(TEXTS).slice(0, 2).set_column(0, "customer_id", ids)
-    with pytest.raises(oc.DataError, match="customer_id") as told:
+    with pytest.raises(oc.DataError, match="customer_id") as caught:
         oc.OrderHistory.build(rows)
-    assert (told.value.column, told.value.row, told.value.count) == ("customer_id", 1, 1)
+    assert (caught.value.column, caught.value.row, caught.value.count) == ("customer_id", 1, 1)
 
 
 def test_a_buffer_that_is_too_short_is_refused():
@@ -180,9 +182,9 @@ def test_a_buffer_that_is_too_short_is_refused():
     assert place > 0
     short[place : place + 8] = struct.pack("<q", 4 * ROWS - 8)
     rows = pa.ipc.open_file(pa.py_buffer(short)).read_all()
-    with pytest.raises(oc.DataError, match="ordered_at is no sound Arrow array") as told:
+    with pytest.raises(oc.DataError, match="ordered_at is no sound Arrow array") as caught:
         oc.OrderHistory.build(rows)
-    assert told.value.column == "ordered_at"
+    assert caught.value.column == "ordered_at"
 
 
 def no_utf8(kind):
@@ -202,9 +204,9 @@ def test_ids_that_are_no_text_are_refused(kind, ending, tmp_path):
         path.write_bytes(arrow_file(rows))
     else:
         path = rows
-    with pytest.raises(oc.DataError, match=r"no UTF-8, such as b'\\xff\\xfe'") as told:
+    with pytest.raises(oc.DataError, match=r"no UTF-8, such as b'\\xff\\xfe'") as caught:
         oc.OrderHistory.build(path)
-    assert (told.value.column, told.value.count) == ("customer_id", 1)
+    assert (caught.value.column, caught.value.count) == ("customer_id", 1)
 
 
 def test_page_checksums_are_compared(tmp_path):
@@ -238,9 +240,9 @@ def test_damaged_memberships_are_refused(column):
     )
     table = MEMBERSHIPS.slice(0, 2)
     table = table.set_column(table.schema.get_field_index(column), column, values)
-    with pytest.raises(oc.DataError, match=column) as told:
+    with pytest.raises(oc.DataError, match=column) as caught:
         oc.Membership.from_table(table)
-    assert told.value.column == column
+    assert caught.value.column == column
 
 
 def saved(folder, rows=TEXT):
@@ -263,7 +265,7 @@ def test_damaged_histories_are_sound_or_refused(tmp_path, reader):
     assert found == {"sound", "refused"}
 
 
-def test_a_history_that_is_cut_while_it_is_open_is_told(tmp_path):
+def test_a_history_that_is_cut_while_it_is_open_is_reported(tmp_path):
     part = saved(tmp_path / "history")
     history = oc.OrderHistory.open(tmp_path / "history")
     before = history.profile("2026-06-01")

@@ -94,16 +94,16 @@ def messages(folder):
 
 def test_every_message_is_printable(tmp_path):
     for number, raising in enumerate(messages(tmp_path)):
-        with pytest.raises(oc.OrdercycleError) as told:
+        with pytest.raises(oc.OrdercycleError) as caught:
             raising()
-        assert str(told.value).isprintable(), number
-        assert "\\x1b]0;PWNED" in str(told.value) or number in (9, 10, 12), str(told.value)
+        assert str(caught.value).isprintable(), number
+        assert "\\x1b]0;PWNED" in str(caught.value) or number in (9, 10, 12), str(caught.value)
 
 
 def test_messages_shorten_what_nobody_reads():
-    with pytest.raises(oc.OrdercycleError) as told:
+    with pytest.raises(oc.OrdercycleError) as caught:
         oc.Lifecycle.preset("x" * 100_000)
-    assert len(str(told.value)) < 5_000
+    assert len(str(caught.value)) < 5_000
 
 
 def test_commands_print_no_mark_of_the_data(tmp_path):

@@ -240,9 +240,11 @@ def test_types_take_numbers_and_strings_as_they_are_written(tmp_path, monkeypatc
     assert [row["customer_id"] for row in found] == texts
     written = ["0.10", "12.30", "-3.00", "100.00", "99999999999999999.99"]
     assert [str(row["amount"]) for row in found] == written
-    with pytest.raises(oc.ColumnError, match=r"amount in line 5 .* is '?99999.*12, ?2\)") as told:
+    with pytest.raises(
+        oc.ColumnError, match=r"amount in line 5 .* is '?99999.*12, ?2\)"
+    ) as refused:
         rows_of(path, oc.NdJson(types={**types, "amount": "decimal(12,2)"}))
-    assert (told.value.column, told.value.row) == ("amount", 5)
+    assert (refused.value.column, refused.value.row) == ("amount", 5)
     path.write_text("\n".join(lines[2:3] * 3))  # integers alone, cast
     found = rows_of(path, oc.NdJson(types={"customer_id": "text"}))
     assert {row["customer_id"] for row in found} == {"9007199254740993"}

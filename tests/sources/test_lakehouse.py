@@ -158,7 +158,7 @@ def test_a_link_into_a_table_is_a_way_into_it(delta, tmp_path):
         profile(tmp_path / "latest")
 
 
-def test_tables_themselves_are_told_apart(delta, iceberg):
+def test_tables_themselves_are_kept_apart(delta, iceberg):
     from deltalake import DeltaTable
 
     with pytest.raises(

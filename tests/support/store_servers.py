@@ -1,7 +1,6 @@
 """Servers on the loopback interface that stores are tried with: S3, HTTP, and what lies between."""
 
 import contextlib
-import os
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -162,11 +161,6 @@ ENVIRONMENT = {
     "AWS_MAX_ATTEMPTS": "1",
     "NO_PROXY": "127.0.0.1",
 }
-
-
-def set_environment():
-    """Set the environment of this process and of those that it starts."""
-    os.environ.update(ENVIRONMENT)
 
 
 def s3_file_system(address, **options):

@@ -59,7 +59,7 @@ def test_totals_on_every_line_count_once_a_day(amount):
     assert history.summary().rows == len(rows)
 
 
-def test_lines_of_one_order_say_what_they_add_up_to_unless_told_otherwise():
+def test_lines_of_one_order_say_what_they_add_up_to_unless_options_say_otherwise():
     rows = table(*[("ann", NOON, 100.0, "o1")] * 3)
     assert revenue(oc.OrderHistory.build(rows, columns=BY_ID)) == 300.0
     assert revenue(oc.OrderHistory.build(rows, columns=BY_ID, amount_per="order")) == 100.0
@@ -184,7 +184,7 @@ def test_rows_that_differ_at_all_are_no_duplicates(column, other):
     )
 
 
-def test_orders_whose_ids_share_a_hash_are_told_apart():
+def test_orders_whose_ids_share_a_hash_are_kept_apart():
     ids = ids_with_one_hash(6)
     orders = pa.table(
         {

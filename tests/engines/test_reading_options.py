@@ -67,7 +67,7 @@ def same(frame, expected=EXPECTED):
 
 @pytest.mark.parametrize("files", [False, True])
 @pytest.mark.parametrize("method", ["tasks", None])
-def test_frames_and_files_are_read_as_told(tmp_path, files, method):
+def test_frames_and_files_are_read_as_described(tmp_path, files, method):
     with dask.config.set({"dataframe.shuffle.method": method} if method else {}):
         orders = filed(ORDERS, tmp_path, "orders") if files else framed(ORDERS)
         customers = filed(CUSTOMERS, tmp_path, "customers") if files else framed(CUSTOMERS, 1)
