@@ -200,19 +200,19 @@ def _sums_by_day(
         is_missing = row.amount is None and policies.amount_per == "order"
         amount = None if is_missing else checked(row.amount)
         lines.setdefault(key, {}).setdefault(day, []).append(amount)
-    of_day = total if policies.amount_per == "line" else _the_only
+    of_day = total if policies.amount_per == "line" else the_only
     return {
         key: {day: of_day(amounts) for day, amounts in by_day.items()}
         for key, by_day in lines.items()
     }
 
 
-def _the_only(amounts: list[Amount | None]) -> Amount:
+def the_only(amounts: list[Amount | None]) -> Amount:
     """Return the total that stands on every line.
 
-    >>> _the_only([5, None, 5])
+    >>> the_only([5, None, 5])
     5
-    >>> _the_only([5, 6])
+    >>> the_only([5, 6])
     Traceback (most recent call last):
     oracle.errors.DataError: not one amount
     """
