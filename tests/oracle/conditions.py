@@ -31,6 +31,8 @@ def written(value: Value) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return f"date('{value}')" if isinstance(value, date) else str(value)
 
 
