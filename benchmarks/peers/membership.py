@@ -18,6 +18,7 @@ import pyarrow as pa
 
 import ordercycle as oc
 from ordercycle._history.order_history import grouped_orders
+from ordercycle._membership.membership import intervals_of
 
 from .duckdb_membership import memberships
 from .generate import AS_OF, Workload, order_table
@@ -70,7 +71,7 @@ def _through(history: oc.OrderHistory, membership: oc.Membership) -> int:
     """Make the intervals of every part, as a report does, and count them."""
 
     def count(number, customers, workspace):
-        return membership.timeline(number, customers, workspace).codes.size
+        return intervals_of(membership).timeline(number, customers, workspace).codes.size
 
     return sum(grouped_orders(history).scan(count))
 

@@ -17,16 +17,16 @@ from ordercycle._history.summary import HistorySummary
 from ordercycle._membership.membership import Membership
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._segments.cadence import Cadence
-from ordercycle._segments.cadence_account import CadenceAccount
+from ordercycle._segments.cadence_fit import CadenceAccount
 from ordercycle._segments.gap_fit import GapAccount
-from ordercycle._segments.lifecycle import Lifecycle
-from ordercycle._segments.presets import LifecyclePreset
-from ordercycle._segments.registry import scheme_from_dict
+from ordercycle._segments.lifecycle import Lifecycle, LifecyclePreset
+from ordercycle._segments.registry import register_scheme, scheme_from_dict
 from ordercycle._segments.rfm import Rfm
 from ordercycle._segments.rfm_fit import RfmAccount
 from ordercycle._segments.rule_lint import RuleCount, RulesLint
 from ordercycle._segments.rules import Rules
 from ordercycle._segments.scheme import Scheme
+from ordercycle._segments.scheme_options import SchemeOption
 from ordercycle._segments.score_maps import MapLint
 from ordercycle._segments.transitions import transition_matrix, transitions
 from ordercycle._sources.file_formats import CsvFormat, ExcelSheet, NdJson
@@ -57,12 +57,14 @@ __all__ = [
     "Rules",
     "RulesLint",
     "Scheme",
+    "SchemeOption",
     "SegmentReport",
     "SourceError",
     "SourceOptions",
     "StorageError",
     "WarmupResult",
     "datasets",
+    "register_scheme",
     "scheme_from_dict",
     "source_from_dict",
     "transition_matrix",

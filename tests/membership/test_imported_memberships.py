@@ -11,6 +11,7 @@ from support.strategies import CUSTOMER_KINDS
 
 import ordercycle as oc
 from ordercycle._history.order_history import grouped_orders
+from ordercycle._membership.membership import intervals_of
 from ordercycle_kernels.timeline import OPEN
 
 FIRST = date(2025, 1, 1)
@@ -58,7 +59,7 @@ def timelines(membership: oc.Membership, history: oc.OrderHistory) -> dict:
     """Return (segment, first day, day after the last) of the customers of a history."""
 
     def read(number, customers, workspace):
-        line = membership.timeline(number, customers, workspace)
+        line = intervals_of(membership).timeline(number, customers, workspace)
         names = [membership.segments[code] for code in line.codes]
         stops = [None if stop == OPEN else EPOCH + timedelta(int(stop)) for stop in line.stops]
         starts = [EPOCH + timedelta(int(start)) for start in line.starts]

@@ -13,7 +13,7 @@ from support.histories import built, is_refused, tables
 from support.strategies import FIRST_DAY, LAST_DAY, Case, cases, layouts
 
 import ordercycle as oc
-from ordercycle._segments.cadence_account import CadenceAccount
+from ordercycle._segments.cadence_fit import CadenceAccount
 
 FIRST = date(2025, 1, 1)
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]

@@ -11,6 +11,7 @@ from support.reports import PERIOD, orders_of, planned, random_orders, report_of
 
 import ordercycle as oc
 from ordercycle._history.order_history import grouped_orders
+from ordercycle._membership.membership import intervals_of
 from ordercycle._report.cube import Cube, count
 from ordercycle._report.months import Months, Period
 
@@ -52,7 +53,7 @@ def test_cubes_of_parts_add_up(kind):
     plan = pickle.loads(pickle.dumps(plan))  # noqa: S301 - as it is sent to workers
 
     def halves(number, customers, workspace):
-        timeline = membership.timeline(number, customers, workspace)
+        timeline = intervals_of(membership).timeline(number, customers, workspace)
         whole = cube_of(plan, customers, timeline)
         middle = len(customers.ids) // 2
         pieces = []

@@ -105,14 +105,14 @@ def test_a_fit_shows_its_numbers_and_where_they_come_from():
 
 
 def test_sums_past_64_bits_are_exact():
-    one = oc.Cadence().first_round().count(customers(gap_square_sum=[2**62, 2**62, None, None]))
-    fitted = oc.Cadence().first_round().then(Cells.total([one] * 5))
+    one = oc.Cadence()._first_round().count(customers(gap_square_sum=[2**62, 2**62, None, None]))
+    fitted = oc.Cadence()._first_round().then(Cells.total([one] * 5))
     assert fitted.account.gap_square_sum == 10 * 2**62
     assert oc.scheme_from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted
 
 
 def test_a_round_travels():
-    first = pickle.loads(pickle.dumps(oc.Cadence(prior_gaps=2).first_round()))  # noqa: S301
+    first = pickle.loads(pickle.dumps(oc.Cadence(prior_gaps=2)._first_round()))  # noqa: S301
     assert first.then(first.count(customers())) == oc.Cadence(prior_gaps=2).fit(customers())
 
 

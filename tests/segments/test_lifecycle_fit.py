@@ -20,6 +20,7 @@ from support.strategies import cases
 import ordercycle as oc
 from ordercycle._history.order_history import grouped_orders
 from ordercycle._segments.counting_rounds import Cells
+from ordercycle._segments.gap_fit import gap_round
 
 shares = st.sampled_from(["0.01", "0.5", "0.8", "0.95", "1"])
 
@@ -110,8 +111,8 @@ def test_shares_that_make_no_sense_are_refused():
 
 def test_a_round_travels_and_its_cells_add_up():
     history = oc.OrderHistory.build(orders_of({"ann": [0, 10], "bob": [0, 20], "eve": [3]}))
-    first = oc.Lifecycle().first_round(
-        "2024-12-31", net_refunds=True, active_share=0.8, churned_share=0.95
+    first = gap_round(
+        oc.Lifecycle(), "2024-12-31", net_refunds=True, active_share=0.8, churned_share=0.95
     )
     first = pickle.loads(pickle.dumps(first))  # noqa: S301 - what a cluster does
     (whole,) = grouped_orders(history).scan(lambda _, batch, __: first.count(batch))

@@ -20,7 +20,7 @@ from support.strategies import cases
 
 import ordercycle as oc
 from ordercycle._segments.counting_rounds import Cells, Round
-from ordercycle._segments.serialization import FrozenDict
+from ordercycle._segments.score_maps import FrozenDict
 
 SCORES = ("recency", "frequency", "monetary")
 
@@ -239,7 +239,7 @@ def test_customers_are_left_out(as_text):
 def test_rounds_travel_and_parts_add_up():
     random = np.random.default_rng(3)
     table = profile_of(random.integers(0, 99, 500), random.geometric(0.4, 500), random.random(500))
-    now = oc.Rfm(map="ten").first_round()
+    now = oc.Rfm(map="ten")._first_round()
     while isinstance(now, Round):
         now = pickle.loads(pickle.dumps(now))  # noqa: S301
         parts = [now.count(table.slice(start, 100)) for start in range(0, 600, 100)]
@@ -268,7 +268,7 @@ def test_the_order_of_names_tells_maps_apart():
 
 def test_parts_of_several_types_are_refused():
     floats = profile_of([1], [1], [1.0])
-    now = oc.Rfm().first_round()
+    now = oc.Rfm()._first_round()
     cells = Cells.total([now.count(floats), now.count(profile_of([1], [1], [1]))])
     with pytest.raises(oc.ColumnError, match="several types"):
         now.then(cells)
@@ -278,7 +278,7 @@ def test_parts_of_several_types_are_refused():
 
 def test_values_that_change_between_rounds_are_noticed():
     table = profile_of([1, 2], [1, 2], [1.0, 2.0])
-    now = oc.Rfm().first_round()
+    now = oc.Rfm()._first_round()
     now = now.then(now.count(table))
     with pytest.raises(oc.DataError, match="others in an earlier round"):
         now.then(now.count(profile_of([1], [1], [-7.0])))
@@ -328,11 +328,11 @@ def test_cuts_by_hand_stay_and_the_others_are_fitted(by_hand, kind, rows, data):
     }
     for fitted in (given.fit(table), given.fit(table.slice(0, 1)).fit(table)):
         assert {score: list(fitted.cuts[score]) for score in SCORES} == expected_cuts
-        assert dict(fitted.by_hand) == cuts
+        assert dict(fitted._by_hand) == cuts
         assert fitted.is_fitted
         again = oc.scheme_from_dict(json.loads(json.dumps(fitted.to_dict())))
         assert again == fitted
-        assert dict(again.by_hand) == cuts
+        assert dict(again._by_hand) == cuts
         found = fitted.assign(table)
         wanted = [
             expected(row, expected_cuts, 4, lambda *_: "All", "revenue")
@@ -344,7 +344,7 @@ def test_cuts_by_hand_stay_and_the_others_are_fitted(by_hand, kind, rows, data):
 
 def test_some_cuts_by_hand_are_no_scheme_yet():
     given = oc.Rfm(cuts={"frequency": (1, 2, 4, 8)})
-    assert (given.is_fitted, given.lacking) == (False, ("recency", "monetary"))
+    assert (given.is_fitted, given._lacking) == (False, ("recency", "monetary"))
     assert oc.scheme_from_dict(json.loads(json.dumps(given.to_dict()))) == given
     assert given.lint().is_clean
     table = profile_of([1, 2, 3], [1, 5, 9], [1.0, 2.0, 3.0])

@@ -12,7 +12,7 @@ from ordercycle._cli.errors import say
 from ordercycle._cli.order_options import account_of, history_of, order_options
 from ordercycle._cli.progress import watched
 from ordercycle._cli.results import refuse_existing
-from ordercycle._cli.schemes import OPTIONS_OF, Chosen, scheme_options, schemes_of
+from ordercycle._cli.schemes import SchemeCommand, scheme_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 COMPARE = ("previous-year", "previous-period", "none")
 MODES = ("comparison", "dynamics")
-SCHEME_OPTIONS = [name for names in OPTIONS_OF.values() for name in names]
 
 
 def _csv_only(_ctx: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
@@ -31,7 +30,7 @@ def _csv_only(_ctx: click.Context, _option: click.Parameter, value: Path | None)
     return value
 
 
-@click.command()
+@click.command(cls=SchemeCommand)
 @click.option(
     "--period",
     required=True,
@@ -52,13 +51,11 @@ def _csv_only(_ctx: click.Context, _option: click.Parameter, value: Path | None)
     help="A day of the period: the report is to date, and so is the prior period. Default: the "
     "last of the period, or the last known day where the period is not over.",
 )
-@scheme_options
+@scheme_option
 @click.option(
     "--every",
     type=click.Choice(["day", "week", "month"]),
-    default="month",
-    show_default=True,
-    help="How often rfm and rules are recalculated.",
+    help="How often schemes are recalculated, such as rfm and rules. Default: every month.",
 )
 @click.option(
     "--segment",
@@ -95,8 +92,8 @@ def report(  # noqa: PLR0913 - one argument per option
     period: str,
     compare: str,
     as_of: datetime | None,
-    chosen: tuple[Chosen, ...],
-    every: str,
+    schemes: list[Scheme],
+    every: str | None,
     segments: tuple[str, ...],
     mode: str,
     metric: str | None,
@@ -122,7 +119,8 @@ def report(  # noqa: PLR0913 - one argument per option
     import ordercycle as oc
     from ordercycle._errors import counted
 
-    schemes = schemes_of(chosen, {name: options.pop(name) for name in SCHEME_OPTIONS})
+    if every is not None and not any(scheme.recalculates for scheme in schemes):
+        raise click.UsageError("--every needs a --scheme that is recalculated, such as rfm")
     with watched(quiet=quiet) as watch:
         history = history_of(watch, options, quiet=quiet)
         summary = history.summary()
@@ -146,27 +144,25 @@ def report(  # noqa: PLR0913 - one argument per option
 
 
 def _memberships(
-    schemes: Sequence[Scheme], history: OrderHistory, every: str
+    schemes: Sequence[Scheme], history: OrderHistory, every: str | None
 ) -> Membership | dict[str, Membership]:
     """Return the membership of a scheme, or of several by their names."""
     from ordercycle._days import date_of
-    from ordercycle._segments.cadence import Cadence
-    from ordercycle._segments.scheduled import Recalculated
 
     found: dict[str, Membership] = {}
     before: list[Scheme] = []
     for scheme in schemes:
-        made: Any = scheme
-        if isinstance(made, Recalculated):
-            membership = made.membership(history, every=every, schemes=before)
-        else:
-            if isinstance(made, Cadence) and made.account is None:
-                # Without orders any day says as well that there are no gaps to fit to.
-                made = made.fit(history.profile(history.summary().last_day or date_of(0)))
-            membership = made.membership(history)
+        made = scheme
+        if scheme.fitted_to == "profile" and not (scheme.is_fitted or scheme.refits):
+            # Without orders any day says as well that there is nothing to fit to.
+            made = scheme.fit(history.profile(history.summary().last_day or date_of(0)))
         if made.name in found:
             raise click.UsageError(f"two schemes are called {made.name!r}; name one differently")
-        found[made.name] = membership
+        found[made.name] = (
+            made.membership(history, every=every, schemes=before)
+            if made.recalculates
+            else made.membership(history)
+        )
         before.append(made)
     return found if len(found) > 1 else next(iter(found.values()))
 

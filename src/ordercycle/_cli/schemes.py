@@ -2,129 +2,176 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from ordercycle._segments.scheme import Scheme
+    from ordercycle._segments.scheme_options import SchemeOption
 
-#: The options of each scheme that has a name of its own, by the argument that they become.
-OPTIONS_OF = {
-    "lifecycle": ("preset", "new_days", "active_days", "churned_days"),
-    "rfm": ("bins", "monetary", "map", "where"),
-    "cadence": ("prior_gaps", "just_ordered_days", "scope"),
-}
-
-_DAYS = click.IntRange(min=0)
-_OPTIONS = (
-    click.option("--preset", metavar="NAME", help="lifecycle: thresholds such as fashion."),
-    click.option("--new-days", type=_DAYS, metavar="N", help="lifecycle: new until then."),
-    click.option("--active-days", type=_DAYS, metavar="N", help="lifecycle: active until then."),
-    click.option("--churned-days", type=_DAYS, metavar="N", help="lifecycle: at-risk until then."),
-    click.option("--bins", type=click.IntRange(2, 10), metavar="N", help="rfm: scores are 1 to N."),
-    click.option(
-        "--monetary", type=click.Choice(["sum", "average"]), help="rfm: what is monetary of orders."
-    ),
-    click.option("--map", type=click.Choice(["five", "ten"]), help="rfm: names for scores."),
-    click.option(
-        "--where", metavar="CONDITION", help="rfm: whom to score, as in 'orders > 1'; others: none."
-    ),
-    click.option(
-        "--prior-gaps",
-        type=click.FloatRange(min=0),
-        metavar="N",
-        help="cadence: how many gaps of one's own the rhythm of all customers counts for.",
-    ),
-    click.option(
-        "--just-ordered-days", type=_DAYS, metavar="N", help="cadence: just ordered until then."
-    ),
-    click.option(
-        "--scope",
-        type=click.Choice(["personal", "population"]),
-        help="cadence: a rhythm for each customer, or that of all for everybody.",
-    ),
-)
+DEFAULT = "lifecycle"
 
 
-class Chosen(NamedTuple):
-    """A scheme as it was asked for: its name, or its file."""
+@dataclass(frozen=True)
+class _Flag:
+    """An option that a kind of scheme declares, as it is given on the command line."""
 
-    text: str
-    path: Path | None
+    kind: str
+    declared: SchemeOption
+    flag: str
+    place: str  # where the command finds its value
 
-
-def _chosen(
-    _ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]
-) -> tuple[Chosen, ...]:
-    """Tell names from files; refuse what is neither."""
-    return tuple(Chosen(text, _file(text)) for text in values)
-
-
-def _file(text: str) -> Path | None:
-    if text in OPTIONS_OF:
-        return None
-    path = Path(text)
-    if path.suffix.lower() != ".toml":
-        from ordercycle._errors import suggestion
-
-        raise click.BadParameter(
-            f"{text!r} is no scheme{suggestion(text, OPTIONS_OF)}; choose {', '.join(OPTIONS_OF)}, "
-            "or name a file that ends in .toml"
+    def option(self) -> click.Option:
+        """Return the option of the command."""
+        described = f"{self.kind}: {self.declared.help}".removesuffix(": ")
+        if self.declared.type is bool:
+            no = f"--no-{self.flag.removeprefix('--')}"
+            return click.Option(
+                [f"{self.flag}/{no}", self.place], default=None, help=f"{described}."
+            )
+        metavar = None
+        if not self.declared.choices:
+            metavar = self.declared.name.upper() if self.declared.type is str else "N"
+        return click.Option(
+            [self.flag, self.place],
+            type=self._type(),
+            metavar=metavar,
+            help=f"{described}.",
         )
-    if not path.is_file():
-        raise click.BadParameter(f"there is no file {text}")
-    return path
+
+    def _type(self) -> click.ParamType[Any]:
+        declared = self.declared
+        if declared.choices:
+            return click.Choice(declared.choices)
+        if declared.type is int:
+            least, most = (
+                None if bound is None else int(bound) for bound in (declared.least, declared.most)
+            )
+            return click.IntRange(min=least, max=most)
+        if declared.type is float:
+            return click.FloatRange(min=declared.least, max=declared.most)
+        return click.STRING
 
 
-def scheme_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--scheme``, which may be repeated, and the options of the schemes with a name."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
+class SchemeCommand(click.Command):
+    """A command with ``--scheme``, which may be repeated, and the options that schemes declare.
+
+    Its callback takes the schemes as ``schemes``, not fitted unless their files say so.
+    """
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the options of the command, with those of the schemes that there are."""
+        own = super().get_params(ctx)
+        flags = _flags(own)
+        place = 1 + next(number for number, one in enumerate(own) if one.name == "chosen")
+        return [*own[:place], *(flag.option() for flag in flags), *own[place:]]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command with the schemes that were chosen.
+
+        Raises
+        ------
+        click.UsageError
+            Where an option belongs to a scheme that was not chosen by its name.
+        """
+        chosen: tuple[str, ...] = ctx.params.pop("chosen")
+        given = []
+        for flag in _flags(super().get_params(ctx)):
+            value = ctx.params.pop(flag.place)
+            if value is None:
+                continue
+            if flag.kind not in chosen:
+                raise click.UsageError(f"{flag.flag} is an option of --scheme {flag.kind}")
+            given.append((flag, value))
+        ctx.params["schemes"] = [_scheme(text, given) for text in chosen]
+        return super().invoke(ctx)
+
+
+def scheme_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--scheme`` to a :class:`SchemeCommand`, behind which come the schemes' options."""
     return click.option(
         "--scheme",
         "chosen",
-        callback=_chosen,
+        cls=_SchemeNames,
+        callback=_checked,
         multiple=True,
-        default=["lifecycle"],
-        show_default="lifecycle",
+        default=[DEFAULT],
+        show_default=DEFAULT,
         metavar="NAME|FILE",
-        help=f"{', '.join(OPTIONS_OF)} or a .toml file. Repeat it to add one after another.",
     )(command)
 
 
-def schemes_of(chosen: Sequence[Chosen], options: dict[str, Any]) -> list[Scheme]:
-    """Return the schemes that were chosen, not fitted unless their files say so.
+class _SchemeNames(click.Option):
+    """The option whose help names the schemes that there are."""
 
-    Raises
-    ------
-    click.UsageError
-        Where an option belongs to a scheme that was not chosen by its name.
-    """
-    given = {name: value for name, value in options.items() if value is not None}
-    names = [one.text for one in chosen if one.path is None]
-    for scheme, its_options in OPTIONS_OF.items():
-        misplaced = [name for name in its_options if name in given and scheme not in names]
-        if misplaced:
-            option = misplaced[0].replace("_", "-")
-            raise click.UsageError(f"--{option} is an option of --scheme {scheme}")
-    if "preset" in given and len(given.keys() & set(OPTIONS_OF["lifecycle"])) > 1:
-        raise click.UsageError("give either --preset or days of your own, not both")
-    return [_scheme(one, given) for one in chosen]
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        self.help = f"{', '.join(_named())} or a .toml file. Repeat it to add one after another."
+        return super().get_help_record(ctx)
 
 
-def _scheme(chosen: Chosen, given: dict[str, Any]) -> Scheme:
-    if chosen.path is not None:
+def _named() -> list[str]:
+    """Return the schemes that can be made of options of the command line alone."""
+    from ordercycle._segments.registry import scheme_kinds
+    from ordercycle._segments.scheme_options import required_options
+
+    return [
+        name
+        for name, kind in scheme_kinds().items()
+        if set(required_options(kind)) <= {option.name for option in kind.command_options}
+    ]
+
+
+def _flags(own: Sequence[click.Parameter]) -> list[_Flag]:
+    """Return the options that schemes declare; where a flag is taken, the scheme's name leads."""
+    from ordercycle._segments.registry import scheme_kinds
+
+    taken = {text for parameter in own for text in parameter.opts}
+    flags: list[_Flag] = []
+    for kind, scheme in scheme_kinds().items():
+        for declared in scheme.command_options:
+            flag = f"--{_dashed(declared.name)}"
+            if flag in taken:
+                flag = f"--{_dashed(kind)}-{_dashed(declared.name)}"
+            taken.add(flag)
+            flags.append(_Flag(kind, declared, flag, f"scheme_option_{len(flags)}"))
+    return flags
+
+
+def _dashed(name: str) -> str:
+    return "-".join(name.replace("_", " ").split())
+
+
+def _checked(
+    _ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse what is neither the name of a scheme nor a file."""
+    named = _named()
+    for text in values:
+        if text in named:
+            continue
+        path = Path(text)
+        if path.suffix.lower() != ".toml":
+            from ordercycle._errors import suggestion
+
+            raise click.BadParameter(
+                f"{text!r} is no scheme{suggestion(text, named)}; choose {', '.join(named)}, "
+                "or name a file that ends in .toml"
+            )
+        if not path.is_file():
+            raise click.BadParameter(f"there is no file {text}")
+    return values
+
+
+def _scheme(text: str, given: Sequence[tuple[_Flag, Any]]) -> Scheme:
+    if text not in _named():
         from ordercycle._cli.scheme_files import read_scheme
 
-        return read_scheme(chosen.path)
-    from ordercycle._segments.lifecycle import Lifecycle
+        return read_scheme(Path(text))
     from ordercycle._segments.registry import scheme_from_dict
 
-    its_own = {name: given[name] for name in OPTIONS_OF[chosen.text] if name in given}
-    if "preset" in its_own:
-        return Lifecycle.preset(its_own["preset"])
-    return scheme_from_dict({"scheme": chosen.text, **its_own})
+    its_own = {flag.declared.name: value for flag, value in given if flag.kind == text}
+    return scheme_from_dict({"scheme": text, **its_own})

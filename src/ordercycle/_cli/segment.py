@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +11,13 @@ from ordercycle._cli.errors import say
 from ordercycle._cli.profile_rows import profile_rows
 from ordercycle._cli.progress import watched
 from ordercycle._cli.results import checked_out, harmless_option, refuse_existing, result_writer
-from ordercycle._cli.schemes import Chosen, scheme_options, schemes_of
+from ordercycle._cli.schemes import SchemeCommand, scheme_option
 from ordercycle._cli.segmenting import Counts, Segmenting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ordercycle._segments.scheme import Scheme
-
-#: What schemes have that time alone changes.
-LOOKS_AHEAD = "next_transition"
 
 
 def _checked_toml(_ctx: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
@@ -30,11 +26,11 @@ def _checked_toml(_ctx: click.Context, _option: click.Parameter, value: Path | N
     return value
 
 
-@click.command()
+@click.command(cls=SchemeCommand)
 @click.argument(
     "profile", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 )
-@scheme_options
+@scheme_option
 @click.option(
     "--as", "column", metavar="COLUMN", help="The column that the rules of a file add, not tier."
 )
@@ -64,7 +60,7 @@ def _checked_toml(_ctx: click.Context, _option: click.Parameter, value: Path | N
 def segment(  # noqa: PLR0913 - one argument per option
     *,
     profile: Path,
-    chosen: tuple[Chosen, ...],
+    schemes: list[Scheme],
     column: str | None,
     foretold: bool,
     out: Path | None,
@@ -72,7 +68,6 @@ def segment(  # noqa: PLR0913 - one argument per option
     overwrite: bool,
     harmless: bool,
     quiet: bool,
-    **options: Any,
 ) -> None:
     """Give each customer of a profile a segment.
 
@@ -94,14 +89,15 @@ def segment(  # noqa: PLR0913 - one argument per option
       VIP = "rfm == 'Champions' and revenue > 500"
       Sleeper = "missed_purchase_cycles > 2"
     """  # noqa: D301 - click's mark for "keep these lines"
-    schemes = schemes_of(chosen, options)
     if column is not None:
         schemes = _with_column(schemes, column)
     if save_scheme is not None and len(schemes) != 1:
         raise click.UsageError("--save-scheme keeps a single scheme; give one --scheme")
-    looking = [scheme for scheme in schemes if hasattr(scheme, LOOKS_AHEAD)]
-    if foretold and len(looking) != 1:
-        raise click.UsageError("--next needs one --scheme that time changes: lifecycle or cadence")
+    foretelling = [place for place, scheme in enumerate(schemes) if scheme.foretells]
+    if foretold and len(foretelling) != 1:
+        raise click.UsageError(
+            "--next needs one --scheme that time alone changes, such as lifecycle or cadence"
+        )
     for result in (out, save_scheme):
         refuse_existing(result, overwrite=overwrite)
     from ordercycle._workspace import Workers, thread_count
@@ -115,7 +111,7 @@ def segment(  # noqa: PLR0913 - one argument per option
         fitted = work.fitted(schemes)
         steps: list[Any] = [scheme.assign for scheme in fitted]
         if foretold:
-            steps.append(getattr(fitted[schemes.index(looking[0])], LOOKS_AHEAD))
+            steps.append(fitted[foretelling[0]].next_transition)
         counts = Counts(fitted)
         named = [*(scheme.name for scheme in schemes), "next_segment"]
         with result_writer(
@@ -132,17 +128,18 @@ def segment(  # noqa: PLR0913 - one argument per option
             write_scheme(save_scheme, fitted[0])
         if not quiet:
             counts.tell(writer.rows, out)
-            for line in work.problems(fitted, counts):
+            for line in work.findings(fitted, counts):
                 say(line)
 
 
 def _with_column(schemes: Sequence[Scheme], column: str) -> list[Scheme]:
-    """Let the rules among the schemes add a column of that name."""
-    from ordercycle._segments.rules import Rules
+    """Let the one scheme whose column can be chosen add a column of that name."""
+    from ordercycle._segments.scheme import with_options
 
-    if sum(isinstance(scheme, Rules) for scheme in schemes) != 1:
+    options = [scheme.column_option for scheme in schemes]
+    if len(schemes) - options.count(None) != 1:
         raise click.UsageError("--as names the column of rules; give one --scheme file with rules")
     return [
-        replace(scheme, column=column) if isinstance(scheme, Rules) else scheme
-        for scheme in schemes
+        scheme if option is None else with_options(scheme, **{option: column})
+        for scheme, option in zip(schemes, options, strict=True)
     ]

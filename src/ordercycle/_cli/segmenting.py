@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ordercycle._cli.errors import say
 from ordercycle._cli.profile_rows import ProfileRows
@@ -45,32 +46,36 @@ class Segmenting:
         """Return the schemes, each fitted where it has to be, to what those before it added."""
         made: list[Scheme] = []
         for scheme in schemes:
-            is_fitted = getattr(scheme, "is_fitted", True)  # others need no fit to a profile
-            made.append(scheme if is_fitted else self._fitted(scheme, list(made)))
+            lacks_fit = scheme.fitted_to == "profile" and not scheme.is_fitted
+            made.append(self._fitted(scheme, list(made)) if lacks_fit else scheme)
         return made
 
-    def _fitted(self, scheme: Any, before: Sequence[Scheme]) -> Scheme:
+    def _fitted(self, scheme: Scheme, before: Sequence[Scheme]) -> Scheme:
+        import pyarrow as pa
+
         from ordercycle._segments.counting_rounds import fit
+        from ordercycle._segments.scheme import first_round
+
+        def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
+            # Columns of schemes before need all that these read.
+            return self.tables([one.assign for one in before], None if before else columns)
 
         def counted(current: Round[pa.Table, Scheme]) -> Iterator[Cells]:
-            # Columns of schemes before need all that these read.
-            columns = None if before else current.columns
-            tables = self.tables([one.assign for one in before], columns)
-            return self.workers.in_order(current.count, tables)
+            return self.workers.in_order(current.count, tables(current.columns))
 
-        made: Scheme = fit(scheme.first_round(), counted)
-        return made
+        first = first_round(scheme)
+        if first is None:
+            return scheme.fit(pa.concat_tables(list(tables(scheme.reads))))
+        fitted: Scheme = fit(first, counted)
+        return fitted
 
-    def problems(self, schemes: Sequence[Scheme], counts: Counts) -> Iterator[str]:
-        """Yield a line for each rule that came to nothing; the profile is read again for it."""
-        from ordercycle._segments.rule_lint import lint_of
-        from ordercycle._segments.rules import Rules
+    def findings(self, schemes: Sequence[Scheme], counts: Counts) -> Iterator[str]:
+        """Yield what schemes find in what they assigned; the profile may be read again for it."""
+        from ordercycle._segments.scheme import findings
 
         for place, scheme in enumerate(schemes):
-            if isinstance(scheme, Rules) and not all(map(counts.of(scheme).get, scheme.rules)):
-                before = [one.assign for one in schemes[:place]]
-                lint = lint_of(self.tables(before), scheme.conditions, scheme.default)
-                yield from (f"rule {problem}" for problem in lint.problems)
+            before = [one.assign for one in schemes[:place]]
+            yield from findings(scheme, counts.of(scheme), partial(self.tables, before))
 
 
 class Counts:

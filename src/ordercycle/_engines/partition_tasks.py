@@ -22,12 +22,9 @@ from ordercycle._report.known_days import KnownDays, cells_of_days
 from ordercycle._report.months import Months, Period
 from ordercycle._report.report_spec import Plan
 from ordercycle._report.segment_report import SegmentReport
+from ordercycle._segments import scheme as schemes
 from ordercycle._segments.counting_rounds import CELLS_SCHEMA, Cells, Round
-from ordercycle._segments.lifecycle import Lifecycle
-from ordercycle._segments.rfm import Rfm
-from ordercycle._segments.scheduled import Recalculated
 from ordercycle._segments.scheme import Scheme
-from ordercycle._segments.score_maps import SCORES
 from ordercycle._spec import HistorySpec
 
 
@@ -146,23 +143,20 @@ class ReportCells:
 
     def _membership(self, history: OrderHistory, period: Period) -> Membership:
         scheme = self.scheme
-        if not hasattr(scheme, "membership"):
+        if not isinstance(scheme, Scheme):
             raise ConfigError(
                 (Option("scheme", scheme), " is no scheme"), remedy="pass one such as Lifecycle()"
             )
-        membership: Membership
-        if not isinstance(scheme, Recalculated):
-            membership = scheme.membership(history)
-            return membership
-        if isinstance(scheme, Rfm) and len(scheme.by_hand) < len(SCORES):
+        if not scheme.recalculates:
+            return scheme.membership(history)
+        if scheme.refits:
             raise ConfigError(
                 f"{scheme!r} is fitted to all customers at each recalculation, which no partition "
                 "has",
-                remedy="give it cuts of its own: Rfm(..., cuts=dict(fitted.cuts))",
+                remedy="give it numbers of its own, as in Rfm(..., cuts=dict(fitted.cuts))",
             )
         # Left to itself, each partition would begin with an order of its own.
-        membership = scheme.membership(history, period.first_day, period.last_day, every=self.every)
-        return membership
+        return scheme.membership(history, period.first_day, period.last_day, every=self.every)
 
 
 @dataclass(frozen=True)
@@ -246,17 +240,22 @@ class Segmented:
 
 def first_round(scheme: object) -> Round[pa.Table, Any]:
     """Return the first round of a scheme that is fitted to profiles."""
-    if isinstance(scheme, Lifecycle):
+    if not isinstance(scheme, Scheme) or scheme.fitted_to is None:
+        raise ConfigError(f"{scheme!r} has nothing to fit", remedy="pass an Rfm or a Cadence")
+    if scheme.fitted_to == "history":
         raise ConfigError(
-            "a lifecycle is fitted to all gaps between orders, which profiles do not have",
+            f"a {scheme.kind} is fitted to all orders, which profiles do not have",
             remedy="pass the orders to fit_lifecycle",
         )
-    if not hasattr(scheme, "first_round"):
-        raise ConfigError(f"{scheme!r} has nothing to fit", remedy="pass an Rfm or a Cadence")
-    first: Round[pa.Table, Any] = scheme.first_round()
+    first = schemes.first_round(scheme)
+    if first is None:
+        raise ConfigError(
+            f"{scheme!r} is fitted to a whole profile, which no partition has",
+            remedy="fit it on one machine, with its method fit",
+        )
     return first
 
 
 def check_countable(scheme: Any, schema: pa.Schema) -> None:
     """Raise the errors of a fit to a profile of these columns, but for there being no customer."""
-    scheme.first_round().count(schema.empty_table())
+    first_round(scheme).count(schema.empty_table())

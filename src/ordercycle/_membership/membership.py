@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.imported import ImportedIntervals
 from ordercycle._membership.intervals import Intervals, Placed, check_history
 from ordercycle._membership.reading import read_rows
-from ordercycle._membership.timeline import INTERVAL_FIELDS, Timeline
+from ordercycle._membership.timeline import INTERVAL_FIELDS
 from ordercycle._public import public
-from ordercycle._workspace import Workspace
 
 MEMBERSHIPS = pa.large_list(pa.field("item", pa.struct(INTERVAL_FIELDS), nullable=False))
 
@@ -149,14 +147,6 @@ class Membership:
         check_history(history)
         return self._intervals.belong_to(history)
 
-    def timeline(self, number: int, customers: CustomerBatch, workspace: Workspace) -> Timeline:
-        """Return the intervals of the customers of a part of the history.
-
-        The arguments are those that :meth:`OrderHistory.scan` gives. The arrays may be the
-        workspace's: valid until the next part is read.
-        """
-        return self._intervals.timeline(number, customers, workspace)
-
     def to_table(self) -> pa.Table:
         """Return all intervals.
 
@@ -198,3 +188,8 @@ class Membership:
 
     def _id_field(self) -> pa.Field:
         return pa.field("customer_id", self._intervals.id_type, nullable=False)
+
+
+def intervals_of(membership: Membership) -> Intervals:
+    """Return where the intervals of a membership come from, for reports to walk part by part."""
+    return membership._intervals  # noqa: SLF001 - what users have no use for

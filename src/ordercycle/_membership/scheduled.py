@@ -35,17 +35,17 @@ class Recalculation(NamedTuple):
 
 
 def is_every_day(_: date) -> bool:
-    """Say that a day is the last of a day."""
+    """Return True: each day is the last of itself."""
     return True
 
 
 def is_last_of_week(day: date) -> bool:
-    """Say whether a day is a Sunday, the last day of an ISO week."""
+    """Return whether a day is a Sunday, the last day of an ISO week."""
     return day.isoweekday() == SUNDAY
 
 
 def is_last_of_month(day: date) -> bool:
-    """Say whether the next day is the first of a month."""
+    """Return whether the next day is the first of a month."""
     return (day + timedelta(days=1)).day == 1
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ordercycle._days import number_of
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.order_history import OrderHistory, grouped_orders
-from ordercycle._membership.membership import Membership
+from ordercycle._membership.membership import Membership, intervals_of
 from ordercycle._membership.timeline import Timeline
 from ordercycle._report.report_spec import Plan
 from ordercycle._workspace import Workspace
@@ -130,13 +130,14 @@ class Cube:
 def count(history: OrderHistory, memberships: Sequence[Membership], plan: Plan) -> Cube:
     """Return the cube of a history, of which each thread counts some parts."""
     idle: deque[Cube] = deque()
+    sources = [intervals_of(membership) for membership in memberships]
 
     def add(number: int, customers: CustomerBatch, workspace: Workspace) -> None:
         try:
             cube = idle.pop()
         except IndexError:  # other threads have theirs
             cube = Cube(plan)
-        cube.add(customers, [one.timeline(number, customers, workspace) for one in memberships])
+        cube.add(customers, [one.timeline(number, customers, workspace) for one in sources])
         idle.append(cube)
 
     for _ in grouped_orders(history).scan(add):

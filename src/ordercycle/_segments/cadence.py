@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -16,20 +16,19 @@ from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.exact import CadenceIntervals, Span
 from ordercycle._membership.membership import Membership
 from ordercycle._public import public
-from ordercycle._segments.cadence_account import CadenceAccount
-from ordercycle._segments.cadence_fit import CadenceRound, checked_gaps
-from ordercycle._segments.next_transition import LookAhead, LooksAhead
-from ordercycle._segments.profile_fit import fit_profile
-from ordercycle._segments.profile_tables import as_table
-from ordercycle._segments.reprs import Shown
-from ordercycle._segments.scheme import (
+from ordercycle._segments.assigning import (
     Produced,
     appended,
     refuse_taken,
     refuse_window,
     views,
 )
-from ordercycle._segments.serialization import options_of
+from ordercycle._segments.cadence_fit import INPUTS, CadenceAccount, CadenceRound, checked_gaps
+from ordercycle._segments.counting_rounds import fit_profile
+from ordercycle._segments.next_transition import LookAhead
+from ordercycle._segments.profile_tables import as_table
+from ordercycle._segments.scheme import Scheme
+from ordercycle._segments.scheme_options import SchemeOption
 from ordercycle_kernels import cadence as kernels
 
 #: In the order of the kernel's codes.
@@ -40,7 +39,7 @@ SCOPES = ("personal", "population")
 
 @public()
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Cadence(LooksAhead, Shown):
+class Cadence(Scheme):
     """Four groups by days since the last order, against the customer's own gaps between orders.
 
     With r = days_since_last_order, μ and σ the mean and standard deviation of a customer's gaps:
@@ -81,6 +80,25 @@ class Cadence(LooksAhead, Shown):
     account: CadenceAccount | None = field(default=None, repr=False)
 
     name = "cadence"
+    reads = tuple(INPUTS)
+    fitted_to = "profile"
+    recalculates = False
+    foretells = True
+    command_options = (
+        SchemeOption(
+            name="prior_gaps",
+            type=float,
+            least=0,
+            help="how many gaps of one's own the rhythm of all customers counts for",
+        ),
+        SchemeOption(name="just_ordered_days", type=int, least=0, help="just ordered until then"),
+        SchemeOption(
+            name="scope",
+            choices=SCOPES,
+            help="a rhythm for each customer, or that of all for everybody",
+        ),
+    )
+    _account_type = CadenceAccount
 
     def __post_init__(self) -> None:
         prior = self.prior_gaps
@@ -106,7 +124,7 @@ class Cadence(LooksAhead, Shown):
         """The names of the groups, in the order of their codes."""
         return SEGMENTS
 
-    def fit(self, table: Any, *, threads: int | None = None) -> Cadence:
+    def fit(self, table: Any, *, threads: int | None = None) -> Self:
         """Return the cadence with the mean and the spread of all customers' gaps.
 
         Parameters
@@ -144,11 +162,9 @@ fitted from 2 repeat customers)
         """
         table = as_table(table)
         checked_gaps(table)
-        made: Cadence = fit_profile(self.first_round(), table, threads=threads)
-        return made
+        return fit_profile(self._first_round(), table, threads=threads)
 
-    def first_round(self) -> CadenceRound:
-        """Return the fit as rounds over a profile, for any engine to run."""
+    def _first_round(self) -> CadenceRound[Self]:
         return CadenceRound(scheme=self)
 
     def assign(self, table: Any, *, threads: int | None = None) -> pa.Table:
@@ -189,7 +205,7 @@ fitted from 2 repeat customers)
         >>> Cadence().fit(profile).assign(profile)["cadence"].to_pylist()  # weekly and monthly
         ['Lost', 'Active']
         """
-        rhythm = self.rhythm
+        rhythm = self._rhythm
         table = as_table(table)
         refuse_taken(table, PRODUCED)
         inputs = _deciding(table)
@@ -202,9 +218,8 @@ fitted from 2 repeat customers)
 
         return appended(table, inputs, PRODUCED, write, threads=threads)
 
-    def look_ahead(self, table: pa.Table) -> tuple[pa.Table, LookAhead]:
-        """Return the columns that decide, and what decides their next groups."""
-        rhythm = self.rhythm
+    def _look_ahead(self, table: pa.Table) -> tuple[pa.Table, LookAhead]:
+        rhythm = self._rhythm
 
         def write(batch: pa.RecordBatch, codes: NDArray[np.int8], days: NDArray[np.int64]) -> None:
             since, orders, gap_sums, squares = views(batch)
@@ -219,6 +234,11 @@ fitted from 2 repeat customers)
         history: OrderHistory,
         start: date | str | None = None,
         end: date | str | None = None,
+        *,
+        every: str | None = None,
+        window_days: int | None = None,
+        schemes: Sequence[Scheme] = (),
+        streams: Mapping[str, Any] | None = None,
     ) -> Membership:
         """Return who was in which group, and when, to the day.
 
@@ -233,6 +253,8 @@ fitted from 2 repeat customers)
         start, end
             As in :meth:`Lifecycle.membership`: intervals begin no earlier than `start`, and what
             comes after `end` is not known yet.
+        every, window_days, schemes, streams
+            Of schemes that are recalculated on a schedule; here they mean nothing.
 
         Returns
         -------
@@ -243,7 +265,8 @@ fitted from 2 repeat customers)
         Raises
         ------
         ConfigError
-            Where the scheme is not fitted, `start` or `end` is no day, or `start` is after `end`.
+            Where the scheme is not fitted, `start` or `end` is no day, `start` is after `end`, or
+            an option is given that means nothing here.
 
         Examples
         --------
@@ -259,8 +282,11 @@ fitted from 2 repeat customers)
         Slipping away 2025-05-22 2025-05-27
         Lost 2025-05-27 None
         """
+        self._refuse_meaningless(
+            every=every, window_days=window_days, schemes=schemes, streams=streams
+        )
         span = Span.of(start, end)
-        intervals = CadenceIntervals(history, self.just_ordered_days, self.rhythm, span)
+        intervals = CadenceIntervals(history, self.just_ordered_days, self._rhythm, span)
         return Membership(self.segments, intervals)
 
     @property
@@ -269,7 +295,7 @@ fitted from 2 repeat customers)
         return self.account is not None
 
     @property
-    def rhythm(self) -> NDArray[np.float64]:
+    def _rhythm(self) -> NDArray[np.float64]:
         """μ₀, σ₀², k, and whether customers have a rhythm of their own, as the kernels take it."""
         if self.account is None:
             raise ConfigError(
@@ -287,17 +313,7 @@ fitted from 2 repeat customers)
         >>> Cadence(scope="population").to_dict()
         {'scheme': 'cadence', 'prior_gaps': 1, 'just_ordered_days': 30, 'scope': 'population'}
         """
-        made: dict[str, Any] = {"scheme": self.name, **dict(self._options())}
-        return made if self.account is None else made | {"account": self.account.to_dict()}
-
-    @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Cadence:
-        """Return the cadence that `to_dict` wrote."""
-        return cls(
-            **options_of(
-                given, cls, ("prior_gaps", "just_ordered_days", "scope", "account"), CadenceAccount
-            )
-        )
+        return super().to_dict()
 
 
 def _deciding(table: pa.Table) -> pa.Table:

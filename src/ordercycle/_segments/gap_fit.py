@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle._days import date_of
+from ordercycle._days import date_of, day_number
 from ordercycle._errors import (
     ConfigError,
     DataError,
@@ -21,6 +21,7 @@ from ordercycle._errors import (
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._public import public
 from ordercycle._segments.counting_rounds import Cells, Round
+from ordercycle._segments.scheme import Scheme, with_options
 from ordercycle_kernels.calendar import FIRST_DAY, NO_DAY
 from ordercycle_kernels.gaps import GAP_BITS, count_gaps
 from ordercycle_kernels.profile import BEFORE_ALL, rows_within
@@ -31,6 +32,9 @@ TABLE_GAPS, TABLE_DAYS = 65, 1024
 #: Shares whose days an account lists, beside those asked for.
 LISTED_SHARES = (Fraction(1, 2), Fraction(8, 10), Fraction(9, 10), Fraction(95, 100))
 FEW_CUSTOMERS = 100
+
+#: A lifecycle: its days and its account are options.
+L = TypeVar("L", bound=Scheme)
 
 
 @public()
@@ -92,8 +96,8 @@ class GapAccount:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GapRound(Round[CustomerBatch, Any]):
-    """Counts the gaps of customers as of a day; made by ``Lifecycle.first_round``.
+class GapRound(Round[CustomerBatch, L]):
+    """Counts the gaps of customers as of a day.
 
     A cell is (number of the customer's gaps, days of one), so that weights stay integers; cells
     of no gaps hold buyers by the day of their first order.
@@ -103,7 +107,7 @@ class GapRound(Round[CustomerBatch, Any]):
     net_refunds: bool
     active_share: Fraction
     churned_share: Fraction
-    scheme: Any  # a Lifecycle, of which everything but the fitted days stays
+    scheme: L  # of which everything but the fitted days stays
 
     columns = ()
 
@@ -134,7 +138,7 @@ class GapRound(Round[CustomerBatch, Any]):
             np.concatenate([since[firsts], table[gaps, days], np.ones(filled, np.int64)]),
         )
 
-    def then(self, total: Cells) -> Any:
+    def then(self, total: Cells) -> L:
         """Return the lifecycle with the days that the shares of the gaps reach."""
         gaps, days = total.cell >> GAP_BITS, total.cell & ((1 << GAP_BITS) - 1)
         are_gaps = gaps > 0
@@ -160,9 +164,32 @@ class GapRound(Round[CustomerBatch, Any]):
             gap_days=tuple((float(share), weighted.days_that_reach(share)) for share in shares),
         )
         _warn_of_little(account, churned_days)
-        return replace(
+        return with_options(
             self.scheme, active_days=active_days, churned_days=churned_days, account=account
         )
+
+
+def gap_round(
+    scheme: L, as_of: date | str, *, net_refunds: bool, active_share: float, churned_share: float
+) -> GapRound[L]:
+    """Return the fit of a lifecycle as rounds over the customers of a history, for any engine."""
+    shares = share_of(active_share, "active_share"), share_of(churned_share, "churned_share")
+    if shares[0] > shares[1]:
+        raise ConfigError(
+            (
+                Option("active_share", active_share),
+                " is above ",
+                Option("churned_share", churned_share),
+            ),
+            remedy="swap them: customers churn after they cease to be active",
+        )
+    return GapRound(
+        as_of=day_number(as_of, "as_of"),
+        net_refunds=net_refunds,
+        active_share=shares[0],
+        churned_share=shares[1],
+        scheme=scheme,
+    )
 
 
 class _WeightedGaps:
@@ -190,7 +217,7 @@ class _WeightedGaps:
         return int(candidates[low])
 
     def _reach(self, share: Fraction, days: int) -> bool:
-        """Say whether the gaps of so many days or fewer have the share of the weight, exactly."""
+        """Return whether the gaps of so many days or fewer have the share of the weight."""
         within = self.days <= days
         terms = list(Cells.summed(self.gaps[within], self.count[within]).to_dict().items())
         # Fractions as (denominator, numerator), never reduced; pairwise, they stay short for most

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import array_of, fixed_view
-from ordercycle._errors import ConfigError, Option
+from ordercycle._errors import ConfigError, Option, check_choice, whole_number
+from ordercycle._expressions.compiling import parsed_condition
+from ordercycle._expressions.expression_text import language_text
 from ordercycle._public import public
-from ordercycle._segments.profile_fit import AS_OF_COLUMN, fit_profile
+from ordercycle._segments.assigning import Produced, appended, refuse_taken
+from ordercycle._segments.counting_rounds import AS_OF_COLUMN, fit_profile
 from ordercycle._segments.profile_tables import as_table
-from ordercycle._segments.rfm_cuts import TypedCuts, scores_reached
-from ordercycle._segments.rfm_fit import RfmRound
-from ordercycle._segments.rfm_options import RfmOptions
-from ordercycle._segments.scheduled import ProfileOf, Recalculated
-from ordercycle._segments.scheme import Produced, appended, refuse_taken
-from ordercycle._segments.score_maps import SCORES, MapLint
-from ordercycle._segments.serialization import FrozenDict
+from ordercycle._segments.rfm_cuts import TypedCuts, checked_cuts, plain_cuts, scores_reached
+from ordercycle._segments.rfm_fit import MONETARY, RfmAccount, RfmRound, ScoredValues
+from ordercycle._segments.scheme import ProfileOf, Scheme
+from ordercycle._segments.scheme_options import SchemeOption
+from ordercycle._segments.score_maps import (
+    MAPS,
+    SCORES,
+    FrozenDict,
+    MapLint,
+    MapRules,
+    ScoreMap,
+    rules_of,
+)
 from ordercycle_kernels.scores import rfm_codes
 
 
 @public()
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class Rfm(Recalculated, RfmOptions):
+class Rfm(Scheme):
     """Scores of recency, frequency and monetary value by quantiles, and a name for each three.
 
     Of the customers with orders, R is ``days_since_last_order``, F ``orders`` and M ``revenue``,
@@ -87,15 +98,97 @@ class Rfm(Recalculated, RfmOptions):
     {'recency': (40.0,), 'frequency': (1.0,), 'monetary': (60.0,)}
     """
 
+    bins: int = 5
+    monetary: str = "sum"
+    map: str | ScoreMap = "five"
+    where: pc.Expression | str | None = None
+    cuts: Mapping[str, Sequence[float | Decimal]] | None = None
+    account: RfmAccount | None = field(default=None, repr=False)
+
     name = "rfm"
+    fitted_to = "profile"
+    command_options = (
+        SchemeOption(name="bins", type=int, least=2, most=10, help="scores are 1 to N"),
+        SchemeOption(name="monetary", choices=tuple(MONETARY), help="what is monetary of orders"),
+        SchemeOption(name="map", choices=tuple(MAPS), help="names for scores"),
+        SchemeOption(name="where", help="whom to score, as in 'orders > 1'; others have no scores"),
+    )
+    _account_type = RfmAccount
+
+    def __post_init__(self) -> None:
+        bins = whole_number(self.bins)
+        if bins is None or not 2 <= bins <= 10:
+            raise ConfigError(
+                (Option("bins", self.bins), " is no number of scores"), remedy="pass 2 to 10"
+            )
+        object.__setattr__(self, "bins", bins)
+        check_choice("monetary", self.monetary, MONETARY)
+        if not isinstance(self.map, str):
+            if not isinstance(self.map, Mapping):
+                raise ConfigError(
+                    (Option("map", self.map), " is no map"),
+                    remedy="pass 'five', 'ten', or names with scores",
+                )
+            object.__setattr__(self, "map", FrozenDict(self.map))
+        _ = self._rules
+        if self.where is not None and not isinstance(self.where, pc.Expression | str):
+            raise ConfigError(
+                (Option("where", self.where), " is no condition"),
+                remedy='pass a pyarrow expression such as pc.field("orders") > 1, or text such as '
+                '"orders > 1"',
+            )
+        _ = self._condition
+        if self.cuts is not None:
+            by_hand = SCORES if self.account is None else self.account.by_hand
+            fitted = [score for score in SCORES if score not in by_hand]
+            object.__setattr__(self, "cuts", checked_cuts(self.cuts, bins, fitted=fitted))
 
     @property
     def segments(self) -> tuple[str, ...]:
         """The names of the map, in the order of their codes."""
-        names: tuple[str, ...] = self.rules.names
-        return names
+        return self._rules.names
 
-    def fit(self, table: Any, *, threads: int | None = None) -> Rfm:
+    @property
+    def reads(self) -> tuple[str, ...] | None:
+        """The columns of R, F and M; None where a condition may read any."""
+        return tuple(self._values.inputs) if self.where is None else None
+
+    @property
+    def refits(self) -> bool:
+        """Whether cuts are fitted again at each recalculation: where not all are by hand."""
+        return len(self._by_hand) < len(SCORES)
+
+    @property
+    def _by_hand(self) -> Mapping[str, Sequence[float | Decimal]]:
+        """The cuts that no fit has set, by score."""
+        cuts = self.cuts or {}
+        of = SCORES if self.account is None else self.account.by_hand
+        return {score: cuts[score] for score in of if score in cuts}
+
+    @property
+    def _lacking(self) -> tuple[str, ...]:
+        """The scores without cuts: those that a fit has to set."""
+        return tuple(score for score in SCORES if score not in (self.cuts or {}))
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether all scores have cuts."""
+        return not self._lacking
+
+    @property
+    def _rules(self) -> MapRules:
+        """The map written out for the bins."""
+        return rules_of(self.map, self.bins)
+
+    @property
+    def _condition(self) -> pc.Expression | None:
+        return parsed_condition(self.where) if isinstance(self.where, str) else self.where
+
+    @property
+    def _values(self) -> ScoredValues:
+        return ScoredValues(self.monetary, self.where)
+
+    def fit(self, table: Any, *, threads: int | None = None) -> Self:
         """Return the scheme with cuts at the quantiles of a profile's customers.
 
         Cuts that were given by hand stay as they are; where all were, so does the scheme.
@@ -140,20 +233,17 @@ class Rfm(Recalculated, RfmOptions):
         ['Champions', 'Champions', 'Regulars']
         """
         table = as_table(table)
-        made: Rfm = fit_profile(self.first_round(), table, threads=threads, whole=True)
-        return made
+        return fit_profile(self._first_round(), table, threads=threads, whole=True)
 
-    def first_round(self) -> RfmRound:
-        """Return the fit as rounds over a profile, for any engine to run."""
-        return RfmRound(scheme=replace(self, cuts=self.by_hand or None, account=None))
+    def _first_round(self) -> RfmRound[Self]:
+        by_hand = FrozenDict(self._by_hand)
+        unfitted = replace(self, cuts=by_hand or None, account=None)
+        return RfmRound(unfitted, self._values, self.bins, by_hand)
 
-    def made_anew(self, profile_of: ProfileOf) -> Rfm | None:
-        """Return the scheme fitted to a profile, or itself where its cuts were given by hand."""
-        if len(self.by_hand) == len(SCORES):
-            return self
-        read, condition = (*self.inputs, AS_OF_COLUMN), str(self.where)
+    def _refitted(self, profile_of: ProfileOf) -> Self | None:
+        read, condition = (*self._values.inputs, AS_OF_COLUMN), str(self.where)
         table = profile_of(lambda name: name in read or name in condition)
-        _, kept = self.chosen(table)
+        _, kept = self._values.of(table)
         return self.fit(table) if kept.any() else None
 
     def assign(self, table: Any, *, threads: int | None = None) -> pa.Table:
@@ -196,8 +286,8 @@ class Rfm(Recalculated, RfmOptions):
         >>> assigned["rfm"].to_pylist(), assigned["monetary_score"].to_pylist()
         (['Keep', 'Win back', None], [2, 1, None])
         """
-        if self.cuts is None or self.lacking:
-            of = f" of {' and '.join(self.lacking)}" if self.cuts else ""
+        if self.cuts is None or self._lacking:
+            of = f" of {' and '.join(self._lacking)}" if self.cuts else ""
             raise ConfigError(
                 f"{self!r} has no cuts{of}",
                 remedy=(
@@ -211,8 +301,8 @@ class Rfm(Recalculated, RfmOptions):
         )
         table = as_table(table)
         refuse_taken(table, produced)
-        inputs, kept = self.chosen(table)
-        codes_of_scores = self.rules.codes
+        inputs, kept = self._values.of(table)
+        codes_of_scores = self._rules.codes
         thresholds = [
             TypedCuts.of(self.cuts[score], column.type)
             for score, column in zip(SCORES, inputs.columns, strict=True)
@@ -242,7 +332,7 @@ class Rfm(Recalculated, RfmOptions):
           'Best' comes after 'Good' (5)
           'Rest' comes after 'Good' (20), 'Best' (5)
         """
-        rules = self.rules
+        rules = self._rules
         unreachable = rules.unreached()
         reached = [
             np.ones(self.bins, np.bool_)
@@ -263,3 +353,54 @@ class Rfm(Recalculated, RfmOptions):
             collapsed=FrozenDict(collapsed),
             out_of_reach=tuple(name for name in missing if name not in unreachable),
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options, the cuts and what they were fitted from, as plain values.
+
+        Raises
+        ------
+        ConfigError
+            Where `where` is an expression that the language of :class:`Rules` does not have.
+
+        Examples
+        --------
+        >>> import ordercycle as oc
+        >>> oc.Rfm(map="ten", where="orders > 1").to_dict()
+        {'scheme': 'rfm', 'bins': 5, 'monetary': 'sum', 'map': 'ten', 'where': 'orders > 1'}
+        """
+        made: dict[str, Any] = {"scheme": self.name, "bins": self.bins, "monetary": self.monetary}
+        made["map"] = (
+            self.map
+            if isinstance(self.map, str)
+            else {name: list(of) if isinstance(of, tuple) else of for name, of in self.map.items()}
+        )
+        if self.where is not None:
+            made["where"] = self._where_text()
+            if made["where"] is None:
+                raise ConfigError(
+                    (Option("where", str(self.where)), " has no text"),
+                    remedy="give the condition as text to save it, such as 'orders > 1'",
+                )
+        if self.cuts is not None:
+            made["cuts"] = plain_cuts(self.cuts)
+        return made if self.account is None else made | {"account": self.account.to_dict()}
+
+    def _where_text(self) -> str | None:
+        return self.where if isinstance(self.where, str) else language_text(self.where)
+
+    def _compared(self) -> tuple[Any, ...]:
+        where = None if self.where is None else str(self._condition)
+        return (self.bins, self.monetary, self.map, where, self.cuts, self.account)
+
+    def __eq__(self, other: object) -> bool:
+        return self._compared() == other._compared() if isinstance(other, Rfm) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._compared())
+
+    def _shown(self) -> list[tuple[str, Any]]:
+        shown = [(name, value) for name, value in super()._shown() if value is not None]
+        return [
+            (name, (self._where_text() or str(value)) if name == "where" else value)
+            for name, value in shown
+        ]

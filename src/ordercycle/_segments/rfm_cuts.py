@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from ordercycle._arrow_views import fixed_view
 from ordercycle._errors import ConfigError, Option, counted, suggestion
 from ordercycle._segments.order_statistics import WORD, KeyType
-from ordercycle._segments.score_maps import SCORES
-from ordercycle._segments.serialization import FrozenDict
+from ordercycle._segments.score_maps import SCORES, FrozenDict
 from ordercycle_kernels.scores import count_below, count_below_wide
 
 Cut = float | Decimal

@@ -1,4 +1,4 @@
-"""The cuts of RFM scores: exact quantiles, by rounds of counting digits."""
+"""The values that RFM scores, and the cuts: exact quantiles, by rounds of counting digits."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from ordercycle._arrow_views import fixed_view
+from ordercycle._columns import has_no_money
 from ordercycle._errors import (
     Code,
     ColumnError,
@@ -22,19 +26,40 @@ from ordercycle._errors import (
     counted,
 )
 from ordercycle._public import public
-from ordercycle._segments.counting_rounds import Cells, Round
+from ordercycle._segments.assigning import (
+    refuse_bad_orders,
+    refuse_missing,
+    refuse_undecided,
+    selected,
+)
+from ordercycle._segments.counting_rounds import (
+    AS_OF_COLUMN,
+    Cells,
+    Round,
+    as_of_cells,
+    as_of_in,
+    of_day,
+)
 from ordercycle._segments.order_statistics import KeyType, Search, exact_decimal
-from ordercycle._segments.profile_fit import AS_OF_COLUMN, as_of_cells, as_of_in, of_day
 from ordercycle._segments.profile_tables import as_table
-from ordercycle._segments.score_maps import SCORES
-from ordercycle._segments.serialization import FrozenDict
+from ordercycle._segments.rule_values import bound
+from ordercycle._segments.scheme import Scheme, with_options
+from ordercycle._segments.score_maps import SCORES, FrozenDict
 from ordercycle_kernels.selection import DIGIT_BITS, DIGITS
+
+#: An RFM scheme: its cuts and its account are options.
+R = TypeVar("R", bound=Scheme)
 
 #: A cell is column, prefix and digit; of the column after the scores, the type of monetary.
 COLUMN_SHIFT = 40
 TYPE_COLUMN = len(SCORES)
 #: Types of monetary in cells; a decimal's scale is counted from `DECIMAL_TYPE` on.
 FLOAT_TYPE, INTEGER_TYPE, DECIMAL_TYPE = 0, 1, 1000
+#: The profile column that is M, and its types.
+MONETARY: dict[str, tuple[str, tuple[pa.DataType, ...]]] = {
+    "sum": ("revenue", (pa.float64(), pa.int64(), pa.decimal128(1))),
+    "average": ("average_order_value", (pa.float64(),)),
+}
 #: Rows whose keys are made at once: they stay in the cache.
 ROWS_AT_ONCE = 2**16
 
@@ -91,25 +116,86 @@ class RfmAccount:
 
 
 @dataclass(frozen=True)
-class RfmRound(Round[pa.Table, Any]):
-    """Counts one more digit of the values around each cut; made by ``Rfm.first_round``.
+class ScoredValues:
+    """The values of a profile that are scored, and whose.
+
+    monetary: of :data:`MONETARY`; where: the condition that leaves customers out, or None.
+    """
+
+    monetary: str
+    where: pc.Expression | str | None
+
+    @property
+    def inputs(self) -> dict[str, tuple[pa.DataType, ...]]:
+        """The profile columns that are R, F and M, with their types."""
+        name, kinds = MONETARY[self.monetary]
+        return {"days_since_last_order": (pa.int32(),), "orders": (pa.int64(),), name: kinds}
+
+    def of(self, table: Any, *, is_checked: bool = False) -> tuple[pa.Table, NDArray[np.bool_]]:
+        """Return R, F and M of a profile, checked, and which customers have scores."""
+        table = as_table(table)
+        if has_no_money(table.column_names):
+            raise ConfigError(
+                "the orders of this profile have no amounts, and RFM needs monetary values",
+                remedy=(
+                    "build the history with ",
+                    Option("Columns.amount"),
+                    ", or use Lifecycle or Cadence, which need none",
+                ),
+            )
+        inputs = selected(table, self.inputs)
+        orders = inputs.column("orders")
+        if not is_checked:
+            _check_values(inputs)
+        kept = np.empty(table.num_rows, np.bool_)
+        start = 0
+        for chunk in orders.chunks:
+            stop = start + len(chunk)
+            np.greater(fixed_view(chunk, np.int64), 0, out=kept[start:stop])
+            start = stop
+        if self.where is not None:
+            holds = bound(table, {"where": self.where}).truths(table).column(0)
+            kept &= holds.fill_null(fill_value=False).to_numpy()
+        return inputs, kept
+
+
+def _check_values(inputs: pa.Table) -> None:
+    """Raise a DataError where a customer with orders has a value that cannot be scored."""
+    _, orders, monetary = inputs.columns
+    refuse_bad_orders(orders)
+    for name in ("days_since_last_order", inputs.column_names[-1]):
+        refuse_missing(inputs, name, at_least=1)
+    if monetary.type == pa.float64() and not pc.all(pc.is_finite(monetary)).as_py():
+        bad = pc.and_(pc.invert(pc.is_finite(monetary)), pc.greater(orders, 0))
+        refuse_undecided(
+            f"{inputs.column_names[-1]} is NaN or infinite", bad.fill_null(fill_value=False)
+        )
+
+
+@dataclass(frozen=True)
+class RfmRound(Round[pa.Table, R]):
+    """Counts one more digit of the values around each cut.
 
     A cell is (column, prefix, digit). The first round, which has no searches yet, also counts
     rows by the type of monetary.
     """
 
-    scheme: Any  # an Rfm
+    scheme: R
+    values: ScoredValues
+    bins: int
+    by_hand: FrozenDict  # the cuts that are not fitted, by score
+    account: RfmAccount | None = None
     searches: tuple[Search, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...] | None:  # type: ignore[override]
         """The profile columns that are read: any, where an expression chooses customers."""
-        return None if self.scheme.where is not None else (*self.scheme.inputs, AS_OF_COLUMN)
+        return None if self.values.where is not None else (*self.values.inputs, AS_OF_COLUMN)
 
     def count(self, batch: pa.Table) -> Cells:
         """Count digits of a profile's customers."""
         batch = as_table(batch)
-        inputs, kept = self.scheme.chosen(batch, is_checked=bool(self.searches))
+        inputs, kept = self.values.of(batch, is_checked=bool(self.searches))
         searches = self.searches or tuple(
             Search.of(KeyType.of(column.type)) for column in inputs.columns
         )
@@ -139,34 +225,32 @@ class RfmRound(Round[pa.Table, Any]):
         kind = Cells.summed([TYPE_COLUMN << COLUMN_SHIFT | _code(found)], buyers)
         return made.plus(kind, as_of_cells(batch))
 
-    def then(self, total: Cells) -> Any:
+    def then(self, total: Cells) -> RfmRound[R] | R:
         """Return the next round, or the scheme with its cuts."""
         made = self._begun(total) if not self.searches else self._counted(total)
-        return made.ended() if all(search.is_over for search in made.searches) else made
-
-    def ended(self) -> Any:
-        """Return the scheme with its cuts, once all searches are over."""
-        by_hand, account = self.scheme.by_hand, self.scheme.account
-        if len(by_hand) == len(SCORES):
-            return replace(self.scheme, account=None)
+        if not all(search.is_over for search in made.searches):
+            return made
+        account = made.account
+        if account is None or len(self.by_hand) == len(SCORES):
+            return self.scheme
         cuts = {
-            name: by_hand[name] if name in by_hand else _cuts(search, account, self.scheme.bins)
-            for name, search in zip(SCORES, self.searches, strict=True)
+            name: self.by_hand[name] if name in self.by_hand else _cuts(search, account, self.bins)
+            for name, search in zip(SCORES, made.searches, strict=True)
         }
-        return replace(self.scheme, cuts=FrozenDict(cuts))
+        return with_options(self.scheme, cuts=FrozenDict(cuts), account=account)
 
-    def _counted(self, total: Cells) -> RfmRound:
+    def _counted(self, total: Cells) -> RfmRound[R]:
         searches = tuple(
             search if search.is_over else _searched(number, search, total)
             for number, search in enumerate(self.searches)
         )
         return replace(self, searches=searches)
 
-    def _begun(self, total: Cells) -> RfmRound:
+    def _begun(self, total: Cells) -> RfmRound[R]:
         of_recency = (total.cell >> COLUMN_SHIFT) == 0
         buyers = int(total.count[of_recency].sum())
         if not buyers:
-            condition = self.scheme.where
+            condition = self.values.where
             raise DataError(
                 "no customer of this profile has orders, so there is nothing to take quantiles of"
                 if condition is None
@@ -185,20 +269,19 @@ class RfmRound(Round[pa.Table, Any]):
             )
         keys = (KeyType("int32"), KeyType("int64"), _key_type(int(codes[0])))
         searches = []
-        by_hand = tuple(self.scheme.by_hand)
+        by_hand = tuple(self.by_hand)
         for number, key in enumerate(keys):
             if SCORES[number] in by_hand:
                 searches.append(Search.for_nothing(key))
                 continue
             ranks = [
                 rank
-                for place in _places(key, buyers, self.scheme.bins)
+                for place in _places(key, buyers, self.bins)
                 for rank in (place.before, min(place.before + 1, buyers - 1))
             ]
             searches.append(_searched(number, Search.of(key, ranks), total))
         account = RfmAccount(as_of=as_of_in(total), buyers=buyers, by_hand=by_hand)
-        scheme = replace(self.scheme, account=account)
-        return replace(self, scheme=scheme, searches=tuple(searches))
+        return replace(self, account=account, searches=tuple(searches))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -17,23 +17,22 @@ from ordercycle._errors import ConfigError, Option, counted, printable
 from ordercycle._expressions.compiling import parsed_condition
 from ordercycle._expressions.expression_text import language_text
 from ordercycle._public import public
-from ordercycle._segments.profile_tables import as_table
-from ordercycle._segments.rule_lint import RulesLint, lint_of
-from ordercycle._segments.rule_values import bound
-from ordercycle._segments.scheduled import Recalculated
-from ordercycle._segments.scheme import (
+from ordercycle._segments.assigning import (
     MOST_SEGMENTS,
     ROWS_PER_TASK,
     Produced,
     refuse_taken,
     worked,
 )
-from ordercycle._segments.serialization import options_of
+from ordercycle._segments.profile_tables import as_table
+from ordercycle._segments.rule_lint import RulesLint, lint_of
+from ordercycle._segments.rule_values import bound
+from ordercycle._segments.scheme import Scheme
 
 
 @public()
 @dataclass(frozen=True, eq=False, repr=False)
-class Rules(Recalculated):
+class Rules(Scheme):
     """Segments by rules of one's own, of which the first that holds decides.
 
     Parameters
@@ -87,6 +86,9 @@ class Rules(Recalculated):
     default: str = "Other"
     column: str = "tier"
     conditions: Mapping[str, pc.Expression] = field(init=False)
+
+    kind = "rules"
+    column_option = "column"
 
     def __post_init__(self) -> None:
         if not isinstance(self.rules, Mapping) or not self.rules:
@@ -236,17 +238,19 @@ class Rules(Recalculated):
                     remedy="give the condition as text to save it, such as 'revenue > 500'",
                 )
         return {
-            "scheme": "rules",
+            "scheme": self.kind,
             "column": self.column,
             "default": self.default,
             "rules": texts,
         }
 
-    @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Rules:
-        """Return the rules that `to_dict` wrote."""
-        options = options_of(given, cls, ("column", "default", "rules"))
-        return cls(options.pop("rules", {}), **options)
+    def _findings(
+        self, counts: Mapping[str | None, int], pieces: Callable[[], Iterable[pa.Table]]
+    ) -> Iterator[str]:
+        """Yield a line for each rule that comes to nothing; the pieces are read again for it."""
+        if not all(counts[segment] for segment in self.rules):
+            lint = lint_of(pieces(), self.conditions, self.default)
+            yield from (f"rule {problem}" for problem in lint.problems)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Rules):

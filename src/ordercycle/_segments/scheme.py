@@ -1,200 +1,551 @@
-"""What every segmentation scheme is, and the mechanics they share.
-
-A scheme is a frozen object. It is declared by the profile columns it reads, a kernel that writes a
-code per customer, and the names of the codes; the checks of the columns and the appending of the
-results are here, once.
-"""
+"""What every segmentation scheme is: the base class, and what it does for all of them."""
 
 from __future__ import annotations
 
+import html
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from datetime import date
+from typing import Any, ClassVar, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ordercycle._arrow_views import array_of, array_of_texts, bitmap, fixed_view
-from ordercycle._columns import WINDOW
-from ordercycle._errors import ColumnError, ConfigError, DataError, Option, counted, suggestion
+from ordercycle._days import date_of
+from ordercycle._errors import ConfigError, Option, printable, suggestion
+from ordercycle._history.order_history import OrderHistory, grouped_orders
+from ordercycle._membership.membership import Membership
+from ordercycle._membership.scheduled import Assign, Recalculation, Schedule, ScheduledIntervals
 from ordercycle._public import public
-from ordercycle._workspace import Workers, thread_count
+from ordercycle._segments.assigning import (
+    NO_CODE,
+    Produced,
+    codes_of,
+    refuse_absent,
+    refuse_taken,
+    worked,
+)
+from ordercycle._segments.counting_rounds import Round
+from ordercycle._segments.next_transition import LookAhead, foretold
+from ordercycle._segments.profile_tables import as_table
+from ordercycle._segments.scheme_options import (
+    SchemeOption,
+    frozen,
+    parameters_of,
+    plain,
+    required_options,
+)
 
-#: The type of every column of segments.
-SEGMENT_TYPE = pa.dictionary(pa.int8(), pa.string())
-#: As many as its codes can count.
-MOST_SEGMENTS = 127
-#: The code of a customer who has no segment.
-NO_CODE = np.int8(-1)
-#: Customers a task takes: enough that a task costs nothing, few enough to keep threads busy.
-ROWS_PER_TASK = 2**17
-
-#: Writes the codes of some customers: the columns read, and one array (c,) per column produced.
-WriteCodes = Callable[[pa.RecordBatch, Sequence[NDArray[np.int8]]], None]
+#: Returns those columns of a profile whose names are needed.
+ProfileOf: TypeAlias = Callable[[Callable[[str], bool]], pa.Table]
+S = TypeVar("S", bound="Scheme")
+#: Schemes in force from a day on, in the order of assigning; none where there is nobody.
+InForce: TypeAlias = tuple["Scheme", ...]
 
 
 @public()
-@runtime_checkable
-class Scheme(Protocol):
-    """A rule that gives the customers of a profile segments.
+class Scheme(ABC):
+    """A rule that gives the customers of a profile segments: the base class of all schemes.
 
-    Schemes are frozen and equal where their dicts are. A scheme that has to be fitted has a
-    method ``first_round`` besides (:mod:`ordercycle._segments.counting_rounds`); used unfitted, its
-    ``assign`` raises a ConfigError.
+    Schemes are frozen, and equal where their options are. A scheme of one's own is a subclass with
+    a `name`, its `segments` and :meth:`decide`; the columns of its options are parameters of its
+    constructor, which keeps them under their names, as a frozen dataclass does. Everything else
+    follows: :meth:`assign` by several threads, :meth:`membership` on a schedule, :meth:`to_dict`,
+    its view in notebooks, and after :func:`register_scheme` also :func:`scheme_from_dict`, TOML
+    files and the command line. What a scheme can do it declares in the attributes below, and
+    nothing else is looked at.
+
+    Attributes
+    ----------
+    kind
+        The word for it in dicts, in TOML files and on the command line; that of the class where
+        its `name` is text.
+    fitted_to
+        ``"profile"`` or ``"history"`` where it has a :meth:`fit`, else None.
+    recalculates
+        Whether memberships come from profiles as of the days of a schedule; else they are exact.
+    foretells
+        Whether time alone changes its segments, so that there is a :meth:`next_transition`.
+    column_option
+        The option that names the column that it adds; None: this is always `name`.
+    command_options
+        Its options on the command line (:class:`SchemeOption`).
+    account
+        What it was fitted from, with ``origin`` (a few words) and a text; None where it was not.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> import pyarrow as pa, pyarrow.compute as pc
+    >>> @dataclass(frozen=True)
+    ... class Spenders(Scheme):
+    ...     big_revenue: float = 100.0
+    ...
+    ...     name = "spenders"
+    ...     segments = ("Big", "Small")
+    ...     reads = ("revenue",)
+    ...
+    ...     def decide(self, rows):
+    ...         is_big = pc.greater_equal(rows["revenue"], self.big_revenue)
+    ...         return pc.if_else(is_big, "Big", "Small")
+    >>> table = pa.table({"customer_id": ["ann", "bob"], "revenue": [250.0, 12.5]})
+    >>> Spenders().assign(table)["spenders"].to_pylist()
+    ['Big', 'Small']
+    >>> Spenders(big_revenue=10.0).to_dict()
+    {'scheme': 'spenders', 'big_revenue': 10.0}
     """
+
+    kind: ClassVar[str] = ""
+    fitted_to: ClassVar[Literal["profile", "history"] | None] = None
+    recalculates: ClassVar[bool] = True
+    foretells: ClassVar[bool] = False
+    column_option: ClassVar[str | None] = None
+    command_options: ClassVar[tuple[SchemeOption, ...]] = ()
+    account: Any = None
+
+    #: The class of the account, which has a ``from_dict``.
+    _account_type: ClassVar[Any] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        name = vars(cls).get("name")
+        if isinstance(name, str) and "kind" not in vars(cls):
+            cls.kind = name
 
     @property
     def name(self) -> str:
-        """The column it adds, and the word for it in dicts and on the command line."""
+        """The column that is added."""
+        return self.kind
 
     @property
+    @abstractmethod
     def segments(self) -> tuple[str, ...]:
-        """The names of the segments, in the order of their codes."""
+        """The names of the segments, in the order of their codes; 127 at most."""
+
+    @property
+    def reads(self) -> tuple[str, ...] | None:
+        """The profile columns that it reads, which have to be there; None: any."""
+        return None
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it can be assigned; a scheme that has to be fitted first overrides it."""
+        return True
+
+    @property
+    def refits(self) -> bool:
+        """Whether each recalculation of a membership fits it again, to all customers."""
+        return self.recalculates and self.fitted_to == "profile"
+
+    def fit(self, *sources: Any, **options: Any) -> Self:  # noqa: ARG002 - of schemes with a fit
+        """Return the scheme with the numbers of a profile, or of a history; see its own class.
+
+        A scheme that overrides it returns a new one, keeps what was fitted in options of its
+        constructor, and says `fitted_to` and `is_fitted`.
+
+        Raises
+        ------
+        ConfigError
+            Where there is nothing to fit.
+        """
+        raise ConfigError(f"{self!r} has nothing to fit", remedy="assign it as it is")
+
+    def decide(self, rows: pa.Table) -> Any:
+        """Return the segment of each customer: what a scheme of one's own overrides.
+
+        Parameters
+        ----------
+        rows
+            Some customers of a profile, with the columns of `reads` or all: threads take a slice
+            each. There may be none.
+
+        Returns
+        -------
+        pyarrow.Array, pyarrow.ChunkedArray or a sequence
+            A name of `segments` for each row, null (None) where a customer has none; strings, or a
+            dictionary of them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has neither decide nor assign")
 
     def assign(self, table: Any, *, threads: int | None = None) -> pa.Table:
-        """Return a profile with the scheme's columns; one without rows shows their types."""
+        """Return a profile with the scheme's column; one without rows shows its type.
+
+        Parameters
+        ----------
+        table
+            A profile, or any table with the columns that are read; from any source that
+            :meth:`OrderHistory.build` takes.
+        threads
+            How many threads to use; None: every core this process may use.
+
+        Returns
+        -------
+        pyarrow.Table
+            The table with a column `name`: dictionary<int8, string>, codes in the order of
+            `segments`, null for customers without a segment.
+
+        Raises
+        ------
+        ColumnError
+            Where a column is missing, or the one to add is there already.
+        ConfigError
+            Where the scheme is not fitted, or decides for a segment that it does not have.
+        """
+        if not self.is_fitted:
+            raise ConfigError(
+                f"{self!r} is not fitted", remedy="call .fit, which returns the fitted scheme"
+            )
+        table = as_table(table)
+        produced = Produced.of(self.name, self.segments)
+        refuse_taken(table, [produced])
+        read = table
+        if self.reads is not None:
+            refuse_absent(table, self.reads)
+            read = table.select(list(self.reads))
+        codes = np.empty(table.num_rows, np.int8)
+
+        def write(task: tuple[int, pa.Table]) -> None:
+            start, rows = task
+            codes[start : start + rows.num_rows] = codes_of(
+                self.decide(rows), self.segments, rows.num_rows, self.kind
+            )
+
+        if not table.num_rows:
+            write((0, read))  # so that what is wrong with its columns shows
+        for _ in worked(write, read, threads=threads):
+            pass
+        return table.append_column(produced.field, produced.column(codes))
+
+    def next_transition(self, table: Any, *, threads: int | None = None) -> pa.Table:
+        """Add each customer's next segment if nothing more is bought, and from which day on.
+
+        Parameters
+        ----------
+        table
+            A profile, with or without segments: the columns that ``assign`` reads, and
+            ``registered_on`` (date32) and ``days_since_registration`` (int32), whose sum is the
+            profile's day. From any source, as for ``assign``.
+        threads
+            How many threads to use; None: every core this process may use.
+
+        Returns
+        -------
+        pyarrow.Table
+            The table with ``next_segment``: dictionary<int8, string>, codes in the order of
+            ``segments``, and ``next_segment_on``: date32, the first day on which ``assign`` would
+            give that segment instead of the present one. Both are null for customers who stay
+            where they are for good, or until after 2199, the last year there is.
+
+        Raises
+        ------
+        ColumnError, DataError, ConfigError
+            As for ``assign``; also where the columns added are there already, the day is null, or
+            time alone changes no segment of the scheme (`foretells` is False).
+
+        Examples
+        --------
+        >>> import datetime, ordercycle as oc
+        >>> orders = pa.table({
+        ...     "customer_id": ["ann"], "ordered_at": [datetime.date(2026, 1, 1)], "amount": [9.0],
+        ... })
+        >>> profile = oc.OrderHistory.build(orders).profile("2026-02-15")
+        >>> lifecycle = oc.Lifecycle()
+        >>> row = lifecycle.next_transition(lifecycle.assign(profile)).to_pylist()[0]
+        >>> row["lifecycle"], row["next_segment"], str(row["next_segment_on"])
+        ('Promising', 'At-risk', '2026-05-02')
+        """
+        return foretold(table, self.segments, self._look_ahead, threads=threads)
+
+    def membership(
+        self,
+        history: OrderHistory,
+        start: date | str | None = None,
+        end: date | str | None = None,
+        *,
+        every: str | None = None,
+        window_days: int | None = None,
+        schemes: Sequence[Scheme] = (),
+        streams: Mapping[str, Any] | None = None,
+    ) -> Membership:
+        """Return who was in which segment, and when, recalculated on a schedule.
+
+        The segments are those of the profile as of the last day of every day, ISO week or
+        calendar month, which is what is known when the next one begins. They hold from this day
+        until the next recalculation. Scores of RFM are fitted again each time, unless their cuts
+        were given by hand; rules stay as they are.
+
+        Parameters
+        ----------
+        history
+            The orders.
+        start
+            The first day: what was calculated last before it holds on it. None: the day of the
+            first order, which no calculation comes before.
+        end
+            The last day, as of which the membership is known: what it then is stays open. None:
+            the day of the last order.
+        every
+            ``"day"``, ``"week"`` (as of Sundays) or ``"month"`` (as of the last days of months);
+            None: every month.
+        window_days
+            Profiles keep only the orders of so many days, as in :meth:`OrderHistory.profile`.
+        schemes
+            Schemes assigned beforehand, in this order, where conditions read their columns; those
+            that are recalculated are so like this one, others have to be fitted.
+        streams
+            None: no scheme reads other streams than the orders.
+
+        Returns
+        -------
+        Membership
+            For each customer, intervals of which no two that touch have the same segment; gaps
+            where a customer has no segment, or there is nobody to fit to.
+
+        Raises
+        ------
+        ConfigError
+            Where `start` or `end` is no day, `start` is after `end`, or an option makes no sense
+            or means nothing for the scheme.
+        ColumnError
+            Where a condition has a column that a profile does not have.
+
+        Notes
+        -----
+        Each recalculation takes a profile of the history, and where something is fitted one more:
+        with a hundred million orders, a few seconds on two cores.
+
+        Examples
+        --------
+        >>> import datetime, ordercycle as oc
+        >>> days = [datetime.date(2025, 1, 20), datetime.date(2025, 2, 10)]
+        >>> orders = {"customer_id": ["ann"] * 2, "ordered_at": days, "amount": [20.0, 30.0]}
+        >>> history = oc.OrderHistory.build(pa.table(orders))
+        >>> rules = oc.Rules({"Spender": "revenue >= 50"})
+        >>> membership = rules.membership(history, end="2025-04-15")
+        >>> for row in membership.to_table().to_pylist():
+        ...     print(row["segment"], row["valid_from"], row["valid_to"])
+        Other 2025-01-31 2025-02-28
+        Spender 2025-02-28 None
+        """
+        self._refuse_meaningless(streams=streams)
+        schedule = Schedule.of(history, start, end, "month" if every is None else every)
+        schemes = (*schemes, self)
+        in_force = {day: _as_of(day, history, window_days, schemes) for day in schedule.days}
+        return _held(history, self.segments, in_force, schedule, window_days)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return text, numbers, booleans, lists and dicts of these, with ``scheme``: the name."""
+        """Return text, numbers, booleans, lists and dicts of these, with ``scheme``: the kind.
 
+        Raises
+        ------
+        ConfigError
+            Where an option is nothing of the kind; a scheme with such options overrides this
+            method and :meth:`from_dict`.
+        """
+        made: dict[str, Any] = {"scheme": self.kind}
+        for parameter in parameters_of(type(self)):
+            name = parameter.name
+            if not hasattr(self, name):
+                raise ConfigError(
+                    f"{type(self).__name__} does not keep its option {name!r} under this name",
+                    remedy="keep it, or override to_dict and from_dict",
+                )
+            value = getattr(self, name)
+            if value is None and parameter.default is None:
+                continue  # as TOML has no null
+            made[name] = plain(value, f"{name} of {type(self).__name__}")
+        return made
 
-class Produced(NamedTuple):
-    """A column that a scheme adds: its names in the order of the codes, or None for scores."""
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Self:
+        """Return the scheme that ``to_dict`` wrote; lists become tuples.
 
-    name: str
-    names: tuple[str, ...] | None
-    nullable: bool
+        Raises
+        ------
+        ConfigError
+            Where there is no option of a name, one is missing, or a value makes no sense.
+        """
+        options = {name: frozen(value) for name, value in given.items() if name != "scheme"}
+        known = [parameter.name for parameter in parameters_of(cls)]
+        for name in options:
+            if name not in known:
+                raise ConfigError(
+                    f"a {cls.__name__} has no option {name!r}{suggestion(str(name), known)}",
+                    remedy=f"it has {', '.join(map(repr, known)) or 'none'}",
+                )
+        missing = [name for name in required_options(cls) if name not in options]
+        if missing:
+            raise ConfigError(f"a {cls.__name__} needs the option {missing[0]!r}")
+        if cls._account_type is not None and "account" in options:
+            options["account"] = cls._account_of(given["account"])
+        return cls(**options)
 
-    @property
-    def field(self) -> pa.Field:
-        """The column's name and type."""
-        kind = pa.int8() if self.names is None else SEGMENT_TYPE
-        return pa.field(self.name, kind, nullable=self.nullable)
+    @classmethod
+    def _account_of(cls, given: Any) -> Any:
+        try:
+            account = cls._account_type.from_dict(given)
+            _ = account.origin  # numbers that make no sense show here
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ConfigError(
+                (
+                    Option("account", given),
+                    f" is not what a fitted {cls.__name__} writes ({error!r})",
+                ),
+                remedy="fit again, or take the dict of to_dict",
+            ) from None
+        return account
 
-    def column(self, codes: NDArray[np.int8]) -> pa.ChunkedArray:
-        """Wrap codes, `NO_CODE` becoming null."""
-        valid = bitmap(codes >= 0) if self.nullable else None
-        array = array_of(codes, pa.int8(), valid)
-        if self.names is not None:
-            array = pa.DictionaryArray.from_arrays(array, array_of_texts(self.names))
-        return pa.chunked_array([array])
+    def _first_round(self) -> Round[pa.Table, Self] | None:
+        """Return a fit to a profile as rounds of counting; None: it takes the whole profile."""
+        return None
 
+    def _refitted(self, profile_of: ProfileOf) -> Self | None:
+        """Return the scheme fitted to a profile, or None where nobody is there to fit to."""
+        table = profile_of(lambda name: self.reads is None or name in self.reads)
+        return self.fit(table) if table.num_rows else None
 
-#: Types that a column may have, by name.
-Inputs = Mapping[str, tuple[pa.DataType, ...]]
-
-
-def refuse_window(table: pa.Table, why: str) -> None:
-    """Raise a ConfigError where a profile keeps only the orders of some days."""
-    if WINDOW in table.column_names:
+    def _look_ahead(self, table: pa.Table) -> tuple[pa.Table, LookAhead]:  # noqa: ARG002 - see below
+        """Return the columns that decide, checked, and what decides their next segments."""
         raise ConfigError(
-            f"this profile has a window, by its column {WINDOW!r}, {why}",
-            remedy=("take a profile without ", Option("window_days")),
+            f"time alone changes no segment of {self!r}, so there is no next one to foretell",
+            remedy="take a scheme that foretells, such as Lifecycle or Cadence",
         )
 
+    def _findings(
+        self,
+        counts: Mapping[str | None, int],  # noqa: ARG002 - of schemes that look at themselves
+        pieces: Callable[[], Iterable[pa.Table]],  # noqa: ARG002
+    ) -> Iterator[str]:
+        """Yield what users should know of segments of these sizes; pieces: of the profile."""
+        yield from ()
 
-def refuse_taken(table: pa.Table, produced: Iterable[Produced | pa.Field]) -> None:
-    """Raise a ColumnError where a column that would be added is there."""
-    for column in produced:
-        if column.name in table.column_names:
-            raise ColumnError(
-                f"the table has a column {column.name!r} already",
-                remedy="drop or rename it before assigning",
-                column=column.name,
+    def _refuse_meaningless(self, **given: Any) -> None:
+        """Raise a ConfigError for options of `membership` that mean nothing for the scheme."""
+        for name, value in given.items():
+            if value is None or (name == "schemes" and not value):
+                continue
+            why = "whose memberships are exact, not recalculated on a schedule"
+            if name == "streams":
+                why = "which reads the orders alone"
+            raise ConfigError(
+                (Option(name), f" means nothing for {type(self).__name__}, {why}"),
+                remedy="leave it out",
             )
 
+    def _options(self) -> list[tuple[str, Any]]:
+        """Return the options that are shown, with their values."""
+        names = [parameter.name for parameter in parameters_of(type(self))]
+        return [(name, getattr(self, name)) for name in names if hasattr(self, name)]
 
-def selected(table: pa.Table, inputs: Inputs) -> pa.Table:
-    """Return the columns that a scheme reads, each of a type it takes."""
-    for name, kinds in inputs.items():
-        if table.column_names.count(name) != 1:
-            hint = suggestion(name, table.column_names)
-            raise ColumnError(
-                f"the table has no single column {name!r}{hint}",
-                remedy=f"pass a profile, or a table that has {', '.join(map(repr, inputs))}",
-                column=name,
-            )
-        found = table.column(name).type
-        # Decimals are taken in any precision and scale.
-        if not any(found == kind or found.id == kind.id == pa.decimal128(1).id for kind in kinds):
-            listed = " or ".join(str(kind).partition("(")[0] for kind in kinds)
-            raise ColumnError(f"{name} is {found}", remedy=f"cast it to {listed}", column=name)
-    return table.select(list(inputs))
+    def _shown(self) -> list[tuple[str, Any]]:
+        return [(name, value) for name, value in self._options() if name != "account"]
 
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self._shown())
+        origin = "" if self.account is None else f"; {self.account.origin}"
+        return printable(f"{type(self).__name__}({shown}{origin})")
 
-def views(batch: pa.RecordBatch) -> list[NDArray[Any]]:
-    """Return the columns of a batch as the arrays that kernels take, nulls included."""
-    return [fixed_view(column, column.type.to_pandas_dtype()) for column in batch.columns]
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+            f"<td style='text-align:left'>{html.escape(printable(str(value)))}</td></tr>"
+            for name, value in self._shown()
+        )
+        account = "" if self.account is None else html.escape(str(self.account))
+        return (
+            f"<b>{type(self).__name__}</b><table>{rows}</table>"
+            f"<div>{account.replace(chr(10), '<br>')}</div>"
+        )
 
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other) or not isinstance(other, Scheme):
+            return NotImplemented
+        return self._options() == other._options()
 
-def refuse_undecided(what: str, bad: pa.ChunkedArray) -> None:
-    """Raise a DataError where a row is marked: its values decide nothing, for the reason given."""
-    if not pc.any(bad).as_py():
-        return
-    row, count = bad.index(pa.scalar(value=True)).as_py(), pc.sum(bad).as_py()
-    raise DataError(
-        f"{what} at row {row} ({counted(count, 'such row')})",
-        remedy="every customer needs a value to have a segment, so fix or drop these rows",
-        column=what.partition(" ")[0],
-        row=row,
-        count=count,
-    )
+    def __hash__(self) -> int:
+        return hash((type(self), self.kind))
 
 
-def refuse_bad_orders(orders: pa.ChunkedArray) -> None:
-    """Raise a DataError where the number of orders is null or negative."""
-    if orders.null_count or (len(orders) and pc.min_max(orders)["min"].as_py() < 0):
-        bad = pc.fill_null(pc.less(orders, 0), fill_value=True)
-        refuse_undecided("orders is null or negative", bad)
+def first_round(scheme: Scheme) -> Round[pa.Table, Any] | None:
+    """Return a scheme's fit to a profile as rounds, for any engine; None: it takes all of it."""
+    return scheme._first_round()  # noqa: SLF001 - for subclasses to override, not to call
 
 
-def refuse_missing(table: pa.Table, name: str, at_least: int) -> None:
-    """Raise a DataError where a value is null though the customer has that many orders."""
-    column = table.column(name)
-    if column.null_count:
-        reached = pc.greater_equal(table.column("orders"), at_least)
-        there = f"{at_least} orders" if at_least > 1 else "orders"
-        what = f"{name} is null though there are {there}"
-        refuse_undecided(what, pc.and_(column.is_null(), reached))
+def findings(
+    scheme: Scheme, counts: Mapping[str | None, int], pieces: Callable[[], Iterable[pa.Table]]
+) -> Iterator[str]:
+    """Yield what users should know of a scheme after it was assigned to the pieces of a profile."""
+    return scheme._findings(counts, pieces)  # noqa: SLF001 - for subclasses to override
 
 
-def appended(
-    table: pa.Table,
-    inputs: pa.Table,
-    produced: Sequence[Produced],
-    write: WriteCodes,
-    *,
-    threads: int | None,
-) -> pa.Table:
-    """Return the table with the columns that `write` makes of the inputs, by several threads."""
-    columns = [np.empty(table.num_rows, np.int8) for _ in produced]
+def with_options(scheme: S, **options: Any) -> S:
+    """Return a scheme in which some options have other values."""
+    names = [parameter.name for parameter in parameters_of(type(scheme))]
+    return type(scheme)(**{name: getattr(scheme, name) for name in names} | options)
 
-    def work(task: tuple[int, pa.Table]) -> None:
-        start, rows = task
-        for batch in rows.to_batches():
-            stop = start + batch.num_rows
-            write(batch, [codes[start:stop] for codes in columns])
-            start = stop
 
-    for _ in worked(work, inputs, threads=threads):
-        pass
-    for made, codes in zip(produced, columns, strict=True):
-        table = table.append_column(made.field, made.column(codes))
+def _as_of(
+    day: int, history: OrderHistory, window_days: int | None, schemes: Sequence[Scheme]
+) -> InForce:
+    """Return schemes as the profile as of a day makes them, each after those before it."""
+    in_force: list[Scheme] = []
+
+    def profile_of(needed: Callable[[str], bool]) -> pa.Table:
+        batches = []
+        for batch in history.profile_batches(date_of(day), window_days):
+            table = _assigned(batch, in_force)
+            batches.append(table.select([name for name in table.column_names if needed(name)]))
+        return pa.concat_tables(batches)
+
+    for scheme in schemes:
+        refitted: Scheme | None = scheme
+        if scheme.refits:
+            refitted = scheme._refitted(profile_of)  # noqa: SLF001 - for subclasses to override
+        if refitted is None:
+            return ()
+        in_force.append(refitted)
+    return tuple(in_force)
+
+
+def _held(
+    history: OrderHistory,
+    segments: tuple[str, ...],
+    in_force: Mapping[int, InForce],
+    schedule: Schedule,
+    window_days: int | None,
+) -> Membership:
+    """Return the membership of which schemes, by the day from which they are in force, decide.
+
+    segments: those of the last scheme of each day.
+    """
+    recalculations = []
+    for day in schedule.days:
+        builder = grouped_orders(history).profiles(day, window_days)
+        assign = _assign(in_force[day], segments)
+        # What is missing is missing from a profile of nobody too, and reported now.
+        assign(pa.RecordBatch.from_pylist([], schema=builder.schema))
+        recalculations.append(Recalculation(builder, assign))
+    intervals = ScheduledIntervals(history, recalculations, schedule.first, schedule.last)
+    return Membership(segments, intervals)
+
+
+def _assign(schemes: InForce, segments: tuple[str, ...]) -> Assign:
+    """Return what gives customers the code of the last scheme's segment, after those before it."""
+
+    def assign(profile: pa.RecordBatch) -> NDArray[np.int8]:
+        if not schemes:
+            return np.full(profile.num_rows, NO_CODE)
+        last = schemes[-1]
+        column = _assigned(profile, schemes).column(last.name)
+        return codes_of(column, segments, profile.num_rows, last.kind)
+
+    return assign
+
+
+def _assigned(profile: pa.RecordBatch, schemes: Sequence[Scheme]) -> pa.Table:
+    """Return a profile with the columns of schemes."""
+    table = pa.Table.from_batches([profile])
+    for scheme in schemes:
+        table = scheme.assign(table, threads=1)
     return table
-
-
-def worked(
-    work: Callable[[tuple[int, pa.Table]], Any],
-    table: pa.Table,
-    *,
-    threads: int | None,
-    rows_per_task: int = ROWS_PER_TASK,
-) -> Iterator[Any]:
-    """Yield what `work` makes of consecutive slices of a table, each with its first row."""
-    tasks = [
-        (start, table.slice(start, rows_per_task))
-        for start in range(0, table.num_rows, rows_per_task)
-    ]
-    with Workers(max(1, min(thread_count(threads), len(tasks)))) as workers:
-        yield from workers.in_order(work, tasks)

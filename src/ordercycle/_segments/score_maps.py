@@ -6,13 +6,14 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle._errors import ConfigError, Option, counted, suggestion
 from ordercycle._public import public
-from ordercycle._segments.scheme import MOST_SEGMENTS, NO_CODE
+from ordercycle._segments.assigning import MOST_SEGMENTS, NO_CODE
 
 SCORES = ("recency", "frequency", "monetary")
 #: Names by the scores they stand for, the first that fits counting.
@@ -76,6 +77,39 @@ def ten(bins: int) -> ScoreMap:
 
 
 MAPS = {"five": five, "ten": ten}
+
+
+class FrozenDict(Mapping[str, Any]):
+    """A dict that stays as it is, so that a frozen scheme may hold it; lists become tuples.
+
+    Unlike those of a dict, its items have an order that tells it from others.
+    """
+
+    def __init__(self, items: Mapping[str, Any]) -> None:
+        self._items = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in items.items()
+        }
+
+    def __getitem__(self, name: str) -> Any:
+        return self._items[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return list(self._items.items()) == list(other.items())
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._items))  # values may be anything until they are checked
+
+    def __repr__(self) -> str:
+        return repr(self._items)
 
 
 @cache

@@ -32,6 +32,7 @@ from ordercycle._engines.partition_tasks import (
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._segments.counting_rounds import CELLS_SCHEMA, Cells, Round
 from ordercycle._segments.counting_rounds import fit as run_rounds
+from ordercycle._segments.gap_fit import gap_round
 from ordercycle._segments.lifecycle import Lifecycle
 from ordercycle._segments.scheme import Scheme
 
@@ -229,7 +230,8 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
         The lifecycle to fit, of which ``new_days`` stays; None: ``Lifecycle()``.
     """
     job, frames = _job(orders_df, customers_df, partitions, columns, timezone, options)
-    first = (Lifecycle() if scheme is None else scheme).first_round(
+    first = gap_round(
+        Lifecycle() if scheme is None else scheme,
         as_of,
         net_refunds=job.policies.refunds == "net",
         active_share=active_share,

@@ -36,6 +36,7 @@ from ordercycle._engines.spark_types import arrow_schema, spark_schema, taken
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._segments.counting_rounds import CELLS_SCHEMA
 from ordercycle._segments.counting_rounds import fit as run_rounds
+from ordercycle._segments.gap_fit import gap_round
 from ordercycle._segments.lifecycle import Lifecycle
 from ordercycle._segments.scheme import Scheme
 
@@ -230,7 +231,8 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
         lifecycle = spark.fit_lifecycle(session.table("orders"), as_of="2026-11-01")
     """
     job, frames = job_of(orders_df, customers_df, partitions, columns, timezone, options)
-    first = (Lifecycle() if scheme is None else scheme).first_round(
+    first = gap_round(
+        Lifecycle() if scheme is None else scheme,
         as_of,
         net_refunds=job.policies.refunds == "net",
         active_share=active_share,
