@@ -18,7 +18,7 @@ import ordercycle as oc
 from ordercycle._expressions.compiling import parsed_condition
 from ordercycle._expressions.expression_text import language_text
 from ordercycle._expressions.language import LONGEST_TEXT
-from ordercycle._segments import scheme as scheme_module
+from ordercycle._segments import assigning
 
 EPOCH = date(1970, 1, 1).toordinal()
 DAYS = [date(2025, 12, 31), date(2026, 1, 1), date(2026, 2, 28)]
@@ -132,7 +132,7 @@ def test_the_first_condition_that_holds_decides(drawn, values, layout, threads):
     names = [f"rule {number}" for number in range(len(drawn))]
     rules = oc.Rules({name: text for name, (text, _) in zip(names, drawn, strict=True)})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheme_module, "ROWS_PER_TASK", 5)
+        patch.setattr(assigning, "ROWS_PER_TASK", 5)
         found = rules.assign(table, threads=threads)
     found.validate(full=True)
     expected = {name: condition for name, (_, condition) in zip(names, drawn, strict=True)}

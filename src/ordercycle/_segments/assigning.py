@@ -216,12 +216,10 @@ def worked(
     table: pa.Table,
     *,
     threads: int | None,
-    rows_per_task: int = ROWS_PER_TASK,
+    rows_per_task: int | None = None,
 ) -> Iterator[Any]:
     """Yield what `work` makes of consecutive slices of a table, each with its first row."""
-    tasks = [
-        (start, table.slice(start, rows_per_task))
-        for start in range(0, table.num_rows, rows_per_task)
-    ]
+    rows = ROWS_PER_TASK if rows_per_task is None else rows_per_task
+    tasks = [(start, table.slice(start, rows)) for start in range(0, table.num_rows, rows)]
     with Workers(max(1, min(thread_count(threads), len(tasks)))) as workers:
         yield from workers.in_order(work, tasks)

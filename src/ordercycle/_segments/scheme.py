@@ -371,12 +371,12 @@ class Scheme(ABC):
         for name in options:
             if name not in known:
                 raise ConfigError(
-                    f"a {cls.__name__} has no option {name!r}{suggestion(str(name), known)}",
+                    f"{cls.__name__} has no option {name!r}{suggestion(str(name), known)}",
                     remedy=f"it has {', '.join(map(repr, known)) or 'none'}",
                 )
         missing = [name for name in required_options(cls) if name not in options]
         if missing:
-            raise ConfigError(f"a {cls.__name__} needs the option {missing[0]!r}")
+            raise ConfigError(f"{cls.__name__} needs the option {missing[0]!r}")
         if cls._account_type is not None and "account" in options:
             options["account"] = cls._account_of(given["account"])
         return cls(**options)
