@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ordercycle._cli.errors import say
-from ordercycle._cli.profile_rows import profile_rows
+from ordercycle._cli.profile_rows import ProfileRows
 from ordercycle._cli.progress import watched
 from ordercycle._cli.results import checked_out, harmless_option, refuse_existing, result_writer
 from ordercycle._cli.schemes import SchemeCommand, scheme_option
@@ -102,11 +102,8 @@ def segment(  # noqa: PLR0913 - one argument per option
         refuse_existing(result, overwrite=overwrite)
     from ordercycle._workspace import Workers, thread_count
 
-    with (
-        watched(quiet=quiet) as watch,
-        profile_rows(profile) as file,
-        Workers(thread_count(None)) as workers,
-    ):
+    with watched(quiet=quiet) as watch, Workers(thread_count(None)) as workers:
+        file = ProfileRows.of(profile)
         work = Segmenting(file, workers)
         fitted = work.fitted(schemes)
         steps: list[Any] = [scheme.assign for scheme in fitted]
@@ -117,7 +114,7 @@ def segment(  # noqa: PLR0913 - one argument per option
         with result_writer(
             out, overwrite=overwrite, harmless=None if harmless else named
         ) as writer:
-            total = file.rows()
+            total = file.count()
             for table in work.tables(steps):
                 writer.write(table)
                 counts.add(table)

@@ -176,13 +176,20 @@ class Pieces(NamedTuple):
     files: Files
 
 
-def schema_of_first(paths: list[str], request: ReadRequest) -> pa.Schema:
+def schema_of_first(paths: Any, request: ReadRequest) -> pa.Schema:
     """Return the columns of the first file, as far as it says what they are."""
-    files = list_files(paths, request.table, request.filesystem)
-    return _look(files[0], request)[1].schema
+    return _look(_files(paths, request)[0], request)[1].schema
 
 
-def look_at_files(paths: list[str] | Spooled, request: ReadRequest) -> Pieces:
+def _files(paths: Any, request: ReadRequest) -> list[DataFile]:
+    """Return the files that a path, several of them or what was piped in stand for."""
+    if isinstance(paths, Spooled):
+        return [paths.as_file(request.read, request.table)]
+    several = paths if isinstance(paths, (list, tuple)) else [paths]
+    return list_files(map(os.fspath, several), request.table, request.filesystem, request.read)
+
+
+def look_at_files(paths: Any, request: ReadRequest) -> Pieces:
     """Look at the schema of every file; no row is read.
 
     Raises
@@ -192,10 +199,7 @@ def look_at_files(paths: list[str] | Spooled, request: ReadRequest) -> Pieces:
     ColumnError
         Where a file has not all the columns, or in types that no one type holds.
     """
-    if isinstance(paths, Spooled):
-        files = [paths.as_file(request.read, request.table)]
-    else:
-        files = list_files(paths, request.table, request.filesystem, request.read)
+    files = _files(paths, request)
     known = {key for file in files for key in file.partition}
     if request.may_compute:
         of_first = _look(files[0], replace(request, roles={}))[1].schema.names
@@ -230,7 +234,7 @@ def settle(pieces: list[Piece]) -> None:
 
 
 def open_files(
-    paths: list[str] | Spooled, request: ReadRequest, threads: int, most_bytes: int | None = None
+    paths: Any, request: ReadRequest, threads: int, most_bytes: int | None = None
 ) -> Source:
     """Open files as one source, which reads ahead; see `look_at_files` for what it raises.
 

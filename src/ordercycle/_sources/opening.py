@@ -101,10 +101,8 @@ def open_all(
     role_of: what a column is for; for the rest see `open_source`.
     """
     bare = ReadRequest(table, {})
-    if _is_path(rows):
-        names = schema_of_first([os.fspath(rows)], bare).names
-    elif _are_paths(rows):
-        names = schema_of_first([os.fspath(path) for path in rows], bare).names
+    if _are_paths(rows):
+        names = schema_of_first(rows, bare).names
     else:
         rows, names = _with_names(rows, bare)
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -140,7 +138,7 @@ def _with_names(rows: Any, request: ReadRequest) -> tuple[Any, list[str]]:
     return rows, names
 
 
-def _opened(  # noqa: C901, PLR0911 - one case after the other
+def _opened(  # noqa: PLR0911 - one case after the other
     rows: Any, request: ReadRequest, threads: int, most_bytes: int | None
 ) -> Source:
     name, names = request.table, request.names
@@ -151,10 +149,8 @@ def _opened(  # noqa: C901, PLR0911 - one case after the other
         selected = rows.select(names)
         batches = validated(selected.to_batches(), name)
         return Source(name, selected.schema, batches, selected.num_rows, in_memory=True)
-    if isinstance(rows, Spooled):
+    if _are_paths(rows):
         return open_files(rows, request, threads, most_bytes)
-    if isinstance(rows, (str, os.PathLike)):
-        return open_files([os.fspath(rows)], request, threads, most_bytes)
     if isinstance(rows, _Begun):
         return noticed(_of_stream(rows.reader, names, name), request)
     if isinstance(rows, pa.RecordBatchReader):
@@ -166,9 +162,6 @@ def _opened(  # noqa: C901, PLR0911 - one case after the other
     if hasattr(rows, "__arrow_c_array__"):
         return _opened(_as_batch(rows, name), request, threads, most_bytes)
     _refuse_without_rows(rows, name)
-    if isinstance(rows, (list, tuple)) and rows and all(map(_is_path, rows)):
-        paths = [os.fspath(row) for row in rows]
-        return open_files(paths, request, threads, most_bytes)
     if isinstance(rows, Iterable) and not isinstance(rows, (bytes, dict)):
         return noticed(_open_iterable(rows, names, name), request)
     raise SourceError(f"{name}: a {type(rows).__name__} cannot be read", remedy=f"pass {ACCEPTED}")

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -21,13 +21,13 @@ from ordercycle._sources.file_formats import FileFormat
 from ordercycle._sources.file_list import DataFile
 from ordercycle._sources.file_names import DESCRIBED
 from ordercycle._sources.stores import LocalStore, Written
+from ordercycle._sources.validation import validated
 
 #: The path that stands for it, and its name in messages.
 DASH, NAME = "-", "<stdin>"
 #: How an Arrow stream begins, and files of other formats; the rest is as described, or CSV.
 STREAM = "stream"
 MARKS = {b"\xff\xff\xff\xff": STREAM, b"PAR1": "parquet", b"ARROW1": "ipc"}
-COPY_BYTES = 2**20
 
 
 class _Part(io.RawIOBase):
@@ -94,39 +94,57 @@ class Spooled(LocalStore):
         return DataFile(NAME, self.kind or DESCRIBED.get(type(read), "csv"), self)
 
 
-def begun(stream: IO[bytes]) -> tuple[str, IO[bytes]]:
-    """Return the kind of what a stream holds, and all of it; an empty kind is no format's mark."""
-    first = stream.read(max(map(len, MARKS)))
-    kind = next((kind for mark, kind in MARKS.items() if first.startswith(mark)), "")
-    return kind, io.BufferedReader(_Behind(first, stream))
+def at_hand(rows: Any, *, spooled: bool = False) -> Any:
+    """Return a source that can be opened several times for ``-``; any other as it is.
 
+    spooled: whether an Arrow stream, too, is kept in a file, to be read several times.
 
-def at_hand(rows: Any) -> Any:
-    """Return a source that can be opened several times for ``-``; any other as it is."""
+    Raises
+    ------
+    SourceError
+        Where standard input is closed, or an Arrow stream that is to be kept is none.
+    StorageError
+        Where it cannot be kept.
+    """
     if not isinstance(rows, (str, os.PathLike)) or os.fspath(rows) != DASH:
         return rows
-    kind, stream = begun(sys.stdin.buffer)
-    if kind == STREAM:
+    if sys.stdin is None:
+        raise SourceError("standard input is closed", remedy="pass the path of a file")
+    first = sys.stdin.buffer.read(max(map(len, MARKS)))
+    kind = next((kind for mark, kind in MARKS.items() if first.startswith(mark)), "")
+    stream = io.BufferedReader(_Behind(first, sys.stdin.buffer))
+    if kind == STREAM and not spooled:
         return pa.ipc.open_stream(stream)
     spool = tempfile.TemporaryFile(prefix="ordercycle-")  # noqa: SIM115 - closed with its store
     try:
-        for piece in _pieces(stream):
-            spool.write(piece)
+        if kind == STREAM:
+            _write_batches(stream, spool)
+        else:
+            shutil.copyfileobj(stream, spool)
         spool.flush()
-    except OSError as error:
+    except (pa.ArrowInvalid, OSError) as error:
         spool.close()
+        if getattr(error, "errno", None) is None:  # not of the disk
+            raise SourceError(f"the Arrow stream on stdin cannot be read: {error}") from None
         raise StorageError(
             f"{NAME} cannot be kept in {tempfile.gettempdir()!r}: {error.strerror}",
             remedy="make room there, or set TMPDIR to a folder that has it",
         ) from error
-    spooled = Spooled(spool, spool.tell(), kind)
-    weakref.finalize(spooled, spool.close)
-    return spooled
+    held = Spooled(spool, spool.tell(), "ipc" if kind == STREAM else kind)
+    weakref.finalize(held, spool.close)
+    return held
 
 
-def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
-    while piece := stream.read(COPY_BYTES):
-        yield piece
+def _write_batches(stream: IO[bytes], spool: IO[bytes]) -> None:
+    """Write an Arrow stream as a file; dictionaries as values, as those of a file stay the same."""
+    with pa.ipc.open_stream(stream) as batches:
+        schema = pa.schema(
+            field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+            for field in batches.schema
+        )
+        with pa.ipc.new_file(spool, schema) as file:
+            for batch in validated(batches, NAME):
+                file.write_batch(batch.cast(schema))
 
 
 class _Behind(io.RawIOBase):
