@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ordercycle._cli.progress import watched
-from ordercycle._cli.results import checked_out, refuse_existing, result_writer
+from ordercycle._cli.results import refuse_existing, result_option, result_writer
 
 RESULT = Path("ordercycle-demo.parquet")
 #: Generated orders and their profiles stay in memory.
@@ -36,13 +36,7 @@ MOST_CUSTOMERS = 20_000_000
     show_default=True,
     help="Generated orders: same seed, same orders.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    callback=checked_out,
-    metavar="FILE",
-    help=f"Result: .parquet, .arrow, .feather or .csv. Default: {RESULT}, replaced each time.",
-)
+@result_option(f"Default: {RESULT}, replaced each time.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing --out.")
 @click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="Threads. Default: every core."

@@ -10,7 +10,14 @@ import click
 from ordercycle._cli.errors import say
 from ordercycle._cli.order_options import account_of, order_options, profiles_of
 from ordercycle._cli.progress import watched
-from ordercycle._cli.results import checked_out, harmless_option, refuse_existing, result_writer
+from ordercycle._cli.results import (
+    harmless_option,
+    overwrite_option,
+    quiet_option,
+    refuse_existing,
+    result_option,
+    result_writer,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,17 +42,11 @@ if TYPE_CHECKING:
     metavar="PRESET",
     help="Add the lifecycle segment, by the thresholds of a preset such as fashion.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    callback=checked_out,
-    metavar="FILE",
-    help="Result: .parquet, .arrow, .feather or .csv. Without it: CSV on stdout.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace an existing result.")
+@result_option("Without it: CSV on stdout.")
+@overwrite_option
 @harmless_option
 @order_options
-@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
+@quiet_option
 def profile(
     *,
     as_of: datetime,

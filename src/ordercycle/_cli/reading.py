@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields, replace
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from ordercycle._cli.errors import flag
+from ordercycle._errors import Option
+from ordercycle._history.source_options import FORMATS
+from ordercycle._sources.file_formats import ExcelSheet
 
-FORMATS = ("csv", "ndjson", "excel")
-#: Options by the argument of the description of a format that they give.
-CSV = {
-    "delimiter": "delimiter",
-    "decimal": "decimal",
-    "thousands": "thousands",
-    "currency": "currency",
-    "encoding": "encoding",
-    "skip_rows": "skip_rows",
-    "time_format": "time_formats",
-    "null_value": "null_values",
-    "column_type": "types",
+#: Options that are called otherwise than the argument of a description that they give.
+ARGUMENTS = {"time_format": "time_formats", "null_value": "null_values", "column_type": "types"}
+#: Options by the argument that they give, of whichever description has it.
+OPTION_OF = {
+    one.name: {argument: name for name, argument in ARGUMENTS.items()}.get(one.name, one.name)
+    for kind in FORMATS.values()
+    for one in fields(kind)
 }
-NDJSON = {name: CSV[name] for name in ("time_format", "null_value", "column_type")}
-EXCEL = {"sheet": "sheet", "skip_rows": "skip_rows"}
-NAMES = ("file_format", *CSV, "sheet")
+NAMES = ("file_format", *OPTION_OF.values())
+#: What messages call files, by the name of their format.
+SHOWN = {"csv": "CSV", "ndjson": "NDJSON", "excel": "Excel"}
 
 
 def _types(_ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -41,7 +39,7 @@ OPTIONS = (
     click.option(
         "--format",
         "file_format",
-        type=click.Choice(FORMATS),
+        type=click.Choice(tuple(FORMATS)),
         help="What the files are. Default: as their names say.",
     ),
     click.option("--delimiter", metavar="CHARACTER", help="CSV: between fields. Default: a comma."),
@@ -85,33 +83,24 @@ def read_of(options: dict[str, Any], described: Any) -> Any:
 
     described: what a source file says, which comes after the options.
     """
-    import ordercycle as oc
-
-    given = {name: options.pop(name) for name in NAMES}
-    chosen = given.pop("file_format")
-    given = {name: value for name, value in given.items() if value not in (None, (), {})}
-    kinds: dict[str, Any] = {"csv": oc.CsvFormat, "ndjson": oc.NdJson, "excel": oc.ExcelSheet}
+    given = {argument: options.pop(name) for argument, name in OPTION_OF.items()}
+    given = {argument: value for argument, value in given.items() if value not in (None, (), {})}
+    chosen = options.pop("file_format")
     if chosen is None and not given:
         return None
     if chosen is None:
-        chosen = next((name for name, kind in kinds.items() if type(described) is kind), None)
+        chosen = next((name for name, kind in FORMATS.items() if type(described) is kind), None)
     if chosen is None:
         chosen = "excel" if "sheet" in given else "csv"
-    known = {"csv": CSV, "ndjson": NDJSON, "excel": EXCEL}[chosen]
-    _refuse_others(given, known, chosen)
-    named = {known[name]: value for name, value in given.items()}
-    if type(described) is kinds[chosen]:
-        from dataclasses import replace
-
-        if "types" in named:  # of other columns, the types that are described stay
-            named["types"] = {**described.types, **named["types"]}
-        return replace(described, **named)
-    return kinds[chosen](**named)
-
-
-def _refuse_others(given: Mapping[str, Any], known: Mapping[str, str], chosen: str) -> None:
-    for name in given:
-        if name not in known:
-            option = "type" if name == "column_type" else name.replace("_", "-")
-            what = {"csv": "CSV", "ndjson": "NDJSON", "excel": "Excel"}[chosen]
-            raise click.UsageError(f"--{option} says nothing of {what} files; leave it out")
+    kind = FORMATS[chosen]
+    known = [one.name for one in fields(kind)]
+    for argument in (one for one in given if one not in known):
+        option = flag(Option(f"{kind.__name__}.{argument}"))
+        raise click.UsageError(f"{option} says nothing of {SHOWN[chosen]} files; leave it out")
+    if not isinstance(described, kind):
+        return kind(**given)
+    if (
+        not isinstance(described, ExcelSheet) and "types" in given
+    ):  # of other columns, the types that are described stay
+        given["types"] = {**described.types, **given["types"]}
+    return replace(described, **given)

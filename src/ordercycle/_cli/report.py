@@ -11,7 +11,7 @@ import click
 from ordercycle._cli.errors import say
 from ordercycle._cli.order_options import account_of, history_of, order_options
 from ordercycle._cli.progress import watched
-from ordercycle._cli.results import refuse_existing
+from ordercycle._cli.results import overwrite_option, quiet_option, refuse_existing
 from ordercycle._cli.schemes import SchemeCommand, scheme_option
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ def _csv_only(_ctx: click.Context, _option: click.Parameter, value: Path | None)
     metavar="FILE",
     help="Result: a .csv file. Without it: CSV on stdout.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace an existing result.")
+@overwrite_option
 @order_options
-@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
+@quiet_option
 def report(  # noqa: PLR0913 - one argument per option
     *,
     period: str,

@@ -7,7 +7,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,9 +15,11 @@ from ordercycle._cli.errors import OneLineError, say
 from ordercycle._durable import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     import pyarrow as pa
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
 
 SUFFIXES = (".parquet", ".arrow", ".feather", ".csv")
 ROWS_PER_WRITE = 2**17  # of Parquet row groups and Arrow batches; profiles arrive smaller
@@ -63,6 +65,19 @@ def checked_out(_ctx: click.Context, _option: click.Parameter, value: Path | Non
     return value
 
 
+def result_option(text: str) -> Callable[[Command], Command]:
+    """Return ``--out`` of a table, with a help text."""
+    return click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        callback=checked_out,
+        metavar="FILE",
+        help=f"Result: .parquet, .arrow, .feather or .csv. {text}",
+    )
+
+
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing result.")
+quiet_option = click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
 harmless_option = click.option(
     "--harmless",
     is_flag=True,

@@ -10,7 +10,14 @@ import click
 from ordercycle._cli.errors import say
 from ordercycle._cli.profile_rows import ProfileRows
 from ordercycle._cli.progress import watched
-from ordercycle._cli.results import checked_out, harmless_option, refuse_existing, result_writer
+from ordercycle._cli.results import (
+    harmless_option,
+    overwrite_option,
+    quiet_option,
+    refuse_existing,
+    result_option,
+    result_writer,
+)
 from ordercycle._cli.schemes import SchemeCommand, scheme_option
 from ordercycle._cli.segmenting import Counts, Segmenting
 
@@ -40,13 +47,7 @@ def _checked_toml(_ctx: click.Context, _option: click.Parameter, value: Path | N
     is_flag=True,
     help="Add next_segment and next_segment_on: what comes if nothing more is bought.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    callback=checked_out,
-    metavar="FILE",
-    help="Result: .parquet, .arrow, .feather or .csv. Without it: CSV on stdout.",
-)
+@result_option("Without it: CSV on stdout.")
 @click.option(
     "--save-scheme",
     type=click.Path(path_type=Path),
@@ -54,9 +55,9 @@ def _checked_toml(_ctx: click.Context, _option: click.Parameter, value: Path | N
     metavar="FILE",
     help="Keep the scheme with what was fitted, as a .toml file for --scheme.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace existing results.")
+@overwrite_option
 @harmless_option
-@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
+@quiet_option
 def segment(  # noqa: PLR0913 - one argument per option
     *,
     profile: Path,

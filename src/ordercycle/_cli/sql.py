@@ -32,7 +32,12 @@ def relation_of(query: str, *, quiet: bool) -> Any:
         relation = connection.sql(query)
         if relation is None:
             raise SourceError("the query finds no rows", remedy="end it with a select")
-        _check_names(relation.columns)
+        twice = next((one for one in relation.columns if relation.columns.count(one) > 1), None)
+        if twice is not None:
+            raise SourceError(
+                f"the query finds two columns {twice!r}",
+                remedy="leave one out, or give it a name of its own with as",
+            )
         if not quiet:  # once, so that what is shown is what is read
             relation.create(FOUND)
             relation = connection.table(FOUND)
@@ -48,27 +53,9 @@ def relation_of(query: str, *, quiet: bool) -> Any:
                 shown = ", ".join(f"{name}={value!s}" for name, value in values)
                 say(f"first row: {shown}")
     except duckdb.Error as error:
-        raise unanswered(error) from error
+        what = " ".join(str(error).split())
+        raise SourceError(f"the query cannot be run: {what}") from error
     return _Answer(connection, relation)
-
-
-def _check_names(names: list[str]) -> None:
-    from ordercycle._errors import SourceError
-
-    for name in names:
-        if names.count(name) > 1:
-            raise SourceError(
-                f"the query finds two columns {name!r}",
-                remedy="leave one out, or give it a name of its own with as",
-            )
-
-
-def unanswered(error: Exception) -> Exception:
-    """Return the SourceError for what DuckDB raised."""
-    from ordercycle._errors import SourceError
-
-    what = " ".join(str(error).split())
-    return SourceError(f"the query cannot be run: {what}")
 
 
 class _Answer:

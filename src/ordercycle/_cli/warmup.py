@@ -6,10 +6,11 @@ import click
 
 from ordercycle._cli.errors import OneLineError
 from ordercycle._cli.progress import watched
+from ordercycle._cli.results import quiet_option
 
 
 @click.command()
-@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
+@quiet_option
 def warmup(*, quiet: bool) -> None:
     """Compile every kernel for later runs.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ordercycle._report.metric_values import Reported
 from ordercycle._report.metrics import SHARE, Metric
 from ordercycle._report.months import Months, Period
-from ordercycle._report.rendering import spelt
+from ordercycle._report.rendering import formatted
 from ordercycle._report.report_spec import ALL_CUSTOMERS
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def draw_comparison(
             label=str(one.period),
             color="C0" if place == 0 else "0.75",
         )
-        ax.bar_label(bars, [spelt(metric, value) for value in values], padding=3, fontsize=8)
+        ax.bar_label(bars, [formatted(metric, value) for value in values], padding=3, fontsize=8)
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()  # the first segment on top
     ax.margins(x=0.2)  # room for the numbers at the ends of the bars

@@ -15,6 +15,7 @@ from ordercycle._report.metrics import (
     Metric,
     metric_named,
 )
+from ordercycle._report.tables import change_ratio
 
 #: What one sees at once; everything else is in `comparison()`.
 IN_TEXT = ("Customers", "Revenue", "Orders", "Average Order Value")
@@ -30,7 +31,7 @@ FORMATS = {REVENUE: "{:,.2f}", SHARE: "{:.1%}", DAYS: "{:,.1f}", CYCLES: "{:,.2f
 MISSING = "–"
 
 
-def spelt(metric: Metric, value: float | None) -> str:
+def formatted(metric: Metric, value: float | None) -> str:
     """Return a value as people read it."""
     if value is None:
         return MISSING
@@ -40,16 +41,16 @@ def spelt(metric: Metric, value: float | None) -> str:
 
 
 def as_text(reported: Reported, previous: Reported | None) -> str:
-    """Return the most asked metrics of all segments, each with its change."""
+    """Return the most read metrics of all segments, each with its change."""
     names, rows = _cells(IN_TEXT, reported, previous)
-    heads = ["", *(column for name in names for column in (name, "" if previous is None else "±"))]
+    heads = [
+        "",
+        *(head for name in names for head in ([name] if previous is None else [name, "±"])),
+    ]
     lines = [heads, *([printable(name), *cells] for name, cells in rows)]
-    if previous is None:
-        lines = [[line[0], *line[1::2]] for line in lines]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = [_title(reported, previous)]
-    for line in lines:
-        first, *others = line
+    for first, *others in lines:
         cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
         text.append(f"{first:<{widths[0]}}  {'  '.join(cells)}".rstrip())
     return "\n".join(text)
@@ -62,8 +63,7 @@ def as_html(reported: Reported, previous: Reported | None) -> str:
     heads = "".join(f"<th{span}>{escape(name)}</th>" for name in names)
     body = []
     for name, cells in rows:
-        shown = cells if previous is not None else cells[::2]
-        values = "".join(f"<td>{escape(cell)}</td>" for cell in shown)
+        values = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
         body.append(f"<tr><th>{escape(printable(name))}</th>{values}</tr>")
     return (
         f"<table><caption>{escape(_title(reported, previous))}</caption>"
@@ -79,25 +79,16 @@ def _title(reported: Reported, previous: Reported | None) -> str:
 def _cells(
     names: tuple[str, ...], reported: Reported, previous: Reported | None
 ) -> tuple[tuple[str, ...], list[tuple[str, list[str]]]]:
-    """Return for each row of the report the values, each followed by its change."""
+    """Return for each row of the report the values, each followed by its change, if any."""
     has_money = reported.figures.plan.has_money
-    metrics = [metric_named(name) for name in names]
-    metrics = [metric for metric in metrics if has_money or not metric.is_money]
+    metrics = [one for one in map(metric_named, names) if has_money or not one.is_money]
     columns: list[list[str]] = []
     for metric in metrics:
         now = reported.values(metric)
-        columns.append([spelt(metric, value) for value in now])
-        if previous is None:
-            columns.append([""] * len(now))
-            continue
-        before = previous.values(metric)
-        columns.append([_change(*pair) for pair in zip(now, before, strict=True)])
+        columns.append([formatted(metric, value) for value in now])
+        if previous is not None:
+            ratios = map(change_ratio, now, previous.values(metric))
+            columns.append([MISSING if one is None else f"{one:+.1%}" for one in ratios])
     rows = zip(*columns, strict=True)
     names = tuple(metric.name for metric in metrics)
     return names, [(name, list(cells)) for name, cells in zip(reported.rows, rows, strict=True)]
-
-
-def _change(value: float | None, previous: float | None) -> str:
-    if value is None or not previous:
-        return MISSING
-    return f"{(value - previous) / abs(previous):+.1%}"

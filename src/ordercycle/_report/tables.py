@@ -40,7 +40,13 @@ def comparison_table(
         before: Values = [None] * len(now) if previous is None else previous.values(metric)
         columns.append(list(zip(now, before, strict=True)))
     rows = [
-        (segment, metric.name, *of_metric[row], *_change(*of_metric[row]))
+        (
+            segment,
+            metric.name,
+            *of_metric[row],
+            _change(*of_metric[row]),
+            change_ratio(*of_metric[row]),
+        )
         for row, segment in enumerate(reported.rows)
         for metric, of_metric in zip(metrics, columns, strict=True)
     ]
@@ -62,12 +68,15 @@ def dynamics_table(metric: Metric, months: Sequence[Reported]) -> pa.Table:
     return _table(rows, DYNAMICS_SCHEMA).replace_schema_metadata({"as_of": as_of})
 
 
-def _change(value: float | None, previous: float | None) -> tuple[float | None, float | None]:
-    """Return the change, and its ratio to the size of what was before: its sign is the change's."""
-    if value is None or previous is None:
-        return None, None
-    change = value - previous
-    return _finite(change), _finite(change / abs(previous)) if previous else None
+def change_ratio(value: float | None, previous: float | None) -> float | None:
+    """Return the change as a share of the size of what was before: its sign is the change's."""
+    if value is None or not previous:
+        return None
+    return _finite((value - previous) / abs(previous))
+
+
+def _change(value: float | None, previous: float | None) -> float | None:
+    return None if value is None or previous is None else _finite(value - previous)
 
 
 def _finite(value: float) -> float | None:
