@@ -1,36 +1,80 @@
 """ordercycle: customer lifecycle knowledge from an order table."""
 
-from ordercycle import datasets
-from ordercycle._columns import Columns
-from ordercycle._errors import (
-    ColumnError,
-    ConfigError,
-    DataError,
-    OrdercycleError,
-    OrdercycleWarning,
-    SourceError,
-    StorageError,
-)
-from ordercycle._history.order_history import OrderHistory
-from ordercycle._history.source_options import SourceOptions, source_from_dict
-from ordercycle._history.summary import HistorySummary
-from ordercycle._membership.membership import Membership
-from ordercycle._report.segment_report import SegmentReport
-from ordercycle._segments.cadence import Cadence
-from ordercycle._segments.cadence_fit import CadenceAccount
-from ordercycle._segments.gap_fit import GapAccount
-from ordercycle._segments.lifecycle import Lifecycle, LifecyclePreset
-from ordercycle._segments.registry import register_scheme, scheme_from_dict
-from ordercycle._segments.rfm import Rfm
-from ordercycle._segments.rfm_fit import RfmAccount
-from ordercycle._segments.rule_lint import RuleCount, RulesLint
-from ordercycle._segments.rules import Rules
-from ordercycle._segments.scheme import Scheme
-from ordercycle._segments.scheme_options import SchemeOption
-from ordercycle._segments.score_maps import MapLint
-from ordercycle._segments.transitions import transition_matrix, transitions
-from ordercycle._sources.file_formats import CsvFormat, ExcelSheet, NdJson
-from ordercycle._warm_up import WarmupResult, warmup
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ordercycle import datasets
+    from ordercycle._columns import Columns
+    from ordercycle._errors import (
+        ColumnError,
+        ConfigError,
+        DataError,
+        OrdercycleError,
+        OrdercycleWarning,
+        SourceError,
+        StorageError,
+    )
+    from ordercycle._history.order_history import OrderHistory
+    from ordercycle._history.source_options import SourceOptions, source_from_dict
+    from ordercycle._history.summary import HistorySummary
+    from ordercycle._membership.membership import Membership
+    from ordercycle._report.segment_report import SegmentReport
+    from ordercycle._segments.cadence import Cadence
+    from ordercycle._segments.cadence_fit import CadenceAccount
+    from ordercycle._segments.gap_fit import GapAccount
+    from ordercycle._segments.lifecycle import Lifecycle, LifecyclePreset
+    from ordercycle._segments.registry import register_scheme, scheme_from_dict
+    from ordercycle._segments.rfm import Rfm
+    from ordercycle._segments.rfm_fit import RfmAccount
+    from ordercycle._segments.rule_lint import RuleCount, RulesLint
+    from ordercycle._segments.rules import Rules
+    from ordercycle._segments.scheme import Scheme
+    from ordercycle._segments.scheme_options import SchemeOption
+    from ordercycle._segments.score_maps import MapLint
+    from ordercycle._segments.transitions import transition_matrix, transitions
+    from ordercycle._sources.file_formats import CsvFormat, ExcelSheet, NdJson
+    from ordercycle._warm_up import WarmupResult, warmup
+else:
+    from ordercycle._public import loaded_when_used
+
+    #: Public names by the module that has them, which is loaded when they are used first: all of
+    #: them together take 0.33 s, of which pyarrow is half.
+    __getattr__, __dir__ = loaded_when_used(
+        __name__,
+        {
+            "datasets": (),
+            "_columns": ("Columns",),
+            "_errors": (
+                "ColumnError",
+                "ConfigError",
+                "DataError",
+                "OrdercycleError",
+                "OrdercycleWarning",
+                "SourceError",
+                "StorageError",
+            ),
+            "_history.order_history": ("OrderHistory",),
+            "_history.source_options": ("SourceOptions", "source_from_dict"),
+            "_history.summary": ("HistorySummary",),
+            "_membership.membership": ("Membership",),
+            "_report.segment_report": ("SegmentReport",),
+            "_segments.cadence": ("Cadence",),
+            "_segments.cadence_fit": ("CadenceAccount",),
+            "_segments.gap_fit": ("GapAccount",),
+            "_segments.lifecycle": ("Lifecycle", "LifecyclePreset"),
+            "_segments.registry": ("register_scheme", "scheme_from_dict"),
+            "_segments.rfm": ("Rfm",),
+            "_segments.rfm_fit": ("RfmAccount",),
+            "_segments.rule_lint": ("RuleCount", "RulesLint"),
+            "_segments.rules": ("Rules",),
+            "_segments.scheme": ("Scheme",),
+            "_segments.scheme_options": ("SchemeOption",),
+            "_segments.score_maps": ("MapLint",),
+            "_segments.transitions": ("transition_matrix", "transitions"),
+            "_sources.file_formats": ("CsvFormat", "ExcelSheet", "NdJson"),
+            "_warm_up": ("WarmupResult", "warmup"),
+        },
+    )
 
 __all__ = [
     "Cadence",

@@ -270,7 +270,7 @@ fitted from 2 repeat customers)
 
         Examples
         --------
-        >>> import datetime, ordercycle as oc
+        >>> import datetime, ordercycle as oc, pyarrow as pa
         >>> days = [datetime.date(2025, 1, 1) + datetime.timedelta(day) for day in (0, 40, 90)]
         >>> orders = {"customer_id": ["ann"] * 3, "ordered_at": days, "amount": [20.0] * 3}
         >>> history = oc.OrderHistory.build(pa.table(orders))

@@ -245,7 +245,7 @@ class Scheme(ABC):
 
         Examples
         --------
-        >>> import datetime, ordercycle as oc
+        >>> import datetime, ordercycle as oc, pyarrow as pa
         >>> orders = pa.table({
         ...     "customer_id": ["ann"], "ordered_at": [datetime.date(2026, 1, 1)], "amount": [9.0],
         ... })
@@ -317,7 +317,7 @@ class Scheme(ABC):
 
         Examples
         --------
-        >>> import datetime, ordercycle as oc
+        >>> import datetime, ordercycle as oc, pyarrow as pa
         >>> days = [datetime.date(2025, 1, 20), datetime.date(2025, 2, 10)]
         >>> orders = {"customer_id": ["ann"] * 2, "ordered_at": days, "amount": [20.0, 30.0]}
         >>> history = oc.OrderHistory.build(pa.table(orders))
