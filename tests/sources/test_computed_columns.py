@@ -260,7 +260,7 @@ def test_row_numbers_are_those_of_the_source():
 def test_nobody_is_nobody_in_any_type(ids, nobody):
     orders = pa.table({"customer_id": ids, "ordered_at": [DAY] * 3, "amount": [1, 2, 3]})
     history = oc.OrderHistory.build(orders, nobody=nobody)
-    assert (history.summary().customers, history.summary().nobody) == (1, 1)
+    assert (history.summary().customers, history.summary().anonymous) == (1, 1)
     assert "1 row of nobody" in repr(history)
     with pytest.raises(oc.DataError, match="customer_id means no customer at row 0"):
         oc.OrderHistory.build(orders, nobody=nobody, anonymous="error")
@@ -400,3 +400,17 @@ def test_days_in_a_condition_are_days_in_the_business_time_zone(tmp_path, kind, 
     assert found["orders"].to_pylist() == [24]
     assert found["first_order_on"].to_pylist() == [dt.date(2026, 3, 2)]
     assert found["last_order_on"].to_pylist() == [dt.date(2026, 3, 2)]
+
+
+def test_empty_text_is_missing_in_text_files_and_a_value_elsewhere(tmp_path):
+    rows = {"customer_id": ["ann", ""], "ordered_at": ["2026-01-01"] * 2, "amount": [1.0, 2.0]}
+    columns = oc.Columns(customer="if_null(customer_id, 'walk-in')")
+    table = pa.table(rows).set_column(1, "ordered_at", pa.array([DAY] * 2))
+    text = 'customer_id,ordered_at,amount\nann,2026-01-01,1.0\n"",2026-01-01,2.0\n'
+    (tmp_path / "orders.csv").write_text(text)
+    missing = table.set_column(0, "customer_id", pa.array(["ann", None]))
+    for source in (tmp_path / "orders.csv", missing):
+        found = oc.OrderHistory.build(source, columns=columns).profile(AS_OF)
+        assert sorted(found["customer_id"].to_pylist()) == ["ann", "walk-in"]
+    history = oc.OrderHistory.build(table, columns=columns)
+    assert (history.summary().customers, history.summary().anonymous) == (1, 1)

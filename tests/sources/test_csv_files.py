@@ -207,3 +207,12 @@ def test_a_condition_that_cannot_be_read_protects_nothing(tmp_path):
     path = written(tmp_path, "a,2025-03-01,1.5", "b,2025-03-01,x")
     with pytest.raises(oc.ColumnError, match="amount in line 3"):
         oc.OrderHistory.build(path, only="amount > 0")
+
+
+@pytest.mark.parametrize("before", [0, 4000])
+def test_rows_that_do_not_count_stay_out_where_the_condition_is_about_nothing(tmp_path, before):
+    """What decides is kept as it is where everything else of such a row is left unread."""
+    rows = ["a,2025-03-01,1.5,"] * (before + 1) + ["x,nodate,free,void", "b,2025-03-02,2.5,"]
+    path = written(tmp_path, *rows, header="customer_id,ordered_at,amount,state")
+    summary = oc.OrderHistory.build(path, only="state is null").summary()
+    assert (summary.left_out, summary.anonymous, summary.customers) == (1, 0, 2)

@@ -351,3 +351,25 @@ def test_ids_that_are_no_utf8_are_shown_with_their_line(tmp_path, monkeypatch, b
     with pytest.raises(oc.SourceError, match=f"line {before + 1} of .*a.ndjson") as caught:
         oc.OrderHistory.build(path)
     assert caught.value.row == before + 1
+
+
+@pytest.mark.parametrize("before", [0, 4000])  # in the first lines, and past them
+@pytest.mark.parametrize("only", ["customer_id != 'x'", "state == 'paid'", "void is null"])
+@pytest.mark.parametrize(
+    "left_out", [{"amount": "free"}, {"ordered_at": "nodate"}, {"amount": [1]}, {"amount": None}]
+)
+def test_rows_that_do_not_count_are_not_read(tmp_path, monkeypatch, before, only, left_out):
+    monkeypatch.setattr(json_lines, "LOOK_BYTES", 2**10)
+    paid = {"state": "paid", "void": None}
+    rows = [order("a", **paid)] * (before + 1)
+    rows += [order("x") | {"state": "new", "void": "yes"} | left_out]
+    rows += [order("b", "2025-03-02", 2.5, **paid)]
+    path = put(tmp_path / "a.json", rows)
+    history = oc.OrderHistory.build(path, only=only, read=oc.NdJson())
+    summary = history.summary()
+    assert (summary.left_out, summary.anonymous, summary.customers) == (1, 0, 2)
+    assert sum(history.profile(AS_OF)["revenue"].to_pylist()) == 1.5 * (before + 1) + 2.5
+    wrong = put(tmp_path / "b.json", [*rows, order("c", amount="x", **paid)])
+    with pytest.raises(oc.ColumnError, match="amount in line") as caught:
+        oc.OrderHistory.build(wrong, only=only, read=oc.NdJson())
+    assert caught.value.row == before + 4

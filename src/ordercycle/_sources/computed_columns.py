@@ -8,7 +8,7 @@ count. So nothing that comes after knows of expressions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import booleans, without_view
-from ordercycle._errors import ConfigError, DataError, Option, OrdercycleError
+from ordercycle._errors import ColumnError, ConfigError, DataError, Option, OrdercycleError
 from ordercycle._expressions.expression_text import ExpressionText
 from ordercycle._expressions.language import parsed
 from ordercycle._expressions.nodes import columns_of
@@ -291,13 +291,43 @@ class CountingRows:
         return booleans(counts.fill_null(fill_value=False))
 
     def blotted(self, texts: pa.RecordBatch, deciding: Sequence[pa.Array]) -> pa.RecordBatch:
-        """Return texts without those of rows that do not count."""
+        """Return texts without those of rows that do not count, but for what decides that."""
         counts = self.rows(deciding)
         if counts is None:
             return texts
         places = pa.array(np.arange(texts.num_rows), mask=~counts)
-        columns = [one.take(places) for one in texts.columns]  # nulls without bytes beneath
+        columns = [
+            one if name in self.names else one.take(places)  # nulls without bytes beneath
+            for name, one in zip(texts.schema.names, texts.columns, strict=True)
+        ]
         return pa.RecordBatch.from_arrays(columns, schema=texts.schema)
+
+
+def sparing(
+    request: ReadRequest,
+    columns: pa.Schema,
+    whole: Iterator[pa.RecordBatch],
+    counting_only: Callable[[CountingRows], Iterator[pa.RecordBatch]],
+) -> Iterator[pa.RecordBatch]:
+    """Yield batches in which everything is read, or from a bad value on, only rows that count.
+
+    counting_only: reads the same rows again, and nothing of those that do not count.
+    """
+    row = 0
+    try:
+        for batch in whole:
+            yield batch
+            row += batch.num_rows
+    except ColumnError:
+        counting = CountingRows.of(request, dict(zip(columns.names, columns.types, strict=True)))
+        if counting is None:
+            raise
+    else:
+        return
+    for batch in counting_only(counting):
+        if row < batch.num_rows:
+            yield batch.slice(row)
+        row = max(0, row - batch.num_rows)
 
 
 def computed_source(source: Source, computation: Computation | None, threads: int) -> Source:

@@ -6,14 +6,16 @@ are for is made of it as in CSV. Files that are not compressed are read in parts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ordercycle._errors import ColumnError, Option, SourceError, Text, renamed
+from ordercycle._sources.computed_columns import CountingRows, sparing
 from ordercycle._sources.file_formats import NdJson, of_json
 from ordercycle._sources.file_list import DataFile, Look
 from ordercycle._sources.json_lines import (
@@ -86,31 +88,70 @@ def look(file: DataFile, request: ReadRequest) -> Look:
     names = dict.fromkeys(name for record in records for name in record)
     if missing := set(request.roles) - set(names):
         names |= dict.fromkeys(_found_later(lines, request, missing))
-    kinds: dict[str, pa.DataType] = dict.fromkeys(names, TEXT)
-    texts, integers, have_offsets = set(), set(), False
+    found: dict[str, _Found] = {}
+    wrong: dict[str, ColumnError] = {}
     for name in filter(request.roles.__contains__, names):
-        column = _column(name, request)
-        values = [_value(record.get(name), name, request) for record in records]
-        kind, found = _kind_of(column, values, lines, request)
-        known = request.kinds.get(name)
-        is_text = found == TEXT
-        if known is not None and pa.types.is_decimal(known) and not is_text:
-            kind = known if column.declared is None and _is_number(kind) else kind
-        elif known is not None and column.declared is None:
-            is_text = is_text or (
-                pa.types.is_null(kind) and _is_text_later(name, known, lines, request)
-            )
-            kind = common_type(known, kind, request.roles[name]) or kind
-        kinds[name] = kind
-        if is_text:
-            texts.add(name)
-            strings = [value for value in values if isinstance(value, str)]
-            if kind == INSTANTS and column.role == "time":
-                have_offsets |= times_have_offsets(pa.array(strings, TEXT))
-        elif kind == TEXT and found == INTEGER:
-            integers.add(name)
-    parts = [Part(one, frozenset(texts), frozenset(integers)) for one in chunks_of(file)]
+        try:
+            found[name] = _found_in([one.get(name) for one in records], name, lines, request)
+        except ColumnError as error:
+            wrong[name] = error
+    counts = _counting_rows(found, lines, request) if wrong else None
+    for name, misfit in wrong.items():
+        if counts is None:
+            raise misfit
+        left = [one.get(name) if here else None for one, here in zip(records, counts, strict=True)]
+        found[name] = _found_in(left, name, lines, request)
+    kinds = {name: found[name].kind if name in found else TEXT for name in names}
+    parts = [_part(one, found) for one in chunks_of(file)]
+    have_offsets = any(one.have_offsets for one in found.values())
     return Look(pa.schema(kinds.items()), None, parts, times_have_offsets=have_offsets)
+
+
+class _Found(NamedTuple):
+    """What the first lines say of a column: its type, and the one to parse it in."""
+
+    kind: pa.DataType
+    parsed_as: pa.DataType
+    have_offsets: bool
+
+
+def _found_in(values: list[Any], name: str, lines: Lines, request: ReadRequest) -> _Found:
+    column = _column(name, request)
+    values = [_value(value, name, request) for value in values]
+    kind, parsed_as = _kind_of(column, values, lines, request)
+    known = request.kinds.get(name)
+    if known is not None and pa.types.is_decimal(known) and parsed_as != TEXT:
+        kind = known if column.declared is None and _is_number(kind) else kind
+    elif known is not None and column.declared is None:
+        if pa.types.is_null(kind) and _is_text_later(name, known, lines, request):
+            parsed_as = TEXT
+        kind = common_type(known, kind, request.roles[name]) or kind
+    have_offsets = False
+    if parsed_as == TEXT and kind == INSTANTS and column.role == "time":
+        strings = [value for value in values if isinstance(value, str)]
+        have_offsets = times_have_offsets(pa.array(strings, TEXT))
+    return _Found(kind, parsed_as, have_offsets)
+
+
+def _part(lines: Lines, found: Mapping[str, _Found]) -> Part:
+    texts = {name for name, one in found.items() if one.parsed_as == TEXT}
+    integers = {name for name, one in found.items() if (one.kind, one.parsed_as) == (TEXT, INTEGER)}
+    return Part(lines, frozenset(texts), frozenset(integers))
+
+
+def _counting_rows(
+    found: Mapping[str, _Found], lines: Lines, request: ReadRequest
+) -> NDArray[np.bool_] | None:
+    """Return which of the first lines count; None where that cannot be decided."""
+    kinds = {name: one.kind for name, one in found.items()}
+    counting = CountingRows.of(request, kinds)
+    if counting is None:
+        return None
+    fields = pa.schema([(name, kinds[name]) for name in counting.names])
+    records = [record_of(text, as_written=True) for _, text in lines.first()]
+    table = _one_by_one(records, _part(lines, found), fields, request)
+    makers = [_maker(field, _part(lines, found), request) for field in fields]
+    return counting.rows([make(one) for make, one in zip(makers, table.columns, strict=True)])
 
 
 def _found_later(lines: Lines, request: ReadRequest, missing: set[str]) -> Iterator[str]:
@@ -224,25 +265,76 @@ def read(
     SourceError
         Where a line is no object.
     """
-    makers = {field.name: _maker(field, part, request) for field in columns}
+    yield from sparing(
+        request,
+        columns,
+        _read_all(file, part, columns, request),
+        lambda counting: _read_counting(part, columns, request, counting),
+    )
+
+
+def _read_all(
+    file: DataFile, part: Part, columns: pa.Schema, request: ReadRequest
+) -> Iterator[pa.RecordBatch]:
+    """Read columns of the lines of a part, in which everything has to be readable."""
     row = 0
     for piece in part.lines.pieces():
         if not piece.strip():
             continue
         table = _parsed(piece, part, columns, request, row)
-        if table.num_rows != _rows_of(piece):
-            raise _problem(piece, part, columns, request, row) or _gone(file, request)
+        if table.num_rows != len(_lines_of(piece)):
+            raise _problem(piece, part, columns, request, row) or SourceError(
+                f"{request.table}: {file.path!r} has objects that are not lines of their own"
+            )
         for batch in table.to_batches(BATCH_ROWS):
-            arrays = []
-            for name, values in zip(columns.names, batch.columns, strict=True):
-                try:
-                    arrays.append(makers[name](values))
-                except MisfitError as misfit:
-                    if misfit.kind is not None and not request.are_settled:
-                        raise ReadAgain(request.table, name, misfit.kind) from misfit
-                    raise _misfit(name, misfit, row + misfit.row, part.lines, request) from misfit
-            yield pa.RecordBatch.from_arrays(arrays, schema=columns)
+            yield _made(batch, part, columns, request, row)
             row += batch.num_rows
+
+
+def _read_counting(
+    part: Part, columns: pa.Schema, request: ReadRequest, counting: CountingRows
+) -> Iterator[pa.RecordBatch]:
+    """Read columns of which something cannot be read, unless that is in rows that do not count."""
+    deciding = pa.schema([columns.field(name) for name in counting.names])
+    row = 0
+    for piece in part.lines.pieces():
+        lines = _lines_of(piece)
+        for number, text in enumerate(lines, row):
+            _raise(_problem_in(text, part, deciding, request, number))
+        records = [record_of(text, as_written=True) for text in lines]
+        batch = _one_by_one(records, part, deciding, request)
+        counts = counting.rows(_made(batch, part, deciding, request, row).columns)
+        others = pa.schema([one for one in columns if one.name not in counting.names])
+        for number, text in enumerate(lines, row):
+            if counts is None or counts[number - row]:
+                _raise(_problem_in(text, part, others, request, number))
+            else:
+                kept = {name: records[number - row].get(name) for name in counting.names}
+                records[number - row] = kept
+        batch = _one_by_one(records, part, columns, request)
+        yield _made(batch, part, columns, request, row)
+        row += len(lines)
+
+
+def _made(
+    batch: pa.RecordBatch, part: Part, columns: pa.Schema, request: ReadRequest, row: int
+) -> pa.RecordBatch:
+    """Return columns in their types, of what was parsed from a row of a part on."""
+    arrays = []
+    for field, values in zip(columns, batch.columns, strict=True):
+        try:
+            arrays.append(_maker(field, part, request)(values))
+        except MisfitError as misfit:
+            if misfit.kind is not None and not request.are_settled:
+                raise ReadAgain(request.table, field.name, misfit.kind) from misfit
+            at = row + misfit.row
+            raise _misfit(field.name, misfit, at, part.lines, request) from misfit
+    return pa.RecordBatch.from_arrays(arrays, schema=columns)
+
+
+def _raise(error: Exception | None) -> None:
+    if error is not None:
+        raise error
 
 
 def _maker(field: pa.Field, part: Part, request: ReadRequest) -> Callable[[pa.Array], pa.Array]:
@@ -255,12 +347,6 @@ def _maker(field: pa.Field, part: Part, request: ReadRequest) -> Callable[[pa.Ar
     make = _same if field.type == TEXT else column.reader_of_texts(field.type)
     absent = pa.array(_absent(field.name, request), TEXT)
     return make if not len(absent) else lambda texts: make(_without(texts, absent))
-
-
-def _gone(file: DataFile, request: ReadRequest) -> SourceError:
-    return SourceError(
-        f"{request.table}: {file.path!r} has objects that are not lines of their own"
-    )
 
 
 def _same(texts: pa.Array) -> pa.Array:
@@ -276,9 +362,9 @@ def _without(texts: pa.Array, absent: pa.Array) -> pa.Array:
     return texts.take(pa.array(rows, mask=none)) if none.any() else texts
 
 
-def _rows_of(piece: bytes) -> int:
-    """Return how many lines are not blank."""
-    return sum(1 for line in piece.split(b"\n") if line and not line.isspace())
+def _lines_of(piece: bytes) -> list[bytes]:
+    """Return the lines that are not blank."""
+    return [line for line in piece.split(b"\n") if line and not line.isspace()]
 
 
 def _parsed(
@@ -300,7 +386,8 @@ def _parsed(
         wrong = _problem(piece, part, columns, request, row)
         if wrong is not None:
             raise wrong from error
-        return _one_by_one(piece, part, columns, request)
+        records = [record_of(line, as_written=True) for line in _lines_of(piece)]
+        return pa.Table.from_batches([_one_by_one(records, part, columns, request)])
     if not _is_utf8(table) and (wrong := _problem(piece, part, columns, request, row)) is not None:
         raise wrong
     return table.select(columns.names)
@@ -315,24 +402,19 @@ def _is_utf8(table: pa.Table) -> bool:
     return True
 
 
-def _one_by_one(piece: bytes, part: Part, columns: pa.Schema, request: ReadRequest) -> pa.Table:
-    """Return the columns of lines in which numbers and strings stand for the same."""
+def _one_by_one(
+    records: list[dict[str, Any]], part: Part, columns: pa.Schema, request: ReadRequest
+) -> pa.RecordBatch:
+    """Return columns of objects in which numbers and strings may stand for the same."""
     fields = [
         field.with_type(TEXT if field.name in part.integers else part.parsed_as(field))
         for field in columns
     ]
-    records = [record_of(line, as_written=True) for line in piece.split(b"\n") if line.strip()]
-    arrays = [
-        pa.array(
-            [
-                _plain(_value(record.get(field.name), field.name, request), field.type)
-                for record in records
-            ],
-            field.type,
-        )
-        for field in fields
-    ]
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    arrays = []
+    for field in fields:
+        values = (_value(record.get(field.name), field.name, request) for record in records)
+        arrays.append(pa.array([_plain(value, field.type) for value in values], field.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 
 def _plain(value: Any, kind: pa.DataType) -> Any:
@@ -350,30 +432,39 @@ def _problem(
     piece: bytes, part: Part, columns: pa.Schema, request: ReadRequest, first_row: int
 ) -> Exception | None:
     """Return what to raise for the first value that Arrow could not read, found one by one."""
-    texts = [line for line in piece.split(b"\n") if line and not line.isspace()]
-    for row, text in enumerate(texts, first_row):
-        try:
-            record = record_of(text)
-        except ValueError:
-            return no_object(request.table, part.lines, part.lines.number_of(row), text)
-        for field in columns:
-            value = _value(record.get(field.name), field.name, request)
-            if _is_exact(field, part, request) and _kind_of_value(value) in (INTEGER, FLOAT, TEXT):
-                written = record_of(text, as_written=True)[field.name]
-                wrong = _not_exact(field, written, part, request, row)
-            else:
-                wrong = _problem_of(field, value, part, request, row)
-            if wrong is not None:
-                return wrong
-        key = repeated_key(text, columns.names)
-        if key is not None:
-            line = part.lines.number_of(row)
-            return SourceError(
-                f"{request.table}: line {line} of {part.lines.file.path!r} has {key!r} twice",
-                remedy="name every key once",
-                row=line,
-            )
-    return None
+    problems = (
+        _problem_in(text, part, columns, request, row)
+        for row, text in enumerate(_lines_of(piece), first_row)
+    )
+    return next(filter(None, problems), None)
+
+
+def _problem_in(
+    text: bytes, part: Part, columns: pa.Schema, request: ReadRequest, row: int
+) -> Exception | None:
+    """Return what to raise for the first wrong value of a line."""
+    try:
+        record = record_of(text)
+    except ValueError:
+        return no_object(request.table, part.lines, part.lines.number_of(row), text)
+    for field in columns:
+        value = _value(record.get(field.name), field.name, request)
+        if _is_exact(field, part, request) and _kind_of_value(value) in (INTEGER, FLOAT, TEXT):
+            written = record_of(text, as_written=True)[field.name]
+            wrong = _not_exact(field, written, part, request, row)
+        else:
+            wrong = _problem_of(field, value, part, request, row)
+        if wrong is not None:
+            return wrong
+    key = repeated_key(text, columns.names)
+    if key is None:
+        return None
+    line = part.lines.number_of(row)
+    return SourceError(
+        f"{request.table}: line {line} of {part.lines.file.path!r} has {key!r} twice",
+        remedy="name every key once",
+        row=line,
+    )
 
 
 def _is_exact(field: pa.Field, part: Part, request: ReadRequest) -> bool:

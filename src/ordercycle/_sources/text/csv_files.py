@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._errors import ColumnError, Option, SourceError, Text, counted
-from ordercycle._sources.computed_columns import CountingRows
+from ordercycle._sources.computed_columns import CountingRows, sparing
 from ordercycle._sources.file_formats import CsvFormat
 from ordercycle._sources.file_list import DataFile, Look
 from ordercycle._sources.read_ahead import BATCH_ROWS
@@ -218,21 +218,12 @@ def read(
     SourceError
         Where a record has too few or too many fields, or the file ends within quotes.
     """
-    row = 0
-    try:
-        for batch in _read_all(part, columns, request):
-            yield batch
-            row += batch.num_rows
-    except ColumnError:
-        counting = CountingRows.of(request, dict(zip(columns.names, columns.types, strict=True)))
-        if counting is None:
-            raise
-    else:
-        return
-    for batch in _read_counting(part, columns, request, counting):
-        if row < batch.num_rows:
-            yield batch.slice(row)
-        row = max(0, row - batch.num_rows)
+    yield from sparing(
+        request,
+        columns,
+        _read_all(part, columns, request),
+        lambda counting: _read_counting(part, columns, request, counting),
+    )
 
 
 def _read_counting(
