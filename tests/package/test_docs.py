@@ -81,14 +81,39 @@ def test_toml_is_a_scheme_or_a_source(page, text):  # noqa: ARG001 - the page na
     assert oc.scheme_from_dict(data) if "scheme" in data else oc.source_from_dict(data)
 
 
+#: Where names of files begin.
+ROOTS = (ROOT, ROOT / "src" / "ordercycle")
 CONTRIBUTING = sorted((ROOT / "docs" / "contributing").glob("*.md"))
 
 
 @pytest.mark.parametrize("page", CONTRIBUTING, ids=name_of)
 def test_files_that_contributors_are_sent_to_exist(page):
     named = re.findall(r"`([\w/.]+\.py|tests/[\w/]+|kernels/[\w/]+)`", page.read_text())
-    roots = (ROOT, ROOT / "src" / "ordercycle", ROOT / "kernels" / "ordercycle_kernels")
-    assert not [name for name in named if not any((root / name).exists() for root in roots)]
+    assert not [name for name in named if not any((root / name).exists() for root in ROOTS)]
+
+
+def defined_in(name):
+    """Return the names that a file defines, at the top."""
+    (path,) = (root / name for root in ROOTS if (root / name).is_file())
+    names = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return names
+
+
+def test_what_contributors_look_for_is_where_they_are_sent():
+    text = (ROOT / "docs" / "contributing" / "floors.md").read_text()
+    rows = text.partition("## Where to look")[2].splitlines()[4:]
+    for row in rows:
+        places = re.findall(r"((?:`\w+`(?:, | and )?)+) in `([\w/]+\.py)`", row)
+        assert places, row
+        assert sum(names.count("`") // 2 + 1 for names, _ in places) == row.count("`") // 2, row
+        for names, path in places:
+            assert set(re.findall(r"\w+", names)) - {"and"} <= defined_in(path), row
 
 
 def test_the_floors_of_the_documentation_are_those_of_the_code():
