@@ -85,7 +85,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # a full disk does not say which file it was
         raise
-    sync_folder(place.parent)
+    with suppress(OSError):  # it is in its place: an error now would say that it is not
+        sync_folder(place.parent)
 
 
 def _lock(handle: int) -> bool:

@@ -11,12 +11,12 @@ import ordercycle as oc
 from ordercycle._engines import file_frames
 from ordercycle._engines.dask_plan import read_by_tasks
 from ordercycle._engines.file_frames import FileFrame
-from ordercycle._history.options import wanted_orders
+from ordercycle._history.options import BuildOptions
 from ordercycle.engines import dask
 
 DAYS = pa.array([20_000, 20_001], pa.int32()).cast(pa.date32())
 ORDERS = pa.table({"customer_id": [7, 8], "ordered_at": DAYS, "amount": [1, 2]})
-WANTED = wanted_orders(oc.Columns())
+WANTED = BuildOptions().wanted_orders
 
 
 def without_batches(path):

@@ -13,7 +13,7 @@ import ordercycle as oc
 from ordercycle._engines import file_frames
 from ordercycle._engines.dask_plan import read_by_tasks
 from ordercycle._engines.file_frames import FileFrame
-from ordercycle._history.options import wanted_orders
+from ordercycle._history.options import BuildOptions
 from ordercycle.engines import dask, spark
 
 SECRET = "S3CR3T-key"  # noqa: S105 - of a server of our own
@@ -100,7 +100,9 @@ def test_file_systems_of_fsspec_travel_and_keys_are_not_shown(s3, server):
     client = s3fs.S3FileSystem(
         key="testing", secret=SECRET, endpoint_url=f"http://{server}", use_ssl=False
     )
-    frame = FileFrame.of("jobs/orders", wanted_orders(COLUMNS, filesystem=client))
+    frame = FileFrame.of(
+        "jobs/orders", BuildOptions(columns=COLUMNS, filesystem=client).wanted_orders
+    )
     again = pickle.loads(pickle.dumps(frame))  # noqa: S301 - our own
     assert SECRET not in repr(frame)
     assert len(frame.tasks) > 2

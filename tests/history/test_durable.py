@@ -49,3 +49,14 @@ def test_what_another_process_writes_is_left_alone(tmp_path):
         write(path, b"second")
         assert being_written.exists()
     assert path.read_bytes() == b"first"
+
+
+def test_what_is_in_its_place_is_no_error(tmp_path, monkeypatch):
+    """Whoever hears of one would write again, or take what is there for the old one."""
+
+    def failing(folder):
+        raise OSError(5, "input/output error", str(folder))
+
+    monkeypatch.setattr("ordercycle._durable.sync_folder", failing)
+    write(tmp_path / "result.csv")
+    assert (tmp_path / "result.csv").read_bytes() == b"new"

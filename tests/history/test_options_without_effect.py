@@ -9,8 +9,7 @@ import pytest
 from pyarrow import fs
 
 import ordercycle as oc
-from ordercycle._history.effects import GIVEN, OPEN
-from ordercycle._history.options import OPTIONS
+from ordercycle._history.options import GIVEN, OPEN, OPTIONS
 
 CSV = "customer_id,ordered_at,amount\n7,2025-03-01,1.5\n"
 JSON = '{"customer_id": 7, "ordered_at": "2025-03-01", "amount": 1.5}\n'

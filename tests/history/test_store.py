@@ -228,6 +228,14 @@ def test_folders_that_are_none_are_reported(tmp_path):
     assert [file.name for file in tmp_path.iterdir() if file.suffix] == ["letter.txt"]
 
 
+@pytest.mark.parametrize("name", ["manifest.json", ".lock"])
+def test_nobody_waits_for_a_pipe_that_is_called_as_ours(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(oc.StorageError, match=rf"holds other files \('{name}'\)"):
+        saved(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
 def test_files_of_others_are_left_alone(tmp_path):
     """Also those that have names like ours: writers of data sets call theirs part-0.parquet."""
     for name in ("part-0.parquet", "part-00000.arrow", "run-notes.md"):

@@ -8,7 +8,7 @@ from support.order_files import AS_OF
 
 import ordercycle as oc
 from ordercycle._columns import Columns
-from ordercycle._history.options import wanted_orders
+from ordercycle._history.options import BuildOptions
 from ordercycle._sources.opening import open_source
 
 HEADER = ["customer_id", "ordered_at", "amount"]
@@ -29,7 +29,9 @@ def put(path, sheets):
 
 
 def rows_of(path, columns=None, read=None):
-    source = open_source(path, wanted_orders(columns or Columns(), read), 1)
+    source = open_source(
+        path, BuildOptions(columns=columns or Columns(), read=read).wanted_orders, 1
+    )
     return [row for batch in source.batches for row in batch.to_pylist()]
 
 

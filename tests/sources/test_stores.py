@@ -14,6 +14,7 @@ from support.order_files import AS_OF, orders, profile
 from support.store_servers import ENVIRONMENT, Pages, Wire, s3_file_system
 
 import ordercycle as oc
+from ordercycle._history.options import BuildOptions
 from ordercycle._sources import files, parquet_files
 from ordercycle._sources.file_list import list_files
 from ordercycle._sources.file_names import matches
@@ -453,7 +454,7 @@ def test_memory_stays_bounded_under_a_limit(s3):
     )
     pq.write_table(table, "shop/large/a.parquet", filesystem=s3)
     (file,) = list_files(["shop/large/a.parquet"], "orders", s3)
-    wanted = oc._history.options.wanted_orders(oc.Columns())
+    wanted = BuildOptions().wanted_orders
     look = parquet_files.look(file, wanted)
     for limit in (100_000, 50_000_000):
         batches = list(parquet_files.read(file, look.parts[0], table.schema, wanted, limit))

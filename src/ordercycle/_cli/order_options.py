@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,12 +27,11 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 
 #: Options by the field of Columns that they give, with the help.
 COLUMNS = {
-    "customer": "Customer id, in the orders and the customer table. Default: customer_id.",
-    "time": "When an order was made. Default: ordered_at.",
-    "amount": 'The value of an order, as in "price * quantity". Default: amount.',
+    "customer": "Customer id, in the orders and the customer table.",
+    "time": "When an order was made.",
+    "amount": 'The value of an order, as in "price * quantity".',
     "order": "Order id: rows that share it are one order. Without it every row is an order.",
-    "registered": 'Registration time in the customer table; "" where it has none. '
-    "Default: registered_at.",
+    "registered": 'Registration time in the customer table; "" where it has none.',
     "listed_customer": "Customer id in the customer table, where that has another name.",
 }
 
@@ -41,8 +40,12 @@ COLUMNS = {
 METAVARS = {"timezone": "ZONE", "only": "CONDITION", "nobody": "ID"}
 
 COLUMN_OPTIONS = tuple(
-    click.option(f"--{name.replace('_', '-')}", metavar="COLUMN", help=help_text)
-    for name, help_text in COLUMNS.items()
+    click.option(
+        f"--{column.name.replace('_', '-')}",
+        metavar="COLUMN",
+        help=COLUMNS[column.name] + (f" Default: {column.default}." if column.default else ""),
+    )
+    for column in fields(Columns)
 )
 
 #: In the order of the help.

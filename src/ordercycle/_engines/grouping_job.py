@@ -22,11 +22,11 @@ from ordercycle._engines.shuffle_blocks import (
 )
 from ordercycle._engines.shuffle_reader import Delivery
 from ordercycle._errors import ConfigError, Option, whole_number
-from ordercycle._history.effects import check_tables_need
 from ordercycle._history.options import (
     OF_CLUSTERS,
     OF_READING,
     BuildOptions,
+    check_tables_need,
     refuse_unknown,
     with_source,
 )

@@ -24,7 +24,12 @@ from ordercycle._errors import (
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._grouping.found_in_rows import Counted
 from ordercycle._history import store
-from ordercycle._history.build import batches_for, group, refuse_unknown, unknown_customers
+from ordercycle._history.build import (
+    batches_for,
+    group,
+    refuse_unknown_customers,
+    unknown_customers,
+)
 from ordercycle._history.counts import Counts, DaysOfOrders, count
 from ordercycle._history.grouped_orders import GroupedOrders, Held, Part, Run, cut, keep
 from ordercycle._history.merging import Places, find_places, merge_batches
@@ -119,9 +124,13 @@ def _options(history: GroupedOrders, reading: Mapping[str, Any]) -> BuildOptions
             )  # fmt: skip
     # Who is unknown is judged later, with all that are listed.
     policies = replace(spec.policies, unknown="add")
-    options = replace(described, columns=spec.columns, policies=policies, threads=history.threads)
-    object.__setattr__(options, "zone_is_given", True)  # and what offsets mean with it
-    return options
+    return replace(
+        described,
+        columns=spec.columns,
+        policies=policies,
+        threads=history.threads,
+        zone_is_given=True,  # and what offsets mean with it
+    )
 
 
 def compacted(history: GroupedOrders, workers: Workers) -> GroupedOrders:
@@ -246,7 +255,7 @@ def _checked(
         "leave out rows that were appended before; to change a day, build the history again",
         str(columns.order),
     )
-    refuse_unknown(reduce(Counted.plus, (checked.unknown for checked in checks)), columns)
+    refuse_unknown_customers(reduce(Counted.plus, (checked.unknown for checked in checks)), columns)
     counts = reduce(Counts.plus, (checked.counts for checked in checks))
     further, split = np.sum([checked.added for checked in checks], axis=0).tolist()
     return counts.with_days(history.counts.further + further, history.counts.split + split)

@@ -19,7 +19,7 @@ from ordercycle._grouping.order_writer import OrderWriter
 from ordercycle._history.checks import Signs, check_signs
 from ordercycle._history.counts import Counts, count
 from ordercycle._history.grouped_orders import GroupedOrders, Part, Run, keep
-from ordercycle._history.options import BuildOptions, Counter
+from ordercycle._history.options import BuildOptions, RowProgress
 from ordercycle._history.reading import ReadTables, read_tables
 from ordercycle._ingest.blocks import (
     AMOUNT,
@@ -113,7 +113,7 @@ class LaidOutRows:
         partitions = 1 << tables.ingested.partition_bits
         sizes = partition_sizes(self.blocks, partitions)
         rows = int(sizes.sum())
-        report = Counter(self.options.progress, "group", rows)
+        report = RowProgress(self.options.progress, "group", rows)
         most = max(rows, self.most_customers - self.tally.rows)
         batch_rows = BATCH_ROWS
         if spill is not None:
@@ -169,7 +169,7 @@ class LaidOutRows:
         tables.order_problems.check()
         refuse_totals(found, self.spec.columns)
         tables.customer_problems.check()
-        refuse_unknown(unknown, self.spec.columns)
+        refuse_unknown_customers(unknown, self.spec.columns)
         if signs is not None:
             check_signs(signs, self.spec.columns, self.tally, self.counts, tables.source.written)
 
@@ -261,7 +261,7 @@ def unknown_customers(customers: CustomerBatch) -> Counted:
     return Counted(number, customers.ids[int(np.argmax(unknown))] if number else None)
 
 
-def refuse_unknown(found: Counted, columns: Columns) -> None:
+def refuse_unknown_customers(found: Counted, columns: Columns) -> None:
     """Raise a DataError where customers who order are not listed, and have to be."""
     if found.number:
         raise DataError(

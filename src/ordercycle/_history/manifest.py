@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import zlib
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ordercycle._durable import sync_folder
+from ordercycle._durable import replacing, sync_folder
 from ordercycle._errors import StorageError
 from ordercycle._history.stored_files import REBUILD, open_regular
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
@@ -198,16 +196,6 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
     """Replace the manifest of a folder in one step; its files have been written before."""
     manifest = {"format": FORMAT, "version": VERSION, "hash": HASH, **content}
     manifest["crc32"] = zlib.crc32(_canonical(manifest))
-    temporary = folder / f".{MANIFEST}.{secrets.token_hex(4)}.tmp"
-    try:
-        with temporary.open("xb") as stream:
-            stream.write(_canonical(manifest))
-            stream.flush()
-            os.fsync(stream.fileno())
+    with replacing(folder / MANIFEST) as stream:
+        stream.write(_canonical(manifest))
         sync_folder(folder)  # the files first
-        temporary.replace(folder / MANIFEST)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    with suppress(OSError):  # it is written: an error now would say that it is not
-        sync_folder(folder)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Self, TypedDict, TypeVar
 
 import pyarrow.compute as pc
 
 from ordercycle._columns import Columns
-from ordercycle._errors import ConfigError, Option, suggestion
-from ordercycle._history.effects import check_options_act
+from ordercycle._errors import Code, ConfigError, Option, Text, suggestion
 from ordercycle._ingest.spill import Spill
 from ordercycle._policies import Policies
 from ordercycle._sources.file_formats import FileFormat, check_read
+from ordercycle._sources.file_names import DESCRIBED
 from ordercycle._sources.locations import store_of
-from ordercycle._sources.read_request import USUAL_TIMES, ReadRequest, Role, Times
+from ordercycle._sources.read_request import ReadRequest, Role
+from ordercycle._sources.row_source import Files
 from ordercycle._workspace import thread_count
 
 Progress = Callable[[int, int | None, str], object]
@@ -62,8 +63,8 @@ class BuildOptions:
     memory_limit: int | str | None = None
     spill_directory: str | os.PathLike[str] | None = None
     progress: Progress | None = field(default=None, metadata={"of_one_machine": True})
-    #: Whether the time zone is said, rather than the usual one; no option of its own.
-    zone_is_given: bool = field(default=False, init=False)
+    #: Whether the time zone is said, rather than the usual one.
+    zone_is_given: bool = field(default=False, metadata={"is_no_option": True})
 
     def __post_init__(self) -> None:
         if not isinstance(self.columns, Columns):
@@ -96,8 +97,8 @@ class BuildOptions:
         if own.get("columns", own) is None:
             del own["columns"]
         policies = Policies(**{name: given[name] for name in POLICIES if name in given})
-        made = cls(**own, policies=policies)
-        object.__setattr__(made, "zone_is_given", given.get("timezone") is not None)
+        zone_is_given = given.get("timezone") is not None
+        made = cls(**own, policies=policies, zone_is_given=zone_is_given)
         check_options_act(made, has_customers=has_customers)
         return made
 
@@ -114,18 +115,33 @@ class BuildOptions:
 
     @property
     def wanted_orders(self) -> ReadRequest:
-        """What is read of the orders."""
-        policies = self.policies
-        wanted = wanted_orders(
-            self.columns, self.read, self.filesystem, policies.only, times=policies.times
+        """What is read of the orders, customer ids first."""
+        columns, policies = self.columns, self.policies
+        roles: dict[str, Role] = {columns.customer: "customer", columns.time: "time"}
+        if columns.amount is not None:
+            roles[columns.amount] = "amount"
+        if columns.order is not None:
+            roles[columns.order] = "order"
+        return ReadRequest(
+            "orders",
+            roles,
+            self.read,
+            self.filesystem,
+            policies.only,
+            compared=policies.duplicates != "keep",
+            times=policies.times,
         )
-        return replace(wanted, compared=policies.duplicates != "keep")
 
     @property
     def wanted_customers(self) -> ReadRequest:
-        """What is read of the customers table."""
-        times = self.policies.times
-        return wanted_customers(self.columns, self.read, self.filesystem, times=times)
+        """What is read of the customers table, customer ids first."""
+        columns = self.columns
+        roles: dict[str, Role] = {columns.listed: "customer"}
+        if columns.registered is not None:
+            roles[columns.registered] = "registered"
+        return ReadRequest(
+            "customers", roles, self.read, self.filesystem, times=self.policies.times
+        )
 
 
 #: The options that are policies, and all of them, in the order of the documentation.
@@ -133,7 +149,7 @@ POLICIES = tuple(one.name for one in fields(Policies))
 OPTIONS = tuple(
     name
     for one in fields(BuildOptions)
-    if one.init
+    if "is_no_option" not in one.metadata
     for name in (POLICIES if one.name == "policies" else (one.name,))
 )
 _DECLARED = {one.name: one.metadata for kind in (BuildOptions, Policies) for one in fields(kind)}
@@ -190,38 +206,7 @@ def with_options(build: Built) -> Built:
     return build
 
 
-def wanted_orders(
-    columns: Columns,
-    read: FileFormat | None = None,
-    filesystem: Any = None,
-    only: str | None = None,
-    *,
-    times: Times = USUAL_TIMES,
-) -> ReadRequest:
-    """Return what is read of the orders, customer ids first."""
-    roles: dict[str, Role] = {columns.customer: "customer", columns.time: "time"}
-    if columns.amount is not None:
-        roles[columns.amount] = "amount"
-    if columns.order is not None:
-        roles[columns.order] = "order"
-    return ReadRequest("orders", roles, read, filesystem, only, times=times)
-
-
-def wanted_customers(
-    columns: Columns,
-    read: FileFormat | None = None,
-    filesystem: Any = None,
-    *,
-    times: Times = USUAL_TIMES,
-) -> ReadRequest:
-    """Return what is read of the customers table, customer ids first."""
-    roles: dict[str, Role] = {columns.listed: "customer"}
-    if columns.registered is not None:
-        roles[columns.registered] = "registered"
-    return ReadRequest("customers", roles, read, filesystem, times=times)
-
-
-class Counter:
+class RowProgress:
     """Adds up rows and passes them on to the caller's progress function."""
 
     def __init__(self, progress: Progress | None, stage: str, total: int | None) -> None:
@@ -235,3 +220,139 @@ class Counter:
         self._done += rows
         if self._progress is not None:
             self._progress(self._done, self._total, self._stage)
+
+
+#: Files by table, None for a table that is none.
+Tables = Mapping[str, "Files | None"]
+#: What formats are called.
+KINDS = {"csv": "CSV", "ndjson": "NDJSON", "excel": "Excel", "parquet": "Parquet", "ipc": "Arrow"}
+
+
+def _nothing(option: Option, why: str, remedy: Text = "leave it out") -> ConfigError:
+    return ConfigError((option, f" finds nothing to act on: {why}"), remedy=remedy)
+
+
+def _unknown(options: BuildOptions, *, has_customers: bool) -> None:
+    unknown = options.policies.unknown
+    if not has_customers and unknown != "add":
+        raise ConfigError(
+            (Option("unknown", unknown), " needs a customers table"),
+            remedy=("pass ", Option("customers"), " to say who is known"),
+        )
+
+
+def _refunds(options: BuildOptions, *, has_customers: bool) -> None:  # noqa: ARG001
+    refunds = options.policies.refunds
+    if refunds != "net" and options.columns.amount is None:
+        raise _nothing(
+            Option("refunds", refunds),
+            "without amounts, no order is a refund",
+            ("leave it out, or name the amounts with ", Option("Columns.amount")),
+        )
+
+
+def _amount_per(options: BuildOptions, *, has_customers: bool) -> None:  # noqa: ARG001
+    columns = options.columns
+    if options.policies.amount_per == "order" and None in (columns.order, columns.amount):
+        raise ConfigError(
+            (Option("amount_per", "order"), " needs a column of amounts and one of order ids"),
+            remedy=("name both: ", Option("Columns.order"), " and ", Option("Columns.amount")),
+        )
+
+
+def _spill_directory(options: BuildOptions, *, has_customers: bool) -> None:  # noqa: ARG001
+    _ = options.spill  # which asks for the limit
+
+
+def _read(options: BuildOptions, tables: Tables) -> None:
+    """Refuse a description of files where no file is of its format, or none has a column of it."""
+    read = options.read
+    kind = DESCRIBED.get(type(read))
+    if kind is None:
+        return
+    described = [files for files in tables.values() if files is not None and files.kind == kind]
+    name = type(read).__name__
+    if not described:
+        there = " and ".join(
+            f"{table} are {'in memory' if files is None else KINDS[files.kind]}"
+            for table, files in tables.items()
+        )
+        raise _nothing(Option("read", Code(f"{name}()")), there)
+    types: Mapping[str, Any] = getattr(read, "types", {})
+    for column, kind_of_column in types.items():
+        if not any(column in files.names for files in described):
+            raise _nothing(
+                Option(f"{name}.types", {column: kind_of_column}),
+                f"no file has a column {column!r}",
+                "look at its name, or leave it out",
+            )
+
+
+def _filesystem(options: BuildOptions, tables: Tables) -> None:
+    if options.filesystem is not None and not any(
+        files is not None and files.are_placed for files in tables.values()
+    ):
+        raise _nothing(
+            Option("filesystem"),
+            f"{' and '.join(tables)} are no paths",
+            "pass the paths of files in it, or leave it out",
+        )
+
+
+WHEN_OPEN = "is compared with the tables when these are open"
+#: Why an option is never in vain: what it says is of all rows, or of the work.
+OF_ALL_ROWS, OF_THE_WORK = "says what rows mean", "says how the work is done"
+#: Options by what is known once they are all given: what refuses them, or why nothing has to.
+GIVEN: dict[str, Callable[..., None] | str] = {
+    "columns": "may be shared by builds with and without a customers table",
+    "read": WHEN_OPEN,
+    "filesystem": WHEN_OPEN,
+    "timezone": "is compared with the times when these are known",
+    "times_without_zone": "also says that something is known",
+    "refunds": _refunds,
+    "anonymous": OF_ALL_ROWS,
+    "unknown": _unknown,
+    "only": OF_ALL_ROWS,
+    "nobody": "may be ids that come on other days",
+    "same_day": OF_ALL_ROWS,
+    "amount_per": _amount_per,
+    "duplicates": OF_ALL_ROWS,
+    "threads": OF_THE_WORK,
+    "memory_limit": OF_THE_WORK,
+    "spill_directory": _spill_directory,
+    "progress": OF_THE_WORK,
+}
+#: Those that say which tables there are and how these are read, once it is known what they are.
+OPEN: dict[str, Callable[[BuildOptions, Tables], None]] = {
+    "read": _read,
+    "filesystem": _filesystem,
+}
+
+
+def check_options_act(options: BuildOptions, *, has_customers: bool) -> None:
+    """Refuse, or warn of, options that find nothing to act on whatever the rows are.
+
+    Raises
+    ------
+    ConfigError
+        Where an option needs another one, or a table that is not there.
+    """
+    for check in GIVEN.values():
+        if not isinstance(check, str):
+            check(options, has_customers=has_customers)
+
+
+def check_tables_need(options: BuildOptions, tables: Tables, *, are_appended: bool = False) -> None:
+    """Refuse, or warn of, what is said of tables or files that are not there.
+
+    are_appended: whether columns are those of a history, whose customers came before.
+
+    Raises
+    ------
+    ConfigError
+        Where no table is a file of the format that is described, has a column that is named, or
+        is found by a path.
+    """
+    for name, check in OPEN.items():
+        if name != "columns" or not are_appended:
+            check(options, tables)

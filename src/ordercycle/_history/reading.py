@@ -12,8 +12,7 @@ import pyarrow as pa
 from ordercycle._columns import Columns
 from ordercycle._errors import ColumnError, OrdercycleError
 from ordercycle._history.checks import check_offsets, check_zone_has_effect
-from ordercycle._history.effects import check_tables_need
-from ordercycle._history.options import BuildOptions, Counter
+from ordercycle._history.options import BuildOptions, RowProgress, check_tables_need
 from ordercycle._ingest.bad_values import Problems, shown
 from ordercycle._ingest.blocks import CUSTOMER_IDS, ORDER_IDS
 from ordercycle._ingest.column_readers import IdReader
@@ -261,7 +260,7 @@ class _Both(ExitStack):
                 # Of more customers than orders, too, a partition has to fit the cache.
                 least_bits=partition_bits_for(listed_rows or 0),
                 workers=workers,
-                report=Counter(orders.options.progress, "read", orders.source.rows),
+                report=RowProgress(orders.options.progress, "read", orders.source.rows),
                 spill=orders.options.spill,
             )
 
@@ -277,7 +276,7 @@ def _read_customers(
             customers.problems,
             partition_bits=ingested.partition_bits,
             workers=workers,
-            report=Counter(customers.options.progress, "read customers", customers.source.rows),
+            report=RowProgress(customers.options.progress, "read customers", customers.source.rows),
             spill=None if spill is None else replace(spill, beside=ingested.held),
         )
 

@@ -215,7 +215,8 @@ def _refuse_other_files(path: Path) -> None:
     others = [
         file.name
         for file in path.iterdir()
-        if file.name not in (LOCK, MANIFEST) and not is_ours(file.name)
+        if not is_ours(file.name)
+        and (file.name not in (LOCK, MANIFEST) or not file.is_file())  # a pipe would wait
     ]
     if others:
         raise StorageError(
