@@ -48,13 +48,22 @@ class Fieldnames:
 
 @dataclass(frozen=True)
 class Reading:
-    """How rows are read: the options of the library's build."""
+    """How rows are read: the options of the library's build.
+
+    kept: what stands for an id or a key. The library keeps eight bytes of each, integers as they
+    are and a hash of others; by default they are kept whole, so that text sorts by its bytes.
+    """
 
     timezone: str = "UTC"
     anonymous: str = "drop"
     day_instants: bool = False
     times_without_zone: str | None = None
     only: Test | None = None
+    kept: Callable[[Hashable], Hashable] = lambda value: value
+
+    def id(self, value: Hashable | None) -> Hashable | None:
+        """Return what is kept of an id or a key; an empty one is none."""
+        return None if named(value) is None else self.kept(value)
 
     def day(self, time: date | datetime | None) -> date:
         """Return the business day of a time: where it has no zone, the day that is written."""
@@ -263,8 +272,16 @@ def build(
     bob 12 open 7
     >>> stream.repeated, stream.anonymous
     (1, 1)
+
+    Keys of text sort by what is kept of them:
+
+    >>> rows = [EventRow("ann", at, {"order": order}) for order in ("a1", "b1")]
+    >>> reading = Reading(kept={"a1": 9, "b1": 2}.get)
+    >>> found = build(rows, Fieldnames(keys=("order",)), reading)
+    >>> [event.fields["order"] for event in found.events()]
+    [2, 9]
     """
-    rows = [row._replace(customer=named(row.customer), id=named(row.id)) for row in rows]
+    rows = [row._replace(customer=named(row.customer)) for row in rows]
     looked_at = rows
     if reading.only is not None:
         looked_at = [row for row in rows if reading.only(row.fields.get) is True]
@@ -289,11 +306,11 @@ def build(
 def _event(row: EventRow, names: Fieldnames, reading: Reading) -> Event:
     fields = {name: row.fields[name] for name in names.all}
     for name in names.keys:
-        fields[name] = named(fields[name])
+        fields[name] = reading.id(fields[name])
     for name in names.values:
         if fields[name] is not None:
             checked(fields[name])
-    return Event(reading.day(row.time), reading.instant(row.time), fields, row.id)
+    return Event(reading.day(row.time), reading.instant(row.time), fields, reading.id(row.id))
 
 
 def _once(events: list[Event], names: Fieldnames) -> list[Event]:
