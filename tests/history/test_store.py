@@ -377,9 +377,10 @@ def test_a_killed_writer_leaves_the_old_or_the_new_history(tmp_path):
     batches = [orders(30, 100 + number) for number in range(200)]
     reached = set()
 
-    def write_without_end() -> None:
+    def write_without_end(report: int) -> None:
         history = oc.OrderHistory.open(tmp_path, threads=1)
         while True:
+            os.write(report, b".")
             done = len(grouped_orders(history).names)
             if done == len(batches):
                 history = base.save(tmp_path)
@@ -390,14 +391,19 @@ def test_a_killed_writer_leaves_the_old_or_the_new_history(tmp_path):
                 history = history.append(batches[done], batch=str(done))
 
     for _ in range(KILLS):
+        reports, report = os.pipe()
         child = os.fork()
         if child == 0:
             try:
-                write_without_end()
+                write_without_end(report)
             finally:
                 os._exit(1)
-        time.sleep(random.uniform(0.0, 0.06))
+        for _step in range(random.randrange(4)):  # however slow the machine is
+            os.read(reports, 1)
+        time.sleep(random.uniform(0.0, 0.02))
         os.kill(child, signal.SIGKILL)
+        os.close(reports)
+        os.close(report)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert code == -signal.SIGKILL
         opened = oc.OrderHistory.open(tmp_path, threads=1)
