@@ -74,17 +74,18 @@ class Columns:
                 )
             object.__setattr__(self, field.name, name)
         self._refuse_repeated(self.customer, self.time, self.amount, self.order)
-        self._refuse_repeated(self.listed, self.registered)
+        self._refuse_repeated(customer_of_listing(self), self.registered)
 
     def _refuse_repeated(self, *roles: str | None) -> None:
         names = [name for name in roles if name is not None]
         if len(set(names)) < len(names):
             raise ConfigError(f"{self!r} names one column twice", remedy="every role needs its own")
 
-    @property
-    def listed(self) -> str:
-        """The customer id in the customers table."""
-        return self.customer if self.listed_customer is None else self.listed_customer
+
+def customer_of_listing(columns: Columns) -> str:
+    """Return the column of customer ids in the customers table."""
+    listed = columns.listed_customer
+    return columns.customer if listed is None else listed
 
 
 #: Marks types that follow the input: the customer id's and the amounts'.

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ordercycle._columns import customer_of_listing
 from ordercycle._errors import Option
 from ordercycle._grouping.amount_words import AmountWords
 from ordercycle._grouping.batches import CustomerBatch, DroppedDays, OrderRoom
@@ -139,7 +140,9 @@ class Grouper:
         if (negative and self.spec.net_refunds) or self.spec.drop_unknown:
             visible = np.concatenate([part.visible for part in grouped])
         customers = CustomerBatch(
-            ids=plain_ids([part.ids for part in grouped], self.spec.ids, self.spec.columns.listed),
+            ids=plain_ids(
+                [part.ids for part in grouped], self.spec.ids, self.spec.columns.customer
+            ),
             given=np.concatenate([part.given for part in grouped]),
             listed=np.concatenate([part.listed for part in grouped]),
             registered=registered,
@@ -273,7 +276,7 @@ class Grouper:
             again[firsts] = False
             self.customer_problems.add_count(
                 Trouble(
-                    self.spec.columns.listed,
+                    customer_of_listing(self.spec.columns),
                     "is there a second time",
                     "keep one row per customer",
                 ),

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._arrow_views import mask_of, rows_of
+from ordercycle._columns import customer_of_listing
 from ordercycle._errors import (
     ColumnError,
     ConfigError,
@@ -237,14 +238,12 @@ def _checked(
         return checked
 
     checks = list(workers.in_order(check, range(len(parts))))
-    columns = spec.columns
+    columns, column = spec.columns, customer_of_listing(spec.columns)
     _refuse(
         [checked.listed_twice for checked in checks],
-        lambda example: (
-            f"customers: {columns.listed} {example} is in the history's customers already"
-        ),
+        lambda example: f"customers: {column} {example} is in the history's customers already",
         "append only customers who are not listed yet",
-        columns.listed,
+        column,
     )
     _refuse(
         [checked.repeated_days for checked in checks],

@@ -10,7 +10,7 @@ from typing import Any, Self, TypedDict, TypeVar
 
 import pyarrow.compute as pc
 
-from ordercycle._columns import Columns
+from ordercycle._columns import Columns, customer_of_listing
 from ordercycle._errors import Code, ConfigError, Option, Text, suggestion
 from ordercycle._ingest.spill import Spill
 from ordercycle._policies import Policies
@@ -136,7 +136,7 @@ class BuildOptions:
     def wanted_customers(self) -> ReadRequest:
         """What is read of the customers table, customer ids first."""
         columns = self.columns
-        roles: dict[str, Role] = {columns.listed: "customer"}
+        roles: dict[str, Role] = {customer_of_listing(columns): "customer"}
         if columns.registered is not None:
             roles[columns.registered] = "registered"
         return ReadRequest(

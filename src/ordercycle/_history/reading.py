@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import pyarrow as pa
 
-from ordercycle._columns import Columns
+from ordercycle._columns import Columns, customer_of_listing
 from ordercycle._errors import ColumnError, OrdercycleError
 from ordercycle._history.checks import check_offsets, check_zone_has_effect
 from ordercycle._history.options import BuildOptions, RowProgress, check_tables_need
@@ -156,7 +156,7 @@ def _open_customers(
         rows,
         _known(options.wanted_customers, like),
         options,
-        (columns.listed,),
+        (customer_of_listing(columns),),
         lambda schema, problems: CustomerReader(schema, columns, problems, policies),
     )
 
@@ -310,8 +310,8 @@ def _common_ids(orders: IdReader, customers: IdReader, columns: Columns) -> IdRe
     common = orders.together_with(customers)
     if common is None:
         raise ColumnError(
-            f"{columns.customer} is {orders.given} in orders, and {columns.listed} is "
-            f"{customers.given} in customers",
+            f"{columns.customer} is {orders.given} in orders, and "
+            f"{customer_of_listing(columns)} is {customers.given} in customers",
             remedy="cast one of them, so that the same customer has the same id",
             column=columns.customer,
         )

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import validity
-from ordercycle._columns import Columns
+from ordercycle._columns import Columns, customer_of_listing
 from ordercycle._errors import Option, Text
 from ordercycle._expressions.language import as_written
 from ordercycle._ingest.bad_values import Problems, Trouble
@@ -394,7 +394,8 @@ class CustomerReader(RowReader):
     ) -> None:
         self._columns = columns
         self._problems = problems
-        ids = {CUSTOMER_IDS: schema.field(columns.listed)}
+        self._customer = customer_of_listing(columns)
+        ids = {CUSTOMER_IDS: schema.field(self._customer)}
         self._prepare(problems.table, (HASH, DAY, ROW), ids)
         nobody = policies.nobody
         self._nobody = Nobody.of(nobody, ids[CUSTOMER_IDS].type) if nobody else None
@@ -417,10 +418,10 @@ class CustomerReader(RowReader):
         self.locate(piece, window, run)
         rows = piece.batch.num_rows
         run.tally.rows += rows
-        missing = validity(piece.batch.column(self._columns.listed))
+        missing = validity(piece.batch.column(self._customer))
         if missing is not None:
             what = self.id_readers[CUSTOMER_IDS].missing
-            trouble = Trouble(self._columns.listed, what, "drop these rows before the call")
+            trouble = Trouble(self._customer, what, "drop these rows before the call")
             self._problems.add(trouble, piece.first_row, ~missing)
         nobody = None
         if self._nobody is not None:
@@ -440,7 +441,7 @@ class CustomerReader(RowReader):
     def _among_nobody(self, piece: Piece) -> NDArray[np.bool_]:
         if self._nobody is None:
             return np.zeros(piece.batch.num_rows, np.bool_)
-        return self._nobody.among(piece.batch.column(self._columns.listed))
+        return self._nobody.among(piece.batch.column(self._customer))
 
 
 def amount_reader(schema: pa.Schema, columns: Columns, table: str) -> AmountReader:
