@@ -55,7 +55,7 @@ def rows_of(table):
 @pytest.fixture(params=[1, 3, 2**17], ids="pieces of {}".format, autouse=True, scope="module")
 def _pieces(request):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "PIECE_CUSTOMERS", request.param)
+        patch.setattr(module, "RANGE_CUSTOMERS", request.param)
         yield
 
 

@@ -19,7 +19,7 @@ from ordercycle._cli.results import (
     result_writer,
 )
 from ordercycle._cli.schemes import SchemeCommand, scheme_option
-from ordercycle._cli.segmenting import Counts, Segmenting
+from ordercycle._cli.segmenting import SegmentCounts, Segmenting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ def _checked_toml(_ctx: click.Context, _option: click.Parameter, value: Path | N
 )
 @click.option(
     "--next",
-    "foretold",
+    "with_next",
     is_flag=True,
     help="Add next_segment and next_segment_on: what comes if nothing more is bought.",
 )
@@ -63,7 +63,7 @@ def segment(  # noqa: PLR0913 - one argument per option
     profile: Path,
     schemes: list[Scheme],
     column: str | None,
-    foretold: bool,
+    with_next: bool,
     out: Path | None,
     save_scheme: Path | None,
     overwrite: bool,
@@ -95,7 +95,7 @@ def segment(  # noqa: PLR0913 - one argument per option
     if save_scheme is not None and len(schemes) != 1:
         raise click.UsageError("--save-scheme keeps a single scheme; give one --scheme")
     foretelling = [place for place, scheme in enumerate(schemes) if scheme.foretells]
-    if foretold and len(foretelling) != 1:
+    if with_next and len(foretelling) != 1:
         raise click.UsageError(
             "--next needs one --scheme that time alone changes, such as lifecycle or cadence"
         )
@@ -108,9 +108,9 @@ def segment(  # noqa: PLR0913 - one argument per option
         work = Segmenting(file, workers)
         fitted = work.fitted(schemes)
         steps: list[Any] = [scheme.assign for scheme in fitted]
-        if foretold:
+        if with_next:
             steps.append(fitted[foretelling[0]].next_transition)
-        counts = Counts(fitted)
+        counts = SegmentCounts(fitted)
         named = [*(scheme.name for scheme in schemes), "next_segment"]
         with result_writer(
             out, overwrite=overwrite, harmless=None if harmless else named

@@ -69,7 +69,7 @@ class Segmenting:
         fitted: Scheme = fit(first, counted)
         return fitted
 
-    def findings(self, schemes: Sequence[Scheme], counts: Counts) -> Iterator[str]:
+    def findings(self, schemes: Sequence[Scheme], counts: SegmentCounts) -> Iterator[str]:
         """Yield what schemes find in what they assigned; the profile may be read again for it."""
         from ordercycle._segments.scheme import findings
 
@@ -78,7 +78,7 @@ class Segmenting:
             yield from findings(scheme, counts.of(scheme), partial(self.tables, before))
 
 
-class Counts:
+class SegmentCounts:
     """How many customers each segment has; None stands for those without one."""
 
     def __init__(self, schemes: Sequence[Scheme]) -> None:

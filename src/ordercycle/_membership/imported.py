@@ -15,8 +15,8 @@ from ordercycle._history.merging import Places, find_places
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import hashes_of
-from ordercycle._membership.intervals import BatchOf, Placed
-from ordercycle._membership.reading import CUSTOMER, NAME, Rows
+from ordercycle._membership.intervals import BatchOf, OwnedIntervals
+from ordercycle._membership.reading import CUSTOMER, NAME, IntervalTable
 from ordercycle._membership.timeline import Timeline
 from ordercycle._workspace import Workspace
 from ordercycle_kernels.calendar import NO_DAY
@@ -26,7 +26,7 @@ from ordercycle_kernels.calendar import NO_DAY
 class ImportedIntervals:
     """Intervals of a table, found for a history's customers by their ids."""
 
-    rows: Rows
+    rows: IntervalTable
 
     @property
     def id_type(self) -> pa.DataType:
@@ -82,7 +82,7 @@ class ImportedIntervals:
         rows = self.rows
         timeline = Timeline(rows.offsets, rows.codes, rows.starts, rows.stops)
         ids = IdReader.as_produced(rows.ids, self.id_type)
-        yield batch_of(Placed(ids, rows.offsets, timeline.columns(segments)))
+        yield batch_of(OwnedIntervals(ids, rows.offsets, timeline.columns(segments)))
 
     def unknown(self, history: OrderHistory) -> int:
         """Count the intervals of customers whom a history does not have."""

@@ -22,7 +22,7 @@ from ordercycle._workspace import Workspace
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
 
 
-class Placed(NamedTuple):
+class OwnedIntervals(NamedTuple):
     """Intervals and whose they are."""
 
     ids: pa.Array  # (c,) in the type of results
@@ -31,7 +31,7 @@ class Placed(NamedTuple):
 
 
 #: Makes a record batch of intervals; called by the threads that make these.
-BatchOf: TypeAlias = Callable[[Placed], pa.RecordBatch]
+BatchOf: TypeAlias = Callable[[OwnedIntervals], pa.RecordBatch]
 
 
 class Intervals(Protocol):
@@ -117,7 +117,7 @@ class OfHistory(ABC):
             sizes = np.diff(timeline.offsets)
             offsets = np.concatenate([[0], np.cumsum(sizes[sizes > 0])])
             ids = customers.ids if (sizes > 0).all() else customers.ids.filter(mask_of(sizes > 0))
-            return batch_of(Placed(IdReader.as_produced(ids, id_type), offsets, columns))
+            return batch_of(OwnedIntervals(IdReader.as_produced(ids, id_type), offsets, columns))
 
         return grouped_orders(self.history).scan(work)
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.imported import ImportedIntervals
-from ordercycle._membership.intervals import Intervals, Placed, check_history
-from ordercycle._membership.reading import read_rows
+from ordercycle._membership.intervals import Intervals, OwnedIntervals, check_history
+from ordercycle._membership.reading import read_intervals
 from ordercycle._membership.timeline import INTERVAL_FIELDS
 from ordercycle._public import public
 
@@ -106,7 +106,7 @@ class Membership:
         >>> membership.to_table().num_rows
         3
         """
-        rows = read_rows(table)
+        rows = read_intervals(table)
         return cls(rows.segments, ImportedIntervals(rows))
 
     def unknown_intervals(self, history: OrderHistory) -> int:
@@ -159,9 +159,9 @@ class Membership:
         """
         schema = pa.schema([self._id_field(), *INTERVAL_FIELDS])
 
-        def flat(placed: Placed) -> pa.RecordBatch:
-            rows = np.repeat(np.arange(len(placed.ids), dtype=np.int32), np.diff(placed.offsets))
-            arrays = [placed.ids.take(pa.array(rows)), *placed.columns]
+        def flat(owned: OwnedIntervals) -> pa.RecordBatch:
+            rows = np.repeat(np.arange(len(owned.ids), dtype=np.int32), np.diff(owned.offsets))
+            arrays = [owned.ids.take(pa.array(rows)), *owned.columns]
             return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
         batches = list(self._intervals.batches(self.segments, flat))
@@ -178,11 +178,11 @@ class Membership:
         """
         schema = pa.schema([self._id_field(), pa.field("memberships", MEMBERSHIPS, nullable=False)])
 
-        def listed(placed: Placed) -> pa.RecordBatch:
-            items = pa.StructArray.from_arrays(placed.columns, fields=list(INTERVAL_FIELDS))
-            buffers = [None, pa.py_buffer(placed.offsets)]
-            lists = pa.Array.from_buffers(MEMBERSHIPS, len(placed.ids), buffers, children=[items])
-            return pa.RecordBatch.from_arrays([placed.ids, lists], schema=schema)
+        def listed(owned: OwnedIntervals) -> pa.RecordBatch:
+            items = pa.StructArray.from_arrays(owned.columns, fields=list(INTERVAL_FIELDS))
+            buffers = [None, pa.py_buffer(owned.offsets)]
+            lists = pa.Array.from_buffers(MEMBERSHIPS, len(owned.ids), buffers, children=[items])
+            return pa.RecordBatch.from_arrays([owned.ids, lists], schema=schema)
 
         return self._intervals.batches(self.segments, listed)
 

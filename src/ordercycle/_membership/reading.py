@@ -30,7 +30,7 @@ MOST_SEGMENTS = 2**15 - 1
 
 
 @dataclass(frozen=True)
-class Rows:
+class IntervalTable:
     """Intervals by customer, start and segment, of which none touch within one segment."""
 
     reader: IdReader
@@ -43,7 +43,7 @@ class Rows:
     stops: NDArray[np.int32]  # (m,) OPEN while open
 
 
-def read_rows(source: Any) -> Rows:
+def read_intervals(source: Any) -> IntervalTable:
     """Read intervals from any source of rows; the errors are those of Membership.from_table."""
     opened = open_source(source, WANTED, thread_count(None))
     problems = Problems(NAME, opened.place)
@@ -73,7 +73,7 @@ def read_rows(source: Any) -> Rows:
     owners, codes, starts = owners[begins], codes[begins], starts[begins]
     stops = stops[np.append(begins[1:], np.True_)[: order.size]]
     order = np.lexsort((codes, starts, owners))
-    return Rows(
+    return IntervalTable(
         reader,
         segments,
         ids,

@@ -3,7 +3,7 @@
 A round counts batches into sparse tables of integers. Tables add up in any order, on any machine.
 What all batches count together decides on the next round, or is the fitted scheme. An engine
 pickles the round to its tasks, calls `Round.count` on each batch, adds the tables up as two
-columns (sum of `count` by `cell`), and calls `Round.then` where it was asked for the fit.
+columns (sum of `count` by `cell`), and calls `Round.then` where the sum is wanted.
 """
 
 from __future__ import annotations

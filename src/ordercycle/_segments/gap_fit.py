@@ -29,7 +29,7 @@ from ordercycle_kernels.profile import BEFORE_ALL, rows_within
 #: Numbers of gaps, and days, that are counted in a table: nearly all. Half a megabyte stays in
 #: the cache; what is beyond is sorted.
 TABLE_GAPS, TABLE_DAYS = 65, 1024
-#: Shares whose days an account lists, beside those asked for.
+#: Shares whose days an account lists, beside those given.
 LISTED_SHARES = (Fraction(1, 2), Fraction(8, 10), Fraction(9, 10), Fraction(95, 100))
 FEW_CUSTOMERS = 100
 

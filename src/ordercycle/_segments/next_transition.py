@@ -24,12 +24,12 @@ from ordercycle_kernels.calendar import LAST_DAY
 #: until then: the batch, (c,) int8, (c,) int64.
 LookAhead: TypeAlias = Callable[[pa.RecordBatch, NDArray[np.int8], NDArray[np.int64]], None]
 
-#: The columns from which the day that a profile is of can be told, row by row.
+#: The columns from which the day that a profile is of follows, row by row.
 DAY_COLUMNS = {"registered_on": (pa.date32(),), "days_since_registration": (pa.int32(),)}
 NEXT_SEGMENT_ON = pa.field("next_segment_on", pa.date32())
 
 
-def foretold(
+def next_segments(
     table: Any,
     segments: tuple[str, ...],
     looking: Callable[[pa.Table], tuple[pa.Table, LookAhead]],

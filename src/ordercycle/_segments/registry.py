@@ -34,7 +34,7 @@ def register_scheme(kind: Kind) -> Kind:
     It is a decorator too. A package brings its schemes without any call where it has entry points
     of the group ``ordercycle.schemes``, named as the schemes are:
     ``[project.entry-points."ordercycle.schemes"]`` and ``spenders = "my_shop:Spenders"`` in its
-    ``pyproject.toml``; these are loaded when they are first asked for.
+    ``pyproject.toml``; these are loaded when they are first needed.
 
     Parameters
     ----------

@@ -20,9 +20,10 @@ from ordercycle._public import public
 from ordercycle._segments.assigning import Produced, appended, refuse_taken
 from ordercycle._segments.counting_rounds import AS_OF_COLUMN, fit_profile
 from ordercycle._segments.profile_tables import as_table
+from ordercycle._segments.recalculation import ProfileOf
 from ordercycle._segments.rfm_cuts import TypedCuts, checked_cuts, plain_cuts, scores_reached
 from ordercycle._segments.rfm_fit import MONETARY, RfmAccount, RfmRound, ScoredValues
-from ordercycle._segments.scheme import ProfileOf, Scheme
+from ordercycle._segments.scheme import Scheme
 from ordercycle._segments.scheme_options import SchemeOption
 from ordercycle._segments.score_maps import (
     MAPS,

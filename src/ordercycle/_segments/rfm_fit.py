@@ -276,7 +276,7 @@ class RfmRound(Round[pa.Table, R]):
                 continue
             ranks = [
                 rank
-                for place in _places(key, buyers, self.bins)
+                for place in _quantile_positions(key, buyers, self.bins)
                 for rank in (place.before, min(place.before + 1, buyers - 1))
             ]
             searches.append(_searched(number, Search.of(key, ranks), total))
@@ -285,28 +285,28 @@ class RfmRound(Round[pa.Table, R]):
 
 
 @dataclass(frozen=True)
-class _Place:
+class _QuantilePosition:
     """Where a quantile lies: behind so many values, and this part of the way to the next."""
 
     before: int
     part: Any
 
 
-def _places(key: KeyType, count: int, bins: int) -> list[_Place]:
+def _quantile_positions(key: KeyType, count: int, bins: int) -> list[_QuantilePosition]:
     """Return where the quantiles 1/bins to (bins - 1)/bins of so many values lie.
 
     For decimals exactly; else in the floats in which NumPy computes them, so that cuts are its.
     """
     if key.name == "decimal":
         whole = [divmod((count - 1) * number, bins) for number in range(1, bins)]
-        return [_Place(before, Fraction(rest, bins)) for before, rest in whole]
+        return [_QuantilePosition(before, Fraction(rest, bins)) for before, rest in whole]
     virtual = [(count - 1) * (number / bins) for number in range(1, bins)]
-    return [_Place(math.floor(place), place - math.floor(place)) for place in virtual]
+    return [_QuantilePosition(math.floor(place), place - math.floor(place)) for place in virtual]
 
 
 def _cuts(search: Search, account: RfmAccount, bins: int) -> tuple[float | Decimal, ...]:
     values = search.values()
-    places = _places(search.key, account.buyers, bins)
+    places = _quantile_positions(search.key, account.buyers, bins)
     pairs = zip(places, values[::2], values[1::2], strict=True)
     return tuple(_between(one, other, place.part, search.key) for place, one, other in pairs)
 

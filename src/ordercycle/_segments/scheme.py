@@ -6,20 +6,17 @@ import html
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, ClassVar, Literal, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from ordercycle._days import date_of
 from ordercycle._errors import ConfigError, Option, printable, suggestion
-from ordercycle._history.order_history import OrderHistory, grouped_orders
+from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.membership import Membership
-from ordercycle._membership.scheduled import Assign, Recalculation, Schedule, ScheduledIntervals
+from ordercycle._membership.scheduled import Schedule
 from ordercycle._public import public
 from ordercycle._segments.assigning import (
-    NO_CODE,
     Produced,
     codes_of,
     refuse_absent,
@@ -27,8 +24,9 @@ from ordercycle._segments.assigning import (
     worked,
 )
 from ordercycle._segments.counting_rounds import Round
-from ordercycle._segments.next_transition import LookAhead, foretold
+from ordercycle._segments.next_transition import LookAhead, next_segments
 from ordercycle._segments.profile_tables import as_table
+from ordercycle._segments.recalculation import ProfileOf, recalculated
 from ordercycle._segments.scheme_options import (
     SchemeOption,
     frozen,
@@ -37,11 +35,7 @@ from ordercycle._segments.scheme_options import (
     required_options,
 )
 
-#: Returns those columns of a profile whose names are needed.
-ProfileOf: TypeAlias = Callable[[Callable[[str], bool]], pa.Table]
 S = TypeVar("S", bound="Scheme")
-#: Schemes in force from a day on, in the order of assigning; none where there is nobody.
-InForce: TypeAlias = tuple["Scheme", ...]
 
 
 @public()
@@ -208,7 +202,7 @@ class Scheme(ABC):
         def write(task: tuple[int, pa.Table]) -> None:
             start, rows = task
             codes[start : start + rows.num_rows] = codes_of(
-                self.decide(rows), self.segments, rows.num_rows, self.kind
+                self.decide(rows), self.segments, rows.num_rows, self.name
             )
 
         if not table.num_rows:
@@ -255,7 +249,7 @@ class Scheme(ABC):
         >>> row["lifecycle"], row["next_segment"], str(row["next_segment_on"])
         ('Promising', 'At-risk', '2026-05-02')
         """
-        return foretold(table, self.segments, self._look_ahead, threads=threads)
+        return next_segments(table, self.segments, self._look_ahead, threads=threads)
 
     def membership(
         self,
@@ -330,9 +324,7 @@ class Scheme(ABC):
         """
         self._refuse_meaningless(streams=streams)
         schedule = Schedule.of(history, start, end, "month" if every is None else every)
-        schemes = (*schemes, self)
-        in_force = {day: _as_of(day, history, window_days, schemes) for day in schedule.days}
-        return _held(history, self.segments, in_force, schedule, window_days)
+        return recalculated(history, schedule, window_days, (*schemes, self), _refit)
 
     def to_dict(self) -> dict[str, Any]:
         """Return text, numbers, booleans, lists and dicts of these, with ``scheme``: the kind.
@@ -485,67 +477,5 @@ def with_options(scheme: S, **options: Any) -> S:
     return type(scheme)(**{name: getattr(scheme, name) for name in names} | options)
 
 
-def _as_of(
-    day: int, history: OrderHistory, window_days: int | None, schemes: Sequence[Scheme]
-) -> InForce:
-    """Return schemes as the profile as of a day makes them, each after those before it."""
-    in_force: list[Scheme] = []
-
-    def profile_of(needed: Callable[[str], bool]) -> pa.Table:
-        batches = []
-        for batch in history.profile_batches(date_of(day), window_days):
-            table = _assigned(batch, in_force)
-            batches.append(table.select([name for name in table.column_names if needed(name)]))
-        return pa.concat_tables(batches)
-
-    for scheme in schemes:
-        refitted: Scheme | None = scheme
-        if scheme.refits:
-            refitted = scheme._refitted(profile_of)  # noqa: SLF001 - for subclasses to override
-        if refitted is None:
-            return ()
-        in_force.append(refitted)
-    return tuple(in_force)
-
-
-def _held(
-    history: OrderHistory,
-    segments: tuple[str, ...],
-    in_force: Mapping[int, InForce],
-    schedule: Schedule,
-    window_days: int | None,
-) -> Membership:
-    """Return the membership of which schemes, by the day from which they are in force, decide.
-
-    segments: those of the last scheme of each day.
-    """
-    recalculations = []
-    for day in schedule.days:
-        builder = grouped_orders(history).profiles(day, window_days)
-        assign = _assign(in_force[day], segments)
-        # What is missing is missing from a profile of nobody too, and reported now.
-        assign(pa.RecordBatch.from_pylist([], schema=builder.schema))
-        recalculations.append(Recalculation(builder, assign))
-    intervals = ScheduledIntervals(history, recalculations, schedule.first, schedule.last)
-    return Membership(segments, intervals)
-
-
-def _assign(schemes: InForce, segments: tuple[str, ...]) -> Assign:
-    """Return what gives customers the code of the last scheme's segment, after those before it."""
-
-    def assign(profile: pa.RecordBatch) -> NDArray[np.int8]:
-        if not schemes:
-            return np.full(profile.num_rows, NO_CODE)
-        last = schemes[-1]
-        column = _assigned(profile, schemes).column(last.name)
-        return codes_of(column, segments, profile.num_rows, last.kind)
-
-    return assign
-
-
-def _assigned(profile: pa.RecordBatch, schemes: Sequence[Scheme]) -> pa.Table:
-    """Return a profile with the columns of schemes."""
-    table = pa.Table.from_batches([profile])
-    for scheme in schemes:
-        table = scheme.assign(table, threads=1)
-    return table
+def _refit(scheme: Scheme, profile_of: ProfileOf) -> Scheme | None:
+    return scheme._refitted(profile_of)  # noqa: SLF001 - for subclasses to override, not to call

@@ -127,7 +127,7 @@ def rules_of(given: str | ScoreMap, bins: int) -> MapRules:
     if rules.gaps:
         raise ConfigError(
             f"the map has no name for {len(rules.gaps):,} of {counted(bins**3, 'combination')} of "
-            f"recency, frequency and monetary scores, such as {_spelt(rules.gaps[0])}",
+            f"recency, frequency and monetary scores, such as {_written(rules.gaps[0])}",
             remedy='add names, or a last one for "* * *"',
         )
     return rules
@@ -135,7 +135,7 @@ def rules_of(given: str | ScoreMap, bins: int) -> MapRules:
 
 @dataclass(frozen=True, eq=False)
 class MapRules:
-    """A map spelt out: which name each combination of scores has.
+    """A map written out: which name each combination of scores has.
 
     Attributes
     ----------
@@ -227,7 +227,7 @@ def _allowed(part: str, pattern: str, name: str, bins: int) -> NDArray[np.bool_]
     return (scores >= int(low)) & (scores <= int(high))
 
 
-def _spelt(scores: tuple[int, ...]) -> str:
+def _written(scores: tuple[int, ...]) -> str:
     return "-".join(map(str, scores))
 
 

@@ -24,10 +24,10 @@ from ordercycle._workspace import Workers
 from ordercycle_kernels.transitions import NO_SEGMENT, are_ascending
 
 CUSTOMER = "customer_id"
-#: Rows read at a time.
+#: RowNumbers read at a time.
 ROWS_PER_TASK = 2**19
 
-Rows: TypeAlias = NDArray[np.int32]
+RowNumbers: TypeAlias = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def _codes(segments: pa.DictionaryArray, places: dict[str, int]) -> NDArray[np.i
 
 
 def _order_tied(
-    ids: pa.ChunkedArray, hashes: NDArray[np.uint64], rows: Rows, what: str, workers: Workers
+    ids: pa.ChunkedArray, hashes: NDArray[np.uint64], rows: RowNumbers, what: str, workers: Workers
 ) -> None:
     """Put rows of one hash in the order of their ids; raise a DataError where ids are the same."""
     if are_ascending(hashes):
@@ -216,7 +216,7 @@ def _comparable(kind: pa.DataType) -> pa.DataType:
     return kind if pa.types.is_integer(kind) else pa.large_binary()
 
 
-def _refuse_repeated(ids: pa.Array, rows: Rows, what: str) -> None:
+def _refuse_repeated(ids: pa.Array, rows: RowNumbers, what: str) -> None:
     """Raise a DataError where one of the sorted ids is there twice."""
     repeated = np.asarray(pc.equal(ids[1:], ids[:-1]))
     if repeated.any():
@@ -231,7 +231,7 @@ def _refuse_repeated(ids: pa.Array, rows: Rows, what: str) -> None:
         )
 
 
-def _taken(ids: pa.ChunkedArray, rows: Rows, workers: Workers) -> pa.ChunkedArray:
+def _taken(ids: pa.ChunkedArray, rows: RowNumbers, workers: Workers) -> pa.ChunkedArray:
     """Return some ids, however many bytes they are together, in pieces of the same type."""
     wide = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}
     # In pieces, because one call takes them in one thread; joined once, as every call would do.

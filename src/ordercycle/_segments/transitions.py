@@ -20,12 +20,12 @@ from ordercycle_kernels import transitions as kernels
 from ordercycle_kernels.hashing import integers_of_hashes
 
 #: Customers walked at a time: what is written in between stays in the processor's cache.
-PIECE_CUSTOMERS = 2**17
+RANGE_CUSTOMERS = 2**17
 #: Of ids whose hash is all there is to them.
 NO_BYTES = IdBytes(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.uint8))
 
 
-class Piece(NamedTuple):
+class HashRange(NamedTuple):
     """The rows of both tables whose hashes are in one range."""
 
     before: slice
@@ -33,7 +33,7 @@ class Piece(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """The customers of a piece, and their segments: rows count within it."""
+    """The customers of a range of hashes, and their segments: rows count within it."""
 
     before_rows: NDArray[np.int32]  # (p,)
     after_rows: NDArray[np.int32]  # (p,)
@@ -99,10 +99,10 @@ def transitions(
             ]
         )
 
-        def changed(piece: Piece) -> pa.RecordBatch:
-            return _changed(pair, piece, schema, workers.workspace)
+        def changed(hash_range: HashRange) -> pa.RecordBatch:
+            return _changed(pair, hash_range, schema, workers.workspace)
 
-        batches = list(workers.in_order(changed, _pieces(pair)))
+        batches = list(workers.in_order(changed, _hash_ranges(pair)))
     return pa.Table.from_batches(batches, schema=schema)
 
 
@@ -145,12 +145,12 @@ def transition_matrix(
         pair = read_pair(before, after, column, workers)
         size = len(pair.names) + 1
 
-        def counted(piece: Piece) -> NDArray[np.int64]:
+        def counted(hash_range: HashRange) -> NDArray[np.int64]:
             counts = np.zeros((size, size), np.int64)
-            kernels.count_transitions(*_pairs(pair, piece, workers.workspace), counts)
+            kernels.count_transitions(*_pairs(pair, hash_range, workers.workspace), counts)
             return counts
 
-        total = sum(workers.in_order(counted, _pieces(pair)), np.zeros((size, size), np.int64))
+        total = sum(workers.in_order(counted, _hash_ranges(pair)), np.zeros((size, size), np.int64))
     before_codes, after_codes = (codes.astype(np.int8) for codes in np.nonzero(total))
     none = np.int8(size - 1)
     return pa.table(
@@ -162,25 +162,28 @@ def transition_matrix(
     )
 
 
-def _pieces(pair: SegmentedPair) -> Iterator[Piece]:
+def _hash_ranges(pair: SegmentedPair) -> Iterator[HashRange]:
     """Cut both tables at the same hashes; equal ones stay together."""
     before, after = pair.before.hashes, pair.after.hashes
-    cuts = max(before, after, key=len)[PIECE_CUSTOMERS::PIECE_CUSTOMERS]
+    cuts = max(before, after, key=len)[RANGE_CUSTOMERS::RANGE_CUSTOMERS]
     before_cuts, after_cuts = (
         [0, *np.searchsorted(hashes, cuts).tolist(), hashes.size] for hashes in (before, after)
     )
     for number in range(len(before_cuts) - 1):
-        piece = Piece(
+        hash_range = HashRange(
             slice(before_cuts[number], before_cuts[number + 1]),
             slice(after_cuts[number], after_cuts[number + 1]),
         )
-        if piece.before.start < piece.before.stop or piece.after.start < piece.after.stop:
-            yield piece
+        if (
+            hash_range.before.start < hash_range.before.stop
+            or hash_range.after.start < hash_range.after.stop
+        ):
+            yield hash_range
 
 
-def _ids_of(pair: SegmentedPair, piece: Piece) -> list[pa.Array]:
-    """Return the ids of a piece before, then after; none of integers."""
-    sides = ((pair.before, piece.before), (pair.after, piece.after))
+def _ids_of(pair: SegmentedPair, hash_range: HashRange) -> list[pa.Array]:
+    """Return the ids of a range before, then after; none of integers."""
+    sides = ((pair.before, hash_range.before), (pair.after, hash_range.after))
     return [
         chunk
         for side, rows in sides
@@ -197,31 +200,31 @@ def _places(arrays: list[pa.Array]) -> IdBytes:
     return joined_ids(parts[1:] or parts)
 
 
-def _pairs(pair: SegmentedPair, piece: Piece, workspace: Workspace) -> Pairs:
-    """Pair the customers of a piece; rows are the workspace's."""
-    before, after = pair.before.hashes[piece.before], pair.after.hashes[piece.after]
-    places = _places(_ids_of(pair, piece))
+def _pairs(pair: SegmentedPair, hash_range: HashRange, workspace: Workspace) -> Pairs:
+    """Pair the customers of a range; rows are the workspace's."""
+    before, after = pair.before.hashes[hash_range.before], pair.after.hashes[hash_range.after]
+    places = _places(_ids_of(pair, hash_range))
     before_rows = workspace.array("before_rows", before.size + after.size, np.int32)
     after_rows = workspace.array("after_rows", before.size + after.size, np.int32)
     count = kernels.pair_customers(before, after, *places, before_rows, after_rows)
     return Pairs(
         before_rows[:count],
         after_rows[:count],
-        pair.before.codes[piece.before],
-        pair.after.codes[piece.after],
+        pair.before.codes[hash_range.before],
+        pair.after.codes[hash_range.after],
     )
 
 
 def _changed(
-    pair: SegmentedPair, piece: Piece, schema: pa.Schema, workspace: Workspace
+    pair: SegmentedPair, hash_range: HashRange, schema: pa.Schema, workspace: Workspace
 ) -> pa.RecordBatch:
-    """Return the transitions of a piece."""
-    pairs = _pairs(pair, piece, workspace)
+    """Return the transitions of a range."""
+    pairs = _pairs(pair, hash_range, workspace)
     size = pairs.before_rows.size
     rows = workspace.array("rows", size, np.int32)
     codes = [workspace.array(name, size, np.int8) for name in ("from", "to")]
     count = kernels.changed_customers(*pairs, rows, *codes)
-    ids = _taken(pair, piece, rows[:count])
+    ids = _taken(pair, hash_range, rows[:count])
     arrays = [IdReader.as_produced(ids, schema.field(0).type)]
     for changed in codes:
         of_changed = changed[:count].copy()
@@ -229,11 +232,11 @@ def _changed(
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _taken(pair: SegmentedPair, piece: Piece, rows: NDArray[np.int32]) -> pa.Array:
+def _taken(pair: SegmentedPair, hash_range: HashRange, rows: NDArray[np.int32]) -> pa.Array:
     """Return the ids of some rows, which go on from before to after, in their plain type."""
     if not pair.reader.is_integer:
-        return pa.concat_arrays(_ids_of(pair, piece)).take(pa.array(rows))
-    hashes = (pair.before.hashes[piece.before], pair.after.hashes[piece.after])
+        return pa.concat_arrays(_ids_of(pair, hash_range)).take(pa.array(rows))
+    hashes = (pair.before.hashes[hash_range.before], pair.after.hashes[hash_range.after])
     ids = np.empty(rows.size, np.int64)
     integers_of_hashes(np.concatenate(hashes)[rows], ids)
     return pa.array(ids.astype(pair.reader.plain.to_pandas_dtype(), copy=False))
