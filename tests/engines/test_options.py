@@ -25,7 +25,7 @@ def test_every_option_has_a_case(tmp_path):
 
 
 def with_dask(case, partitions, *tables, **options):
-    made = dask.profile(*tables, partitions=partitions, **options, **case.asked)
+    made = dask.profile(*tables, partitions=partitions, **options, **case.profiled)
     frame = made.compute(scheduler="threads")
     return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
 
@@ -72,7 +72,7 @@ def test_spark(session, tmp_path, monkeypatch):
         return session.createDataFrame(table, schema)
 
     def asked(case, partitions, *tables, **options):
-        return spark.profile(*tables, partitions=partitions, **options, **case.asked)
+        return spark.profile(*tables, partitions=partitions, **options, **case.profiled)
 
     jobs = {}
     for number, name in enumerate(CASES):

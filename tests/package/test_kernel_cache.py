@@ -25,7 +25,7 @@ EXPECTED = "[10451216379200822465, 10905525725756348110]"
 
 
 def loads(directory, **environment):
-    """Hash two integers in a fresh process; say whether it found its code in the cache."""
+    """Hash two integers in a fresh process; return whether it found its code in the cache."""
     result = subprocess.run(
         [sys.executable, "-c", PROBE],
         capture_output=True,
@@ -78,7 +78,7 @@ def test_every_kernel_loads_without_the_compiler():
 
 
 @pytest.mark.parametrize("damage", ["truncate", "empty", "flip", "garbage"])
-def test_a_broken_file_is_compiled_anew(tmp_path, damage):
+def test_a_broken_file_is_compiled_again(tmp_path, damage):
     loads(tmp_path)
     (path,) = files(tmp_path)
     content = path.read_bytes()
@@ -199,7 +199,7 @@ def test_only_what_is_the_users_own_or_the_systems_is_trusted(owner, mode, trust
     assert _cache._is_own(found) == trusted
 
 
-def test_code_of_another_kernel_is_compiled_anew(tmp_path):
+def test_code_of_another_kernel_is_compiled_again(tmp_path):
     """Of the same signature, so that it would run, and give other numbers."""
     code = (
         "import numpy as np\n"

@@ -153,7 +153,7 @@ class Case:
     options: dict[str, Any]
     orders: pa.Table = field(default_factory=lambda: ORDERS)
     customers: pa.Table | None = None
-    asked: dict[str, Any] = field(default_factory=lambda: {"as_of": AS_OF})
+    profiled: dict[str, Any] = field(default_factory=lambda: {"as_of": AS_OF})
     write: Callable[[pa.Table, Path], str] | None = parquet
     framed: bool = True
     in_files: Callable[[Path], dict[str, Any]] = lambda _: {}
@@ -236,11 +236,11 @@ CASES = {
     ),
     "refunds dropped": Case(_of(LINES, refunds="drop")),
     "refunds counted": Case(_of(BY_MAIL, refunds="count")),
-    "orders over days": Case(_of(LINES), asked={"as_of": "2026-02-02"}),
-    "a window": Case(_of(LINES), asked={"as_of": "2026-03-31", "window_days": 45}),
+    "orders over days": Case(_of(LINES), profiled={"as_of": "2026-02-02"}),
+    "a window": Case(_of(LINES), profiled={"as_of": "2026-03-31", "window_days": 45}),
     "a window without amounts": Case(
         _of(oc.Columns(customer="mail", time="at", amount=None, registered=None)),
-        asked={"as_of": "2026-03-31", "window_days": 45},
+        profiled={"as_of": "2026-03-31", "window_days": 45},
     ),
     "a memory limit and threads": Case(_of(LINES, memory_limit="128MB", threads=2)),
     "nobody anonymous": Case(_of(NUMBERED, anonymous="error", only="number > 0")),
@@ -291,4 +291,4 @@ def filed(case: Case, folder: Path) -> tuple[list[str], dict[str, Any]]:
 
 def here(case: Case, *tables: Any, **options: Any) -> pa.Table:
     """Return the profile that one machine makes."""
-    return oc.OrderHistory.build(*tables, **options).profile(**case.asked)
+    return oc.OrderHistory.build(*tables, **options).profile(**case.profiled)

@@ -103,7 +103,7 @@ class Wire:
 
 
 class Pages(ThreadingHTTPServer):
-    """Serves the files of a dictionary, with ranges and tags as asked for."""
+    """Serves the files of a dictionary, with ranges and tags as requested."""
 
     daemon_threads = True
 
@@ -131,10 +131,10 @@ class _Page(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        asked = self.headers.get("Range")
+        wanted = self.headers.get("Range")
         whole = len(content)
-        if asked and self.server.ranges:
-            first, _, last = asked.removeprefix("bytes=").partition("-")
+        if wanted and self.server.ranges:
+            first, _, last = wanted.removeprefix("bytes=").partition("-")
             start, stop = int(first), min(int(last or whole - 1) + 1, whole)
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{whole}")
