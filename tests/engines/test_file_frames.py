@@ -16,7 +16,7 @@ from ordercycle.engines import dask
 
 DAYS = pa.array([20_000, 20_001], pa.int32()).cast(pa.date32())
 ORDERS = pa.table({"customer_id": [7, 8], "ordered_at": DAYS, "amount": [1, 2]})
-WANTED = BuildOptions().wanted_orders
+WANTED = BuildOptions().orders_request
 
 
 def without_batches(path):

@@ -101,7 +101,7 @@ def test_file_systems_of_fsspec_travel_and_keys_are_not_shown(s3, server):
         key="testing", secret=SECRET, endpoint_url=f"http://{server}", use_ssl=False
     )
     frame = FileFrame.of(
-        "jobs/orders", BuildOptions(columns=COLUMNS, filesystem=client).wanted_orders
+        "jobs/orders", BuildOptions(columns=COLUMNS, filesystem=client).orders_request
     )
     again = pickle.loads(pickle.dumps(frame))  # noqa: S301 - our own
     assert SECRET not in repr(frame)

@@ -30,7 +30,7 @@ def put(path, sheets):
 
 def rows_of(path, columns=None, read=None):
     source = open_source(
-        path, BuildOptions(columns=columns or Columns(), read=read).wanted_orders, 1
+        path, BuildOptions(columns=columns or Columns(), read=read).orders_request, 1
     )
     return [row for batch in source.batches for row in batch.to_pylist()]
 

@@ -31,7 +31,7 @@ def ids_of(path, **options):
 
 
 def rows_of(path, read=None):
-    source = open_source(path, BuildOptions(read=read).wanted_orders, 1)
+    source = open_source(path, BuildOptions(read=read).orders_request, 1)
     return [row for batch in source.batches for row in batch.to_pylist()]
 
 
@@ -328,7 +328,7 @@ def test_parts_have_each_line_once(tmp_path_factory, lines, part, search, ends, 
             with pytest.raises(oc.ColumnError, match="no column"):
                 rows_of(path)
             return
-        source = open_source(path, BuildOptions().wanted_orders, 2)
+        source = open_source(path, BuildOptions().orders_request, 2)
         found = [row["customer_id"] for batch in source.batches for row in batch.to_pylist()]
         assert found == numbers
         places = [source.place(row).number for row in range(len(found))]

@@ -454,7 +454,7 @@ def test_memory_stays_bounded_under_a_limit(s3):
     )
     pq.write_table(table, "shop/large/a.parquet", filesystem=s3)
     (file,) = list_files(["shop/large/a.parquet"], "orders", s3)
-    wanted = BuildOptions().wanted_orders
+    wanted = BuildOptions().orders_request
     look = parquet_files.look(file, wanted)
     for limit in (100_000, 50_000_000):
         batches = list(parquet_files.read(file, look.parts[0], table.schema, wanted, limit))

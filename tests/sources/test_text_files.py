@@ -30,7 +30,7 @@ def put(path, text, encoding="utf-8"):
 
 def rows_of(path, read=None, columns=None, threads=2):
     """Return what a source reads, as text for ids, in the order of the rows."""
-    wanted = BuildOptions(columns=columns or Columns(), read=read).wanted_orders
+    wanted = BuildOptions(columns=columns or Columns(), read=read).orders_request
     with_source = open_source(path, wanted, threads)
     return [row for batch in with_source.batches for row in batch.to_pylist()]
 
@@ -435,7 +435,7 @@ def test_rows_are_named_by_the_line_of_the_file(tmp_path, monkeypatch):
 
 def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path):
     path = put(tmp_path / "a.csv", HEADER + "1,2025-03-01,1,\n")
-    source = open_source(path, BuildOptions().wanted_orders, 1)
+    source = open_source(path, BuildOptions().orders_request, 1)
     with path.open("a") as file:
         file.write("2,2025-03-01,1,\n")
     with pytest.raises(oc.SourceError, match="written again since it was looked at"):
@@ -458,7 +458,7 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_refused(tmp_path, monkeypa
 
     monkeypatch.setattr(Piece, "check_unchanged", cut_after_the_first_look)
     with pytest.raises(oc.OrdercycleError):
-        list(open_source(path, BuildOptions().wanted_orders, 1).batches)
+        list(open_source(path, BuildOptions().orders_request, 1).batches)
 
 
 @pytest.mark.parametrize("name", ["orders.txt", "orders.tab", "orders.dat.gz", "orders"])
@@ -537,7 +537,7 @@ remarks = st.sampled_from(["", "7", "é", '"a,b"', '"a""b"', '"a\nb"', 'a"b', '"
 def test_plain_records_are_read_as_all_text_is(tmp_path_factory, rows, ends, last):
     text = HEADER.replace("\n", ends) + ends.join(map(",".join, rows)) + (ends if last else "")
     path = put(tmp_path_factory.mktemp("plain") / "orders.csv", text)
-    wanted = BuildOptions(columns=Columns(order="note")).wanted_orders
+    wanted = BuildOptions(columns=Columns(order="note")).orders_request
 
     def read():
         try:

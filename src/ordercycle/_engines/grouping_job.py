@@ -291,4 +291,4 @@ def opened(
 def wanted(options: dict[str, Any], table: int) -> ReadRequest:
     """Return what to read of the orders (0) or the customers (1), customer ids first."""
     given = here(options)
-    return given.wanted_customers if table == 1 else given.wanted_orders
+    return given.customers_request if table == 1 else given.orders_request

@@ -16,11 +16,11 @@ from ordercycle._grouping.found_in_rows import Counted, FoundInRows, refuse_tota
 from ordercycle._grouping.grouper import Grouper
 from ordercycle._grouping.hot_customers import Division, Stretch
 from ordercycle._grouping.order_writer import OrderWriter
-from ordercycle._history.checks import Signs, check_signs
 from ordercycle._history.counts import Counts, count
 from ordercycle._history.grouped_orders import GroupedOrders, Part, Run, keep
 from ordercycle._history.options import BuildOptions, RowProgress
 from ordercycle._history.reading import ReadTables, read_tables
+from ordercycle._history.suspicions import Signs, check_signs
 from ordercycle._ingest.blocks import (
     AMOUNT,
     CUSTOMER_IDS,

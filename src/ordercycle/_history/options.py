@@ -114,7 +114,7 @@ class BuildOptions:
         return number if spill is None else min(number, spill.most_threads)
 
     @property
-    def wanted_orders(self) -> ReadRequest:
+    def orders_request(self) -> ReadRequest:
         """What is read of the orders, customer ids first."""
         columns, policies = self.columns, self.policies
         roles: dict[str, Role] = {columns.customer: "customer", columns.time: "time"}
@@ -133,7 +133,7 @@ class BuildOptions:
         )
 
     @property
-    def wanted_customers(self) -> ReadRequest:
+    def customers_request(self) -> ReadRequest:
         """What is read of the customers table, customer ids first."""
         columns = self.columns
         roles: dict[str, Role] = {customer_of_listing(columns): "customer"}

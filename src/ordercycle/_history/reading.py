@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from ordercycle._columns import Columns, customer_of_listing
 from ordercycle._errors import ColumnError, OrdercycleError
-from ordercycle._history.checks import check_offsets, check_zone_has_effect
 from ordercycle._history.options import BuildOptions, RowProgress, check_tables_need
+from ordercycle._history.suspicions import check_offsets, check_zone_has_effect
 from ordercycle._ingest.bad_values import Problems, shown
 from ordercycle._ingest.blocks import CUSTOMER_IDS, ORDER_IDS
 from ordercycle._ingest.column_readers import IdReader
@@ -34,7 +34,7 @@ class _Table(Generic[Reader]):
     """A table that is open: its source, and who reads it; opened again, it is read again."""
 
     rows: Any
-    wanted: ReadRequest
+    request: ReadRequest
     options: BuildOptions
     ids_in: tuple[str | None, ...]  # columns
     make: Callable[[pa.Schema, Problems], Reader]
@@ -47,10 +47,10 @@ class _Table(Generic[Reader]):
         self.rows = at_hand(self.rows)  # what is piped in can be read again
         spill = self.options.spill
         ahead = None if spill is None else spill.reading_bytes
-        self.source = open_source(self.rows, self.wanted, self.options.most_threads, ahead)
-        self.problems = Problems(self.wanted.table, self.source.place)
+        self.source = open_source(self.rows, self.request, self.options.most_threads, ahead)
+        self.problems = Problems(self.request.table, self.source.place)
         try:
-            ids = identities(self.source.schema, self.ids_in, self.wanted.table)
+            ids = identities(self.source.schema, self.ids_in, self.request.table)
             self.identified = with_ids(self.source, ids, self.problems)
             self.reader = self.make(self.identified.schema, self.problems)
         except ColumnError as error:
@@ -76,11 +76,11 @@ class _Table(Generic[Reader]):
     def knowing(self, column: str, kind: pa.DataType) -> _Table[Reader]:
         """Return the table opened again, to be read in a wider type of a column."""
         self.source.close()
-        return replace(self, wanted=self.wanted.knowing(column, kind))
+        return replace(self, request=self.request.knowing(column, kind))
 
     def with_ids_of_text(self) -> _Table[Reader]:
         """Return the table opened again, with ids as they are written."""
-        ids = next(name for name, role in self.wanted.roles.items() if role == "customer")
+        ids = next(name for name, role in self.request.roles.items() if role == "customer")
         return self.knowing(ids, pa.string())
 
 
@@ -141,7 +141,7 @@ def _open_orders(rows: Any, options: BuildOptions, like: HistorySpec | None) -> 
     columns, policies = options.columns, options.policies
     return _Table(
         rows,
-        _known(options.wanted_orders, like),
+        _known(options.orders_request, like),
         options,
         (columns.customer, columns.order),
         lambda schema, problems: OrderReader(schema, columns, problems, policies),
@@ -154,7 +154,7 @@ def _open_customers(
     columns, policies = options.columns, options.policies
     return _Table(
         rows,
-        _known(options.wanted_customers, like),
+        _known(options.customers_request, like),
         options,
         (customer_of_listing(columns),),
         lambda schema, problems: CustomerReader(schema, columns, problems, policies),
@@ -210,7 +210,7 @@ class _Both(ExitStack):
             check_zone_has_effect(times, columns, orders.reader.time, registered)
             if orders.source.times_had_offsets and not options.zone_is_given:
                 check_offsets(columns)
-            files = {one.wanted.table: one.source.files for one in self.tables}
+            files = {one.request.table: one.source.files for one in self.tables}
             check_tables_need(options, files, are_appended=are_appended)
 
     def agree_on_ids(self, columns: Columns) -> IdReader:
@@ -229,7 +229,7 @@ class _Both(ExitStack):
 
     def open_again(self, again: ReadAgain) -> None:
         """Open a table again, to be read in wider types."""
-        if again.table == self.orders.wanted.table:
+        if again.table == self.orders.request.table:
             self._open_orders_again(self.orders.knowing(again.column, again.kind))
         else:
             self.customers = self.customers.knowing(again.column, again.kind)
@@ -281,10 +281,10 @@ def _read_customers(
         )
 
 
-def _known(wanted: ReadRequest, like: HistorySpec | None) -> ReadRequest:
-    """Return what is wanted, in the types of a history."""
+def _known(request: ReadRequest, like: HistorySpec | None) -> ReadRequest:
+    """Return a request in the types of a history."""
     if like is None:
-        return wanted
+        return request
     kinds = {"customer": _kind_of_ids(like.ids), "amount": like.amount.given}
     if like.order_ids is not None:
         kinds["order"] = _kind_of_ids(like.order_ids)
@@ -292,11 +292,11 @@ def _known(wanted: ReadRequest, like: HistorySpec | None) -> ReadRequest:
         kinds["amount"] = pa.int64()
     elif like.amount.is_float:
         kinds["amount"] = pa.float64()
-    for name, role in wanted.roles.items():
+    for name, role in request.roles.items():
         kind = kinds.get(role)
         if kind is not None:
-            wanted = wanted.knowing(name, kind)
-    return wanted
+            request = request.knowing(name, kind)
+    return request
 
 
 def _kind_of_ids(ids: IdReader) -> pa.DataType | None:
