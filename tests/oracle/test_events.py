@@ -12,6 +12,7 @@ from support.events import (
     ID,
     TIME,
     conditions,
+    days_near,
     event_cases,
     feature_text,
     features,
@@ -91,6 +92,7 @@ def test_a_feature_of_a_view_is_the_feature_with_its_condition(case, data):
     assume(comparable(stream))
     feature, condition = data.draw(features(stream, case.base)), data.draw(conditions(stream))
     assume(feature.function != "share")
+    case = replace(case, base=data.draw(days_near(stream, case.base)))
     own = feature.condition
     joint = condition if own is None else Joined("and", (condition, own))
     found = values(feature, stream.where(condition), stream, case)
@@ -105,6 +107,7 @@ def test_features_agree_with_each_other(case, data):
     window = data.draw(features(stream, case.base))
     condition = data.draw(conditions(stream))
     window = replace(window, column=None, values=(), condition=condition)
+    case = replace(case, base=data.draw(days_near(stream, case.base)))
 
     def of(function, column=None):
         one = replace(window, function=function, column=column)

@@ -14,16 +14,17 @@ from oracle import events as oracle_events
 from oracle import order_events
 from oracle.conditions import Compared, Condition, Joined, Listed, Missing, Not, written
 from oracle.events import EventRow, Fieldnames, Reading, Stream
-from oracle.features import Feature
+from oracle.features import RESULTS, Feature
 from oracle.order_events import Kept, Line, OrderStream
 from support.layouts import Layout
 from support.strategies import (
     AMOUNT_TYPES,
     BASE_DAYS,
     CUSTOMER_KINDS,
+    FIRST_DAY,
     INTEGERS,
+    LAST_DAY,
     ORDER_KINDS,
-    TELLING_DAYS,
     TIME_TYPES,
     ZONES,
     Case,
@@ -156,7 +157,8 @@ def local_times(kind: pa.DataType, zone: str, base: date) -> st.SearchStrategy[i
 def event_types(draw: st.DrawFn) -> tuple[dict[str, pa.DataType], Fieldnames]:
     """Draw the columns of an event table, and a type for each."""
     attributes, keys, values = (
-        names[: draw(st.integers(0, len(names)))] for names in (ATTRIBUTES, KEYS, VALUES)
+        names[: draw(st.sampled_from(range(len(names) + 1)))]
+        for names in (ATTRIBUTES, KEYS, VALUES)
     )
     types = {
         CUSTOMER: draw(st.sampled_from(list(CUSTOMER_KINDS))),
@@ -214,7 +216,8 @@ def event_cases(
         RawEvent, st.none(), st.none() | st.sampled_from(times), fields_of(kinds, names), ids
     )
     row = named if draw(st.booleans()) else named | named | named | nameless
-    rows = draw(st.lists(row, max_size=max_rows))
+    size = draw(st.integers(0, max_rows))
+    rows = draw(st.lists(row, min_size=size, max_size=size))
     if rows and draw(st.booleans()):  # a delivery that comes again
         rows = rows + draw(st.lists(st.sampled_from(rows), max_size=4))
     with_catalogue = [name for name in names.attributes if draw(st.booleans())]
@@ -369,7 +372,7 @@ NEEDS_CONDITION = ("share", "has")
 
 @st.composite
 def features(draw: st.DrawFn, stream: Stream, base: date) -> Feature:
-    """Draw a feature of a stream, with windows around `base`."""
+    """Draw a feature of a stream, with windows around its events; around `base` without any."""
     fields = fields_to_name(stream)
     values = [field for field in fields if field.is_value]
     attributes = [field for field in fields if not (field.is_value or field.is_key)]
@@ -384,7 +387,7 @@ def features(draw: st.DrawFn, stream: Stream, base: date) -> Feature:
         for name, columns in choices.items()
         if columns != [] and (comparable or name not in NEEDS_CONDITION)
     ]
-    function = draw(st.sampled_from(possible))
+    function = draw(st.sampled_from(sorted(possible, key=list(RESULTS).index)))
     column = draw(st.sampled_from(choices[function])) if choices[function] else None
     condition = None
     if comparable and (function in NEEDS_CONDITION or draw(st.booleans())):
@@ -394,17 +397,30 @@ def features(draw: st.DrawFn, stream: Stream, base: date) -> Feature:
         values_of = st.sampled_from(column.values)
         wanted = tuple(draw(st.lists(values_of, min_size=1, max_size=3, unique=True)))
     return Feature(
-        function, column and column.name, condition, values=wanted, **draw(_windows(base))
+        function,
+        column and column.name,
+        condition,
+        values=wanted,
+        **draw(_windows(days_near(stream, base))),
     )
 
 
 @st.composite
-def _windows(draw: st.DrawFn, base: date) -> dict[str, object]:
+def _windows(draw: st.DrawFn, day: st.SearchStrategy[date]) -> dict[str, object]:
     if draw(st.booleans()):
-        return draw(st.just({}) | st.builds(dict, last=st.sampled_from([1, 2, 30, 31, 90, 400])))
-    day = st.sampled_from(TELLING_DAYS).map(lambda days: base + timedelta(days=days))
+        last = st.sampled_from([400, 90, 31, 30, 2, 1])
+        return draw(st.just({}) | st.fixed_dictionaries({"last": last}))
     days = {"since": draw(st.none() | day), "until": draw(st.none() | day)}
     return {name: one for name, one in days.items() if one is not None}
+
+
+def days_near(stream: Stream, base: date) -> st.SearchStrategy[date]:
+    """Draw a day of an event, or one that is just as far from it as windows are long."""
+    days = sorted({event.day for event in stream.events()}, reverse=True) or [base]
+    distance = st.sampled_from([0, 1, -1, 29, 30, 89, 90])
+    return st.tuples(st.sampled_from(days), distance).map(
+        lambda drawn: max(FIRST_DAY, min(LAST_DAY, drawn[0] + timedelta(days=drawn[1])))
+    )
 
 
 def feature_text(feature: Feature, stream: str) -> str:
