@@ -3,7 +3,7 @@
 A cache file is found by a digest of everything that shapes the machine code: all kernel
 sources, the Python, NumPy, Numba and LLVM versions, the processor and Numba's settings. It
 carries a checksum of its kernel and its content and is replaced whole, so that a stale, foreign,
-truncated or half-written file, or that of another kernel, is never run: it is compiled anew, in
+truncated or half-written file, or that of another kernel, is never run: it is compiled again, in
 memory where nothing can be written. And a checksum is no signature: only what this user or the
 system's put there is run, from a directory where nobody else can put anything.
 """
@@ -149,7 +149,7 @@ def _is_trusted(directory: Path) -> bool:
 
 
 def holds(names: Iterable[str]) -> bool:
-    """Say whether the directory holds the compiled code of all these kernels."""
+    """Return whether the directory holds the compiled code of all these kernels."""
     from numba.core.registry import cpu_target
 
     codegen = cpu_target.target_context.codegen()
@@ -158,7 +158,7 @@ def holds(names: Iterable[str]) -> bool:
 
 
 def _is_private(directory: Path) -> bool:
-    """Say whether only this user can put code there (a missing directory is made private)."""
+    """Return whether only this user can put code there (a missing directory is made private)."""
     try:
         return _is_own(directory.stat())
     except OSError:
@@ -166,7 +166,7 @@ def _is_private(directory: Path) -> bool:
 
 
 def _is_own(found: os.stat_result) -> bool:
-    """Say whether a file or folder is this user's or the system's, and nobody else can write it."""
+    """Return whether nobody but this user or the system owns a file or folder, or can write it."""
     if not hasattr(os, "getuid"):
         return True
     return found.st_uid in (os.getuid(), 0) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

@@ -75,7 +75,7 @@ def find_slots_of_bytes(
     sizes: Int32Out,
     out_slots: Int32Out,
 ) -> int:
-    """Give every row the slot of its customer, told apart by the bytes of the id.
+    """Give every row the slot of its customer, kept apart by the bytes of the id.
 
     hashes, starts, out_slots: (n,); lengths: (n,), or (1,) where all have one; data: (b,), as in
     `id_bytes`; first_rows, sizes: (s,), the first row and number of rows of the customer in each

@@ -3,7 +3,7 @@
 Integers are hashed by a bijection of their 64-bit two's complement (the output function of
 SplitMix64: Steele, Lea and Flood 2014, with Stafford's thirteenth mix), so that the hash alone
 identifies the customer and no two integers share it. Bytes are hashed word by word with the
-same bijection; equal hashes are then told apart by the bytes themselves.
+same bijection; equal hashes are then kept apart by the bytes themselves.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def put_word(word: np.uint64, out_data: UInt8Out, place: int) -> None:
 
 @inlined
 def same_bytes(data: UInt8s, one: int, others: UInt8s, other: int, size: int) -> bool:
-    """Say whether two ids of one length, which begin at `one` and `other`, are the same.
+    """Return whether two ids of one length, which begin at `one` and `other`, are the same.
 
     The loop ends where they differ: one that went on would become vector code, which is made for
     more than a few words.
@@ -102,7 +102,7 @@ def same_bytes(data: UInt8s, one: int, others: UInt8s, other: int, size: int) ->
 
 @inlined
 def bytes_before(data: UInt8s, one: int, one_size: int, other: int, other_size: int) -> bool:
-    """Say whether one id comes before another, byte by byte."""
+    """Return whether one id comes before another, byte by byte."""
     for byte in range(min(one_size, other_size)):
         left, right = data[one + byte], data[other + byte]
         if left != right:
@@ -167,7 +167,7 @@ find_between = {
 
 @inlined
 def is_view_within(views: Int32s, first: int, sizes: Int64s) -> bool:
-    """Say whether a view that does not hold its bytes points into a buffer: sizes: (b,)."""
+    """Return whether a view that does not hold its bytes points into a buffer: sizes: (b,)."""
     length, buffer, start = views[first], views[first + 2], views[first + 3]
     if buffer < 0 or buffer >= sizes.size or start < 0:
         return False

@@ -116,7 +116,7 @@ def order_amounts_of_a_day(
 
 @helper
 def pair_before(firsts: Int64s, seconds: Int64s, one: int, other: int) -> bool:
-    """Say whether row `one` comes before row `other`, by the first key, then the second."""
+    """Return whether row `one` comes before row `other`, by the first key, then the second."""
     if firsts[one] != firsts[other]:
         return firsts[one] < firsts[other]
     return seconds[one] < seconds[other]

@@ -51,7 +51,7 @@ def state_at_end(data: UInt8s, begin: int, delimiter: int, state: int) -> int:
     lines_in_quotes = 0
     place = begin
     while place < data.size:
-        if state == OUTSIDE:  # where most bytes are: nothing else is asked of them
+        if state == OUTSIDE:  # where most bytes are: nothing else matters of them
             for here in range(place, data.size):
                 if data[here] == QUOTE:
                     state = state_after(QUOTE, data[here - 1], delimiter, OUTSIDE)
@@ -60,7 +60,7 @@ def state_at_end(data: UInt8s, begin: int, delimiter: int, state: int) -> int:
             else:
                 break
             continue
-        if state == INSIDE:  # where nothing is asked for but the next quote, and line ends
+        if state == INSIDE:  # where only the next quote matters, and line ends
             for here in range(place, data.size):
                 byte = data[here]
                 if byte == QUOTE:

@@ -19,7 +19,7 @@ DIGIT_MASK = np.uint64(DIGITS - 1)
 HIGH_BIT = np.uint64(2**63)
 WORD_BITS = 64
 
-#: Low bits of a prefix by which most rows without one are told from one table.
+#: Low bits of a prefix by which most rows without one are distinguished by one table.
 MARKS = 4096
 MARK_MASK = np.uint64(MARKS - 1)
 

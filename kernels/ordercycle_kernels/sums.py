@@ -41,7 +41,7 @@ def add_wide(
 
 @helper
 def within(high: np.int64, low: np.uint64, bounds: UInt64s) -> bool:
-    """Say whether a 128-bit value is in a range.
+    """Return whether a 128-bit value is in a range.
 
     bounds: (4,), low and high word of the largest value and of the complement of the smallest.
     """

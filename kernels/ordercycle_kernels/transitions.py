@@ -32,7 +32,7 @@ CROWDED = np.int64(32)
 
 @inlined
 def same_id(starts: Int64s, lengths: Int32s, data: UInt8s, one: int, other: int) -> bool:
-    """Say whether the ids of two rows are the same bytes."""
+    """Return whether the ids of two rows are the same bytes."""
     size = length_of(lengths, one)
     if size != length_of(lengths, other):
         return False
