@@ -8,7 +8,7 @@ in the middle                   test_shuffle_blocks cuts anywhere, down to a row
 empty partitions                test_any_table_in_any_pieces, test_no_rows_at_all
 skewed keys                     shops.tables: a customer has 30 % of all orders
 retried tasks                   test_an_executor_killed_mid_job, test_a_worker_killed_mid_job,
-                                test_parcels_are_the_same_in_whatever_order_rows_arrive
+                                test_blocks_are_the_same_in_whatever_order_rows_arrive
 speculative tasks               not started on purpose, as Spark's choice depends on time: to us
                                 they are retries, of which Spark takes one; were both taken,
                                 test_a_source_that_comes_twice_is_an_error

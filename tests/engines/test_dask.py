@@ -285,7 +285,7 @@ def test_categories_of_another_type_than_text_have_to_be_known():
 
 
 def test_a_worker_killed_mid_job(shop, cluster, tmp_path):  # noqa: ARG001
-    """It had parcels that others still needed: Dask makes them again, and nothing changes."""
+    """It had blocks that others still needed: Dask makes them again, and nothing changes."""
     orders, customers, *there = shop
     marker = str(tmp_path / "killed")
 

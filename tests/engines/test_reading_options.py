@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import ordercycle as oc
-from ordercycle._engines.shuffle_blocks import Packer
+from ordercycle._engines.dask_engine import DASK
+from ordercycle._engines.verbs import planned
 from ordercycle.engines import dask as engine
 
 AS_OF = "2026-12-31"
@@ -98,12 +99,11 @@ def test_without_amounts():
 
 
 def test_rows_that_do_not_count_do_not_travel():
-    job, frames = engine._job(framed(ORDERS), None, 2, COLUMNS, None, dict(OPTIONS))
-    packer = job.packer(0)
-    assert isinstance(packer, Packer)
-    table = pa.Table.from_pandas(frames[0].compute(), preserve_index=False)
-    batches = table.select(packer.arrival.names).to_batches()
-    rows = sum(sum(parcels.column("rows").to_pylist()) for parcels in packer.parcels(0, batches))
+    frame = framed(ORDERS)
+    (packer,) = planned(DASK, frame, None, 2, COLUMNS, None, dict(OPTIONS)).job.tables
+    table = pa.Table.from_pandas(frame.compute(), preserve_index=False)
+    batches = table.select(packer.incoming.names).to_batches()
+    rows = sum(block.rows for _, block in packer.blocks(0, batches))
     summary = oc.OrderHistory.build(ORDERS, columns=COLUMNS, **OPTIONS).summary()
     assert rows == summary.rows - summary.left_out - summary.nobody - summary.anonymous
 

@@ -231,7 +231,7 @@ def test_bad_values_are_reported_with_column_and_count(session, shop):
     with pytest.raises(PythonException) as raised:
         profiles.collect()
     assert (
-        "ordercycle._errors.DataError: orders: bad is NaN or infinite (nan) at a row of source "
+        "ordercycle.DataError: orders: bad is NaN or infinite (nan) at a row of source "
         "partition" in str(raised.value)
     )
     assert "(3 such rows); drop or fix them" in str(raised.value)
@@ -282,7 +282,7 @@ def test_names_of_any_spelling(session):
 
 
 def test_an_executor_killed_mid_job(shop, tmp_path):
-    """It had parcels that others still needed: Spark makes them again, and nothing changes."""
+    """It had blocks that others still needed: Spark makes them again, and nothing changes."""
     orders, customers, *there = shop
     marker = str(tmp_path / "killed")
 

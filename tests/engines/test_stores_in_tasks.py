@@ -11,8 +11,10 @@ from support.store_servers import s3_file_system
 
 import ordercycle as oc
 from ordercycle._engines import file_frames
-from ordercycle._engines.dask_plan import read_by_tasks
+from ordercycle._engines.dask_engine import DASK
+from ordercycle._engines.dask_exchange import by_target, packed
 from ordercycle._engines.file_frames import FileFrame
+from ordercycle._engines.verbs import planned
 from ordercycle._history.options import BuildOptions
 from ordercycle.engines import dask, spark
 
@@ -106,8 +108,9 @@ def test_file_systems_of_fsspec_travel_and_keys_are_not_shown(s3, server):
     again = pickle.loads(pickle.dumps(frame))  # noqa: S301 - our own
     assert SECRET not in repr(frame)
     assert len(frame.tasks) > 2
-    held = [pa.Table.from_batches(one.batches(1)) for one in (frame, again)]
+    held = [pa.Table.from_batches(one.reader.batches(one.tasks[1])) for one in (frame, again)]
     assert held[0].equals(held[1])
-    tasks = dict(read_by_tasks(frame).dask)
+    job = planned(DASK, "jobs/orders", None, 2, COLUMNS, None, {"filesystem": client}).job
+    tasks = dict(packed(frame, job.tables[0], by_target).dask)
     assert max(len(pickle.dumps(task)) for task in tasks.values()) < 5_000
     assert s3.get_file_info("jobs").type.name == "Directory"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from ordercycle._errors import ColumnError
 OBJECT = np.dtype(object)
 
 
-def arrow_schema(meta: Any, needed: list[str], table: str) -> pa.Schema:
+def arrow_schema(meta: Any, needed: Sequence[str], table: str) -> pa.Schema:
     """Return the Arrow schema of a frame; columns that are not needed have no type in it.
 
     meta: the frame without rows, whose dtypes are those of all partitions.
@@ -39,8 +39,8 @@ def arrow_schema(meta: Any, needed: list[str], table: str) -> pa.Schema:
     return pa.schema(fields)
 
 
-def taken(meta: Any) -> list[str]:
-    """Return the columns of a frame that a scheme could read: named, of a dtype that says what."""
+def known_columns(meta: Any) -> list[str]:
+    """Return the columns of a frame that are named, of a dtype that says what they hold."""
     columns = zip(meta.columns, meta.dtypes, strict=True)
     return [name for name, dtype in columns if isinstance(name, str) and dtype != OBJECT]
 

@@ -7,9 +7,9 @@ Spark that takes two fifths of the processor time.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
@@ -19,28 +19,58 @@ from ordercycle._sources.locations import absolute
 from ordercycle._sources.read_request import ReadRequest
 from ordercycle._sources.row_source import Files
 
+#: The path, glob or directory of files, or a list of these.
+Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 #: A task reads pieces of so many bytes, as they lie in the files: a million orders or two.
 TASK_BYTES = 2**24
+
+
+@dataclass(frozen=True)
+class PieceReader:
+    """What reads pieces of files in a task, which brings its own.
+
+    held: the columns that are read; computation: what makes others of them, where some are made.
+    """
+
+    request: ReadRequest
+    held: pa.Schema
+    computation: Computation | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the rows."""
+        return self.held if self.computation is None else self.computation.schema
+
+    def batches(self, pieces: Iterable[Piece]) -> Iterator[pa.RecordBatch]:
+        """Read pieces; the rows are the same each time, or there is an error.
+
+        Raises
+        ------
+        SourceError
+            Where a file cannot be read, or was written again since it was looked at: an action may
+            come days later, and a task that runs again would give some targets other rows than the
+            rest.
+        DataError
+            Where a column cannot be computed.
+        """
+        for piece in pieces:
+            try:
+                for batch in piece.batches(self.held, self.request):
+                    yield batch if self.computation is None else self.computation.batch(batch)
+            except UncomputableError as error:
+                raise error.at(f"a row of {piece.file.path!r}") from None
 
 
 @dataclass(frozen=True)
 class FileFrame:
     """The columns of a table in files that driver and workers see alike, divided among tasks.
 
-    held: the columns that are read; computation: what makes others of them, where some are made;
-    files: what they are.
+    tasks: the pieces that each reads; files: what they are.
     """
 
-    request: ReadRequest
-    held: pa.Schema
+    reader: PieceReader
     tasks: tuple[tuple[Piece, ...], ...]
-    computation: Computation | None = None
     files: Files | None = None
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The columns of the rows that tasks read."""
-        return self.held if self.computation is None else self.computation.schema
 
     @classmethod
     def of(cls, paths: Any, request: ReadRequest) -> FileFrame:
@@ -56,56 +86,14 @@ class FileFrame:
         paths = [absolute(os.fspath(path), request.filesystem, request.table) for path in paths]
         found = look_at_files(paths, replace(request, are_settled=True))
         settle(found.pieces)
-        tasks = tuple(_tasks(found.pieces))
         # Each piece knows where it is.
         read = replace(found.request, filesystem=None)
-        return cls(read, found.schema, tasks, found.computation, found.files)
-
-    def batches(self, task: int) -> Iterator[pa.RecordBatch]:
-        """Read the pieces of a task."""
-        return self.rows_of(self.tasks[task])
-
-    def rows_of(self, pieces: Iterable[Piece]) -> Iterator[pa.RecordBatch]:
-        """Read pieces of files.
-
-        Raises
-        ------
-        DataError
-            Where a column cannot be computed.
-        """
-        for piece in pieces:
-            try:
-                for batch in read([piece], self.held, self.request):
-                    yield batch if self.computation is None else self.computation.batch(batch)
-            except UncomputableError as error:
-                raise error.at(f"a row of {piece.file.path!r}") from None
-
-    def without_tasks(self) -> FileFrame:
-        """Return what reads pieces, without any."""
-        return replace(self, tasks=())
-
-    def places(self) -> tuple[str, ...]:
-        """Say for each task where its rows come from."""
-        return tuple(map(_place, self.tasks))
-
-
-def read(
-    pieces: Iterable[Piece], schema: pa.Schema, request: ReadRequest
-) -> Iterator[pa.RecordBatch]:
-    """Read pieces of files; the rows are the same each time, or there is an error.
-
-    Raises
-    ------
-    SourceError
-        Where a file cannot be read, or was written again since it was looked at: an action may come
-        days later, and a task that runs again would give some targets other rows than the rest.
-    """
-    for piece in pieces:
-        yield from piece.batches(schema, request)
+        reader = PieceReader(read, found.schema, found.computation)
+        return cls(reader, tuple(_tasks(found.pieces)), found.files)
 
 
 def are_paths(source: object) -> bool:
-    """Say whether a source is the path of files, or a list of such."""
+    """Return whether a source is the path of files, or a list of such."""
     paths = source if isinstance(source, (list, tuple)) else [source]
     return bool(paths) and all(isinstance(path, (str, os.PathLike)) for path in paths)
 
@@ -124,8 +112,8 @@ def _tasks(pieces: list[Piece]) -> Iterator[tuple[Piece, ...]]:
         yield tuple(together)
 
 
-def _place(pieces: tuple[Piece, ...]) -> str:
-    """Say where a task's rows come from."""
+def place_of(pieces: Sequence[Piece]) -> str:
+    """Return in words where the rows of a task come from."""
     if not pieces:
         return "no row of any file"
     files = list(dict.fromkeys(piece.file.path for piece in pieces))

@@ -1,9 +1,9 @@
-"""What is asked of the customers of each partition; the answers are rows or add up."""
+"""What tasks do with the customers of a partition; the results are rows, or counts that add up."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
@@ -12,7 +12,10 @@ import pyarrow as pa
 
 from ordercycle._columns import profile_schema
 from ordercycle._errors import ConfigError, Option, warn
+from ordercycle._history.counts import Counts
+from ordercycle._history.grouped_orders import GroupedOrders
 from ordercycle._history.order_history import OrderHistory, grouped_orders
+from ordercycle._ingest.table_readers import Tally
 from ordercycle._membership.membership import Membership
 from ordercycle._profile import checked_window
 from ordercycle._report.as_of import AsOf, Known
@@ -28,88 +31,71 @@ from ordercycle._segments.scheme import Scheme
 from ordercycle._spec import HistorySpec
 
 
-class Question(Protocol):
-    """A question about the customers of a history, which pickles."""
+class PartitionTask(Protocol):
+    """What a task does with the history of its customers; it pickles."""
 
-    def schema(self, kind: HistorySpec) -> pa.Schema:
-        """Return the schema of the answers about histories of a kind."""
+    def schema(self, spec: HistorySpec) -> pa.Schema:
+        """Return the schema of the results for histories of a spec."""
 
-    def answers(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
-        """Yield the answers, batch by batch."""
+    def results(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
+        """Yield the results, batch by batch."""
 
 
 @dataclass(frozen=True)
 class Profiles:
-    """Asks for the profile of every customer."""
+    """Profiles every customer."""
 
     as_of: date | str
     window_days: int | None = None
 
-    def schema(self, kind: HistorySpec) -> pa.Schema:
+    def schema(self, spec: HistorySpec) -> pa.Schema:
         """Return the columns of a profile."""
         window = checked_window(self.window_days)
-        return profile_schema(kind.ids.produced(0), kind.revenue, windowed=window is not None)
+        return profile_schema(spec.ids.produced(0), spec.revenue, windowed=window is not None)
 
-    def answers(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
+    def results(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a profile."""
         return history.profile_batches(self.as_of, self.window_days)
 
 
 @dataclass(frozen=True)
-class HistoryCounts:
-    """Asks what a round of a fit counts over the customers of a history."""
+class CountHistory:
+    """Counts the customers of a history for a round of a fit."""
 
     round: Round[Any, Any]
 
-    def schema(self, kind: HistorySpec) -> pa.Schema:  # noqa: ARG002 - the same for all
+    def schema(self, spec: HistorySpec) -> pa.Schema:  # noqa: ARG002 - the same for all
         """Return the columns of a table of cells."""
         return CELLS_SCHEMA
 
-    def answers(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
+    def results(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
         """Yield what all parts count, as one table."""
-        yield Cells.total(
-            grouped_orders(history).scan(lambda _, batch, __: self.round.count(batch))
-        ).to_batch()
+        counted = grouped_orders(history).scan(lambda _, batch, __: self.round.count(batch))
+        yield Cells.total(counted).to_batch()
 
 
 @dataclass(frozen=True)
-class TableCounts:
-    """Asks what a round of a fit counts over the batches of a profile."""
+class CountReport:
+    """Counts segment reports, as places and values that add up.
 
-    round: Round[Any, Any]
-
-    def answers(self, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch:
-        """Return what all batches count, as one table."""
-        counted = (self.round.count(pa.Table.from_batches([batch])) for batch in batches)
-        return Cells.total(counted).to_batch()
-
-
-@dataclass(frozen=True)
-class ReportCells:
-    """Asks for the cells of segment reports, as places and values that add up.
-
-    counted: the periods, one after the other; with_days: whether the known days come behind them;
-    every: the schedule of a scheme that is recalculated.
+    plans: of a report for each range of months, one after the other; every: the schedule of a
+    scheme that is recalculated; with_days: whether the known days come behind them.
     """
 
     scheme: Scheme
-    counted: tuple[Period, ...]
-    segments: tuple[str, ...] | None
+    plans: tuple[Plan, ...]
     every: str
     with_days: bool
 
-    def schema(self, kind: HistorySpec) -> pa.Schema:  # noqa: ARG002 - the same for all
+    def schema(self, spec: HistorySpec) -> pa.Schema:  # noqa: ARG002 - the same for all
         """Return the columns of a table of cells."""
         return CELLS_SCHEMA
 
-    def check(self, history: OrderHistory) -> None:
-        """Raise a ConfigError where scheme or segments make no sense; history: without rows."""
-        self._planned(history)
-
-    def answers(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
+    def results(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
         """Yield the cells of all parts, as one table."""
         tables, behind = [], 0
-        for membership, plan in self._planned(history):
+        for plan in self.plans:
+            membership = membership_of(self.scheme, history, plan.period, self.every)
             places, values = count(history, [membership], plan).sparse()
             tables.append(Cells.summed(places + behind, values))
             behind += plan.size
@@ -118,50 +104,43 @@ class ReportCells:
             tables.append(Cells(days.cell + behind, days.count))
         yield Cells.total(tables).to_batch()
 
-    def cubes(self, cells: Cells, history: OrderHistory) -> tuple[list[Cube], KnownDays]:
-        """Return the cubes and days of all partitions' cells; history: any of the same types."""
+    def cubes(self, cells: Cells) -> tuple[list[Cube], KnownDays]:
+        """Return the cubes and days of all partitions' cells."""
         made, behind = [], 0
-        for _, plan in self._planned(history):
+        for plan in self.plans:
             of_plan = slice(*np.searchsorted(cells.cell, [behind, behind + plan.size]))
             made.append(Cube.dense(plan, cells.cell[of_plan] - behind, cells.count[of_plan]))
             behind += plan.size
         days = cells.cell[np.searchsorted(cells.cell, behind) :] - behind
         return made, KnownDays.of_cells(days)
 
-    def _planned(self, history: OrderHistory) -> list[tuple[Membership, Plan]]:
-        made = []
-        for period in self.counted:
-            membership = self._membership(history, period)
-            plan = Plan.of(
-                membership,
-                period=period,
-                segments=self.segments,
-                kind=grouped_orders(history).spec,
-            )
-            made.append((membership, plan))
-        return made
 
-    def _membership(self, history: OrderHistory, period: Period) -> Membership:
-        scheme = self.scheme
-        if not isinstance(scheme, Scheme):
-            raise ConfigError(
-                (Option("scheme", scheme), " is no scheme"), remedy="pass one such as Lifecycle()"
-            )
-        if not scheme.recalculates:
-            return scheme.membership(history)
-        if scheme.refits:
-            raise ConfigError(
-                f"{scheme!r} is fitted to all customers at each recalculation, which no partition "
-                "has",
-                remedy="give it numbers of its own, as in Rfm(..., cuts=dict(fitted.cuts))",
-            )
-        # Left to itself, each partition would begin with an order of its own.
-        return scheme.membership(history, period.first_day, period.last_day, every=self.every)
+def membership_of(scheme: Scheme, history: OrderHistory, period: Period, every: str) -> Membership:
+    """Return the membership of a scheme that decides for each customer separately.
+
+    Raises
+    ------
+    ConfigError
+        For anything else, or where the scheme is not fitted.
+    """
+    if not isinstance(scheme, Scheme):
+        raise ConfigError(
+            (Option("scheme", scheme), " is no scheme"), remedy="pass one such as Lifecycle()"
+        )
+    if not scheme.recalculates:
+        return scheme.membership(history)
+    if scheme.refits:
+        raise ConfigError(
+            f"{scheme!r} is fitted to all customers at each recalculation, which no partition has",
+            remedy="give it numbers of its own, as in Rfm(..., cuts=dict(fitted.cuts))",
+        )
+    # Left to itself, each partition would begin with an order of its own.
+    return scheme.membership(history, period.first_day, period.last_day, every=every)
 
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """What a segment report is asked for on a cluster."""
+    """The arguments of a segment report on a cluster."""
 
     scheme: Scheme
     period: str | Sequence[str]
@@ -171,10 +150,8 @@ class ReportRequest:
     every: str
     as_of: date | str | None
 
-    def report(
-        self, counted: Callable[[ReportCells], Cells], history: OrderHistory
-    ) -> SegmentReport:
-        """Return the report of what `counted` counts; history: any of the same types.
+    def report(self, counted: Callable[[CountReport], Cells], spec: HistorySpec) -> SegmentReport:
+        """Return the report of what `counted` counts; spec: of all histories.
 
         Whether the period is over is known once all is counted: if it is not, it is counted again.
         """
@@ -182,31 +159,43 @@ class ReportRequest:
         given = None if self.months is None else Months.of(self.months, "months")
         unknown = Known(lambda: KnownDays.of_cells(np.zeros(0, np.int64)))
         chosen = AsOf.chosen(months, self.compare, self.as_of, unknown)
-        question = self._question(chosen, given)
-        question.check(history)
-        cubes, days = question.cubes(counted(question), history)
+        task = self._task(self._periods(chosen, given), spec, with_days=True)
+        cubes, days = task.cubes(counted(task))
         chosen = AsOf.chosen(months, self.compare, self.as_of, Known(lambda: days))
-        again = self._question(chosen, given)
-        lacking = tuple(part for part in again.counted if part not in question.counted)
+        there = [plan.period for plan in task.plans]
+        lacking = [period for period in self._periods(chosen, given) if period not in there]
         if lacking:
-            question = replace(again, counted=lacking, with_days=False)
-            cubes = question.cubes(counted(question), history)[0] + cubes
+            task = self._task(lacking, spec, with_days=False)
+            cubes = task.cubes(counted(task))[0] + cubes
         of_orders = doubts_of_orders(chosen.period, days.first_order, days.last_order)
         for doubt in (*chosen.doubts(), *of_orders):
             warn(doubt)
         return SegmentReport(cubes, chosen)
 
-    def _question(self, chosen: AsOf, given: Months | None) -> ReportCells:
+    def _periods(self, chosen: AsOf, given: Months | None) -> Sequence[Period]:
         # Months of a period that begin after its last known day are not counted.
-        further = chosen.period.months if given is None else given
-        segments = None if self.segments is None else tuple(self.segments)
-        periods = tuple(chosen.counted(further))
-        return ReportCells(self.scheme, periods, segments, self.every, with_days=True)
+        return chosen.counted(chosen.period.months if given is None else given)
+
+    def _task(
+        self, periods: Sequence[Period], spec: HistorySpec, *, with_days: bool
+    ) -> CountReport:
+        # A history of nobody has the types and policies of all others.
+        nobody = OrderHistory(GroupedOrders(spec, (), Tally(), Counts(), threads=1))
+        plans = [
+            Plan.of(
+                membership_of(self.scheme, nobody, period, self.every),
+                period=period,
+                segments=self.segments,
+                kind=spec,
+            )
+            for period in periods
+        ]
+        return CountReport(self.scheme, tuple(plans), self.every, with_days)
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """Asks for the segments of the customers of a profile."""
+    """Gives the customers of profiles segments, wherever the profiles are."""
 
     scheme: Scheme
     options: dict[str, Any]
@@ -215,27 +204,43 @@ class Assignment:
         """Return a profile with the columns of the scheme."""
         return self.scheme.assign(profiles, threads=1, **self.options)
 
-    def added(self, schema: pa.Schema) -> pa.Schema:
-        """Return the columns that are added to a profile of a schema, checking its columns."""
-        whole = self.table(schema.empty_table()).schema
-        return pa.schema([whole.field(place) for place in range(len(schema), len(whole))])
+    def added(self, profiles: pa.Table) -> pa.Table:
+        """Return the columns that the scheme adds."""
+        whole = self.table(profiles)
+        return whole.select(range(profiles.num_columns, whole.num_columns))
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield batches of a profile with the columns of the scheme."""
+        for batch in batches:
+            yield from self.table(pa.Table.from_batches([batch])).to_batches()
 
 
 @dataclass(frozen=True)
 class Segmented:
-    """Asks another question, and for the segments of the customers in its answers."""
+    """Does another task, and gives the customers in its results segments."""
 
-    question: Question
+    task: PartitionTask
     assignment: Assignment
 
-    def schema(self, kind: HistorySpec) -> pa.Schema:
-        """Return the columns of the other answers, and those of the scheme."""
-        return self.assignment.table(self.question.schema(kind).empty_table()).schema
+    def schema(self, spec: HistorySpec) -> pa.Schema:
+        """Return the columns of the other results, and those of the scheme."""
+        return self.assignment.table(self.task.schema(spec).empty_table()).schema
 
-    def answers(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of the other answers with their segments."""
-        for batch in self.question.answers(history):
-            yield from self.assignment.table(pa.Table.from_batches([batch])).to_batches()
+    def results(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of the other results with their segments."""
+        return self.assignment(self.task.results(history))
+
+
+@dataclass(frozen=True)
+class CountProfiles:
+    """Counts the batches of a profile for a round of a fit, wherever they are."""
+
+    round: Round[pa.Table, Any]
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield what all batches count, as one table."""
+        counted = (self.round.count(pa.Table.from_batches([batch])) for batch in batches)
+        yield Cells.total(counted).to_batch()
 
 
 def first_round(scheme: object) -> Round[pa.Table, Any]:

@@ -1,15 +1,16 @@
-"""How rows travel through an engine's shuffle: in parcels, by the library's own hash.
+"""How rows travel through an engine's shuffle: in blocks, by the library's own hash.
 
 An engine that shuffles rows serializes each of them, and converts dates, decimals and missing
-values to types of its own on the way. A parcel is one row to the engine: some hundred rows of one
-table for one partition, as an Arrow message. A million orders are then a few hundred rows to sort
-and move, types arrive as they left, and a source can say how many rows it sent.
+values to types of its own on the way. A shuffle block is one row to the engine: some hundred rows
+of one table for one partition, as an Arrow message. A million orders are then a few hundred rows
+to sort and move, types arrive as they left, and a source can report how many rows it sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -28,13 +29,13 @@ from ordercycle._sources.read_request import ReadRequest
 from ordercycle._sources.row_source import check_columns
 from ordercycle_kernels import hashing, partition
 
-TABLES = ("orders", "customers")
 #: The columns in which what stands behind computed ones travels, where rows are compared in it.
 COMPARED = ("a word of all others", "another word of all others")
 
-#: A parcel: `rows` rows of a table, from a partition of the source to one of the target. The last
-#: one of a source for a target also says how many rows were sent in all (`sent`).
-PARCEL = pa.schema(
+#: A shuffle block: `rows` rows of a table, from a partition of the source to one of the target.
+#: The last one of a source for a target holds no rows: `sent` is how many were sent in all, and the
+#: data is a text that names the place of the source, where a file does.
+BLOCK_SCHEMA = pa.schema(
     [
         ("target", pa.int32()),
         ("table", pa.int8()),
@@ -46,8 +47,8 @@ PARCEL = pa.schema(
 )
 
 
-class Parcel(NamedTuple):
-    """A row of that schema as Python sees it: rows of a table, or how many were sent in all."""
+class ShuffleBlock(NamedTuple):
+    """A row of that schema as Python sees it, without the target."""
 
     table: int
     source: int
@@ -56,23 +57,23 @@ class Parcel(NamedTuple):
     data: pa.Buffer
 
 
-#: What is divided at a time: mostly a partition as a whole, for only then are its parcels the same
-#: in whatever order its rows arrive.
+#: What is divided at a time: mostly a partition as a whole, for only then are its blocks the same
+#: in whatever order its rows come.
 BYTES_AT_ONCE = 2**26
 #: What is laid out by target at a time, in the processor's cache.
 STEP_BYTES = 2**21
 #: What is handed to the engine at a time.
 BATCH_BYTES = 2**23
-#: Spark makes batches of up to 10,000 rows before it looks at their bytes: of such parcels, these
+#: Spark makes batches of up to 10,000 rows before it looks at their bytes: of such blocks, these
 #: stay below the 2 GB that an Arrow column of it holds.
-PARCEL_BYTES = 2**16
+BLOCK_BYTES = 2**16
 #: Each source sends something to each of them.
 MOST_TARGETS = 2**16
 WORD_DIGITS = 4
 
 
 def packed_type(kind: pa.DataType) -> pa.DataType:
-    """Return the type in which a column travels: each parcel would repeat a whole dictionary."""
+    """Return the type in which a column travels: each block would repeat a whole dictionary."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if pa.types.is_string_view(kind):
@@ -141,18 +142,17 @@ def _words(column: pa.Array) -> list[NDArray[np.int64]]:
 
 
 @dataclass(frozen=True)
-class Arrival:
+class IncomingColumns:
     """The columns of a table as an engine hands them over, and what is made of them.
 
     schema: of what comes, by place; computation: what makes other columns of these, or None.
     """
 
-    table: str
     schema: pa.Schema
     computation: Computation | None = None
 
     @classmethod
-    def of(cls, wanted: ReadRequest, schema: pa.Schema) -> Arrival:
+    def of(cls, request: ReadRequest, schema: pa.Schema) -> IncomingColumns:
         """Return what comes of a frame that has columns of a schema; none else needs a type.
 
         Raises
@@ -160,11 +160,9 @@ class Arrival:
         ColumnError
             Where a column is missing, or an expression does not fit the types of its columns.
         """
-        check_columns(schema, wanted.names, wanted.table)
-        arriving = pa.schema(
-            [(name, packed_type(schema.field(name).type)) for name in wanted.names]
-        )
-        return cls(wanted.table, arriving, Computation.of(wanted, arriving))
+        check_columns(schema, request.names, request.table)
+        coming = pa.schema([(name, packed_type(schema.field(name).type)) for name in request.names])
+        return cls(coming, Computation.of(request, coming))
 
     @property
     def names(self) -> list[str]:
@@ -201,60 +199,58 @@ class Arrival:
         return rows.filter(rows.column(ONLY))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Packer:
-    """Divides the rows of one table among targets.
+    """A table of a job, and what divides its rows among targets.
 
-    schema: the columns as they travel, customer ids first; drop_nameless: leave out rows without
-    a customer, who would all meet in one place; repeatable: parcels are the same in whatever order
-    the rows come, which takes 25 ns a row of numbers, and more of text; ids: the columns of ids;
-    arrival: what comes, by place; nobody: ids that mean no customer, left out like missing ones.
+    number: of the table in the job; schema: the columns as they travel, customer ids first;
+    incoming: as they come; ids: the columns of ids; drop_nameless: leave out rows without a
+    customer, who would all meet in one place; nobody: ids that mean no customer, left out like
+    missing ones; repeatable: blocks are the same in whatever order the rows come, which takes
+    25 ns a row of numbers, and more of text.
     """
 
-    table: int
+    number: int
+    name: str
     schema: pa.Schema
     targets: int
-    drop_nameless: bool
-    repeatable: bool
+    incoming: IncomingColumns
     ids: tuple[str, ...]
-    arrival: Arrival
+    drop_nameless: bool = False
     nobody: Nobody | None = None
+    repeatable: bool = False
 
-    def parcels(self, source: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield the parcels of a partition of the source: at least one for each target."""
-        at_once = BATCH_BYTES // PARCEL_BYTES
+    def blocks(
+        self,
+        source: int,
+        batches: Iterable[pa.RecordBatch],
+        place: str = "",
+        most_bytes: int | None = None,
+    ) -> Iterator[tuple[int, ShuffleBlock]]:
+        """Yield targets and blocks for them, at least one for each, from a partition of the source.
+
+        place: where its rows come from, where another than the engine knows; most_bytes: of a
+        block, about.
+        """
         sent = [0] * self.targets
-        targets, rows, data = list[int](), list[int](), list[bytes]()
         for target, batch in self._divided(batches):
             sent[target] += batch.num_rows
-            most = max(1, PARCEL_BYTES * batch.num_rows // max(1, batch.nbytes))
+            most = batch.num_rows
+            if most_bytes is not None:
+                most = max(1, most_bytes * batch.num_rows // max(1, batch.nbytes))
             for first in range(0, batch.num_rows, most):
-                parcel = batch.slice(first, most)
-                targets.append(target)
-                rows.append(parcel.num_rows)
-                data.append(parcel.serialize().to_pybytes())
-                if len(data) == at_once:
-                    yield self._parcels(targets, source, rows, [None] * len(rows), data)
-                    targets, rows, data = [], [], []
-        yield self._parcels(targets, source, rows, [None] * len(rows), data)
-        yield self._parcels(
-            range(self.targets), source, [0] * self.targets, sent, [b""] * len(sent)
-        )
-
-    def loads(self, source: int, batches: Iterable[pa.RecordBatch]) -> list[list[Parcel]]:
-        """Return the same for engines that move Python objects: for each target its parcels."""
-        loads: list[list[Parcel]] = [[] for _ in range(self.targets)]
-        for target, batch in self._divided(batches):
-            parcel = Parcel(self.table, source, batch.num_rows, None, batch.serialize())
-            loads[target].append(parcel)
-        for load in loads:
-            sent = sum(parcel.rows for parcel in load)
-            load.append(Parcel(self.table, source, 0, sent, pa.py_buffer(b"")))
-        return loads
+                rows = batch.slice(first, most)
+                yield (
+                    target,
+                    ShuffleBlock(self.number, source, rows.num_rows, None, rows.serialize()),
+                )
+        said = pa.py_buffer(place.encode())
+        for target, rows in enumerate(sent):
+            yield target, ShuffleBlock(self.number, source, 0, rows, said)
 
     def _divided(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Yield targets and rows for them, one target after the other; mostly, each comes once."""
-        reader = IdReader.of(self.schema.field(0), TABLES[self.table])
+        reader = IdReader.of(self.schema.field(0), self.name)
         waiting: list[list[pa.RecordBatch]] = [[] for _ in range(self.targets)]
         held = 0
         for batch in joined(map(self._travelling, batches), self.schema, STEP_BYTES):
@@ -269,11 +265,11 @@ class Packer:
                 begin = end
             held += batch.nbytes
             if held >= BYTES_AT_ONCE:
-                yield from self._let_go(waiting, reader)
+                yield from self._flushed(waiting, reader)
                 held = 0
-        yield from self._let_go(waiting, reader)
+        yield from self._flushed(waiting, reader)
 
-    def _let_go(
+    def _flushed(
         self, waiting: list[list[pa.RecordBatch]], reader: IdReader
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Yield targets and the rows that wait for them, which then wait no more."""
@@ -288,19 +284,18 @@ class Packer:
             yield target, batch
 
     def _travelling(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        table = TABLES[self.table]
-        problems = Problems(table, _in_a_partition)
+        problems = Problems(self.name, lambda row: f"row {row} of a batch")
         arrays = []
-        rows = self.arrival.made_of(batch)
+        rows = self.incoming.made_of(batch)
         if COMPARED[0] in self.schema.names:
-            others = self.arrival.others(self.schema.names)
+            others = self.incoming.others(self.schema.names)
             for name, words in zip(COMPARED, words_of_rows(rows, others), strict=True):
                 rows = rows.append_column(name, pa.array(words))
         for field in self.schema:
             values = column = rows.column(field.name)
             if field.name in self.ids:
                 given = pa.field(field.name, column.type)
-                values = Identity.of(given, table).read(column, 0, problems)
+                values = Identity.of(given, self.name).read(column, 0, problems)
             arrays.append(packed(values, field.type))
         problems.check()
         travelling = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
@@ -313,38 +308,24 @@ class Packer:
             travelling = travelling.filter(pa.array(~nobody))
         return travelling
 
-    def _parcels(
-        self,
-        targets: Sequence[int],
-        source: int,
-        rows: list[int],
-        sent: Sequence[int | None],
-        data: list[bytes],
-    ) -> pa.RecordBatch:
-        arrays = [
-            pa.array(targets, pa.int32()),
-            pa.array([self.table] * len(rows), pa.int8()),
-            pa.array([source] * len(rows), pa.int64()),
-            pa.array(rows, pa.int64()),
-            pa.array(sent, pa.int64()),
-            pa.array(data, pa.binary()),
-        ]
-        return pa.RecordBatch.from_arrays(arrays, schema=PARCEL)
+
+def as_rows(blocks: Iterator[tuple[int, ShuffleBlock]]) -> Iterator[pa.RecordBatch]:
+    """Yield blocks for targets as rows, some at a time."""
+    while some := list(islice(blocks, BATCH_BYTES // BLOCK_BYTES)):
+        rows = [(target, *block[:-1], block.data.to_pybytes()) for target, block in some]
+        arrays = map(pa.array, zip(*rows, strict=True), BLOCK_SCHEMA.types)
+        yield pa.RecordBatch.from_arrays(list(arrays), schema=BLOCK_SCHEMA)
 
 
-def _in_a_partition(row: int) -> str:
-    return f"row {row} of a batch"
-
-
-def parcels_of(batches: Iterable[pa.RecordBatch]) -> Iterator[Parcel]:
-    """Yield the rows of batches of parcels, their data in memory of its own."""
+def from_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[ShuffleBlock]:
+    """Yield blocks of rows, their data in memory of its own."""
     for batch in batches:
         tables, sources, rows, sent = (
             batch.column(name).to_pylist() for name in ("table", "source", "rows", "sent")
         )
         data = batch.column("data")
         for number, head in enumerate(zip(tables, sources, rows, sent, strict=True)):
-            yield Parcel(*head, pa.py_buffer(data[number].as_py()))
+            yield ShuffleBlock(*head, pa.py_buffer(data[number].as_py()))
 
 
 def joined(

@@ -1,150 +1,192 @@
-"""Parcels where they arrive: opened, counted, and compared with what was sent."""
+"""Shuffle blocks in the task that reads them: opened, counted, and compared with what was sent."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
-from ordercycle._engines.shuffle_blocks import TABLES, Parcel, joined
-from ordercycle._engines.waiting_parcels import WaitingParcels
+from ordercycle._engines.shuffle_blocks import Packer, ShuffleBlock, joined
 from ordercycle._errors import SourceError, counted
 from ordercycle._ingest.spill import Spill
+from ordercycle._ingest.spill_file import SpilledArray, SpillFile
 from ordercycle._sources.row_source import Source
 
-#: Smaller parcels are joined to batches of so many bytes: reading a batch has a fixed cost.
+#: Smaller blocks are joined to batches of so many bytes: reading a batch has a fixed cost.
 JOINED_BYTES = 2**19
 #: At which places in memory NumPy and kernels read whole numbers.
 ALIGNMENT = 8
+#: How much of the memory limit blocks that wait may take: one part in so many. Rows that are read
+#: are laid out beside them.
+SHARE = 4
+NOTHING = pa.py_buffer(b"")
 
 
 @dataclass
 class _Sent:
-    """What one source sent: rows that arrived, and what it said, each time it said it."""
+    """What one source sent: rows that came, and how many it reported, each time it did."""
 
-    arrived: int = 0
-    said: list[int] = field(default_factory=list)
+    came: int = 0
+    reported: list[int] = field(default_factory=list)
 
 
-class _Route:
-    """Where the rows of a table came from: of each parcel the last row, and the source."""
+class _Origins:
+    """Where the rows of a table come from: of each block the last row, and the source."""
 
-    def __init__(self, places: Sequence[str] | None) -> None:
-        self._places = places
+    def __init__(self) -> None:
         self._ends: list[int] = []
         self._sources: list[int] = []
+        self._places: dict[int, str] = {}
 
-    def add(self, rows: int, source: int) -> None:
-        """Note the next parcel."""
-        self._ends.append(rows + (self._ends[-1] if self._ends else 0))
-        self._sources.append(source)
+    def add(self, block: ShuffleBlock) -> None:
+        """Note the next block with rows."""
+        self._ends.append(block.rows + (self._ends[-1] if self._ends else 0))
+        self._sources.append(block.source)
+
+    def name(self, block: ShuffleBlock) -> None:
+        """Note what the last block of a source calls its place."""
+        self._places[block.source] = block.data.to_pybytes().decode()
 
     def place(self, row: int) -> str:
-        """Say where a row came from; the number it had there did not travel."""
+        """Return in words where a row comes from; the number it had there did not travel."""
         source = self._sources[bisect_right(self._ends, row)]
-        if self._places is None:
-            return f"a row of source partition {source}"
-        return self._places[source]
+        return self._places.get(source) or f"a row of source partition {source}"
 
 
-class Delivery:
-    """The parcels of one target, opened while they arrive, and counted.
+class WaitingBlocks:
+    """Blocks of tables that wait until others were read: in memory while they fit, else on disk.
 
-    Orders stream through; customers, who are fewer, wait until the orders have been read, past a
-    memory limit on disk. Parcels that are all here already (a sequence) are read where they are.
+    spill: where to keep those that do not fit; None: all do.
+    """
+
+    def __init__(self, spill: Spill | None) -> None:
+        self._spill = spill
+        self._file: SpillFile | None = None
+        self._blocks: dict[int, list[tuple[ShuffleBlock, SpilledArray | None]]] = defaultdict(list)
+        self.held = 0  # bytes in memory
+
+    def add(self, block: ShuffleBlock) -> None:
+        """Keep a block."""
+        spill, size, blocks = self._spill, block.data.size, self._blocks[block.table]
+        if spill is None or not spill.is_over((self.held + size) * SHARE):
+            self.held += size
+            blocks.append((block, None))
+            return
+        if self._file is None:
+            self._file = SpillFile(spill.folder)
+        data = self._file.put(np.frombuffer(block.data, np.uint8))
+        blocks.append((block._replace(data=NOTHING), data))
+
+    def drain(self, table: int) -> Iterator[ShuffleBlock]:
+        """Yield the blocks of a table in the order in which they came, and keep none."""
+        blocks = self._blocks.pop(table, [])
+        self.held -= sum(block.data.size for block, _ in blocks)
+        for block, data in blocks:
+            yield block if data is None else block._replace(data=pa.py_buffer(data.read()))
+
+
+class ShuffleReader:
+    """The blocks of one target, opened while they come, and counted.
+
+    The first table streams through; the others, which are smaller, wait until it has been read,
+    past a memory limit on disk. Blocks that are all here already (a sequence) are read where they
+    are.
     """
 
     def __init__(
         self,
-        parcels: Iterable[Parcel],
-        schemas: Sequence[pa.Schema],
-        places: Sequence[Sequence[str] | None],
+        blocks: Iterable[ShuffleBlock],
+        tables: Sequence[Packer],
         spill: Spill | None = None,
     ) -> None:
-        self._parcels = parcels
-        self._here = parcels if isinstance(parcels, Sequence) else None
-        self._schemas = schemas
-        self._sent: dict[tuple[int, int], _Sent] = {}
-        self._routes = list(map(_Route, places))
+        self._blocks = blocks
+        self._here = blocks if isinstance(blocks, Sequence) else None
+        self._tables = tables
+        self._sent: dict[tuple[int, int], _Sent] = defaultdict(_Sent)
+        self._origins = [_Origins() for _ in tables]
         # What is here already takes no more memory by waiting.
-        self._customers = WaitingParcels(spill if self._here is None else None)
+        self._waiting = WaitingBlocks(spill if self._here is None else None)
 
-    def source(self, table: int) -> Source:
-        """Return the orders (0), or the customers (1), who are there once the orders were read."""
+    def sources(self) -> list[Source]:
+        """Return the tables; all but the first are there once that has been read."""
+        return [self._source(table, self._opened(table.number)) for table in self._tables]
+
+    def _source(self, table: Packer, opened: Iterator[pa.RecordBatch]) -> Source:
         rows = None
         if self._here is not None:
-            rows = sum(parcel.rows for parcel in self._here if parcel.table == table)
+            rows = sum(block.rows for block in self._here if block.table == table.number)
         return Source(
-            TABLES[table],
-            self._schemas[table],
-            (self._orders, self._listed)[table](),
+            table.name,
+            table.schema,
+            joined(opened, table.schema, JOINED_BYTES),
             rows,
             in_memory=rows is not None,
-            place=self._routes[table].place,
+            place=self._origins[table.number].place,
             is_whole=False,
         )
 
-    def _orders(self) -> Iterator[pa.RecordBatch]:
-        return joined(self._opened(), self._schemas[0], JOINED_BYTES)
+    def _opened(self, table: int) -> Iterator[pa.RecordBatch]:
+        yield from map(self._rows, self._waiting.drain(table) if table else self._first())
 
-    def _listed(self) -> Iterator[pa.RecordBatch]:
-        return joined(map(self._rows, self._customers.let_go()), self._schemas[1], JOINED_BYTES)
-
-    def _opened(self) -> Iterator[pa.RecordBatch]:
-        """Yield the orders and keep the customers."""
-        for parcel in self._parcels:
-            sent = self._sent.setdefault((parcel.table, parcel.source), _Sent())
-            if parcel.sent is not None:
-                sent.said.append(parcel.sent)
+    def _first(self) -> Iterator[ShuffleBlock]:
+        """Yield the blocks of the first table, count all, and keep those of the others."""
+        for block in self._blocks:
+            sent, origins = self._sent[block.table, block.source], self._origins[block.table]
+            if block.sent is not None:
+                sent.reported.append(block.sent)
+                origins.name(block)
                 continue
-            sent.arrived += parcel.rows
-            self._routes[parcel.table].add(parcel.rows, parcel.source)
-            if parcel.table == 0:
-                yield self._rows(parcel)
+            sent.came += block.rows
+            origins.add(block)
+            if block.table == 0:
+                yield block
             else:
-                self._customers.add(parcel)
+                self._waiting.add(block)
 
-    def _rows(self, parcel: Parcel) -> pa.RecordBatch:
-        message = parcel.data
+    def _rows(self, block: ShuffleBlock) -> pa.RecordBatch:
+        message, table = block.data, self._tables[block.table]
         if message.address % ALIGNMENT:
             message = pa.py_buffer(message.to_pybytes())
-        rows = pa.ipc.read_record_batch(message, self._schemas[parcel.table])
-        if rows.num_rows != parcel.rows:
+        rows = pa.ipc.read_record_batch(message, table.schema)
+        if rows.num_rows != block.rows:
             raise SourceError(
-                f"a parcel of {counted(parcel.rows, 'row')} of {TABLES[parcel.table]} holds "
+                f"a shuffle block of {counted(block.rows, 'row')} of {table.name} holds "
                 f"{rows.num_rows:,}; the shuffle damaged it",
                 remedy="run the job again",
             )
         return rows
 
-    def check(self, rows: int, announced: int | None) -> None:
-        """Raise a SourceError unless what arrived and was read is what was sent.
+    def check(self, rows: int, expected_rows: int | None) -> None:
+        """Raise a SourceError unless what came and was read is what was sent.
 
-        rows: of orders that were read; announced: of both tables, if the engine added them up on
-        another way than the shuffle.
+        rows: of the first table that were read; expected_rows: of all tables, if the engine added
+        them up on another way than the shuffle.
         """
         for (table, source), sent in self._sent.items():
-            if sent.said != [sent.arrived]:
-                said = " and ".join(f"{one:,}" for one in sent.said) or "an unknown number of"
+            if sent.reported != [sent.came]:
+                said = " and ".join(f"{one:,}" for one in sent.reported) or "an unknown number of"
                 raise SourceError(
-                    f"{TABLES[table]}: of {said} rows that source partition {source} sent here, "
-                    f"{sent.arrived:,} arrived; the shuffle lost or repeated some",
+                    f"{self._tables[table].name}: of {said} rows that source partition {source} "
+                    f"sent here, {sent.came:,} arrived; the shuffle lost or repeated some",
                     remedy="run the job again",
                 )
-        arrived = sum(sent.arrived for (table, _), sent in self._sent.items() if table == 0)
-        if rows != arrived:
+        came = sum(sent.came for (table, _), sent in self._sent.items() if table == 0)
+        if rows != came:
             raise SourceError(
-                f"orders: {counted(arrived, 'row')} arrived, {rows:,} were grouped",
+                f"{self._tables[0].name}: {counted(came, 'row')} arrived, {rows:,} were grouped",
                 remedy="run the job again",
             )
-        both = sum(sent.arrived for sent in self._sent.values())
-        if announced is not None and both != announced:
+        of_all = sum(sent.came for sent in self._sent.values())
+        names = " and ".join(table.name for table in self._tables)
+        if expected_rows is not None and of_all != expected_rows:
             raise SourceError(
-                f"of {counted(announced, 'row')} of orders and customers sent here, {both:,} "
-                "arrived; either the shuffle lost or repeated some, or a partition that was "
-                "computed a second time had other rows",
+                f"of {counted(expected_rows, 'row')} of {names} sent here, {of_all:,} "
+                "arrived; either the shuffle lost or repeated some, or a partition "
+                "that was computed a second time had other rows",
                 remedy="persist the frames, or make them from what gives the same rows each time, "
                 "and run the job again",
             )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ordercycle._errors import ColumnError
 
@@ -33,7 +35,7 @@ ARROW_TYPES: dict[str, Callable[[Any], pa.DataType]] = {
 }
 
 
-def arrow_schema(frame_schema: StructType, needed: list[str], table: str) -> pa.Schema:
+def arrow_schema(frame_schema: StructType, needed: Sequence[str], table: str) -> pa.Schema:
     """Return the Arrow schema of a Spark table; columns that are not needed have no type in it.
 
     Raises
@@ -56,11 +58,6 @@ def arrow_schema(frame_schema: StructType, needed: list[str], table: str) -> pa.
             kind = of(field.dataType)
         fields.append(pa.field(field.name, kind))
     return pa.schema(fields)
-
-
-def taken(frame_schema: StructType) -> list[str]:
-    """Return the columns of a Spark table that have a type here."""
-    return [field.name for field in frame_schema.fields if field.dataType.typeName() in ARROW_TYPES]
 
 
 def spark_type(column: pa.Field) -> Any:
@@ -130,25 +127,26 @@ def keys_of_partitions(partitions: int) -> tuple[int, ...]:
     every target in a partition of its own; the numbers 0, 1, 2, … would leave a third of the
     partitions empty and give others several. (``repartitionById`` came with Spark 4.1.)
     """
-    keys: dict[int, int] = {}
-    key = 0
-    while len(keys) < partitions:
-        keys.setdefault(murmur3(key) % partitions, key)
-        key += 1
-    return tuple(keys[partition] for partition in range(partitions))
+    keys, tried = np.full(partitions, -1), 0
+    while (keys < 0).any():
+        candidates = np.arange(tried, tried + 16 * partitions)
+        places, first = np.unique(murmur3(candidates) % partitions, return_index=True)
+        is_new = keys[places] < 0
+        keys[places[is_new]] = candidates[first[is_new]]
+        tried += candidates.size
+    return tuple(keys.tolist())
 
 
-def murmur3(value: int, seed: int = 42) -> int:
-    """Return Spark's hash of a 32-bit integer, signed (Appleby's MurmurHash3, x86, 32 bits)."""
+def murmur3(values: NDArray[np.int64], seed: int = 42) -> NDArray[np.int32]:
+    """Return Spark's hashes of 32-bit integers (Appleby's MurmurHash3, x86, 32 bits)."""
 
-    def rotated(word: int, bits: int) -> int:
-        return (word << bits | word >> 32 - bits) & 0xFFFFFFFF
+    def rotated(words: Any, bits: int) -> Any:
+        return words << bits | words >> 32 - bits
 
-    word = value * 0xCC9E2D51 & 0xFFFFFFFF
-    word = rotated(word, 15) * 0x1B873593 & 0xFFFFFFFF
-    mixed = rotated(seed ^ word, 13) * 5 + 0xE6546B64 & 0xFFFFFFFF
+    words = rotated(values.astype(np.uint32) * 0xCC9E2D51, 15) * 0x1B873593
+    mixed = rotated(seed ^ words, 13) * 5 + 0xE6546B64
     mixed ^= 4  # bytes
-    mixed = (mixed ^ mixed >> 16) * 0x85EBCA6B & 0xFFFFFFFF
-    mixed = (mixed ^ mixed >> 13) * 0xC2B2AE35 & 0xFFFFFFFF
-    mixed ^= mixed >> 16
-    return mixed - 2**32 if mixed >= 2**31 else mixed
+    mixed = (mixed ^ mixed >> 16) * 0x85EBCA6B
+    mixed = (mixed ^ mixed >> 13) * 0xC2B2AE35
+    hashes: NDArray[np.int32] = (mixed ^ mixed >> 16).view(np.int32)
+    return hashes

@@ -6,33 +6,17 @@ Any scheduler will do: threads, processes, or a cluster.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import pyarrow as pa
-
 from ordercycle._columns import Columns
-from ordercycle._days import day_number
-from ordercycle._engines import dask_frames
-from ordercycle._engines.dask_plan import asked, read_by_tasks
-from ordercycle._engines.dask_tasks import Assign, Count, added_up
-from ordercycle._engines.file_frames import FileFrame
-from ordercycle._engines.grouping_job import FrameKind, Job, opened
-from ordercycle._engines.partition_tasks import (
-    Assignment,
-    HistoryCounts,
-    Profiles,
-    ReportRequest,
-    TableCounts,
-    check_countable,
-    first_round,
-)
+from ordercycle._engines import verbs
+from ordercycle._engines.dask_engine import DASK
+from ordercycle._engines.file_frames import Paths
+from ordercycle._engines.partition_tasks import ReportRequest
+from ordercycle._engines.verbs import planned
 from ordercycle._report.segment_report import SegmentReport
-from ordercycle._segments.counting_rounds import CELLS_SCHEMA, Cells, Round
-from ordercycle._segments.counting_rounds import fit as run_rounds
-from ordercycle._segments.gap_fit import gap_round
 from ordercycle._segments.lifecycle import Lifecycle
 from ordercycle._segments.scheme import Scheme
 
@@ -42,14 +26,7 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 
 #: A DataFrame; or the path, glob, directory or list of files that client and workers see alike.
-Frame: TypeAlias = "DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
-
-DASK = FrameKind(
-    name="Dask DataFrame",
-    method="map_partitions",
-    repeatable=False,
-    schema=lambda frame, needed, table: dask_frames.arrow_schema(frame._meta, needed, table),  # noqa: SLF001 - types
-)
+Frame: TypeAlias = "DataFrame | Paths"
 
 
 def profile(
@@ -113,9 +90,8 @@ def profile(
     >>> profiles[["customer_id", "orders", "revenue"]].sort_values("customer_id").values.tolist()
     [[7, 2, 50.0], [8, 1, 35.0]]
     """
-    day_number(as_of, "as_of")
-    job, frames = _job(orders_df, customers_df, partitions, columns, timezone, options)
-    return asked(job, Profiles(as_of, window_days), frames)
+    history = planned(DASK, orders_df, customers_df, partitions, columns, timezone, options)
+    return history.profile(as_of, window_days)
 
 
 def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
@@ -156,16 +132,7 @@ def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
     >>> segments["lifecycle"].compute(scheduler="threads").tolist()
     ['At-risk', 'New – no orders']
     """
-    _require_dask()
-    DASK.check(profile_df, "profiles")
-    meta = profile_df._meta  # noqa: SLF001 - types
-    read = dask_frames.taken(meta)
-    schema = dask_frames.arrow_schema(meta, read, "profiles")
-    assignment = Assignment(scheme, options)
-    assignment.added(schema)  # which sees whether any column has the name of a new one
-    fields = [field for field in schema if field.name in read]
-    assigned = Assign(assignment, pa.schema(fields, metadata=schema.metadata))
-    return profile_df.map_partitions(assigned, meta=assigned(meta))
+    return verbs.assign(DASK, profile_df, scheme, options)
 
 
 def fit(profile_df: DataFrame, scheme: S) -> S:
@@ -182,25 +149,7 @@ def fit(profile_df: DataFrame, scheme: S) -> S:
     scheme
         An `Rfm` or a `Cadence`; a `Lifecycle` needs the orders: :func:`fit_lifecycle`.
     """
-    _require_dask()
-    DASK.check(profile_df, "profiles")
-    first = first_round(scheme)
-    meta = profile_df._meta  # noqa: SLF001 - types
-    read = dask_frames.taken(meta)
-    # With all columns: of a profile without money, an error says something else.
-    check_countable(scheme, dask_frames.arrow_schema(meta[read], read, "profiles"))
-    if first.columns is not None:
-        read = [name for name in read if name in first.columns]
-    schema = dask_frames.arrow_schema(meta[read], read, "profiles")
-    kept = profile_df[read].persist()
-    cells = dask_frames.frame_of([], CELLS_SCHEMA)
-
-    def counted(now: Round[Any, Any]) -> list[Cells]:
-        count = Count(TableCounts(now), schema)
-        return [added_up(kept.map_partitions(count, meta=cells, clear_divisions=True))]
-
-    fitted: S = run_rounds(first, counted)
-    return fitted
+    return verbs.fit(DASK, profile_df, scheme)
 
 
 def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
@@ -229,19 +178,8 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
     scheme
         The lifecycle to fit, of which ``new_days`` stays; None: ``Lifecycle()``.
     """
-    job, frames = _job(orders_df, customers_df, partitions, columns, timezone, options)
-    first = gap_round(
-        Lifecycle() if scheme is None else scheme,
-        as_of,
-        net_refunds=job.policies.refunds == "net",
-        active_share=active_share,
-        churned_share=churned_share,
-    )
-
-    made: Lifecycle = run_rounds(
-        first, lambda now: [added_up(asked(job, HistoryCounts(now), frames))]
-    )
-    return made
+    history = planned(DASK, orders_df, customers_df, partitions, columns, timezone, options)
+    return history.fit_lifecycle(scheme, as_of, active_share, churned_share)
 
 
 def segment_report(  # noqa: PLR0913 - every option is keyword-only
@@ -285,43 +223,6 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
     ConfigError
         Where a month or an option makes no sense, or the scheme would be fitted again.
     """
-    job, frames = _job(orders_df, customers_df, partitions, columns, timezone, options)
+    history = planned(DASK, orders_df, customers_df, partitions, columns, timezone, options)
     request = ReportRequest(scheme, period, compare, months, segments, every, as_of)
-    return request.report(
-        lambda question: added_up(asked(job, question, frames)), job.without_rows()
-    )
-
-
-def _job(
-    orders: Frame,
-    customers: Frame | None,
-    partitions: int | None,
-    columns: Columns | None,
-    timezone: str | None,
-    options: dict[str, Any],
-) -> tuple[Job, list[DataFrame]]:
-    """Return the job, and its frames with files among them."""
-    _require_dask()
-    tables = [orders] if customers is None else [orders, customers]
-    given = opened(tables, columns, timezone, options)
-    frames = [read_by_tasks(frame) if isinstance(frame, FileFrame) else frame for frame in given]
-    DASK.check(frames[0], "orders")
-    job = Job.of(
-        given,
-        DASK,
-        partitions=frames[0].npartitions if partitions is None else partitions,
-        columns=columns,
-        timezone=timezone,
-        options=options,
-    )
-    return job, frames
-
-
-def _require_dask() -> None:
-    """Raise an ImportError that says what to install, where there is no Dask."""
-    try:
-        import dask.dataframe  # noqa: F401 - only whether it is there
-    except ImportError as error:
-        raise ImportError(
-            'ordercycle.engines.dask needs Dask; pip install "ordercycle[dask]"'
-        ) from error
+    return history.segment_report(request)

@@ -8,35 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ordercycle._columns import Columns
-from ordercycle._days import day_number
-from ordercycle._engines.partition_tasks import (
-    Assignment,
-    HistoryCounts,
-    Profiles,
-    ReportRequest,
-    TableCounts,
-    check_countable,
-    first_round,
-)
-from ordercycle._engines.spark_jobs import SPARK, Frame, job_of, require_spark
-from ordercycle._engines.spark_tasks import (
-    Assign,
-    Count,
-    added_up,
-    asked,
-    by_place,
-    quoted,
-    warm_up,
-    with_segments,
-)
-from ordercycle._engines.spark_types import arrow_schema, spark_schema, taken
+from ordercycle._engines import verbs
+from ordercycle._engines.engine import require
+from ordercycle._engines.file_frames import Paths
+from ordercycle._engines.partition_tasks import ReportRequest
+from ordercycle._engines.spark_engine import SPARK
+from ordercycle._engines.spark_tasks import warm_up
+from ordercycle._engines.verbs import planned
 from ordercycle._report.segment_report import SegmentReport
-from ordercycle._segments.counting_rounds import CELLS_SCHEMA
-from ordercycle._segments.counting_rounds import fit as run_rounds
-from ordercycle._segments.gap_fit import gap_round
 from ordercycle._segments.lifecycle import Lifecycle
 from ordercycle._segments.scheme import Scheme
 
@@ -44,6 +26,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 S = TypeVar("S")
+
+#: A DataFrame; or the path, glob, directory or list of files that driver and workers see alike.
+Frame: TypeAlias = "DataFrame | Paths"
 
 
 def profile(
@@ -105,9 +90,8 @@ def profile(
         profiles = spark.profile(session.table("orders"), as_of="2026-11-01")
         profiles.write.mode("overwrite").saveAsTable("profiles")
     """
-    day_number(as_of, "as_of")
-    job, frames = job_of(orders_df, customers_df, partitions, columns, timezone, options)
-    return asked(job, Profiles(as_of, window_days), frames)
+    history = planned(SPARK, orders_df, customers_df, partitions, columns, timezone, options)
+    return history.profile(as_of, window_days)
 
 
 def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
@@ -142,20 +126,7 @@ def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
         segments = spark.assign(profiles, oc.Lifecycle.preset("fashion"))
         segments.groupBy("lifecycle").count().show()
     """
-    require_spark()
-    SPARK.check(profile_df, "profiles")
-    from pyspark.sql.types import StructType
-
-    assignment = Assignment(scheme, options)
-    schema = arrow_schema(profile_df.schema, taken(profile_df.schema), "profiles")
-    added = spark_schema(assignment.added(schema))
-    segmented = with_segments(profile_df, assignment)
-    if segmented is not None:
-        return segmented
-    return by_place(profile_df).mapInArrow(
-        Assign(assignment, profile_df.columns),
-        StructType([*profile_df.schema.fields, *added.fields]),
-    )
+    return verbs.assign(SPARK, profile_df, scheme, options)
 
 
 def fit(profile_df: DataFrame, scheme: S) -> S:
@@ -179,23 +150,7 @@ def fit(profile_df: DataFrame, scheme: S) -> S:
         rfm = spark.fit(profiles, oc.Rfm())
         spark.assign(profiles, rfm).groupBy("rfm").count().show()
     """
-    require_spark()
-    SPARK.check(profile_df, "profiles")
-    first = first_round(scheme)
-    read = taken(profile_df.schema)
-    # With all columns: of a profile without money, an error says something else.
-    check_countable(scheme, arrow_schema(profile_df.schema, read, "profiles"))
-    if first.columns is not None:
-        read = [name for name in read if name in first.columns]
-    kept = by_place(profile_df.select(*map(quoted, read))).persist()
-    try:
-        cells = spark_schema(CELLS_SCHEMA)
-        fitted: S = run_rounds(
-            first, lambda now: [added_up(kept.mapInArrow(Count(TableCounts(now), read), cells))]
-        )
-    finally:
-        kept.unpersist()
-    return fitted
+    return verbs.fit(SPARK, profile_df, scheme)
 
 
 def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
@@ -230,19 +185,8 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
 
         lifecycle = spark.fit_lifecycle(session.table("orders"), as_of="2026-11-01")
     """
-    job, frames = job_of(orders_df, customers_df, partitions, columns, timezone, options)
-    first = gap_round(
-        Lifecycle() if scheme is None else scheme,
-        as_of,
-        net_refunds=job.policies.refunds == "net",
-        active_share=active_share,
-        churned_share=churned_share,
-    )
-
-    made: Lifecycle = run_rounds(
-        first, lambda now: [added_up(asked(job, HistoryCounts(now), frames))]
-    )
-    return made
+    history = planned(SPARK, orders_df, customers_df, partitions, columns, timezone, options)
+    return history.fit_lifecycle(scheme, as_of, active_share, churned_share)
 
 
 def segment_report(  # noqa: PLR0913 - every option is keyword-only
@@ -295,11 +239,9 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
         )
         report.to_csv("report.csv")
     """
-    job, frames = job_of(orders_df, customers_df, partitions, columns, timezone, options)
+    history = planned(SPARK, orders_df, customers_df, partitions, columns, timezone, options)
     request = ReportRequest(scheme, period, compare, months, segments, every, as_of)
-    return request.report(
-        lambda question: added_up(asked(job, question, frames)), job.without_rows()
-    )
+    return history.segment_report(request)
 
 
 def warmup(session: SparkSession, tasks: int | None = None) -> DataFrame:
@@ -325,7 +267,7 @@ def warmup(session: SparkSession, tasks: int | None = None) -> DataFrame:
 
         spark.warmup(session, tasks=8).show()
     """
-    require_spark()
+    require(SPARK)
     rows = session.range(0, tasks, numPartitions=tasks) if tasks else session.range(64)
     types = "host string, process long, kernels long, directory string, seconds double"
     return rows.mapInArrow(warm_up, types)

@@ -1,4 +1,4 @@
-"""Loads of parcels that Dask's tasks hand to each other, and when frames are shuffled instead."""
+"""Shuffle blocks that Dask's tasks hand to each other, and when frames are shuffled instead."""
 
 import pickle
 
@@ -12,12 +12,19 @@ from support.dask_shops import computed, framed, local
 from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
-from ordercycle._engines.dask_tasks import Answer
-from ordercycle._engines.dask_transfers import AnswerLoads, PackLoads, load_for, rows_of, summed
-from ordercycle._engines.grouping_job import Job
+from ordercycle._engines.dask_engine import DASK
+from ordercycle._engines.dask_exchange import (
+    Pack,
+    RunOnTransferred,
+    RunTask,
+    added,
+    blocks_for,
+    by_target,
+    rows_by_target,
+)
 from ordercycle._engines.partition_tasks import Profiles
+from ordercycle._engines.verbs import planned
 from ordercycle.engines import dask as on_dask
-from ordercycle.engines.dask import DASK
 
 TARGETS = 3
 
@@ -27,20 +34,23 @@ def shop():
     return tables(rows=600, people=90)
 
 
-def asked_of(orders, kind=None):
-    """Return a frame in one piece, what packs it and what answers."""
+def planned_run(orders, kind=None):
+    """Return a frame in one piece, what packs it and what runs a task on it."""
     there = framed(orders, 1) if kind is None else framed(orders, 1).astype({"customer_id": kind})
-    job = Job.of([there], DASK, partitions=TARGETS, columns=COLUMNS, timezone="UTC", options={})
-    answer = Answer.of(job, Profiles(AS_OF), there)
-    return there.compute(scheduler="sync"), PackLoads(job.packer(0)), answer
+    job = planned(DASK, there, None, TARGETS, COLUMNS, "UTC", {}).job
+    run = RunTask.of(job, Profiles(AS_OF), there)
+    return there.compute(scheduler="sync"), Pack(job.tables[0], by_target), run
 
 
-def test_a_load_for_each_target(shop):
-    frame, pack, answer = asked_of(shop[0])
-    loads = pack(frame)
-    announced = summed([rows_of(loads)])
+def test_blocks_for_each_target(shop):
+    frame, pack, run = planned_run(shop[0])
+    sent = pack(frame)
+    expected_rows = added([rows_by_target(sent)])
     made = pd.concat(
-        [AnswerLoads(answer, target)([load_for(loads, target)], announced) for target in range(3)]
+        [
+            RunOnTransferred(run, target)([blocks_for(sent, target)], expected_rows)
+            for target in range(3)
+        ]
     )
     expected = local(shop[0]).profile(AS_OF)
     assert_same_bits(
@@ -48,19 +58,19 @@ def test_a_load_for_each_target(shop):
     )
 
 
-def test_loads_are_as_large_as_what_they_hold(shop):
+def test_blocks_are_as_large_as_what_they_hold(shop):
     """By which Dask plans, and sends them without a copy."""
-    frame, pack, _ = asked_of(shop[0])
-    loads = pack(frame)
+    frame, pack, _ = planned_run(shop[0])
+    sent = pack(frame)
     rows = shop[0].select(pack.packer.schema.names)
-    assert rows.nbytes < sizeof(loads) < 2 * rows.nbytes
-    assert sizeof(load_for(loads, 1)) < sizeof(loads) / 2
+    assert rows.nbytes < sizeof(sent) < 2 * rows.nbytes
+    assert sizeof(blocks_for(sent, 1)) < sizeof(sent) / 2
     apart = []
-    together = pickle.dumps(loads, 5, buffer_callback=apart.append)
-    assert len(together) < sizeof(loads) / 4
-    assert sum(one.raw().nbytes for one in apart) > sizeof(loads) / 2
+    together = pickle.dumps(sent, 5, buffer_callback=apart.append)
+    assert len(together) < sizeof(sent) / 4
+    assert sum(one.raw().nbytes for one in apart) > sizeof(sent) / 2
     moved = pickle.loads(together, buffers=[bytes(one.raw()) for one in apart])  # noqa: S301
-    assert np.array_equal(rows_of(moved), rows_of(loads))
+    assert np.array_equal(rows_by_target(moved), rows_by_target(sent))
 
 
 @pytest.mark.parametrize(
@@ -68,18 +78,18 @@ def test_loads_are_as_large_as_what_they_hold(shop):
 )
 def test_a_partition_that_has_other_rows_the_second_time_is_an_error(shop, change):
     """As when a worker is lost with what it made, and that is made again from a random sample."""
-    frame, pack, answer = asked_of(shop[0])
-    announced = summed([rows_of(pack(frame))])
-    again = load_for(pack(change(frame)), 0)
+    frame, pack, run = planned_run(shop[0])
+    expected_rows = added([rows_by_target(pack(frame))])
+    again = blocks_for(pack(change(frame)), 0)
     with pytest.raises(oc.SourceError, match="computed a second time had other rows; persist"):
-        AnswerLoads(answer, 0)([again], announced)
+        RunOnTransferred(run, 0)([again], expected_rows)
 
 
-def test_a_load_that_is_missing_is_an_error(shop):
-    frame, pack, answer = asked_of(shop[0])
-    loads = pack(frame)
+def test_a_source_that_is_missing_is_an_error(shop):
+    frame, pack, run = planned_run(shop[0])
+    sent = pack(frame)
     with pytest.raises(oc.SourceError, match=r"0 arrived"):
-        AnswerLoads(answer, 0)([], summed([rows_of(loads)]))
+        RunOnTransferred(run, 0)([], added([rows_by_target(sent)]))
 
 
 def test_tasks_carry_no_categories():
@@ -87,9 +97,9 @@ def test_tasks_carry_no_categories():
     sizes = set()
     for people in (60, 300):
         orders, _ = tables(pa.string(), rows=600, people=people)
-        _, pack, answer = asked_of(orders, "category")
-        assert answer.id_dtype.categories is None
-        sizes.add(len(pickle.dumps((pack, AnswerLoads(answer, 1)))))
+        _, pack, run = planned_run(orders, "category")
+        assert run.id_dtype.categories is None
+        sizes.add(len(pickle.dumps((pack, RunOnTransferred(run, 1)))))
     assert len(sizes) == 1
 
 
@@ -98,11 +108,11 @@ def test_tasks_carry_no_categories():
     [(None, 15, False), (None, 14, True), ("tasks", 15, True), ("disk", 15, True)],
 )
 def test_more_transfers_than_can_be_tasks(shop, monkeypatch, method, few, shuffles):
-    monkeypatch.setattr("ordercycle._engines.dask_plan.FEW_TRANSFERS", few)
+    monkeypatch.setattr("ordercycle._engines.dask_exchange.FEW_TRANSFERS", few)
     orders, customers = shop
     with dask.config.set({"dataframe.shuffle.method": method}):
         found = on_dask.profile(
             framed(orders, 3), framed(customers, 2), as_of=AS_OF, columns=COLUMNS, partitions=3
         )
-        assert any("load-" in str(key) for key in found.__dask_graph__()) != shuffles
+        assert any("blocks-" in str(key) for key in found.__dask_graph__()) != shuffles
         assert_same_bits(computed(found, scheduler="sync"), local(orders, customers).profile(AS_OF))

@@ -1,0 +1,92 @@
+"""What an engine has to do for the verbs; everything else is the same for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from importlib import import_module
+from typing import Any, Protocol, TypeVar
+
+import pyarrow as pa
+
+from ordercycle._engines.file_frames import FileFrame
+from ordercycle._engines.grouping_job import GroupingJob
+from ordercycle._engines.partition_tasks import Assignment, PartitionTask
+from ordercycle._errors import ConfigError
+from ordercycle._segments.counting_rounds import Cells
+
+#: The frames of an engine: tables whose rows are made when somebody needs them.
+F = TypeVar("F")
+
+
+class Engine(Protocol[F]):
+    """Plans, maps, keeps and adds up; what is planned runs in tasks, when the engine says.
+
+    name: of the engine, and in lower case of the extra that installs it; library: what that is
+    called; package: which has its DataFrame; repeatable: whether the engine expects of a task that
+    runs again what it made before.
+    """
+
+    name: str
+    library: str
+    package: str
+    repeatable: bool
+
+    def columns(self, frame: F) -> list[str]:
+        """Return the columns of a frame whose types have a meaning here."""
+
+    def schema(self, frame: F, needed: Sequence[str], table: str) -> pa.Schema:
+        """Return the Arrow schema of a frame; columns that are not needed have no type in it.
+
+        Raises
+        ------
+        ColumnError
+            Where the type of a needed column has no meaning here.
+        """
+
+    def partitions(self, frames: Sequence[F | FileFrame]) -> int:
+        """Return into how many partitions the engine divides what it shuffles."""
+
+    def group(self, job: GroupingJob, task: PartitionTask, frames: Sequence[F | FileFrame]) -> F:
+        """Return the results of a task, one partition of customers after the other.
+
+        frames: of the tables of the job.
+        """
+
+    def assign(self, frame: F, assignment: Assignment, added: pa.Schema) -> F:
+        """Return a profile with the columns that a scheme adds."""
+
+    def map(
+        self,
+        frame: F,
+        work: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]],
+        schema: pa.Schema,
+    ) -> F:
+        """Return what is made of the batches of each partition; schema: of that."""
+
+    def kept(self, frame: F, columns: Sequence[str]) -> AbstractContextManager[F]:
+        """Keep columns of a frame for as long as a block of code runs."""
+
+    def add_up(self, cells: F) -> Cells:
+        """Return the sum of tables of cells, added up by the engine."""
+
+
+def require(engine: Engine[Any]) -> Any:
+    """Return the package of the engine, or raise an ImportError that says what to install."""
+    try:
+        return import_module(engine.package)
+    except ImportError as error:
+        extra = engine.name.lower()
+        raise ImportError(
+            f'ordercycle.engines.{extra} needs {engine.library}; pip install "ordercycle[{extra}]"'
+        ) from error
+
+
+def check_frame(engine: Engine[Any], frame: object, table: str) -> None:
+    """Raise a ConfigError for anything but a frame of the engine."""
+    if not isinstance(frame, require(engine).DataFrame):
+        raise ConfigError(
+            f"{table}: a {type(frame).__name__} is no {engine.name} DataFrame, nor the path of "
+            "files",
+            remedy="ordercycle.OrderHistory and the schemes themselves take what is on one machine",
+        )
