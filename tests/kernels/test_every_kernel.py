@@ -20,7 +20,8 @@ for found in pkgutil.iter_modules(ordercycle_kernels.__path__):
 def test_every_kernel_is_compared_with_plain_python():
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     called = {name.split(".")[1] for name in REGISTRY}
-    typed = {name for name in called if name.endswith(("_int32", "_int64", "_uint64", "_float64"))}
+    items = ("int32", "int64", "uint8", "uint16", "uint32", "uint64", "float64")
+    typed = {name for name in called if name.endswith(tuple(f"_{item}" for item in items))}
     missing = [name for name in sorted(called - typed) if f".{name}(" not in tests]
     missing += [name for name in typed if f".{name.rpartition('_')[0]}[item](" not in tests]
     assert not missing

@@ -1,0 +1,275 @@
+"""What the values of each customer's events add up to, for many selections at once, exactly.
+
+Sums of integers and decimals are held in parts of 32 bits, in int64s that have room for the carries
+of 2**31 additions: the value is the sum of part[i] * 2**(32 * i), and the last part has the sign.
+Sums of floats are two floats whose sum is exact unless they are marked as inexact: then they are
+added up again by `sum_chunks`, which is exact always.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ordercycle_kernels._jit import helper, kernel
+from ordercycle_kernels._types import (
+    BoolOut,
+    BoolTable,
+    Float64Out,
+    Float64s,
+    Float64Table,
+    Int64s,
+    Int64Table,
+    UInt64s,
+    UInt64Table,
+)
+from ordercycle_kernels.exact_sums import CHUNK_BITS, CHUNK_MASK, pieces_of_float
+from ordercycle_kernels.marked_events import ONE, filled_up
+from ordercycle_kernels.sums import within
+
+#: Parts of a sum of values of one word, and of two.
+WORD_PARTS, WIDE_PARTS = 2, 4
+GREATEST = np.int64(2**63 - 1)
+
+# n = events, sorted by customer; c = customers
+# s = selections, 64 at most, each a bit of the marks of an event: shifts say which
+
+
+@kernel
+def sum_words(
+    offsets: Int64s, words: Int64s, marks: UInt64s, shifts: UInt64s, out_parts: Int64Table
+) -> None:
+    """Sum each customer's 64-bit integers.
+
+    offsets: (c + 1,); words, marks: (n,); shifts: (s,); out_parts (the lower parts before the upper
+    ones): (WORD_PARTS * s, c).
+    """
+    selections = shifts.size
+    lows, highs = np.zeros(64, np.int64), np.zeros(64, np.int64)
+    filled, lanes = filled_up(shifts)
+    for customer in range(offsets.size - 1):
+        for event in range(offsets[customer], offsets[customer + 1]):
+            mark, low, high = marks[event], words[event] & CHUNK_MASK, words[event] >> CHUNK_BITS
+            for place in range(lanes):
+                mask = -np.int64((mark >> filled[place]) & ONE)
+                lows[place] += low & mask
+                highs[place] += high & mask
+        for place in range(selections):
+            out_parts[place, customer] = lows[place] & CHUNK_MASK
+            out_parts[selections + place, customer] = highs[place] + (lows[place] >> CHUNK_BITS)
+        for place in range(lanes):
+            lows[place] = 0
+            highs[place] = 0
+
+
+@kernel
+def sum_wide_words(
+    offsets: Int64s,
+    lows: Int64s,
+    highs: Int64s,
+    marks: UInt64s,
+    shifts: UInt64s,
+    out_parts: Int64Table,
+) -> None:
+    """Sum each customer's 128-bit integers.
+
+    offsets: (c + 1,); lows, highs (their words), marks: (n,); shifts: (s,); out_parts (the lowest
+    parts first): (WIDE_PARTS * s, c).
+    """
+    selections = shifts.size
+    sums = np.zeros((WIDE_PARTS, 64), np.int64)
+    filled, lanes = filled_up(shifts)
+    for customer in range(offsets.size - 1):
+        for event in range(offsets[customer], offsets[customer + 1]):
+            mark, low, high = marks[event], lows[event], highs[event]
+            for place in range(lanes):
+                mask = -np.int64((mark >> filled[place]) & ONE)
+                sums[0, place] += (low & CHUNK_MASK) & mask
+                sums[1, place] += ((low >> CHUNK_BITS) & CHUNK_MASK) & mask
+                sums[2, place] += (high & CHUNK_MASK) & mask
+                sums[3, place] += (high >> CHUNK_BITS) & mask
+        for place in range(selections):
+            carried = np.int64(0)
+            for part in range(WIDE_PARTS):
+                value = sums[part, place] + carried
+                carried = value >> CHUNK_BITS
+                is_last = part == WIDE_PARTS - 1
+                row = part * selections + place
+                out_parts[row, customer] = value if is_last else value & CHUNK_MASK
+        for place in range(lanes):
+            for part in range(WIDE_PARTS):
+                sums[part, place] = 0
+
+
+@helper
+def two_sum(one: float, other: float) -> tuple[float, float]:
+    """Return the rounded sum of two floats, and what it was rounded by (Knuth)."""
+    rounded = one + other
+    share = rounded - one
+    return rounded, (one - (rounded - share)) + (other - share)
+
+
+@kernel
+def sum_floats_exactly(
+    offsets: Int64s,
+    values: Float64s,
+    marks: UInt64s,
+    shifts: UInt64s,
+    out_sums: Float64Table,
+    out_errors: Float64Table,
+    out_inexact: BoolTable,
+) -> None:
+    """Sum each customer's floats.
+
+    offsets: (c + 1,); values, marks: (n,); shifts: (s,); out_sums, out_errors (which added to them
+    are the exact sums), out_inexact (where they are not): (s, c).
+    """
+    selections = shifts.size
+    sums, errors, lost = np.zeros(64), np.zeros(64), np.zeros(64)
+    filled, lanes = filled_up(shifts)
+    for customer in range(offsets.size - 1):
+        for event in range(offsets[customer], offsets[customer + 1]):
+            mark, value = marks[event], values[event]
+            for place in range(lanes):
+                added = value if (mark >> filled[place]) & ONE else 0.0
+                sums[place], error = two_sum(sums[place], added)
+                errors[place], rest = two_sum(errors[place], error)
+                lost[place] += abs(rest)
+        for place in range(selections):
+            # NaN, which comes from sums beyond the largest float, is unlike 0 as well.
+            out_inexact[place, customer] = not lost[place] == 0.0  # noqa: SIM201
+            out_sums[place, customer], out_errors[place, customer] = two_sum(
+                sums[place], errors[place]
+            )
+        for place in range(lanes):
+            sums[place] = 0.0
+            errors[place] = 0.0
+            lost[place] = 0.0
+
+
+@kernel
+def sum_chunks(
+    starts: Int64s,
+    stops: Int64s,
+    bits: Int64s,
+    marks: UInt64s,
+    shifts: UInt64s,
+    out_sums: Int64Table,
+) -> None:
+    """Sum some rows of floats without any rounding, each sum of its own selection.
+
+    starts, stops, shifts: (r,), of r sums; bits (of float64), marks: (n,); out_sums (zeros at
+    first, in units of 2**-1074, to be carried by `carry_sums` afterwards): (r, k).
+    """
+    for row in range(starts.size):
+        for event in range(starts[row], stops[row]):
+            if (marks[event] >> shifts[row]) & ONE:
+                chunk, pieces = pieces_of_float(bits[event])
+                out_sums[row, chunk] += pieces[0]
+                out_sums[row, chunk + 1] += pieces[1]
+                out_sums[row, chunk + 2] += pieces[2]
+
+
+@kernel
+def words_of_parts(parts: Int64Table, bounds: UInt64s, out_words: UInt64Table) -> int:
+    """Write sums as words, and return the first customer whose sum is too large, or -1.
+
+    parts: (p, c); bounds (of the sums, as in `within`): (4,); out_words (the low one, and the high
+    one where there are two): (c, w).
+    """
+    overflow = -1
+    for customer in range(parts.shape[1]):
+        low = np.uint64(parts[0, customer]) | (np.uint64(parts[1, customer]) << np.uint64(32))
+        if parts.shape[0] == WORD_PARTS:
+            high = parts[1, customer] >> CHUNK_BITS
+            fits = True
+        else:
+            above = parts[3, customer]
+            high = parts[2, customer] | (above << CHUNK_BITS)
+            fits = above == (above << CHUNK_BITS) >> CHUNK_BITS
+        if overflow < 0 and not (fits and within(high, low, bounds)):
+            overflow = customer
+        out_words[customer, 0] = low
+        if out_words.shape[1] > 1:
+            out_words[customer, 1] = np.uint64(high)
+    return overflow
+
+
+@kernel
+def smallest_words(
+    offsets: Int64s, words: Int64s, marks: UInt64s, shifts: UInt64s, out_words: Int64Table
+) -> None:
+    """Find each customer's smallest word.
+
+    offsets: (c + 1,); words, marks: (n,); shifts: (s,); out_words (GREATEST without any): (s, c).
+    """
+    smallest = np.full(64, GREATEST)
+    filled, lanes = filled_up(shifts)
+    for customer in range(offsets.size - 1):
+        for event in range(offsets[customer], offsets[customer + 1]):
+            mark, word = marks[event], words[event]
+            for place in range(lanes):
+                candidate = word if (mark >> filled[place]) & ONE else GREATEST
+                smallest[place] = min(smallest[place], candidate)
+        for place in range(shifts.size):
+            out_words[place, customer] = smallest[place]
+        for place in range(lanes):
+            smallest[place] = GREATEST
+
+
+@kernel
+def smallest_wide_words(
+    offsets: Int64s,
+    lows: UInt64s,
+    highs: Int64s,
+    marks: UInt64s,
+    shifts: UInt64s,
+    out_lows: UInt64Table,
+    out_highs: Int64Table,
+) -> None:
+    """Find each customer's smallest 128-bit integer.
+
+    offsets: (c + 1,); lows, highs (their words), marks: (n,); shifts: (s,); out_lows, out_highs
+    (the largest without any): (s, c).
+    """
+    below, above = np.full(64, ~np.uint64(0)), np.full(64, GREATEST)
+    filled, lanes = filled_up(shifts)
+    for customer in range(offsets.size - 1):
+        for event in range(offsets[customer], offsets[customer + 1]):
+            mark, low, high = marks[event], lows[event], highs[event]
+            for place in range(lanes):
+                is_marked = (mark >> filled[place]) & ONE == ONE
+                is_below = (high == above[place]) & (low < below[place])
+                is_smaller = is_marked & ((high < above[place]) | is_below)
+                below[place] = low if is_smaller else below[place]
+                above[place] = high if is_smaller else above[place]
+        for place in range(shifts.size):
+            out_lows[place, customer], out_highs[place, customer] = below[place], above[place]
+        for place in range(lanes):
+            below[place] = ~np.uint64(0)
+            above[place] = GREATEST
+
+
+@kernel
+def floats_of_parts(
+    parts: Int64Table, out_sums: Float64Out, out_errors: Float64Out, out_inexact: BoolOut
+) -> None:
+    """Write sums as two floats each, as `sum_floats_exactly` does.
+
+    parts: (p, c); out_sums, out_errors, out_inexact: (c,).
+    """
+    last = parts.shape[0] - 1
+    for customer in range(parts.shape[1]):
+        # The last part has 64 bits, which no float holds.
+        unit = np.float64(2.0) ** (32.0 * last)
+        top = parts[last, customer]
+        total, error = two_sum(
+            np.float64(top >> CHUNK_BITS) * 2.0**32 * unit, np.float64(top & CHUNK_MASK) * unit
+        )
+        lost = 0.0
+        for part in range(last - 1, -1, -1):
+            unit *= 2.0**-32
+            total, rest = two_sum(total, np.float64(parts[part, customer]) * unit)
+            error, rest = two_sum(error, rest)
+            lost += abs(rest)
+        out_inexact[customer] = lost > 0.0
+        out_sums[customer], out_errors[customer] = two_sum(total, error)
