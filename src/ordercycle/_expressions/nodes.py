@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
 #: Functions of the language that make text, and all of them, with how many arguments they take.
 MAKE_TEXT = ("lower", "trim", "text")
@@ -137,6 +137,32 @@ class Joint(Node):
 
     sign: str
     nodes: tuple[Node, ...]
+
+
+def replaced(node: Node, change: Callable[[Node], Node | None]) -> Node:
+    """Return a node in which parts are others: what `change` makes of them, where that is not None.
+
+    Parts are looked at from the outside; those of a part that changes are not.
+    """
+    made = change(node)
+    if made is not None:
+        return made
+    parts: dict[str, Any] = {}
+    for name, value in vars(node).items():
+        if isinstance(value, Node):
+            parts[name] = replaced(value, change)
+        elif isinstance(value, tuple) and value and all(isinstance(one, Node) for one in value):
+            parts[name] = tuple(replaced(one, change) for one in value)
+    return replace(node, **parts) if parts else node
+
+
+def every(node: Node) -> Iterator[Node]:
+    """Yield a node and all of its parts, options of functions left out."""
+    yield node
+    for value in vars(node).values():
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, Node):
+                yield from every(part)
 
 
 def is_text(node: Node) -> bool:

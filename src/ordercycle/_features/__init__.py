@@ -1,0 +1,1 @@
+"""Features: columns per customer, computed of streams of events."""

@@ -1,0 +1,311 @@
+"""What features are made of: quantities of customers, each kernel for all selections at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle._features.selections import BITS, Bit, Marker, Selection
+from ordercycle._streams.columns import EventBatch, StreamColumns
+from ordercycle_kernels import marked_events, marked_sums, marked_values
+from ordercycle_kernels.amounts import keys_of_floats
+from ordercycle_kernels.exact_sums import FLOAT_CHUNKS, carry_sums
+
+Path: TypeAlias = tuple[str, ...]
+
+
+class Measure(NamedTuple):
+    """What is measured: by which of `Measures`, of which column's values, of which selection."""
+
+    kind: str
+    column: Path | None
+    selection: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured of a stream's events, and which selections of them there are."""
+
+    columns: StreamColumns
+    selections: tuple[Selection, ...]
+    measures: tuple[Measure, ...]
+
+    @cached_property
+    def markers(self) -> list[Marker]:
+        """What marks the selections, 64 after the other."""
+        return [
+            Marker(self.selections[begin : begin + BITS], self.columns)
+            for begin in range(0, len(self.selections), BITS)
+        ]
+
+
+class WholeTotal(NamedTuple):
+    """Sums of integers or decimals, in parts: (p, c)."""
+
+    parts: NDArray[np.int64]
+
+
+class Floats(NamedTuple):
+    """Sums as floats and what they are rounded by, exact together unless inexact: (c,) each."""
+
+    sums: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    inexact: NDArray[np.bool_]
+
+
+class FloatTotal(NamedTuple):
+    """Sums of floats, and of which column's they are, of which selection."""
+
+    floats: Floats
+    column: Path
+    bit: Bit
+
+
+#: Of each customer: numbers, rows, words or totals.
+Measured: TypeAlias = Any
+
+
+class Measures:
+    """The measures of a plan of one batch of customers."""
+
+    def __init__(self, plan: Plan, batch: EventBatch) -> None:
+        self.columns = plan.columns
+        self.batch = batch
+        self._markers = plan.markers
+        self._offsets = batch.offsets
+        self._size = batch.offsets.size - 1
+        self._marks: dict[tuple[int, Path | None], NDArray[np.uint64]] = {}
+        self._coded: dict[Path, NDArray[np.uint64]] = {}
+        self._numbers: dict[Path, NDArray[np.uint32]] = {}
+        self._found: dict[Measure, Measured] = {}
+        together: dict[tuple[str, Path | None, int], list[Measure]] = {}
+        for measure in plan.measures:
+            word = Bit.of(measure.selection).word
+            together.setdefault((measure.kind, measure.column, word), []).append(measure)
+        for (kind, column, word), measures in together.items():
+            shifts = np.array([Bit.of(one.selection).shift for one in measures], np.uint64)
+            found = KINDS[kind](self, column, self.marks(word, column), shifts)
+            for place, measure in enumerate(measures):
+                self._found[measure] = self._of_place(found, place, measure)
+
+    def __getitem__(self, measure: Measure) -> Measured:
+        return self._found[measure]
+
+    def marks(self, word: int, column: Path | None = None) -> NDArray[np.uint64]:
+        """Return the marks of events, of those alone that have a value in a column: (n,)."""
+        place = word, column
+        if place not in self._marks:
+            if column is None:
+                self._marks[place] = self._markers[word].marks(self.batch)
+            else:
+                known = self._known(column)
+                marks = self.marks(word)
+                self._marks[place] = marks if known is None else marks * known
+        return self._marks[place]
+
+    def values_of_rows(self, column: Path, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the places of an attribute's values at rows, 0 for null and for no row."""
+        codes = self.batch.codes[column[0]]
+        if not codes.size:
+            return np.zeros(rows.size, np.int64)
+        found = codes[np.maximum(rows, 0)].astype(np.int64)
+        places = self._places(column)
+        if places is not None:
+            found = places[found].astype(np.int64)
+        found[rows < 0] = 0
+        return found
+
+    def chunks(self, total: WholeTotal | FloatTotal, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return exact sums of some customers as carried chunks of 32 bits: (rows, k)."""
+        if isinstance(total, WholeTotal):
+            made = np.zeros((rows.size, total.parts.shape[0] + 1), np.int64)
+            made[:, :-1] = total.parts[:, rows].T
+        else:
+            made = np.zeros((rows.size, FLOAT_CHUNKS), np.int64)
+            marked_sums.sum_chunks(
+                self._offsets[rows],
+                self._offsets[rows + 1],
+                self.batch.values[total.column[0]].lows,
+                self.marks(total.bit.word, total.column),
+                np.full(rows.size, total.bit.shift, np.uint64),
+                made,
+            )
+        carry_sums(made)
+        return made
+
+    def count(self, _: Path | None, marks: Any, shifts: Any) -> NDArray[np.int64]:
+        """Count events: (s, c)."""
+        return self._table(shifts, marked_events.count_events, self._offsets, marks, shifts)
+
+    def days(self, _: Path | None, marks: Any, shifts: Any) -> NDArray[np.int64]:
+        """Count distinct days: (s, c)."""
+        return self._table(
+            shifts, marked_events.count_days, self._offsets, self.batch.days, marks, shifts
+        )
+
+    def any(self, _: Path | None, marks: Any, shifts: Any) -> NDArray[np.bool_]:
+        """Find whether there is an event: (s, c)."""
+        words = np.empty(self._size, np.uint64)
+        marked_events.any_marks(self._offsets, marks, words)
+        found: NDArray[np.bool_] = (words & (np.uint64(1) << shifts)[:, np.newaxis]) != 0
+        return found
+
+    def first(self, _: Path | None, marks: Any, shifts: Any) -> NDArray[np.int64]:
+        """Find rows of first events: (s, c)."""
+        return self._table(shifts, marked_events.first_events, self._offsets, marks, shifts)
+
+    def last(self, _: Path | None, marks: Any, shifts: Any) -> NDArray[np.int64]:
+        """Find rows of last events: (s, c)."""
+        return self._table(shifts, marked_events.last_events, self._offsets, marks, shifts)
+
+    def distinct(self, column: Path, marks: Any, shifts: Any) -> NDArray[np.int64]:
+        """Count distinct values: (s, c)."""
+        scratch = np.empty(self._longest, np.uint64)
+        numbers = self._numbered(column)
+        return self._table(
+            shifts, marked_values.count_values, self._offsets, numbers, marks, shifts, scratch
+        )
+
+    def top(self, column: Path, marks: Any, shifts: Any) -> NDArray[np.uint64]:
+        """Find the places of the most frequent values, 0 without any: (s, c)."""
+        made = np.empty((shifts.size, self._size), np.uint64)
+        counts = np.empty((self._longest, shifts.size), np.int64)
+        marked_values.most_frequent_values(
+            self._offsets, self._values(column), self._numbered(column), marks, shifts,
+            np.empty(self._longest, np.uint64), counts, made,
+        )  # fmt: skip
+        return made
+
+    def total(self, column: Path, marks: Any, shifts: Any) -> Any:
+        """Sum values: parts of whole numbers, (p * s, c); or sums of floats, three of (s, c)."""
+        words = self.batch.values[column[0]]
+        if pa.types.is_floating(self.columns.type_of(column)):
+            shape = shifts.size, self._size
+            sums, errors, inexact = np.empty(shape), np.empty(shape), np.empty(shape, np.bool_)
+            marked_sums.sum_floats_exactly(
+                self._offsets, words.lows.view(np.float64), marks, shifts, sums, errors, inexact
+            )
+            return sums, errors, inexact
+        is_wide = words.highs.size > 0
+        parts = marked_sums.WIDE_PARTS if is_wide else marked_sums.WORD_PARTS
+        made = np.empty((parts * shifts.size, self._size), np.int64)
+        if is_wide:
+            marked_sums.sum_wide_words(self._offsets, words.lows, words.highs, marks, shifts, made)
+        else:
+            marked_sums.sum_words(self._offsets, words.lows, marks, shifts, made)
+        return made.reshape(parts, shifts.size, self._size)
+
+    def smallest(self, column: Path, marks: Any, shifts: Any) -> Any:
+        """Find the words of the smallest values, lower and upper: (s, c, 2), or (s, c, 1)."""
+        return self._extremes(column, marks, shifts, is_largest=False)
+
+    def largest(self, column: Path, marks: Any, shifts: Any) -> Any:
+        """Find the words of the largest values, as of the smallest."""
+        return self._extremes(column, marks, shifts, is_largest=True)
+
+    def _extremes(self, column: Path, marks: Any, shifts: Any, *, is_largest: bool) -> Any:
+        words = self.batch.values[column[0]]
+        lows, highs = words.lows, words.highs
+        is_float = pa.types.is_floating(self.columns.type_of(column))
+        if is_float:
+            lows = np.empty(lows.size, np.int64)
+            keys_of_floats(words.lows, lows)
+        if is_largest:  # the complement of the smallest complement
+            lows, highs = ~lows, ~highs
+        if highs.size:
+            found = np.empty((shifts.size, self._size), np.uint64)
+            above = np.empty((shifts.size, self._size), np.int64)
+            marked_sums.smallest_wide_words(
+                self._offsets, lows.view(np.uint64), highs, marks, shifts, found, above
+            )
+            made = np.stack([found.view(np.int64), above], axis=2)
+        else:
+            made = self._table(
+                shifts, marked_sums.smallest_words, self._offsets, lows, marks, shifts
+            )[:, :, np.newaxis]
+        if is_largest:
+            made = ~made
+        if is_float:
+            made = made ^ ((made >> 63) & np.int64(2**63 - 1))
+        return made
+
+    @property
+    def _longest(self) -> int:
+        return int(np.diff(self._offsets).max(initial=1))
+
+    def _table(self, shifts: Any, kernel: Callable[..., Any], *arguments: Any) -> NDArray[np.int64]:
+        made = np.empty((shifts.size, self._size), np.int64)
+        kernel(*arguments, made)
+        return made
+
+    @staticmethod
+    def _of_place(found: Any, place: int, measure: Measure) -> Measured:
+        if measure.kind != "total":
+            return found[place]
+        if isinstance(found, tuple):
+            floats = Floats(*(one[place] for one in found))
+            return FloatTotal(floats, measure.column or (), Bit.of(measure.selection))
+        return WholeTotal(np.ascontiguousarray(found[:, place]))
+
+    def _known(self, column: Path) -> NDArray[np.bool_] | None:
+        """Return for which events there is a value, None where there is one for all: (n,)."""
+        if column[0] in self.batch.codes and self.columns.by_code(column) is not None:
+            codes = self.batch.codes[column[0]]
+            places = self._places(column)
+            return np.asarray(codes != 0 if places is None else (places != 0)[codes])
+        if column[0] in self.batch.keys:
+            return self.batch.keys[column[0]].known
+        return self.batch.values[column[0]].known
+
+    def _places(self, column: Path) -> NDArray[np.uint32] | None:
+        found = self.columns.by_code(column)
+        return None if found is None else found.in_order.places
+
+    def _values(self, column: Path) -> NDArray[np.uint64]:
+        """Return the values of an attribute as places in their order, or keys: (n,)."""
+        if column not in self._coded:
+            if column[0] in self.batch.keys:
+                self._coded[column] = self.batch.keys[column[0]].words
+            else:
+                codes, places = self.batch.codes[column[0]], self._places(column)
+                found = codes if places is None else places[codes]
+                self._coded[column] = found.astype(np.uint64)
+        return self._coded[column]
+
+    def _numbered(self, column: Path) -> NDArray[np.uint32]:
+        """Return the number of each value among those of its customer: (n,)."""
+        if column in self._numbers:
+            return self._numbers[column]
+        values = self._values(column)
+        numbers = np.empty(values.size, np.uint32)
+        slots = np.full(1 << (2 * self._longest).bit_length(), -1, np.int64)
+        customer = 0
+        while True:
+            customer = marked_values.number_values(self._offsets, values, customer, slots, numbers)
+            if customer == self._size:
+                break
+            # Identifiers that were made to collide: sorted instead.
+            start, stop = self._offsets[customer : customer + 2]
+            _, firsts, of_rows = np.unique(
+                values[start:stop], return_index=True, return_inverse=True
+            )
+            numbers[start:stop] = np.argsort(np.argsort(firsts))[of_rows]
+            customer += 1
+        self._numbers[column] = numbers
+        return numbers
+
+
+#: The measures, by name.
+KINDS: Mapping[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (
+        Measures.count, Measures.days, Measures.any, Measures.first, Measures.last,
+        Measures.distinct, Measures.top, Measures.total, Measures.smallest, Measures.largest,
+    )
+}  # fmt: skip
