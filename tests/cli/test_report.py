@@ -93,6 +93,7 @@ def test_a_period_that_is_not_over_is_reported_in_flags():
         (["--period", "2024-06", "--metric", "Orders"], "add --mode dynamics"),
         (["--period", "2024-06", "--mode", "dynamics", "--metric", "Order"], "mean 'Orders'"),
         (["--period", "2024-06", "--preset", "groceries"], "did you mean 'grocery'"),
+        (["--period", "2024-06", "--every", "week"], "--every needs a --scheme that is"),
         (["--period", "2024-06", "--out", "report.parquet"], "must end in .csv"),
         ([], "Missing option '--period'"),
     ],

@@ -97,6 +97,20 @@ def test_what_is_fitted_is_fitted_again_at_each_recalculation(history):
         Baskets().assign(history.profile("2025-03-31"))
 
 
+def test_a_scheme_that_does_not_refit_keeps_its_numbers(history):
+    class Fixed(Baskets):
+        name = "fixed_baskets"
+        refits = False
+
+    fixed = Fixed(25.0)
+    on = "2025-02-28"
+    found = fixed.membership(history, on, on).to_table()
+    expected = by_customer(fixed.assign(history.profile(on)), "fixed_baskets")
+    assert by_customer(found, "segment") == expected
+    with pytest.raises(oc.ConfigError, match="not fitted"):
+        Fixed().membership(history)
+
+
 def test_own_schemes_are_reported(history):
     report = oc.SegmentReport.build(
         history,
@@ -183,6 +197,32 @@ def test_a_name_that_is_taken_is_refused(name):
         oc.register_scheme(kind)
     assert type(before) is not kind
     assert oc.register_scheme(Spenders) is Spenders  # the same class is no other
+
+
+def test_a_cell_of_a_notebook_may_be_run_again():
+    cell = (
+        "class Again(oc.Scheme):\n"
+        "    name, segments = 'again', ('A',)\n"
+        "    def decide(self, rows): return ['A'] * rows.num_rows\n"
+    )
+    for _ in range(2):
+        names = {"oc": oc, "__name__": "__main__"}
+        exec(cell, names)  # noqa: S102 - as a notebook does
+        oc.register_scheme(names["Again"])
+        assert type(oc.scheme_from_dict({"scheme": "again"})) is names["Again"]
+    with pytest.raises(oc.ConfigError, match=r"'again' already, __main__\.Again"):
+        oc.register_scheme(scheme_called("again"))
+
+
+def test_a_lifecycle_is_read_by_the_name_of_its_preset():
+    grocery = oc.Lifecycle.preset("grocery")
+    assert oc.scheme_from_dict({"scheme": "lifecycle", "preset": "grocery"}) == grocery
+    for wrong, said in (
+        ({"active_days": 9}, "preset='grocery' sets active_days"),
+        ({"activ_days": 9}, "did you mean 'active_days'"),
+    ):
+        with pytest.raises(oc.ConfigError, match=said):
+            oc.scheme_from_dict({"scheme": "lifecycle", "preset": "grocery", **wrong})
 
 
 @pytest.mark.parametrize(

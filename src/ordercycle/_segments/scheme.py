@@ -43,12 +43,11 @@ class Scheme(ABC):
     """A rule that gives the customers of a profile segments: the base class of all schemes.
 
     Schemes are frozen, and equal where their options are. A scheme of one's own is a subclass with
-    a `name`, its `segments` and :meth:`decide`; the columns of its options are parameters of its
-    constructor, which keeps them under their names, as a frozen dataclass does. Everything else
-    follows: :meth:`assign` by several threads, :meth:`membership` on a schedule, :meth:`to_dict`,
-    its view in notebooks, and after :func:`register_scheme` also :func:`scheme_from_dict`, TOML
-    files and the command line. What a scheme can do it declares in the attributes below, and
-    nothing else is looked at.
+    a `name`, its `segments` and :meth:`decide`; its options are parameters of its constructor,
+    which keeps them under their names, as a frozen dataclass does. Everything else follows:
+    :meth:`assign` by several threads, :meth:`membership` on a schedule, :meth:`to_dict`, its view
+    in notebooks, and after :func:`register_scheme` also :func:`scheme_from_dict`, TOML files and
+    the command line. What a scheme can do, it declares in the attributes below.
 
     Attributes
     ----------
@@ -129,7 +128,10 @@ class Scheme(ABC):
 
     @property
     def refits(self) -> bool:
-        """Whether each recalculation of a membership fits it again, to all customers."""
+        """Whether each recalculation of a membership fits it again, to all customers.
+
+        By default where it is fitted to profiles; with False, it keeps the numbers that it has.
+        """
         return self.recalculates and self.fitted_to == "profile"
 
     def fit(self, *sources: Any, **options: Any) -> Self:  # noqa: ARG002 - of schemes with a fit
