@@ -216,7 +216,7 @@ def test_an_empty_profile_has_the_columns_too(table):
         (["--scheme", "rmf"], "did you mean 'rfm'"),
         (["--scheme", "absent.toml"], "there is no file absent.toml"),
         (["--scheme", "rfm", "--preset", "fashion"], "--preset is an option of --scheme lifecycle"),
-        (["--preset", "fashion", "--new-days", "9"], "--preset fashion sets --new-days too"),
+        (["--preset", "fashion", "--new-days", "9"], "give either --preset or --new-days"),
         (["--bins", "4"], "--bins is an option of --scheme rfm"),
         (["--scheme", "tiers.toml", "--map", "ten"], "--map is an option of --scheme rfm"),
         (["--scheme", "rfm", "--bins", "11"], "--bins"),

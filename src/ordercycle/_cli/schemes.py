@@ -85,8 +85,12 @@ class SchemeCommand(click.Command):
             if value is None:
                 continue
             if flag.kind not in chosen:
-                raise click.UsageError(f"{flag.flag} is an option of --scheme {flag.kind}")
+                raise click.UsageError(f"{flag.flag} is an option of --scheme {flag.kind}", ctx)
             given.append((flag, value))
+        for flag, _ in given:
+            for other, _ in given:
+                if other.kind == flag.kind and other.declared.name in flag.declared.replaces:
+                    raise click.UsageError(f"give either {flag.flag} or {other.flag}", ctx)
         ctx.params["schemes"] = [_scheme(text, given) for text in chosen]
         return super().invoke(ctx)
 

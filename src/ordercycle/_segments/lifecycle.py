@@ -160,7 +160,7 @@ class Lifecycle(Scheme):
     recalculates = False
     foretells = True
     command_options = (
-        SchemeOption(name="preset", help="thresholds such as fashion"),
+        SchemeOption(name="preset", help="thresholds such as fashion", replaces=THRESHOLDS),
         SchemeOption(name="new_days", type=int, least=0, help="new until then"),
         SchemeOption(name="active_days", type=int, least=0, help="active until then"),
         SchemeOption(name="churned_days", type=int, least=0, help="at-risk until then"),

@@ -30,12 +30,14 @@ class SchemeOption:
         Bounds of a number, both allowed; None: none.
     choices
         The texts that are allowed; none: all.
+    replaces
+        Options that it stands for, and that cannot be given beside it.
 
     Examples
     --------
     >>> SchemeOption(name="big_revenue", type=float, least=0, help="who spent as much is big")
     SchemeOption(name='big_revenue', help='who spent as much is big', type=<class 'float'>, \
-least=0, most=None, choices=())
+least=0, most=None, choices=(), replaces=())
     """
 
     name: str
@@ -44,6 +46,7 @@ least=0, most=None, choices=())
     least: float | None = None
     most: float | None = None
     choices: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
 
 
 def required_options(kind: Callable[..., object]) -> list[str]:
