@@ -56,7 +56,7 @@ def validity(array: pa.Array) -> NDArray[np.bool_] | None:
     if not pa.types.is_dictionary(array.type):
         return None if array.null_count == 0 else booleans(array.is_valid())
     # Arrow itself follows codes that stand for nothing, as a damaged array has them, out of the
-    # dictionary. They are clipped here: whoever reads the values refuses them.
+    # dictionary. They are clipped here: the reader of the values refuses them.
     indices, entries = array.indices, array.dictionary
     valid = validity(indices)
     if entries.null_count == 0:

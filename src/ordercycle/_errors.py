@@ -99,8 +99,8 @@ def renamed(text: Text, names: Callable[[str], str]) -> Text:
 def in_words(text: Text, words: Words = str) -> str:
     """Return a message as one line of printable text."""
     pieces = text if isinstance(text, tuple) else (text,)
-    spelt = (words(one) if isinstance(one, Option) else one for one in pieces)
-    return printable("".join(map(_shortened, spelt)))
+    written = (words(one) if isinstance(one, Option) else one for one in pieces)
+    return printable("".join(map(_shortened, written)))
 
 
 def _shortened(piece: str) -> str:
@@ -248,7 +248,7 @@ class OrdercycleWarning(UserWarning):
 
 
 def warn(text: Text) -> None:
-    """Warn whoever called the library: the line of theirs that did is the one that is shown."""
+    """Warn the caller of the library: the line of theirs that did is the one that is shown."""
     package = __name__.partition(".")[0]
     frame: FrameType | None = sys._getframe(0)  # noqa: SLF001 - what warnings themselves look at
     level = outermost = 1

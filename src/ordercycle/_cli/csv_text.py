@@ -52,15 +52,17 @@ def _text(values: Any) -> Any:
 
 
 def _hexadecimal(values: Any) -> Any:
-    """Spell the whole data buffer at once: two digits a byte, so offsets double."""
+    """Write the whole data buffer at once: two digits a byte, so offsets double."""
     # Concatenating copies a slice into buffers of its own, with an offset of 0.
     packed = pa.concat_arrays([values.cast(pa.large_binary())])
     if not len(packed):
         return pa.array([], pa.large_string())
     _, offsets, data = packed.buffers()
-    spelt = bytes(data).hex().encode() if data is not None else b""
+    digits = pa.py_buffer(bytes(data).hex().encode() if data is not None else b"")
     doubled = np.frombuffer(offsets, np.int64, len(packed) + 1) * 2
-    text = pa.LargeStringArray.from_buffers(len(packed), pa.py_buffer(doubled), pa.py_buffer(spelt))
+    text = pa.LargeStringArray.from_buffers(
+        len(packed), pa.py_buffer(doubled), pa.py_buffer(digits)
+    )
     return pc.if_else(packed.is_valid(), text, pa.scalar(None, pa.large_string()))
 
 

@@ -1,4 +1,4 @@
-"""`ordercycle demo`: the library on real baskets, or on as many generated orders as asked."""
+"""`ordercycle demo`: the library on real baskets, or on any number of generated orders."""
 
 from __future__ import annotations
 

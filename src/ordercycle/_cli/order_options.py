@@ -1,4 +1,4 @@
-"""What every command that reads orders asks for, and the history made of it."""
+"""The options of every command that reads orders, and the history made of it."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def _columns(named: dict[str, Any], described: Columns | None) -> Columns | None
 
 
 def account_of(summary: Any) -> str:
-    """Say what was read and left out."""
+    """Return what was read and left out, in words."""
     from ordercycle._errors import counted
 
     said = list(summary.notes())

@@ -103,7 +103,7 @@ class ResultWriter:
     """Write tables of one schema, in pieces of a useful size.
 
     Files are written by a thread of their own, while the next tables are computed. Not so stdout:
-    whoever reads it may never go on, and an interruption could not end a thread that waits there.
+    its reader may never go on, and an interruption could not end a thread that waits there.
     """
 
     def __init__(

@@ -125,7 +125,7 @@ def segment(  # noqa: PLR0913 - one argument per option
 
             write_scheme(save_scheme, fitted[0])
         if not quiet:
-            counts.tell(writer.rows, out)
+            counts.report(writer.rows, out)
             for line in work.findings(fitted, counts):
                 say(line)
 

@@ -96,7 +96,7 @@ class SegmentCounts:
             for found in table.column(column).value_counts().to_pylist():
                 counts[found["values"]] += found["counts"]
 
-    def tell(self, customers: int, out: Path | None) -> None:
+    def report(self, customers: int, out: Path | None) -> None:
         """Print the counts on stderr."""
         names = [name for counts in self._counts.values() for name in counts if name is not None]
         width = max(NAME_WIDTH, *(len(printable(name)) + 1 for name in names))

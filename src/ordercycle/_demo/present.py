@@ -171,15 +171,15 @@ def _samples(outcome: Outcome) -> Group:
                 str(row["customer_id"]),
                 f"{row['orders']:,}",
                 _money(row["revenue"], outcome),
-                _told(row["gap_median"], "{:.0f} d"),
-                _told(row["days_since_last_order"], "{} d"),
-                _told(row["missed_purchase_cycles"], "{:.1f}"),
-                _told(row["next_order_expected_on"], "{}"),
+                _shown(row["gap_median"], "{:.0f} d"),
+                _shown(row["days_since_last_order"], "{} d"),
+                _shown(row["missed_purchase_cycles"], "{:.1f}"),
+                _shown(row["next_order_expected_on"], "{}"),
             )
     return Group(_heading("One customer of each"), _indented(table))
 
 
-def _told(value: Any, pattern: str) -> str:
+def _shown(value: Any, pattern: str) -> str:
     return "-" if value is None else pattern.format(value)
 
 

@@ -1,4 +1,4 @@
-"""The demonstration's work: build, profile, segment, and keep what will be told."""
+"""The demonstration's work: build, profile, segment, and keep what will be shown."""
 
 from __future__ import annotations
 

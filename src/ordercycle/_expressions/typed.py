@@ -313,7 +313,7 @@ class _TypedCompiler(Compiler):
 
 
 def _are_plain(*values: Value) -> bool:
-    """Return whether all are texts, numbers or truths: what Arrow never converts unasked."""
+    """Return whether all are texts, numbers or truths: what Arrow never converts by itself."""
     return all(one.is_text or one.is_number or one.type == TRUTH for one in values)
 
 

@@ -126,7 +126,7 @@ class AsOf:
         return cls(period, previous, known, why=doubt)
 
     def end_of(self, month: Months) -> date:
-        """Return the last day of a month that dynamics tell of.
+        """Return the last day of a month that dynamics report.
 
         Raises
         ------

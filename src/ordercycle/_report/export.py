@@ -77,7 +77,7 @@ def _rows(
 
 
 def _text(metric: Metric, value: float | None) -> str:
-    """Spell a number with as many digits as it takes to read the same one."""
+    """Write a number with as many digits as it takes to read the same one."""
     if value is None:
         return ""
     return str(int(value)) if metric.unit in COUNTED and not metric.denominator else repr(value)

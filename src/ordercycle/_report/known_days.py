@@ -15,7 +15,7 @@ from ordercycle._report.months import Months
 from ordercycle._segments.counting_rounds import Cells
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY, NO_DAY
 
-#: How many days tell how quiet a history can be.
+#: How many days show how quiet a history can be.
 LOOKED_AT = 90
 #: All days that can be.
 DAY_COUNT = int(LAST_DAY - FIRST_DAY) + 1

@@ -36,7 +36,7 @@ def read(
     request: ReadRequest,  # noqa: ARG001 - the file says all
     batch_bytes: int | None,
 ) -> Iterator[pa.RecordBatch]:
-    """Read columns of some record batches, on the thread that asks.
+    """Read columns of some record batches, on the calling thread.
 
     batch_bytes: of a batch, roughly, with what dictionaries stand for; None: as they were written.
     """

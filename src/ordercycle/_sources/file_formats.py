@@ -1,4 +1,4 @@
-"""How the caller says that files are to be read: what their names and bytes cannot tell."""
+"""How the caller says that files are to be read: what their names and bytes do not show."""
 
 from __future__ import annotations
 
@@ -139,18 +139,18 @@ class NdJson:
 
     def __post_init__(self) -> None:
         try:
-            checked = self.of_strings
+            checked = as_csv(self)
         except ConfigError as error:
             raise error.renamed(of_json) from None
         for name in ("time_formats", "null_values", "types"):
             object.__setattr__(self, name, getattr(checked, name))
 
-    @property
-    def of_strings(self) -> CsvFormat:
-        """How strings are read: as the same texts in CSV."""
-        return CsvFormat(
-            time_formats=self.time_formats, null_values=self.null_values, types=self.types
-        )
+
+def as_csv(given: NdJson) -> CsvFormat:
+    """Return how strings are read: as the same texts in CSV."""
+    return CsvFormat(
+        time_formats=given.time_formats, null_values=given.null_values, types=given.types
+    )
 
 
 def of_json(name: str) -> str:

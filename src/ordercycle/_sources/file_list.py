@@ -97,8 +97,8 @@ class Look:
     schema: pa.Schema
     rows: int | None  # None: not known without reading
     parts: Sequence[Any]  # whatever the format's reader makes of them
-    #: Finds the bytes that whoever reads a part has to hold at a time, beside batches: only a
-    #: memory limit asks for them.
+    #: Finds the bytes that the reader of a part has to hold at a time, beside batches: only a
+    #: memory limit needs them.
     held_bytes: Callable[[], int] = int
     #: Whether times of a text have offsets other than that of UTC, as far as it was looked at.
     times_have_offsets: bool = False

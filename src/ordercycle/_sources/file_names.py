@@ -68,7 +68,7 @@ class FileNames:
     read: FileFormat | None = None
 
     def format_of(self, path: str) -> str | None:
-        """Return a value of FORMATS, or None where nothing tells."""
+        """Return a value of FORMATS, or None where it is unknown."""
         plain = without_compression(path)
         known = FORMATS.get(os.path.splitext(plain)[1])
         described = DESCRIBED.get(type(self.read))
@@ -90,7 +90,7 @@ class FileNames:
         return ", ".join(FORMATS)
 
     def remedy_for(self, path: str) -> Text:
-        """Return what to do about a file of which nothing tells what it is."""
+        """Return what to do about a file of an unknown format."""
         ending = os.path.splitext(path.lower())[1]
         if ending in ARCHIVES:
             return ARCHIVES[ending]

@@ -227,7 +227,7 @@ def look_at_files(paths: Any, request: ReadRequest) -> Pieces:
 
 
 def settle(pieces: list[Piece]) -> None:
-    """Find out what reading one piece tells of another, for readers who do not share it."""
+    """Find out what one piece has to know of others, for readers that share nothing."""
     for piece in pieces:
         if isinstance(piece.part, text_errors.Part):
             piece.part.text.settled()
@@ -314,7 +314,7 @@ def _held(pieces: list[Piece], request: ReadRequest) -> int:
 
 
 def _asks_too_much(error: MemoryError) -> bool:
-    """Say whether it was the file that asked for memory that no machine like this has."""
+    """Return whether the file requested more memory than such a machine has."""
     there = NO_MACHINE_BYTES
     if hasattr(os, "sysconf"):
         there = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
@@ -456,7 +456,7 @@ class _Stream:
             yield batch if self._computation is None else self._computation.batch(batch)
 
     def place(self, row: int) -> Where:
-        """Say which row of which file a row of the whole is; all rows before it were read."""
+        """Return which row of which file a row of the whole is; all rows before it were read."""
         begins = list(accumulate(self._rows, initial=0))
         number = bisect_right(begins, row) - 1
         piece = self._pieces[number]

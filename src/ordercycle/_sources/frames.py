@@ -28,13 +28,13 @@ def exported(rows: Any, request: ReadRequest) -> pa.RecordBatchReader:
     ColumnError
         Where a column of a frame is missing, there twice, or holds what Arrow cannot.
     SourceError
-        Where anything else is wrong, whoever raised it.
+        Where anything else is wrong, whatever raised it.
     """
     maker = type(rows).__module__.partition(".")[0]
     is_frame = maker in ("pandas", "polars") and hasattr(rows, "columns")
     if is_frame:
         check_names(list(rows.columns), request.names, request.table)
-        # Converted before it is asked for its columns, a frame would convert all of them.
+        # Converted before its columns are chosen, a frame would convert all of them.
         rows = rows[request.names]
         if maker == "polars":
             _refuse_handles(rows, request)

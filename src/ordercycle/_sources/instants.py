@@ -1,8 +1,8 @@
-"""What times without a zone are: as the caller says, or as whoever wrote a Parquet file left it.
+"""What times without a zone are: as the caller says, or as the writer of a Parquet file left it.
 
 Parquet has two ways of keeping a time that do not say whether it is an instant: INT96, and
 TIMESTAMP_MILLIS and TIMESTAMP_MICROS without a logical type. By its specification the latter are
-UTC; of INT96 it says nothing, and engines differ. What they leave in the footer tells them apart.
+UTC; of INT96 it says nothing, and engines differ. What they leave in the footer distinguishes them.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ordercycle._errors import ColumnError, Option, SourceError, Text, renamed
 from ordercycle._sources.computed_columns import CountingRows, sparing
-from ordercycle._sources.file_formats import NdJson, of_json
+from ordercycle._sources.file_formats import NdJson, as_csv, of_json
 from ordercycle._sources.file_list import DataFile, Look
 from ordercycle._sources.json_lines import (
     Lines,
@@ -177,7 +177,7 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _column(name: str, request: ReadRequest) -> TextColumn:
-    return TextColumn(name, request.roles[name], _given(request).of_strings, request.are_settled)
+    return TextColumn(name, request.roles[name], as_csv(_given(request)), request.are_settled)
 
 
 def _absent(name: str, request: ReadRequest) -> tuple[str, ...]:
@@ -254,12 +254,12 @@ def read(
     request: ReadRequest,
     batch_bytes: int | None,  # noqa: ARG001 - pieces have few bytes, and are parsed whole
 ) -> Iterator[pa.RecordBatch]:
-    """Read columns of the lines of a part in the types asked for.
+    """Read columns of the lines of a part in the requested types.
 
     Raises
     ------
     ReadAgain
-        Where a value asks for a wider type than its column is to have.
+        Where a value needs a wider type than its column is to have.
     ColumnError
         Where a value has no place in its column.
     SourceError

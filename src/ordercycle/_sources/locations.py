@@ -17,7 +17,7 @@ from ordercycle._sources.stores import LOCAL, WITH_BUCKETS, RemoteStore, Store, 
 URI = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+(?:://[^:]*)?::)*([A-Za-z][A-Za-z0-9+.-]+)://")
 #: Options at the end of a URI; any other question mark is one of a pattern.
 QUERY = re.compile(r"\?[A-Za-z_][\w.-]*=[^*\[\]?]*$")
-#: Schemes that pyarrow reads, and those that fsspec is asked for.
+#: Schemes that pyarrow reads, and those that fsspec reads.
 ARROW_SCHEMES = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "gcs": "gs", "hdfs": "hdfs"}
 ARROW_SCHEMES |= {"viewfs": "viewfs", "abfs": "abfs", "abfss": "abfss"}
 #: Extras that bring what a scheme needs.
@@ -169,7 +169,7 @@ def _by_arrow(uri: str, scheme: str, clients: dict[str, tuple[Any, str]]) -> Pla
     authority = root.partition("://")[2]
     # Without the path, in which characters of patterns may stand that a URI must not have.
     bucket = f"{ARROW_SCHEMES[scheme]}://{authority}{query}"
-    if bucket not in clients:  # asks the network in which region it is, perhaps
+    if bucket not in clients:  # may look its region up in the network
         clients[bucket] = fs.FileSystem.from_uri(bucket)
     filesystem, base = clients[bucket]
     within = unquote(within).rstrip("/")

@@ -258,7 +258,7 @@ def _selected(batches: Iterable[Any], schema: pa.Schema, name: str) -> Iterator[
 
 
 def _reading(batches: Iterable[Any], name: str) -> Iterator[Any]:
-    """Pass batches on, turning what a reader raises, whoever made it, into a SourceError."""
+    """Pass batches on, turning what any reader raises into a SourceError."""
     try:
         yield from batches
     except (OrdercycleError, MemoryError):
@@ -291,7 +291,7 @@ def _open_dataset(dataset: ds.Dataset, request: ReadRequest, threads: int) -> So
 
 
 def _known_rows(dataset: ds.Dataset, name: str) -> int | None:
-    """Return the number of rows where the files' footers tell it."""
+    """Return the number of rows where the files' footers hold it."""
     kind = getattr(getattr(dataset, "format", None), "default_extname", None)
     try:
         return dataset.count_rows() if kind == "parquet" else None

@@ -1,4 +1,4 @@
-"""Parquet files: what their footers tell, and parts of a few row groups that are read alone."""
+"""Parquet files: what their footers hold, and parts of a few row groups that are read alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ordercycle._sources.validation import Inspector
 BUFFER_BYTES = 2**20
 #: Bytes of a part of a file in a store that are fetched together, in requests side by side.
 MOST_FETCHED = 2**28
-#: Rows from which the bytes of a batch are told, where these have a limit.
+#: Rows from which the bytes of a batch are estimated, where these have a limit.
 SAMPLE_ROWS = 2**10
 #: How often a reader holds the dictionary of a column's values: as read, unpacked, and decoded.
 DICTIONARY_COPIES = 4
@@ -110,7 +110,7 @@ def read(
     request: ReadRequest,  # noqa: ARG001 - the footer says all
     batch_bytes: int | None,
 ) -> Iterator[pa.RecordBatch]:
-    """Read columns of some row groups, on the thread that asks.
+    """Read columns of some row groups, on the calling thread.
 
     batch_bytes: of a batch, roughly, and dictionaries as text; None: no limit.
     """
@@ -160,7 +160,7 @@ def _stored_bytes(metadata: Any, groups: range, size: int) -> int:
 
 
 def _metadata_without_dictionaries(stream: pa.NativeFile) -> Any:
-    """Return the footer without the schema that Arrow wrote, which alone asks for dictionaries.
+    """Return the footer without the schema that Arrow wrote, which alone requests dictionaries.
 
     Made one by one for each batch, they take several times what the file has; Arrow has no option
     to leave them out.

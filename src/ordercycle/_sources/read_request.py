@@ -24,7 +24,7 @@ EXTENSION = b"ARROW:extension:name"
 class Times:
     """What times mean: the business time zone, and what those without a zone are.
 
-    timezone: an IANA name; without_zone: ``"local"``, ``"utc"``, or None where nobody says.
+    timezone: an IANA name; without_zone: ``"local"``, ``"utc"``, or None where it is not given.
     """
 
     timezone: str = "UTC"
@@ -37,7 +37,7 @@ class Times:
 
     @property
     def matter(self) -> bool:
-        """Whether days depend on what nobody says."""
+        """Whether days depend on what is not given."""
         return self.without_zone is None and self.timezone != "UTC"
 
 

@@ -59,7 +59,7 @@ class _Part(io.RawIOBase):
 
 @dataclass(frozen=True, eq=False)
 class Spooled(LocalStore):
-    """What was piped in, in a file without a name that ends with whoever reads it."""
+    """What was piped in, in a file without a name that ends with its reader."""
 
     file: IO[bytes]
     size: int

@@ -199,7 +199,7 @@ def family(name: str) -> str:
 
 
 def _tag(metadata: Mapping[Any, Any]) -> str | None:
-    """Return what tells a version of a file: tag and time, as far as the metadata have them."""
+    """Return what identifies a version of a file: tag and time, where the metadata have them."""
     texts = {}
     for key, value in metadata.items():
         name = key.decode() if isinstance(key, bytes) else str(key)

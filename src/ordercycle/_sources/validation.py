@@ -1,9 +1,9 @@
 """Whether Arrow arrays from outside are what they say: nobody follows them before that is known.
 
-Arrow believes what a file, or whoever made an array, says of offsets, codes and views, and both
+Arrow believes what a file, or the maker of an array, says of offsets, codes and views, and both
 its functions and the kernels would follow them out of the memory of the array. Its own full
 validation would find all of that, and takes 6 ns for an id of 15 bytes, 9 with a dictionary and 7
-as a view; what is done here takes 0.2, 0.5 and 1. UTF-8 is left to whoever gives text out.
+as a view; what is done here takes 0.2, 0.5 and 1. UTF-8 is left to the code that returns text.
 """
 
 from __future__ import annotations

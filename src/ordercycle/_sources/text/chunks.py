@@ -108,7 +108,7 @@ class TextFile:
         start, stop = borders[number : number + 2]
         size = borders[-1]
         with self._notes.lock(number):
-            # From the byte before, which tells whether a field begins, to the one behind.
+            # From the byte before, which shows whether a field begins, to the one behind.
             data = self._read(start - 1, min(stop + SEARCH_BYTES, size))
             state = self._state(number, borders)
             note = self._note(number, data, stop - start + 1)
@@ -121,7 +121,7 @@ class TextFile:
         end = NOWHERE if stop == size else quoting.record_end(view, at_stop, self.delimiter, behind)
         while end == NOWHERE and start - 1 + len(data) < size:
             more = self._read(start - 1 + len(data), min(start - 1 + 2 * len(data), size))
-            if not more:  # the file was cut short meanwhile, which whoever asks finds out
+            if not more:  # the file was cut short meanwhile, which the check of the file finds
                 break
             data += more
             view = np.frombuffer(data, np.uint8)
@@ -162,7 +162,7 @@ class TextFile:
         return notes[number + 1]
 
     def _state(self, number: int, borders: tuple[int, ...]) -> int:
-        """Return the state before a chunk, when whoever reads those before it has noted it."""
+        """Return the state before a chunk, once the readers of those before it have noted it."""
         notes = self._notes.by_chunk
         known = number
         while known not in notes:
@@ -222,7 +222,7 @@ class _Notes:
         self._lock = Lock()
 
     def lock(self, number: int) -> Lock:
-        """Return the lock of whoever reads a chunk, so that nobody else reads it meanwhile."""
+        """Return the lock of a chunk's reader, so that no other reads it meanwhile."""
         with self._lock:
             return self._locks.setdefault(number, Lock())
 

@@ -51,7 +51,7 @@ PLAIN_TIMES = {
 
 
 class MisfitError(Exception):
-    """A value has no place in the type of its column: in which row, and which type it asks for."""
+    """A value has no place in the type of its column: in which row, and which type it needs."""
 
     def __init__(
         self, row: int, what: Text, remedy: Text | None = None, kind: pa.DataType | None = None
@@ -133,7 +133,7 @@ class TextColumn:
         Raises
         ------
         MisfitError
-            Where a value is nothing that its role asks for.
+            Where a value is nothing that its role allows.
         """
         if self.declared is not None:
             return self.declared

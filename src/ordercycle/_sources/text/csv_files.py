@@ -207,12 +207,12 @@ def read(
     request: ReadRequest,
     batch_bytes: int | None,  # noqa: ARG001 - parts have few bytes, and are parsed whole
 ) -> Iterator[pa.RecordBatch]:
-    """Read columns of the records that begin in a part, in the types asked for.
+    """Read columns of the records that begin in a part, in the requested types.
 
     Raises
     ------
     ReadAgain
-        Where a value asks for a wider type than its column is to have.
+        Where a value needs a wider type than its column is to have.
     ColumnError
         Where a value has no place in its column.
     SourceError

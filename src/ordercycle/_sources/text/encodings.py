@@ -44,7 +44,7 @@ def _ends_a_character(mark: str, encoding: str) -> bool:
 
 
 def as_utf8(content: bytes, encoding: str) -> bytes:
-    """Return text in UTF-8, or raise a UnicodeDecodeError; UTF-8 is checked by whoever reads it."""
+    """Return text in UTF-8, or raise a UnicodeDecodeError; UTF-8 is checked by its reader."""
     return content if encoding in UTF_8 else content.decode(encoding).encode()
 
 

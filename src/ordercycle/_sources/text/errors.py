@@ -118,7 +118,7 @@ def column_error(
 def line_of(part: Part, row: int) -> int:
     """Return the file's own line, from 1, in which a row of a part begins.
 
-    The file is read again up to there, as nobody counts lines before they are asked for.
+    The file is read again up to there, as lines are not counted before they are needed.
     """
     text, number = part
     lines = text.head.lines + 1

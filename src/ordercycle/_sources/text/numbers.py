@@ -22,7 +22,7 @@ MOST_EXACT = 2.0**53
 PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]*)?")
 
 
-class Misread(Exception):  # noqa: N818 - caught by whoever knows the column
+class Misread(Exception):  # noqa: N818 - caught where the column is known
     """A text is no number: in which row, and why."""
 
     def __init__(self, row: int, what: str) -> None:
