@@ -38,7 +38,7 @@ from ordercycle._history.options import POLICIES, BuildOptions, with_source
 from ordercycle._ingest.pipeline import partition_bits_for
 from ordercycle._ingest.spill_file import SpillFile
 from ordercycle._spec import HistorySpec
-from ordercycle._workspace import Workers
+from ordercycle._workspace import Workers, Workspace
 
 REPEATED = ("error", "skip")
 #: Runs on top of a base are merged whenever they are read: with this many, or with this share of
@@ -83,20 +83,19 @@ def append(
     has_listing = spec.has_listing or arriving.spec.has_listing
     spec = replace(spec, has_listing=has_listing)
     pieces = _pieces(arriving, len(history.parts), spec)
-    with Workers(history.threads) as workers:
-        counts = _checked(spec, history, pieces, workers)
-        tally = replace(history.tally)
-        tally.add(arriving.tally)
-        names = history.names if batch is None else (*history.names, batch)
-        parts = tuple(replace(part, spec=spec) for part in history.parts)
-        runs = zip(parts, pieces, strict=True)
-        held = tuple(part.with_run(Held(piece)) for part, piece in runs)
-        extended = replace(
-            history, spec=spec, parts=held, tally=tally, counts=counts, names=names, folder=None
-        )
-        if history.folder is not None:
-            extended = store.add_run(history.folder, extended, pieces, parts)
-        return compacted(extended, workers) if _is_piled_up(extended) else extended
+    counts = _checked(spec, history, pieces)
+    tally = replace(history.tally)
+    tally.add(arriving.tally)
+    names = history.names if batch is None else (*history.names, batch)
+    parts = tuple(replace(part, spec=spec) for part in history.parts)
+    runs = zip(parts, pieces, strict=True)
+    held = tuple(part.with_run(Held(piece)) for part, piece in runs)
+    extended = replace(
+        history, spec=spec, parts=held, tally=tally, counts=counts, names=names, folder=None
+    )
+    if history.folder is not None:
+        extended = store.add_run(history.folder, extended, pieces, parts)
+    return _compacted(extended) if _is_piled_up(extended) else extended
 
 
 def _options(history: GroupedOrders, reading: Mapping[str, Any]) -> BuildOptions:
@@ -134,7 +133,7 @@ def _options(history: GroupedOrders, reading: Mapping[str, Any]) -> BuildOptions
     )
 
 
-def compacted(history: GroupedOrders, workers: Workers) -> GroupedOrders:
+def _compacted(history: GroupedOrders) -> GroupedOrders:
     """Return the history with all runs of a part merged into one, and large parts divided."""
     orders = history.counts.orders + history.counts.refunds
     partitions = 1 << partition_bits_for(orders)
@@ -148,14 +147,16 @@ def compacted(history: GroupedOrders, workers: Workers) -> GroupedOrders:
     spec = history.spec
     file = None if history.spill is None else SpillFile(history.spill.folder)
 
-    def merged(part: Part) -> list[Run]:
-        batches = cut(part.read(), pieces, bits)
-        runs = [keep(batch, spec, file, workers.workspace) for batch in batches]
-        part.release()
-        return runs
+    with Workers(history.threads) as workers:
 
-    runs = (run for of_part in workers.in_order(merged, history.parts) for run in of_part)
-    return replace(history, parts=tuple(Part(spec, (run,)) for run in runs))
+        def merged(part: Part) -> list[Run]:
+            batches = cut(part.read(), pieces, bits)
+            runs = [keep(batch, spec, file, workers.workspace) for batch in batches]
+            part.release()
+            return runs
+
+        runs = (run for of_part in workers.in_order(merged, history.parts) for run in of_part)
+        return replace(history, parts=tuple(Part(spec, (run,)) for run in runs))
 
 
 def _is_piled_up(history: GroupedOrders) -> bool:
@@ -211,19 +212,15 @@ def _as_kept(piece: CustomerBatch, spec: HistorySpec) -> Any:
         ) from error
 
 
-def _checked(
-    spec: HistorySpec, history: GroupedOrders, pieces: Sequence[CustomerBatch], workers: Workers
-) -> Counts:
+def _checked(spec: HistorySpec, history: GroupedOrders, pieces: Sequence[CustomerBatch]) -> Counts:
     """Check what arrives against what is there, part by part, and count both together."""
-    parts = history.parts
 
-    def check(number: int) -> _Checked:
+    def check(number: int, there: CustomerBatch, _: Workspace) -> _Checked:
         piece = pieces[number]
-        there = parts[number].read(workers.workspace)
         places = find_places(there.ids, piece.ids)
         listed = places.found.copy()
         listed[places.found] = there.listed[places.positions[places.found]]
-        checked = _Checked(
+        return _Checked(
             counts=count(spec, there, piece, places),
             added=_added_days(spec, there, piece, places),
             listed_twice=piece.ids.filter(mask_of(piece.listed & listed)),
@@ -234,10 +231,8 @@ def _checked(
                 else Counted()
             ),
         )
-        parts[number].release()
-        return checked
 
-    checks = list(workers.in_order(check, range(len(parts))))
+    checks = list(history.scan(check))
     columns, column = spec.columns, customer_of_listing(spec.columns)
     _refuse(
         [checked.listed_twice for checked in checks],

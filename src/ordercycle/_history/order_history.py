@@ -21,7 +21,7 @@ from ordercycle._history.source_options import SourceOptions
 from ordercycle._history.store import open_folder, save
 from ordercycle._history.summary import HistorySummary, summarised
 from ordercycle._ingest.column_readers import IdReader
-from ordercycle._profile import ProfileBuilder, room_for
+from ordercycle._profile import ProfileBuilder, checked_window, room_for
 from ordercycle._public import public
 from ordercycle._sources.file_formats import FileFormat
 from ordercycle._workspace import Spare, thread_count
@@ -394,20 +394,21 @@ class OrderHistory:
         >>> row["time_between_orders"], row["days_since_last_order"], row["missed_purchase_cycles"]
         (15.0, 30, 2.0)
         """
+        day, window = day_number(as_of, "as_of"), checked_window(window_days)
         spare = self._taken_spare() or Spare()
         # Behind what there is, one piece for all parts, which begins on huge pages: in small ones,
         # a piece for each took 1 ns an order longer to touch.
         room = room_for(self._grouped.counts.customers, len(self._grouped.parts))
         spare.give([np.empty(room, np.uint8)])
-        builder = self._grouped.profiles(day_number(as_of, "as_of"), window_days, spare)
+        builder = self._grouped.profiles(day, window, spare)
         return pa.Table.from_batches(list(self._profiles(builder)), schema=builder.schema)
 
     def profile_batches(
         self, as_of: date | str, window_days: int | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Return the rows of :meth:`profile` batch by batch, in bounded memory."""
-        day, spare = day_number(as_of, "as_of"), self._taken_spare()
-        return self._profiles(self._grouped.profiles(day, window_days, spare))
+        day, window = day_number(as_of, "as_of"), checked_window(window_days)
+        return self._profiles(self._grouped.profiles(day, window, self._taken_spare()))
 
     def _profiles(self, builder: ProfileBuilder) -> Iterator[pa.RecordBatch]:
         return self._grouped.scan(lambda _, batch, workspace: builder.batch(batch, workspace))
