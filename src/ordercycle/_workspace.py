@@ -21,7 +21,7 @@ from ordercycle._errors import ConfigError, Option, whole_number
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: Tasks taken per thread before the first result is asked for.
+#: Tasks taken per thread before the first result is needed.
 TASKS_AHEAD = 4
 #: The same, where results are large and memory has a limit.
 LARGE_TASKS_AHEAD = 2
@@ -136,7 +136,7 @@ class Workers:
     ) -> Iterator[R]:
         """Yield the results of `work` in the order of the tasks, running all threads.
 
-        `ahead` tasks per thread are taken before their results are asked for, so that a stream of
+        `ahead` tasks per thread are taken before their results are needed, so that a stream of
         tasks stays a stream. The first error ends the rest.
         """
         if self._pool is None:

@@ -94,7 +94,7 @@ class CustomerBatch:
         """Return which customers are not of the population, or None where all are.
 
         They are kept because what is appended later may bring them in: customers whom a table
-        that leaves out strangers does not list, and those with nothing but dropped refunds.
+        that leaves out unknown customers does not list, and those with nothing but dropped refunds.
         """
         if drop_unknown:
             hidden = ~self.listed

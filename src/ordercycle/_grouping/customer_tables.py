@@ -46,7 +46,7 @@ def find_by_hash(
 def find_by_bytes(
     hashes: NDArray[np.uint64], ids: IdBytes, partition_bits: int, workspace: Workspace
 ) -> FoundCustomers:
-    """Find customers who are told apart by the bytes of their ids.
+    """Find customers who are distinguished by the bytes of their ids.
 
     They are found by their hashes first: that two of them share one hardly ever happens, and to
     look whether it did, row after row, takes much less than to compare ids in a table of them.

@@ -1,1 +1,1 @@
-"""The grouped history: built, kept, extended, and asked."""
+"""The grouped history: built, kept, extended and queried."""

@@ -206,7 +206,7 @@ def _check_order(customers: CustomerBatch) -> None:
 
 
 def _is_like(schema: pa.Schema, expected: pa.Schema, spec: HistorySpec) -> bool:
-    """Say whether a batch has the columns of a history; older ones do not mark which are orders."""
+    """Return whether a batch has the columns of a history; older ones do not mark orders."""
     if schema.equals(expected):
         return True
     if schema.names != expected.names or spec.has_further_days:

@@ -157,7 +157,7 @@ def _rows_at_a_time(source: Source, spill: Spill | None) -> int:
 
 
 def _is_reserved(source: Source, reader: RowReader, spill: Spill | None) -> bool:
-    """Say whether all rows get one block beforehand: a known number, of columns of known width."""
+    """Return whether all rows get one block beforehand: their number and widths are known."""
     if source.rows is None or source.in_memory or not reader.ids_are_numbers:
         return False
     return spill is None or not spill.is_over(source.rows * _width(reader))

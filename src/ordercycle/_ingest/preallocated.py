@@ -1,7 +1,7 @@
 """One block for a stream whose length is known: partitions have room for their share of the rows.
 
 Blocks of a stream hold every partition in pieces, which grouping would have to join in memory of
-its own. Hashes divide rows so evenly that the place of each partition can be told beforehand.
+its own. Hashes divide rows so evenly that the place of each partition can be known beforehand.
 """
 
 from __future__ import annotations

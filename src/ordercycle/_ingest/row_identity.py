@@ -1,4 +1,4 @@
-"""What of a row is not kept otherwise, so that rows can be told apart: instants, other columns.
+"""What of a row is not kept otherwise, so that rows can be distinguished: instants, other columns.
 
 Customer, order, day and amount of a row are there when rows are grouped, and are compared as they
 are. The instant of a timestamp goes along as the number that it is. Columns behind expressions go

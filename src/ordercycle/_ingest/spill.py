@@ -91,7 +91,7 @@ class Spill:
         return max(LEAST_BATCH_ROWS, (self.limit - TAKEN_BYTES) // needed)
 
     def is_over(self, waiting: int) -> bool:
-        """Say whether so many bytes of rows are too many to wait in memory."""
+        """Return whether so many bytes of rows are too many to wait in memory."""
         return self.beside + waiting > self.limit // WAITING_SHARE
 
 

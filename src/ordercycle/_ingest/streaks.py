@@ -39,7 +39,7 @@ class _FoundStreaks(NamedTuple):
 
 
 def has_long_streaks(pieces: Sequence[Piece], reader: OrderReader) -> bool:
-    """Say whether rows are to be laid out by streaks: all ids are numbers, and streaks long.
+    """Return whether rows are to be laid out by streaks: all ids are numbers, and streaks long.
 
     The rows in a few windows decide; whatever they say, the result is the same.
     """

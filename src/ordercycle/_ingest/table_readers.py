@@ -128,7 +128,7 @@ class RowReader(ABC):
     ids_are_numbers: bool  # plain integers, all of them
 
     def _prepare(self, table: str, names: Sequence[str], ids: Mapping[str, pa.Field]) -> None:
-        """Say which columns are read: of ids by use, one field of the table each."""
+        """Return which columns are read: of ids by use, one field of the table each."""
         self._ids = {use: IdColumn(field, table, use) for use, field in ids.items()}
         self.id_readers = {use: column.ids for use, column in self._ids.items()}
         self.names = (*names, *(name for column in self._ids.values() for name in column.places))
