@@ -28,7 +28,7 @@ def test_process_keeps_data_and_words_apart(shop):
 @pytest.mark.parametrize(("limit", "expected"), [((), 0), (("--memory-limit", "1GB"), 1)])
 def test_with_a_limit_large_arrays_go_back_to_the_system(shop, monkeypatch, limit, expected):
     calls = []
-    monkeypatch.setattr(order_options, "give_back_large_arrays", lambda: calls.append(1))
+    monkeypatch.setattr(order_options, "_give_back_large_arrays", lambda: calls.append(1))
     arguments = ["profile", str(shop / "orders.parquet"), "--as-of", AS_OF, *limit]
     assert CliRunner().invoke(cli, arguments).exit_code == 0
     assert len(calls) == expected

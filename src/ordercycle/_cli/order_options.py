@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ordercycle._cli import reading
-from ordercycle._cli.malloc import give_back_large_arrays
 from ordercycle._cli.sql import relation_of
 from ordercycle._columns import Columns
 from ordercycle._history.source_options import SourceOptions, source_from_dict
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
+#: Parameters of `mallopt` in the GNU C library: from which size an array is mapped by itself, and
+#: how much may stay free at the end of the heap.
+MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
+LARGE_BYTES = 2**20
 #: Options by the field of Columns that they give, with the help.
 COLUMNS = {
     "customer": "Customer id, in the orders and the customer table.",
@@ -163,7 +168,7 @@ def _arguments(
     named |= {} if columns is None else {"columns": columns}
     named |= {} if read is None else {"read": read}
     if (named | dict(described)).get("memory_limit") is not None:
-        give_back_large_arrays()
+        _give_back_large_arrays()
     named |= {"source": source, "progress": watch.report}
     if query is not None:
         return relation_of(query, quiet=quiet), customers, named
@@ -212,3 +217,17 @@ def account_of(summary: Any) -> str:
         f"{counted(summary.rows, 'row')}, {counted(summary.orders, 'order')}, "
         f"{counted(summary.customers, 'customer')}{notes}"
     )
+
+
+def _give_back_large_arrays() -> None:
+    """Have large arrays go back to the system when they are let go of.
+
+    Of itself, the GNU C library keeps what was freed in a heap for each thread, arrays of up to 32
+    MB among it: 4 million profiles of text ids reached 580 MB under a limit of 200 MB, and 490 this
+    way, in the same time. A matter for the whole process, which only a command may decide.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(MMAP_THRESHOLD, LARGE_BYTES)
+            mallopt(TRIM_THRESHOLD, LARGE_BYTES)
