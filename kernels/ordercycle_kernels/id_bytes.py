@@ -290,7 +290,7 @@ def move_ids(
     goes in out_data: (size,).
 
     An id has about the size of a line of the cache, and
-    nothing is gained by laying out a run in the cache first, as is done with narrow columns.
+    nothing is gained by laying out a morsel in the cache first, as is done with narrow columns.
     """
     every_row = kept.size == 0
     for row in range(hashes.size):

@@ -18,7 +18,7 @@ from ordercycle_kernels._types import (
     UInt64s,
 )
 from ordercycle_kernels.amounts import swap_negatives
-from ordercycle_kernels.partition import per_type
+from ordercycle_kernels.partition import per_width
 
 # b = orders there, m = orders that arrive, each sorted by (customer, day, amount);
 # c = customers there, a = customers of those that arrive
@@ -235,4 +235,4 @@ def _merge(there: Items, arriving: Items, places: Int64s, out_values: ItemsOut) 
             target[step] = stretch[step]
 
 
-merge = per_type(_merge)
+merge = per_width(_merge)

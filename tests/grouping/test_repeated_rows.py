@@ -277,7 +277,7 @@ def test_nothing_but_the_rows_decides(monkeypatch, order, refunds):
     options = {"columns": oc.Columns(order=order), "refunds": refunds}
     expected = oc.OrderHistory.build(different, **options)
     monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 100)
-    monkeypatch.setattr("ordercycle._ingest.pipeline.RUN_ROWS", 300)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 300)
     monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 700)
     clustered = rows.sort_by("customer_id")
     for source, threads, limit in [

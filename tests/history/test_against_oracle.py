@@ -95,7 +95,7 @@ def test_any_table_on_disk_in_many_small_parts(case, threads, spare):
         check(case, orders, customer_table(case, plain, NAMES), threads=threads)
 
 
-# The ids that rows can be laid out by in streaks; text ids are among the cases above.
+# The ids that rows can be laid out by in runs; text ids are among the cases above.
 INTEGER_IDS = st.builds(
     replace,
     column_types(),
@@ -111,7 +111,7 @@ INTEGER_IDS = st.builds(
     source=st.sampled_from(["table", "reader", "generator of batches"]),
     threads=THREADS,
     together=st.integers(0, 12),
-    least=st.sampled_from([0.0, 0.0, 2.0]),  # every block in streaks, or those with long ones
+    least=st.sampled_from([0.0, 0.0, 2.0]),  # every block in runs, or those with long ones
     small=st.booleans(),
 )
 def test_rows_of_a_customer_that_lie_together(
@@ -119,10 +119,10 @@ def test_rows_of_a_customer_that_lie_together(
 ):
     case = replace(case, orders=clustered(case.orders, together, layout.random))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ordercycle._ingest.streaks.LONG_STREAK_ROWS", least)
+        patch.setattr("ordercycle._ingest.run_writer.LONG_RUN_ROWS", least)
         if small:
             cut_small(patch)
-            patch.setattr("ordercycle._ingest.pipeline.RUN_ROWS", 11)
+            patch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 11)
             patch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 23)
         orders = IN_MEMORY[source](layout, order_columns(case, NAMES))
         check(case, orders, customer_table(case, layout, NAMES), threads=threads)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import ordercycle as oc
-from ordercycle._ingest.streaks import has_long_streaks
+from ordercycle._ingest.run_writer import has_long_runs
 
 ROWS = 300_000
 AS_OF = date(2024, 6, 30)
@@ -193,10 +193,10 @@ def test_sorted_input_does_not_change_a_bit(orders, columns, reference):
 def test_rows_that_lie_together_do_not_change_a_bit(
     orders, columns, reference, clustering, threads, monkeypatch
 ):
-    """With and without the layout in streaks, whatever the sample says."""
+    """With and without the layout in runs, whatever the sample says."""
     together = CLUSTERINGS[clustering](orders)
     for least in ALWAYS, NEVER:
-        monkeypatch.setattr("ordercycle._ingest.streaks.LONG_STREAK_ROWS", least)
+        monkeypatch.setattr("ordercycle._ingest.run_writer.LONG_RUN_ROWS", least)
         assert_same_bits(results(together, columns, threads), reference)
 
 
@@ -204,12 +204,12 @@ def test_rows_that_lie_together_do_not_change_a_bit(
 def test_streams_that_cut_a_customer_do_not_change_a_bit(
     orders, columns, reference, clustering, monkeypatch
 ):
-    monkeypatch.setattr("ordercycle._ingest.pipeline.RUN_ROWS", 2**12 + 1)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 2**12 + 1)
     monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 2**14 + 1)
     monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 1_000)
     batches = CLUSTERINGS[clustering](orders).to_batches(4_999)
     for least in ALWAYS, 2.0:
-        monkeypatch.setattr("ordercycle._ingest.streaks.LONG_STREAK_ROWS", least)
+        monkeypatch.setattr("ordercycle._ingest.run_writer.LONG_RUN_ROWS", least)
         streamed = pa.RecordBatchReader.from_batches(orders.schema, batches)
         assert_same_bits(results(streamed, columns, 2), reference)
 
@@ -222,15 +222,15 @@ def test_hot_customers_that_lie_together_have_the_same_bits(
     assert_same_bits(results(CLUSTERINGS["by time"](orders), columns, 2), reference)
 
 
-def test_long_streaks_are_noticed(monkeypatch):
+def test_long_runs_are_noticed(monkeypatch):
     """The condition: plain integer ids, and on average four rows of a customer together."""
     laid_out = []
 
     def noticing(*arguments):
-        laid_out.append(has_long_streaks(*arguments))
+        laid_out.append(has_long_runs(*arguments))
         return laid_out[-1]
 
-    monkeypatch.setattr("ordercycle._ingest.pipeline.has_long_streaks", noticing)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.has_long_runs", noticing)
     listed = pa.table({"customer_id": [0, 1, 1_000_000]})
     rows = np.arange(60_000)
     for ids, expected in [
@@ -282,7 +282,7 @@ def test_a_part_of_the_customers_has_the_same_rows_in_the_same_order(orders, col
 def test_the_number_of_partitions_does_not_change_a_bit(
     orders, columns, reference, threads, monkeypatch
 ):
-    monkeypatch.setattr("ordercycle._ingest.pipeline.RUN_ROWS", 2**13)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 2**13)
     monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 2**16)
     monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 1_000)
     monkeypatch.setattr("ordercycle._history.build.BATCH_ROWS", 2**15)
@@ -308,7 +308,7 @@ def test_room_set_aside_for_a_file_does_not_change_a_bit(
     orders, columns, reference, spare_rows, tmp_path, monkeypatch
 ):
     """Also where some blocks find no room."""
-    monkeypatch.setattr("ordercycle._ingest.pipeline.RUN_ROWS", 2**13)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 2**13)
     monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 2**15)
     monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 10_000)
     monkeypatch.setattr("ordercycle._ingest.preallocated.SPARE_ROWS", spare_rows)

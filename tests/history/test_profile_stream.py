@@ -56,7 +56,7 @@ def test_a_stream_is_the_profile_of_the_history(case, layout, way):
 def test_spent_rows_are_not_read_again(tmp_path, monkeypatch, threads):
     """The rows of customers who are done are written over by the profiles of others."""
     monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 2**13)
-    monkeypatch.setattr("ordercycle._ingest.pipeline.RUN_ROWS", 2**12)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 2**12)
     monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 2**12)
     monkeypatch.setattr("ordercycle._ingest.preallocated.SPARE_ROWS", 2000)
     monkeypatch.setattr("ordercycle._history.build.BATCH_ROWS", 2**12)

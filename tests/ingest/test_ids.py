@@ -44,7 +44,7 @@ def counts_of(profile):
 def parts(request, monkeypatch):
     """Let the tests of a few rows go through one partition, or through many runs and partitions."""
     if request.param == "many parts":
-        monkeypatch.setattr("ordercycle._ingest.pipeline.RUN_ROWS", 7)
+        monkeypatch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 7)
         monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 20)
         monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 5)
 
@@ -184,7 +184,7 @@ def test_a_dictionary_that_batches_share_is_hashed_once(names, kernel, monkeypat
         hashed.append(arguments[0].size)
         original(*arguments)
 
-    monkeypatch.setattr("ordercycle._ingest.pipeline.RUN_ROWS", 5)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 5)
     monkeypatch.setattr(f"ordercycle_kernels.hashing.{kernel}", counted)
     whole = dictionary([0, 1, 2] * 20, names, pa.array(names).type)
     chunks = [whole.slice(at, 10) for at in range(0, 60, 10)]

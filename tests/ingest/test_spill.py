@@ -30,13 +30,13 @@ SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
     case=cases(),
     layout=layouts(),
     waiting=st.sampled_from([-1, 100, 10**6]),
-    long_streak=st.sampled_from([0.0, 1.5, 4.0]),  # integer ids always, or sometimes, in streaks
+    long_run=st.sampled_from([0.0, 1.5, 4.0]),  # integer ids always, or sometimes, in runs
 )
-def test_a_limit_does_not_change_a_bit(case, layout, waiting, long_streak):
+def test_a_limit_does_not_change_a_bit(case, layout, waiting, long_run):
     orders, customers = tables(case, layout)
     with pytest.MonkeyPatch.context() as patch:
         spill_everything(patch, waiting)
-        patch.setattr("ordercycle._ingest.streaks.LONG_STREAK_ROWS", long_streak)
+        patch.setattr("ordercycle._ingest.run_writer.LONG_RUN_ROWS", long_run)
         if is_refused(case):
             with pytest.raises(oc.DataError):
                 built(case, orders, customers, memory_limit="1GB")
@@ -165,7 +165,7 @@ def test_dictionaries_of_a_stream_do_not_stay_in_memory(monkeypatch, large_bytes
     options = BuildOptions.of({"threads": 2, "memory_limit": "1GB"}, has_customers=False)
     with laid_out_rows(iter(batches), None, options) as rows:
         assert rows.is_spilled
-        assert all(ids.offsets is not None for block in rows.blocks for ids in block.ids.values())
+        assert all(ids.dictionary is None for block in rows.blocks for ids in block.ids.values())
     limited = oc.OrderHistory.build(iter(batches), memory_limit="1GB")
     expected = oc.OrderHistory.build(orders)
     assert limited.profile(AS_OF).equals(

@@ -270,7 +270,7 @@ def test_nobody_is_nobody_in_any_type(ids, nobody):
 
 
 def test_nobody_in_sorted_orders():
-    """Which are laid out by streaks."""
+    """Which are laid out by runs."""
     ids = pa.array([number // 50 for number in range(2000)])
     orders = pa.table({"customer_id": ids, "ordered_at": [DAY] * 2000, "amount": [1] * 2000})
     history = oc.OrderHistory.build(orders, nobody=[3, 7], only="customer_id < 20")

@@ -5,7 +5,7 @@ import pytest
 
 def cut_small(patch: pytest.MonkeyPatch) -> None:
     """Make a table of thirty rows go through several runs, blocks, partitions and batches."""
-    patch.setattr("ordercycle._ingest.pipeline.RUN_ROWS", 3)
+    patch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 3)
     patch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 7)
     patch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 2)
     patch.setattr("ordercycle._history.build.BATCH_ROWS", 6)
@@ -19,6 +19,6 @@ def spill_everything(patch: pytest.MonkeyPatch, waiting: int) -> None:
     """Let blocks have a few rows, and few of them wait in memory."""
     patch.setattr("ordercycle._ingest.spill.Spill.block_rows", lambda _self, _row_bytes: 5)
     patch.setattr("ordercycle._ingest.spill.Spill.is_over", lambda _self, held: held > waiting)
-    patch.setattr("ordercycle._ingest.pipeline.RUN_ROWS", 3)
+    patch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 3)
     patch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 4)
     patch.setattr("ordercycle._history.build.BATCH_ROWS", 8)

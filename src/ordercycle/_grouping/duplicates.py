@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle._grouping.customer_tables import FoundCustomers, numbers_of_bytes
-from ordercycle._ingest.blocks import DAY, HASH, ORDER, ORDER_IDS, ROW, Collected
+from ordercycle._ingest.blocks import HASH, ORDER_IDS, PartitionRows
 from ordercycle._ingest.id_bytes import IdBytes
+from ordercycle._ingest.table_readers import DAY, ORDER, ROW
 from ordercycle._workspace import Workspace
 
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -29,7 +30,7 @@ class Duplicates(NamedTuple):
 
 
 def find_duplicates(
-    rows: Collected, slots: NDArray[np.int32], workspace: Workspace
+    rows: PartitionRows, slots: NDArray[np.int32], workspace: Workspace
 ) -> Duplicates | None:
     """Find the rows that are equal to one that is kept; None where there are none.
 
@@ -37,7 +38,7 @@ def find_duplicates(
     rows are numbered: which one makes no difference, but for the row of a message.
     """
     columns = _compared(rows, slots, workspace)
-    mixed = np.zeros(rows.rows, np.uint64)
+    mixed = np.zeros(rows.size, np.uint64)
     for values in columns:
         mixed = (mixed ^ values.astype(np.uint64)) * MULTIPLIER
         mixed ^= mixed >> SHIFT
@@ -56,8 +57,8 @@ def find_duplicates(
 
 
 def without_rows(
-    rows: Collected, found: FoundCustomers, listed: int, left_out: NDArray[np.bool_]
-) -> tuple[Collected, FoundCustomers]:
+    rows: PartitionRows, found: FoundCustomers, listed: int, left_out: NDArray[np.bool_]
+) -> tuple[PartitionRows, FoundCustomers]:
     """Leave rows out, of customers who have others; `listed` rows of customers come before them."""
     kept = ~left_out
     slots = found.slots[listed:]
@@ -70,13 +71,13 @@ def without_rows(
         )
         for use, one in rows.ids.items()
     }
-    remaining = Collected(columns, ids, int(np.count_nonzero(kept)))
+    remaining = PartitionRows(columns, ids, int(np.count_nonzero(kept)))
     both = np.concatenate([found.slots[:listed], slots[kept]])
     return remaining, found._replace(slots=both, sizes=sizes)
 
 
 def _compared(
-    rows: Collected, slots: NDArray[np.int32], workspace: Workspace
+    rows: PartitionRows, slots: NDArray[np.int32], workspace: Workspace
 ) -> list[NDArray[Any]]:
     """Return what rows are compared in, exactly: customers and orders by number."""
     columns = {

@@ -33,22 +33,18 @@ from ordercycle._grouping.hot_customers import LAST_HASH, Stretch
 from ordercycle._grouping.order_writer import OrderWriter
 from ordercycle._ingest.bad_values import Problems, Trouble
 from ordercycle._ingest.blocks import (
-    AMOUNT,
-    AMOUNT_HIGH,
-    COLUMN_TYPES,
     CUSTOMER_IDS,
-    DAY,
     HASH,
-    ROW,
     Block,
-    Collected,
+    PartitionRows,
+    RunRows,
     collect,
 )
 from ordercycle._ingest.id_bytes import joined_ids
-from ordercycle._ingest.spill import loaded
+from ordercycle._ingest.table_readers import AMOUNT, AMOUNT_HIGH, DAY, ROW
 from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workspace
-from ordercycle_kernels import amounts, grouping, streaks
+from ordercycle_kernels import amounts, grouping, runs
 from ordercycle_kernels.calendar import NO_DAY
 from ordercycle_kernels.profile import registration_days
 
@@ -97,22 +93,23 @@ class Grouper:
         room as before, and fresh memory costs as much as the work.
         """
         if len(self.orders) == 1:
-            columns = self.orders[0].columns
+            columns = self.orders[0].rows.columns
         else:
-            columns = {name: np.empty(rows, COLUMN_TYPES[name]) for name in self._kept_columns}
+            columns = {name: np.empty(rows, kind) for name, kind in self._kept_columns.items()}
         return OrderRoom(columns[DAY], self.writer.amounts(columns))
 
     def scratch_room(self, rows: int) -> OrderRoom:
         """Return memory of the thread for the orders of so many rows, until it asks again."""
         columns = {
-            name: self.workspace.array(f"room.{name}", rows, COLUMN_TYPES[name])
-            for name in self._kept_columns
+            name: self.workspace.array(f"room.{name}", rows, kind)
+            for name, kind in self._kept_columns.items()
         }
         return OrderRoom(columns[DAY], self.writer.amounts(columns))
 
     @property
-    def _kept_columns(self) -> tuple[str, ...]:
-        return (DAY, AMOUNT, AMOUNT_HIGH) if self.spec.amount.is_wide else (DAY, AMOUNT)
+    def _kept_columns(self) -> dict[str, str]:
+        narrow = {DAY: "int32", AMOUNT: "int64"}
+        return {**narrow, AMOUNT_HIGH: "int64"} if self.spec.amount.is_wide else narrow
 
     def batch(self, partitions: range, room: OrderRoom) -> GroupedBatch | None:
         """Group a range of partitions into `room` for their rows, and join their customers.
@@ -121,8 +118,8 @@ class Grouper:
         """
         grouped = []
         filled = 0
-        orders = loaded(self.orders, partitions, self.workspace, "orders")
-        listings = loaded(self.customers or (), partitions, self.workspace, "listed")
+        orders = self._loaded(self.orders, partitions, "orders")
+        listings = self._loaded(self.customers or (), partitions, "listed")
         for number in partitions:
             for listed, stretch in self._stretches(number, orders, listings):
                 part = self._group(listed, stretch, room.part(slice(filled, None)))
@@ -158,9 +155,16 @@ class Grouper:
         counted = reduce(FoundInRows.plus, (part.found for part in grouped), FoundInRows())
         return GroupedBatch(customers, counted)
 
+    def _loaded(self, blocks: Sequence[Block], partitions: range, use: str) -> list[Block]:
+        """Return blocks with a range of partitions in memory."""
+        return [
+            block.loaded(partitions, self.workspace, f"{use}.{number}")
+            for number, block in enumerate(blocks)
+        ]
+
     def _stretches(
         self, number: int, orders: Sequence[Block], listings: Sequence[Block]
-    ) -> Iterator[tuple[Collected, Stretch]]:
+    ) -> Iterator[tuple[PartitionRows, Stretch]]:
         """Yield a partition's stretches, each with the listed customers between its hashes."""
         listed = collect(listings, number, self.workspace, "listed")
         if number not in self.divided:
@@ -173,35 +177,35 @@ class Grouper:
             if hashes is not None:
                 between = (hashes >= np.uint64(stretch.first)) & (hashes <= np.uint64(stretch.last))
                 columns = {name: values[between] for name, values in listed.columns.items()}
-                here = Collected(columns, {}, columns[HASH].size)
+                here = PartitionRows(columns, {}, columns[HASH].size)
             yield here, stretch
 
-    def _group(self, listed: Collected, stretch: Stretch, room: OrderRoom) -> _Partition | None:
+    def _group(self, listed: PartitionRows, stretch: Stretch, room: OrderRoom) -> _Partition | None:
         """Group the rows of a stretch and write its orders to the beginning of the room."""
         rows = stretch.rows
         if stretch.is_one_customer:
-            found = the_only_customer(stretch.first, listed.rows, rows.rows)
+            found = the_only_customer(stretch.first, listed.size, rows.size)
         else:
             found = self._find_customers(listed, rows)
-            if rows.streaks is not None:
-                slots = found.slots[listed.rows :]
-                streaks.count_rows_of_slots(slots, rows.streaks.lengths, found.sizes)
+            if isinstance(rows, RunRows):
+                slots = found.slots[listed.size :]
+                runs.count_rows_of_slots(slots, rows.runs.lengths, found.sizes)
         repeated = 0
-        if self.spec.policies.duplicates != "keep" and rows.rows > 1:
-            rows, found, repeated = self._told_apart(rows, found, listed.rows)
+        if self.spec.policies.duplicates != "keep" and rows.size > 1:
+            rows, found, repeated = self._told_apart(rows, found, listed.size)
             stretch = stretch._replace(rows=rows)
         lists = self.workspace.zeros("lists", found.sizes.size, np.int32)
         given = np.full(found.taken.size, NO_DAY, np.int32)
         is_listed = np.zeros(found.taken.size, np.bool_)
-        if listed.rows:
+        if listed.size:
             days = self.workspace.array("given", found.sizes.size, np.int32)
             days.fill(NO_DAY)
-            if self._register(listed, found.slots[: listed.rows], days, lists):
+            if self._register(listed, found.slots[: listed.size], days, lists):
                 return None  # the build ends with an error that counts the repeated rows
             given, is_listed = days[found.taken], lists[found.taken] > 0
         offsets = np.empty(found.taken.size + 1, np.int64)
         grouping.place_customers(found.taken, lists, found.sizes, offsets)
-        written = self.writer.write(stretch, found, listed.rows, offsets, room)
+        written = self.writer.write(stretch, found, listed.size, offsets, room)
         orders = written.orders
         if orders.days.size and orders.days.ctypes.data != room.days.ctypes.data:
             room.fill(orders)
@@ -232,8 +236,8 @@ class Grouper:
         )
 
     def _told_apart(
-        self, rows: Collected, found: FoundCustomers, listed: int
-    ) -> tuple[Collected, FoundCustomers, int]:
+        self, rows: PartitionRows, found: FoundCustomers, listed: int
+    ) -> tuple[PartitionRows, FoundCustomers, int]:
         """Leave out rows that repeat others; return how many these are, too."""
         duplicates = find_duplicates(rows, found.slots[listed:], self.workspace)
         if duplicates is None:
@@ -248,9 +252,9 @@ class Grouper:
         kept, of_kept = without_rows(rows, found, listed, duplicates.repeated)
         return kept, of_kept, duplicates.number
 
-    def _find_customers(self, listed: Collected, rows: Collected) -> FoundCustomers:
-        """Find the customers of all rows or streaks: those of the customers table come first."""
-        parts = [part for part in (listed, rows) if part.rows]
+    def _find_customers(self, listed: PartitionRows, rows: PartitionRows) -> FoundCustomers:
+        """Find the customers of all rows or runs: those of the customers table come first."""
+        parts = [part for part in (listed, rows) if part.size]
         hashes = np.zeros(0, np.uint64)
         if len(parts) == 1:
             hashes = parts[0].hashes
@@ -263,7 +267,7 @@ class Grouper:
 
     def _register(
         self,
-        listed: Collected,
+        listed: PartitionRows,
         slots: NDArray[np.int32],
         given: NDArray[np.int32],
         lists: NDArray[np.int32],

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle._ingest.blocks import AMOUNT, DAY, HASH, Block, Collected, collect, partition_sizes
-from ordercycle._ingest.spill import loaded
+from ordercycle._ingest.blocks import HASH, Block, PartitionRows, collect, partition_sizes
+from ordercycle._ingest.table_readers import AMOUNT, DAY
 from ordercycle._workspace import Workers
 from ordercycle_kernels import hot_customers as kernels
 from ordercycle_kernels import ordering
@@ -40,7 +40,7 @@ LAST_HASH = 2**64 - 1
 class Stretch(NamedTuple):
     """Rows of a partition: of the customers between two hashes, or ordered ones of a single."""
 
-    rows: Collected
+    rows: PartitionRows
     first: int  # the lowest and the highest hash that a customer here can have
     last: int
 
@@ -63,11 +63,15 @@ class Division:
         found = {}
         for number in np.flatnonzero(partition_sizes(blocks, partitions) > HOT_ROWS).tolist():
             workspace, use = self.workers.workspace, f"divided.{number}"
-            there = loaded(blocks, range(number, number + 1), workspace, use)
-            sample = [block.column(HASH, number)[::SAMPLE_STEP] for block in there]
+            only = range(number, number + 1)
+            there = [
+                block.loaded(only, workspace, f"{use}.{place}")
+                for place, block in enumerate(blocks)
+            ]
+            sample = [block.hashes_of(number)[::SAMPLE_STEP] for block in there]
             if _hot_customer(np.concatenate(sample)) is None:
                 continue
-            rows = collect(there, number, workspace, use, keep_streaks=False)
+            rows = collect(there, number, workspace, use).by_row()
             stretches = self._divide(Stretch(rows, 0, LAST_HASH))
             if len(stretches) > 1:
                 found[number] = stretches
@@ -75,7 +79,7 @@ class Division:
 
     def _divide(self, stretch: Stretch) -> list[Stretch]:
         rows = stretch.rows
-        hot = _hot_customer(rows.columns[HASH]) if rows.rows > HOT_ROWS else None
+        hot = _hot_customer(rows.columns[HASH]) if rows.size > HOT_ROWS else None
         if hot is None:
             return [stretch]
         below, own, above = self._around(rows, hot)
@@ -85,12 +89,14 @@ class Division:
             *self._divide(Stretch(above, int(hot) + 1, stretch.last)),
         ]
 
-    def _around(self, rows: Collected, hot: np.uint64) -> tuple[Collected, Collected, Collected]:
+    def _around(
+        self, rows: PartitionRows, hot: np.uint64
+    ) -> tuple[PartitionRows, PartitionRows, PartitionRows]:
         """Return the rows below, of and above a hash; its own are ordered, in their old memory."""
         hashes, days, words = (rows.columns[name] for name in (HASH, DAY, AMOUNT))
         first, last = self.days
         chunk_rows = max(CHUNK_ROWS, CHUNK_ROWS_PER_DAY * (last - first + 1))
-        chunks = [slice(at, at + chunk_rows) for at in range(0, rows.rows, chunk_rows)]
+        chunks = [slice(at, at + chunk_rows) for at in range(0, rows.size, chunk_rows)]
         # Counted one chunk down, so that the running sums are where each chunk's rows go.
         around = np.zeros((len(chunks) + 1, 2), np.int64)
         by_day = np.zeros((len(chunks) + 1, last - first + 1), np.int64)
@@ -108,7 +114,7 @@ class Division:
         around[:, kernels.ABOVE] += below
         own = slice(below, below + int(begins[-1]))
         others = {
-            name: np.empty(rows.rows - int(begins[-1]), values.dtype)
+            name: np.empty(rows.size - int(begins[-1]), values.dtype)
             for name, values in rows.columns.items()
         }
         own_words = np.empty(int(begins[-1]), np.int64)
@@ -133,7 +139,7 @@ class Division:
         only = {DAY: days[own], AMOUNT: words[own]}
         return (
             _part(others, slice(below)),
-            Collected(only, {}, own.stop - own.start),
+            PartitionRows(only, {}, own.stop - own.start),
             _part(others, slice(below, None)),
         )
 
@@ -164,6 +170,6 @@ def _spans(begins: NDArray[np.int64]) -> Iterator[slice]:
             start = day
 
 
-def _part(columns: Mapping[str, NDArray[Any]], part: slice) -> Collected:
+def _part(columns: Mapping[str, NDArray[Any]], part: slice) -> PartitionRows:
     taken = {name: values[part] for name, values in columns.items()}
-    return Collected(taken, {}, taken[HASH].size)
+    return PartitionRows(taken, {}, taken[HASH].size)

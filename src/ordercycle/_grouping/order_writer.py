@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -25,12 +26,13 @@ from ordercycle._grouping.order_lines import (
     SumOverflowError,
     collapse_lines,
 )
-from ordercycle._grouping.streak_orders import StreakPlaces, copy_orders, rows_by_customer
-from ordercycle._ingest.blocks import AMOUNT, AMOUNT_HIGH, DAY, MISSING, ORDER, ORDER_IDS, Collected
+from ordercycle._grouping.run_orders import RunPlaces, copy_orders, rows_by_customer
+from ordercycle._ingest.blocks import ORDER_IDS, PartitionRows, RunRows
+from ordercycle._ingest.table_readers import AMOUNT, AMOUNT_HIGH, DAY, MISSING, ORDER
 from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import grouping, ordering
-from ordercycle_kernels.partition import gather
+from ordercycle_kernels.partition import as_moved, gather
 
 
 class Written(NamedTuple):
@@ -50,7 +52,7 @@ class OrderWriter:
     days: tuple[int, int]  # first and last day of all orders
     workspace: Workspace
 
-    def amounts(self, columns: dict[str, NDArray[Any]]) -> AmountWords:
+    def amounts(self, columns: Mapping[str, NDArray[Any]]) -> AmountWords:
         """Return the amounts of rows as a history has them."""
         lows = columns[AMOUNT]
         if self.spec.amount.is_float:
@@ -103,10 +105,10 @@ class OrderWriter:
         if stretch.is_one_customer:
             return PartitionOrders(offsets, rows.columns[DAY], self.amounts(rows.columns))
         slots = found.slots[listed:]
-        if rows.streaks is not None:
-            places = StreakPlaces(slots, rows.streaks.lengths, found.sizes, offsets)
+        if isinstance(rows, RunRows):
+            places = RunPlaces(slots, rows.runs.lengths, found.sizes, offsets)
             if not self.spec.amount.is_wide:
-                part, floats = room.part(slice(rows.rows)), self.spec.amount.is_float
+                part, floats = room.part(slice(rows.size)), self.spec.amount.is_float
                 if copy_orders(rows.columns, places, part, self.workspace, are_floats=floats):
                     return PartitionOrders(offsets, *part)
                 found.sizes[found.taken] = offsets[:-1]
@@ -115,12 +117,12 @@ class OrderWriter:
         return self._write_orders(offsets, by_customer, rows, room)
 
     def _write_lines(
-        self, rows: Collected, found: FoundCustomers, listed: int, offsets: NDArray[np.int64]
+        self, rows: PartitionRows, found: FoundCustomers, listed: int, offsets: NDArray[np.int64]
     ) -> Written:
         """Return what orders add up to on each of their days."""
         slots = found.slots[listed:]
-        if rows.streaks is not None:
-            places = StreakPlaces(slots, rows.streaks.lengths, found.sizes, offsets)
+        if isinstance(rows, RunRows):
+            places = RunPlaces(slots, rows.runs.lengths, found.sizes, offsets)
             by_customer = rows_by_customer(places, self.workspace)
         else:
             by_customer = self._rows_by_customer(rows, slots, found.sizes)
@@ -146,19 +148,19 @@ class OrderWriter:
         return Written(orders.sorted_by_day(self.spec.amount), counted, dropped)
 
     def _rows_by_customer(
-        self, rows: Collected, slots: NDArray[np.int32], cursors: NDArray[np.int32]
+        self, rows: PartitionRows, slots: NDArray[np.int32], cursors: NDArray[np.int32]
     ) -> NDArray[np.int32]:
         """List the rows by customer and day."""
-        by_day = self.workspace.array("by_day", rows.rows, np.int32)
-        by_customer = self.workspace.array("by_customer", rows.rows, np.int32)
-        if rows.rows:
+        by_day = self.workspace.array("by_day", rows.size, np.int32)
+        by_customer = self.workspace.array("by_customer", rows.size, np.int32)
+        if rows.size:
             first, last = self.days
             histogram = self.workspace.zeros("days", last - first + 1, np.int64)
             grouping.order_rows_by_day(rows.columns[DAY], first, histogram, by_day)
             # Gathered first: looked up one by one, the slots of a customer with most of the rows
             # would make every step wait for the one before.
-            slots_by_day = self.workspace.array("slots_by_day", rows.rows, np.int32)
-            gather["int32"](slots, by_day, slots_by_day)
+            slots_by_day = self.workspace.array("slots_by_day", rows.size, np.int32)
+            _gather(slots, by_day, slots_by_day)
             grouping.order_rows_by_customer(by_day, slots_by_day, cursors, by_customer)
         return by_customer
 
@@ -166,7 +168,7 @@ class OrderWriter:
         self,
         offsets: NDArray[np.int64],
         by_customer: NDArray[np.int32],
-        rows: Collected,
+        rows: PartitionRows,
         room: OrderRoom,
     ) -> PartitionOrders:
         """Write the rows' days and amounts, those of a day sorted by amount.
@@ -180,7 +182,7 @@ class OrderWriter:
             return PartitionOrders(offsets, days, words)
         unordered = self.workspace.array("unordered_days", size, np.int32)
         unordered[:] = rows.columns[DAY]
-        gather["int32"](unordered, by_customer, days)
+        _gather(unordered, by_customer, days)
         scratch = self.workspace.array("scratch", size, np.int64)
         histogram = self.workspace.array("radix", int(ordering.DIGITS * ordering.RADIX), np.int64)
         if self.spec.amount.is_wide:
@@ -192,7 +194,7 @@ class OrderWriter:
         else:
             bits = words.lows.view(np.int64)
             scratch[:] = rows.columns[AMOUNT]
-            gather["int64"](scratch, by_customer, bits)
+            _gather(scratch, by_customer, bits)
             ordering.order_amounts_of_a_day(
                 offsets, days, bits, self.spec.amount.is_float, scratch, histogram
             )
@@ -203,9 +205,9 @@ class OrderWriter:
         ids: Ids,
         offsets: NDArray[np.int64],
         by_customer: NDArray[np.int32],
-        rows: Collected,
+        rows: PartitionRows,
     ) -> Collapsed:
-        if rows.rows == 0:
+        if rows.size == 0:
             no_keys = np.zeros(0, np.uint64)
             nothing = self.amounts({AMOUNT: np.zeros(0, np.int64)})
             return Collapsed(PartitionOrders(offsets, np.zeros(0, np.int32), nothing, no_keys), 0)
@@ -234,3 +236,8 @@ class OrderWriter:
                 remedy=amount.remedy_for_overflow,
                 column=columns.amount,
             ) from None
+
+
+def _gather(values: NDArray[Any], rows: NDArray[np.int32], out: NDArray[Any]) -> None:
+    moved = as_moved(values)
+    gather[moved.dtype.name](moved, rows, as_moved(out))

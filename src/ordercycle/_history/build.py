@@ -21,17 +21,11 @@ from ordercycle._history.grouped_orders import GroupedOrders, Part, Run, keep
 from ordercycle._history.options import BuildOptions, RowProgress
 from ordercycle._history.reading import ReadTables, read_tables
 from ordercycle._history.suspicions import Signs, check_signs
-from ordercycle._ingest.blocks import (
-    AMOUNT,
-    CUSTOMER_IDS,
-    DAY,
-    HASH,
-    Block,
-    partition_sizes,
-)
+from ordercycle._ingest.blocks import CUSTOMER_IDS, HASH, Block, partition_sizes
+from ordercycle._ingest.morsels import Tally
 from ordercycle._ingest.pipeline import Ingested
 from ordercycle._ingest.spill_file import SpillFile
-from ordercycle._ingest.table_readers import OrderReader, Tally
+from ordercycle._ingest.table_readers import AMOUNT, DAY, OrderReader
 from ordercycle._spec import HistorySpec
 from ordercycle._workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Spare, Workers
 
@@ -124,7 +118,7 @@ class LaidOutRows:
         ends = np.concatenate([[0], np.cumsum(sizes)])[::width]
         # Grouped in place, a batch is where its rows are: with room between partitions, perhaps.
         in_place = not self.is_spilled and len(self.blocks) == 1
-        begins = self.blocks[0].offsets[::width] if in_place else ends
+        begins = self.blocks[0].rows.bounds[::width] if in_place else ends
         # Memory for all at once: many small arrays would cost several times as much to touch first.
         room = None if self.is_spilled else self.grouper.room(rows)
         judged = self.spec.policies.unknown == "error"
@@ -151,7 +145,7 @@ class LaidOutRows:
                 unknown_customers(customers) if judged else Counted(),
             )
             if spare is not None and in_place:
-                spare.give(values[part] for values in self.blocks[0].columns.values())
+                spare.give(values[part] for values in self.blocks[0].rows.columns.values())
             return made
 
         found, unknown = FoundInRows(), Counted()
@@ -211,7 +205,7 @@ def _divided(
     ingested: Ingested, reader: OrderReader, days: tuple[int, int], workers: Workers
 ) -> dict[int, list[Stretch]]:
     """Take hot customers out of their partitions, where their rows are orders of plain columns."""
-    are_plain = set(reader.names) == {HASH, DAY, AMOUNT} and not reader.compares_rows
+    are_plain = set(reader.columns) == {HASH, DAY, AMOUNT} and not reader.compares_rows
     if not are_plain or not reader.id_readers[CUSTOMER_IDS].is_integer:
         return {}
     division = Division(days, reader.amount.is_float, workers)

@@ -19,9 +19,9 @@ from ordercycle._history.batch_files import FileEntry, put_on_disk
 from ordercycle._history.counts import Counts
 from ordercycle._history.merging import merge_batches
 from ordercycle._ingest.id_bytes import hashes_of
+from ordercycle._ingest.morsels import Tally
 from ordercycle._ingest.spill import Spill
 from ordercycle._ingest.spill_file import SpillFile
-from ordercycle._ingest.table_readers import Tally
 from ordercycle._profile import ProfileBuilder
 from ordercycle._spec import HistorySpec
 from ordercycle._workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Spare, Workers, Workspace

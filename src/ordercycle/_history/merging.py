@@ -19,6 +19,7 @@ from ordercycle._workspace import Workspace
 from ordercycle_kernels import merging as kernels
 from ordercycle_kernels._types import as_input
 from ordercycle_kernels.calendar import NO_DAY
+from ordercycle_kernels.partition import as_moved
 from ordercycle_kernels.profile import registration_days
 
 Int64s = NDArray[np.int64]
@@ -251,7 +252,8 @@ def _merged(
 ) -> NDArray[Any]:
     """Return both columns merged."""
     out = _room(name, there.size + arriving.size, there.dtype, workspace)
-    kernels.merge[there.dtype.name](there, arriving, places, out)
+    moved = (as_moved(there), as_moved(arriving), places, as_moved(out))
+    kernels.merge[moved[0].dtype.name](*moved)
     return out
 
 

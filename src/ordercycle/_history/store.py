@@ -27,7 +27,7 @@ from ordercycle._history.grouped_orders import Folder, GroupedOrders, Part, cut
 from ordercycle._history.manifest import MANIFEST, is_ours, read_manifest, unsound, write_manifest
 from ordercycle._history.stored_files import Stored, StoredFile
 from ordercycle._ingest.column_readers import AmountReader, IdReader
-from ordercycle._ingest.table_readers import Tally
+from ordercycle._ingest.morsels import Tally
 from ordercycle._policies import Policies
 from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workers

@@ -9,7 +9,7 @@ from datetime import date
 from ordercycle._days import date_of
 from ordercycle._errors import counted, printable
 from ordercycle._history.counts import Counts
-from ordercycle._ingest.table_readers import Tally
+from ordercycle._ingest.morsels import Tally
 from ordercycle._public import public
 from ordercycle._spec import HistorySpec
 

@@ -19,7 +19,7 @@ from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.counts import Counts
 from ordercycle._ingest.column_readers import TimeReader
 from ordercycle._ingest.id_bytes import hashes_of
-from ordercycle._ingest.table_readers import Tally
+from ordercycle._ingest.morsels import Tally
 from ordercycle._sources.read_request import Times
 from ordercycle_kernels import hashing
 

@@ -1,36 +1,30 @@
 """Rows laid out by customer hash: what ingest writes and grouping reads.
 
-The rows of a partition are one slice of each column of a block. The bytes of its ids are a slice
-of an array, one id behind the other; or, where these are entries of a dictionary, they stay where
-they are, and each row has the start of its own. Lengths are a column where they differ.
+A block is made of sections: arrays whose items lie partition by partition, so that those of a
+partition are one slice of each. One section has the columns of the rows: their hash, and whatever
+the reader of their table declares, of any fixed width. Ids of several bytes are a section of their
+own, one id behind the other; or, where they are entries of a dictionary, they stay where they are,
+and each row has the start of its own. Lengths are a column of the rows where they differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from ordercycle._ingest.id_bytes import LENGTHS_DIFFER, IdBytes, Placed, joined_ids
+from ordercycle._ingest.id_bytes import IdBytes, joined_ids
 from ordercycle._workspace import Workspace
 
-#: The columns a block can have, and their item types.
-HASH, DAY, AMOUNT, AMOUNT_HIGH, ORDER, ROW = "hash", "day", "amount", "amount_high", "order", "row"
-COLUMN_TYPES: dict[str, str] = {
-    HASH: "uint64",
-    DAY: "int32",
-    AMOUNT: "int64",
-    AMOUNT_HIGH: "int64",
-    ORDER: "uint64",
-    ROW: "int64",
-}
-#: Those of orders whose amounts may be missing (1), and of rows that are compared: the instant, and
-#: two words for all other columns.
-MISSING, INSTANT, OTHERS, MORE_OTHERS = "missing", "instant", "others", "more_others"
-COLUMN_TYPES |= {MISSING: "int32", INSTANT: "int64", OTHERS: "uint64", MORE_OTHERS: "uint64"}
+#: The column that every block has.
+HASH = "hash"
+#: The sections that blocks have; those of ids are called by their use.
+ROWS, RUNS = "rows", "runs"
+#: The column of ids' bytes, and that of the number of rows of runs.
+BYTES, LENGTH = "bytes", "length"
 
 
 class IdColumns(NamedTuple):
@@ -45,161 +39,227 @@ class IdColumns(NamedTuple):
 CUSTOMER_IDS, ORDER_IDS = "customer", "order"
 ID_COLUMNS = {
     CUSTOMER_IDS: IdColumns(HASH, "customer_start", "customer_length"),
-    ORDER_IDS: IdColumns(ORDER, "order_start", "order_length"),
+    ORDER_IDS: IdColumns("order", "order_start", "order_length"),
 }
-for _columns in ID_COLUMNS.values():
-    COLUMN_TYPES |= {_columns.start: "int64", _columns.length: "int32"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """Arrays whose items lie by partition, those of each in the same slice of every array."""
+
+    columns: Mapping[str, NDArray[Any]]  # (n,) each
+    begins: NDArray[np.int64]  # (partitions,) where each partition begins
+    ends: NDArray[np.int64]  # (partitions,) and ends, perhaps before the next one begins
+
+    @classmethod
+    def to_fill(cls, types: Mapping[str, DTypeLike], sizes: NDArray[np.int64]) -> Self:
+        """Return memory for so many items of each partition, one partition behind the other."""
+        ends = np.cumsum(sizes)
+        return cls({name: np.empty(ends[-1], kind) for name, kind in types.items()},
+                   ends - sizes, ends)  # fmt: skip
+
+    @property
+    def bounds(self) -> NDArray[np.int64]:
+        """Where each partition begins, and the arrays end: (partitions + 1,)."""
+        size = next(iter(self.columns.values())).size
+        return np.append(self.begins, size)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays."""
+        return sum(values.nbytes for values in self.columns.values())
+
+    def slice_of(self, partitions: range) -> slice:
+        """Return where the items of neighbouring partitions are."""
+        return slice(int(self.begins[partitions.start]), int(self.ends[partitions.stop - 1]))
+
+    def part(self, number: int) -> dict[str, NDArray[Any]]:
+        """Return the items of a partition, as views."""
+        items = self.slice_of(range(number, number + 1))
+        return {name: values[items] for name, values in self.columns.items()}
+
+    def loaded(self, partitions: range, workspace: Workspace, use: str) -> Section:  # noqa: ARG002 - those on disk need them
+        """Return a section with these partitions in memory."""
+        return self
 
 
 class BlockIds(NamedTuple):
     """The ids of a block's rows, of one use."""
 
-    placed: Placed
-    offsets: NDArray[np.int64] | None  # (partitions + 1,) into the bytes; None for a dictionary
+    length: int  # that all have, or LENGTHS_DIFFER
+    dictionary: NDArray[np.uint8] | None  # where they are, if not in a section of their own
 
 
-class Streaks(NamedTuple):
-    """Rows of one customer that follow each other: (streaks,) each."""
+@dataclass(frozen=True)
+class PartitionRows:
+    """The rows of one partition: columns contiguous, the hash among them."""
 
-    hashes: NDArray[np.uint64]
-    lengths: NDArray[np.int32]  # rows of each streak
+    columns: Mapping[str, NDArray[Any]]
+    ids: Mapping[str, IdBytes]
+    size: int
 
-    def part(self, streaks: slice) -> Streaks:
-        """Return some of the streaks."""
-        return Streaks(self.hashes[streaks], self.lengths[streaks])
+    @property
+    def hashes(self) -> NDArray[np.uint64]:
+        """The hashes that rows are looked up by."""
+        return self.columns[HASH]
 
-    def hashes_of_rows(self) -> NDArray[np.uint64]:
-        """Return the hash of every row."""
-        return np.repeat(self.hashes, self.lengths)
+    def by_row(self) -> PartitionRows:
+        """Return the rows with a hash each."""
+        return self
+
+    @classmethod
+    def joined(cls, parts: Sequence[Any], workspace: Workspace, use: str) -> Self:
+        """Return parts one behind the other, in the thread's arrays whose names begin with use."""
+        size = sum(part.size for part in parts)
+        columns = {}
+        for name, values in parts[0].columns.items():
+            out = workspace.array(f"{use}.{name}", size, values.dtype)
+            columns[name] = np.concatenate([part.columns[name] for part in parts], out=out)
+        ids = {name: joined_ids([part.ids[name] for part in parts]) for name in parts[0].ids}
+        return cls(columns, ids, size)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Block:
-    """Rows in the order of their partitions; in streaks, they have no hash of their own."""
+    """Rows in the order of their partitions."""
 
-    columns: dict[str, NDArray[Any]]  # (rows,) each
-    offsets: NDArray[np.int64]  # (partitions + 1,) into the columns, where partitions begin
-    ids: dict[str, BlockIds] = field(default_factory=dict)  # by use, unless they are integers
-    streaks: Streaks | None = None
-    streak_offsets: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    #: (partitions,) where partitions end; empty: where the next one begins
-    stops: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    sections: Mapping[str, Section]
+    ids: Mapping[str, BlockIds] = field(default_factory=dict)  # by use, unless they are integers
+
+    @property
+    def rows(self) -> Section:
+        """The columns of the rows."""
+        return self.sections[ROWS]
 
     @property
     def sizes(self) -> NDArray[np.int64]:
         """The number of rows of each partition."""
-        return (self.stops if self.stops.size else self.offsets[1:]) - self.offsets[:-1]
-
-    @property
-    def hashes(self) -> NDArray[np.uint64]:
-        """The hashes that the block keeps: of its rows, or of their streaks."""
-        return self.columns[HASH] if self.streaks is None else self.streaks.hashes
+        return self.rows.ends - self.rows.begins
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the rows, their streaks and ids; not of dictionaries, which are not its own."""
-        arrays = [*self.columns.values(), *(self.streaks or ())]
-        arrays += [ids.placed.data for ids in self.ids.values() if ids.offsets is not None]
-        return sum(array.nbytes for array in arrays)
-
-    def streaks_of(self, number: int) -> Streaks | None:
-        """Return the streaks of partition `number`, None where the block has none."""
-        if self.streaks is None:
-            return None
-        return self.streaks.part(slice(*self.streak_offsets[number : number + 2].tolist()))
-
-    def column(self, name: str, number: int) -> NDArray[Any]:
-        """Return a column of partition `number`: a view, but for the hashes of streaks."""
-        streaks = self.streaks_of(number)
-        if name == HASH and streaks is not None:
-            return streaks.hashes_of_rows()
-        return self.columns[name][self.rows_of(number)]
-
-    def rows_of(self, number: int) -> slice:
-        """Return where the rows of partition `number` are."""
-        start = int(self.offsets[number])
-        return slice(
-            start, int(self.stops[number] if self.stops.size else self.offsets[number + 1])
-        )
-
-
-@dataclass
-class Collected:
-    """The rows of one partition, columns contiguous; in streaks, without a column of hashes."""
-
-    columns: dict[str, NDArray[Any]]
-    ids: dict[str, IdBytes]
-    rows: int
-    streaks: Streaks | None = None
+        """Bytes of the rows and their ids; not of dictionaries, which are not the block's own."""
+        return sum(section.nbytes for section in self.sections.values())
 
     @property
     def hashes(self) -> NDArray[np.uint64]:
-        """The hashes of the rows, or of their streaks."""
-        return self.columns[HASH] if self.streaks is None else self.streaks.hashes
+        """All hashes that the block has."""
+        hashes: NDArray[np.uint64] = self.rows.columns[HASH]
+        return hashes
+
+    def changed(self, change: Callable[[str, Section], Section]) -> Self:
+        """Return the block with other sections."""
+        sections = {name: change(name, section) for name, section in self.sections.items()}
+        return replace(self, sections=sections)
+
+    def loaded(self, partitions: range, workspace: Workspace, use: str) -> Self:
+        """Return a block with these partitions in memory; what is read is in arrays of the thread.
+
+        A few large reads take a fraction of the time of many small ones.
+        """
+        return self.changed(
+            lambda name, section: section.loaded(partitions, workspace, f"{use}.{name}")
+        )
+
+    def hashes_of(self, number: int) -> NDArray[np.uint64]:
+        """Return the hash of each row of a partition."""
+        hashes: NDArray[np.uint64] = self.rows.part(number)[HASH]
+        return hashes
+
+    def part(self, number: int) -> PartitionRows:
+        """Return the rows of a partition: views, where they are in memory."""
+        columns = self.rows.part(number)
+        size = int(self.sizes[number])
+        return PartitionRows(columns, self._take_ids(columns, number, size), size)
+
+    def _take_ids(
+        self, columns: dict[str, NDArray[Any]], number: int, size: int
+    ) -> dict[str, IdBytes]:
+        """Return the ids of a partition's rows, and take the columns of their places out."""
+        found = {}
+        for use, (length, dictionary) in self.ids.items():
+            common = np.array([length], np.int32)
+            lengths = columns.pop(ID_COLUMNS[use].length, common)
+            if dictionary is not None:
+                found[use] = IdBytes(columns.pop(ID_COLUMNS[use].start), lengths, dictionary)
+                continue
+            begins = np.zeros(size + 1, np.int64)
+            np.cumsum(np.broadcast_to(lengths, (size,)), out=begins[1:])
+            found[use] = IdBytes(begins[:-1], lengths, self.sections[use].part(number)[BYTES])
+        return found
 
 
-def partition_sizes(blocks: Sequence[Block], partitions: int) -> NDArray[np.int64]:
+class Runs(NamedTuple):
+    """Neighbouring rows of one customer: (k,) each."""
+
+    hashes: NDArray[np.uint64]
+    lengths: NDArray[np.int32]  # rows of each run
+
+
+@dataclass(frozen=True)
+class RunRows(PartitionRows):
+    """The rows of one partition in runs, which have a hash each, instead of the rows."""
+
+    runs: Runs
+
+    @property
+    def hashes(self) -> NDArray[np.uint64]:
+        """The hashes of the runs."""
+        return self.runs.hashes
+
+    def by_row(self) -> PartitionRows:
+        """Return the rows with a hash each."""
+        return PartitionRows({**self.columns, HASH: np.repeat(*self.runs)}, self.ids, self.size)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Any], workspace: Workspace, use: str) -> Self:
+        """Return parts one behind the other."""
+        rows = PartitionRows.joined(parts, workspace, use)
+        runs = Runs(
+            *(np.concatenate(each) for each in zip(*(part.runs for part in parts), strict=True))
+        )
+        return cls(rows.columns, rows.ids, rows.size, runs)
+
+
+class RunBlock(Block):
+    """Rows of which many neighbours are of one customer: hashes are those of runs."""
+
+    @property
+    def hashes(self) -> NDArray[np.uint64]:
+        """All hashes that the block has."""
+        hashes: NDArray[np.uint64] = self.sections[RUNS].columns[HASH]
+        return hashes
+
+    def hashes_of(self, number: int) -> NDArray[np.uint64]:
+        """Return the hash of each row of a partition."""
+        return np.repeat(*self._runs_of(number))
+
+    def part(self, number: int) -> RunRows:
+        """Return the rows of a partition, in runs."""
+        rows = super().part(number)
+        return RunRows(rows.columns, rows.ids, rows.size, self._runs_of(number))
+
+    def _runs_of(self, number: int) -> Runs:
+        runs = self.sections[RUNS].part(number)
+        return Runs(runs[HASH], runs[LENGTH])
+
+
+def partition_sizes(blocks: Iterable[Block], partitions: int) -> NDArray[np.int64]:
     """Return the number of rows of each partition over all blocks."""
-    sizes = np.zeros(partitions, np.int64)
-    for block in blocks:
-        sizes += block.sizes
-    return sizes
+    return sum((block.sizes for block in blocks), start=np.zeros(partitions, np.int64))
 
 
-def collect(
-    blocks: Sequence[Block],
-    number: int,
-    workspace: Workspace,
-    use: str,
-    *,
-    keep_streaks: bool = True,
-) -> Collected:
+def collect(blocks: Sequence[Block], number: int, workspace: Workspace, use: str) -> PartitionRows:
     """Return the rows of partition `number` of all blocks, one behind the other.
 
     Views of a single block; else arrays of the workspace, under names that begin with `use`,
-    valid until the next call. In streaks where all blocks are and they are to be kept.
+    valid until the next call. In runs where all blocks are.
     """
-    rows = sum(part.stop - part.start for part in (block.rows_of(number) for block in blocks))
-    found = [block.streaks_of(number) for block in blocks] if keep_streaks else [None]
-    parts_of_streaks = [part for part in found if part is not None]
-    streaks = None
-    if blocks and len(parts_of_streaks) == len(blocks):
-        streaks = joined_streaks(parts_of_streaks)
-    names = set(blocks[0].columns) | {HASH} if blocks else set()
-    columns = {}
-    placing = {name for columns in ID_COLUMNS.values() for name in columns[1:]}
-    for name in names - placing - ({HASH} if streaks is not None else set()):
-        parts = [block.column(name, number) for block in blocks]
-        if len(parts) == 1:
-            columns[name] = parts[0]
-        else:
-            out = workspace.array(f"{use}.{name}", rows, COLUMN_TYPES[name])
-            columns[name] = np.concatenate(parts, out=out)
-    ids = {
-        name: joined_ids([_ids_of(block, name, number) for block in blocks])
-        for name in (blocks[0].ids if blocks else ())
-    }
-    return Collected(columns, ids, rows, streaks)
-
-
-def joined_streaks(parts: Sequence[Streaks]) -> Streaks:
-    """Lay streaks one behind the other."""
+    parts = [block.part(number) for block in blocks]
+    if not parts:
+        return PartitionRows({}, {}, 0)
     if len(parts) == 1:
         return parts[0]
-    hashes = np.concatenate([part.hashes for part in parts])
-    return Streaks(hashes, np.concatenate([part.lengths for part in parts]))
-
-
-def _ids_of(block: Block, use: str, number: int) -> IdBytes:
-    """Return the ids of the rows of one partition."""
-    columns, (placed, offsets) = ID_COLUMNS[use], block.ids[use]
-    part = block.rows_of(number)
-    rows = part.stop - part.start
-    lengths = np.array([placed.length], np.int32)
-    if placed.length == LENGTHS_DIFFER:
-        lengths = block.columns[columns.length][part]
-    if offsets is None:
-        return IdBytes(block.columns[columns.start][part], lengths, placed.data)
-    starts = np.zeros(rows + 1, np.int64)
-    np.cumsum(np.broadcast_to(lengths, (rows,)), out=starts[1:])
-    return IdBytes(starts[:-1], lengths, placed.data[offsets[number] : offsets[number + 1]])
+    if len({type(part) for part in parts}) > 1:
+        parts = [part.by_row() for part in parts]
+    return type(parts[0]).joined(parts, workspace, use)

@@ -80,7 +80,7 @@ class IdBytes(NamedTuple):
         return BytesView(offsets, data)
 
 
-class Placed(NamedTuple):
+class IdBuffer(NamedTuple):
     """The bytes that ids are in, and the length that all have, or LENGTHS_DIFFER."""
 
     data: NDArray[np.uint8]
@@ -97,7 +97,7 @@ def place_ids(
     array: pa.Array,
     starts: NDArray[np.int64],
     lengths: NDArray[np.int32],
-) -> Placed:
+) -> IdBuffer:
     """Find the ids of an array of strings, binaries or views of them: starts, lengths: (n,).
 
     A missing id is placed where another one is, so that all that is read exists; lengths are
@@ -113,7 +113,7 @@ def place_ids(
     if pa.types.is_fixed_size_binary(array.type):
         width = array.type.byte_width
         np.multiply(np.arange(len(array)), width, out=starts)
-        return Placed(fixed_view(array, np.uint8, per_row=width), width)
+        return IdBuffer(fixed_view(array, np.uint8, per_row=width), width)
     known = validity(array)
     if known is None:
         known = np.zeros(0, np.bool_)
@@ -124,14 +124,14 @@ def place_ids(
         length = kernels.find_views(views, known, begins, sizes, starts, lengths)
         if length == kernels.OUTSIDE:
             raise DamagedIdsError.of(views_outside(views, known, sizes))
-        return Placed(data, length)
+        return IdBuffer(data, length)
     offsets, data = bytes_view(array)
     length = kernels.find_between[offsets.dtype.name](offsets, known, data.size, starts, lengths)
     if length == kernels.OUTSIDE:
         raise DamagedIdsError.of(offsets_outside(offsets, data))
     if length == kernels.TOO_LONG:
         raise LongIdError("an id has 2 GiB or more", remedy="is it the column of the ids?")
-    return Placed(data, length)
+    return IdBuffer(data, length)
 
 
 def hashes_of(ids: pa.Array) -> NDArray[np.uint64]:

@@ -20,8 +20,8 @@ from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import (
     LENGTHS_DIFFER,
     DamagedIdsError,
+    IdBuffer,
     LongIdError,
-    Placed,
     integers_of,
     place_ids,
 )
@@ -43,7 +43,7 @@ class HashedDictionary:
     hashes: NDArray[np.uint64]
     starts: NDArray[np.int64]
     lengths: NDArray[np.int32]
-    placed: Placed
+    buffer: IdBuffer
 
     @property
     def nbytes(self) -> int:
@@ -60,11 +60,11 @@ class IdRows(NamedTuple):
     lengths: NDArray[np.int32] = np.zeros(0, np.int32)
 
 
-class IdPiece(NamedTuple):
-    """Where the bytes of some rows of a run are."""
+class SliceIds(NamedTuple):
+    """Where the bytes of some rows of a morsel are."""
 
     rows: slice
-    placed: Placed
+    buffer: IdBuffer
     dictionary: HashedDictionary | None  # whose memory it is, if not the rows' own
 
 
@@ -97,9 +97,11 @@ class IdColumn:
         return integers_of(self.ids.storage(batch.column(self.name)))
 
     @property
-    def places(self) -> tuple[str, ...]:
-        """The columns that say where ids are: integers need none."""
-        return () if self.ids.is_integer else (self._columns.start, self._columns.length)
+    def columns(self) -> dict[str, str]:
+        """The columns that ids are read into; integers have no start and length."""
+        hashed, start, length = self._columns
+        places = {} if self.ids.is_integer else {start: "int64", length: "int32"}
+        return {hashed: "uint64", **places}
 
     def read(
         self,
@@ -108,8 +110,8 @@ class IdColumn:
         columns: Mapping[str, NDArray[Any]],
         *,
         with_hashes: bool,
-    ) -> IdPiece | None:
-        """Read a batch into some rows of a run's columns; return where the bytes are, if any.
+    ) -> SliceIds | None:
+        """Read a batch into some rows of a morsel's columns; return where the bytes are, if any.
 
         Raises
         ------
@@ -121,33 +123,32 @@ class IdColumn:
         if self.ids.is_integer and not with_hashes:
             return None
         array = batch.column(self.name)
-        places = (columns[name][rows] for name in self.places)
-        out = IdRows(columns[self._columns.hash][rows], *places)
+        out = IdRows(*(columns[name][rows] for name in self.columns))
         try:
             if pa.types.is_dictionary(array.type):  # read under a limit, it is none any more
                 dictionary = self._dictionary(array.dictionary)
                 _look_up(dictionary, array, out, with_hashes=with_hashes)
-                piece = IdPiece(rows, dictionary.placed, dictionary)
+                found = SliceIds(rows, dictionary.buffer, dictionary)
             else:
-                placed = self._read_plain(self.ids.storage(array), out, with_hashes=with_hashes)
-                piece = IdPiece(rows, placed, None)
+                buffer = self._read_plain(self.ids.storage(array), out, with_hashes=with_hashes)
+                found = SliceIds(rows, buffer, None)
         except LongIdError:
             raise DataError(
                 f"{self._table}: {self.name} holds an id of 2 GiB or more",
                 remedy="is it the column of the ids?",
                 column=self.name,
             ) from None
-        return None if self.ids.is_integer else piece
+        return None if self.ids.is_integer else found
 
-    def _read_plain(self, array: pa.Array, out: IdRows, *, with_hashes: bool) -> Placed:
+    def _read_plain(self, array: pa.Array, out: IdRows, *, with_hashes: bool) -> IdBuffer:
         if self.ids.is_integer:
             if with_hashes:
                 hashing.hash_integers(integers_of(array), out.hashes)
-            return Placed(NO_BYTES, 0)
-        placed = place_ids(array, out.starts, out.lengths)
+            return IdBuffer(NO_BYTES, 0)
+        buffer = place_ids(array, out.starts, out.lengths)
         if with_hashes:
-            placed.ids(out.starts, out.lengths).hash_into(out.hashes)
-        return placed
+            buffer.ids(out.starts, out.lengths).hash_into(out.hashes)
+        return buffer
 
     def _dictionary(self, array: pa.Array) -> HashedDictionary:
         key = (len(array), array.offset, *addresses(array))
@@ -161,7 +162,7 @@ class IdColumn:
                     np.empty(size, np.int32),
                 )
                 try:
-                    placed = self._read_plain(self.ids.storage(array), out, with_hashes=True)
+                    buffer = self._read_plain(self.ids.storage(array), out, with_hashes=True)
                 except DamagedIdsError as error:
                     outside = counted(int(np.count_nonzero(error.bad)), "entry is", "entries are")
                     raise DataError(
@@ -170,7 +171,7 @@ class IdColumn:
                         remedy=REMAKE,
                         column=self.name,
                     ) from None
-                found = self._hashed[key] = HashedDictionary(array, *out, placed)
+                found = self._hashed[key] = HashedDictionary(array, *out, buffer)
                 self._last.append(found)
                 while len(self._last) > FEW_DICTIONARIES and self._are_large():
                     self._last.popleft()
@@ -212,5 +213,5 @@ def _look_up(
         dictionary.hashes.take(codes, out=out.hashes, mode="clip")
     if dictionary.starts.size:
         dictionary.starts.take(codes, out=out.starts, mode="clip")
-        if dictionary.placed.length == LENGTHS_DIFFER:
+        if dictionary.buffer.length == LENGTHS_DIFFER:
             dictionary.lengths.take(codes, out=out.lengths, mode="clip")

@@ -9,22 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import address_of, spanning
-from ordercycle._ingest.blocks import HASH, ID_COLUMNS, BlockIds
-from ordercycle._ingest.id_bytes import LENGTHS_DIFFER, Placed
-from ordercycle._ingest.id_columns import IdPiece
-from ordercycle._ingest.table_readers import Run
+from ordercycle._ingest.blocks import BYTES, HASH, ID_COLUMNS, BlockIds, Section
+from ordercycle._ingest.id_bytes import LENGTHS_DIFFER
+from ordercycle._ingest.id_columns import SliceIds
+from ordercycle._ingest.morsels import Morsel
 from ordercycle_kernels import id_bytes as kernels
 
 
-class IdLayout(ABC):
-    """The ids of a block's rows, of one use, while these are laid out."""
+class IdWriter(ABC):
+    """Writes the ids of a block's rows, of one use."""
 
-    #: What the block says about them.
+    #: What the block knows of them, and its section with their bytes, if they are moved.
     ids: BlockIds
+    section: Section | None = None
 
-    def __init__(self, use: str, pieces: Sequence[IdPiece]) -> None:
+    def __init__(self, use: str, slices: Sequence[SliceIds]) -> None:
         self._columns = ID_COLUMNS[use]
-        self._length = common_length(pieces)
+        self._length = common_length(slices)
 
     @property
     @abstractmethod
@@ -32,14 +33,14 @@ class IdLayout(ABC):
         """The columns that the block does without."""
 
     @abstractmethod
-    def lay_out(self, number: int, pieces: Sequence[IdPiece], run: Run) -> None:
-        """Lay out the ids of a run that was read; leave what is needed in its columns."""
+    def write(self, number: int, slices: Sequence[SliceIds], morsel: Morsel) -> None:
+        """Write the ids of a morsel that was read; leave what is needed in its columns."""
 
     def _unused_length(self) -> set[str]:
         return set() if self._length == LENGTHS_DIFFER else {self._columns.length}
 
 
-class IdsByPartition(IdLayout):
+class IdsByPartition(IdWriter):
     """Ids that are moved to their partitions.
 
     Compared where they came from, they would have to be fetched from all over the memory: that
@@ -49,108 +50,109 @@ class IdsByPartition(IdLayout):
     def __init__(
         self,
         use: str,
-        pieces: Sequence[IdPiece],
+        slices: Sequence[SliceIds],
         sizes: Sequence[NDArray[np.int64]],
         shift: int,
     ) -> None:
-        super().__init__(use, pieces)
+        super().__init__(use, slices)
         self._shift = shift
-        # Held, so that a dictionary is not hashed again when its rows are laid out.
-        self._dictionaries = {id(piece.dictionary): piece.dictionary for piece in pieces}
-        # Where the ids that each run has of each partition begin.
+        # Held, so that a dictionary is not hashed again when its rows are read.
+        self._dictionaries = {id(part.dictionary): part.dictionary for part in slices}
+        # Where the ids that each morsel has of each partition begin.
         self._begins = np.zeros((len(sizes) + 1, sizes[0].size), np.int64)
         np.cumsum(sizes, axis=0, out=self._begins[1:])
-        offsets = np.concatenate([[0], np.cumsum(self._begins[-1])])
-        self._begins += offsets[:-1]
-        self.ids = BlockIds(Placed(np.empty(offsets[-1], np.uint8), self._length), offsets)
+        self.section = Section.to_fill({BYTES: "uint8"}, self._begins[-1])
+        self._bytes = self.section.columns[BYTES]
+        self._begins += self.section.begins
+        self.ids = BlockIds(self._length, None)
 
     @property
     def unused(self) -> set[str]:
         """Starts follow from lengths, as the ids of a partition lie one behind the other."""
         return {self._columns.start} | self._unused_length()
 
-    def lay_out(self, number: int, pieces: Sequence[IdPiece], run: Run) -> None:
-        """Move the ids of a run."""
-        fill_lengths(pieces, run.columns[self._columns.length])
-        starts, lengths = run.columns[self._columns.start], run.columns[self._columns.length]
+    def write(self, number: int, slices: Sequence[SliceIds], morsel: Morsel) -> None:
+        """Move the ids of a morsel."""
+        fill_lengths(slices, morsel.columns[self._columns.length])
+        starts, lengths = morsel.columns[self._columns.start], morsel.columns[self._columns.length]
         cursors = self._begins[number].copy()
-        for piece in pieces:
-            rows = piece.rows
+        for part in slices:
+            rows = part.rows
             kernels.move_ids(
-                run.columns[HASH][rows],
-                run.kept[rows],
+                morsel.columns[HASH][rows],
+                morsel.kept[rows],
                 self._shift,
-                *piece.placed.ids(starts[rows], lengths[rows]),
+                *part.buffer.ids(starts[rows], lengths[rows]),
                 cursors,
-                self.ids.placed.data,
+                self._bytes,
             )
 
 
-class IdsInDictionaries(IdLayout):
+class IdsInDictionaries(IdWriter):
     """Ids that stay where they are, as many rows share each."""
 
-    def __init__(self, use: str, pieces: Sequence[IdPiece]) -> None:
-        super().__init__(use, pieces)
-        # Held, so that a dictionary is not hashed again when its rows are laid out.
-        self._dictionaries = {id(piece.dictionary): piece.dictionary for piece in pieces}
-        memory = {address_of(piece.placed.data): piece.placed.data for piece in pieces}
-        data, _ = spanning(list(memory.values()))
-        self.ids = BlockIds(Placed(data, self._length), None)
+    def __init__(self, use: str, slices: Sequence[SliceIds]) -> None:
+        super().__init__(use, slices)
+        # Held, so that a dictionary is not hashed again when its rows are read.
+        self._dictionaries = {id(part.dictionary): part.dictionary for part in slices}
+        memory = {address_of(part.buffer.data): part.buffer.data for part in slices}
+        self._bytes, _ = spanning(list(memory.values()))
+        self.ids = BlockIds(self._length, self._bytes)
 
     @property
     def unused(self) -> set[str]:
         """Lengths that are all the same."""
         return self._unused_length()
 
-    def lay_out(self, number: int, pieces: Sequence[IdPiece], run: Run) -> None:  # noqa: ARG002 - every run is alike here
-        """Let the ids of a run point into what is common to all dictionaries."""
-        fill_lengths(pieces, run.columns[self._columns.length])
-        for piece in pieces:
-            if piece.placed.data.size:
-                shift = address_of(piece.placed.data) - address_of(self.ids.placed.data)
-                run.columns[self._columns.start][piece.rows] += shift
+    def write(self, number: int, slices: Sequence[SliceIds], morsel: Morsel) -> None:  # noqa: ARG002 - every morsel is alike here
+        """Let the ids of a morsel point into what is common to all dictionaries."""
+        fill_lengths(slices, morsel.columns[self._columns.length])
+        for part in slices:
+            if part.buffer.data.size:
+                shift = address_of(part.buffer.data) - address_of(self._bytes)
+                morsel.columns[self._columns.start][part.rows] += shift
 
 
-def common_length(pieces: Sequence[IdPiece]) -> int:
+def common_length(slices: Sequence[SliceIds]) -> int:
     """Return the length that all ids have, or LENGTHS_DIFFER."""
-    lengths = {piece.placed.length for piece in pieces}
+    lengths = {part.buffer.length for part in slices}
     return lengths.pop() if len(lengths) == 1 else LENGTHS_DIFFER
 
 
-def fill_lengths(pieces: Sequence[IdPiece], lengths: NDArray[np.int32]) -> None:
-    """Write the lengths of rows where these are the same: lengths: (n,), of a run."""
-    for piece in pieces:
-        if piece.placed.length != LENGTHS_DIFFER:
-            lengths[piece.rows] = piece.placed.length
+def fill_lengths(slices: Sequence[SliceIds], lengths: NDArray[np.int32]) -> None:
+    """Write the lengths of rows where these are the same: lengths: (n,), of a morsel."""
+    for part in slices:
+        if part.buffer.length != LENGTHS_DIFFER:
+            lengths[part.rows] = part.buffer.length
 
 
 def bytes_by_partition(
-    use: str, run: Run, counts: NDArray[np.int64], shift: int
+    use: str, morsel: Morsel, counts: NDArray[np.int64], shift: int
 ) -> NDArray[np.int64]:
-    """Return how many bytes the ids of a run have in each partition; counts: its rows there."""
-    pieces = run.ids[use]
-    length = common_length(pieces)
+    """Return how many bytes the ids of a morsel have in each partition; counts: its rows there."""
+    slices = morsel.ids[use]
+    length = common_length(slices)
     if length != LENGTHS_DIFFER:
         return counts * length
-    lengths = run.columns[ID_COLUMNS[use].length]
-    fill_lengths(pieces, lengths)
+    lengths = morsel.columns[ID_COLUMNS[use].length]
+    fill_lengths(slices, lengths)
     sizes = np.empty(counts.size, np.int64)
-    kernels.count_bytes(run.columns[HASH], run.kept, shift, lengths, sizes)
+    kernels.count_bytes(morsel.columns[HASH], morsel.kept, shift, lengths, sizes)
     return sizes
 
 
-def layout_of_ids(
+def writer_of_ids(
     use: str,
-    runs: Sequence[tuple[Sequence[IdPiece], NDArray[np.int64]]],
+    morsels: Sequence[tuple[Sequence[SliceIds], NDArray[np.int64]]],
     shift: int,
     *,
     moves_all: bool,
-) -> IdLayout:
-    """Return the layout for the ids of some runs, given with the bytes in each partition.
+) -> IdWriter:
+    """Return the writer for the ids of some morsels, given with the bytes in each partition.
 
     moves_all: those in dictionaries as well, which then need not stay in memory.
     """
-    pieces = [piece for of_run, _ in runs for piece in of_run]
-    if pieces[0].dictionary is not None and not moves_all:
-        return IdsInDictionaries(use, pieces)
-    return IdsByPartition(use, pieces, [sizes for _, sizes in runs], shift)
+    slices = [part for of_morsel, _ in morsels for part in of_morsel]
+    if slices[0].dictionary is not None and not moves_all:
+        return IdsInDictionaries(use, slices)
+    return IdsByPartition(use, slices, [sizes for _, sizes in morsels], shift)

@@ -1,4 +1,4 @@
-"""One block for a stream whose length is known: partitions have room for their share of the rows.
+"""One section for a stream whose length is known: partitions have room for their share of the rows.
 
 Blocks of a stream hold every partition in pieces, which grouping would have to join in memory of
 its own. Hashes divide rows so evenly that the place of each partition can be known beforehand.
@@ -6,12 +6,13 @@ its own. Hashes divide rows so evenly that the place of each partition can be kn
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from ordercycle._ingest.blocks import COLUMN_TYPES, Block
+from ordercycle._ingest.blocks import Section
 
 #: Room beyond the even share, in sixteenths of it and in rows: five times the spread of partitions
 #: of a hundred thousand rows of customers with a dozen orders each. Memory that is not written to
@@ -20,22 +21,23 @@ SPARE_SHARE = 16
 SPARE_ROWS = 64
 
 
-class ReservedBlock:
-    """A block that is filled in several steps."""
+class Preallocated(Section):
+    """A section that is filled in several steps."""
 
-    def __init__(self, names: Iterable[str], rows: int, partition_bits: int) -> None:
-        partitions = 1 << partition_bits
+    @classmethod
+    def of(cls, types: Mapping[str, DTypeLike], rows: int, partitions: int) -> Self:
+        """Return memory for so many rows, about as many in each partition."""
         share = -(-rows // partitions)
-        capacity = share + share // SPARE_SHARE + SPARE_ROWS
-        offsets = np.arange(partitions + 1, dtype=np.int64) * capacity
-        columns = {name: np.empty(int(offsets[-1]), COLUMN_TYPES[name]) for name in names}
-        self.block = Block(columns, offsets, stops=offsets[:-1].copy())
+        room = share + share // SPARE_SHARE + SPARE_ROWS
+        begins = np.arange(partitions, dtype=np.int64) * room
+        columns = {name: np.empty(partitions * room, kind) for name, kind in types.items()}
+        return cls(columns, begins, begins.copy())
 
     def take(self, sizes: NDArray[np.int64]) -> NDArray[np.int64] | None:
-        """Return where so many rows of each partition go; None where there is no room."""
-        stops = self.block.stops
-        if np.any(stops + sizes > self.block.offsets[1:]):
+        """Return where so many more rows of each partition go; None where there is no room."""
+        room = self.begins[1] if self.begins.size > 1 else len(next(iter(self.columns.values())))
+        if np.any(self.ends + sizes > self.begins + room):
             return None
-        begins = stops.copy()
-        stops += sizes
+        begins = self.ends.copy()
+        self.ends[:] += sizes
         return begins

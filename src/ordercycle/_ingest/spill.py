@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ordercycle._errors import ConfigError, Option, whole_number
-from ordercycle._ingest.blocks import Block, BlockIds, Streaks
-from ordercycle._ingest.id_bytes import Placed
+from ordercycle._ingest.blocks import Block, Section
 from ordercycle._ingest.spill_file import SpilledArray, SpillFile
 from ordercycle._workspace import LARGE_TASKS_AHEAD, Workspace
 
@@ -122,6 +117,25 @@ def _bytes(memory_limit: object) -> int:
     return number
 
 
+class SpilledSection(Section):
+    """A section on disk: its columns are spilled arrays."""
+
+    @classmethod
+    def of(cls, section: Section, file: SpillFile) -> SpilledSection:
+        """Write a section to a file."""
+        columns: dict[str, Any] = {name: file.put(each) for name, each in section.columns.items()}
+        return cls(columns, section.begins, section.ends)
+
+    def loaded(self, partitions: range, workspace: Workspace, use: str) -> Section:
+        """Return a section of these partitions alone, in arrays of the thread."""
+        items = self.slice_of(partitions)
+        columns = {}
+        for name, spilled in cast("dict[str, SpilledArray]", self.columns).items():
+            out = workspace.array(f"{use}.{name}", items.stop - items.start, spilled.dtype)
+            columns[name] = spilled.read(items, out)
+        return Section(columns, self.begins - items.start, self.ends - items.start)
+
+
 class Waiting:
     """Blocks of rows until they are grouped: in memory while they fit, else on disk.
 
@@ -160,73 +174,12 @@ class Waiting:
             self._file = SpillFile(self._spill.folder)
         if self._file is None:
             return
+        file = self._file
+
+        def to_disk(_: str, section: Section) -> Section:
+            return SpilledSection.of(section, file)
+
         if self._writing:
             self._writing[-1].result()  # no more than one block is on its way
-        self._writing += [self._pool.submit(_on_disk, held, self._file) for held in self._held]
+        self._writing += [self._pool.submit(held.changed, to_disk) for held in self._held]
         self._held = []
-
-
-def _on_disk(block: Block, file: SpillFile) -> Block:
-    put: Any = file.put  # what it returns stands for the array
-    columns = {name: put(values) for name, values in block.columns.items()}
-    streaks = None if block.streaks is None else Streaks(*map(put, block.streaks))
-    ids = {
-        # The entries of a dictionary are few, and not the block's.
-        use: BlockIds(Placed(put(placed.data), placed.length), offsets)
-        if offsets is not None
-        else BlockIds(placed, offsets)
-        for use, (placed, offsets) in block.ids.items()
-    }
-    return replace(block, columns=columns, streaks=streaks, ids=ids)
-
-
-def loaded(
-    blocks: Sequence[Block], partitions: range, workspace: Workspace, use: str
-) -> Sequence[Block]:
-    """Return blocks with a range of partitions in memory, and the others where they are.
-
-    Those on disk become blocks of the range alone, in scratch arrays of the thread whose names
-    begin with `use`: a few large reads take a fraction of the time of many small ones.
-    """
-    return [
-        _loaded(block, partitions, workspace, f"{use}.{number}")
-        if any(isinstance(values, SpilledArray) for values in block.columns.values())
-        else block
-        for number, block in enumerate(blocks)
-    ]
-
-
-def _loaded(block: Block, partitions: range, workspace: Workspace, name: str) -> Block:
-    first, last = partitions.start, partitions.stop - 1
-    rows = slice(block.rows_of(first).start, block.rows_of(last).stop)
-
-    def read(array: Any, part: slice, use: str) -> NDArray[Any]:
-        out = workspace.array(f"{name}.{use}", part.stop - part.start, array.dtype)
-        return cast("SpilledArray", array).read(part, out)
-
-    ids = {}
-    for use, (placed, offsets) in block.ids.items():
-        if offsets is None:
-            ids[use] = BlockIds(placed, None)
-        else:
-            data = read(placed.data, _between(offsets, partitions), f"{use}.bytes")
-            ids[use] = BlockIds(Placed(data, placed.length), offsets - offsets[first])
-    streaks, streak_offsets = block.streaks, block.streak_offsets
-    if streaks is not None:
-        part = _between(streak_offsets, partitions)
-        hashes = read(streaks.hashes, part, "streak hashes")
-        streaks = Streaks(hashes, read(streaks.lengths, part, "streak lengths"))
-        streak_offsets = streak_offsets - streak_offsets[first]
-    return replace(
-        block,
-        columns={column: read(values, rows, column) for column, values in block.columns.items()},
-        offsets=block.offsets - rows.start,
-        stops=block.stops - rows.start,
-        ids=ids,
-        streaks=streaks,
-        streak_offsets=streak_offsets,
-    )
-
-
-def _between(offsets: NDArray[np.int64], partitions: range) -> slice:
-    return slice(int(offsets[partitions.start]), int(offsets[partitions.stop]))

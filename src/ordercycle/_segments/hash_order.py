@@ -79,10 +79,11 @@ def _divided(
         kernels.place_rows(run, EVERY_ROW, shift, its_offsets[:-1].copy(), targets)
         start = runs[number].start
         rows = np.arange(start, start + run.size, dtype=np.int32)
-        for item, values, column in (("uint64", run, made.hashes), ("int32", rows, made.rows)):
-            laid_out = np.empty_like(values)
-            kernels.scatter[item](values, targets, laid_out)
-            kernels.deposit[item](laid_out, its_offsets, begins[number], column)
+        for values, column in ((run, made.hashes), (rows, made.rows)):
+            moved = kernels.as_moved(values)
+            laid_out, item = np.empty_like(moved), moved.dtype.name
+            kernels.scatter[item](moved, targets, laid_out)
+            kernels.deposit[item](laid_out, its_offsets, begins[number], kernels.as_moved(column))
 
     for _ in workers.in_order(divide, range(len(runs))):
         pass

@@ -1,6 +1,6 @@
 """Move the rows of a customer that lie together as one piece.
 
-A streak is a maximal sequence of neighbouring rows of one customer. A table sorted by customer has
+A run is a maximal sequence of neighbouring rows of one customer. A table sorted by customer has
 no more of them than customers: only they need to be hashed, placed and looked up. Their rows are
 copied whole.
 """
@@ -22,7 +22,7 @@ from ordercycle_kernels._types import (
     UInt64s,
 )
 from ordercycle_kernels.hashing import mix
-from ordercycle_kernels.partition import partition_of, per_type
+from ordercycle_kernels.partition import partition_of, per_width
 
 #: Rows of a customer that are sorted here where they are not in order; more are left to the caller.
 SHORT_ROWS = 32
@@ -30,70 +30,70 @@ SHORT_ROWS = 32
 ZERO, ONE, TWO, THREE = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
 FOUR, EIGHT = np.uint64(4), np.uint64(8)
 
-# n = rows, k = streaks, c = customers, p = partitions, s = slots; shift = 64 - log2(p)
+# n = rows, k = runs, c = customers, p = partitions, s = slots; shift = 64 - log2(p)
 
 
 @kernel
-def count_streaks(ids: Int64s) -> int:
-    """Return how many streaks there are: ids: (n,)."""
-    streaks = min(ids.size, 1)
+def count_runs(ids: Int64s) -> int:
+    """Return how many runs there are: ids: (n,)."""
+    runs = min(ids.size, 1)
     for row in range(1, ids.size):
-        streaks += ids[row] != ids[row - 1]
-    return streaks
+        runs += ids[row] != ids[row - 1]
+    return runs
 
 
 @kernel
-def find_streaks(
+def find_runs(
     ids: Int64s, kept: Bools, out_firsts: Int32Out, out_lengths: Int32Out, out_hashes: UInt64Out
 ) -> int:
-    """Find the streaks of the rows that are kept; return k.
+    """Find the runs of the rows that are kept; return k.
 
-    ids: (n,); kept: (n,), or (0,) where every row is kept: a row left out ends a streak;
-    out_firsts, out_lengths, out_hashes: (n,), of which k are written: each streak's first row,
+    ids: (n,); kept: (n,), or (0,) where every row is kept: a row left out ends a run;
+    out_firsts, out_lengths, out_hashes: (n,), of which k are written: each run's first row,
     its number of rows, and its customer's hash.
     """
-    streaks = 0
+    runs = 0
     if kept.size == 0:
-        # Written for every row, and overwritten where no streak begins: a branch is guessed wrong.
+        # Written for every row, and overwritten where no run begins: a branch is guessed wrong.
         previous = ~ids[0] if ids.size else np.int64(0)
         for row in range(ids.size):
-            out_firsts[np.uint64(streaks)] = row
-            streaks += ids[row] != previous
+            out_firsts[np.uint64(runs)] = row
+            runs += ids[row] != previous
             previous = ids[row]
-        for streak in range(streaks):
-            stop = out_firsts[streak + 1] if streak + 1 < streaks else ids.size
-            out_lengths[streak] = stop - out_firsts[streak]
+        for run in range(runs):
+            stop = out_firsts[run + 1] if run + 1 < runs else ids.size
+            out_lengths[run] = stop - out_firsts[run]
     else:
         for row in range(ids.size):
             if not kept[row]:
                 continue
             if row == 0 or not kept[row - 1] or ids[row] != ids[row - 1]:
-                out_firsts[streaks] = row
-                streaks += 1
-            out_lengths[streaks - 1] = row + 1 - out_firsts[streaks - 1]
-    for streak in range(streaks):
-        out_hashes[streak] = mix(np.uint64(ids[out_firsts[streak]]))
-    return streaks
+                out_firsts[runs] = row
+                runs += 1
+            out_lengths[runs - 1] = row + 1 - out_firsts[runs - 1]
+    for run in range(runs):
+        out_hashes[run] = mix(np.uint64(ids[out_firsts[run]]))
+    return runs
 
 
 @kernel
-def count_partitions_of_streaks(
-    hashes: UInt64s, lengths: Int32s, shift: int, out_streaks: Int64Out, out_rows: Int64Out
+def count_partitions_of_runs(
+    hashes: UInt64s, lengths: Int32s, shift: int, out_runs: Int64Out, out_rows: Int64Out
 ) -> None:
-    """Count the streaks and the rows of each partition.
+    """Count the runs and the rows of each partition.
 
-    hashes, lengths: (k,); out_streaks, out_rows: (p,).
+    hashes, lengths: (k,); out_runs, out_rows: (p,).
     """
-    out_streaks[:] = 0
+    out_runs[:] = 0
     out_rows[:] = 0
-    for streak in range(hashes.size):
-        partition = partition_of(hashes[streak], shift)
-        out_streaks[partition] += 1
-        out_rows[partition] += lengths[streak]
+    for run in range(hashes.size):
+        partition = partition_of(hashes[run], shift)
+        out_runs[partition] += 1
+        out_rows[partition] += lengths[run]
 
 
 @kernel
-def place_streaks(
+def place_runs(
     hashes: UInt64s,
     lengths: Int32s,
     shift: int,
@@ -103,30 +103,30 @@ def place_streaks(
     out_lengths: Int32Out,
     out_targets: Int64Out,
 ) -> None:
-    """Lay streaks out by partition, and find where the rows of each go.
+    """Lay runs out by partition, and find where the rows of each go.
 
-    hashes, lengths, out_targets: (k,); cursors, row_cursors: (p,), where each partition's streaks
-    and rows begin, moved to where they end; out_hashes, out_lengths: (all,), of the streaks of a
+    hashes, lengths, out_targets: (k,); cursors, row_cursors: (p,), where each partition's runs
+    and rows begin, moved to where they end; out_hashes, out_lengths: (all,), of the runs of a
     block.
     """
-    for streak in range(hashes.size):
-        partition = partition_of(hashes[streak], shift)
+    for run in range(hashes.size):
+        partition = partition_of(hashes[run], shift)
         place = cursors[partition]
         cursors[partition] = place + 1
-        out_hashes[place] = hashes[streak]
-        out_lengths[place] = lengths[streak]
-        out_targets[streak] = row_cursors[partition]
-        row_cursors[partition] += lengths[streak]
+        out_hashes[place] = hashes[run]
+        out_lengths[place] = lengths[run]
+        out_targets[run] = row_cursors[partition]
+        row_cursors[partition] += lengths[run]
 
 
 @kernel
 def count_rows_of_slots(slots: Int32s, lengths: Int32s, out_sizes: Int32Out) -> None:
-    """Turn the number of streaks of each slot into a number of rows.
+    """Turn the number of runs of each slot into a number of rows.
 
-    slots, lengths: (k,); out_sizes: (s,), where every streak has counted as one row.
+    slots, lengths: (k,); out_sizes: (s,), where every run has counted as one row.
     """
-    for streak in range(slots.size):
-        out_sizes[slots[streak]] += lengths[streak] - 1
+    for run in range(slots.size):
+        out_sizes[slots[run]] += lengths[run] - 1
 
 
 @kernel
@@ -137,18 +137,18 @@ def place_rows_of_slots(
     out_firsts: Int32Out,
     out_targets: Int64Out,
 ) -> None:
-    """Find where the rows of each streak are and where they go, a customer's streaks in order.
+    """Find where the rows of each run are and where they go, a customer's runs in order.
 
     slots, lengths, out_firsts, out_targets: (k,); cursors: (s,), where each slot's rows start,
     moved to their end.
     """
     first = 0
-    for streak in range(slots.size):
-        slot = slots[streak]
-        out_firsts[streak] = first
-        out_targets[streak] = cursors[slot]
-        cursors[slot] += lengths[streak]
-        first += lengths[streak]
+    for run in range(slots.size):
+        slot = slots[run]
+        out_firsts[run] = first
+        out_targets[run] = cursors[slot]
+        cursors[slot] += lengths[run]
+        first += lengths[run]
 
 
 @helper
@@ -177,19 +177,19 @@ def copy_four(values: Items, first: np.uint64, out_values: ItemsOut, target: np.
     out_values[target + THREE] = v3
 
 
-def _copy_streaks(
+def _copy_runs(
     values: Items, firsts: Int32s, lengths: Int32s, targets: Int64s, out_values: ItemsOut
 ) -> None:
-    """Copy the rows of each streak to where they go.
+    """Copy the rows of each run to where they go.
 
     values: (n,) and out_values: (places,), in memory of their own; firsts, lengths, targets: (k,),
-    the first row of a streak in values, its number of rows, and its first row in out_values.
+    the first row of a run in values, its number of rows, and its first row in out_values.
     """
-    # Streaks are short: in steps of eight rows, of which the last may overlap the one before, it
-    # took 0.3 ns a row where a loop over the rows took 1.4 (streaks of eleven, in the cache).
-    for streak in range(firsts.size):
-        first, target = np.uint64(firsts[streak]), np.uint64(targets[streak])
-        rows = np.uint64(lengths[streak])
+    # Runs are short: in steps of eight rows, of which the last may overlap the one before, it
+    # took 0.3 ns a row where a loop over the rows took 1.4 (runs of eleven, in the cache).
+    for run in range(firsts.size):
+        first, target = np.uint64(firsts[run]), np.uint64(targets[run])
+        rows = np.uint64(lengths[run])
         if rows >= EIGHT:
             last = rows - EIGHT
             step = ZERO
@@ -208,7 +208,7 @@ def _copy_streaks(
                 out_values[target + rows - ONE] = values[first + rows - ONE]
 
 
-copy_streaks = per_type(_copy_streaks)
+copy_runs = per_width(_copy_runs)
 
 
 @kernel
