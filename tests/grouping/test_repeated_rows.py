@@ -303,7 +303,7 @@ def test_nothing_but_the_rows_decides(monkeypatch, order, refunds):
 
 
 def test_a_customer_with_most_rows_has_duplicates_like_any_other(monkeypatch):
-    monkeypatch.setattr("ordercycle._grouping.hot_customers.HOT_ROWS", 1_000)
+    monkeypatch.setattr("ordercycle._grouping.heavy_hitters.HEAVY_ROWS", 1_000)
     days = [date(2026, 1, 1) + timedelta(days=number % 300) for number in range(3_000)]
     rows = pa.table({"customer_id": [5] * 3_000, "ordered_at": days, "amount": [1.0] * 3_000})
     history = oc.OrderHistory.build(rows, duplicates="drop")

@@ -214,11 +214,11 @@ def test_streams_that_cut_a_customer_do_not_change_a_bit(
         assert_same_bits(results(streamed, columns, 2), reference)
 
 
-def test_hot_customers_that_lie_together_have_the_same_bits(
+def test_heavy_hitters_that_lie_together_have_the_same_bits(
     orders, columns, reference, monkeypatch
 ):
-    monkeypatch.setattr("ordercycle._grouping.hot_customers.HOT_ROWS", 2**14)
-    monkeypatch.setattr("ordercycle._grouping.hot_customers.CHUNK_ROWS", 2**12)
+    monkeypatch.setattr("ordercycle._grouping.heavy_hitters.HEAVY_ROWS", 2**14)
+    monkeypatch.setattr("ordercycle._grouping.heavy_hitters.CHUNK_ROWS", 2**12)
     assert_same_bits(results(CLUSTERINGS["by time"](orders), columns, 2), reference)
 
 
@@ -292,12 +292,12 @@ def test_the_number_of_partitions_does_not_change_a_bit(
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_hot_customers_grouped_by_all_threads_have_the_same_bits(
+def test_heavy_hitters_grouped_by_all_threads_have_the_same_bits(
     orders, columns, reference, threads, monkeypatch
 ):
-    monkeypatch.setattr("ordercycle._grouping.hot_customers.HOT_ROWS", 2**14)
-    monkeypatch.setattr("ordercycle._grouping.hot_customers.ENOUGH", 4)
-    monkeypatch.setattr("ordercycle._grouping.hot_customers.CHUNK_ROWS", 2**12)
+    monkeypatch.setattr("ordercycle._grouping.heavy_hitters.HEAVY_ROWS", 2**14)
+    monkeypatch.setattr("ordercycle._grouping.heavy_hitters.ENOUGH", 4)
+    monkeypatch.setattr("ordercycle._grouping.heavy_hitters.CHUNK_ROWS", 2**12)
     assert_same_bits(results(orders, columns, threads), reference)
     streamed = pa.RecordBatchReader.from_batches(orders.schema, orders.to_batches(50_000))
     assert_same_bits(results(streamed, columns, threads), reference)

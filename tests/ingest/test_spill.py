@@ -149,9 +149,9 @@ def test_both_tables_share_the_limit(monkeypatch, order_rows):
     assert limited.profile(AS_OF).equals(expected.profile(AS_OF))
 
 
-@pytest.mark.parametrize("large_bytes", [0, 2**26])
+@pytest.mark.parametrize("large_bytes", [0, 2**24])
 def test_dictionaries_of_a_stream_do_not_stay_in_memory(monkeypatch, large_bytes):
-    monkeypatch.setattr("ordercycle._ingest.id_columns.LARGE_BYTES", large_bytes)
+    monkeypatch.setattr("ordercycle._ingest.dictionaries.LARGE_BYTES", large_bytes)
     orders = some_orders(200)
     ids = orders["customer_id"].cast(pa.string())
     orders = orders.set_column(0, "customer_id", ids)

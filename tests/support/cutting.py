@@ -9,10 +9,10 @@ def cut_small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 7)
     patch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 2)
     patch.setattr("ordercycle._history.build.BATCH_ROWS", 6)
-    patch.setattr("ordercycle._grouping.hot_customers.HOT_ROWS", 3)
-    patch.setattr("ordercycle._grouping.hot_customers.ENOUGH", 2)
-    patch.setattr("ordercycle._grouping.hot_customers.CHUNK_ROWS", 2)
-    patch.setattr("ordercycle._grouping.hot_customers.CHUNK_ROWS_PER_DAY", 0)
+    patch.setattr("ordercycle._grouping.heavy_hitters.HEAVY_ROWS", 3)
+    patch.setattr("ordercycle._grouping.heavy_hitters.ENOUGH", 2)
+    patch.setattr("ordercycle._grouping.heavy_hitters.CHUNK_ROWS", 2)
+    patch.setattr("ordercycle._grouping.heavy_hitters.CHUNK_ROWS_PER_DAY", 0)
 
 
 def spill_everything(patch: pytest.MonkeyPatch, waiting: int) -> None:

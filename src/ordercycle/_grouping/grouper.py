@@ -29,7 +29,7 @@ from ordercycle._grouping.customer_tables import (
 )
 from ordercycle._grouping.duplicates import find_duplicates, without_rows
 from ordercycle._grouping.found_in_rows import FoundInRows
-from ordercycle._grouping.hot_customers import LAST_HASH, Stretch
+from ordercycle._grouping.heavy_hitters import LAST_HASH, HashRange
 from ordercycle._grouping.order_writer import OrderWriter
 from ordercycle._ingest.bad_values import Problems, Trouble
 from ordercycle._ingest.blocks import (
@@ -84,7 +84,7 @@ class Grouper:
     order_problems: Problems
     customer_problems: Problems
     workspace: Workspace
-    divided: Mapping[int, Sequence[Stretch]]  # partitions with hot customers
+    divided: Mapping[int, Sequence[HashRange]]  # partitions with heavy hitters
 
     def room(self, rows: int) -> OrderRoom:
         """Return memory for the orders of so many rows.
@@ -121,8 +121,8 @@ class Grouper:
         orders = self._loaded(self.orders, partitions, "orders")
         listings = self._loaded(self.customers or (), partitions, "listed")
         for number in partitions:
-            for listed, stretch in self._stretches(number, orders, listings):
-                part = self._group(listed, stretch, room.part(slice(filled, None)))
+            for listed, hash_range in self._hash_ranges(number, orders, listings):
+                part = self._group(listed, hash_range, room.part(slice(filled, None)))
                 if part is None:
                     return None
                 grouped.append(part)
@@ -162,29 +162,33 @@ class Grouper:
             for number, block in enumerate(blocks)
         ]
 
-    def _stretches(
+    def _hash_ranges(
         self, number: int, orders: Sequence[Block], listings: Sequence[Block]
-    ) -> Iterator[tuple[PartitionRows, Stretch]]:
-        """Yield a partition's stretches, each with the listed customers between its hashes."""
+    ) -> Iterator[tuple[PartitionRows, HashRange]]:
+        """Yield a partition's ranges, each with the listed customers between its hashes."""
         listed = collect(listings, number, self.workspace, "listed")
         if number not in self.divided:
             rows = collect(orders, number, self.workspace, "orders")
-            yield listed, Stretch(rows, 0, LAST_HASH)
+            yield listed, HashRange(rows, 0, LAST_HASH)
             return
         hashes = listed.columns.get(HASH)
-        for stretch in self.divided[number]:
+        for hash_range in self.divided[number]:
             here = listed
             if hashes is not None:
-                between = (hashes >= np.uint64(stretch.first)) & (hashes <= np.uint64(stretch.last))
+                between = (hashes >= np.uint64(hash_range.first)) & (
+                    hashes <= np.uint64(hash_range.last)
+                )
                 columns = {name: values[between] for name, values in listed.columns.items()}
                 here = PartitionRows(columns, {}, columns[HASH].size)
-            yield here, stretch
+            yield here, hash_range
 
-    def _group(self, listed: PartitionRows, stretch: Stretch, room: OrderRoom) -> _Partition | None:
-        """Group the rows of a stretch and write its orders to the beginning of the room."""
-        rows = stretch.rows
-        if stretch.is_one_customer:
-            found = the_only_customer(stretch.first, listed.size, rows.size)
+    def _group(
+        self, listed: PartitionRows, hash_range: HashRange, room: OrderRoom
+    ) -> _Partition | None:
+        """Group the rows of a range of hashes and write its orders to the beginning of the room."""
+        rows = hash_range.rows
+        if hash_range.is_one_customer:
+            found = the_only_customer(hash_range.first, listed.size, rows.size)
         else:
             found = self._find_customers(listed, rows)
             if isinstance(rows, RunRows):
@@ -193,7 +197,7 @@ class Grouper:
         repeated = 0
         if self.spec.policies.duplicates != "keep" and rows.size > 1:
             rows, found, repeated = self._told_apart(rows, found, listed.size)
-            stretch = stretch._replace(rows=rows)
+            hash_range = hash_range._replace(rows=rows)
         lists = self.workspace.zeros("lists", found.sizes.size, np.int32)
         given = np.full(found.taken.size, NO_DAY, np.int32)
         is_listed = np.zeros(found.taken.size, np.bool_)
@@ -205,7 +209,7 @@ class Grouper:
             given, is_listed = days[found.taken], lists[found.taken] > 0
         offsets = np.empty(found.taken.size + 1, np.int64)
         grouping.place_customers(found.taken, lists, found.sizes, offsets)
-        written = self.writer.write(stretch, found, listed.size, offsets, room)
+        written = self.writer.write(hash_range, found, listed.size, offsets, room)
         orders = written.orders
         if orders.days.size and orders.days.ctypes.data != room.days.ctypes.data:
             room.fill(orders)

@@ -19,7 +19,7 @@ from ordercycle._grouping.customer_tables import (
     plain_ids,
 )
 from ordercycle._grouping.found_in_rows import Counted, FoundInRows
-from ordercycle._grouping.hot_customers import Stretch
+from ordercycle._grouping.heavy_hitters import HashRange
 from ordercycle._grouping.order_lines import (
     Collapsed,
     PartitionOrders,
@@ -61,7 +61,7 @@ class OrderWriter:
 
     def write(
         self,
-        stretch: Stretch,
+        hash_range: HashRange,
         found: FoundCustomers,
         listed: int,
         offsets: NDArray[np.int64],
@@ -69,9 +69,9 @@ class OrderWriter:
     ) -> Written:
         """Return the orders by customer, day and amount."""
         if self.spec.has_lines:
-            written = self._write_lines(stretch.rows, found, listed, offsets)
+            written = self._write_lines(hash_range.rows, found, listed, offsets)
         else:
-            written = self._write_rows(stretch, found, listed, offsets, room)
+            written = self._write_rows(hash_range, found, listed, offsets, room)
         if self.spec.once_a_day:
             once = written.orders.once_a_day(net_refunds=self.spec.net_refunds)
             written = written._replace(orders=once)
@@ -79,14 +79,14 @@ class OrderWriter:
 
     def _write_rows(
         self,
-        stretch: Stretch,
+        hash_range: HashRange,
         found: FoundCustomers,
         listed: int,
         offsets: NDArray[np.int64],
         room: OrderRoom,
     ) -> Written:
         """Return every row as an order."""
-        orders = self._sorted_rows(stretch, found, listed, offsets, room)
+        orders = self._sorted_rows(hash_range, found, listed, offsets, room)
         if self.spec.policies.refunds != "drop" or self.has_dropped:
             return Written(orders)
         kept = orders.words.signs >= 0
@@ -95,14 +95,14 @@ class OrderWriter:
 
     def _sorted_rows(
         self,
-        stretch: Stretch,
+        hash_range: HashRange,
         found: FoundCustomers,
         listed: int,
         offsets: NDArray[np.int64],
         room: OrderRoom,
     ) -> PartitionOrders:
-        rows = stretch.rows
-        if stretch.is_one_customer:
+        rows = hash_range.rows
+        if hash_range.is_one_customer:
             return PartitionOrders(offsets, rows.columns[DAY], self.amounts(rows.columns))
         slots = found.slots[listed:]
         if isinstance(rows, RunRows):

@@ -14,7 +14,7 @@ from ordercycle._errors import DataError, Option, counted
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._grouping.found_in_rows import Counted, FoundInRows, refuse_totals
 from ordercycle._grouping.grouper import Grouper
-from ordercycle._grouping.hot_customers import Division, Stretch
+from ordercycle._grouping.heavy_hitters import Division, HashRange
 from ordercycle._grouping.order_writer import OrderWriter
 from ordercycle._history.counts import Counts, count
 from ordercycle._history.grouped_orders import GroupedOrders, Part, Run, keep
@@ -203,8 +203,8 @@ def laid_out_rows(
 
 def _divided(
     ingested: Ingested, reader: OrderReader, days: tuple[int, int], workers: Workers
-) -> dict[int, list[Stretch]]:
-    """Take hot customers out of their partitions, where their rows are orders of plain columns."""
+) -> dict[int, list[HashRange]]:
+    """Take heavy hitters out of their partitions, where their rows are orders of plain columns."""
     are_plain = set(reader.columns) == {HASH, DAY, AMOUNT} and not reader.compares_rows
     if not are_plain or not reader.id_readers[CUSTOMER_IDS].is_integer:
         return {}

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-from weakref import WeakValueDictionary
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle._arrow_views import addresses, fixed_view, outside_dictionary
+from ordercycle._arrow_views import fixed_view, outside_dictionary
 from ordercycle._errors import DataError, counted
 from ordercycle._ingest.blocks import ID_COLUMNS
 from ordercycle._ingest.column_readers import IdReader
+from ordercycle._ingest.dictionaries import DictionaryCache
 from ordercycle._ingest.id_bytes import (
     LENGTHS_DIFFER,
     DamagedIdsError,
@@ -28,10 +26,6 @@ from ordercycle._ingest.id_bytes import (
 from ordercycle._sources.validation import REMAKE
 from ordercycle_kernels import hashing
 
-#: More than there are threads at work on batches with dictionaries of their own; where they are
-#: large, few.
-HELD_DICTIONARIES, FEW_DICTIONARIES = 16, 4
-LARGE_BYTES = 2**26  # of all that are held
 NO_BYTES: NDArray[np.uint8] = np.zeros(0, np.uint8)
 
 
@@ -39,7 +33,7 @@ NO_BYTES: NDArray[np.uint8] = np.zeros(0, np.uint8)
 class HashedDictionary:
     """The entries of a dictionary: (e,) each; starts and lengths of integers are empty."""
 
-    array: pa.Array  # held: its address is how it is found again
+    entries: pa.Array
     hashes: NDArray[np.uint64]
     starts: NDArray[np.int64]
     lengths: NDArray[np.int32]
@@ -49,7 +43,7 @@ class HashedDictionary:
     def nbytes(self) -> int:
         """Bytes of the entries and what is known of them."""
         known = (self.hashes, self.starts, self.lengths)
-        return int(self.array.nbytes) + sum(values.nbytes for values in known)
+        return int(self.entries.nbytes) + sum(values.nbytes for values in known)
 
 
 class IdRows(NamedTuple):
@@ -77,10 +71,8 @@ class IdColumn:
         self._table = table
         self._columns = ID_COLUMNS[use]
         self._is_dictionary = bool(pa.types.is_dictionary(field.type))
-        # Whoever points into a dictionary holds it; of the others the last few are held here.
-        self._hashed: WeakValueDictionary[tuple[int, ...], HashedDictionary] = WeakValueDictionary()
-        self._last: deque[HashedDictionary] = deque(maxlen=HELD_DICTIONARIES)
-        self._lock = threading.Lock()
+        # Whoever points into a dictionary holds it.
+        self._hashed: DictionaryCache[HashedDictionary] = DictionaryCache()
 
     @property
     def hashes_are_kept(self) -> bool:
@@ -126,7 +118,7 @@ class IdColumn:
         out = IdRows(*(columns[name][rows] for name in self.columns))
         try:
             if pa.types.is_dictionary(array.type):  # read under a limit, it is none any more
-                dictionary = self._dictionary(array.dictionary)
+                dictionary = self._hashed.get(array.dictionary, self._hash_dictionary)
                 _look_up(dictionary, array, out, with_hashes=with_hashes)
                 found = SliceIds(rows, dictionary.buffer, dictionary)
             else:
@@ -150,32 +142,21 @@ class IdColumn:
             buffer.ids(out.starts, out.lengths).hash_into(out.hashes)
         return buffer
 
-    def _dictionary(self, array: pa.Array) -> HashedDictionary:
-        key = (len(array), array.offset, *addresses(array))
-        with self._lock:
-            found = self._hashed.get(key)
-            if found is None:
-                size = 0 if self.ids.is_integer else len(array)
-                out = IdRows(
-                    np.empty(len(array), np.uint64),
-                    np.empty(size, np.int64),
-                    np.empty(size, np.int32),
-                )
-                try:
-                    buffer = self._read_plain(self.ids.storage(array), out, with_hashes=True)
-                except DamagedIdsError as error:
-                    outside = counted(int(np.count_nonzero(error.bad)), "entry is", "entries are")
-                    raise DataError(
-                        f"{self._table}: in the dictionary of {self.name}, {outside} outside its "
-                        "data",
-                        remedy=REMAKE,
-                        column=self.name,
-                    ) from None
-                found = self._hashed[key] = HashedDictionary(array, *out, buffer)
-                self._last.append(found)
-                while len(self._last) > FEW_DICTIONARIES and self._are_large():
-                    self._last.popleft()
-            return found
+    def _hash_dictionary(self, entries: pa.Array) -> HashedDictionary:
+        size = 0 if self.ids.is_integer else len(entries)
+        out = IdRows(
+            np.empty(len(entries), np.uint64), np.empty(size, np.int64), np.empty(size, np.int32)
+        )
+        try:
+            buffer = self._read_plain(self.ids.storage(entries), out, with_hashes=True)
+        except DamagedIdsError as error:
+            outside = counted(int(np.count_nonzero(error.bad)), "entry is", "entries are")
+            raise DataError(
+                f"{self._table}: in the dictionary of {self.name}, {outside} outside its data",
+                remedy=REMAKE,
+                column=self.name,
+            ) from None
+        return HashedDictionary(entries, *out, buffer)
 
     def bytes_each(self, batch: pa.RecordBatch) -> int:
         """Return the bytes of an id, on average; of integers there is the hash only."""
@@ -188,11 +169,7 @@ class IdColumn:
 
     def forget_dictionaries(self) -> None:
         """Let go of dictionaries: there is nothing more to read."""
-        with self._lock:
-            self._last.clear()
-
-    def _are_large(self) -> bool:
-        return sum(held.nbytes for held in self._last) > LARGE_BYTES
+        self._hashed.forget()
 
 
 def _look_up(
@@ -202,7 +179,7 @@ def _look_up(
     bad = outside_dictionary(array)
     if bad is not None:
         raise DamagedIdsError.of(bad)
-    if len(dictionary.array) == 0:  # every id is missing
+    if len(dictionary.entries) == 0:  # every id is missing
         for rows in out:
             rows.fill(0)
         return

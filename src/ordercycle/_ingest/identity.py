@@ -7,8 +7,6 @@ whole; anything else is refused. Empty text, and NaN, is no id, like null.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -18,7 +16,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import (
-    addresses,
     array_of,
     bitmap,
     booleans,
@@ -28,6 +25,7 @@ from ordercycle._arrow_views import (
 )
 from ordercycle._errors import ColumnError
 from ordercycle._ingest.bad_values import Problems, Trouble
+from ordercycle._ingest.dictionaries import DictionaryCache
 from ordercycle._sources.column_types import decoded, is_encoded
 from ordercycle._sources.computed_columns import ONLY
 from ordercycle._sources.read_request import EXTENSION
@@ -38,10 +36,6 @@ UUID = "arrow.uuid"
 #: The first whole number in magnitude that a float of so many bits may stand for wrongly.
 FLOAT_LIMITS = {16: 2**11, 32: 2**24, 64: 2**53}
 MOST_INTEGER, LEAST_INTEGER = 2**63 - 1, -(2**63)
-#: Dictionaries that are held, lest those that batches share are looked through again and again;
-#: where they are large, few.
-HELD_DICTIONARIES, FEW_DICTIONARIES = 16, 2
-LARGE_BYTES = 2**24  # of all that are held
 
 TO_BE_CAST = "cast it to an integer, a string or a binary"
 
@@ -126,16 +120,31 @@ def _read_type(kind: pa.DataType) -> pa.DataType | None:
     return kind if pa.types.is_dictionary(kind) and kind.value_type == values else values
 
 
+@dataclass(frozen=True, eq=False)
+class _EmptiedDictionary:
+    """The entries of a dictionary, and with null in the place of empty ones."""
+
+    entries: pa.Array
+    emptied: pa.Array
+
+    @classmethod
+    def of(cls, entries: pa.Array) -> _EmptiedDictionary:
+        return cls(entries, without_empty(entries))
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.entries.nbytes)
+
+
 @dataclass(frozen=True)
 class Identity:
     """How the ids of one column are read."""
 
     column: pa.Field
     kind: pa.DataType  # in which they are read
-    _emptied: OrderedDict[tuple[int, ...], tuple[pa.Array, pa.Array]] = field(
-        default_factory=OrderedDict, repr=False, compare=False
+    _emptied: DictionaryCache[_EmptiedDictionary] = field(
+        default_factory=DictionaryCache, repr=False, compare=False
     )
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @classmethod
     def of(cls, column: pa.Field, table: str) -> Identity:
@@ -215,23 +224,12 @@ class Identity:
 
     def _without_empty_entries(self, array: pa.Array) -> pa.Array:
         """Return a dictionary array in which no entry is empty; one that batches share stays so."""
-        entries = array.dictionary
-        key = (len(entries), entries.offset, *addresses(entries))
-        with self._lock:
-            found = self._emptied.get(key)
-            if found is None:
-                found = self._emptied[key] = (entries, without_empty(entries))
-                while len(self._emptied) > self._most_held():
-                    self._emptied.popitem(last=False)
-        if found[1] is found[0]:
+        found = self._emptied.get(array.dictionary, _EmptiedDictionary.of)
+        if found.emptied is found.entries:
             return array
         return pa.DictionaryArray.from_arrays(
-            array.indices, found[1], ordered=array.type.ordered, safe=False
+            array.indices, found.emptied, ordered=array.type.ordered, safe=False
         )
-
-    def _most_held(self) -> int:
-        held = sum(entries.nbytes for entries, _ in self._emptied.values())
-        return HELD_DICTIONARIES if held <= LARGE_BYTES else FEW_DICTIONARIES
 
 
 def _that_count(bad: NDArray[np.bool_], counting: pa.Array | None) -> NDArray[np.bool_]:

@@ -20,21 +20,21 @@ BELOW, ABOVE = 0, 1
 def count_around(
     hashes: UInt64s,
     days: Int32s,
-    hot: np.uint64,
+    hitter: np.uint64,
     first_day: int,
     out_around: Int64Out,
     out_by_day: Int64Out,
 ) -> None:
-    """Count a chunk's rows: other customers' by side, the hot customer's by day.
+    """Count a chunk's rows: other customers' by side, the heavy hitter's by day.
 
     hashes, days: (n,); out_around: (2,), rows with a hash BELOW and ABOVE; out_by_day: (d,). Both
     are zero on entry.
     """
     for row in range(hashes.size):
-        if hashes[row] == hot:
+        if hashes[row] == hitter:
             out_by_day[days[row] - first_day] += 1
         else:
-            out_around[ABOVE if hashes[row] > hot else BELOW] += 1
+            out_around[ABOVE if hashes[row] > hitter else BELOW] += 1
 
 
 @kernel
@@ -42,7 +42,7 @@ def move_around(
     hashes: UInt64s,
     days: Int32s,
     words: Int64s,
-    hot: np.uint64,
+    hitter: np.uint64,
     cursors: Int64Out,
     out_hashes: UInt64Out,
     out_days: Int32Out,
@@ -54,8 +54,8 @@ def move_around(
     out_hashes, out_days, out_words: (places,).
     """
     for row in range(hashes.size):
-        if hashes[row] != hot:
-            side = ABOVE if hashes[row] > hot else BELOW
+        if hashes[row] != hitter:
+            side = ABOVE if hashes[row] > hitter else BELOW
             target = cursors[side]
             cursors[side] = target + 1
             out_hashes[target] = hashes[row]
@@ -68,18 +68,18 @@ def lay_out_by_day(
     hashes: UInt64s,
     days: Int32s,
     words: Int64s,
-    hot: np.uint64,
+    hitter: np.uint64,
     first_day: int,
     cursors: Int64Out,
     out_words: Int64Out,
 ) -> None:
-    """Move the hot customer's amounts to their days.
+    """Move the heavy hitter's amounts to their days.
 
     hashes, days, words: (n,); cursors: (d,), where the chunk's rows of each day go in out_words:
     (places,).
     """
     for row in range(hashes.size):
-        if hashes[row] == hot:
+        if hashes[row] == hitter:
             day = days[row] - first_day
             out_words[cursors[day]] = words[row]
             cursors[day] += 1

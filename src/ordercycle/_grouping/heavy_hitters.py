@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from ordercycle._ingest.blocks import HASH, Block, PartitionRows, collect, partition_sizes
 from ordercycle._ingest.table_readers import AMOUNT, DAY
 from ordercycle._workspace import Workers
-from ordercycle_kernels import hot_customers as kernels
+from ordercycle_kernels import heavy_hitters as kernels
 from ordercycle_kernels import ordering
 
 T = TypeVar("T")
 
-#: A partition with more rows is searched for a hot customer: one thread would need 40 ms for it.
-HOT_ROWS = 2**20
+#: A partition with more rows is searched for a heavy hitter: one thread would need 40 ms for it.
+HEAVY_ROWS = 2**20
 #: Rows that are looked at to find one, and how many of them it needs to have.
 SAMPLE = 1024
 ENOUGH = SAMPLE // 8
@@ -37,7 +37,7 @@ CHUNK_ROWS_PER_DAY = 8
 LAST_HASH = 2**64 - 1
 
 
-class Stretch(NamedTuple):
+class HashRange(NamedTuple):
     """Rows of a partition: of the customers between two hashes, or ordered ones of a single."""
 
     rows: PartitionRows
@@ -52,16 +52,16 @@ class Stretch(NamedTuple):
 
 @dataclass(frozen=True)
 class Division:
-    """How the orders of hot customers are read, and who orders them."""
+    """How the orders of heavy hitters are read, and who orders them."""
 
     days: tuple[int, int]  # first and last day of all orders
     are_floats: bool
     workers: Workers
 
-    def of(self, blocks: Sequence[Block], partitions: int) -> dict[int, list[Stretch]]:
-        """Divide the partitions that have a hot customer into stretches of ascending hashes."""
+    def of(self, blocks: Sequence[Block], partitions: int) -> dict[int, list[HashRange]]:
+        """Divide the partitions that have a heavy hitter into ranges of ascending hashes."""
         found = {}
-        for number in np.flatnonzero(partition_sizes(blocks, partitions) > HOT_ROWS).tolist():
+        for number in np.flatnonzero(partition_sizes(blocks, partitions) > HEAVY_ROWS).tolist():
             workspace, use = self.workers.workspace, f"divided.{number}"
             only = range(number, number + 1)
             there = [
@@ -69,28 +69,28 @@ class Division:
                 for place, block in enumerate(blocks)
             ]
             sample = [block.hashes_of(number)[::SAMPLE_STEP] for block in there]
-            if _hot_customer(np.concatenate(sample)) is None:
+            if _heavy_hitter(np.concatenate(sample)) is None:
                 continue
             rows = collect(there, number, workspace, use).by_row()
-            stretches = self._divide(Stretch(rows, 0, LAST_HASH))
-            if len(stretches) > 1:
-                found[number] = stretches
+            ranges = self._divide(HashRange(rows, 0, LAST_HASH))
+            if len(ranges) > 1:
+                found[number] = ranges
         return found
 
-    def _divide(self, stretch: Stretch) -> list[Stretch]:
-        rows = stretch.rows
-        hot = _hot_customer(rows.columns[HASH]) if rows.size > HOT_ROWS else None
-        if hot is None:
-            return [stretch]
-        below, own, above = self._around(rows, hot)
+    def _divide(self, hash_range: HashRange) -> list[HashRange]:
+        rows = hash_range.rows
+        hitter = _heavy_hitter(rows.columns[HASH]) if rows.size > HEAVY_ROWS else None
+        if hitter is None:
+            return [hash_range]
+        below, own, above = self._around(rows, hitter)
         return [
-            *self._divide(Stretch(below, stretch.first, int(hot) - 1)),
-            Stretch(own, int(hot), int(hot)),
-            *self._divide(Stretch(above, int(hot) + 1, stretch.last)),
+            *self._divide(HashRange(below, hash_range.first, int(hitter) - 1)),
+            HashRange(own, int(hitter), int(hitter)),
+            *self._divide(HashRange(above, int(hitter) + 1, hash_range.last)),
         ]
 
     def _around(
-        self, rows: PartitionRows, hot: np.uint64
+        self, rows: PartitionRows, hitter: np.uint64
     ) -> tuple[PartitionRows, PartitionRows, PartitionRows]:
         """Return the rows below, of and above a hash; its own are ordered, in their old memory."""
         hashes, days, words = (rows.columns[name] for name in (HASH, DAY, AMOUNT))
@@ -103,7 +103,9 @@ class Division:
 
         def count(number: int) -> None:
             part, below = chunks[number], number + 1
-            kernels.count_around(hashes[part], days[part], hot, first, around[below], by_day[below])
+            kernels.count_around(
+                hashes[part], days[part], hitter, first, around[below], by_day[below]
+            )
 
         self._each(count, range(len(chunks)))
         np.cumsum(around, axis=0, out=around)
@@ -122,8 +124,8 @@ class Division:
         def move(number: int) -> None:
             part = hashes[chunks[number]], days[chunks[number]], words[chunks[number]]
             targets = others[HASH], others[DAY], others[AMOUNT]
-            kernels.move_around(*part, hot, around[number], *targets)
-            kernels.lay_out_by_day(*part, hot, first, by_day[number], own_words)
+            kernels.move_around(*part, hitter, around[number], *targets)
+            kernels.lay_out_by_day(*part, hitter, first, by_day[number], own_words)
 
         self._each(move, range(len(chunks)))
 
@@ -154,7 +156,7 @@ class Division:
         deque(self.workers.in_order(work, tasks), maxlen=0)
 
 
-def _hot_customer(hashes: NDArray[np.uint64]) -> np.uint64 | None:
+def _heavy_hitter(hashes: NDArray[np.uint64]) -> np.uint64 | None:
     """Return a hash that many rows share, looked for in evenly spaced ones."""
     found, counts = np.unique(hashes[:: -(-hashes.size // SAMPLE)], return_counts=True)
     most = int(np.argmax(counts))
