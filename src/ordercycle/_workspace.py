@@ -64,28 +64,6 @@ def _scratch(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     return memory[start : start + size * dtype.itemsize].view(dtype)
 
 
-class Spare:
-    """Memory that is no longer needed where it came from, for whoever needs some next."""
-
-    def __init__(self, arrays: Iterable[NDArray[Any]] = ()) -> None:
-        self._pieces = [array.view(np.uint8) for array in arrays]
-        self._lock = threading.Lock()
-
-    def give(self, arrays: Iterable[NDArray[Any]]) -> None:
-        """Take over more memory."""
-        with self._lock:
-            self._pieces += [array.view(np.uint8) for array in arrays]
-
-    def take(self, size: int) -> NDArray[np.uint8] | None:
-        """Return so many bytes, or None where no piece has them; what they hold is undefined."""
-        with self._lock:
-            for number, piece in enumerate(self._pieces):
-                if piece.size >= size:
-                    self._pieces[number] = piece[size:]
-                    return piece[:size]
-        return None
-
-
 def usable_cores() -> int:
     """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):

@@ -78,7 +78,7 @@ def append(
         )
     spec = history.spec
     options = _options(history, reading)
-    arriving, _ = group(orders, customers, options, most_batches=len(history.parts), like=spec)
+    arriving = group(orders, customers, options, most_batches=len(history.parts), like=spec)
     _check_types(spec, arriving.spec)
     has_listing = spec.has_listing or arriving.spec.has_listing
     spec = replace(spec, has_listing=has_listing)

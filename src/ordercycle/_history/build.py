@@ -27,7 +27,7 @@ from ordercycle._ingest.pipeline import Ingested
 from ordercycle._ingest.spill_file import SpillFile
 from ordercycle._ingest.table_readers import AMOUNT, DAY, OrderReader
 from ordercycle._spec import HistorySpec
-from ordercycle._workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Spare, Workers
+from ordercycle._workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Workers
 
 R = TypeVar("R")
 
@@ -89,14 +89,12 @@ class LaidOutRows:
         work: Callable[[CustomerBatch], R],
         *,
         most_batches: int | None = None,
-        spare: Spare | None = None,
     ) -> Iterator[R]:
         """Group all rows by customer; yield what `work` makes of each batch, in order.
 
         most_batches: a power of two, or None for as many as the number of rows asks for. Rows
         that are in one block in memory are grouped in place, and stay. Others are in memory of
         their own, or where they wait on disk, in scratch memory, until `work` returns.
-        spare: takes over what the rows are in as soon as `work` has returned.
 
         Raises
         ------
@@ -138,15 +136,12 @@ class LaidOutRows:
             customers = batch.customers
             if signs is not None:
                 signs.see(customers)
-            made = _Made(
+            return _Made(
                 work(customers),
                 count(self.spec, customers, split=batch.found.split),
                 batch.found,
                 unknown_customers(customers) if judged else Counted(),
             )
-            if spare is not None and in_place:
-                spare.give(values[part] for values in self.blocks[0].rows.columns.values())
-            return made
 
         found, unknown = FoundInRows(), Counted()
         ahead = TASKS_AHEAD if spill is None else LARGE_TASKS_AHEAD
@@ -219,8 +214,8 @@ def group(
     *,
     most_batches: int | None = None,
     like: HistorySpec | None = None,
-) -> tuple[GroupedOrders, Spare]:
-    """Read and group two tables; return memory that is spare now, too.
+) -> GroupedOrders:
+    """Read and group two tables.
 
     most_batches: a power of two, or None for as many as the rows ask for; like: the history to
     which they are added, if any.
@@ -235,9 +230,8 @@ def group(
 
         runs = rows.grouped(kept, most_batches=most_batches)
         parts = tuple(Part(spec, (run,)) for run in runs)
-        spare = Spare(block.hashes for block in rows.blocks if not rows.is_spilled)
         threads = options.most_threads
-        return GroupedOrders(spec, parts, rows.tally, rows.counts, threads, spill=spill), spare
+        return GroupedOrders(spec, parts, rows.tally, rows.counts, threads, spill=spill)
 
 
 def batches_for(rows: int, batch_rows: int | None = None) -> int:

@@ -24,7 +24,7 @@ from ordercycle._ingest.spill import Spill
 from ordercycle._ingest.spill_file import SpillFile
 from ordercycle._profile import ProfileBuilder
 from ordercycle._spec import HistorySpec
-from ordercycle._workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Spare, Workers, Workspace
+from ordercycle._workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Workers, Workspace
 
 R = TypeVar("R")
 
@@ -155,14 +155,12 @@ class GroupedOrders:
             ahead = TASKS_AHEAD if self.spill is None else LARGE_TASKS_AHEAD
             yield from workers.in_order(on_part, enumerate(parts), ahead=ahead)
 
-    def profiles(
-        self, as_of: int, window_days: int | None = None, spare: Spare | None = None
-    ) -> ProfileBuilder:
+    def profiles(self, as_of: int, window_days: int | None = None) -> ProfileBuilder:
         """Return what makes the profiles of the customers, part by part.
 
-        as_of: days since 1970-01-01; spare: memory to write to, as far as it goes.
+        as_of: days since 1970-01-01.
         """
-        return ProfileBuilder(self.spec, self.id_type, self.last_day, as_of, window_days, spare)
+        return ProfileBuilder(self.spec, self.id_type, self.last_day, as_of, window_days)
 
 
 def cut(batch: CustomerBatch, pieces: int, first_bits: int) -> Iterator[CustomerBatch]:

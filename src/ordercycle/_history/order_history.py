@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, Unpack
 
-import numpy as np
 import pyarrow as pa
 
 from ordercycle._days import day_number
@@ -21,10 +20,10 @@ from ordercycle._history.source_options import SourceOptions
 from ordercycle._history.store import open_folder, save
 from ordercycle._history.summary import HistorySummary, summarised
 from ordercycle._ingest.column_readers import IdReader
-from ordercycle._profile import ProfileBuilder, checked_window, room_for
+from ordercycle._profile import ProfileBuilder, checked_window
 from ordercycle._public import public
 from ordercycle._sources.file_formats import FileFormat
-from ordercycle._workspace import Spare, thread_count
+from ordercycle._workspace import thread_count
 
 
 @public()
@@ -34,11 +33,8 @@ class OrderHistory:
     Made by :meth:`build`; immutable, and safe to use from several threads.
     """
 
-    def __init__(self, grouped: GroupedOrders, spare: Spare | None = None) -> None:
+    def __init__(self, grouped: GroupedOrders) -> None:
         self._grouped = grouped
-        # What the rows' hashes took: the first profile is written there, instead of to fresh
-        # memory, which would take longer to touch than to fill, and raise the peak.
-        self._spare = spare
 
     def __repr__(self) -> str:
         made = self.summary()
@@ -174,7 +170,7 @@ class OrderHistory:
         bob 1 35.0
         """
         checked = BuildOptions.of(options, has_customers=customers is not None)
-        return cls(*group(orders, customers, checked))
+        return cls(group(orders, customers, checked))
 
     @classmethod
     def open(
@@ -395,12 +391,7 @@ class OrderHistory:
         (15.0, 30, 2.0)
         """
         day, window = day_number(as_of, "as_of"), checked_window(window_days)
-        spare = self._taken_spare() or Spare()
-        # Behind what there is, one piece for all parts, which begins on huge pages: in small ones,
-        # a piece for each took 1 ns an order longer to touch.
-        room = room_for(self._grouped.counts.customers, len(self._grouped.parts))
-        spare.give([np.empty(room, np.uint8)])
-        builder = self._grouped.profiles(day, window, spare)
+        builder = self._grouped.profiles(day, window)
         return pa.Table.from_batches(list(self._profiles(builder)), schema=builder.schema)
 
     def profile_batches(
@@ -408,14 +399,10 @@ class OrderHistory:
     ) -> Iterator[pa.RecordBatch]:
         """Return the rows of :meth:`profile` batch by batch, in bounded memory."""
         day, window = day_number(as_of, "as_of"), checked_window(window_days)
-        return self._profiles(self._grouped.profiles(day, window, self._taken_spare()))
+        return self._profiles(self._grouped.profiles(day, window))
 
     def _profiles(self, builder: ProfileBuilder) -> Iterator[pa.RecordBatch]:
         return self._grouped.scan(lambda _, batch, workspace: builder.batch(batch, workspace))
-
-    def _taken_spare(self) -> Spare | None:
-        spare, self._spare = self._spare, None
-        return spare
 
 
 def grouped_orders(history: OrderHistory) -> GroupedOrders:

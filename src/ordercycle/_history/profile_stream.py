@@ -13,7 +13,6 @@ from ordercycle._history.build import laid_out_rows
 from ordercycle._history.options import BuildOptions
 from ordercycle._history.summary import HistorySummary, summarised
 from ordercycle._profile import ProfileBuilder, checked_window
-from ordercycle._workspace import Spare
 
 
 class ProfileStream:
@@ -45,19 +44,15 @@ class ProfileStream:
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Read, group and profile; where that fails, it may do so after the last batch."""
         with laid_out_rows(self._orders, self._customers, self._options) as rows:
-            spare = Spare()
             profiles = ProfileBuilder(
                 rows.spec,
                 rows.spec.ids.produced(rows.most_customers),
                 rows.tally.last_day,
                 self._as_of,
                 self._window,
-                spare,
             )
             workspace = rows.workers.workspace
-            yield from rows.grouped(
-                lambda customers: profiles.batch(customers, workspace), spare=spare
-            )
+            yield from rows.grouped(lambda customers: profiles.batch(customers, workspace))
             self._summary = summarised(rows.spec, rows.tally, rows.counts, 0)
 
     @property

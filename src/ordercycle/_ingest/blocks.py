@@ -141,12 +141,6 @@ class Block:
         """Bytes of the rows and their ids; not of dictionaries, which are not the block's own."""
         return sum(section.nbytes for section in self.sections.values())
 
-    @property
-    def hashes(self) -> NDArray[np.uint64]:
-        """All hashes that the block has."""
-        hashes: NDArray[np.uint64] = self.rows.columns[HASH]
-        return hashes
-
     def changed(self, change: Callable[[str, Section], Section]) -> Self:
         """Return the block with other sections."""
         sections = {name: change(name, section) for name, section in self.sections.items()}
@@ -223,12 +217,6 @@ class RunRows(PartitionRows):
 
 class RunBlock(Block):
     """Rows of which many neighbours are of one customer: hashes are those of runs."""
-
-    @property
-    def hashes(self) -> NDArray[np.uint64]:
-        """All hashes that the block has."""
-        hashes: NDArray[np.uint64] = self.sections[RUNS].columns[HASH]
-        return hashes
 
     def hashes_of(self, number: int) -> NDArray[np.uint64]:
         """Return the hash of each row of a partition."""
