@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from ordercycle._columns import Columns
 from ordercycle._errors import DataError, Option, counted
 
 
 class Counted(NamedTuple):
-    """How many, and a customer who has one of them."""
+    """How many, and a customer who has one of them: the place among some, or the id."""
 
     number: int = 0
-    example: object = None
+    example: Any = None
 
     def plus(self, other: Counted) -> Counted:
         """Return both together."""
@@ -37,6 +38,17 @@ class FoundInRows(NamedTuple):
             self.different.plus(other.different),
             self.missing.plus(other.missing),
         )
+
+    def with_ids(self, ids_of: Callable[[], Sequence[Any]]) -> FoundInRows:
+        """Return it with ids in the places of customers; ids_of: makes them, where needed."""
+        if not (self.different.number or self.missing.number):
+            return self
+        ids = ids_of()
+        different, missing = (
+            Counted(each.number, ids[each.example]) if each.number else Counted()
+            for each in (self.different, self.missing)
+        )
+        return self._replace(different=different, missing=missing)
 
 
 def refuse_totals(found: FoundInRows, columns: Columns) -> None:

@@ -14,6 +14,7 @@ from ordercycle._grouping.amount_words import (
     AmountWords,
     keys_of,
 )
+from ordercycle._grouping.found_in_rows import Counted, FoundInRows
 from ordercycle._ingest.column_readers import AmountReader
 from ordercycle_kernels import lines, ordering
 
@@ -133,22 +134,6 @@ class SumOverflowError(ArithmeticError):
         self.customer = customer
 
 
-class Days(NamedTuple):
-    """How many days of orders, and the place of a customer who has one of them."""
-
-    number: int = 0
-    customer: int = -1
-
-
-class Collapsed(NamedTuple):
-    """What orders add up to on each of their days, by order and day within a customer."""
-
-    orders: PartitionOrders
-    split: int  # orders with lines of several days
-    different: Days = Days()  # on which lines have several totals
-    missing: Days = Days()  # and none
-
-
 def collapse_lines(
     offsets: NDArray[np.int64],
     rows: NDArray[np.int32],
@@ -158,8 +143,11 @@ def collapse_lines(
     words: AmountWords,
     reader: AmountReader,
     missing: NDArray[np.int32] | None = None,
-) -> Collapsed:
+) -> tuple[PartitionOrders, FoundInRows]:
     """Add the rows of each order up by day, or take the total that stands on all of them.
+
+    Returns what orders are on each of their days, by order and day within a customer, and what was
+    found, with the places of customers as examples.
 
     offsets: (c + 1,) into rows; days, order_keys (kept of each order), order_numbers (the same for
     the same order, and only then), words: by row. missing: by row, 1 without an amount, where
@@ -194,8 +182,8 @@ def collapse_lines(
     further, split = further_days(order_offsets, None, order_numbers[firsts], sums.signs)
     orders = PartitionOrders(order_offsets, order_days[:found], sums, order_keys[firsts], further)
     customers = np.searchsorted(order_offsets, wrong[1::2], side="right") - 1
-    different, without = map(Days, wrong[::2].tolist(), customers.tolist())
-    return Collapsed(orders, split, different, without)
+    different, without = map(Counted, wrong[::2].tolist(), customers.tolist())
+    return orders, FoundInRows(split=split, different=different, missing=without)
 
 
 def _totals(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._errors import DataError
@@ -18,10 +19,9 @@ from ordercycle._grouping.customer_tables import (
     numbers_of_bytes,
     plain_ids,
 )
-from ordercycle._grouping.found_in_rows import Counted, FoundInRows
+from ordercycle._grouping.found_in_rows import FoundInRows
 from ordercycle._grouping.heavy_hitters import HashRange
 from ordercycle._grouping.order_lines import (
-    Collapsed,
     PartitionOrders,
     SumOverflowError,
     collapse_lines,
@@ -126,25 +126,14 @@ class OrderWriter:
             by_customer = rows_by_customer(places, self.workspace)
         else:
             by_customer = self._rows_by_customer(rows, slots, found.sizes)
-        orders, split, *wrong = self._collapse(found.ids, offsets, by_customer, rows)
-        ids = (
-            plain_ids([found.ids], self.spec.ids, self.spec.columns.customer)
-            if any(days.number for days in wrong)
-            else None
-        )
-        examples = (
-            Counted(days.number, ids[days.customer])
-            if ids is not None and days.number
-            else Counted()
-            for days in wrong
-        )
-        dropped, left_out = None, 0
+        orders, counted = self._collapse(found.ids, offsets, by_customer, rows)
+        counted = counted.with_ids(lambda: self._plain_ids(found.ids))
+        dropped = None
         if self.spec.policies.refunds == "drop":
             refunds = orders.words.signs < 0
             dropped = DroppedDays.of(orders, refunds)
-            left_out = dropped.days.size
+            counted = counted._replace(dropped_refunds=dropped.days.size)
             orders = orders.keep(~refunds)
-        counted = FoundInRows(left_out, 0, split, *examples)
         return Written(orders.sorted_by_day(self.spec.amount), counted, dropped)
 
     def _rows_by_customer(
@@ -206,11 +195,12 @@ class OrderWriter:
         offsets: NDArray[np.int64],
         by_customer: NDArray[np.int32],
         rows: PartitionRows,
-    ) -> Collapsed:
+    ) -> tuple[PartitionOrders, FoundInRows]:
         if rows.size == 0:
             no_keys = np.zeros(0, np.uint64)
             nothing = self.amounts({AMOUNT: np.zeros(0, np.int64)})
-            return Collapsed(PartitionOrders(offsets, np.zeros(0, np.int32), nothing, no_keys), 0)
+            orders = PartitionOrders(offsets, np.zeros(0, np.int32), nothing, no_keys)
+            return orders, FoundInRows()
         keys = rows.columns[ORDER]
         numbers = keys.view(np.int64)
         if ORDER_IDS in rows.ids:
@@ -229,13 +219,16 @@ class OrderWriter:
             )
         except SumOverflowError as overflow:
             columns, amount = self.spec.columns, self.spec.amount
-            example = plain_ids([ids], self.spec.ids, columns.customer)[overflow.customer]
+            example = self._plain_ids(ids)[overflow.customer]
             raise DataError(
                 f"orders: {columns.amount} adds up to more than {amount.produced} holds "
                 f"on a day of an order of {columns.customer} {example}",
                 remedy=amount.remedy_for_overflow,
                 column=columns.amount,
             ) from None
+
+    def _plain_ids(self, ids: Ids) -> pa.Array:
+        return plain_ids([ids], self.spec.ids, self.spec.columns.customer)
 
 
 def _gather(values: NDArray[Any], rows: NDArray[np.int32], out: NDArray[Any]) -> None:
