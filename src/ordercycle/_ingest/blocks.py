@@ -55,8 +55,8 @@ class Section:
     def to_fill(cls, types: Mapping[str, DTypeLike], sizes: NDArray[np.int64]) -> Self:
         """Return memory for so many items of each partition, one partition behind the other."""
         ends = np.cumsum(sizes)
-        return cls({name: np.empty(ends[-1], kind) for name, kind in types.items()},
-                   ends - sizes, ends)  # fmt: skip
+        columns = {name: np.empty(ends[-1], kind) for name, kind in types.items()}
+        return cls(columns, ends - sizes, ends)
 
     @property
     def bounds(self) -> NDArray[np.int64]:

@@ -164,9 +164,9 @@ class Identity:
         problems: Problems,
         counting: pa.Array | None = None,
     ) -> pa.Array:
-        """Return the ids of a stretch of the column, null where there is none.
+        """Return the ids of a slice of the column, null where there is none.
 
-        first_row: of the stretch in the table; problems: takes values that are no ids, in rows
+        first_row: of the slice in the table; problems: takes values that are no ids, in rows
         that count (None: all do).
         """
         while array.type != self.kind and is_encoded(array.type):

@@ -19,7 +19,7 @@ UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 LEAST_LIMIT = 100_000_000
 #: Shares of the limit: rows that wait, one block of them on its way, and what is read ahead.
 WAITING_SHARE, BLOCK_SHARE, READING_SHARE = 2, 12, 4
-#: Bytes of the limit for each thread: scratch arrays for a run of rows, and its batches.
+#: Bytes of the limit for each thread: scratch arrays for a morsel, and its batches.
 THREAD_BYTES = 50_000_000
 #: Bytes of the limit for whoever takes the results: tables that wait to be written.
 TAKEN_BYTES = 64_000_000
