@@ -40,7 +40,7 @@ class Workspace(threading.local):
     def array(self, name: str, size: int, dtype: DTypeLike) -> NDArray[Any]:
         """Return an array of `size` items with the content of its last use."""
         buffer = self._buffers.get(name)
-        if buffer is None or buffer.size < size:
+        if buffer is None or buffer.size < size or buffer.dtype != dtype:
             # A quarter more, so that slightly larger partitions do not allocate again.
             buffer = self._buffers[name] = _scratch(size + size // 4, np.dtype(dtype))
         return buffer[:size]

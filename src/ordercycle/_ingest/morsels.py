@@ -124,7 +124,7 @@ class Morsels:
         columns = dict(kept or {})
         for name, kind in types.items():
             if name not in columns:
-                columns[name] = self.workspace.array(f"morsel.{name}", size, kind)
+                columns[name] = self.workspace.array(f"morsel columns.{name}", size, kind)
         morsel = Morsel(columns, size, np.zeros(0, np.bool_), has_hashes=has_hashes)
         begin = 0
         for part in self.slices[number]:
