@@ -29,7 +29,11 @@ class Ordered(NamedTuple):
 
 
 def in_hash_order(hashes: NDArray[np.uint64], workers: Workers) -> Ordered:
-    """Sort up to MOST_ROWS hashes: evenly spread ones in a fifth of the time of comparing them."""
+    """Sort up to MOST_ROWS hashes: evenly spread ones in a fifth of the time of comparing them.
+
+    With NumPy's argsort, transitions between two tables of 435,000 customers in any order took 76
+    ms of CPU time instead of 27.
+    """
     bits = int(hashes.size // PARTITION_ROWS).bit_length()
     if bits == 0:
         rows = np.argsort(hashes).astype(np.int32)
