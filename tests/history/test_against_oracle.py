@@ -90,7 +90,7 @@ def test_any_table_on_disk_in_many_small_parts(case, threads, spare):
     plain = Layout(0)
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         cut_small(patch)
-        patch.setattr("ordercycle._ingest.preallocated.SPARE_ROWS", spare)
+        patch.setattr("ordercycle._ingest.blocks.SPARE_ROWS", spare)
         orders = ON_DISK["parquet file"](plain.table(order_columns(case, NAMES)), Path(folder))
         check(case, orders, customer_table(case, plain, NAMES), threads=threads)
 

@@ -311,8 +311,8 @@ def test_room_set_aside_for_a_file_does_not_change_a_bit(
     monkeypatch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 2**13)
     monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 2**15)
     monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 10_000)
-    monkeypatch.setattr("ordercycle._ingest.preallocated.SPARE_ROWS", spare_rows)
-    monkeypatch.setattr("ordercycle._ingest.preallocated.SPARE_SHARE", 4 if spare_rows else 10**9)
+    monkeypatch.setattr("ordercycle._ingest.blocks.SPARE_ROWS", spare_rows)
+    monkeypatch.setattr("ordercycle._ingest.blocks.SPARE_SHARE", 4 if spare_rows else 10**9)
     pq.write_table(orders, tmp_path / "orders.parquet", row_group_size=20_000)
     assert_same_bits(results(tmp_path, columns, 2), reference)
 

@@ -58,7 +58,7 @@ def test_spent_rows_are_not_read_again(tmp_path, monkeypatch, threads):
     monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 2**13)
     monkeypatch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 2**12)
     monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 2**12)
-    monkeypatch.setattr("ordercycle._ingest.preallocated.SPARE_ROWS", 2000)
+    monkeypatch.setattr("ordercycle._ingest.blocks.SPARE_ROWS", 2000)
     monkeypatch.setattr("ordercycle._history.build.BATCH_ROWS", 2**12)
     random = np.random.default_rng(3)
     table = orders(2**16, customer_id=pa.array(random.integers(0, 2**14, 2**16)))

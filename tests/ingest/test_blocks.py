@@ -134,7 +134,7 @@ def test_any_columns_come_back(
         patch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 3)
         patch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 11)
         patch.setattr("ordercycle._ingest.pipeline.STEP_ROWS", 5)
-        patch.setattr("ordercycle._ingest.preallocated.SPARE_ROWS", spare_rows)
+        patch.setattr("ordercycle._ingest.blocks.SPARE_ROWS", spare_rows)
         patch.setattr("ordercycle._ingest.run_writer.LONG_RUN_ROWS", long_run)
         ingested = ingest(
             source,

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle._ingest.bad_values import Problems
-from ordercycle._ingest.blocks import HASH, ROWS, Block, Section
+from ordercycle._ingest.blocks import HASH, ROWS, Block, Preallocated, Section
 from ordercycle._ingest.id_columns import SliceIds
 from ordercycle._ingest.id_writer import IdWriter, bytes_by_partition, writer_of_ids
 from ordercycle._ingest.morsels import Morsel, Morsels, Tally
-from ordercycle._ingest.preallocated import Preallocated
 from ordercycle._ingest.table_readers import RowReader
 from ordercycle._workspace import Workers
 from ordercycle_kernels import partition

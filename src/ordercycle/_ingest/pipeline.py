@@ -15,10 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._ingest.bad_values import Problems
-from ordercycle._ingest.blocks import ROWS, Block
+from ordercycle._ingest.blocks import ROWS, Block, Preallocated
 from ordercycle._ingest.morsels import BatchSlice, Morsels, Tally
 from ordercycle._ingest.partition_writer import PartitionWriter, RowWriter
-from ordercycle._ingest.preallocated import Preallocated
 from ordercycle._ingest.run_writer import RunWriter, has_long_runs
 from ordercycle._ingest.spill import Spill, Waiting
 from ordercycle._ingest.table_readers import RowReader
