@@ -17,7 +17,7 @@ from ordercycle._ingest.pipeline import ingest
 from ordercycle._ingest.spill import Spill
 from ordercycle._ingest.table_readers import RowReader
 from ordercycle._sources.row_source import Source
-from ordercycle._workspace import Workers
+from ordercycle._workspace import Workers, Workspace
 
 PARTITION_BITS = 2
 #: What a stream of events may declare: an instant, codes, a key, values of one and of two words.
@@ -207,3 +207,12 @@ def rows_of(rows, types, kind):
             length = lengths[0 if lengths.size == 1 else row]
             own = data[starts[row] : starts[row] + length].tobytes()
         yield hashed, own, {name: rows.columns[name][row : row + 1].tobytes() for name in types}
+
+
+def test_scratch_memory_is_of_the_type_that_is_named():
+    workspace = Workspace()
+    for item, size in [("int64", 5), ("uint8", 4), ("float64", 4), ("float64", 100_000)]:
+        array = workspace.array("column", size, item)
+        assert (array.dtype.name, array.size) == (item, size)
+        array[:] = 1
+        assert np.shares_memory(workspace.array("column", size, item), array)
