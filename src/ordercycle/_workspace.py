@@ -25,8 +25,6 @@ R = TypeVar("R")
 TASKS_AHEAD = 4
 #: The same, where results are large and memory has a limit.
 LARGE_TASKS_AHEAD = 2
-HUGE_PAGE_BYTES = 2**21
-HUGE_FROM_BYTES = 2**18
 
 
 class Workspace(threading.local):
@@ -42,7 +40,7 @@ class Workspace(threading.local):
         buffer = self._buffers.get(name)
         if buffer is None or buffer.size < size or buffer.dtype != dtype:
             # A quarter more, so that slightly larger partitions do not allocate again.
-            buffer = self._buffers[name] = _scratch(size + size // 4, np.dtype(dtype))
+            buffer = self._buffers[name] = np.empty(size + size // 4, dtype)
         return buffer[:size]
 
     def zeros(self, name: str, size: int, dtype: DTypeLike) -> NDArray[Any]:
@@ -50,18 +48,6 @@ class Workspace(threading.local):
         array = self.array(name, size, dtype)
         array.fill(0)
         return array
-
-
-def _scratch(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return an array on huge pages where it is large: it is read and written in any order.
-
-    NumPy asks the system for huge pages from 4 MB on; an array that begins on one has them all.
-    """
-    if size * dtype.itemsize < HUGE_FROM_BYTES:
-        return np.empty(size, dtype)
-    memory = np.empty(size * dtype.itemsize + 2 * HUGE_PAGE_BYTES, np.uint8)
-    start = -memory.ctypes.data % HUGE_PAGE_BYTES
-    return memory[start : start + size * dtype.itemsize].view(dtype)
 
 
 def usable_cores() -> int:
