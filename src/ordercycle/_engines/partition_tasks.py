@@ -15,7 +15,7 @@ from ordercycle._errors import ConfigError, Option, warn
 from ordercycle._history.counts import Counts
 from ordercycle._history.grouped_orders import GroupedOrders
 from ordercycle._history.order_history import OrderHistory, grouped_orders
-from ordercycle._ingest.table_readers import Tally
+from ordercycle._ingest.morsels import Tally
 from ordercycle._membership.membership import Membership
 from ordercycle._profile import checked_window
 from ordercycle._report.as_of import AsOf, Known
