@@ -25,8 +25,8 @@ from ordercycle._segments.counting_rounds import (
     Round,
     as_of_cells,
     as_of_in,
+    from_halves,
     of_day,
-    whole,
 )
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.scheme import Scheme, with_options
@@ -147,7 +147,7 @@ class CadenceRound(Round[pa.Table, C]):
                 "no customer of this profile has ordered twice, so there are no gaps to fit to",
                 remedy=("take a later ", Option("as_of"), " or more orders"),
             )
-        gaps, gap_sum, squares = map(whole, sums[::2], sums[1::2])
+        gaps, gap_sum, squares = map(from_halves, sums[::2], sums[1::2])
         account = CadenceAccount(
             as_of=as_of_in(total),
             repeat_customers=repeat_customers,

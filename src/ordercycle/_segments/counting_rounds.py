@@ -134,7 +134,7 @@ def fit(first: Round[B, S], counted: Callable[[Round[B, S]], Iterable[Cells]]) -
     return current
 
 
-def whole(low: int, high: int) -> int:
+def from_halves(low: int, high: int) -> int:
     """Return the integer of which sums of halves are given."""
     return low + (high << HALF_BITS)
 
