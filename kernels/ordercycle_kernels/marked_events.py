@@ -11,6 +11,8 @@ import numpy as np
 
 from ordercycle_kernels._jit import helper, kernel
 from ordercycle_kernels._types import (
+    BoolOut,
+    Int32Out,
     Int32s,
     Int64Out,
     Int64s,
@@ -141,3 +143,17 @@ def last_events(offsets: Int64s, marks: UInt64s, shifts: UInt64s, out_rows: Int6
                 rows[place] ^= (rows[place] ^ event) & mask
         for place in range(shifts.size):
             out_rows[place, customer] = rows[place]
+
+
+@kernel
+def days_since_events(
+    rows: Int64s, days: Int32s, as_of: int, out_since: Int32Out, out_missing: BoolOut
+) -> None:
+    """Write the days from each customer's event until a day, and where there is no event.
+
+    rows (of events, NO_EVENT without one): (c,); days: (n,); out_since, out_missing: (c,).
+    """
+    for customer in range(rows.size):
+        row = rows[customer]
+        out_missing[customer] = row < 0
+        out_since[customer] = as_of - days[row] if row >= 0 else 0

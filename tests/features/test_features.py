@@ -13,11 +13,13 @@ from oracle.events import EventRow, Fieldnames, build
 from oracle.features import AS_THE_COLUMN, RESULTS, Feature, computed
 from support.events import event_cases, feature_text, features, fields_to_name, order_event_cases
 from support.strategies import TELLING_DAYS
-from support.streams import EPOCH, Kept
+from support.streams import EPOCH, Batch, Kept
 
 import ordercycle as oc
 from ordercycle._features.language import parsed_feature
 from ordercycle._features.scan import scan_of
+from ordercycle._streams.columns import Keys, StreamColumns
+from ordercycle_kernels.marked_values import SPREAD
 
 many = settings(max_examples=50, deadline=None)
 NOBODY = "nobody"
@@ -220,3 +222,20 @@ def test_the_events_that_features_see_are_counted():
                    kept.columns, (days[-1] - EPOCH).days)  # fmt: skip
     (batch,) = kept.batches(["ann"], 10)
     assert scan.matches(batch) == {"all": 3, "a": 2, "late": 1, "both": 3}
+
+
+def test_keys_that_were_made_to_collide():
+    """Multiplied by what hashes them, they have nothing but zeros in the upper half."""
+    inverse = pow(int(SPREAD), -1, 2**64)
+    hostile = [place // 2 * inverse % 2**64 for place in range(6000)]
+    words = [5, 6, 5, *hostile, 7, 7]
+    batch = Batch(
+        np.array([0, 3, 6003, 6005]),
+        np.zeros(6005, np.int32),
+        {},
+        {"order": Keys(np.array(words, np.uint64))},
+        {},
+        None,
+    )
+    scan = scan_of({"f": parsed_feature("distinct(s.order)")}, StreamColumns(keys=("order",)), 0)
+    assert scan.columns(batch)["f"].to_pylist() == [2, 3000, 1]

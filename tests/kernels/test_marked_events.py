@@ -58,3 +58,17 @@ def test_the_first_and_the_last_event(case):
     assert found.tolist() == rows_of(case, min)
     marked_events.last_events(offsets, marks, shifts, found)
     assert found.tolist() == rows_of(case, max)
+
+
+@given(marked())
+def test_days_since_events(case):
+    offsets, days, marks, shifts = arrays(case)
+    rows = outputs(case, np.int64)
+    marked_events.last_events(offsets, marks, shifts, rows)
+    as_of = 9
+    wanted = expected(case, lambda events: as_of - events[-1][0] if events else None)
+    for one, other in zip(rows, wanted, strict=True):
+        since, missing = np.full(one.size, 77, np.int32), np.zeros(one.size, bool)
+        marked_events.days_since_events(one, days, as_of, since, missing)
+        assert missing.tolist() == [value is None for value in other]
+        assert [value for value in other if value is not None] == since[~missing].tolist()

@@ -13,6 +13,7 @@ from ordercycle._errors import DataError
 from ordercycle._features.measures import Floats, FloatTotal, Measured, Measures, Path, WholeTotal
 from ordercycle_kernels import marked_sums, quotients
 from ordercycle_kernels.exact_sums import carry_sums
+from ordercycle_kernels.marked_events import days_since_events
 
 MOST_DIGITS = 38
 #: Up to this power of ten, products with numbers of events are two floats exactly.
@@ -61,11 +62,10 @@ def truths(_: Measures, __: Asked, measured: list[Measured]) -> pa.Array:
 
 def days_since(measures: Measures, asked: Asked, measured: list[Measured]) -> pa.Array:
     """Return the days from those of events until the day."""
-    rows, days = measured[0], measures.batch.days
-    if not days.size:
-        return pa.nulls(rows.size, asked.result)
-    since = (asked.as_of - days[np.maximum(rows, 0)]).astype(np.int32)
-    return pa.array(since, mask=rows < 0)
+    size = measured[0].size
+    since, missing = np.empty(size, np.int32), np.empty(size, np.bool_)
+    days_since_events(measured[0], measures.batch.days, asked.as_of, since, missing)
+    return pa.array(since, mask=missing)
 
 
 def values_of_events(measures: Measures, asked: Asked, measured: list[Measured]) -> pa.Array:
