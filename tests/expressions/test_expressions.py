@@ -348,3 +348,27 @@ def test_what_means_the_same_looks_the_same():
     one, other = (parsed(text, STREAMS) for text in ("count( s,a=='x' )", 'count(s, (a == "x"))'))
     assert repr(one) == repr(other)
     assert repr(parsed("a == 1")) != repr(parsed("a == 1.0"))
+
+
+LONG = "999999999999999999.999999999999999999"
+
+
+@pytest.mark.parametrize("written", [LONG, f"-{LONG}", f"-({LONG})", f"0 - {LONG}", f"{LONG} * -1"])
+def test_numbers_of_more_digits_than_decimals_have_by_themselves(written):
+    values = [Decimal(LONG), Decimal(LONG).copy_negate()]  # -Decimal(LONG) is rounded
+    table = pa.table({"x": pa.array(values, pa.decimal128(38, 18))})
+    expected = [written == LONG, written != LONG]
+    assert values_of(f"x == {written}", table) == expected
+
+
+def test_the_smallest_integer():
+    table = pa.table({"x": [-(2**63), 0]})
+    assert values_of(f"x == {-(2**63)}", table) == [True, False]
+    with pytest.raises(oc.ConfigError, match="is too large"):
+        parsed(str(-(2**63) - 1))
+
+
+def test_numbers_that_cannot_be_added_exactly():
+    table = pa.table({"x": [1]})
+    with pytest.raises(oc.ConfigError, match="has too many digits"):
+        values_of("x < 1.0 + 1e-99999", table)

@@ -358,9 +358,7 @@ class _Reading:
             if isinstance(found, Literal):
                 return found
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            number = self._literal(node.operand)
-            if number.exact is not None:
-                return self._number(written, -number.value, -number.exact)  # type: ignore[operator]
+            return self._negative(node)
         if isinstance(node, ast.Constant):
             text = self._quoted(node)
             if text is not None:
@@ -375,6 +373,18 @@ class _Reading:
                 )
                 return self._number(written, node.value, exact)
         raise self._refused(node)
+
+    def _negative(self, node: ast.UnaryOp) -> Literal:
+        written, negated = self._written(node), node.operand
+        if isinstance(negated, ast.Constant) and type(negated.value) is int:
+            # The smallest integer has no positive counterpart.
+            return self._number(written, -negated.value, Decimal(-negated.value))
+        number = self._literal(negated)
+        if number.exact is None:
+            raise self._refused(node)
+        # A minus before a decimal would round it to 28 digits.
+        negative = number.exact.copy_negate()
+        return self._number(written, -number.value, negative)  # type: ignore[operator]
 
     @staticmethod
     def _number(written: str, value: float, exact: Decimal) -> Literal:

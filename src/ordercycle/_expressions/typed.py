@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Context, Inexact
 from typing import Any
 
 import pyarrow as pa
@@ -35,6 +36,8 @@ WHOLE_FLOAT = r"^\s*([+-]?[0-9]+)(?:\.0+)?\s*$"
 #: How texts begin that Arrow alone takes for integers, and what it does not.
 HEXADECIMAL, NO_INTEGER = r"^0([xX])", r"0 \1"
 LARGEST_WHOLE = 2**53
+#: More digits than two texts of numbers can have, unless they are infinitesimal.
+EXACT = Context(prec=25_000, traps=[Inexact])
 
 
 @dataclass(frozen=True)
@@ -217,7 +220,13 @@ class _TypedCompiler(Compiler):
         one, other = left.exact, right.exact
         if one is None or other is None:
             raise AssertionError(node)
-        exact = one * other if sign == "*" else one + other if sign == "+" else one - other
+        compute = {"+": EXACT.add, "-": EXACT.subtract, "*": EXACT.multiply}[sign]
+        try:
+            exact = compute(one, other)
+        except Inexact:
+            raise ConfigError(
+                f"{node.written!r} has too many digits", remedy="write it with fewer"
+            ) from None
         whole = left.is_integer and right.is_integer
         if whole and not -(2**63) <= exact < 2**63:
             raise ConfigError(
