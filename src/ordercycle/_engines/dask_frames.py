@@ -23,20 +23,23 @@ def arrow_schema(meta: Any, needed: Sequence[str], table: str) -> pa.Schema:
     ColumnError
         Where a needed column has a dtype that does not say what it holds.
     """
-    fields = []
-    for name, dtype in zip(meta.columns, meta.dtypes, strict=True):
-        kind = pa.null()
-        if name in needed:
-            if dtype == OBJECT:
-                raise ColumnError(
-                    f"{table}: {name} has the dtype object, which does not say what it holds",
-                    remedy="cast it, for example to 'string[pyarrow]' or "
-                    "pandas.ArrowDtype(pyarrow.decimal128(12, 2))",
-                    column=str(name),
-                )
-            kind = pa.Schema.from_pandas(meta[[name]], preserve_index=False).field(0).type
-        fields.append(pa.field(str(name), kind))
-    return pa.schema(fields)
+    read = []
+    for place, (name, dtype) in enumerate(zip(meta.columns, meta.dtypes, strict=True)):
+        if name not in needed:
+            continue
+        if dtype == OBJECT:
+            raise ColumnError(
+                f"{table}: {name} has the dtype object, which does not say what it holds",
+                remedy="cast it, for example to 'string[pyarrow]' or "
+                "pandas.ArrowDtype(pyarrow.decimal128(12, 2))",
+                column=str(name),
+            )
+        read.append(place)
+    kinds = pa.Schema.from_pandas(meta.iloc[:, read], preserve_index=False).types
+    of = dict(zip(read, kinds, strict=True))
+    return pa.schema(
+        [(str(name), of.get(place, pa.null())) for place, name in enumerate(meta.columns)]
+    )
 
 
 def known_columns(meta: Any) -> list[str]:
