@@ -1,13 +1,15 @@
 """Features as text: what is read, shared, and refused with its place and a remedy."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from support.streams import Batch
 
 import ordercycle as oc
 from ordercycle._features.functions import FUNCTIONS
 from ordercycle._features.language import Window, form_of, parsed_feature, parsed_rule
 from ordercycle._features.scan import by_stream, scan_of
-from ordercycle._streams.columns import Attribute, Lookup, StreamColumns
+from ordercycle._streams.columns import Attribute, Keys, Lookup, StreamColumns, Words
 
 AISLES = Lookup(pa.array([1, None, 2]), pa.array([1, 2, 7]))
 CATEGORIES = Attribute(pa.array(["coffee", "ink", "printer"]), lookups={"aisle": AISLES})
@@ -69,16 +71,35 @@ def test_what_is_the_same_is_measured_once():
     assert len(made.plan.measures) == 3  # a count of the condition and one of prices, and a sum
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_function_is_written_as_it_says(name):
+def example_of(name):
+    """Return a feature of each function, as the form of it says."""
     column = {"value": "price", "attribute": "category"}
     takes = FUNCTIONS[name].takes
     text = form_of(name).replace("[, last=DAYS]", ", last=9").replace("[", "").replace("]", "")
     text = text.replace(".column", f".{column[takes[0]]}" if takes else "")
     text = text.replace("condition", "units > 1").replace("'x', 'y'", "'coffee', 'ink'")
-    assert scan(text).schema.field("f").type == FUNCTIONS[name].result_of(
-        LINES.type_of((column[takes[0]],)) if takes else None
+    return text, LINES.type_of((column[takes[0]],)) if takes else None
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_is_written_as_it_says(name):
+    text, kind = example_of(name)
+    assert scan(text).schema.field("f").type == FUNCTIONS[name].result_of(kind)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_of_nothing(name):
+    none = np.empty(0, np.int64)
+    batch = Batch(
+        np.zeros(2, np.int64),
+        none.astype(np.int32),
+        {"category": none.astype(np.uint8)},
+        {"order_id": Keys(none.astype(np.uint64))},
+        {"units": Words(none, none), "price": Words(none, none)},
+        None,
     )
+    text, _ = example_of(name)
+    assert scan(text).columns(batch)["f"].to_pylist() == [FUNCTIONS[name].nothing]
 
 
 @pytest.mark.parametrize(
