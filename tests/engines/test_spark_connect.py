@@ -1,5 +1,6 @@
 """Spark Connect: a client without a Java of its own, so that only DataFrame methods do."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -75,7 +76,8 @@ print("all the same")
 
 def test_everything_through_spark_connect(java, monkeypatch, tmp_path):  # noqa: ARG001
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
-    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    # Client and workers take the code that is tested, where that is not the one installed.
+    monkeypatch.setenv("PYTHONPATH", str(TESTS), prepend=os.pathsep)
     done = subprocess.run(
         [sys.executable, "-c", CLIENT, tmp_path / "orders.parquet"],
         capture_output=True,
