@@ -204,10 +204,10 @@ def test_code_of_another_kernel_is_compiled_again(tmp_path):
     code = (
         "import numpy as np\n"
         "from ordercycle_kernels import partition\n"
-        "places, out = np.array([1, 0], np.int32), np.zeros(2, np.int64)\n"
+        "places, out = np.array([1, 0], np.int32), np.zeros(2, np.uint64)\n"
         "for kernel in (partition.gather, partition.scatter):\n"
-        "    kernel['int64'](np.array([10, 20]), places, out)\n"
-        "    print(out.tolist(), sum(kernel['int64'].callable().stats.cache_hits.values()))\n"
+        "    kernel['uint64'](np.array([10, 20], np.uint64), places, out)\n"
+        "    print(out.tolist(), sum(kernel['uint64'].callable().stats.cache_hits.values()))\n"
     )
 
     def run():
