@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from ordercycle._public import public
 
@@ -87,20 +87,20 @@ def printable(text: str) -> str:
 
 def renamed(text: Text, names: Callable[[str], str]) -> Text:
     """Return a message whose arguments have other names."""
-    if isinstance(text, str):
-        return text
-    if isinstance(text, Option):
-        return Option(names(text.name), text.value)
     return tuple(
-        Option(names(one.name), one.value) if isinstance(one, Option) else one for one in text
+        Option(names(one.name), one.value) if isinstance(one, Option) else one
+        for one in _pieces(text)
     )
 
 
 def in_words(text: Text, words: Words = str) -> str:
     """Return a message as one line of printable text."""
-    pieces = text if isinstance(text, tuple) else (text,)
-    written = (words(one) if isinstance(one, Option) else one for one in pieces)
+    written = (words(one) if isinstance(one, Option) else one for one in _pieces(text))
     return printable("".join(map(_shortened, written)))
+
+
+def _pieces(text: Text) -> tuple[str | Option, ...]:
+    return text if isinstance(text, tuple) else (text,)
 
 
 def _shortened(piece: str) -> str:
@@ -172,36 +172,8 @@ class OrdercycleError(ValueError):
         """What to do about it."""
         return None if self._remedy is None else in_words(self._remedy)
 
-    def within(self, *where: str | Option, behind: str = "") -> Self:
-        """Return the error with where it was found before what is wrong, and more behind it."""
-        what: Text = self.args[0]
-        pieces = what if isinstance(what, tuple) else (what,)
-        return type(self)(
-            (*where, *pieces, behind),
-            remedy=self._remedy,
-            column=self.column,
-            row=self.row,
-            count=self.count,
-        )
-
-    def renamed(self, names: Callable[[str], str]) -> Self:
-        """Return the same error about arguments with other names."""
-        remedy = None if self._remedy is None else renamed(self._remedy, names)
-        return type(self)(
-            renamed(self.args[0], names),
-            remedy=remedy,
-            column=self.column,
-            row=self.row,
-            count=self.count,
-        )
-
-    def rendered(self, words: Words = str) -> str:
-        """Return the whole message, with arguments named by `words`."""
-        what = in_words(self.args[0], words)
-        return what if self._remedy is None else f"{what}; {in_words(self._remedy, words)}"
-
     def __str__(self) -> str:
-        return self.rendered()
+        return rendered(self)
 
 
 @public()
@@ -239,12 +211,38 @@ class OrdercycleWarning(UserWarning):
     def __init__(self, text: Text = "") -> None:
         super().__init__(text)
 
-    def rendered(self, words: Words = str) -> str:
-        """Return the message, with arguments named by `words`."""
-        return in_words(self.args[0], words)
-
     def __str__(self) -> str:
-        return self.rendered()
+        return rendered(self)
+
+
+Problem = TypeVar("Problem", bound=OrdercycleError)
+
+
+def rendered(message: OrdercycleError | OrdercycleWarning, words: Words = str) -> str:
+    """Return the whole message, with arguments named by `words`."""
+    what, remedy = in_words(message.args[0], words), _remedy_of(message)
+    return what if remedy is None else f"{what}; {in_words(remedy, words)}"
+
+
+def within(error: Problem, *where: str | Option, behind: str = "") -> Problem:
+    """Return an error with where it was found before what is wrong, and more behind it."""
+    return _again(error, (*where, *_pieces(error.args[0]), behind), _remedy_of(error))
+
+
+def renamed_error(error: Problem, names: Callable[[str], str]) -> Problem:
+    """Return the same error about arguments with other names."""
+    remedy = _remedy_of(error)
+    remedy = None if remedy is None else renamed(remedy, names)
+    return _again(error, renamed(error.args[0], names), remedy)
+
+
+def _remedy_of(message: OrdercycleError | OrdercycleWarning) -> Text | None:
+    return getattr(message, "_remedy", None)
+
+
+def _again(error: Problem, what: Text, remedy: Text | None) -> Problem:
+    where: Any = {"column": error.column, "row": error.row, "count": error.count}
+    return type(error)(what, remedy=remedy, **where)
 
 
 def warn(text: Text) -> None:

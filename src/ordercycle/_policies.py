@@ -11,7 +11,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from ordercycle._days import named_zone
-from ordercycle._errors import ConfigError, Option, check_choice
+from ordercycle._errors import ConfigError, Option, check_choice, within
 from ordercycle._expressions.expression_text import ExpressionText, as_text
 from ordercycle._expressions.language import parsed
 from ordercycle._sources.read_request import Times
@@ -110,7 +110,7 @@ def _checked_only(given: Any) -> str | None:
         try:
             parsed(only)
         except ConfigError as error:
-            raise error.within(Option("only", only), ": ") from None
+            raise within(error, Option("only", only), ": ") from None
         return only
     raise ConfigError(
         (Option("only", given), " is no condition"),

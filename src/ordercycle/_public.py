@@ -3,7 +3,7 @@
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
 Named = TypeVar("Named", bound=Callable[..., object])
@@ -46,4 +46,13 @@ def loaded_when_used(
         setattr(sys.modules[package], name, found)
         return found
 
-    return load, lambda: sorted({*vars(sys.modules[package]), *homes})
+    def shown() -> list[str]:
+        there = vars(sys.modules[package])
+        modules = {name for name, value in there.items() if isinstance(value, ModuleType)}
+        return sorted({*homes, *modules, *filter(_is_special, there)})
+
+    return load, shown
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__")

@@ -9,6 +9,7 @@ import pytest
 from pyarrow import fs
 
 import ordercycle as oc
+from ordercycle._errors import rendered
 from ordercycle._history.options import GIVEN, OPEN, OPTIONS
 
 CSV = "customer_id,ordered_at,amount\n7,2025-03-01,1.5\n"
@@ -192,5 +193,5 @@ def test_the_second_of_two_columns_is_read_by_a_query(tmp_path):
     assert f"the second is {rows.columns[-1]!r}" in raised.value.remedy
     history = oc.OrderHistory.build(rows, columns=oc.Columns(order="OrderID_1"))
     assert history.summary().orders == 1
-    flags = raised.value.rendered(lambda option: f"<{option.name} {option.value}>")
+    flags = rendered(raised.value, lambda option: f"<{option.name} {option.value}>")
     assert "<sql select * from read_csv('" in flags

@@ -123,9 +123,10 @@ def test_options_are_those_of_classes_and_functions():
 
 def test_an_error_keeps_its_pieces_where_it_is_found_within_another():
     inner = oc.DataError("b is null", remedy=("pass ", errors.Option("only")), column="b", row=3)
-    outer = inner.within(errors.Option("where", "b"), ": ")
+    outer = errors.within(inner, errors.Option("where", "b"), ": ")
     assert str(outer) == "where='b': b is null; pass only="
-    assert outer.rendered(lambda option: f"--{option.name}") == "--where: b is null; pass --only"
+    flags = errors.rendered(outer, lambda option: f"--{option.name}")
+    assert flags == "--where: b is null; pass --only"
     assert (type(outer), outer.column, outer.row, outer.count) == (oc.DataError, "b", 3, None)
 
 

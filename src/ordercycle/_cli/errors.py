@@ -91,7 +91,7 @@ class OneLineErrors(click.Group):
 @contextmanager
 def shown_in_lines() -> Iterator[None]:
     """Print the library's warnings on stderr while the block runs, a line for each."""
-    from ordercycle._errors import OrdercycleWarning
+    from ordercycle._errors import OrdercycleWarning, rendered
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", OrdercycleWarning)
@@ -101,7 +101,7 @@ def shown_in_lines() -> Iterator[None]:
             message: Warning | str, category: type[Warning], *where: Any, **named: Any
         ) -> None:
             if isinstance(message, OrdercycleWarning):
-                say(f"ordercycle: {message.rendered(flag)}")
+                say(f"ordercycle: {rendered(message, flag)}")
             else:
                 shown_elsewhere(message, category, *where, **named)
 
@@ -131,10 +131,10 @@ def flag(option: Option) -> str:
 
 
 def _ended(error: Exception) -> click.ClickException:
-    from ordercycle._errors import ConfigError, OrdercycleError
+    from ordercycle._errors import ConfigError, OrdercycleError, rendered
 
     if isinstance(error, OrdercycleError):
-        message = error.rendered(flag)
+        message = rendered(error, flag)
     else:
         message = " ".join(str(error).split())
     if isinstance(error, ConfigError):

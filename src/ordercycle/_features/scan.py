@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ordercycle._errors import ColumnError, ConfigError, OrdercycleError, suggestion
+from ordercycle._errors import ColumnError, ConfigError, Option, OrdercycleError, suggestion, within
 from ordercycle._expressions.nodes import Comparison, Joint, Node
 from ordercycle._features.functions import Need
 from ordercycle._features.language import Feature, form_of
@@ -105,7 +105,7 @@ def scan_of(
         try:
             planned[name] = planning.planned(feature)
         except OrdercycleError as error:
-            raise error.within(f"feature {name!r}: ") from None
+            raise within(error, f"feature {name!r}: ") from None
     return FeatureScan(planning.plan(), planned, as_of)
 
 
@@ -126,7 +126,7 @@ def by_stream(
             raise ConfigError(
                 f"feature {name!r}: there is no stream {feature.stream!r}"
                 f"{at_character(feature.node.arguments[0])}{suggestion(feature.stream, streams)}",
-                remedy=f"there are {known}" if known else "pass it as streams={...}",
+                remedy=f"there are {known}" if known else ("pass them as ", Option("streams")),
             )
         found.setdefault(feature.stream, {})[name] = feature
     return found

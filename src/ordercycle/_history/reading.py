@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 import pyarrow as pa
 
 from ordercycle._columns import Columns, customer_of_listing
-from ordercycle._errors import ColumnError, OrdercycleError
+from ordercycle._errors import ColumnError, OrdercycleError, within
 from ordercycle._history.options import BuildOptions, RowProgress, check_tables_need
 from ordercycle._history.suspicions import check_offsets, check_zone_has_effect
 from ordercycle._ingest.bad_values import Problems, shown
@@ -66,7 +66,7 @@ class _Table(Generic[Reader]):
                     if len(values):
                         found = f" (its first value is {shown(values[0])})"
                     break
-        return error.within(behind=found)
+        return within(error, behind=found)
 
     @property
     def ids(self) -> IdReader:

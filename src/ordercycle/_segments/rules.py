@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ordercycle._errors import ConfigError, Option, counted, printable
+from ordercycle._errors import ConfigError, Option, counted, printable, within
 from ordercycle._expressions.compiling import parsed_condition
 from ordercycle._expressions.expression_text import language_text
 from ordercycle._public import public
@@ -307,4 +307,4 @@ def _compiled(segment: str, given: pc.Expression | str) -> pc.Expression:
     try:
         return parsed_condition(given)
     except ConfigError as error:
-        raise error.within(f"rule {segment!r}: ") from None
+        raise within(error, f"rule {segment!r}: ") from None

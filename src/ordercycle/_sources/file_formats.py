@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from ordercycle._errors import ConfigError, Option, suggestion, whole_number
+from ordercycle._errors import ConfigError, Option, renamed_error, suggestion, whole_number
 from ordercycle._public import public
 from ordercycle._sources.text.time_formats import time_formats
 
@@ -141,7 +141,7 @@ class NdJson:
         try:
             checked = as_csv(self)
         except ConfigError as error:
-            raise error.renamed(of_json) from None
+            raise renamed_error(error, of_json) from None
         for name in ("time_formats", "null_values", "types"):
             object.__setattr__(self, name, getattr(checked, name))
 

@@ -23,6 +23,8 @@ from ordercycle._segments.scheme import Scheme
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame
 
+__all__ = ["assign", "fit", "fit_lifecycle", "profile", "segment_report"]
+
 S = TypeVar("S")
 
 #: A DataFrame; or the path, glob, directory or list of files that client and workers see alike.

@@ -25,6 +25,8 @@ from ordercycle._segments.scheme import Scheme
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+__all__ = ["assign", "fit", "fit_lifecycle", "profile", "segment_report", "warmup"]
+
 S = TypeVar("S")
 
 #: A DataFrame; or the path, glob, directory or list of files that driver and workers see alike.
