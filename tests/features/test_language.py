@@ -169,7 +169,7 @@ def test_streams_that_are_not_there():
     features = {"f": parsed_feature("count(lines)"), "g": parsed_feature("count(line)")}
     with pytest.raises(oc.ConfigError, match=r"feature 'g': there is no stream 'line' at char"):
         by_stream(features, {"lines": LINES})
-    with pytest.raises(oc.ConfigError, match="pass it as streams="):
+    with pytest.raises(oc.ConfigError, match="pass them as streams="):
         by_stream(features, {})
     del features["g"]
     assert list(by_stream(features, {"lines": LINES, "other": LINES})) == ["lines"]

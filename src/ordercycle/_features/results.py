@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle._errors import DataError
+from ordercycle._errors import DataError, counted
 from ordercycle._features.measures import Floats, FloatTotal, Measured, Measures, Path, WholeTotal
 from ordercycle_kernels import marked_sums, quotients
 from ordercycle_kernels.exact_sums import carry_sums
@@ -40,7 +40,7 @@ class Asked:
     def refused(self, what: str, rows: NDArray[np.int64]) -> DataError:
         """Return the error of customers whose value is beyond its type."""
         row = self.first_row + int(rows[0])
-        count = f" ({rows.size:,} such customers)" if rows.size > 1 else ""
+        count = f" ({counted(rows.size, 'such customer')})" if rows.size > 1 else ""
         return DataError(
             f"feature {self.name!r}: {what} for the customer in row {row:,}{count}",
             remedy="choose fewer events by a condition or a window",
