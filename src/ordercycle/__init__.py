@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ordercycle._report.segment_report import SegmentReport
     from ordercycle._segments.cadence import Cadence
     from ordercycle._segments.cadence_fit import CadenceAccount
-    from ordercycle._segments.gap_fit import GapAccount
     from ordercycle._segments.lifecycle import Lifecycle, LifecyclePreset
+    from ordercycle._segments.lifecycle_fit import GapAccount
     from ordercycle._segments.registry import register_scheme, scheme_from_dict
     from ordercycle._segments.rfm import Rfm
     from ordercycle._segments.rfm_fit import RfmAccount
@@ -60,7 +60,7 @@ else:
             "_report.segment_report": ("SegmentReport",),
             "_segments.cadence": ("Cadence",),
             "_segments.cadence_fit": ("CadenceAccount",),
-            "_segments.gap_fit": ("GapAccount",),
+            "_segments.lifecycle_fit": ("GapAccount",),
             "_segments.lifecycle": ("Lifecycle", "LifecyclePreset"),
             "_segments.registry": ("register_scheme", "scheme_from_dict"),
             "_segments.rfm": ("Rfm",),

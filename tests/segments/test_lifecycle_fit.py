@@ -20,7 +20,7 @@ from support.strategies import cases
 import ordercycle as oc
 from ordercycle._history.order_history import grouped_orders
 from ordercycle._segments.counting_rounds import Cells
-from ordercycle._segments.gap_fit import gap_round
+from ordercycle._segments.lifecycle_fit import gap_round
 
 shares = st.sampled_from(["0.01", "0.5", "0.8", "0.95", "1"])
 

@@ -64,7 +64,7 @@ def demo(
     out = out or RESULT
     refuse_existing(out, overwrite=overwrite)
     import ordercycle as oc
-    from ordercycle._demo.present import Pace, present
+    from ordercycle._demo.output import Pace, present
     from ordercycle._demo.scenes import generated, groceries
     from ordercycle._demo.stages import Stopwatch, run
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ordercycle._cli import reading
+from ordercycle._cli import source_options
 from ordercycle._cli.sql import relation_of
 from ordercycle._columns import Columns
 from ordercycle._history.source_options import SourceOptions, source_from_dict
@@ -112,7 +112,7 @@ NO_AMOUNT = click.option(
     "--no-amount", is_flag=True, help="Nothing is known about money; no column is read."
 )
 POLICY_OPTIONS = tuple(_policy_option(one) for one in declared_policies())
-OPTIONS = (*BEFORE, *COLUMN_OPTIONS, NO_AMOUNT, *POLICY_OPTIONS, *reading.OPTIONS, *AFTER)
+OPTIONS = (*BEFORE, *COLUMN_OPTIONS, NO_AMOUNT, *POLICY_OPTIONS, *source_options.OPTIONS, *AFTER)
 
 
 def order_options(command: Command) -> Command:
@@ -156,7 +156,7 @@ def _arguments(
     source = _source(named.pop("source"))
     described = {} if source is None else source.given
     columns = _columns(named, described.get("columns"))
-    read = reading.read_of(named, described.get("read"))
+    read = source_options.read_of(named, described.get("read"))
     named = {name: value for name, value in named.items() if value not in (None, ())}
     if (
         query is not None

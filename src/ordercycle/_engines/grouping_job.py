@@ -31,7 +31,7 @@ from ordercycle._history.options import (
 )
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._history.reading import spec_of_tables
-from ordercycle._ingest.identity import id_type
+from ordercycle._ingest.id_types import id_type
 from ordercycle._ingest.nobody import Nobody
 from ordercycle._ingest.row_identity import check_comparable
 from ordercycle._ingest.spill import Spill

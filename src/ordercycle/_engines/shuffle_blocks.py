@@ -21,7 +21,7 @@ from ordercycle._arrow_views import fixed_view, validity
 from ordercycle._ingest.bad_values import Problems
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import hashes_of
-from ordercycle._ingest.identity import Identity
+from ordercycle._ingest.id_types import Identity
 from ordercycle._ingest.nobody import Nobody
 from ordercycle._ingest.row_identity import words_of_rows
 from ordercycle._sources.computed_columns import ONLY, Computation, UncomputableError

@@ -25,8 +25,8 @@ from ordercycle._engines.partition_tasks import (
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._segments.counting_rounds import CELLS_SCHEMA, Cells
 from ordercycle._segments.counting_rounds import fit as run_rounds
-from ordercycle._segments.gap_fit import gap_round
 from ordercycle._segments.lifecycle import Lifecycle
+from ordercycle._segments.lifecycle_fit import gap_round
 from ordercycle._segments.scheme import Scheme
 
 S = TypeVar("S")

@@ -28,7 +28,7 @@ from ordercycle._grouping.customer_tables import (
     the_only_customer,
 )
 from ordercycle._grouping.duplicates import find_duplicates, without_rows
-from ordercycle._grouping.found_in_rows import FoundInRows
+from ordercycle._grouping.grouping_tally import GroupingTally
 from ordercycle._grouping.heavy_hitters import LAST_HASH, HashRange
 from ordercycle._grouping.order_writer import OrderWriter
 from ordercycle._ingest.bad_values import Problems, Trouble
@@ -62,14 +62,14 @@ class _Partition(NamedTuple):
     further: NDArray[np.bool_] | None
     dropped: DroppedDays | None
     negative: int
-    found: FoundInRows
+    found: GroupingTally
 
 
 class GroupedBatch(NamedTuple):
     """A batch of customers, and what was counted on the way."""
 
     customers: CustomerBatch
-    found: FoundInRows
+    found: GroupingTally
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class Grouper:
             further=_joined_marks(grouped),
             dropped=_joined_dropped([part.dropped for part in grouped]),
         )
-        counted = reduce(FoundInRows.plus, (part.found for part in grouped), FoundInRows())
+        counted = reduce(GroupingTally.plus, (part.found for part in grouped), GroupingTally())
         return GroupedBatch(customers, counted)
 
     def _loaded(self, blocks: Sequence[Block], partitions: range, use: str) -> list[Block]:

@@ -14,7 +14,7 @@ from ordercycle._grouping.amount_words import (
     AmountWords,
     keys_of,
 )
-from ordercycle._grouping.found_in_rows import Counted, FoundInRows
+from ordercycle._grouping.grouping_tally import Counted, GroupingTally
 from ordercycle._ingest.column_readers import AmountReader
 from ordercycle_kernels import lines, ordering
 
@@ -143,7 +143,7 @@ def collapse_lines(
     words: AmountWords,
     reader: AmountReader,
     missing: NDArray[np.int32] | None = None,
-) -> tuple[PartitionOrders, FoundInRows]:
+) -> tuple[PartitionOrders, GroupingTally]:
     """Add the rows of each order up by day, or take the total that stands on all of them.
 
     Returns what orders are on each of their days, by order and day within a customer, and what was
@@ -183,7 +183,7 @@ def collapse_lines(
     orders = PartitionOrders(order_offsets, order_days[:found], sums, order_keys[firsts], further)
     customers = np.searchsorted(order_offsets, wrong[1::2], side="right") - 1
     different, without = map(Counted, wrong[::2].tolist(), customers.tolist())
-    return orders, FoundInRows(split=split, different=different, missing=without)
+    return orders, GroupingTally(split=split, different=different, missing=without)
 
 
 def _totals(

@@ -19,7 +19,7 @@ from ordercycle._grouping.customer_tables import (
     numbers_of_bytes,
     plain_ids,
 )
-from ordercycle._grouping.found_in_rows import FoundInRows
+from ordercycle._grouping.grouping_tally import GroupingTally
 from ordercycle._grouping.heavy_hitters import HashRange
 from ordercycle._grouping.order_lines import (
     PartitionOrders,
@@ -39,7 +39,7 @@ class Written(NamedTuple):
     """The orders of a partition by customer, day and amount, and what was found on the way."""
 
     orders: PartitionOrders
-    found: FoundInRows = FoundInRows()
+    found: GroupingTally = GroupingTally()
     dropped: DroppedDays | None = None
 
 
@@ -91,7 +91,7 @@ class OrderWriter:
             return Written(orders)
         kept = orders.words.signs >= 0
         dropped = kept.size - int(np.count_nonzero(kept))
-        return Written(orders.keep(kept), FoundInRows(dropped_refunds=dropped))
+        return Written(orders.keep(kept), GroupingTally(dropped_refunds=dropped))
 
     def _sorted_rows(
         self,
@@ -195,12 +195,12 @@ class OrderWriter:
         offsets: NDArray[np.int64],
         by_customer: NDArray[np.int32],
         rows: PartitionRows,
-    ) -> tuple[PartitionOrders, FoundInRows]:
+    ) -> tuple[PartitionOrders, GroupingTally]:
         if rows.size == 0:
             no_keys = np.zeros(0, np.uint64)
             nothing = self.amounts({AMOUNT: np.zeros(0, np.int64)})
             orders = PartitionOrders(offsets, np.zeros(0, np.int32), nothing, no_keys)
-            return orders, FoundInRows()
+            return orders, GroupingTally()
         keys = rows.columns[ORDER]
         numbers = keys.view(np.int64)
         if ORDER_IDS in rows.ids:

@@ -23,7 +23,7 @@ from ordercycle._errors import (
     counted,
 )
 from ordercycle._grouping.batches import CustomerBatch
-from ordercycle._grouping.found_in_rows import Counted
+from ordercycle._grouping.grouping_tally import Counted
 from ordercycle._history import store
 from ordercycle._history.build import (
     batches_for,

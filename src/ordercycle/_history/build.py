@@ -12,15 +12,15 @@ import numpy as np
 from ordercycle._columns import Columns
 from ordercycle._errors import DataError, Option, counted
 from ordercycle._grouping.batches import CustomerBatch
-from ordercycle._grouping.found_in_rows import Counted, FoundInRows, refuse_totals
 from ordercycle._grouping.grouper import Grouper
+from ordercycle._grouping.grouping_tally import Counted, GroupingTally, refuse_totals
 from ordercycle._grouping.heavy_hitters import Division, HashRange
 from ordercycle._grouping.order_writer import OrderWriter
 from ordercycle._history.counts import Counts, count
 from ordercycle._history.grouped_orders import GroupedOrders, Part, Run, keep
 from ordercycle._history.options import BuildOptions, RowProgress
 from ordercycle._history.reading import ReadTables, read_tables
-from ordercycle._history.suspicions import Signs, check_signs
+from ordercycle._history.row_warnings import Signs, check_signs
 from ordercycle._ingest.blocks import CUSTOMER_IDS, HASH, Block, partition_sizes
 from ordercycle._ingest.morsels import Tally
 from ordercycle._ingest.pipeline import Ingested
@@ -42,7 +42,7 @@ class _Made(NamedTuple):
 
     result: Any
     counts: Counts
-    found: FoundInRows
+    found: GroupingTally
     unknown: Counted
 
 
@@ -143,7 +143,7 @@ class LaidOutRows:
                 unknown_customers(customers) if judged else Counted(),
             )
 
-        found, unknown = FoundInRows(), Counted()
+        found, unknown = GroupingTally(), Counted()
         ahead = TASKS_AHEAD if spill is None else LARGE_TASKS_AHEAD
         made_in_order = self.workers.in_order(group_batch, range(batches), ahead=ahead)
         for number, made in enumerate(made_in_order):

@@ -12,11 +12,11 @@ import pyarrow as pa
 from ordercycle._columns import Columns, customer_of_listing
 from ordercycle._errors import ColumnError, OrdercycleError, within
 from ordercycle._history.options import BuildOptions, RowProgress, check_tables_need
-from ordercycle._history.suspicions import check_offsets, check_zone_has_effect
+from ordercycle._history.row_warnings import check_offsets, check_zone_has_effect
 from ordercycle._ingest.bad_values import Problems, shown
 from ordercycle._ingest.blocks import CUSTOMER_IDS, ORDER_IDS
 from ordercycle._ingest.column_readers import IdReader
-from ordercycle._ingest.identity import identities, with_ids
+from ordercycle._ingest.id_types import identities, with_ids
 from ordercycle._ingest.pipeline import Ingested, ingest, partition_bits_for
 from ordercycle._ingest.table_readers import CustomerReader, OrderReader, RowReader
 from ordercycle._sources.opening import open_source

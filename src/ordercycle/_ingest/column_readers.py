@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ordercycle._arrow_views import bytes_view, fixed_view
 from ordercycle._errors import ColumnError, Option, Text
 from ordercycle._expressions.language import as_written
-from ordercycle._ingest.identity import id_type
+from ordercycle._ingest.id_types import id_type
 from ordercycle._ingest.time_zones import zone_table
 from ordercycle._sources.read_request import Times
 from ordercycle_kernels import amounts, calendar

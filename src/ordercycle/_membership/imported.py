@@ -15,8 +15,8 @@ from ordercycle._history.merging import Places, find_places
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import hashes_of
+from ordercycle._membership.interval_tables import CUSTOMER, NAME, IntervalTable
 from ordercycle._membership.intervals import BatchOf, OwnedIntervals
-from ordercycle._membership.reading import CUSTOMER, NAME, IntervalTable
 from ordercycle._membership.timeline import Timeline
 from ordercycle._workspace import Workspace
 from ordercycle_kernels.calendar import NO_DAY

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.imported import ImportedIntervals
+from ordercycle._membership.interval_tables import read_intervals
 from ordercycle._membership.intervals import Intervals, OwnedIntervals, check_history
-from ordercycle._membership.reading import read_intervals
 from ordercycle._membership.timeline import INTERVAL_FIELDS
 from ordercycle._public import public
 

@@ -29,7 +29,7 @@ from ordercycle._segments.assigning import (
     views,
 )
 from ordercycle._segments.counting_rounds import fit
-from ordercycle._segments.gap_fit import GapAccount, gap_round
+from ordercycle._segments.lifecycle_fit import GapAccount, gap_round
 from ordercycle._segments.next_transition import LookAhead
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.scheme import Scheme

@@ -16,7 +16,7 @@ from ordercycle._errors import ColumnError, DataError, Option, counted, suggesti
 from ordercycle._ingest.bad_values import Problems, Trouble
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import hashes_of
-from ordercycle._ingest.identity import Identity
+from ordercycle._ingest.id_types import Identity
 from ordercycle._segments.assigning import MOST_SEGMENTS
 from ordercycle._segments.hash_order import MOST_ROWS, in_hash_order
 from ordercycle._segments.profile_tables import as_table

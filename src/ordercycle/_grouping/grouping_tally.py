@@ -20,7 +20,7 @@ class Counted(NamedTuple):
         return Counted(self.number + other.number, (self if self.number else other).example)
 
 
-class FoundInRows(NamedTuple):
+class GroupingTally(NamedTuple):
     """What the rows of some partitions added."""
 
     dropped_refunds: int = 0
@@ -29,9 +29,9 @@ class FoundInRows(NamedTuple):
     different: Counted = Counted()  # days of orders with several totals
     missing: Counted = Counted()  # and with none
 
-    def plus(self, other: FoundInRows) -> FoundInRows:
+    def plus(self, other: GroupingTally) -> GroupingTally:
         """Return both together."""
-        return FoundInRows(
+        return GroupingTally(
             self.dropped_refunds + other.dropped_refunds,
             self.duplicates + other.duplicates,
             self.split + other.split,
@@ -39,7 +39,7 @@ class FoundInRows(NamedTuple):
             self.missing.plus(other.missing),
         )
 
-    def with_ids(self, ids_of: Callable[[], Sequence[Any]]) -> FoundInRows:
+    def with_ids(self, ids_of: Callable[[], Sequence[Any]]) -> GroupingTally:
         """Return it with ids in the places of customers; ids_of: makes them, where needed."""
         if not (self.different.number or self.missing.number):
             return self
@@ -51,7 +51,7 @@ class FoundInRows(NamedTuple):
         return self._replace(different=different, missing=missing)
 
 
-def refuse_totals(found: FoundInRows, columns: Columns) -> None:
+def refuse_totals(found: GroupingTally, columns: Columns) -> None:
     """Raise a DataError where the total of an order is not the same on all rows of a day."""
     for each, what, remedy in (
         (

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import ordercycle as oc
-from ordercycle._history import checks
+from ordercycle._history import row_warnings
 
 DAY = date(2025, 3, 1)
 
@@ -48,7 +48,7 @@ def dates(count, rule=bool, first=date(2020, 1, 1)):
 )
 @pytest.mark.parametrize("text", ["NULL", "\\N", "nan", "None", "N/A", "undefined"])
 def test_an_id_that_looks_like_a_missing_value_is_named(kind, text):
-    assert text in checks.MISSING_TEXTS
+    assert text in row_warnings.MISSING_TEXTS
     ids = [f"customer {number}" for number in range(300)] + [text] * 5
     if kind == pa.binary():
         ids = [one.encode() for one in ids]
@@ -81,13 +81,13 @@ def test_zero_is_somebody_unless_it_has_far_more_orders_than_others(zero, others
 
 def test_all_such_ids_are_found_wherever_they_are(monkeypatch):
     """Against looking at every one of them."""
-    texts = [*checks.MISSING_TEXTS, *checks.DOUBTFUL_TEXTS]
+    texts = [*row_warnings.MISSING_TEXTS, *row_warnings.DOUBTFUL_TEXTS]
     monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 50)
     random = np.random.default_rng(3)
     others = [f"{number:x}" * 3 for number in random.integers(0, 2**40, 2_000).tolist()]
     seen = {}
-    monkeypatch.setattr(checks, "check_signs", lambda signs, *_: seen.update(signs.orders_of))
-    monkeypatch.setattr("ordercycle._history.build.check_signs", checks.check_signs)
+    monkeypatch.setattr(row_warnings, "check_signs", lambda signs, *_: seen.update(signs.orders_of))
+    monkeypatch.setattr("ordercycle._history.build.check_signs", row_warnings.check_signs)
     for chosen in (texts, texts[::2], texts[1::3], []):
         seen.clear()
         ids = [*others, *(one for place, one in enumerate(chosen) for _ in range(1 + place % 3))]

@@ -15,7 +15,7 @@ from ordercycle._errors import ColumnError, DataError, counted
 from ordercycle._ingest.bad_values import Problems, Trouble
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import hashes_of
-from ordercycle._ingest.identity import identities, with_ids
+from ordercycle._ingest.id_types import identities, with_ids
 from ordercycle._sources.opening import open_source
 from ordercycle._sources.read_request import ReadRequest
 from ordercycle._sources.validation import REMAKE

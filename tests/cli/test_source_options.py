@@ -16,7 +16,7 @@ import ordercycle as oc
 from ordercycle._cli import cli
 from ordercycle._cli import errors as cli_errors
 from ordercycle._cli.order_options import COLUMNS, OPTIONS
-from ordercycle._cli.reading import NAMES, read_of
+from ordercycle._cli.source_options import NAMES, read_of
 from ordercycle._errors import Code, Option
 from ordercycle._policies import Policies
 
