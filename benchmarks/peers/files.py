@@ -77,7 +77,7 @@ def _parser():
     )
     parser.add_argument("--orders", type=int, default=20_000_000)
     parser.add_argument("--customers", type=int, help="default: 8.8 %% of the orders")
-    parser.add_argument("--memory-limit", help="told to every engine that knows one, as in 1GB")
+    parser.add_argument("--memory-limit", help="passed to every engine that has one, as in 1GB")
     parser.add_argument("--ids", choices=("int64", "string"), default="int64")
     parser.add_argument("--input", choices=("parquet", "csv"), default="parquet")
     parser.add_argument("--rounds", type=int, default=3)

@@ -35,7 +35,7 @@ def dealt(case: Case, pieces: int, random: Random) -> list[Case]:
         orders[piece(row)].append(row)
     customers = [None] * pieces
     if case.customers is not None:
-        # Who is known has to be said before strangers can be refused.
+        # Who is known has to be said before unknown customers can be refused.
         first_only = case.policies.unknown == "error"
         customers = [[] for _ in range(pieces)]
         for row in case.customers:

@@ -81,7 +81,7 @@ def test_zero_is_somebody_unless_it_has_far_more_orders_than_others(zero, others
 
 def test_all_such_ids_are_found_wherever_they_are(monkeypatch):
     """Against looking at every one of them."""
-    texts = [*row_warnings.MISSING_TEXTS, *row_warnings.DOUBTFUL_TEXTS]
+    texts = [*row_warnings.MISSING_TEXTS, *row_warnings.SUSPICIOUS_TEXTS]
     monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 50)
     random = np.random.default_rng(3)
     others = [f"{number:x}" * 3 for number in random.integers(0, 2**40, 2_000).tolist()]

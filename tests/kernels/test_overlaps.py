@@ -17,7 +17,7 @@ def test_overlaps(rows):
     rows.sort(key=lambda row: row[1])
     codes, starts, lengths = zip(*rows, strict=True) if rows else ((), (), ())
     overlaps = np.zeros((3, 3), np.int64)
-    row_of = [0, 2, 1, 2]  # nobody asked for the second and the last, which share a row
+    row_of = [0, 2, 1, 2]  # the second and the last are not wanted, and share a row
     kernels.mark_overlaps(
         np.array([0, 0, len(rows)], np.int64),
         np.array(codes, np.int16),

@@ -175,9 +175,9 @@ def test_a_lifecycle_membership_comes_back_the_same():
 
 def test_customers_who_are_not_of_the_population_are_unknown_and_nowhere():
     customers = pa.table({"customer_id": ["listed", "undated"], "registered_at": [day(0), None]})
-    orders = pa.table({"customer_id": ["stranger"], "ordered_at": [day(0)], "amount": [1.0]})
+    orders = pa.table({"customer_id": ["unlisted"], "ordered_at": [day(0)], "amount": [1.0]})
     history = oc.OrderHistory.build(orders, customers, unknown="drop")
-    rows = [(name, "VIP", day(5), None) for name in ("listed", "undated", "stranger", "nobody")]
+    rows = [(name, "VIP", day(5), None) for name in ("listed", "undated", "unlisted", "nobody")]
     membership = oc.Membership.from_table(table_of(rows))
     assert timelines(membership, history) == {"listed": [("VIP", day(5), None)]}
     assert membership.unknown_intervals(history) == 2

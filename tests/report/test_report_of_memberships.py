@@ -71,7 +71,7 @@ def test_a_cadence_and_a_list_beside_it(history):
 
 
 def test_customers_whom_the_history_does_not_have_are_reported(history):
-    strangers = pa.table(
+    unknown = pa.table(
         {
             "customer_id": [1, -1, -2],
             "segment": ["VIP"] * 3,
@@ -79,7 +79,7 @@ def test_customers_whom_the_history_does_not_have_are_reported(history):
             "valid_to": pa.nulls(3),
         }
     )
-    membership = oc.Membership.from_table(strangers)
+    membership = oc.Membership.from_table(unknown)
     with pytest.warns(oc.OrdercycleWarning, match="2 intervals are of customers whom the history"):
         report = oc.SegmentReport.build(history, membership, period=PERIOD, compare=None)
     assert values(report, "Customers")["VIP"] == 1

@@ -369,9 +369,11 @@ def test_an_installed_package_brings_its_schemes(tmp_path, history):
         return ran
 
     options = ("--most", "20", "--savers-out", "Miser", "--save-scheme", "kept.toml")
-    told = run("segment", "profile.parquet", "--scheme", "savers", *options, "--out", "out.arrow")
-    assert "the scheme 'broken' of an installed package" in told.stderr
-    assert "the scheme 'rfm' of an installed package, shop_schemes:Savers, is called" in told.stderr
+    result = run("segment", "profile.parquet", "--scheme", "savers", *options, "--out", "out.arrow")
+    assert "the scheme 'broken' of an installed package" in result.stderr
+    assert (
+        "the scheme 'rfm' of an installed package, shop_schemes:Savers, is called" in result.stderr
+    )
     found = feather.read_table(tmp_path / "out.arrow")
     assert by_customer(found, "savers") == {"ann": "Spender", "bob": "Miser", "eve": "Miser"}
     kept = {"scheme": "savers", "most": 20.0, "out": "Miser"}

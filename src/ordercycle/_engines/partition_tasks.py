@@ -19,7 +19,7 @@ from ordercycle._ingest.morsels import Tally
 from ordercycle._membership.membership import Membership
 from ordercycle._profile import checked_window
 from ordercycle._report.as_of import AsOf, Known
-from ordercycle._report.checks import doubts_of_orders
+from ordercycle._report.checks import warnings_of_orders
 from ordercycle._report.cube import Cube, count
 from ordercycle._report.known_days import KnownDays, cells_of_days
 from ordercycle._report.months import Months, Period
@@ -167,9 +167,9 @@ class ReportRequest:
         if lacking:
             task = self._task(lacking, spec, with_days=False)
             cubes = task.cubes(counted(task))[0] + cubes
-        of_orders = doubts_of_orders(chosen.period, days.first_order, days.last_order)
-        for doubt in (*chosen.doubts(), *of_orders):
-            warn(doubt)
+        of_orders = warnings_of_orders(chosen.period, days.first_order, days.last_order)
+        for warning in (*chosen.warnings(), *of_orders):
+            warn(warning)
         return SegmentReport(cubes, chosen)
 
     def _periods(self, chosen: AsOf, given: Months | None) -> Sequence[Period]:

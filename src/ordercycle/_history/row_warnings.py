@@ -75,8 +75,8 @@ MISSING_TEXTS = tuple(
     )
 )
 #: What may as well be somebody's id: suspicious only where it has far more orders than others.
-DOUBTFUL_TEXTS = ("-", "--", "?", "0", "-1", " ", "guest", "anonymous", "unknown")
-DOUBTFUL_NUMBERS = (0, -1)
+SUSPICIOUS_TEXTS = ("-", "--", "?", "0", "-1", " ", "guest", "anonymous", "unknown")
+SUSPICIOUS_NUMBERS = (0, -1)
 #: The share of all orders, and how often the orders of a customer who has any.
 SUSPICIOUS_SHARE, SUSPICIOUS_MULTIPLE = 0.01, 100
 #: The last day that is a month as well, and the distinct days without any other that are too many.
@@ -146,11 +146,11 @@ def _orders_of_missing(batch: CustomerBatch, sizes: NDArray[np.int64]) -> Iterat
     """Yield the ids of a batch that look like missing values, and how many orders each has."""
     if pa.types.is_integer(batch.ids.type):
         numbers = fixed_view(batch.ids, batch.ids.type.to_pandas_dtype())
-        for number in DOUBTFUL_NUMBERS:
+        for number in SUSPICIOUS_NUMBERS:
             for row in np.flatnonzero(numbers == number).tolist():
                 yield str(number), int(sizes[row])
     elif not pa.types.is_fixed_size_binary(batch.ids.type) and len(batch.ids):
-        texts = [*MISSING_TEXTS, *DOUBTFUL_TEXTS]
+        texts = [*MISSING_TEXTS, *SUSPICIOUS_TEXTS]
         for text, row in zip(texts, _places(batch.ids).tolist(), strict=True):
             if row < len(batch.ids) and batch.ids[row].as_buffer().to_pybytes() == text.encode():
                 yield text, int(sizes[row])
@@ -173,7 +173,7 @@ def _ids_of_numbers(ids: pa.Array) -> tuple[str | None, str | None]:
 
 @cache
 def _hashes_of_missing() -> NDArray[np.uint64]:
-    return hashes_of(array_of_texts([*MISSING_TEXTS, *DOUBTFUL_TEXTS]))
+    return hashes_of(array_of_texts([*MISSING_TEXTS, *SUSPICIOUS_TEXTS]))
 
 
 def _places(ids: pa.Array) -> NDArray[np.int64]:

@@ -105,25 +105,25 @@ class AsOf:
                 )
             period = Period.to(months, day)
             return cls(period, prior_period(months, period, compare), known, given=True)
-        end, why = known.end_of(months), None
+        end, reason = known.end_of(months), None
         if end < months.last_day:
-            why = f"period {months} is not over, the last order or registration is of {end}"
+            reason = f"period {months} is not over, the last order or registration is of {end}"
         if until is not None and months.first_day <= until < end:
-            why = f"a membership is known until {until}"
+            reason = f"a membership is known until {until}"
             if until < known.last_order:
                 last = min(known.last_order, end)
-                why += f" and the period {months} has orders until {last}"
+                reason += f" and the period {months} has orders until {last}"
             end = until
         period = Period.to(months, end)
         previous = prior_period(months, period, compare)
-        if why is None:
+        if reason is None:
             return cls(period, previous, known)
         beside = "" if previous is None else f" and compared with {previous}"
-        doubt = (
-            f"{why}: the report is as of {end}{beside}; choose a day with ",
+        why = (
+            f"{reason}: the report is as of {end}{beside}; choose a day with ",
             Option("as_of"),
         )
-        return cls(period, previous, known, why=doubt)
+        return cls(period, previous, known, why=why)
 
     def end_of(self, month: Months) -> date:
         """Return the last day of a month that dynamics report.
@@ -147,7 +147,7 @@ class AsOf:
         """Return what is counted for the report and for dynamics of some months."""
         return counted_periods(self.period, self.previous, months, self.end_of)
 
-    def doubts(self) -> Iterator[Text]:
+    def warnings(self) -> Iterator[Text]:
         """Yield what a reader has to know about the days of the two periods."""
         if self.why is not None:
             yield self.why

@@ -29,7 +29,7 @@ def refuse_foreign(memberships: Sequence[Membership], history: OrderHistory) -> 
         )
 
 
-def doubts_of_orders(period: Period, first: date | None, last: date | None) -> Iterator[str]:
+def warnings_of_orders(period: Period, first: date | None, last: date | None) -> Iterator[str]:
     """Yield a warning for a period without orders; first, last: the days of those there are."""
     if first is None or last is None:
         yield f"period {period}: the history has no orders at all"
@@ -42,7 +42,7 @@ def doubts_of_orders(period: Period, first: date | None, last: date | None) -> I
         )
 
 
-def doubts(
+def warnings_of(
     memberships: Sequence[Membership],
     history: OrderHistory,
     as_of: AsOf,
@@ -50,7 +50,7 @@ def doubts(
     """Yield a warning for a period without orders, and for each membership that lacks something."""
     period, previous = as_of.period, as_of.previous
     made = history.summary()
-    yield from doubts_of_orders(period, made.first_day, made.last_day)
+    yield from warnings_of_orders(period, made.first_day, made.last_day)
     for membership in memberships:
         unknown = membership.unknown_intervals(history)
         if unknown:

@@ -14,7 +14,7 @@ from ordercycle._errors import ConfigError, Option, OrdercycleWarning, check_cho
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._public import public
 from ordercycle._report.as_of import AsOf, Known
-from ordercycle._report.checks import doubts, months_of, refuse_foreign
+from ordercycle._report.checks import months_of, refuse_foreign, warnings_of
 from ordercycle._report.cube import Cube, count
 from ordercycle._report.export import comparison_csv, dynamics_csv, write_text
 from ordercycle._report.metric_values import Figures, Reported
@@ -167,8 +167,8 @@ class SegmentReport:
         first = months.first if ordered is None else min(months.first, ordered.first)
         covered = Months(first, chosen.period.months.last)
         cubes = [counted(part) for part in chosen.counted(covered)]
-        for doubt in (*chosen.doubts(), *doubts(memberships, history, chosen)):
-            warnings.warn(OrdercycleWarning(doubt), stacklevel=2)
+        for warning in (*chosen.warnings(), *warnings_of(memberships, history, chosen)):
+            warnings.warn(OrdercycleWarning(warning), stacklevel=2)
         return cls(cubes, chosen, counted)
 
     @property
