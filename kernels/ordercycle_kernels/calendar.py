@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ordercycle_kernels._jit import helper, kernel
-from ordercycle_kernels._types import Int32Out, Int32s, Int64s
+from ordercycle_kernels._types import Int32Out, Int32s, Int64Out, Int64s
 
 FIRST_DAY = np.int64(-25567)  # 1900-01-01
 LAST_DAY = np.int64(84005)  # 2199-12-31
@@ -60,6 +60,28 @@ def local_days(instants: Int64s, units_per_day: int, out_days: Int32Out) -> int:
         out_days[row] = day
         refused += day == NO_DAY
     return refused
+
+
+@kernel
+def instants_of_local_times(begins: Int64s, offsets: Int64s, times: Int64Out) -> None:
+    """Turn local times into instants, in place.
+
+    begins: (t,), the local time from which each offset is in force, ascending, the first below all
+    times; offsets: (t,), local minus UTC; times: (n,), in the same unit.
+    """
+    place = 0
+    for row in range(times.size):
+        time = times[row]
+        # Neighbours are mostly of one season.
+        if time < begins[place] or (place + 1 < begins.size and time >= begins[place + 1]):
+            place, stop = 0, begins.size
+            while stop - place > 1:
+                middle = (place + stop) >> 1
+                if begins[middle] <= time:
+                    place = middle
+                else:
+                    stop = middle
+        times[row] = time - offsets[place]
 
 
 @kernel
