@@ -1,0 +1,1 @@
+"""Streams of events other than orders: built, kept, and looked at like them."""

@@ -1,0 +1,243 @@
+"""From blocks to customers with their events: grouped, in their total order, each event once.
+
+The order of a customer's events is total: by instant (or day), then attributes, keys and values as
+they are declared, nulls first, then id. So nothing is left of the order in which rows came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle._events.event_batches import CustomerEvents
+from ordercycle._grouping.customer_tables import Ids, find_by_bytes, find_by_hash, plain_ids
+from ordercycle._ingest.attributes import codes_type
+from ordercycle._ingest.blocks import CUSTOMER_IDS, Block, PartitionRows, collect
+from ordercycle._ingest.column_readers import AmountReader, IdReader
+from ordercycle._ingest.event_reader import EventPayload
+from ordercycle._ingest.table_readers import DAY, INSTANT
+from ordercycle._streams.columns import Keys, Words
+from ordercycle._workspace import Workspace
+from ordercycle_kernels import event_order, grouping
+from ordercycle_kernels.partition import gather
+
+SIGN = np.int64(-(2**63))
+
+
+@dataclass(frozen=True)
+class EventOrder:
+    """How the events of a customer are ordered, given their columns in the order of rows.
+
+    ranks: of each attribute, the place of each code's value; values, keys, event_id: who read them.
+    """
+
+    payload: EventPayload
+    ranks: Mapping[str, NDArray[np.uint32]]
+    keys: Mapping[str, IdReader]
+    values: Mapping[str, AmountReader]
+    event_id: IdReader | None
+
+    def keys_of(self, columns: Mapping[str, NDArray[Any]]) -> Iterator[NDArray[np.int64]]:
+        """Yield what rows of one day are ordered by, one after the other: (n,) each."""
+        payload = self.payload
+        if payload.has_instants:
+            yield columns[INSTANT]
+        for name, column in payload.codes.items():
+            yield self.ranks[name][columns[column]].astype(np.int64)
+        for name, column in payload.keys.items():
+            yield self._known(columns, name)
+            yield _ordered_words(columns[column], self.keys[name])
+        for name, (low, high) in payload.values.items():
+            yield self._known(columns, name)
+            if high is not None:
+                yield columns[high]
+                yield columns[low] ^ SIGN  # the low word of two has no sign
+            elif self.values[name].is_float:
+                bits = columns[low]
+                yield np.where(bits < 0, bits ^ np.int64(2**63 - 1), bits)
+            else:
+                yield columns[low]
+        if payload.event_id is not None and self.event_id is not None:
+            name = list(payload.known)[-1]
+            yield self._known(columns, name)
+            yield _ordered_words(columns[payload.event_id], self.event_id)
+
+    def _known(self, columns: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.int64]:
+        """Return 0 for nulls, which come first, and 1 for all else."""
+        column, bit = self.payload.known[name]
+        return ((columns[column] >> np.uint8(bit)) & np.uint8(1)).astype(np.int64)
+
+    def known(self, columns: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.bool_]:
+        """Return which rows are not null."""
+        return self._known(columns, name).astype(np.bool_)
+
+
+def _ordered_words(words: NDArray[np.uint64], reader: IdReader) -> NDArray[np.int64]:
+    """Return keys as integers of the same order: those without a sign, and hashes, are shifted."""
+    if reader.is_integer and pa.types.is_signed_integer(reader.plain):
+        return words.view(np.int64)
+    return words.view(np.int64) ^ SIGN
+
+
+class _Partition(NamedTuple):
+    """The customers of one partition, and the columns of their events, ordered."""
+
+    ids: Ids
+    offsets: NDArray[np.int64]
+    columns: dict[str, NDArray[Any]]
+    repeated: int
+
+
+class GroupedEvents(NamedTuple):
+    """A batch of customers with their events, and how many came again."""
+
+    customers: CustomerEvents
+    repeated: int
+
+
+@dataclass(frozen=True)
+class EventGrouper:
+    """Groups partitions: everything that is the same for all of them."""
+
+    blocks: Sequence[Block]
+    partition_bits: int
+    ids: IdReader
+    customer_column: str
+    order: EventOrder
+    days: tuple[int, int]  # first and last day of all events
+    workspace: Workspace
+
+    def batch(self, partitions: range) -> GroupedEvents:
+        """Group a range of partitions."""
+        blocks = [block.loaded(partitions, self.workspace, "events") for block in self.blocks]
+        parts = [self._group(collect(blocks, number, self.workspace, "events"))
+                 for number in partitions]  # fmt: skip
+        columns = {
+            name: np.concatenate([part.columns[name] for part in parts])
+            for name in parts[0].columns
+        }
+        ends = np.cumsum([0, *(part.offsets[-1] for part in parts)])
+        offsets = [part.offsets[1:] + end for part, end in zip(parts, ends, strict=False)]
+        return GroupedEvents(
+            self._events(
+                plain_ids([part.ids for part in parts], self.ids, self.customer_column),
+                np.concatenate([np.zeros(1, np.int64), *offsets]),
+                columns,
+            ),
+            sum(part.repeated for part in parts),
+        )
+
+    def _events(
+        self, ids: pa.Array, offsets: NDArray[np.int64], columns: dict[str, NDArray[Any]]
+    ) -> CustomerEvents:
+        payload = self.order.payload
+
+        def known(name: str) -> NDArray[np.bool_] | None:
+            marks = self.order.known(columns, name)
+            return None if marks.all() else marks
+
+        none = np.zeros(0, np.int64)
+        return CustomerEvents(
+            ids=ids,
+            offsets=offsets,
+            days=columns[DAY],
+            instants=columns.get(INSTANT),
+            codes={name: columns[column] for name, column in payload.codes.items()},
+            keys={name: Keys(columns[column], known(name)) for name, column in payload.keys.items()},
+            values={
+                name: Words(columns[low], none if high is None else columns[high], known(name))
+                for name, (low, high) in payload.values.items()
+            },
+            event_ids=(
+                None
+                if payload.event_id is None
+                else Keys(columns[payload.event_id], known(list(payload.known)[-1]))
+            ),
+        )
+
+    def _group(self, rows: PartitionRows) -> _Partition:
+        """Group the rows of a partition."""
+        hashes = rows.hashes if rows.size else np.zeros(0, np.uint64)
+        if self.ids.is_integer:
+            found = find_by_hash(hashes, self.partition_bits, self.workspace)
+        else:
+            ids = rows.ids[CUSTOMER_IDS]
+            found = find_by_bytes(hashes, ids, self.partition_bits, self.workspace)
+        lists = self.workspace.zeros("lists", found.sizes.size, np.int32)
+        offsets = np.empty(found.taken.size + 1, np.int64)
+        grouping.place_customers(found.taken, lists, found.sizes, offsets)
+        order = self._by_customer(rows, found.slots, found.sizes)
+        self._order_days(rows, offsets, order)
+        offsets, order, repeated = self._once(rows, offsets, order)
+        columns = {
+            name: self._gathered(name, rows.columns[name], order)
+            for name in self.order.payload.types
+        }
+        return _Partition(found.ids, offsets, columns, repeated)
+
+    def _by_customer(
+        self, rows: PartitionRows, slots: NDArray[np.int32], cursors: NDArray[np.int32]
+    ) -> NDArray[np.int32]:
+        """List the rows by customer and day."""
+        by_customer = self.workspace.array("by_customer", rows.size, np.int32)
+        if rows.size:
+            by_day = self.workspace.array("by_day", rows.size, np.int32)
+            first, last = self.days
+            histogram = self.workspace.zeros("days", last - first + 1, np.int64)
+            grouping.order_rows_by_day(rows.columns[DAY], first, histogram, by_day)
+            slots_by_day = self.workspace.array("slots_by_day", rows.size, np.int32)
+            gather["uint32"](slots.view(np.uint32), by_day, slots_by_day.view(np.uint32))
+            grouping.order_rows_by_customer(by_day, slots_by_day, cursors, by_customer)
+        return by_customer
+
+    def _order_days(
+        self, rows: PartitionRows, offsets: NDArray[np.int64], order: NDArray[np.int32]
+    ) -> None:
+        """Order the rows of a customer's day, by one key after the other while any are tied."""
+        begins = self.workspace.array("begins", rows.size, np.bool_)
+        scratch = self.workspace.array("tied", rows.size, np.int32)
+        tied = event_order.begin_days(offsets, rows.columns[DAY], order, begins) if rows.size else 0
+        if tied:
+            for keys in self.order.keys_of(rows.columns):
+                tied = event_order.break_ties(keys, order, begins, scratch)
+                if not tied:
+                    break
+
+    def _once(
+        self, rows: PartitionRows, offsets: NDArray[np.int64], order: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32], int]:
+        """Leave out what came again; return offsets, rows and how many that were."""
+        column = self.order.payload.event_id
+        if column is None or rows.size < 2:
+            return offsets, order, 0
+        slots = 1 << (2 * rows.size - 1).bit_length()
+        table = self.workspace.zeros("event ids", slots, np.int32)
+        kept = self.workspace.array("kept events", rows.size, np.bool_)
+        known = self.order.known(rows.columns, list(self.order.payload.known)[-1])
+        repeated = event_order.mark_repeats(
+            offsets, order, rows.columns[column], known, table, kept
+        )
+        if not repeated:
+            return offsets, order, 0
+        before = np.concatenate([[0], np.cumsum(kept)])
+        return before[offsets], order[kept], repeated
+
+    def _gathered(
+        self, name: str, values: NDArray[Any], order: NDArray[np.int32]
+    ) -> NDArray[Any]:
+        """Return a column in the order of the events; codes by the order of their values."""
+        attribute = self._attributes.get(name)
+        if attribute is not None:
+            ranks = self.order.ranks[attribute]
+            places = ranks.astype(codes_type(ranks.size - 1), copy=False)
+            return places.take(values.take(order))
+        return values.take(order)
+
+    @property
+    def _attributes(self) -> dict[str, str]:
+        return {column: name for name, column in self.order.payload.codes.items()}
