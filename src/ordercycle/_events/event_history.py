@@ -1,0 +1,332 @@
+"""Events of customers, grouped once, and asked many things."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, TypeVar, Unpack
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle._arrow_views import array_of
+from ordercycle._days import date_of
+from ordercycle._errors import counted, printable
+from ordercycle._events.event_batches import CustomerEvents
+from ordercycle._events.event_build import build
+from ordercycle._events.event_options import EventArguments, EventOptions
+from ordercycle._events.event_spec import EventSpec
+from ordercycle._expressions.language import parsed
+from ordercycle._ingest.column_readers import IdReader
+from ordercycle._ingest.morsels import Tally
+from ordercycle._public import public
+from ordercycle._streams.columns import arrow_values
+from ordercycle._streams.conditions import Condition, fitted
+from ordercycle._workspace import TASKS_AHEAD, Workers
+
+R = TypeVar("R")
+
+
+@public()
+@dataclass(frozen=True)
+class EventSummary:
+    """What a history of events was built from.
+
+    Attributes
+    ----------
+    rows
+        Rows of the table, all of them.
+    events
+        Events that are kept.
+    customers
+        Customers with events.
+    repeated
+        Events that came again with the same customer and id, taken once.
+    anonymous
+        Rows without a customer, dropped.
+    nobody
+        Rows with an id that means no customer, dropped.
+    left_out
+        Rows that do not count (`only`), not looked at.
+    nulls
+        By the names of values, how many events have none.
+    unmatched
+        By the names of attributes with a lookup, how many of their values have no row there.
+    first_day, last_day
+        Of the rows read; None where there are none.
+    bytes
+        What the history takes.
+    """
+
+    rows: int
+    events: int
+    customers: int
+    repeated: int
+    anonymous: int
+    nobody: int
+    left_out: int
+    nulls: dict[str, int]
+    unmatched: dict[str, int]
+    first_day: date | None
+    last_day: date | None
+    bytes: int
+
+
+@dataclass(frozen=True)
+class StoredEvents:
+    """All that a history of events is; :class:`EventHistory` is how users see it.
+
+    views: the conditions that events have to satisfy, all of them, as they were written.
+    """
+
+    spec: EventSpec
+    batches: tuple[CustomerEvents, ...]
+    tally: Tally
+    repeated: int
+    threads: int
+    views: tuple[tuple[str, Condition], ...] = ()
+
+    def scan(self, work: Callable[[CustomerEvents], R]) -> Iterator[R]:
+        """Yield what `work` makes of the customers of each range of hashes, in order."""
+
+        def on_batch(batch: CustomerEvents) -> R:
+            for _, condition in self.views:
+                batch = batch.select(condition.holds(batch))
+            return work(batch)
+
+        with Workers(min(self.threads, max(1, len(self.batches)))) as workers:
+            yield from workers.in_order(on_batch, self.batches, ahead=TASKS_AHEAD)
+
+
+@public()
+class EventHistory:
+    """Events of one kind of stream, grouped by customer and in the order of their time.
+
+    Made by :meth:`build`; immutable, and safe to use from several threads.
+    """
+
+    def __init__(self, stored: StoredEvents) -> None:
+        self._stored = stored
+
+    @classmethod
+    def build(cls, events: Any, **options: Unpack[EventArguments]) -> EventHistory:
+        """Group a table of events by customer.
+
+        Parameters
+        ----------
+        events
+            One row per event, from the same kinds of source as for :meth:`OrderHistory.build`.
+        columns
+            An :class:`EventColumns`: the columns to read; no other column is read.
+        lookups
+            Tables with further columns of an attribute's values, by the name of the attribute:
+            each has a column of that name, without nulls and repetitions. Conditions read them as
+            ``product.category``. Values without a row have null there and are counted.
+        timezone
+            The business time zone, an IANA name: on which day an instant falls.
+        anonymous
+            Rows without a customer are left out (``"drop"``) or refused (``"error"``).
+        day_instants
+            Whether a date stands for its first moment; otherwise dates have no instant.
+        threads, memory_limit, spill_directory, progress
+            As for :meth:`OrderHistory.build`.
+        read, only, nobody, times_without_zone, filesystem
+            As for :meth:`OrderHistory.build`.
+
+        Returns
+        -------
+        EventHistory
+            The same, to the bit, for any order of the rows, chunks and number of threads.
+
+        Raises
+        ------
+        SourceError
+            A source cannot be read, or does not exist.
+        ColumnError
+            A column is missing, or has a type that has no meaning here.
+        DataError
+            A time is null or outside the years 1900 to 2199, a value is NaN or infinite, a lookup
+            has two rows for a value.
+        ConfigError
+            An option is not one of those above.
+
+        Examples
+        --------
+        >>> import datetime, pyarrow as pa
+        >>> visits = pa.table({
+        ...     "customer_id": ["ann", "bob", "ann"],
+        ...     "occurred_at": [datetime.datetime(2026, 1, day, 9) for day in (6, 5, 2)],
+        ...     "page": ["coffee", "tea", "tea"],
+        ... })
+        >>> history = EventHistory.build(visits, columns=EventColumns(attributes=["page"]))
+        >>> history
+        EventHistory(2 customers, 3 events, 2026-01-02 to 2026-01-06, 0.0 MB)
+        >>> history.where("page == 'tea'").summary().events
+        2
+        """
+        checked = EventOptions.of(options)
+        made = build(events, checked)
+        return cls(
+            StoredEvents(
+                made.spec, tuple(made.batches), made.tally, made.repeated, checked.most_threads
+            )
+        )
+
+    def __repr__(self) -> str:
+        made = self.summary()
+        span = f", {made.first_day} to {made.last_day}" if made.first_day else ""
+        views = "".join(f", where {text}" for text, _ in self._stored.views)
+        return printable(
+            f"{type(self).__name__}({counted(made.customers, 'customer')}, "
+            f"{counted(made.events, 'event')}{span}{views}, {made.bytes / 1e6:,.1f} MB)"
+        )
+
+    def summary(self) -> EventSummary:
+        """Return what was read, and how much of it there is."""
+        stored = self._stored
+        spec, tally = stored.spec, stored.tally
+
+        def count(batch: CustomerEvents) -> tuple[int, int, int, NDArray[np.int64]]:
+            nulls = [
+                0 if words.known is None else int(np.count_nonzero(~words.known))
+                for words in batch.values.values()
+            ]
+            return len(batch.ids), batch.days.size, batch.nbytes, np.array(nulls, np.int64)
+
+        customers, events, size, nulls = 0, 0, 0, np.zeros(len(spec.values), np.int64)
+        for one in stored.scan(count):
+            customers, events, size, nulls = (
+                customers + one[0], events + one[1], size + one[2], nulls + one[3]
+            )  # fmt: skip
+        return EventSummary(
+            rows=tally.rows,
+            events=events,
+            customers=customers,
+            repeated=stored.repeated,
+            anonymous=tally.anonymous,
+            nobody=tally.nobody,
+            left_out=tally.left_out,
+            nulls=dict(zip(spec.values, nulls.tolist(), strict=True)),
+            unmatched=spec.unmatched(),
+            first_day=None if tally.first_day is None else date_of(tally.first_day),
+            last_day=None if tally.last_day is None else date_of(tally.last_day),
+            bytes=size,
+        )
+
+    def where(self, condition: str, *, missing: str = "error") -> EventHistory:
+        """Return a view of the events that satisfy a condition.
+
+        Parameters
+        ----------
+        condition
+            Over the attributes, the columns of their lookups and the values, in the language of
+            :class:`Rules`: ``"kind == 'click' and campaign.type != 'transactional'"``.
+        missing
+            ``"error"`` refuses a text that no value equals, as it may be a typo; ``"empty"`` takes
+            it as it is.
+
+        Returns
+        -------
+        EventHistory
+            The view: nothing is copied, and views of views hold all their conditions.
+
+        Raises
+        ------
+        ConfigError
+            The condition is none, or compares with a text that no value equals.
+        ColumnError
+            A column is not there.
+        """
+        stored = self._stored
+        columns = stored.spec.stream(has_events=stored.tally.first_day is not None)
+        view = (condition, fitted(parsed(condition), columns, missing=missing))
+        return EventHistory(replace(stored, views=(*stored.views, view)))
+
+    def with_lookups(self, lookups: Mapping[str, Any]) -> EventHistory:
+        """Return the history with other lookups for the attributes that are named."""
+        tables = {
+            name: one if isinstance(one, pa.Table) else pa.table(one)
+            for name, one in lookups.items()
+        }
+        return EventHistory(replace(self._stored, spec=self._stored.spec.with_lookups(tables)))
+
+    def to_batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the history itself.
+
+        Yields
+        ------
+        pyarrow.RecordBatch
+            The customer column, and ``events``: large_list of struct, whose fields are named as the
+            columns: the time first (timestamp[us, UTC], or date32 where there are no instants),
+            then the id, attributes (dictionaries in the order of their values), keys and values.
+            Customers ascend by hash, events by time and then by all else.
+        """
+        spec = self._stored.spec
+        fields = _fields(spec)
+        events = pa.large_list(pa.field("item", pa.struct(fields), nullable=False))
+        id_type = spec.ids.produced(self.summary().customers)
+        schema = pa.schema(
+            [
+                pa.field(spec.columns.customer, id_type, nullable=False),
+                pa.field("events", events, nullable=False),
+            ]
+        )
+        for batch in self._stored.scan(lambda batch: batch):
+            items = pa.StructArray.from_arrays(_arrays(batch, spec), fields=fields)
+            buffers = [None, pa.py_buffer(np.ascontiguousarray(batch.offsets))]
+            lists = pa.Array.from_buffers(events, len(batch.ids), buffers, children=[items])
+            ids = IdReader.as_produced(batch.ids, id_type)
+            yield pa.RecordBatch.from_arrays([ids, lists], schema=schema)
+
+
+def _fields(spec: EventSpec) -> list[pa.Field]:
+    columns = spec.columns
+    time = pa.timestamp("us", "UTC") if spec.payload.has_instants else pa.date32()
+    fields = [pa.field(columns.time, time, nullable=False)]
+    if columns.id is not None and spec.event_id is not None:
+        fields.append(pa.field(columns.id, _key_type(spec.event_id)))
+    for name, known in spec.attributes.items():
+        fields.append(pa.field(name, pa.dictionary(_index_type(len(known.values)), known.values.type)))
+    fields += [pa.field(name, _key_type(reader)) for name, reader in spec.keys.items()]
+    fields += [pa.field(name, reader.produced) for name, reader in spec.values.items()]
+    return fields
+
+
+def _key_type(reader: IdReader) -> pa.DataType:
+    return reader.plain if reader.is_integer else pa.uint64()
+
+
+def _index_type(values: int) -> pa.DataType:
+    kinds = (pa.int8(), pa.int16(), pa.int32())
+    return next(kind for kind in kinds if values < 2 ** (kind.bit_width - 1))
+
+
+def _arrays(batch: CustomerEvents, spec: EventSpec) -> list[pa.Array]:
+    """Return the fields of a batch's events."""
+    times = batch.days if batch.instants is None else batch.instants
+    fields = iter(_fields(spec))
+    arrays = [array_of(times, next(fields).type)]
+    if batch.event_ids is not None and spec.event_id is not None:
+        arrays.append(_key_array(batch.event_ids, next(fields).type))
+    for name, known in spec.attributes.items():
+        kind = next(fields).type
+        places = known.places[batch.codes[name]]
+        indices = places.astype(kind.index_type.to_pandas_dtype()) - 1
+        present = places > 0
+        codes = array_of(indices, kind.index_type, None if present.all() else present)
+        order = np.argsort(known.places[1:])
+        values = known.values.take(array_of(order.astype(np.int64), pa.int64()))
+        arrays.append(pa.DictionaryArray.from_arrays(codes, values))
+    arrays += [_key_array(batch.keys[name], next(fields).type) for name in spec.keys]
+    for name in spec.values:
+        arrays.append(arrow_values(batch.values[name], next(fields).type))
+    return arrays
+
+
+def _key_array(keys: Any, kind: pa.DataType) -> pa.Array:
+    words = keys.words.view(np.int64).astype(kind.to_pandas_dtype(), copy=False)
+    return array_of(words, kind, keys.known)
+
+
