@@ -16,7 +16,6 @@ from ordercycle._events.event_spec import EventSpec, Values
 from ordercycle._history.build import batches_for
 from ordercycle._history.options import RowProgress
 from ordercycle._history.reading import Table
-from ordercycle._ingest.attributes import Attribute
 from ordercycle._ingest.bad_values import Problems
 from ordercycle._ingest.blocks import CUSTOMER_IDS, partition_sizes
 from ordercycle._ingest.event_reader import EventReader
@@ -70,19 +69,7 @@ def _read(events: Any, options: EventOptions, workers: Workers) -> tuple[EventRe
 
     def reader_of(schema: pa.Schema, problems: Problems) -> EventReader:
         return EventReader(
-            schema,
-            problems,
-            customer=columns.customer,
-            time=columns.time,
-            event_id=columns.id,
-            attributes={
-                name: Attribute.of(schema.field(name), problems.table)
-                for name in columns.attributes
-            },
-            keys=columns.keys,
-            values=columns.values,
-            day_instants=options.day_instants,
-            policies=options.policies,
+            schema, columns, problems, options.policies, day_instants=options.day_instants
         )
 
     ids_in = (columns.customer, *columns.keys, columns.id)

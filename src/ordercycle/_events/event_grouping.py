@@ -148,7 +148,9 @@ class EventGrouper:
             days=columns[DAY],
             instants=columns.get(INSTANT),
             codes={name: columns[column] for name, column in payload.codes.items()},
-            keys={name: Keys(columns[column], known(name)) for name, column in payload.keys.items()},
+            keys={
+                name: Keys(columns[column], known(name)) for name, column in payload.keys.items()
+            },
             values={
                 name: Words(columns[low], none if high is None else columns[high], known(name))
                 for name, (low, high) in payload.values.items()
@@ -227,9 +229,7 @@ class EventGrouper:
         before = np.concatenate([[0], np.cumsum(kept)])
         return before[offsets], order[kept], repeated
 
-    def _gathered(
-        self, name: str, values: NDArray[Any], order: NDArray[np.int32]
-    ) -> NDArray[Any]:
+    def _gathered(self, name: str, values: NDArray[Any], order: NDArray[np.int32]) -> NDArray[Any]:
         """Return a column in the order of the events; codes by the order of their values."""
         attribute = self._attributes.get(name)
         if attribute is not None:

@@ -288,7 +288,9 @@ def _fields(spec: EventSpec) -> list[pa.Field]:
     if columns.id is not None and spec.event_id is not None:
         fields.append(pa.field(columns.id, _key_type(spec.event_id)))
     for name, known in spec.attributes.items():
-        fields.append(pa.field(name, pa.dictionary(_index_type(len(known.values)), known.values.type)))
+        fields.append(
+            pa.field(name, pa.dictionary(_index_type(len(known.values)), known.values.type))
+        )
     fields += [pa.field(name, _key_type(reader)) for name, reader in spec.keys.items()]
     fields += [pa.field(name, reader.produced) for name, reader in spec.values.items()]
     return fields
@@ -328,5 +330,3 @@ def _arrays(batch: CustomerEvents, spec: EventSpec) -> list[pa.Array]:
 def _key_array(keys: Any, kind: pa.DataType) -> pa.Array:
     words = keys.words.view(np.int64).astype(kind.to_pandas_dtype(), copy=False)
     return array_of(words, kind, keys.known)
-
-

@@ -10,7 +10,7 @@ from typing import Any, Self, TypedDict
 import pyarrow.compute as pc
 
 from ordercycle._errors import ConfigError, Option
-from ordercycle._events.event_columns import EventColumns
+from ordercycle._event_columns import EventColumns
 from ordercycle._history.options import Progress, refuse_unknown
 from ordercycle._ingest.spill import Spill
 from ordercycle._policies import Policies

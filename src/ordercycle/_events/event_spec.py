@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._errors import ColumnError, ConfigError, DataError, Option, counted, suggestion
-from ordercycle._events.event_columns import EventColumns
+from ordercycle._event_columns import EventColumns
 from ordercycle._ingest.column_readers import AmountReader, IdReader
 from ordercycle._ingest.event_reader import EventPayload
 from ordercycle._policies import Policies

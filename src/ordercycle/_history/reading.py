@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 
 import pyarrow as pa
 
 from ordercycle._columns import Columns, customer_of_listing
 from ordercycle._errors import ColumnError, OrdercycleError, within
-from ordercycle._history.options import BuildOptions, RowProgress, check_tables_need
+from ordercycle._history.options import BuildOptions, Progress, RowProgress, check_tables_need
 from ordercycle._history.row_warnings import check_offsets, check_zone_has_effect
 from ordercycle._ingest.bad_values import Problems, shown
 from ordercycle._ingest.blocks import CUSTOMER_IDS, ORDER_IDS
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_types import identities, with_ids
 from ordercycle._ingest.pipeline import Ingested, ingest, partition_bits_for
+from ordercycle._ingest.spill import Spill
 from ordercycle._ingest.table_readers import CustomerReader, OrderReader, RowReader
 from ordercycle._sources.opening import open_source
 from ordercycle._sources.read_request import ReadAgain, ReadRequest
@@ -29,13 +30,29 @@ from ordercycle._workspace import Workers
 Reader = TypeVar("Reader", bound=RowReader)
 
 
+class ReadingOptions(Protocol):
+    """What opening a table takes of the options of a build."""
+
+    @property
+    def spill(self) -> Spill | None:
+        """What to do past the memory limit."""
+
+    @property
+    def most_threads(self) -> int:
+        """How many threads to use."""
+
+    @property
+    def progress(self) -> Progress | None:
+        """Who is informed of progress."""
+
+
 @dataclass
-class _Table(Generic[Reader]):
+class Table(Generic[Reader]):
     """A table that is open: its source, and who reads it; opened again, it is read again."""
 
     rows: Any
     request: ReadRequest
-    options: BuildOptions
+    options: ReadingOptions
     ids_in: tuple[str | None, ...]  # columns
     make: Callable[[pa.Schema, Problems], Reader]
     source: Source = field(init=False)
@@ -73,12 +90,12 @@ class _Table(Generic[Reader]):
         """Who reads the ids of its customers."""
         return self.reader.id_readers[CUSTOMER_IDS]
 
-    def knowing(self, column: str, kind: pa.DataType) -> _Table[Reader]:
+    def knowing(self, column: str, kind: pa.DataType) -> Table[Reader]:
         """Return the table opened again, to be read in a wider type of a column."""
         self.source.close()
         return replace(self, request=self.request.knowing(column, kind))
 
-    def with_ids_of_text(self) -> _Table[Reader]:
+    def with_ids_of_text(self) -> Table[Reader]:
         """Return the table opened again, with ids as they are written."""
         ids = next(name for name, role in self.request.roles.items() if role == "customer")
         return self.knowing(ids, pa.string())
@@ -137,9 +154,9 @@ def spec_of_tables(orders: Any, customers: Any, options: BuildOptions) -> Histor
         return both.spec(both.agree_on_ids(options.columns), options)
 
 
-def _open_orders(rows: Any, options: BuildOptions, like: HistorySpec | None) -> _Table[OrderReader]:
+def _open_orders(rows: Any, options: BuildOptions, like: HistorySpec | None) -> Table[OrderReader]:
     columns, policies = options.columns, options.policies
-    return _Table(
+    return Table(
         rows,
         _known(options.orders_request, like),
         options,
@@ -150,9 +167,9 @@ def _open_orders(rows: Any, options: BuildOptions, like: HistorySpec | None) -> 
 
 def _open_customers(
     rows: Any, options: BuildOptions, like: HistorySpec | None
-) -> _Table[CustomerReader]:
+) -> Table[CustomerReader]:
     columns, policies = options.columns, options.policies
-    return _Table(
+    return Table(
         rows,
         _known(options.customers_request, like),
         options,
@@ -234,7 +251,7 @@ class _Both(ExitStack):
         else:
             self.customers = self.customers.knowing(again.column, again.kind)
 
-    def _open_orders_again(self, orders: _Table[OrderReader]) -> None:
+    def _open_orders_again(self, orders: Table[OrderReader]) -> None:
         self.orders, self._ingested = orders, None
 
     def read(self, workers: Workers) -> tuple[Ingested, Ingested | None]:
@@ -266,7 +283,7 @@ class _Both(ExitStack):
 
 
 def _read_customers(
-    customers: _Table[CustomerReader], ingested: Ingested, workers: Workers
+    customers: Table[CustomerReader], ingested: Ingested, workers: Workers
 ) -> Ingested:
     spill = customers.options.spill
     with closing(customers.source):

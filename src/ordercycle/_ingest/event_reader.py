@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,20 +10,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import validity
+from ordercycle._event_columns import EventColumns
 from ordercycle._ingest.attributes import Attribute
-from ordercycle._ingest.bad_values import Problems, Trouble
+from ordercycle._ingest.bad_values import Problems
 from ordercycle._ingest.blocks import CUSTOMER_IDS
-from ordercycle._ingest.column_readers import AmountReader, IdReader, TimeReader
+from ordercycle._ingest.column_readers import AmountReader, IdReader
 from ordercycle._ingest.event_times import InstantReader
 from ordercycle._ingest.id_bytes import hashes_of, integers_of
 from ordercycle._ingest.morsels import BatchSlice, Morsel
-from ordercycle._ingest.table_readers import (
-    DAY,
-    INSTANT,
-    CustomerRules,
-    StreamReader,
-    refused_amounts,
-)
+from ordercycle._ingest.table_readers import DAY, INSTANT, StreamReader
+from ordercycle._policies import Policies
 
 #: Columns that have a null of their own, to a byte of marks.
 PER_BYTE = 8
@@ -47,24 +43,18 @@ class EventPayload:
 
     @classmethod
     def of(
-        cls,
-        attributes: Sequence[str],
-        keys: Sequence[str],
-        values: Mapping[str, bool],
-        event_id: str | None,
-        *,
-        has_instants: bool,
+        cls, columns: EventColumns, are_wide: Mapping[str, bool], *, has_instants: bool
     ) -> EventPayload:
-        """Name the columns; values: by name, whether they have two words."""
-        nullable = [*keys, *values, *([] if event_id is None else [event_id])]
+        """Name the columns; are_wide: of each value, whether it has two words."""
+        nullable = [*columns.keys, *columns.values, *([] if columns.id is None else [columns.id])]
         return cls(
-            codes={name: f"code {name}" for name in attributes},
-            keys={name: f"key {name}" for name in keys},
+            codes={name: f"code {name}" for name in columns.attributes},
+            keys={name: f"key {name}" for name in columns.keys},
             values={
                 name: (f"value {name}", f"high {name}" if is_wide else None)
-                for name, is_wide in values.items()
+                for name, is_wide in are_wide.items()
             },
-            event_id=None if event_id is None else "event id",
+            event_id=None if columns.id is None else "event id",
             known={
                 name: (f"known {place // PER_BYTE}", place % PER_BYTE)
                 for place, name in enumerate(nullable)
@@ -91,65 +81,51 @@ class EventReader(StreamReader):
     def __init__(
         self,
         schema: pa.Schema,
+        columns: EventColumns,
         problems: Problems,
+        policies: Policies,
         *,
-        customer: str,
-        time: str,
-        event_id: str | None,
-        attributes: Mapping[str, Attribute],
-        keys: Sequence[str],
-        values: Sequence[str],
         day_instants: bool,
-        rules: CustomerRules,
     ) -> None:
+        super().__init__(schema, columns.customer, columns.time, problems, policies)
         table = problems.table
-        self._prepare_customers(schema, customer, problems, rules)
-        self._time_column = time
-        self.time = TimeReader.of(schema.field(time), table, rules.times)
+        self._columns = columns
         self.instants = InstantReader(self.time)
-        self.attributes = attributes
-        self.keys = {name: IdReader.of(schema.field(name), table) for name in keys}
-        self.values = {
-            name: AmountReader.of(schema.field(name), table, has_lines=False) for name in values
+        self.attributes = {
+            name: Attribute.of(schema.field(name), table) for name in columns.attributes
         }
-        self._event_id = event_id
-        self.event_id = None if event_id is None else IdReader.of(schema.field(event_id), table)
+        self.keys = {name: IdReader.of(schema.field(name), table) for name in columns.keys}
+        self.values = {
+            name: AmountReader.of(schema.field(name), table, has_lines=False)
+            for name in columns.values
+        }
+        self.event_id = None if columns.id is None else IdReader.of(schema.field(columns.id), table)
         self.payload = EventPayload.of(
-            tuple(attributes),
-            keys,
+            columns,
             {name: reader.is_wide for name, reader in self.values.items()},
-            event_id,
             has_instants=day_instants or self.instants.has_instants,
         )
-        self._prepare(table, self.payload.types, {CUSTOMER_IDS: schema.field(customer)})
+        ids = {CUSTOMER_IDS: schema.field(columns.customer)}
+        self._prepare(table, self.payload.types, ids)
 
-    def locate(self, part: BatchSlice, window: slice, morsel: Morsel) -> None:
-        """Read the customers; rows that do not count or have none are left out."""
-        known = self._marks(part).known
-        if known is not None:
-            morsel.leave_out(window, known)
-        self._read_ids(CUSTOMER_IDS, part, window, morsel)
-
-    def read(self, part: BatchSlice, window: slice, morsel: Morsel) -> None:
-        """Read one slice of the events into a window of the morsel."""
-        self.locate(part, window, morsel)
-        known = self._count(part, morsel.tally)
-        self._read_days(self.time, part, self._time_column, window, morsel, known)
-        if self.payload.has_instants:
-            times = part.batch.column(self._time_column)
+    def read_values(self, part: BatchSlice, window: slice, morsel: Morsel) -> None:
+        """Read times, codes, keys and values."""
+        known = self._read_days(part, window, morsel)
+        payload, batch = self.payload, part.batch
+        if payload.has_instants:
+            times = batch.column(self._columns.time)
             self.instants.instants_into(times, morsel.columns[INSTANT][window])
         for name, attribute in self.attributes.items():
-            codes = morsel.columns[self.payload.codes[name]][window]
-            attribute.read(part.batch.column(name), known, codes)
-        for column, _ in self.payload.known.values():
+            attribute.read(batch.column(name), known, morsel.columns[payload.codes[name]][window])
+        for column in {column for column, _ in payload.known.values()}:
             morsel.columns[column][window] = 0
         for name, reader in self.keys.items():
-            self._read_key(part, window, morsel, name, self.payload.keys[name], reader)
+            self._read_key(part, window, morsel, name, payload.keys[name], reader)
         for name in self.values:
             self._read_value(part, window, morsel, name, known)
-        if self._event_id is not None and self.event_id is not None:
-            column = str(self.payload.event_id)
-            self._read_key(part, window, morsel, self._event_id, column, self.event_id)
+        if self._columns.id is not None and self.event_id is not None:
+            column = str(payload.event_id)
+            self._read_key(part, window, morsel, self._columns.id, column, self.event_id)
 
     def _read_key(
         self,
@@ -182,7 +158,7 @@ class EventReader(StreamReader):
             morsel.columns[high][window] = highs if known is None else np.where(known, highs, 0)
         self._note_known(morsel, window, name, known)
         if refused:
-            self._refuse(part, name, *refused_amounts(reader, values), counting)
+            self._refuse_words(part, name, reader, counting)
 
     def _note_known(
         self, morsel: Morsel, window: slice, name: str, known: NDArray[np.bool_] | None
@@ -193,17 +169,6 @@ class EventReader(StreamReader):
             marks |= np.uint8(1 << bit)
         else:
             marks |= known.view(np.uint8) << np.uint8(bit)
-
-    def _refuse(
-        self,
-        part: BatchSlice,
-        name: str,
-        trouble: Trouble,
-        bad: NDArray[np.bool_],
-        counting: NDArray[np.bool_] | None,
-    ) -> None:
-        bad = bad if counting is None else bad & counting
-        self._problems.add(trouble, part.first_row, bad, part.batch.column(name))
 
 
 def words_of_keys(keys: pa.Array, reader: IdReader) -> NDArray[np.uint64]:

@@ -131,16 +131,127 @@ ORDER_REMEDY: Text = (
 )
 
 
-class OrderReader(RowReader):
+class StreamReader(RowReader):
+    """Reads rows of something that happened to a customer at a time."""
+
+    def __init__(
+        self, schema: pa.Schema, customer: str, time: str, problems: Problems, policies: Policies
+    ) -> None:
+        self._problems = problems
+        self._customer, self._time = customer, time
+        self._anonymous_is_error = policies.anonymous == "error"
+        kind = schema.field(customer).type
+        self._nobody = Nobody.of(policies.nobody, kind) if policies.nobody else None
+        self._has_only = ONLY in schema.names
+        self.time = TimeReader.of(schema.field(time), problems.table, policies.times)
+
+    def leave_out(self, part: BatchSlice, window: slice, morsel: Morsel) -> None:
+        """Leave rows out that do not count or have no customer."""
+        known = self._marks(part).known
+        if known is not None:
+            morsel.leave_out(window, known)
+
+    def _counting(self, part: BatchSlice) -> NDArray[np.bool_] | None:
+        """Return which rows count; None where all do."""
+        if not self._has_only:
+            return None
+        counts = part.batch.column(ONLY).fill_null(fill_value=False)
+        counting: NDArray[np.bool_] = counts.to_numpy(zero_copy_only=False)
+        return None if counting.all() else counting
+
+    def _marks(self, part: BatchSlice) -> Marks:
+        """Return the marks of the rows, which are looked for once."""
+        if not part.marks:
+            customers = part.batch.column(self._customer)
+            counting = self._counting(part)
+            nobody = None if self._nobody is None else self._nobody.among(customers)
+            known = _both(validity(customers), counting)
+            known = known if nobody is None else _both(known, ~nobody)
+            part.marks.append(Marks(counting, nobody, known))
+        return part.marks[0]
+
+    def _read_days(
+        self, part: BatchSlice, window: slice, morsel: Morsel
+    ) -> NDArray[np.bool_] | None:
+        """Read the days and count the rows; return which count and have a customer, None for all.
+
+        Nothing else about other rows matters.
+        """
+        morsel.tally.rows += part.batch.num_rows
+        known = self._marks(part).known
+        if known is not None:
+            self._count_unknown(part, morsel.tally)
+        days = read_days(self.time, part, self._time, window, morsel, known, self._problems)
+        self._refuse_nulls(part, self._time, known, null_remedy(self._time))
+        if known is not None:
+            days = days[known]
+        if days.size:
+            morsel.tally.see_days(int(days.min()), int(days.max()))
+        return known
+
+    def _count_unknown(self, part: BatchSlice, tally: Tally) -> None:
+        """Count the rows that do not count or have no customer; these may be an error."""
+        counting, nobody = self._marks(part).counting, self._marks(part).nobody
+        if counting is not None:
+            tally.left_out += int(np.count_nonzero(~counting))
+        known = validity(part.batch.column(self._customer))
+        if known is not None:
+            anonymous = _among(~known, counting)
+            tally.anonymous += int(np.count_nonzero(anonymous))
+            self._refuse_unknown(part, anonymous, self.id_readers[CUSTOMER_IDS].missing)
+        if nobody is not None:
+            nobody = _among(nobody, counting)
+            tally.nobody += int(np.count_nonzero(nobody))
+            self._refuse_unknown(part, nobody, "means no customer")
+
+    def _refuse_unknown(self, part: BatchSlice, unknown: NDArray[np.bool_], what: str) -> None:
+        if self._anonymous_is_error:
+            remedy = ("give the rows a customer, or pass ", Option("anonymous", "drop"))
+            trouble = Trouble(self._customer, what, remedy)
+            self._problems.add(trouble, part.first_row, unknown)
+
+    def _refuse_nulls(
+        self,
+        part: BatchSlice,
+        name: str,
+        known: NDArray[np.bool_] | None,
+        remedy: Text,
+        what: str = "is null",
+    ) -> None:
+        present = validity(part.batch.column(name))
+        if present is not None:
+            trouble = Trouble(name, what, remedy)
+            self._problems.add(trouble, part.first_row, _among(~present, known))
+
+    def _refuse_words(
+        self,
+        part: BatchSlice,
+        name: str,
+        reader: AmountReader,
+        known: NDArray[np.bool_] | None,
+    ) -> None:
+        """Refuse numbers that have no word: NaN, infinite, or too large."""
+        values = part.batch.column(name)
+        what, remedy = "is NaN or infinite", "drop or fix them, or map them before the call"
+        if not reader.is_float:
+            what, remedy = "exceeds int64", "cast the column to decimal128(38, 0)"
+        bad = reader.refused(values)
+        present = validity(values)
+        if present is not None:
+            bad &= present
+        trouble = Trouble(name, what, remedy)
+        self._problems.add(trouble, part.first_row, _among(bad, known), values)
+
+
+class OrderReader(StreamReader):
     """Reads order rows: customer, day, amount and, where named, the order id."""
 
     def __init__(
         self, schema: pa.Schema, columns: Columns, problems: Problems, policies: Policies
     ) -> None:
         table = problems.table
+        super().__init__(schema, columns.customer, columns.time, problems, policies)
         self._columns = columns
-        self._problems = problems
-        self._anonymous_is_error = policies.anonymous == "error"
         self._may_miss_amounts = policies.amount_per == "order"
         self.compares_rows = policies.duplicates != "keep"
         # With order lines, only the sum of an order tells whether it is a refund; and what is
@@ -148,7 +259,6 @@ class OrderReader(RowReader):
         self.drops_refunds = (
             policies.refunds == "drop" and columns.order is None and not self.compares_rows
         )
-        self.time = TimeReader.of(schema.field(columns.time), table, policies.times)
         self.amount = amount_reader(schema, columns, table)
         ids = {CUSTOMER_IDS: schema.field(columns.customer)}
         read = {DAY: "int32", AMOUNT: "int64"}
@@ -166,10 +276,6 @@ class OrderReader(RowReader):
             read |= {OTHERS: "uint64", MORE_OTHERS: "uint64"} if self._others else {}
             read |= {ROW: "int64"} if policies.duplicates == "error" else {}
         self._prepare(table, read, ids)
-        self._nobody = (
-            Nobody.of(policies.nobody, ids[CUSTOMER_IDS].type) if policies.nobody else None
-        )
-        self._has_only = ONLY in schema.names
 
     @property
     def can_be_read_by_runs(self) -> bool:
@@ -178,73 +284,22 @@ class OrderReader(RowReader):
 
     def leave_out(self, part: BatchSlice, window: slice, morsel: Morsel) -> None:
         """Leave rows out that do not count or have no customer, and refunds that are dropped."""
-        known = self._marks(part).known
-        if known is not None:
-            morsel.leave_out(window, known)
+        super().leave_out(part, window, morsel)
         if self.drops_refunds:
             morsel.leave_out(window, ~self._refunds(part))
 
-    def _counting(self, part: BatchSlice) -> NDArray[np.bool_] | None:
-        """Return which rows count; None where all do."""
-        if not self._has_only:
-            return None
-        counts = part.batch.column(ONLY).fill_null(fill_value=False)
-        counting: NDArray[np.bool_] = counts.to_numpy(zero_copy_only=False)
-        return None if counting.all() else counting
-
-    def _marks(self, part: BatchSlice) -> Marks:
-        """Return the marks of the rows, which are looked for once."""
-        if not part.marks:
-            customers = part.batch.column(self._columns.customer)
-            counting = self._counting(part)
-            nobody = None if self._nobody is None else self._nobody.among(customers)
-            known = _both(validity(customers), counting)
-            known = known if nobody is None else _both(known, ~nobody)
-            part.marks.append(Marks(counting, nobody, known))
-        return part.marks[0]
-
     def read_values(self, part: BatchSlice, window: slice, morsel: Morsel) -> None:
         """Read days, amounts and what rows are compared by."""
-        morsel.tally.rows += part.batch.num_rows
-        known = self._marks(part).known
-        if known is not None:
-            self._count_unknown(part, morsel.tally)
+        known = self._read_days(part, window, morsel)
         if self.drops_refunds:
             refunds = _among(self._refunds(part), known)
             morsel.tally.dropped_refunds += int(np.count_nonzero(refunds))
-        days = read_days(self.time, part, self._columns.time, window, morsel, known, self._problems)
-        self._refuse_nulls(part, self._columns.time, known, null_remedy(self._columns.time))
-        if known is not None:
-            days = days[known]
-        if days.size:
-            morsel.tally.see_days(int(days.min()), int(days.max()))
         self._read_amounts(part, window, morsel, known)
         if self.compares_rows:
             self._read_identity(part, window, morsel)
         if self._columns.order is not None:
             what = self.id_readers[ORDER_IDS].missing
             self._refuse_nulls(part, self._columns.order, known, ORDER_REMEDY, what)
-
-    def _count_unknown(self, part: BatchSlice, tally: Tally) -> None:
-        """Count the rows that do not count or have no customer; these may be an error."""
-        counting, nobody = self._marks(part).counting, self._marks(part).nobody
-        if counting is not None:
-            tally.left_out += int(np.count_nonzero(~counting))
-        known = validity(part.batch.column(self._columns.customer))
-        if known is not None:
-            anonymous = _among(~known, counting)
-            tally.anonymous += int(np.count_nonzero(anonymous))
-            self._refuse_unknown(part, anonymous, self.id_readers[CUSTOMER_IDS].missing)
-        if nobody is not None:
-            nobody = _among(nobody, counting)
-            tally.nobody += int(np.count_nonzero(nobody))
-            self._refuse_unknown(part, nobody, "means no customer")
-
-    def _refuse_unknown(self, part: BatchSlice, unknown: NDArray[np.bool_], what: str) -> None:
-        if self._anonymous_is_error:
-            remedy = ("give the rows a customer, or pass ", Option("anonymous", "drop"))
-            trouble = Trouble(self._columns.customer, what, remedy)
-            self._problems.add(trouble, part.first_row, unknown)
 
     def _refunds(self, part: BatchSlice) -> NDArray[np.bool_]:
         if self._columns.amount is None:
@@ -278,15 +333,7 @@ class OrderReader(RowReader):
         if highs is not None:
             morsel.put(AMOUNT_HIGH, window, highs)
         if refused:
-            what, remedy = "is NaN or infinite", "drop or fix them, or map them before the call"
-            if not self.amount.is_float:
-                what, remedy = "exceeds int64", "cast the column to decimal128(38, 0)"
-            bad = self.amount.refused(values)
-            present = validity(values)
-            if present is not None:
-                bad &= present
-            trouble = Trouble(name, what, remedy)
-            self._problems.add(trouble, part.first_row, _among(bad, known), values)
+            self._refuse_words(part, name, self.amount, known)
 
     def _read_identity(self, part: BatchSlice, window: slice, morsel: Morsel) -> None:
         """Read what tells rows apart beside customer, day, amount and order."""
@@ -300,19 +347,6 @@ class OrderReader(RowReader):
             words = words_of_rows(part.batch, self._others)
             for name, values in zip((OTHERS, MORE_OTHERS), words, strict=True):
                 morsel.put(name, window, values)
-
-    def _refuse_nulls(
-        self,
-        part: BatchSlice,
-        name: str,
-        known: NDArray[np.bool_] | None,
-        remedy: Text,
-        what: str = "is null",
-    ) -> None:
-        present = validity(part.batch.column(name))
-        if present is not None:
-            trouble = Trouble(name, what, remedy)
-            self._problems.add(trouble, part.first_row, _among(~present, known))
 
 
 class CustomerReader(RowReader):

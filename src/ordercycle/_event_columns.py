@@ -65,9 +65,7 @@ class EventColumns:
         names = self.names
         if len(set(names)) < len(names):
             twice = next(name for place, name in enumerate(names) if name in names[:place])
-            raise ConfigError(
-                f"{self!r} names {twice} twice", remedy="every column has one use"
-            )
+            raise ConfigError(f"{self!r} names {twice} twice", remedy="every column has one use")
 
     @property
     def names(self) -> tuple[str, ...]:
