@@ -14,6 +14,8 @@ if TYPE_CHECKING:
         SourceError,
         StorageError,
     )
+    from ordercycle._event_columns import EventColumns
+    from ordercycle._events.event_history import EventHistory, EventSummary
     from ordercycle._history.order_history import OrderHistory
     from ordercycle._history.source_options import SourceOptions, source_from_dict
     from ordercycle._history.summary import HistorySummary
@@ -53,6 +55,8 @@ else:
                 "SourceError",
                 "StorageError",
             ),
+            "_event_columns": ("EventColumns",),
+            "_events.event_history": ("EventHistory", "EventSummary"),
             "_history.order_history": ("OrderHistory",),
             "_history.source_options": ("SourceOptions", "source_from_dict"),
             "_history.summary": ("HistorySummary",),
@@ -84,6 +88,9 @@ __all__ = [
     "ConfigError",
     "CsvFormat",
     "DataError",
+    "EventColumns",
+    "EventHistory",
+    "EventSummary",
     "ExcelSheet",
     "GapAccount",
     "HistorySummary",

@@ -164,12 +164,13 @@ class EventGrouper:
 
     def _group(self, rows: PartitionRows) -> _Partition:
         """Group the rows of a partition."""
-        hashes = rows.hashes if rows.size else np.zeros(0, np.uint64)
+        if rows.size == 0:
+            return self._nobody()
         if self.ids.is_integer:
-            found = find_by_hash(hashes, self.partition_bits, self.workspace)
+            found = find_by_hash(rows.hashes, self.partition_bits, self.workspace)
         else:
             ids = rows.ids[CUSTOMER_IDS]
-            found = find_by_bytes(hashes, ids, self.partition_bits, self.workspace)
+            found = find_by_bytes(rows.hashes, ids, self.partition_bits, self.workspace)
         lists = self.workspace.zeros("lists", found.sizes.size, np.int32)
         offsets = np.empty(found.taken.size + 1, np.int64)
         grouping.place_customers(found.taken, lists, found.sizes, offsets)
@@ -182,19 +183,29 @@ class EventGrouper:
         }
         return _Partition(found.ids, offsets, columns, repeated)
 
+    def _nobody(self) -> _Partition:
+        """Return a partition without rows."""
+        is_integer = self.ids.is_integer
+        ids = np.zeros(0, np.uint64) if is_integer else pa.array([], pa.large_binary())
+        types = self.order.payload.types
+        columns = {
+            name: self._gathered(name, np.zeros(0, kind), np.zeros(0, np.int32))
+            for name, kind in types.items()
+        }
+        return _Partition(ids, np.zeros(1, np.int64), columns, 0)
+
     def _by_customer(
         self, rows: PartitionRows, slots: NDArray[np.int32], cursors: NDArray[np.int32]
     ) -> NDArray[np.int32]:
         """List the rows by customer and day."""
         by_customer = self.workspace.array("by_customer", rows.size, np.int32)
-        if rows.size:
-            by_day = self.workspace.array("by_day", rows.size, np.int32)
-            first, last = self.days
-            histogram = self.workspace.zeros("days", last - first + 1, np.int64)
-            grouping.order_rows_by_day(rows.columns[DAY], first, histogram, by_day)
-            slots_by_day = self.workspace.array("slots_by_day", rows.size, np.int32)
-            gather["uint32"](slots.view(np.uint32), by_day, slots_by_day.view(np.uint32))
-            grouping.order_rows_by_customer(by_day, slots_by_day, cursors, by_customer)
+        by_day = self.workspace.array("by_day", rows.size, np.int32)
+        first, last = self.days
+        histogram = self.workspace.zeros("days", last - first + 1, np.int64)
+        grouping.order_rows_by_day(rows.columns[DAY], first, histogram, by_day)
+        slots_by_day = self.workspace.array("slots_by_day", rows.size, np.int32)
+        gather["uint32"](slots.view(np.uint32), by_day, slots_by_day.view(np.uint32))
+        grouping.order_rows_by_customer(by_day, slots_by_day, cursors, by_customer)
         return by_customer
 
     def _order_days(
@@ -203,7 +214,7 @@ class EventGrouper:
         """Order the rows of a customer's day, by one key after the other while any are tied."""
         begins = self.workspace.array("begins", rows.size, np.bool_)
         scratch = self.workspace.array("tied", rows.size, np.int32)
-        tied = event_order.begin_days(offsets, rows.columns[DAY], order, begins) if rows.size else 0
+        tied = event_order.begin_days(offsets, rows.columns[DAY], order, begins)
         if tied:
             for keys in self.order.keys_of(rows.columns):
                 tied = event_order.break_ties(keys, order, begins, scratch)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import reduce
 from typing import Any, TypeVar, Unpack
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+import pyarrow.compute as pc
 
 from ordercycle._arrow_views import array_of
 from ordercycle._days import date_of
-from ordercycle._errors import counted, printable
+from ordercycle._errors import ConfigError, Option, counted, printable
 from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._events.event_build import build
 from ordercycle._events.event_options import EventArguments, EventOptions
 from ordercycle._events.event_spec import EventSpec
-from ordercycle._expressions.language import parsed
+from ordercycle._expressions.expression_text import as_text
+from ordercycle._expressions.language import Grammar, parsed
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.morsels import Tally
 from ordercycle._public import public
@@ -27,6 +30,9 @@ from ordercycle._streams.conditions import Condition, fitted
 from ordercycle._workspace import TASKS_AHEAD, Workers
 
 R = TypeVar("R")
+
+#: Conditions may ask for columns of lookups: ``product.category``.
+WITH_PATHS = Grammar(paths=True)
 
 
 @public()
@@ -55,7 +61,7 @@ class EventSummary:
     unmatched
         By the names of attributes with a lookup, how many of their values have no row there.
     first_day, last_day
-        Of the rows read; None where there are none.
+        Of the events; None where there are none.
     bytes
         What the history takes.
     """
@@ -72,6 +78,56 @@ class EventSummary:
     first_day: date | None
     last_day: date | None
     bytes: int
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is counted of the events of some customers."""
+
+    customers: int = 0
+    events: int = 0
+    bytes: int = 0
+    first: int | None = None
+    last: int | None = None
+    nulls: Mapping[str, int] = field(default_factory=dict)
+    codes: Mapping[str, set[int]] = field(default_factory=dict)  # of attributes with lookups
+
+    @classmethod
+    def of(cls, batch: CustomerEvents, spec: EventSpec) -> _Found:
+        """Count a batch."""
+        days = batch.days
+        return cls(
+            customers=len(batch.ids),
+            events=days.size,
+            bytes=batch.nbytes,
+            first=int(days.min()) if days.size else None,
+            last=int(days.max()) if days.size else None,
+            nulls={
+                name: int(np.count_nonzero(~words.known))
+                for name, words in batch.values.items()
+                if words.known is not None
+            },
+            codes={
+                name: set(np.flatnonzero(np.bincount(batch.codes[name])).tolist())
+                for name in spec.lookups
+            },
+        )
+
+    def plus(self, other: _Found) -> _Found:
+        """Return both together."""
+        first, last = (
+            [day for day in days if day is not None]
+            for days in ((self.first, other.first), (self.last, other.last))
+        )
+        return _Found(
+            self.customers + other.customers,
+            self.events + other.events,
+            self.bytes + other.bytes,
+            min(first, default=None),
+            max(last, default=None),
+            dict(Counter(self.nulls) + Counter(other.nulls)),
+            {name: self.codes.get(name, set()) | codes for name, codes in other.codes.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -187,35 +243,27 @@ class EventHistory:
         """Return what was read, and how much of it there is."""
         stored = self._stored
         spec, tally = stored.spec, stored.tally
-
-        def count(batch: CustomerEvents) -> tuple[int, int, int, NDArray[np.int64]]:
-            nulls = [
-                0 if words.known is None else int(np.count_nonzero(~words.known))
-                for words in batch.values.values()
-            ]
-            return len(batch.ids), batch.days.size, batch.nbytes, np.array(nulls, np.int64)
-
-        customers, events, size, nulls = 0, 0, 0, np.zeros(len(spec.values), np.int64)
-        for one in stored.scan(count):
-            customers, events, size, nulls = (
-                customers + one[0], events + one[1], size + one[2], nulls + one[3]
-            )  # fmt: skip
+        found = reduce(_Found.plus, stored.scan(lambda batch: _Found.of(batch, spec)), _Found())
+        first, last = (None if day is None else date_of(day) for day in (found.first, found.last))
         return EventSummary(
             rows=tally.rows,
-            events=events,
-            customers=customers,
+            events=found.events,
+            customers=found.customers,
             repeated=stored.repeated,
             anonymous=tally.anonymous,
             nobody=tally.nobody,
             left_out=tally.left_out,
-            nulls=dict(zip(spec.values, nulls.tolist(), strict=True)),
-            unmatched=spec.unmatched(),
-            first_day=None if tally.first_day is None else date_of(tally.first_day),
-            last_day=None if tally.last_day is None else date_of(tally.last_day),
-            bytes=size,
+            nulls={name: found.nulls.get(name, 0) for name in spec.values},
+            unmatched={
+                name: len(unmatched & found.codes.get(name, set()))
+                for name, unmatched in spec.unmatched_codes().items()
+            },
+            first_day=first,
+            last_day=last,
+            bytes=found.bytes,
         )
 
-    def where(self, condition: str, *, missing: str = "error") -> EventHistory:
+    def where(self, condition: str | pc.Expression, *, missing: str = "error") -> EventHistory:
         """Return a view of the events that satisfy a condition.
 
         Parameters
@@ -241,7 +289,13 @@ class EventHistory:
         """
         stored = self._stored
         columns = stored.spec.stream(has_events=stored.tally.first_day is not None)
-        view = (condition, fitted(parsed(condition), columns, missing=missing))
+        text: Any = as_text(condition)
+        if not isinstance(text, str):
+            raise ConfigError(
+                (Option("condition", condition), " is no condition"),
+                remedy="pass text such as \"kind == 'click'\", or a pyarrow expression",
+            )
+        view = (text, fitted(parsed(text, WITH_PATHS), columns, missing=missing))
         return EventHistory(replace(stored, views=(*stored.views, view)))
 
     def with_lookups(self, lookups: Mapping[str, Any]) -> EventHistory:

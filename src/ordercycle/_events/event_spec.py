@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ordercycle._arrow_views import booleans
 from ordercycle._errors import ColumnError, ConfigError, DataError, Option, counted, suggestion
 from ordercycle._event_columns import EventColumns
 from ordercycle._ingest.column_readers import AmountReader, IdReader
@@ -77,13 +78,13 @@ class EventSpec:
             _check_lookup(name, table, self.attributes[name].values.type)
         return replace(self, lookups={**self.lookups, **lookups})
 
-    def unmatched(self) -> dict[str, int]:
-        """Return how many values of each attribute with a lookup have no row there."""
+    def unmatched_codes(self) -> dict[str, set[int]]:
+        """Return the codes of each attribute with a lookup whose values have no row there."""
         found = {}
         for name, table in self.lookups.items():
             values = self.attributes[name].values
             rows = pc.index_in(values, _key_column(table, name, values.type))
-            found[name] = rows.null_count
+            found[name] = set((1 + np.flatnonzero(~booleans(rows.is_valid()))).tolist())
         return found
 
     def _lookups_of(self, name: str) -> dict[str, Lookup]:
