@@ -7,6 +7,7 @@ rows, no fields, UTC, the plain layout.
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 import pyarrow as pa
 from hypothesis import strategies as st
@@ -315,7 +316,9 @@ class Field:
 
 
 def can_be_written(value: object) -> bool:
-    """Return whether conditions can be written with a value: no text of Python has NUL."""
+    """Return whether conditions can have a value: no text has NUL, whole numbers have 64 bits."""
+    if isinstance(value, int | Decimal) and value == int(value):
+        return -(2**63) <= value < 2**63
     return not (isinstance(value, str) and "\0" in value)
 
 
