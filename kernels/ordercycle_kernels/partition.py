@@ -24,6 +24,7 @@ from ordercycle_kernels._types import (
     Int64s,
     Items,
     ItemsOut,
+    UInt32s,
     UInt64s,
 )
 
@@ -130,6 +131,12 @@ def _gather(values: Items, rows: Int32s, out_values: ItemsOut) -> None:
         out_values[position] = values[rows[position]]
 
 
+def _gather_places(codes: UInt32s, rows: Int32s, places: Items, out_places: ItemsOut) -> None:
+    """Take the places of the rows' codes: codes: (all,); rows, out_places: (n,); places: (k,)."""
+    for position in range(rows.size):
+        out_places[position] = places[codes[rows[position]]]
+
+
 def per_width(function: Callable[P, None]) -> dict[str, Kernel[P, None]]:
     """Return a kernel per width of items, by type: they are only moved, never looked at."""
     return {
@@ -146,3 +153,4 @@ def as_moved(values: NDArray[Any]) -> NDArray[Any]:
 scatter = per_width(_scatter)
 deposit = per_width(_deposit)
 gather = per_width(_gather)
+gather_places = per_width(_gather_places)

@@ -24,7 +24,7 @@ from ordercycle._ingest.table_readers import DAY, INSTANT
 from ordercycle._streams.columns import Keys, Words
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import event_order, grouping
-from ordercycle_kernels.partition import gather
+from ordercycle_kernels.partition import as_moved, gather, gather_places
 
 SIGN = np.int64(-(2**63))
 
@@ -84,15 +84,6 @@ def _ordered_words(words: NDArray[np.uint64], reader: IdReader) -> NDArray[np.in
     return words.view(np.int64) ^ SIGN
 
 
-class _Partition(NamedTuple):
-    """The customers of one partition, and the columns of their events, ordered."""
-
-    ids: Ids
-    offsets: NDArray[np.int64]
-    columns: dict[str, NDArray[Any]]
-    repeated: int
-
-
 class GroupedEvents(NamedTuple):
     """A batch of customers with their events, and how many came again."""
 
@@ -115,22 +106,36 @@ class EventGrouper:
     def batch(self, partitions: range) -> GroupedEvents:
         """Group a range of partitions."""
         blocks = [block.loaded(partitions, self.workspace, "events") for block in self.blocks]
-        parts = [self._group(collect(blocks, number, self.workspace, "events"))
-                 for number in partitions]  # fmt: skip
-        columns = {
-            name: np.concatenate([part.columns[name] for part in parts])
-            for name in parts[0].columns
-        }
-        ends = np.cumsum([0, *(part.offsets[-1] for part in parts)])
-        offsets = [part.offsets[1:] + end for part, end in zip(parts, ends, strict=False)]
+        rows = sum(int(block.sizes[partitions.start : partitions.stop].sum()) for block in blocks)
+        # At once for all: many small arrays would cost several times as much to touch first.
+        columns = {name: np.empty(rows, kind) for name, kind in self._types.items()}
+        ids: list[Ids] = []
+        offsets = [np.zeros(1, np.int64)]
+        filled = 0
+        for number in partitions:
+            here = collect(blocks, number, self.workspace, "events")
+            if here.size:
+                found, ends, order = self._group(here)
+                part = slice(filled, filled + order.size)
+                self._gather(here, order, {name: out[part] for name, out in columns.items()})
+                ids.append(found)
+                offsets.append(ends[1:] + filled)
+                filled += order.size
+        columns = {name: _without_rest(out, filled) for name, out in columns.items()}
         return GroupedEvents(
-            self._events(
-                plain_ids([part.ids for part in parts], self.ids, self.customer_column),
-                np.concatenate([np.zeros(1, np.int64), *offsets]),
-                columns,
-            ),
-            sum(part.repeated for part in parts),
+            self._events(self._plain_ids(ids), np.concatenate(offsets), columns), rows - filled
         )
+
+    @property
+    def _types(self) -> dict[str, Any]:
+        """The columns of a batch; of codes, as narrow as the values are few."""
+        types: dict[str, Any] = dict(self.order.payload.types)
+        for name, column in self.order.payload.codes.items():
+            types[column] = codes_type(self.order.ranks[name].size - 1)
+        return types
+
+    def _plain_ids(self, parts: Sequence[Ids]) -> pa.Array:
+        return plain_ids(parts, self.ids, self.customer_column) if parts else self.ids.nobody()
 
     def _events(
         self, ids: pa.Array, offsets: NDArray[np.int64], columns: dict[str, NDArray[Any]]
@@ -162,10 +167,8 @@ class EventGrouper:
             ),
         )
 
-    def _group(self, rows: PartitionRows) -> _Partition:
-        """Group the rows of a partition."""
-        if rows.size == 0:
-            return self._nobody()
+    def _group(self, rows: PartitionRows) -> tuple[Ids, NDArray[np.int64], NDArray[np.int32]]:
+        """Return a partition's customers, where their events begin, and the rows of these."""
         if self.ids.is_integer:
             found = find_by_hash(rows.hashes, self.partition_bits, self.workspace)
         else:
@@ -176,23 +179,7 @@ class EventGrouper:
         grouping.place_customers(found.taken, lists, found.sizes, offsets)
         order = self._by_customer(rows, found.slots, found.sizes)
         self._order_days(rows, offsets, order)
-        offsets, order, repeated = self._once(rows, offsets, order)
-        columns = {
-            name: self._gathered(name, rows.columns[name], order)
-            for name in self.order.payload.types
-        }
-        return _Partition(found.ids, offsets, columns, repeated)
-
-    def _nobody(self) -> _Partition:
-        """Return a partition without rows."""
-        is_integer = self.ids.is_integer
-        ids = np.zeros(0, np.uint64) if is_integer else pa.array([], pa.large_binary())
-        types = self.order.payload.types
-        columns = {
-            name: self._gathered(name, np.zeros(0, kind), np.zeros(0, np.int32))
-            for name, kind in types.items()
-        }
-        return _Partition(ids, np.zeros(1, np.int64), columns, 0)
+        return (found.ids, *self._once(rows, offsets, order))
 
     def _by_customer(
         self, rows: PartitionRows, slots: NDArray[np.int32], cursors: NDArray[np.int32]
@@ -223,11 +210,11 @@ class EventGrouper:
 
     def _once(
         self, rows: PartitionRows, offsets: NDArray[np.int64], order: NDArray[np.int32]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int32], int]:
-        """Leave out what came again; return offsets, rows and how many that were."""
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Leave out what came again."""
         column = self.order.payload.event_id
         if column is None or rows.size < 2:
-            return offsets, order, 0
+            return offsets, order
         slots = 1 << (2 * rows.size - 1).bit_length()
         table = self.workspace.zeros("event ids", slots, np.int32)
         kept = self.workspace.array("kept events", rows.size, np.bool_)
@@ -236,19 +223,25 @@ class EventGrouper:
             offsets, order, rows.columns[column], known, table, kept
         )
         if not repeated:
-            return offsets, order, 0
+            return offsets, order
         before = np.concatenate([[0], np.cumsum(kept)])
-        return before[offsets], order[kept], repeated
+        return before[offsets], order[kept]
 
-    def _gathered(self, name: str, values: NDArray[Any], order: NDArray[np.int32]) -> NDArray[Any]:
-        """Return a column in the order of the events; codes by the order of their values."""
-        attribute = self._attributes.get(name)
-        if attribute is not None:
-            ranks = self.order.ranks[attribute]
-            places = ranks.astype(codes_type(ranks.size - 1), copy=False)
-            return places.take(values.take(order))
-        return values.take(order)
+    def _gather(
+        self, rows: PartitionRows, order: NDArray[np.int32], out: Mapping[str, NDArray[Any]]
+    ) -> None:
+        """Write the columns in the order of the events; codes by the order of their values."""
+        attributes = {column: name for name, column in self.order.payload.codes.items()}
+        for name, column in out.items():
+            values = as_moved(rows.columns[name])
+            if name in attributes:
+                places = self.order.ranks[attributes[name]].astype(column.dtype, copy=False)
+                gather_places[column.dtype.name](values, order, places, column)
+            else:
+                moved = as_moved(column)
+                gather[moved.dtype.name](values, order, moved)
 
-    @property
-    def _attributes(self) -> dict[str, str]:
-        return {column: name for name, column in self.order.payload.codes.items()}
+
+def _without_rest(values: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return the first values; where they are few, without the memory of the rest."""
+    return values[:size].copy() if 2 * size < values.size else values[:size]

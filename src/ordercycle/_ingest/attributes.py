@@ -117,6 +117,8 @@ class Attribute:
 
     def _complete(self, entries: pa.Array, codes: Codes, rows: NDArray[Any]) -> None:
         """Find the codes of the entries that rows have."""
+        if not (codes == MOST_VALUES).any():
+            return
         used = np.flatnonzero(np.bincount(rows, minlength=len(entries))) if rows.size else rows
         new = used[codes[used] == MOST_VALUES]
         if new.size:

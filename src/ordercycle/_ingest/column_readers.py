@@ -136,6 +136,10 @@ class IdReader:
     def _without_views(self, kind: pa.DataType) -> pa.DataType:
         return kind if isinstance(kind, pa.BaseExtensionType) else self.plain
 
+    def nobody(self) -> pa.Array:
+        """Return no ids, in the plain type."""
+        return pa.array([], self.plain)
+
     @staticmethod
     def as_produced(plain: pa.Array, produced: pa.DataType) -> pa.Array:
         """Return distinct plain ids in the type of results."""
