@@ -21,6 +21,7 @@ from ordercycle._errors import (
     ColumnError,
     ConfigError,
     DataError,
+    Option,
     check_choice,
     suggestion,
 )
@@ -225,7 +226,11 @@ def check_values(
             raise ConfigError(
                 f"no value of {column.written} equals {value.written}{at_character(value)}"
                 f"{suggestion(text, known)}",
-                remedy=f'there are {shown or "none"}; missing="empty" takes it as it is',
+                remedy=(
+                    f"there are {shown or 'none'}; ",
+                    Option("missing", "empty"),
+                    " takes it as it is",
+                ),
                 column=column.written,
             )
 
