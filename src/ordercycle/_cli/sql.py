@@ -1,4 +1,4 @@
-"""Orders that are the answer to a question in SQL, which DuckDB reads and joins."""
+"""Orders that are the result of a query in SQL, which DuckDB reads and joins."""
 
 from __future__ import annotations
 

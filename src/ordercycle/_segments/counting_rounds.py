@@ -107,14 +107,14 @@ class Cells:
 
 
 class Round(ABC, Generic[B, S]):
-    """A question to all batches, answered by counting.
+    """A counting pass over all batches.
 
     Rounds are frozen dataclasses that pickle. B is what they count: tables with the columns of a
     profile, or customers of a history; S is the scheme that comes out of the last one.
     """
 
     #: The profile columns that `count` reads, where they are there; None: any, as an expression
-    #: of the caller's may. What has to be there, `count` asks for.
+    #: of the caller's may. `count` refuses what lacks others.
     columns: tuple[str, ...] | None
 
     @abstractmethod

@@ -324,6 +324,6 @@ def _noticed(source: Source, column: str, file: Callable[[], str]) -> Iterator[p
         where = f", those of {first!r} among them" if first else ""
         warn(
             f"{source.name}: {column} is null in all rows of {whole}{where} "
-            f"({counted(rows, 'row')}), as it is where files spell the column in another way; look "
+            f"({counted(rows, 'row')}), as where files write its name in another way; look "
             "at them, or pass the paths of the files, of which each then has to have it"
         )

@@ -140,7 +140,7 @@ def _line_end(data: bytes, begin: int) -> int:
 def check_header(
     head: Header, data: bytes, file: DataFile, request: ReadRequest, encoding: str
 ) -> None:
-    """Raise a SourceError where a header lacks columns since it is divided or placed otherwise."""
+    """Raise a SourceError where a header lacks columns: in another line, or divided otherwise."""
     there = {*head.names, *file.partition}
     if all(name in there for name in request.names):
         return
