@@ -260,7 +260,7 @@ def test_row_numbers_are_those_of_the_source():
 def test_nobody_is_nobody_in_any_type(ids, nobody):
     orders = pa.table({"customer_id": ids, "ordered_at": [DAY] * 3, "amount": [1, 2, 3]})
     history = oc.OrderHistory.build(orders, nobody=nobody)
-    assert (history.summary().customers, history.summary().anonymous) == (1, 1)
+    assert (history.summary().customers, history.summary().nobody) == (1, 1)
     assert "1 row of nobody" in repr(history)
     with pytest.raises(oc.DataError, match="customer_id means no customer at row 0"):
         oc.OrderHistory.build(orders, nobody=nobody, anonymous="error")
