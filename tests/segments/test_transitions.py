@@ -14,7 +14,7 @@ from support.colliding import ids_with_one_hash
 from support.strategies import CUSTOMER_KINDS, layouts
 
 import ordercycle as oc
-from ordercycle._segments import hash_order, segment_tables
+from ordercycle._segments import customer_order, hash_order
 from ordercycle._segments import transitions as module
 from ordercycle._workspace import Workers
 
@@ -105,7 +105,7 @@ def test_profiles_of_one_history_take_no_sorting(shop, monkeypatch):
     )
     shuffled = after.take(np.random.default_rng(1).permutation(after.num_rows))
     expected = oc.transitions(before, shuffled)
-    monkeypatch.setattr(segment_tables, "in_hash_order", None)
+    monkeypatch.setattr(customer_order, "in_hash_order", None)
     found = oc.transitions(before, after)
     assert found.num_rows > 50
     assert found.equals(expected)

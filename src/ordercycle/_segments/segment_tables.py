@@ -4,30 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import fixed_view, validity
-from ordercycle._errors import ColumnError, DataError, Option, counted, suggestion
-from ordercycle._ingest.bad_values import Problems, Trouble
+from ordercycle._errors import ColumnError, Option, suggestion
 from ordercycle._ingest.column_readers import IdReader
-from ordercycle._ingest.id_bytes import hashes_of
-from ordercycle._ingest.id_types import Identity
 from ordercycle._segments.assigning import MOST_SEGMENTS
-from ordercycle._segments.hash_order import MOST_ROWS, in_hash_order
-from ordercycle._segments.profile_tables import as_table
+from ordercycle._segments.customer_order import ROWS_PER_TASK, customers_in_order
+from ordercycle._segments.profile_tables import CUSTOMER, as_table
 from ordercycle._workspace import Workers
-from ordercycle_kernels.transitions import NO_SEGMENT, are_ascending
-
-CUSTOMER = "customer_id"
-#: RowNumbers read at a time.
-ROWS_PER_TASK = 2**19
-
-RowNumbers: TypeAlias = NDArray[np.int32]
+from ordercycle_kernels.transitions import NO_SEGMENT
 
 
 @dataclass(frozen=True)
@@ -144,40 +134,21 @@ def _names(tables: dict[str, pa.Table], column: str) -> tuple[str, ...]:
 def _read(
     table: pa.Table, what: str, reader: IdReader, names: tuple[str, ...], workers: Workers
 ) -> Segmented:
-    hashes, codes = np.empty(table.num_rows, np.uint64), np.empty(table.num_rows, np.int8)
-    problems = Problems(what)
-    identity = Identity.of(table.schema.field(0), what)
+    customers = customers_in_order(table, what, reader, workers)
+    codes = np.empty(table.num_rows, np.int8)
     places = {name: code for code, name in enumerate(names)}
 
-    def read(task: tuple[int, pa.RecordBatch]) -> pa.Array:
+    def read(task: tuple[int, pa.RecordBatch]) -> None:
         start, batch = task
-        rows = slice(start, start + batch.num_rows)
-        given = identity.read(batch.column(0), start, problems)
-        ids = reader.values(given)
-        known = validity(ids)
-        if known is not None:
-            problems.add(_NULL_ID, start, ~known)
-        hashes[rows] = hashes_of(ids)
-        codes[rows] = _codes(batch.column(1), places)
-        return ids
+        codes[start : start + batch.num_rows] = _codes(batch.column(1), places)
 
     batches = table.to_batches(ROWS_PER_TASK)
     starts = accumulate((batch.num_rows for batch in batches), initial=0)
-    ids = pa.chunked_array(workers.in_order(read, zip(starts, batches, strict=False)), reader.plain)
-    problems.check()
-    if table.num_rows > MOST_ROWS:
-        raise DataError(
-            f"{what} has {counted(table.num_rows, 'row')}", remedy=f"{MOST_ROWS:,} are the most"
-        )
-    if are_ascending(hashes):  # as those of profiles are
-        return Segmented(None if reader.is_integer else ids, hashes, codes)
-    ordered = in_hash_order(hashes, workers)
-    _order_tied(ids, *ordered, what, workers)
-    taken = None if reader.is_integer else _taken(ids, ordered.rows, workers)
-    return Segmented(taken, ordered.hashes, codes[ordered.rows])
-
-
-_NULL_ID = Trouble(CUSTOMER, "is null", "drop these rows: they are nobody's")
+    for _ in workers.in_order(read, zip(starts, batches, strict=False)):
+        pass
+    ids = None if reader.is_integer else customers.ids_in_order(workers)
+    in_order = codes if customers.rows is None else codes[customers.rows]
+    return Segmented(ids, customers.hashes, in_order)
 
 
 def _codes(segments: pa.DictionaryArray, places: dict[str, int]) -> NDArray[np.int8]:
@@ -194,51 +165,3 @@ def _codes(segments: pa.DictionaryArray, places: dict[str, int]) -> NDArray[np.i
     if known is not None:
         codes[~known] = NO_SEGMENT
     return codes
-
-
-def _order_tied(
-    ids: pa.ChunkedArray, hashes: NDArray[np.uint64], rows: RowNumbers, what: str, workers: Workers
-) -> None:
-    """Put rows of one hash in the order of their ids; raise a DataError where ids are the same."""
-    if are_ascending(hashes):
-        return
-    same = hashes[1:] == hashes[:-1]
-    tied = np.append(same, False) | np.insert(same, 0, values=False)  # with the next, or the last
-    of_hash = rows[tied]
-    plain = _taken(ids, of_hash, workers).cast(_comparable(ids.type))
-    table = pa.table({"hash": hashes[tied], "id": plain})
-    places = pc.sort_indices(table, sort_keys=[("hash", "ascending"), ("id", "ascending")])
-    rows[tied] = of_hash = of_hash[np.asarray(places)]
-    _refuse_repeated(table.column("id").take(places).combine_chunks(), of_hash, what)
-
-
-def _comparable(kind: pa.DataType) -> pa.DataType:
-    return kind if pa.types.is_integer(kind) else pa.large_binary()
-
-
-def _refuse_repeated(ids: pa.Array, rows: RowNumbers, what: str) -> None:
-    """Raise a DataError where one of the sorted ids is there twice."""
-    repeated = np.asarray(pc.equal(ids[1:], ids[:-1]))
-    if repeated.any():
-        again = np.maximum(rows[1:], rows[:-1])[repeated]
-        row, rows_again = int(again.min()), counted(again.size, "such row")
-        raise DataError(
-            f"{what}: {CUSTOMER} is there already at row {row} ({rows_again})",
-            remedy="pass tables of one row per customer",
-            column=CUSTOMER,
-            row=row,
-            count=int(again.size),
-        )
-
-
-def _taken(ids: pa.ChunkedArray, rows: RowNumbers, workers: Workers) -> pa.ChunkedArray:
-    """Return some ids, however many bytes they are together, in pieces of the same type."""
-    wide = {pa.string(): pa.large_string(), pa.binary(): pa.large_binary()}
-    # In pieces, because one call takes them in one thread; joined once, as every call would do.
-    whole = ids.cast(wide.get(ids.type, ids.type)).combine_chunks()
-
-    def take(start: int) -> pa.Array:
-        taken = whole.take(pa.array(rows[start : start + ROWS_PER_TASK]))
-        return taken if taken.type == ids.type else taken.cast(ids.type)
-
-    return pa.chunked_array(workers.in_order(take, range(0, rows.size, ROWS_PER_TASK)), ids.type)

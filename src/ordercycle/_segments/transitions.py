@@ -14,7 +14,8 @@ from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import IdBytes, joined_ids, place_ids
 from ordercycle._public import public
 from ordercycle._segments.assigning import SEGMENT_TYPE
-from ordercycle._segments.segment_tables import CUSTOMER, SegmentedPair, read_pair
+from ordercycle._segments.profile_tables import CUSTOMER
+from ordercycle._segments.segment_tables import SegmentedPair, read_pair
 from ordercycle._workspace import Workers, Workspace, thread_count
 from ordercycle_kernels import transitions as kernels
 from ordercycle_kernels.hashing import integers_of_hashes
