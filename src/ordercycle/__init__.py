@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ordercycle._report.segment_report import SegmentReport
     from ordercycle._segments.cadence import Cadence
     from ordercycle._segments.cadence_fit import CadenceAccount
+    from ordercycle._segments.customer_features import features
     from ordercycle._segments.lifecycle import Lifecycle, LifecyclePreset
     from ordercycle._segments.lifecycle_fit import GapAccount
     from ordercycle._segments.registry import register_scheme, scheme_from_dict
@@ -64,6 +65,7 @@ else:
             "_report.segment_report": ("SegmentReport",),
             "_segments.cadence": ("Cadence",),
             "_segments.cadence_fit": ("CadenceAccount",),
+            "_segments.customer_features": ("features",),
             "_segments.lifecycle_fit": ("GapAccount",),
             "_segments.lifecycle": ("Lifecycle", "LifecyclePreset"),
             "_segments.registry": ("register_scheme", "scheme_from_dict"),
@@ -115,6 +117,7 @@ __all__ = [
     "StorageError",
     "WarmupResult",
     "datasets",
+    "features",
     "register_scheme",
     "scheme_from_dict",
     "source_from_dict",

@@ -40,7 +40,7 @@ def found(kept, texts, as_of, customers, size):
     lists = {name: [] for name in asked}
     row = 0
     for batch in kept.batches(customers, size):
-        made = scan.columns(batch, row)
+        made = scan.columns(batch, np.arange(row, row + batch.offsets.size - 1))
         for name, column in made.items():
             column.validate(full=True)
             assert column.type == scan.schema.field(name).type

@@ -70,7 +70,7 @@ class DaskEngine:
 
     @contextmanager
     def kept(self, frame: DataFrame, columns: Sequence[str]) -> Iterator[DataFrame]:
-        """Persist columns, as long as they are held."""
+        """Persist columns, as long as somebody holds them."""
         yield frame[list(columns)].persist()
 
     def add_up(self, cells: DataFrame) -> Cells:

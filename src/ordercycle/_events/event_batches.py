@@ -61,6 +61,10 @@ class CustomerEvents:
             event_ids=None if self.event_ids is None else _taken(self.event_ids, kept),
         )
 
+    def of_customers(self, kept: NDArray[np.bool_]) -> CustomerEvents:
+        """Return some of the customers, who all have events: kept: (c,)."""
+        return self if kept.all() else self.select(np.repeat(kept, np.diff(self.offsets)))
+
 
 def _taken(arrays: Any, rows: NDArray[Any]) -> Any:
     """Return some rows of a tuple of arrays, of which some may be missing or empty."""

@@ -25,7 +25,7 @@ from ordercycle._expressions.language import Grammar, parsed
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.morsels import Tally
 from ordercycle._public import public
-from ordercycle._streams.columns import arrow_values
+from ordercycle._streams.columns import StreamColumns, arrow_values
 from ordercycle._streams.conditions import Condition, fitted
 from ordercycle._workspace import TASKS_AHEAD, Workers
 
@@ -143,6 +143,11 @@ class StoredEvents:
     repeated: int
     threads: int
     views: tuple[tuple[str, Condition], ...] = ()
+
+    @property
+    def columns(self) -> StreamColumns:
+        """What conditions and features can ask for."""
+        return self.spec.stream(has_events=self.tally.first_day is not None)
 
     def scan(self, work: Callable[[CustomerEvents], R]) -> Iterator[R]:
         """Yield what `work` makes of the customers of each range of hashes, in order."""
@@ -288,14 +293,13 @@ class EventHistory:
             A column is not there.
         """
         stored = self._stored
-        columns = stored.spec.stream(has_events=stored.tally.first_day is not None)
         text: Any = as_text(condition)
         if not isinstance(text, str):
             raise ConfigError(
                 (Option("condition", condition), " is no condition"),
                 remedy="pass text such as \"kind == 'click'\", or a pyarrow expression",
             )
-        view = (text, fitted(parsed(text, WITH_PATHS), columns, missing=missing))
+        view = (text, fitted(parsed(text, WITH_PATHS), stored.columns, missing=missing))
         return EventHistory(replace(stored, views=(*stored.views, view)))
 
     def with_lookups(self, lookups: Mapping[str, Any]) -> EventHistory:
@@ -333,6 +337,11 @@ class EventHistory:
             lists = pa.Array.from_buffers(events, len(batch.ids), buffers, children=[items])
             ids = IdReader.as_produced(batch.ids, id_type)
             yield pa.RecordBatch.from_arrays([ids, lists], schema=schema)
+
+
+def stored_events(history: EventHistory) -> StoredEvents:
+    """Return what a history is made of: for whatever else computes from its events."""
+    return history._stored  # noqa: SLF001 - of all that users do not see, the one way in
 
 
 def _fields(spec: EventSpec) -> list[pa.Field]:

@@ -26,20 +26,20 @@ ROWS_AT_ONCE = 16_384
 
 @dataclass(frozen=True)
 class Asked:
-    """The feature that is made: its name, column and type, and where the batch begins.
+    """The feature that is made: its name, column and type, and which customers the batch has.
 
-    first_row: of the batch, among all customers.
+    rows: (c,), that of each customer among all.
     """
 
     name: str
     column: Path
     result: pa.DataType
     as_of: int
-    first_row: int
+    rows: NDArray[Any]
 
     def refused(self, what: str, rows: NDArray[np.int64]) -> DataError:
         """Return the error of customers whose value is beyond its type."""
-        row = self.first_row + int(rows[0])
+        row = int(self.rows[rows].min())
         count = f" ({counted(rows.size, 'such customer')})" if rows.size > 1 else ""
         return DataError(
             f"feature {self.name!r}: {what} for the customer in row {row:,}{count}",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ordercycle._errors import ColumnError, ConfigError, Option, OrdercycleError, suggestion, within
 from ordercycle._expressions.nodes import Comparison, Joint, Node
@@ -50,10 +52,10 @@ class FeatureScan:
         """The names and types of the columns that are made."""
         return pa.schema([(name, one.result) for name, one in self.features.items()])
 
-    def columns(self, batch: EventBatch, first_row: int = 0) -> dict[str, pa.Array]:
+    def columns(self, batch: EventBatch, rows: NDArray[Any] | None = None) -> dict[str, pa.Array]:
         """Return the features of a batch of customers, in their order.
 
-        first_row: of the batch among all customers, for messages.
+        rows: (c,), that of each customer among all, for messages; None: from 0 on.
 
         Raises
         ------
@@ -61,10 +63,12 @@ class FeatureScan:
             A sum is beyond its type, or a condition cannot be computed.
         """
         measures = Measures(self.plan, batch)
+        if rows is None:
+            rows = np.arange(batch.offsets.size - 1)
         return {
             name: one.feature.function.finish(
                 measures,
-                Asked(name, one.column, one.result, self.as_of, first_row),
+                Asked(name, one.column, one.result, self.as_of, rows),
                 [measures[measure] for measure in one.measures],
             )
             for name, one in self.features.items()

@@ -1,4 +1,4 @@
-"""Memberships made elsewhere, from a table."""
+"""Memberships that somebody else made."""
 
 from __future__ import annotations
 

@@ -1,0 +1,294 @@
+"""Features as columns of a table of customers, of histories of events and orders."""
+
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from oracle import order_events
+from oracle.errors import DataError
+from oracle.features import computed
+from support import against_oracle
+from support.against_oracle import NAMES, THREADS, examples
+from support.colliding import ids_with_one_hash
+from support.event_histories import build, stream_of
+from support.events import (
+    conditions,
+    days_near,
+    event_cases,
+    feature_text,
+    features,
+    fields_to_name,
+)
+from support.strategies import (
+    CUSTOMER_KINDS,
+    cases,
+    customer_columns,
+    layouts,
+    order_columns,
+)
+
+import ordercycle as oc
+from ordercycle._features.language import parsed_feature
+
+DAY = "2026-01-10"
+
+
+def alike(kind, customers):
+    """Return types of columns that may have the same customers."""
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if plain == pa.uint64() or isinstance(plain, pa.BaseExtensionType):
+        return [plain]
+    if pa.types.is_integer(plain):
+        return [plain, pa.int64(), pa.dictionary(pa.int32(), pa.int64())]
+    if isinstance(CUSTOMER_KINDS[kind][0], str):
+        return [
+            pa.string(),
+            pa.large_string(),
+            pa.string_view(),
+            pa.dictionary(pa.int16(), pa.large_string()),
+        ]
+    fixed = [pa.binary(16)] if all(len(one) == 16 for one in customers) else []
+    return [pa.binary(), pa.large_binary(), *fixed]
+
+
+@st.composite
+def profiles(draw, kind, known):
+    """Draw customers in any order, known and unknown ones, and a table of them."""
+    possible = dict.fromkeys(one for one in CUSTOMER_KINDS[kind] if one not in ("", b""))
+    missing = draw(st.lists(st.sampled_from(sorted(known, key=repr)))) if known else []
+    customers = draw(st.permutations([one for one in possible if one not in missing]))
+    customers = (
+        customers[: draw(st.integers(0, len(customers)))] if draw(st.booleans()) else customers
+    )
+    columns = {
+        "row": (list(range(len(customers))), pa.int64()),
+        "customer_id": (customers, draw(st.sampled_from(alike(kind, customers)))),
+    }
+    return customers, draw(layouts()).table(columns)
+
+
+@st.composite
+def asked(draw, stream, base):
+    """Draw features that can be written, and a day."""
+    wanted = draw(st.lists(features(stream, base), min_size=1, max_size=4))
+    for one in wanted:
+        try:
+            parsed_feature(feature_text(one, "s"))
+        except oc.ConfigError as error:
+            assume("is too large" not in error.what and "is after" not in error.what)
+            raise
+    return wanted, draw(days_near(stream, base))
+
+
+def compare(history, stream, profile, wanted, as_of, threads):
+    customers, table = profile
+    texts = {f"f{place}": feature_text(one, "s") for place, one in enumerate(wanted)}
+
+    def made():
+        return oc.features(
+            table, texts, as_of=as_of, streams={"s": history}, missing="empty", threads=threads
+        )
+
+    try:
+        expected = [computed(one, stream, customers, as_of) for one in wanted]
+    except DataError:
+        with pytest.raises(oc.DataError, match="beyond") as caught:
+            made()
+        assert 0 <= caught.value.row < len(customers)
+        return
+    found = made()
+    found.validate(full=True)
+    assert found.select(table.column_names).equals(table)
+    assert found.column_names == [*table.column_names, *texts]
+    for (name, text), values in zip(texts.items(), expected, strict=True):
+        assert found.column(name).to_pylist() == values, text
+
+
+@examples(100)
+@given(case=event_cases(), data=st.data(), threads=THREADS)
+def test_features_of_any_events(case, data, threads):
+    try:
+        stream = stream_of(case)
+    except DataError:
+        assume(False)  # noqa: FBT003 - as Hypothesis has it
+    layout = data.draw(layouts())
+    history = build(case, layout.table(case.columns()), layout)
+    if data.draw(st.booleans()) and any(not one.is_key for one in fields_to_name(stream)):
+        condition = data.draw(conditions(stream))
+        wanted, as_of = data.draw(asked(stream, case.base))
+        history = history.where(str(condition), missing="empty")
+        stream = stream.where(condition)
+    else:
+        wanted, as_of = data.draw(asked(stream, case.base))
+    profile = data.draw(profiles(case.types["customer_id"], list(stream.customers)))
+    compare(history, stream, profile, wanted, as_of, threads)
+
+
+@examples(100)
+@given(case=cases(), data=st.data(), threads=THREADS)
+def test_features_of_any_orders(case, data, threads):
+    if against_oracle.oracle_of(case) is None:
+        return
+    lines = [order_events.Line(*row) for row in case.order_rows()]
+    stream = order_events.build(lines, case.customer_rows(), policies=case.policies)
+    layout = data.draw(layouts())
+    orders = layout.table(order_columns(case, NAMES))
+    customers = layout.table(customer_columns(case, NAMES)) if case.customers is not None else None
+    history = against_oracle.build(case, orders, customers, NAMES, threads)
+    wanted, as_of = data.draw(asked(stream, case.as_of))
+    profile = data.draw(profiles(case.types.customer, list(stream.customers)))
+    compare(history, stream, profile, wanted, as_of, threads)
+
+
+def lines(customers, amounts=None):
+    """Return a history of one line per customer."""
+    table = {
+        "customer_id": customers,
+        "occurred_at": [date(2026, 1, 1)] * len(customers),
+        "category": ["coffee"] * len(customers),
+        "amount": list(range(len(customers))) if amounts is None else amounts,
+    }
+    columns = oc.EventColumns(attributes=["category"], values=["amount"])
+    return oc.EventHistory.build(pa.table(table), columns=columns)
+
+
+def totals(profile, **streams):
+    wanted = {name: f"sum({name}.amount)" for name in streams}
+    return oc.features(profile, wanted, as_of=DAY, streams=streams)
+
+
+@pytest.mark.parametrize("order", ["as it is", "shuffled"])
+def test_many_customers_of_several_batches(order):
+    size = 300_000
+    ids = np.arange(size)
+    history = lines(pa.array(ids, pa.int32()), pa.array(ids))
+    there = np.arange(size // 2, size + size // 4)
+    if order == "shuffled":
+        np.random.default_rng(5).shuffle(there)
+    found = totals(pa.table({"customer_id": there}), s=history).column("s").to_numpy()
+    assert np.array_equal(found, np.where(there < size, there, 0))
+
+
+def test_a_profile_is_taken_as_it_comes():
+    orders = pa.table({"customer_id": np.arange(50_000) % 9_000, "ordered_at": [date(2026, 1, 1)]
+                       * 50_000, "amount": np.ones(50_000)})  # fmt: skip
+    history = oc.OrderHistory.build(orders)
+    profile = history.profile(DAY)
+    found = oc.features(profile, {"n": "count(o)", "r": "sum(o.amount)"}, as_of=DAY,
+                        streams={"o": history})  # fmt: skip
+    assert found.column("n").equals(profile.column("orders"))
+    assert found.column("r").equals(profile.column("revenue"))
+    assert found.schema.field("n").nullable is False
+
+
+def test_ids_of_one_hash_are_told_apart():
+    ids = ids_with_one_hash(6)
+    history = lines(pa.array(ids[:4], pa.binary()), [1, 2, 3, 4])
+    there = [ids[5], ids[2], ids[0], ids[4], ids[3]]
+    found = totals(pa.table({"customer_id": pa.array(there, pa.binary(16))}), s=history)
+    assert found.column("s").to_pylist() == [0, 3, 1, 0, 4]
+
+
+def test_streams_with_ids_of_several_widths():
+    streams = {
+        "narrow": lines(pa.array([1, 2], pa.int16()), [5, 6]),
+        "wide": lines(pa.array([2, 2**40], pa.int64()), [7, 8]),
+    }
+    profile = pa.table({"customer_id": pa.array([2**40, 2, 1], pa.uint64()).cast(pa.float64())})
+    found = totals(profile, **streams)
+    assert found.column("narrow").to_pylist() == [0, 6, 5]
+    assert found.column("wide").to_pylist() == [8, 7, 0]
+
+
+def test_only_customers_of_the_table_can_be_too_much():
+    history = lines(["ann", "bob", "bob"], [1, 2**62, 2**62])
+    assert totals(pa.table({"customer_id": ["cid", "ann"]}), s=history)["s"].to_pylist() == [0, 1]
+    with pytest.raises(oc.DataError, match=r"beyond 64 bits for the customer in row 2") as caught:
+        totals(pa.table({"customer_id": ["cid", "ann", "bob"]}), s=history)
+    assert caught.value.row == 2
+
+
+def test_a_table_without_customers_gets_its_columns():
+    history = lines(["ann"])
+    found = oc.features(
+        pa.table({"customer_id": pa.array([], pa.string())}),
+        {"first": "first(s.category)", "n": "count(s)"},
+        as_of=DAY,
+        streams={"s": history},
+    )
+    assert found.num_rows == 0
+    assert found.schema.types == [
+        pa.string(),
+        pa.dictionary(pa.int32(), found.schema.field("first").type.value_type),
+        pa.int64(),
+    ]
+
+
+PROFILE = {"customer_id": ["ann", "bob"], "revenue": [1.5, 2.5]}
+REFUSED = {
+    "a column that is there": ({"features": {"revenue": "count(s)"}}, oc.ColumnError,
+                               "has a column 'revenue' already"),
+    "no table of customers": ({"profile": {"customer": ["ann"]}}, oc.ColumnError,
+                              "no single column 'customer_id'.*did you mean 'customer'"),
+    "a customer twice": ({"profile": {"customer_id": ["b", "a", "b"]}}, oc.DataError,
+                         "customer_id is there already at row 2"),
+    "a customer that is null": ({"profile": {"customer_id": ["b", None]}}, oc.DataError,
+                                "the profile: customer_id is null at row 1"),
+    "ids that are others": ({"profile": {"customer_id": [1, 2]}}, oc.ColumnError,
+                            "int64 in the profile and string in stream 's'"),
+    "an unknown stream": ({"features": {"n": "count(lins)"}, "streams": {"lines": lines}},
+                          oc.ConfigError, "feature 'n': there is no stream 'lins'.*'lines'"),
+    "a stream that is no history": ({"streams": {"s": pa.table(PROFILE)}}, oc.ConfigError,
+                                    "streams=: 's' is a Table, no history"),
+    "streams without names": ({"streams": [lines]}, oc.ConfigError, "names no streams"),
+    "a stream whose name is no text": ({"streams": {1: lines}}, oc.ConfigError, "1 is no name"),
+    "features without names": ({"features": ["count(s)"]}, oc.ConfigError, "names no features"),
+    "a feature whose name is no text": ({"features": {3: "count(s)"}}, oc.ConfigError,
+                                        "3 is no name of a feature"),
+    "a feature that is no text": ({"features": {"n": 3}}, oc.ConfigError,
+                                  "feature 'n': 3 is no text"),
+    "a text that is no feature": ({"features": {"n": "revenue > 3"}}, oc.ConfigError,
+                                  "feature 'n': 'revenue > 3' is no feature"),
+    "an unknown function": ({"features": {"n": "cont(s)"}}, oc.ConfigError, "count"),
+    "a column the stream has not": ({"features": {"n": "sum(s.amont)"}}, oc.ColumnError,
+                                    "feature 'n': 's' has no column .*did you mean 'amount'"),
+    "a text that no value equals": ({"features": {"n": "count(s, category == 'cofee')"}},
+                                    oc.ConfigError, "feature 'n': no value of .*'coffee'"),
+    "no day": ({"as_of": "November"}, oc.ConfigError, "as_of='November' is not a day"),
+    "another way with what is missing": ({"missing": "null"}, oc.ConfigError, "missing='null'"),
+    "no number of threads": ({"threads": 0}, oc.ConfigError, "threads=0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_refusals(what):
+    given_options, error, message = REFUSED[what]
+    history = lines(["ann", "cid"])
+    options = {"profile": PROFILE, "features": {"n": "count(s)"}, "as_of": DAY,
+               "streams": {"s": history}, **given_options}  # fmt: skip
+    if isinstance(options["streams"], dict):
+        options["streams"] = {
+            name: history if one is lines else one for name, one in options["streams"].items()
+        }
+    profile = pa.table(options.pop("profile"))
+    with pytest.raises(error, match=message):
+        oc.features(profile, options.pop("features"), **options)
+
+
+def test_a_text_that_no_value_equals_may_be_taken_as_it_is():
+    found = oc.features(pa.table(PROFILE), {"n": "count(s, category == 'cofee')"}, as_of=DAY,
+                        streams={"s": lines(["ann"])}, missing="empty")  # fmt: skip
+    assert found.column("n").to_pylist() == [0, 0]
+
+
+def test_amounts_of_orders_without_any_are_refused():
+    orders = pa.table({"customer_id": ["ann"], "ordered_at": [date(2026, 1, 1)]})
+    history = oc.OrderHistory.build(orders, columns=oc.Columns(amount=None))
+    profile = pa.table(PROFILE)
+    with pytest.raises(oc.ColumnError, match=r"'o' has no column 'o\.amount'"):
+        oc.features(profile, {"n": "sum(o.amount)"}, as_of=DAY, streams={"o": history})
+    found = oc.features(profile, {"n": "days_since(o)"}, as_of=DAY, streams={"o": history})
+    assert found.column("n").to_pylist() == [9, None]
