@@ -97,7 +97,7 @@ def _start_runtime(target_context: Any) -> None:
     """Make ready what compiled code needs while it runs.
 
     Numba's own cache refreshes the whole compiler instead, for each file it loads. No compiled
-    kernel asks for that, and whoever compiles does it then: it imports half of Numba, and SciPy
+    kernel asks for that, and compiling does it then: it imports half of Numba, and SciPy
     where that is installed. All kernels of a profile took 0.5 s to load that way, and take 0.15.
     """
     runtime: Any = importlib.import_module("numba.core.runtime")
@@ -175,7 +175,7 @@ def _is_own(found: os.stat_result) -> bool:
 def _content_of(path: Path) -> bytes:
     """Return what a file of the cache holds; nothing where it is not one that can be trusted."""
     try:
-        # Whoever opens a pipe would wait for somebody to write to it.
+        # Opening a pipe would wait until something writes to it.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError:
         return b""

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 from ordercycle._public import public
 
 NOT_GIVEN: Any = object()
-#: Characters of a piece of a message, which may repeat what somebody passed.
+#: Characters of a piece of a message, which may repeat what was passed.
 MOST_OF_A_PIECE = 2_000
 
 

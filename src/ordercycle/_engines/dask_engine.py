@@ -70,7 +70,7 @@ class DaskEngine:
 
     @contextmanager
     def kept(self, frame: DataFrame, columns: Sequence[str]) -> Iterator[DataFrame]:
-        """Persist columns, as long as somebody holds them."""
+        """Persist columns, as long as they are held."""
         yield frame[list(columns)].persist()
 
     def add_up(self, cells: DataFrame) -> Cells:

@@ -15,7 +15,7 @@ from ordercycle._engines.partition_tasks import Assignment, PartitionTask
 from ordercycle._errors import ConfigError
 from ordercycle._segments.counting_rounds import Cells
 
-#: The frames of an engine: tables whose rows are made when somebody needs them.
+#: The frames of an engine: tables whose rows are made when they are needed.
 F = TypeVar("F")
 
 

@@ -197,7 +197,7 @@ class Grouper:
                 runs.count_rows_of_slots(slots, rows.runs.lengths, found.sizes)
         repeated = 0
         if self.spec.policies.duplicates != "keep" and rows.size > 1:
-            rows, found, repeated = self._told_apart(rows, found, listed.size)
+            rows, found, repeated = self._without_repeated(rows, found, listed.size)
             hash_range = hash_range._replace(rows=rows)
         lists = self.workspace.zeros("lists", found.sizes.size, np.int32)
         given = np.full(found.taken.size, NO_DAY, np.int32)
@@ -240,7 +240,7 @@ class Grouper:
             found=written.found._replace(duplicates=repeated),
         )
 
-    def _told_apart(
+    def _without_repeated(
         self, rows: PartitionRows, found: FoundCustomers, listed: int
     ) -> tuple[PartitionRows, FoundCustomers, int]:
         """Leave out rows that repeat others; return how many these are, too."""

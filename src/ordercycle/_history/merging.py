@@ -42,10 +42,14 @@ def find_places(there: pa.Array, arriving: pa.Array) -> Places:
         within = positions < hashes.size
         found[within] = hashes[positions[within]] == wanted[within]
         return Places(positions, found)
-    return _told_apart(there, arriving, positions, np.searchsorted(hashes, wanted, side="right"))
+    return _found_among_equal_hashes(
+        there, arriving, positions, np.searchsorted(hashes, wanted, side="right")
+    )
 
 
-def _told_apart(there: pa.Array, arriving: pa.Array, starts: Int64s, stops: Int64s) -> Places:
+def _found_among_equal_hashes(
+    there: pa.Array, arriving: pa.Array, starts: Int64s, stops: Int64s
+) -> Places:
     """Find ids among those of the same hash, mostly one: from starts to stops."""
     found = np.zeros(starts.size, np.bool_)
     positions = starts.copy()

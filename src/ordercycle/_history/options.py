@@ -153,7 +153,7 @@ OPTIONS = tuple(
     for name in (POLICIES if one.name == "policies" else (one.name,))
 )
 _DECLARED = {one.name: one.metadata for kind in (BuildOptions, Policies) for one in fields(kind)}
-#: Those that whoever reads the rows is done with, and those that clusters take.
+#: Those that matter until the rows are read, and those that clusters take.
 OF_READING = tuple(name for name in OPTIONS if _DECLARED[name].get("of_reading"))
 OF_CLUSTERS = tuple(name for name in OPTIONS if not _DECLARED[name].get("of_one_machine"))
 

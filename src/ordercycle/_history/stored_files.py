@@ -1,4 +1,4 @@
-"""Files of a saved history: read piece by piece, and checked before anybody follows what they say.
+"""Files of a saved history: read part by part, and checked before they are relied on.
 
 They are read into memory, not mapped there: what is cut off a mapped file, or cannot be read from
 its disk, ends the process by a signal. And the checksums of the manifest find accidents, not what
@@ -37,7 +37,7 @@ REBUILD = "restore it from a copy, or build the history again"
 def open_regular(path: Path) -> int:
     """Return a descriptor of a file to read, or raise an OSError.
 
-    Whoever opens a pipe waits for somebody who writes to it, and a device may wait as well: neither
+    Opening a pipe waits until something writes to it, and a device may wait as well: neither
     is waited for, and both are refused.
     """
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))

@@ -34,7 +34,7 @@ M = TypeVar("M", bound=MadeOfDictionary)
 
 
 class DictionaryCache(Generic[M]):
-    """What was made of dictionaries, while somebody holds it or it is among the last few."""
+    """What was made of dictionaries, while it is held or among the last few."""
 
     def __init__(self) -> None:
         self._made: WeakValueDictionary[tuple[int, ...], M] = WeakValueDictionary()

@@ -22,9 +22,8 @@ INTEGER = re.compile(r"([+-]?[0-9]+)(?:\.0)?")
 class Nobody:
     """The ids that mean no customer, in the type of a column of ids.
 
-    A number stands for the text that spells it, and the other way round, "0.0" for 0 among integers
-    as well; what no id of the column
-    can be is none of them.
+    A number stands for its text, and the other way round, "0.0" for 0 among integers as well; what
+    no id of the column can be is none of them.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Memberships that somebody else made."""
+"""Memberships made elsewhere, from a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where memberships come from: the orders, profiles, or somebody's table."""
+"""Where memberships come from: the orders, profiles, or a table of the user's."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BatchOf: TypeAlias = Callable[[OwnedIntervals], pa.RecordBatch]
 
 
 class Intervals(Protocol):
-    """Where intervals come from: the orders, profiles, or somebody's table."""
+    """Where intervals come from: the orders, profiles, or a table of the user's."""
 
     @property
     def id_type(self) -> pa.DataType:
@@ -51,7 +51,7 @@ class Intervals(Protocol):
 
     @property
     def is_held(self) -> bool:
-        """Whether segments stay what they are after the last day, until somebody looks again."""
+        """Whether segments stay what they are after the last day, until they are computed again."""
 
     def belong_to(self, history: OrderHistory) -> bool:
         """Return whether they can be those of a history's customers."""
