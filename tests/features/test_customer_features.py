@@ -13,6 +13,7 @@ from oracle.features import computed
 from support import against_oracle
 from support.against_oracle import NAMES, THREADS, examples
 from support.colliding import ids_with_one_hash
+from support.cutting import cut_small
 from support.event_histories import build, stream_of
 from support.events import (
     conditions,
@@ -115,7 +116,10 @@ def test_features_of_any_events(case, data, threads):
     except DataError:
         assume(False)  # noqa: FBT003 - as Hypothesis has it
     layout = data.draw(layouts())
-    history = build(case, layout.table(case.columns()), layout)
+    with pytest.MonkeyPatch.context() as patch:
+        if data.draw(st.booleans()):
+            cut_small(patch)
+        history = build(case, layout.table(case.columns()), layout)
     if data.draw(st.booleans()) and any(not one.is_key for one in fields_to_name(stream)):
         condition = data.draw(conditions(stream))
         wanted, as_of = data.draw(asked(stream, case.base))
@@ -137,7 +141,10 @@ def test_features_of_any_orders(case, data, threads):
     layout = data.draw(layouts())
     orders = layout.table(order_columns(case, NAMES))
     customers = layout.table(customer_columns(case, NAMES)) if case.customers is not None else None
-    history = against_oracle.build(case, orders, customers, NAMES, threads)
+    with pytest.MonkeyPatch.context() as patch:
+        if data.draw(st.booleans()):
+            cut_small(patch)
+        history = against_oracle.build(case, orders, customers, NAMES, threads)
     wanted, as_of = data.draw(asked(stream, case.as_of))
     profile = data.draw(profiles(case.types.customer, list(stream.customers)))
     compare(history, stream, profile, wanted, as_of, threads)

@@ -58,7 +58,7 @@ def streams_of(given: Any) -> dict[str, Stream]:
     if not isinstance(given, Mapping):
         raise ConfigError(
             (Option("streams", given), " names no streams"),
-            remedy=('pass a dictionary such as {"lines": history}'),
+            remedy='pass a dictionary such as {"lines": history}',
         )
     return {name: _stream(name, history) for name, history in given.items()}
 
@@ -126,9 +126,10 @@ class OrderEvents:
         return {AMOUNT: Words(lows.view(np.int64), highs)}
 
     @property
-    def counted(self) -> NDArray[np.bool_]:
-        """Which of the entries are orders: (n,)."""
-        return self.batch.are_orders(net_refunds=self.spec.net_refunds)
+    def counted(self) -> NDArray[np.bool_] | None:
+        """Which of the entries are orders: (n,); None where all are."""
+        signs, matter = self.batch.order_signs(net_refunds=self.spec.net_refunds)
+        return signs >= 0 if matter else None
 
     def of_customers(self, kept: NDArray[np.bool_]) -> OrderEvents:
         """Return some of the customers: kept: (c,)."""

@@ -229,11 +229,9 @@ class _Customers(NamedTuple):
         if not len(ids) or not self.hashes.size:
             return np.zeros(len(ids), np.bool_), self.rows[:0]
         first, last = hashes_of(ids)[[0, -1]]
-        begin, end = (
-            np.searchsorted(self.hashes, first),
-            np.searchsorted(self.hashes, last, side="right"),
-        )
-        # Only integers may differ in width, and these are found by their hashes.
+        begin = np.searchsorted(self.hashes, first)
+        end = np.searchsorted(self.hashes, last, side="right")
+        # Types may differ in width: hashes do not, and texts and bytes are compared as bytes.
         places = find_places(self.ids.slice(begin, end - begin), ids)
         return places.found, self.rows[begin:end][places.positions[places.found]]
 
