@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 import ordercycle as oc
-from ordercycle._history.manifest import read_manifest, write_manifest
+from ordercycle._history.manifest import ORDERS, read_manifest, write_manifest
 from ordercycle._history.order_history import grouped_orders
 
 AS_OF = date(2024, 1, 1)
@@ -146,7 +146,7 @@ def test_truncated_and_missing_files_are_noticed(tmp_path, verify):
 
 def rewritten(folder: Path, **changes) -> None:
     """Change the manifest, checksum and all."""
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, ORDERS)
     write_manifest(folder, {**manifest, **changes})
 
 
@@ -163,7 +163,7 @@ def test_other_formats_are_reported(tmp_path):
 def in_the_first_format(folder: Path) -> None:
     """Rewrite a saved history as the first version of the format has it."""
 
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, ORDERS)
     for entry in (entry for run in manifest["runs"] for entry in run):
         file = folder / entry["file"]
         with pa.ipc.open_file(file.read_bytes()) as reader:

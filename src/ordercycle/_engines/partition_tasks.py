@@ -14,6 +14,7 @@ from ordercycle._columns import profile_schema
 from ordercycle._errors import ConfigError, Option, warn
 from ordercycle._history.counts import Counts
 from ordercycle._history.grouped_orders import GroupedOrders
+from ordercycle._history.order_format import OrderFormat
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._ingest.morsels import Tally
 from ordercycle._membership.membership import Membership
@@ -180,7 +181,7 @@ class ReportRequest:
         self, periods: Sequence[Period], spec: HistorySpec, *, with_days: bool
     ) -> CountReport:
         # A history of nobody has the types and policies of all others.
-        nobody = OrderHistory(GroupedOrders(spec, (), Tally(), Counts(), threads=1))
+        nobody = OrderHistory(GroupedOrders(OrderFormat(spec), (), Tally(), Counts(), threads=1))
         plans = [
             Plan.of(
                 membership_of(self.scheme, nobody, period, self.every),

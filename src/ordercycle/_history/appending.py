@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,7 @@ from ordercycle._errors import (
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._grouping.grouping_tally import Counted
 from ordercycle._history import store
+from ordercycle._history.batch_files import BatchFormat
 from ordercycle._history.build import (
     batches_for,
     group,
@@ -32,13 +33,18 @@ from ordercycle._history.build import (
     unknown_customers,
 )
 from ordercycle._history.counts import Counts, DaysOfOrders, count
-from ordercycle._history.grouped_orders import GroupedOrders, Held, Part, Run, cut, keep
+from ordercycle._history.grouped import Grouped, Held, Part, Run, as_parts, cut, keep
+from ordercycle._history.grouped_orders import GroupedOrders
 from ordercycle._history.merging import Places, find_places, merge_batches
 from ordercycle._history.options import POLICIES, BuildOptions, with_source
+from ordercycle._history.order_format import OrderFormat
+from ordercycle._ingest.morsels import Tally
 from ordercycle._ingest.pipeline import partition_bits_for
 from ordercycle._ingest.spill_file import SpillFile
 from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workers, Workspace
+
+G = TypeVar("G", bound=Grouped[Any])
 
 REPEATED = ("error", "skip")
 #: Runs on top of a base are merged whenever they are read: with this many, or with this share of
@@ -60,42 +66,56 @@ def append(
 
     reading: source, read, filesystem and progress.
     """
-    check_choice("repeated", repeated, REPEATED)
-    if batch is not None and (not isinstance(batch, str) or not batch):
-        raise ConfigError(
-            (Option("batch", batch), " names no batch"), remedy="pass a text, or None"
-        )
-    if batch in history.names:
-        if repeated == "skip":
-            return history
-        raise DataError(
-            f"the batch {batch!r} is already in the history",
-            remedy=(
-                "pass ",
-                Option("repeated", "skip"),
-                " where it may come again, or another name",
-            ),
-        )
+    if is_there(history, batch, repeated):
+        return history
     spec = history.spec
     options = _options(history, reading)
     arriving = group(orders, customers, options, most_batches=len(history.parts), like=spec)
     _check_types(spec, arriving.spec)
     has_listing = spec.has_listing or arriving.spec.has_listing
-    spec = replace(spec, has_listing=has_listing)
-    pieces = _pieces(arriving, len(history.parts), spec)
-    counts = _checked(spec, history, pieces)
-    tally = replace(history.tally)
-    tally.add(arriving.tally)
-    names = history.names if batch is None else (*history.names, batch)
-    parts = tuple(replace(part, spec=spec) for part in history.parts)
-    runs = zip(parts, pieces, strict=True)
-    held = tuple(part.with_run(Held(piece)) for part, piece in runs)
-    extended = replace(
-        history, spec=spec, parts=held, tally=tally, counts=counts, names=names, folder=None
+    made = OrderFormat(replace(spec, has_listing=has_listing))
+    pieces = pieces_of(arriving, len(history.parts), made)
+    counts = _checked(made.spec, history, pieces)
+    changed = replace(history, format=made, counts=counts)
+    return extended(changed, arriving.tally, pieces, batch)
+
+
+def is_there(history: Grouped[Any], batch: str | None, repeated: str) -> bool:
+    """Return whether a batch is in a history, and may come again; names are checked."""
+    check_choice("repeated", repeated, REPEATED)
+    if batch is not None and (not isinstance(batch, str) or not batch):
+        raise ConfigError(
+            (Option("batch", batch), " names no batch"), remedy="pass a text, or None"
+        )
+    if batch not in history.names:
+        return False
+    if repeated == "skip":
+        return True
+    raise DataError(
+        f"the batch {batch!r} is already in the history",
+        remedy=(
+            "pass ",
+            Option("repeated", "skip"),
+            " where it may come again, or another name",
+        ),
     )
+
+
+def extended(history: G, tally: Tally, pieces: Sequence[Any], batch: str | None) -> G:
+    """Return a history with what arrives: on top of its parts, or merged with what piled up.
+
+    history: in the format and with the counts that it has then; tally: of what arrives; pieces: one
+    for each part.
+    """
+    both = replace(history.tally)
+    both.add(tally)
+    parts = tuple(replace(part, format=history.format) for part in history.parts)
+    held = tuple(part.with_run(Held(piece)) for part, piece in zip(parts, pieces, strict=True))
+    names = history.names if batch is None else (*history.names, batch)
+    made = replace(history, parts=held, tally=both, names=names, folder=None)
     if history.folder is not None:
-        extended = store.add_run(history.folder, extended, pieces, parts)
-    return _compacted(extended) if _is_piled_up(extended) else extended
+        made = store.add_run(history.folder, made, pieces, parts)
+    return _compacted(made) if _is_piled_up(made) else made
 
 
 def _options(history: GroupedOrders, reading: Mapping[str, Any]) -> BuildOptions:
@@ -133,33 +153,32 @@ def _options(history: GroupedOrders, reading: Mapping[str, Any]) -> BuildOptions
     )
 
 
-def _compacted(history: GroupedOrders) -> GroupedOrders:
+def _compacted(history: G) -> G:
     """Return the history with all runs of a part merged into one, and large parts divided."""
-    orders = history.counts.orders + history.counts.refunds
-    partitions = 1 << partition_bits_for(orders)
-    pieces = max(1, min(partitions, batches_for(orders)) // len(history.parts))
+    partitions = 1 << partition_bits_for(history.entries)
+    pieces = max(1, min(partitions, batches_for(history.entries)) // len(history.parts))
     if history.folder is not None:
         # What was appended is saved already: if this fails, the next one tries again.
         with suppress(StorageError):
             return store.save(history, history.folder.path, pieces)
         return history
     bits = len(history.parts).bit_length() - 1
-    spec = history.spec
+    made = history.format
     file = None if history.spill is None else SpillFile(history.spill.folder)
 
     with Workers(history.threads) as workers:
 
-        def merged(part: Part) -> list[Run]:
+        def merged(part: Part[Any]) -> list[Run]:
             batches = cut(part.read(), pieces, bits)
-            runs = [keep(batch, spec, file, workers.workspace) for batch in batches]
+            runs = [keep(batch, made, file, workers.workspace) for batch in batches]
             part.release()
             return runs
 
         runs = (run for of_part in workers.in_order(merged, history.parts) for run in of_part)
-        return replace(history, parts=tuple(Part(spec, (run,)) for run in runs))
+        return replace(history, parts=as_parts(made, runs))
 
 
-def _is_piled_up(history: GroupedOrders) -> bool:
+def _is_piled_up(history: Grouped[Any]) -> bool:
     runs = len(history.parts[0].runs)
     if runs > MOST_RUNS:
         return True
@@ -189,26 +208,26 @@ def _check_types(there: HistorySpec, arriving: HistorySpec) -> None:
         )
 
 
-def _pieces(arriving: GroupedOrders, parts: int, spec: HistorySpec) -> list[CustomerBatch]:
+def pieces_of(arriving: Grouped[Any], parts: int, made: BatchFormat[Any]) -> list[Any]:
     """Cut what was grouped into one piece for each part, with ids of the history's type."""
     width = parts // len(arriving.parts)
     bits = len(arriving.parts).bit_length() - 1
     return [
-        replace(piece, ids=_as_kept(piece, spec))
+        replace(piece, ids=_as_kept(piece.ids, made))
         for part in arriving.parts
         for piece in cut(part.read(), width, bits)
     ]
 
 
-def _as_kept(piece: CustomerBatch, spec: HistorySpec) -> Any:
+def _as_kept(ids: pa.Array, made: BatchFormat[Any]) -> pa.Array:
     try:
-        return piece.ids.cast(spec.ids.plain)
+        return ids.cast(made.ids.plain)
     except ValueError as error:  # pyarrow's: an integer beyond the narrower type
         raise ColumnError(
-            f"{spec.columns.customer} has ids that do not fit {spec.ids.plain}, the type in the "
+            f"{made.customer_column} has ids that do not fit {made.ids.plain}, the type in the "
             f"history ({error})",
             remedy="build the history from ids of the wider type",
-            column=spec.columns.customer,
+            column=made.customer_column,
         ) from error
 
 

@@ -17,8 +17,10 @@ from ordercycle._grouping.grouping_tally import Counted, GroupingTally, refuse_t
 from ordercycle._grouping.heavy_hitters import Division, HashRange
 from ordercycle._grouping.order_writer import OrderWriter
 from ordercycle._history.counts import Counts, count
-from ordercycle._history.grouped_orders import GroupedOrders, Part, Run, keep
+from ordercycle._history.grouped import Run, as_parts, keep
+from ordercycle._history.grouped_orders import GroupedOrders
 from ordercycle._history.options import BuildOptions, RowProgress
+from ordercycle._history.order_format import OrderFormat
 from ordercycle._history.reading import ReadTables, read_tables
 from ordercycle._history.row_warnings import Signs, check_signs
 from ordercycle._ingest.blocks import CUSTOMER_IDS, HASH, Block, partition_sizes
@@ -221,17 +223,17 @@ def group(
     which they are added, if any.
     """
     with laid_out_rows(orders, customers, options, like) as rows:
-        spec = rows.spec
+        made = OrderFormat(rows.spec)
         spill = options.spill if rows.is_spilled else None
         file = None if spill is None else SpillFile(spill.folder)
 
         def kept(batch: CustomerBatch) -> Run:
-            return keep(batch, spec, file, rows.workers.workspace)
+            return keep(batch, made, file, rows.workers.workspace)
 
         runs = rows.grouped(kept, most_batches=most_batches)
-        parts = tuple(Part(spec, (run,)) for run in runs)
+        parts = as_parts(made, runs)
         threads = options.most_threads
-        return GroupedOrders(spec, parts, rows.tally, rows.counts, threads, spill=spill)
+        return GroupedOrders(made, parts, rows.tally, rows.counts, threads, spill=spill)
 
 
 def batches_for(rows: int, batch_rows: int | None = None) -> int:

@@ -11,6 +11,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,7 @@ from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
 
 MANIFEST = "manifest.json"
 #: The names that a writer gives its files: whatever else is in a folder is left alone.
-OURS = re.compile(r"(part|run)-\d{5,}-[0-9a-f]{8}\.arrow|\.manifest\.json\.[0-9a-f]{8}\.tmp")
-FORMAT, VERSION = "ordercycle history", 2
-#: Versions that are read. In the first, an order was added up on the first of its days.
-READABLE = (1, 2)
+OURS = re.compile(r"(part|run|table)-\d{5,}-[0-9a-f]{8}\.arrow|\.manifest\.json\.[0-9a-f]{8}\.tmp")
 HASH = (
     "SplitMix64 output function of the 64-bit two's complement; bytes: folded 8 at a time from "
     "the hash of their length; a part is a range of the highest bits"
@@ -85,28 +83,44 @@ def _is_token(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{8}", value) is not None
 
 
+_is_entry = _with(
+    file=lambda name: _is_text(name) and is_ours(name) and name.endswith(".arrow"),
+    bytes=_whole(1, MOST),
+    crc32=_whole(0, 2**32 - 1),
+    batches=_whole(1, MOST_PARTS),
+)
+
+
 def _is_runs(value: Any) -> bool:
-    entry = _with(
-        file=lambda name: _is_text(name) and is_ours(name) and name.endswith(".arrow"),
-        bytes=_whole(1, MOST),
-        crc32=_whole(0, 2**32 - 1),
-        batches=_whole(1, MOST_PARTS),
-    )
-    runs = isinstance(value, list) and bool(value) and all(map(_all(entry), value))
-    names = [one["file"] for run in value for one in run] if runs else []
-    return runs and len(set(names)) == len(names)
+    return isinstance(value, list) and bool(value) and all(map(_all(_is_entry), value))
 
 
-#: What is in a manifest. Of columns, policies, tally and counts, their classes know the rest.
-CONTENT: Mapping[str, Check] = {
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_entry, value.values()))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of history, as folders hold it.
+
+    format: what its manifests say that they are; opened_by: the class of its histories; version:
+    the one that is written; readable: those that are read; content: what else is in a manifest. Of
+    columns, policies, tally and counts, their classes know the rest.
+    """
+
+    format: str
+    opened_by: str
+    version: int
+    readable: tuple[int, ...]
+    content: Mapping[str, Check]
+
+
+#: What is in every manifest.
+COMMON: dict[str, Check] = {
     "format": _is_text,
-    "version": _whole(1, VERSION),
     "token": _is_token,
     "hash": lambda value: value == HASH,
     "parts": lambda value: _whole(1, MOST_PARTS)(value) and not value & (value - 1),
-    "columns": _holding("customer", "time", "amount", "order", "registered"),
-    "policies": _holding("timezone", "refunds", "anonymous", "unknown"),
-    "has_listing": lambda value: isinstance(value, bool),
     "types": _is_text,
     "tally": _is_tally,
     "counts": _is_counts,
@@ -114,40 +128,98 @@ CONTENT: Mapping[str, Check] = {
     "runs": _is_runs,
 }
 
+ORDERS = Kind(
+    format="ordercycle history",
+    opened_by="OrderHistory",
+    version=2,
+    # In the first version, an order was added up on the first of its days.
+    readable=(1, 2),
+    content=COMMON
+    | {
+        "version": _whole(1, 2),
+        "columns": _holding("customer", "time", "amount", "order", "registered"),
+        "policies": _holding("timezone", "refunds", "anonymous", "unknown"),
+        "has_listing": lambda value: isinstance(value, bool),
+    },
+)
+EVENTS = Kind(
+    format="ordercycle events",
+    opened_by="EventHistory",
+    version=1,
+    readable=(1,),
+    content=COMMON
+    | {
+        "version": _whole(1, 1),
+        "columns": _holding("customer", "time", "id", "attributes", "keys", "values"),
+        "policies": _holding("timezone", "anonymous"),
+        "day_instants": lambda value: isinstance(value, bool),
+        "has_instants": lambda value: isinstance(value, bool),
+        "tables": _is_tables,
+    },
+)
+KINDS = {kind.format: kind for kind in (ORDERS, EVENTS)}
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+
+def read_manifest(folder: Path, wanted: Kind) -> dict[str, Any]:
     """Return the manifest of a folder, checked.
 
     Raises
     ------
     StorageError
-        Where there is none, it is damaged, or of a version that is not read.
+        Where there is none, it is damaged, of another kind, or of a version that is not read.
     """
     file = folder / MANIFEST
-    text = _text_of(file)
+    text = _text_of(file, wanted)
     try:
         manifest = json.loads(text)
-        version = manifest["version"] if manifest["format"] == FORMAT else None
+        version = manifest["version"]
+        kind = KINDS.get(manifest["format"])
         found = manifest.pop("crc32", None)
         whole = _canonical({**manifest, "crc32": found})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise StorageError(f"{file} is damaged", remedy=REBUILD) from None
-    if version is None:
+    if kind is None:
         raise StorageError(f"{file} is not of a saved history", remedy="name the folder of one")
     if zlib.crc32(_canonical(manifest)) != found or whole != text:
         raise StorageError(f"{file} is damaged: its checksum differs", remedy=REBUILD)
-    if version not in READABLE:
+    if kind is not wanted:
+        raise other_kind(folder, kind, wanted)
+    if version not in kind.readable:
         raise StorageError(
             f"{file} has format version {version}, and this ordercycle reads versions "
-            f"{', '.join(map(str, READABLE))}",
+            f"{', '.join(map(str, kind.readable))}",
             remedy="install the ordercycle that wrote it, or build the history again",
         )
-    _check(file, manifest)
+    _check(file, manifest, kind)
     checked: dict[str, Any] = manifest
     return checked
 
 
-def _text_of(file: Path) -> bytes:
+def other_kind(folder: Path, kind: Kind, wanted: Kind) -> StorageError:
+    """Return the error for a folder of another kind of history."""
+    return StorageError(
+        f"{folder} holds an {kind.opened_by}, and no {wanted.opened_by}",
+        remedy=f"open it with {kind.opened_by}.open, or name another folder",
+    )
+
+
+def kind_in(folder: Path) -> Kind | None:
+    """Return the kind of the history in a folder; None where its manifest says none."""
+    try:
+        with os.fdopen(open_regular(folder / MANIFEST), "rb") as stream:
+            return KINDS.get(json.loads(stream.read())["format"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def files_of(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the names of all files that a manifest lists."""
+    entries = [entry for run in manifest["runs"] for entry in run]
+    entries += manifest.get("tables", {}).values()
+    return [entry["file"] for entry in entries]
+
+
+def _text_of(file: Path, wanted: Kind) -> bytes:
     try:
         with os.fdopen(open_regular(file), "rb") as stream:
             return stream.read()
@@ -158,22 +230,25 @@ def _text_of(file: Path) -> bytes:
             ) from None
         raise StorageError(
             f"{file.parent} holds no saved history: {MANIFEST} is missing",
-            remedy="name the folder that OrderHistory.save wrote",
+            remedy=f"name the folder that {wanted.opened_by}.save wrote",
         ) from None
     except OSError as error:
         raise StorageError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _check(file: Path, manifest: Mapping[str, Any]) -> None:
+def _check(file: Path, manifest: Mapping[str, Any], kind: Kind) -> None:
     """Raise a StorageError where a value is none that a writer writes."""
-    wrong = sorted(manifest.keys() ^ CONTENT.keys())
-    wrong += [key for key, check in CONTENT.items() if key in manifest and not check(manifest[key])]
-    parts = manifest.get("parts")
-    if not wrong and any(sum(one["batches"] for one in run) != parts for run in manifest["runs"]):
-        wrong = ["runs"]
+    content = kind.content
+    wrong = sorted(manifest.keys() ^ content.keys())
+    wrong += [key for key, check in content.items() if key in manifest and not check(manifest[key])]
+    if not wrong:
+        parts, files = manifest["parts"], files_of(manifest)
+        sizes = [sum(one["batches"] for one in run) for run in manifest["runs"]]
+        if any(size != parts for size in sizes) or len(set(files)) < len(files):
+            wrong = ["runs"]
     if wrong:
         raise unsound(file, f"{wrong[0]!r} is not what a history has")
-    if manifest["version"] == 1 and manifest["columns"].get("order") is not None:
+    if kind is ORDERS and manifest["version"] == 1 and manifest["columns"]["order"] is not None:
         raise StorageError(
             f"{file} has format version 1, in which the rows of an order are added up whatever "
             "their days are",
@@ -194,7 +269,7 @@ def _canonical(manifest: Mapping[str, Any]) -> bytes:
 
 def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
     """Replace the manifest of a folder in one step; its files have been written before."""
-    manifest = {"format": FORMAT, "version": VERSION, "hash": HASH, **content}
+    manifest = {"hash": HASH, **content}
     manifest["crc32"] = zlib.crc32(_canonical(manifest))
     with replacing(folder / MANIFEST) as stream:
         stream.write(_canonical(manifest))

@@ -12,10 +12,10 @@ import pyarrow as pa
 from ordercycle._days import day_number
 from ordercycle._errors import counted, printable
 from ordercycle._history.appending import append
-from ordercycle._history.batch_files import dates_array, order_list, orders_array
 from ordercycle._history.build import group
 from ordercycle._history.grouped_orders import GroupedOrders
 from ordercycle._history.options import BuildArguments, BuildOptions, Progress, with_options
+from ordercycle._history.order_format import dates_array, order_list, orders_array
 from ordercycle._history.source_options import SourceOptions
 from ordercycle._history.store import open_folder, save
 from ordercycle._history.summary import HistorySummary, summarised
@@ -196,7 +196,8 @@ class OrderHistory:
             The folder holds no history, or one of another format; a file is missing, was cut
             off or has changed.
         """
-        return cls(open_folder(directory, verify=verify, threads=thread_count(threads)))
+        found = open_folder(GroupedOrders, directory, verify=verify, threads=thread_count(threads))
+        return cls(found)
 
     def save(self, directory: str | os.PathLike[str]) -> OrderHistory:
         """Save the history to a folder of its own.

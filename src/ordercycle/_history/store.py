@@ -7,30 +7,34 @@ as it was before or after, whenever the writer was stopped.
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from ordercycle._columns import Columns
 from ordercycle._errors import StorageError
-from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.batch_files import FileEntry, write_file
-from ordercycle._history.counts import Counts
-from ordercycle._history.grouped_orders import Folder, GroupedOrders, Part, cut
-from ordercycle._history.manifest import MANIFEST, is_ours, read_manifest, unsound, write_manifest
-from ordercycle._history.stored_files import Stored, StoredFile
-from ordercycle._ingest.column_readers import AmountReader, IdReader
-from ordercycle._ingest.morsels import Tally
-from ordercycle._policies import Policies
-from ordercycle._spec import HistorySpec
+from ordercycle._history.grouped import Folder, Grouped, Part, SavedTable, cut
+from ordercycle._history.manifest import (
+    MANIFEST,
+    Kind,
+    files_of,
+    is_ours,
+    kind_in,
+    other_kind,
+    read_manifest,
+    unsound,
+    write_manifest,
+)
+from ordercycle._history.stored_files import Stored, StoredFile, read_table
 from ordercycle._workspace import Workers
+
+G = TypeVar("G", bound=Grouped[Any])
 
 LOCK = ".lock"
 #: Files of a run, at most: each that is open takes a descriptor, of which a process has a thousand.
@@ -39,9 +43,7 @@ MOST_FILES = 256
 ATTEMPTS = 3
 
 
-def save(
-    history: GroupedOrders, directory: str | os.PathLike[str], pieces: int = 1
-) -> GroupedOrders:
+def save(history: G, directory: str | os.PathLike[str], pieces: int = 1) -> G:
     """Write a history to a folder of its own, every part in one run; return it as saved.
 
     pieces: how many parts to make of each, a power of two.
@@ -50,47 +52,51 @@ def save(
     bits = len(history.parts).bit_length() - 1
     with _writing(path, "saved"):
         path.mkdir(parents=True, exist_ok=True)
-        _refuse_other_files(path)
-        with _locked(path), _tidied(path), Workers(history.threads) as workers:
+        _refuse_other_files(path, history.kind)
+        with _locked(path), _tidied(path, history.kind), Workers(history.threads) as workers:
             is_there = (path / MANIFEST).exists()  # if not, somebody removed it
             if history.folder is not None and is_there and path.samefile(history.folder.path):
-                _check_unchanged(history.folder)
+                _check_unchanged(history.folder, history.kind)
             token = secrets.token_hex(4)
 
             width = max(1, len(history.parts) // MOST_FILES)
 
-            def batches(parts: Sequence[Part]) -> Iterator[CustomerBatch]:
+            kept = history.format
+
+            def batches(parts: Sequence[Part[Any]]) -> Iterator[pa.RecordBatch]:
                 for part in parts:
-                    yield from cut(part.read(workers.workspace), pieces, bits)
+                    for piece in cut(part.read(workers.workspace), pieces, bits):
+                        yield kept.to_arrow(piece)
                     part.release()
 
             def write(number: int) -> FileEntry:
                 name = path / f"part-{number:05d}-{token}.arrow"
                 parts = history.parts[number * width : (number + 1) * width]
-                return write_file(name, batches(parts), history.spec)
+                return write_file(name, batches(parts), kept.schema)
 
             files = len(history.parts) // width
             entries = tuple(workers.in_order(write, range(files)))
-            return _committed(history, Folder(path, token, (entries,)))
+            tables = _write_tables(history, path, token, {})
+            return _committed(history, Folder(path, token, (entries,), tables))
 
 
-def add_run(
-    there: Folder, history: GroupedOrders, pieces: Sequence[CustomerBatch], kept: Sequence[Part]
-) -> GroupedOrders:
+def add_run(there: Folder, history: G, pieces: Sequence[Any], kept: Sequence[Part[Any]]) -> G:
     """Write a run, one piece for each part, on top of the parts that are kept.
 
     history: as it will be. Returns it as saved.
     """
-    with _writing(there.path, "extended"), _locked(there.path), _tidied(there.path):
-        _check_unchanged(there)
+    path, kind, made = there.path, history.kind, history.format
+    with _writing(path, "extended"), _locked(path), _tidied(path, kind):
+        _check_unchanged(there, kind)
         token = secrets.token_hex(4)
-        file = there.path / f"run-{len(there.runs):05d}-{token}.arrow"
-        entry = write_file(file, pieces, history.spec)
-        return _committed(history, Folder(there.path, token, (*there.runs, (entry,))), kept)
+        file = path / f"run-{len(there.runs):05d}-{token}.arrow"
+        entry = write_file(file, map(made.to_arrow, pieces), made.schema)
+        tables = _write_tables(history, path, token, there.tables)
+        return _committed(history, Folder(path, token, (*there.runs, (entry,)), tables), kept)
 
 
 @contextmanager
-def _tidied(path: Path) -> Iterator[None]:
+def _tidied(path: Path, kind: Kind) -> Iterator[None]:
     """Afterwards, whatever happened, remove the files of ours that are of no history."""
     try:
         yield
@@ -99,49 +105,60 @@ def _tidied(path: Path) -> Iterator[None]:
         with suppress(OSError, StorageError):
             listed = set()
             if (path / MANIFEST).exists():
-                listed = {entry["file"] for run in read_manifest(path)["runs"] for entry in run}
+                listed = set(files_of(read_manifest(path, kind)))
             for file in path.iterdir():
                 if is_ours(file.name) and file.name not in listed:
                     file.unlink(missing_ok=True)
 
 
-def open_folder(directory: str | os.PathLike[str], *, verify: bool, threads: int) -> GroupedOrders:
+def open_folder(
+    opened: type[G], directory: str | os.PathLike[str], *, verify: bool, threads: int
+) -> G:
     """Open a saved history."""
     path = Path(directory)
     for attempt in range(ATTEMPTS):
-        manifest = read_manifest(path)
+        manifest = read_manifest(path, opened.kind)
         try:
-            return _opened(path, manifest, verify=verify, threads=threads)
+            return _opened(opened, path, manifest, verify=verify, threads=threads)
         except StorageError:
             # Another process may have replaced what the manifest listed.
-            if attempt + 1 == ATTEMPTS or read_manifest(path)["token"] == manifest["token"]:
+            if attempt + 1 == ATTEMPTS or _token(path, opened.kind) == manifest["token"]:
                 raise
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def _opened(path: Path, manifest: dict[str, Any], *, verify: bool, threads: int) -> GroupedOrders:
+def _token(path: Path, kind: Kind) -> str:
+    return str(read_manifest(path, kind)["token"])
+
+
+def _opened(
+    opened: type[G], path: Path, manifest: dict[str, Any], *, verify: bool, threads: int
+) -> G:
+    entries = {name: FileEntry(**entry) for name, entry in manifest.get("tables", {}).items()}
+    tables = {
+        name: SavedTable(entry, read_table(path, entry, verify=verify))
+        for name, entry in entries.items()
+    }
     try:
-        spec = _spec_of(manifest)
-        tally, counts = Tally(**manifest["tally"]), Counts(**manifest["counts"])
+        history = opened.opened(manifest, {name: one.table for name, one in tables.items()})
     except (KeyError, TypeError, ValueError, OSError, OverflowError) as error:
         raise unsound(path / MANIFEST, error) from error
+    made = history.format
     runs = tuple(tuple(FileEntry(**entry) for entry in run) for run in manifest["runs"])
-    entries = [entry for run in runs for entry in run]
+    files = [entry for run in runs for entry in run]
 
     def open_file(entry: FileEntry) -> StoredFile:
-        return StoredFile.open(path, entry, spec, verify=verify)
+        return StoredFile.open(path, entry, made, verify=verify)
 
     with Workers(threads) as workers:
-        opened = dict(zip(entries, workers.in_order(open_file, entries), strict=True))
-    by_run = [_stored(opened[entry] for entry in run) for run in runs]
-    return GroupedOrders(
-        spec,
-        tuple(Part(spec, part) for part in zip(*by_run, strict=True)),
-        tally,
-        counts,
-        threads,
-        tuple(manifest["names"]),
-        Folder(path, manifest["token"], runs),
+        by_entry = dict(zip(files, workers.in_order(open_file, files), strict=True))
+    by_run = [_stored(by_entry[entry] for entry in run) for run in runs]
+    return replace(
+        history,
+        parts=tuple(Part(made, part) for part in zip(*by_run, strict=True)),
+        threads=threads,
+        names=tuple(manifest["names"]),
+        folder=Folder(path, manifest["token"], runs, tables),
     )
 
 
@@ -150,38 +167,33 @@ def _stored(files: Iterable[StoredFile]) -> list[Stored]:
     return [Stored(file, number) for file in files for number in range(file.entry.batches)]
 
 
-def _committed(history: GroupedOrders, folder: Folder, kept: Sequence[Part] = ()) -> GroupedOrders:
+def _committed(history: G, folder: Folder, kept: Sequence[Part[Any]] = ()) -> G:
     """Write the manifest and return the history as saved: nothing can fail once it is written.
 
     kept: the parts as they were, where the newest run comes on top of them.
     """
     newest = _stored(
-        StoredFile.open(folder.path, entry, history.spec, verify=False) for entry in folder.runs[-1]
+        StoredFile.open(folder.path, entry, history.format, verify=False)
+        for entry in folder.runs[-1]
     )
-    parts = kept or [Part(history.spec, ()) for _ in newest]
+    parts = kept or [Part(history.format, ()) for _ in newest]
     saved = tuple(part.with_run(run) for part, run in zip(parts, newest, strict=True))
     committed = replace(history, parts=saved, folder=folder, spill=None)
     write_manifest(folder.path, _manifest_of(committed, folder))
     return committed
 
 
-def _manifest_of(history: GroupedOrders, folder: Folder) -> dict[str, Any]:
-    spec = history.spec
-    types = pa.schema(
-        [
-            ("given_id", spec.ids.given),
-            ("plain_id", spec.ids.plain),
-            ("amount", spec.amount.given),
-            ("order_id", pa.null() if spec.order_ids is None else spec.order_ids.plain),
-        ]
-    )
+def _manifest_of(history: Grouped[Any], folder: Folder) -> dict[str, Any]:
+    kind = history.kind
+    described = history.format.described()
+    if "tables" in kind.content:
+        described["tables"] = {name: saved.entry._asdict() for name, saved in folder.tables.items()}
     return {
+        "format": kind.format,
+        "version": kind.version,
         "token": folder.token,
         "parts": len(history.parts),
-        "columns": asdict(spec.columns),
-        "policies": asdict(spec.policies),
-        "has_listing": spec.has_listing,
-        "types": base64.b64encode(types.serialize().to_pybytes()).decode(),
+        **described,
         "tally": asdict(history.tally),
         "counts": history.counts._asdict(),
         "names": list(history.names),
@@ -189,29 +201,29 @@ def _manifest_of(history: GroupedOrders, folder: Folder) -> dict[str, Any]:
     }
 
 
-def _spec_of(manifest: dict[str, Any]) -> HistorySpec:
-    types = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(manifest["types"])))
-    columns = Columns(**manifest["columns"])
-    given, plain = types.field("given_id").type, types.field("plain_id").type
-    if IdReader.of(types.field("given_id"), "orders").plain != plain:
-        raise ValueError(f"ids of {given} are not read as {plain}")
-    order_ids = None
-    if columns.order is not None:
-        order_ids = IdReader.of(types.field("order_id"), "orders")
-    return HistorySpec(
-        ids=IdReader(given, plain),
-        amount=AmountReader.of(
-            types.field("amount"), "orders", has_lines=columns.order is not None
-        ),
-        columns=columns,
-        order_ids=order_ids,
-        policies=Policies(**manifest["policies"]),
-        has_listing=manifest["has_listing"],
-    )
+def _write_tables(
+    history: Grouped[Any], path: Path, token: str, before: Mapping[str, SavedTable]
+) -> dict[str, SavedTable]:
+    """Write the tables of a history, but those that are as they were before."""
+    tables = {}
+    for number, (name, table) in enumerate(history.format.tables.items()):
+        there = before.get(name)
+        if there is not None and there.table.equals(table, check_metadata=True):
+            tables[name] = there
+            continue
+        batches = table.combine_chunks().to_batches() or [
+            pa.RecordBatch.from_pylist([], table.schema)
+        ]
+        file = path / f"table-{number:05d}-{token}.arrow"
+        tables[name] = SavedTable(write_file(file, batches, table.schema), table)
+    return tables
 
 
-def _refuse_other_files(path: Path) -> None:
-    """Raise a StorageError where a folder holds files that are not of a history."""
+def _refuse_other_files(path: Path, kind: Kind) -> None:
+    """Raise a StorageError where a folder holds files that are not of a history of the kind."""
+    there = kind_in(path)
+    if there not in (None, kind):
+        raise other_kind(path, there, kind)
     others = [
         file.name
         for file in path.iterdir()
@@ -224,8 +236,8 @@ def _refuse_other_files(path: Path) -> None:
         )
 
 
-def _check_unchanged(folder: Folder) -> None:
-    if read_manifest(folder.path)["token"] != folder.token:
+def _check_unchanged(folder: Folder, kind: Kind) -> None:
+    if _token(folder.path, kind) != folder.token:
         raise StorageError(
             f"{folder.path} was extended or replaced since this history was opened",
             remedy="open it again, see what it holds, and repeat the call if that is missing",

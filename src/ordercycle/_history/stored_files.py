@@ -22,12 +22,10 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import fixed_view
 from ordercycle._errors import StorageError, counted
-from ordercycle._grouping.batches import CustomerBatch
-from ordercycle._history.batch_files import FileEntry, batch_schema, from_arrow
+from ordercycle._history.batch_files import BatchFormat, FileEntry
 from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._sources.validation import values_outside
-from ordercycle._spec import HistorySpec
-from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY, NO_DAY
+from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
 from ordercycle_kernels.population import are_in_order
 
 CHECK_BYTES = 2**20
@@ -53,8 +51,31 @@ class _Stream:
     closed = False
 
     def __init__(self, handle: int, size: int) -> None:
+        weakref.finalize(self, os.close, handle)
         self._handle, self._size = handle, size
         self._place = 0
+
+    @classmethod
+    def of(cls, folder: Path, entry: FileEntry, *, verify: bool) -> _Stream:
+        """Open a file of a folder, with its checksum compared or its size only."""
+        path = folder / entry.file
+        try:
+            handle = open_regular(path)
+            stream = cls(handle, entry.bytes)
+            size = os.fstat(handle).st_size
+            if size != entry.bytes:
+                raise StorageError(
+                    f"{path} has {counted(size, 'byte')} instead of {entry.bytes:,}: it was cut "
+                    "off or changed",
+                    remedy=REBUILD,
+                )
+            if verify and _checksum(handle) != entry.crc32:
+                raise StorageError(f"{path} is damaged: its checksum differs", remedy=REBUILD)
+        except FileNotFoundError:
+            raise StorageError(f"{path} is missing", remedy=REBUILD) from None
+        except OSError as error:
+            raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+        return stream
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         begins = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}
@@ -92,42 +113,46 @@ def _read_into(handle: int, room: NDArray[np.uint8], place: int) -> int:
     return len(data)  # pragma: no cover
 
 
+def read_table(folder: Path, entry: FileEntry, *, verify: bool) -> pa.Table:
+    """Return a table of a folder, checked."""
+    stream = _Stream.of(folder, entry, verify=verify)
+    try:
+        with pa.ipc.open_file(pa.PythonFile(stream, mode="r")) as reader:
+            table = reader.read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
+        raise _no_file(folder / entry.file, error) from error
+    return table
+
+
+def _no_file(path: Path, error: Exception) -> StorageError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return StorageError(f"{path} is no file of a history: {reason}", remedy=REBUILD)
+
+
 class StoredFile:
     """A file of batches that stays open: it may be removed, or replaced, from then on."""
 
-    def __init__(self, handle: int, entry: FileEntry, spec: HistorySpec, where: Path) -> None:
-        weakref.finalize(self, os.close, handle)
-        self._spec = spec
+    def __init__(
+        self, stream: _Stream, entry: FileEntry, kept: BatchFormat[Any], where: Path
+    ) -> None:
+        self._format = kept
         self._where = where  # for messages
         self.entry = entry
-        self._stream = _Stream(handle, entry.bytes)
+        self._stream = stream
         self._reader: Any = None
         self._negative: dict[int, int] = {}  # of the batches that were looked at
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, folder: Path, entry: FileEntry, spec: HistorySpec, *, verify: bool) -> StoredFile:
+    def open(
+        cls, folder: Path, entry: FileEntry, kept: BatchFormat[Any], *, verify: bool
+    ) -> StoredFile:
         """Open a file of a folder, with its checksum compared or its size only."""
-        path = folder / entry.file
-        try:
-            handle = open_regular(path)
-            file = cls(handle, entry, spec, path)
-            size = os.fstat(handle).st_size
-            if size != entry.bytes:
-                raise StorageError(
-                    f"{path} has {counted(size, 'byte')} instead of {entry.bytes:,}: it was cut "
-                    "off or changed",
-                    remedy=REBUILD,
-                )
-            if verify and _checksum(handle) != entry.crc32:
-                raise StorageError(f"{path} is damaged: its checksum differs", remedy=REBUILD)
-        except FileNotFoundError:
-            raise StorageError(f"{path} is missing", remedy=REBUILD) from None
-        except OSError as error:
-            raise StorageError(f"{path} cannot be read: {error.strerror}") from error
-        return file
+        stream = _Stream.of(folder, entry, verify=verify)
+        return cls(stream, entry, kept, folder / entry.file)
 
-    def batch(self, number: int) -> CustomerBatch:
+    def batch(self, number: int) -> Any:
         """Return a batch, in memory of its own; ids, which profiles keep, hold nothing else."""
         try:
             with self._lock:
@@ -136,14 +161,11 @@ class StoredFile:
                 batch = self._reader.get_batch(number)
             customers = self._checked(batch, number)
         except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise StorageError(
-                f"{self._where} is no file of a history: {reason}", remedy=REBUILD
-            ) from error
+            raise _no_file(self._where, error) from error
         self._negative[number] = customers.negative
         return replace(customers, ids=_copied(customers.ids))
 
-    def _checked(self, batch: pa.RecordBatch, number: int) -> CustomerBatch:
+    def _checked(self, batch: pa.RecordBatch, number: int) -> Any:
         """Return the customers of a batch, or raise an ArrowInvalid for one that is none.
 
         What leads out of arrays is looked for each time, as the file may change: 0.2 ns an order.
@@ -153,19 +175,22 @@ class StoredFile:
             self._check_columns(batch)
             batch.validate(full=True)
         _check_offsets(batch)
-        customers = from_arrow(batch, self._spec, self._negative.get(number))
+        customers = self._format.from_arrow(batch, self._negative.get(number))
         days = customers.days
         if days.size and (days.min() < FIRST_DAY or days.max() > LAST_DAY):
-            raise pa.ArrowInvalid("orders are outside the years 1900 to 2199")
+            raise pa.ArrowInvalid("days are outside the years 1900 to 2199")
         if is_new:
-            _check_order(customers)
+            self._format.check(customers)
+            hashes = hashes_of(customers.ids)
+            if (hashes[1:] < hashes[:-1]).any() or not are_in_order(customers.offsets, days):
+                raise pa.ArrowInvalid("its customers or what they did are not in order")
         return customers
 
     def _check_columns(self, batch: pa.RecordBatch) -> None:
         """Raise an ArrowInvalid for columns that are not those of the history."""
         batch.validate()
-        expected = batch_schema(self._spec)
-        if not _is_like(batch.schema, expected, self._spec):
+        expected = self._format.schema
+        if not self._format.has_columns(batch.schema):
             raise pa.ArrowInvalid("its columns are not those that the manifest tells of")
         required = [batch.column(field.name) for field in expected if not field.nullable]
         required += [column.values for column in required if pa.types.is_large_list(column.type)]
@@ -174,6 +199,7 @@ class StoredFile:
             for column in required
             if pa.types.is_struct(column.type)
             for number in range(column.type.num_fields)
+            if not column.type.field(number).nullable
         ]
         if any(column.null_count for column in required):
             raise pa.ArrowInvalid("values are missing that every customer or order has")
@@ -190,32 +216,9 @@ def _check_offsets(batch: pa.RecordBatch) -> None:
             offsets = fixed_view(column.offsets, np.int64)
             outside = offsets[0] < 0 or offsets[-1] > len(column.values)
             if outside or (offsets[1:] < offsets[:-1]).any():
-                raise pa.ArrowInvalid("lists of orders are outside the orders")
+                raise pa.ArrowInvalid("lists are outside what they list")
         elif values_outside(column) is not None:
             raise pa.ArrowInvalid("ids are outside their data")
-
-
-def _check_order(customers: CustomerBatch) -> None:
-    """Raise an ArrowInvalid where customers or their orders are not where others look for them."""
-    for days in (customers.registered, customers.visible, customers.given):
-        if (((days < FIRST_DAY) | (days > LAST_DAY)) & (days != NO_DAY)).any():
-            raise pa.ArrowInvalid("days are outside the years 1900 to 2199")
-    hashes = hashes_of(customers.ids)
-    if (hashes[1:] < hashes[:-1]).any() or not are_in_order(customers.offsets, customers.days):
-        raise pa.ArrowInvalid("its customers or their orders are not in order")
-
-
-def _is_like(schema: pa.Schema, expected: pa.Schema, spec: HistorySpec) -> bool:
-    """Return whether a batch has the columns of a history; older ones do not mark orders."""
-    if schema.equals(expected):
-        return True
-    if schema.names != expected.names or spec.has_further_days:
-        return False
-    place = expected.get_field_index("orders")
-    orders = expected.field(place).type.value_type
-    unmarked = pa.struct([field for field in orders if field.name != "is_order"])
-    older = pa.large_list(pa.field("item", unmarked, nullable=False))
-    return bool(schema.equals(expected.set(place, expected.field(place).with_type(older))))
 
 
 def _copied(ids: pa.Array) -> pa.Array:
@@ -249,7 +252,7 @@ class Stored:
         """Bytes of the file; of a run's file, they count for its first batch."""
         return 0 if self.number else self.file.entry.bytes
 
-    def read(self) -> CustomerBatch:
+    def read(self) -> Any:
         """Return the batch."""
         return self.file.batch(self.number)
 
