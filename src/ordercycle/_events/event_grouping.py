@@ -14,14 +14,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle._events.event_batches import CustomerEvents
+from ordercycle._events.event_batches import CustomerEvents, events_of, known_in
 from ordercycle._grouping.customer_tables import Ids, find_by_bytes, find_by_hash, plain_ids
 from ordercycle._ingest.attributes import codes_type
 from ordercycle._ingest.blocks import CUSTOMER_IDS, Block, PartitionRows, collect
 from ordercycle._ingest.column_readers import AmountReader, IdReader
 from ordercycle._ingest.event_reader import EventPayload
 from ordercycle._ingest.table_readers import DAY, INSTANT
-from ordercycle._streams.columns import Keys, Words
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import event_order, grouping
 from ordercycle_kernels.partition import as_moved, gather, gather_places
@@ -63,18 +62,54 @@ class EventOrder:
             else:
                 yield columns[low]
         if payload.event_id is not None and self.event_id is not None:
-            name = list(payload.known)[-1]
-            yield self._known(columns, name)
+            yield self._known(columns, payload.id_column)
             yield _ordered_words(columns[payload.event_id], self.event_id)
 
     def _known(self, columns: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.int64]:
         """Return 0 for nulls, which come first, and 1 for all else."""
-        column, bit = self.payload.known[name]
-        return ((columns[column] >> np.uint8(bit)) & np.uint8(1)).astype(np.int64)
+        return known_in(columns, self.payload, name).astype(np.int64)
 
-    def known(self, columns: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.bool_]:
-        """Return which rows are not null."""
-        return self._known(columns, name).astype(np.bool_)
+    def order_days(
+        self,
+        columns: Mapping[str, NDArray[Any]],
+        offsets: NDArray[np.int64],
+        order: NDArray[np.int32],
+        begins: NDArray[np.bool_],
+        scratch: NDArray[np.int32],
+    ) -> None:
+        """Order the rows of a customer's day, by one key after the other while any are tied.
+
+        offsets: (c + 1,) into order, (n,), rows by customer and day; begins, scratch: (n,).
+        """
+        tied = event_order.begin_days(offsets, columns[DAY], order, begins)
+        if tied:
+            for keys in self.keys_of(columns):
+                tied = event_order.break_ties(keys, order, begins, scratch)
+                if not tied:
+                    break
+
+    def once(
+        self,
+        columns: Mapping[str, NDArray[Any]],
+        offsets: NDArray[np.int64],
+        order: NDArray[np.int32],
+        workspace: Workspace | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Leave out what came again: return offsets and rows of each event's first."""
+        column, size = self.payload.event_id, order.size
+        if column is None or size < 2:
+            return offsets, order
+        slots = 1 << (2 * size - 1).bit_length()
+        if workspace is None:
+            table, kept = np.zeros(slots, np.int32), np.empty(size, np.bool_)
+        else:
+            table = workspace.zeros("event ids", slots, np.int32)
+            kept = workspace.array("kept events", size, np.bool_)
+        known = known_in(columns, self.payload, self.payload.id_column)
+        if not event_order.mark_repeats(offsets, order, columns[column], known, table, kept):
+            return offsets, order
+        before = np.concatenate([[0], np.cumsum(kept)])
+        return before[offsets], order[kept]
 
 
 def _ordered_words(words: NDArray[np.uint64], reader: IdReader) -> NDArray[np.int64]:
@@ -100,6 +135,7 @@ class EventGrouper:
     ids: IdReader
     customer_column: str
     order: EventOrder
+    codes: Mapping[str, NDArray[np.uint32]]  # of each attribute, those that are kept, by code
     days: tuple[int, int]  # first and last day of all events
     workspace: Workspace
 
@@ -122,8 +158,10 @@ class EventGrouper:
                 offsets.append(ends[1:] + filled)
                 filled += order.size
         columns = {name: _without_rest(out, filled) for name, out in columns.items()}
+        payload = self.order.payload
         return GroupedEvents(
-            self._events(self._plain_ids(ids), np.concatenate(offsets), columns), rows - filled
+            events_of(self._plain_ids(ids), np.concatenate(offsets), columns, payload),
+            rows - filled,
         )
 
     @property
@@ -131,41 +169,11 @@ class EventGrouper:
         """The columns of a batch; of codes, as narrow as the values are few."""
         types: dict[str, Any] = dict(self.order.payload.types)
         for name, column in self.order.payload.codes.items():
-            types[column] = codes_type(self.order.ranks[name].size - 1)
+            types[column] = codes_type(self.codes[name].size - 1)
         return types
 
     def _plain_ids(self, parts: Sequence[Ids]) -> pa.Array:
         return plain_ids(parts, self.ids, self.customer_column) if parts else self.ids.nobody()
-
-    def _events(
-        self, ids: pa.Array, offsets: NDArray[np.int64], columns: dict[str, NDArray[Any]]
-    ) -> CustomerEvents:
-        payload = self.order.payload
-
-        def known(name: str) -> NDArray[np.bool_] | None:
-            marks = self.order.known(columns, name)
-            return None if marks.all() else marks
-
-        none = np.zeros(0, np.int64)
-        return CustomerEvents(
-            ids=ids,
-            offsets=offsets,
-            days=columns[DAY],
-            instants=columns.get(INSTANT),
-            codes={name: columns[column] for name, column in payload.codes.items()},
-            keys={
-                name: Keys(columns[column], known(name)) for name, column in payload.keys.items()
-            },
-            values={
-                name: Words(columns[low], none if high is None else columns[high], known(name))
-                for name, (low, high) in payload.values.items()
-            },
-            event_ids=(
-                None
-                if payload.event_id is None
-                else Keys(columns[payload.event_id], known(list(payload.known)[-1]))
-            ),
-        )
 
     def _group(self, rows: PartitionRows) -> tuple[Ids, NDArray[np.int64], NDArray[np.int32]]:
         """Return a partition's customers, where their events begin, and the rows of these."""
@@ -178,8 +186,10 @@ class EventGrouper:
         offsets = np.empty(found.taken.size + 1, np.int64)
         grouping.place_customers(found.taken, lists, found.sizes, offsets)
         order = self._by_customer(rows, found.slots, found.sizes)
-        self._order_days(rows, offsets, order)
-        return (found.ids, *self._once(rows, offsets, order))
+        begins = self.workspace.array("begins", rows.size, np.bool_)
+        scratch = self.workspace.array("tied", rows.size, np.int32)
+        self.order.order_days(rows.columns, offsets, order, begins, scratch)
+        return (found.ids, *self.order.once(rows.columns, offsets, order, self.workspace))
 
     def _by_customer(
         self, rows: PartitionRows, slots: NDArray[np.int32], cursors: NDArray[np.int32]
@@ -195,48 +205,16 @@ class EventGrouper:
         grouping.order_rows_by_customer(by_day, slots_by_day, cursors, by_customer)
         return by_customer
 
-    def _order_days(
-        self, rows: PartitionRows, offsets: NDArray[np.int64], order: NDArray[np.int32]
-    ) -> None:
-        """Order the rows of a customer's day, by one key after the other while any are tied."""
-        begins = self.workspace.array("begins", rows.size, np.bool_)
-        scratch = self.workspace.array("tied", rows.size, np.int32)
-        tied = event_order.begin_days(offsets, rows.columns[DAY], order, begins)
-        if tied:
-            for keys in self.order.keys_of(rows.columns):
-                tied = event_order.break_ties(keys, order, begins, scratch)
-                if not tied:
-                    break
-
-    def _once(
-        self, rows: PartitionRows, offsets: NDArray[np.int64], order: NDArray[np.int32]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Leave out what came again."""
-        column = self.order.payload.event_id
-        if column is None or rows.size < 2:
-            return offsets, order
-        slots = 1 << (2 * rows.size - 1).bit_length()
-        table = self.workspace.zeros("event ids", slots, np.int32)
-        kept = self.workspace.array("kept events", rows.size, np.bool_)
-        known = self.order.known(rows.columns, list(self.order.payload.known)[-1])
-        repeated = event_order.mark_repeats(
-            offsets, order, rows.columns[column], known, table, kept
-        )
-        if not repeated:
-            return offsets, order
-        before = np.concatenate([[0], np.cumsum(kept)])
-        return before[offsets], order[kept]
-
     def _gather(
         self, rows: PartitionRows, order: NDArray[np.int32], out: Mapping[str, NDArray[Any]]
     ) -> None:
-        """Write the columns in the order of the events; codes by the order of their values."""
+        """Write the columns in the order of the events; codes as they are kept."""
         attributes = {column: name for name, column in self.order.payload.codes.items()}
         for name, column in out.items():
             values = as_moved(rows.columns[name])
             if name in attributes:
-                places = self.order.ranks[attributes[name]].astype(column.dtype, copy=False)
-                gather_places[column.dtype.name](values, order, places, column)
+                kept = self.codes[attributes[name]].astype(column.dtype, copy=False)
+                gather_places[column.dtype.name](values, order, kept, column)
             else:
                 moved = as_moved(column)
                 gather[moved.dtype.name](values, order, moved)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import reduce
@@ -16,18 +17,23 @@ import pyarrow.compute as pc
 from ordercycle._arrow_views import array_of
 from ordercycle._days import date_of
 from ordercycle._errors import ConfigError, Option, counted, printable
+from ordercycle._events.event_appending import append
 from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._events.event_build import build
+from ordercycle._events.event_format import EventFormat
 from ordercycle._events.event_options import EventArguments, EventOptions
 from ordercycle._events.event_spec import EventSpec
+from ordercycle._events.stored_events import StoredEvents
 from ordercycle._expressions.expression_text import as_text
 from ordercycle._expressions.language import Grammar, parsed
+from ordercycle._history.options import Progress
+from ordercycle._history.store import open_folder, save
 from ordercycle._ingest.column_readers import IdReader
-from ordercycle._ingest.morsels import Tally
 from ordercycle._public import public
-from ordercycle._streams.columns import StreamColumns, arrow_values
-from ordercycle._streams.conditions import Condition, fitted
-from ordercycle._workspace import TASKS_AHEAD, Workers
+from ordercycle._sources.file_formats import FileFormat
+from ordercycle._streams.columns import arrow_values
+from ordercycle._streams.conditions import fitted
+from ordercycle._workspace import thread_count
 
 R = TypeVar("R")
 
@@ -130,37 +136,6 @@ class _Found:
         )
 
 
-@dataclass(frozen=True)
-class StoredEvents:
-    """All that a history of events is; :class:`EventHistory` is how users see it.
-
-    views: the conditions that events have to satisfy, all of them, as they were written.
-    """
-
-    spec: EventSpec
-    batches: tuple[CustomerEvents, ...]
-    tally: Tally
-    repeated: int
-    threads: int
-    views: tuple[tuple[str, Condition], ...] = ()
-
-    @property
-    def columns(self) -> StreamColumns:
-        """What conditions and features can ask for."""
-        return self.spec.stream(has_events=self.tally.first_day is not None)
-
-    def scan(self, work: Callable[[CustomerEvents], R]) -> Iterator[R]:
-        """Yield what `work` makes of the customers of each range of hashes, in order."""
-
-        def on_batch(batch: CustomerEvents) -> R:
-            for _, condition in self.views:
-                batch = batch.select(condition.holds(batch))
-            return work(batch)
-
-        with Workers(min(self.threads, max(1, len(self.batches)))) as workers:
-            yield from workers.in_order(on_batch, self.batches, ahead=TASKS_AHEAD)
-
-
 @public()
 class EventHistory:
     """Events of one kind of stream, grouped by customer and in the order of their time.
@@ -228,33 +203,152 @@ class EventHistory:
         2
         """
         checked = EventOptions.of(options)
-        made = build(events, checked)
-        return cls(
-            StoredEvents(
-                made.spec, tuple(made.batches), made.tally, made.repeated, checked.most_threads
+        return cls(build(events, checked))
+
+    @classmethod
+    def open(
+        cls, directory: str | os.PathLike[str], *, verify: bool = True, threads: int | None = None
+    ) -> EventHistory:
+        """Open a history that was saved, as :meth:`OrderHistory.open` does.
+
+        Parameters
+        ----------
+        directory
+            The folder that :meth:`save` wrote.
+        verify
+            Read all files once and compare their checksums. False: trust them; sizes and the
+            manifest are still compared.
+        threads
+            How many threads to use; None: every core this process may use.
+
+        Raises
+        ------
+        StorageError
+            The folder holds no history, one of orders, or one of another format; a file is missing,
+            was cut off or has changed.
+        """
+        found = open_folder(StoredEvents, directory, verify=verify, threads=thread_count(threads))
+        return cls(found)
+
+    def save(self, directory: str | os.PathLike[str]) -> EventHistory:
+        """Save the history to a folder of its own, as :meth:`OrderHistory.save` does.
+
+        The folder also holds the values of attributes, and lookups, as Arrow IPC files.
+
+        Parameters
+        ----------
+        directory
+            A folder that is new, empty, or holds a saved history of events.
+
+        Returns
+        -------
+        EventHistory
+            The history as saved: appending to it extends the folder.
+
+        Raises
+        ------
+        StorageError
+            The folder holds other files, another process is writing there, or writing failed.
+        ConfigError
+            Where this is a view: save the history itself.
+
+        Examples
+        --------
+        >>> import datetime, tempfile, pyarrow as pa
+        >>> def visits(*days):
+        ...     times = [datetime.datetime(2026, 1, day, 9) for day in days]
+        ...     return pa.table({"customer_id": ["ann"] * len(days), "occurred_at": times})
+        >>> folder = tempfile.mkdtemp()
+        >>> saved = EventHistory.build(visits(5, 12)).save(folder)
+        >>> EventHistory.open(folder).append(visits(19), batch="2026-01-19").summary().events
+        3
+        >>> EventHistory.open(folder).summary().last_day
+        datetime.date(2026, 1, 19)
+        """
+        return EventHistory(save(self._itself("saved"), directory))
+
+    def append(
+        self,
+        events: Any,
+        *,
+        batch: str | None = None,
+        repeated: str = "error",
+        read: FileFormat | None = None,
+        filesystem: Any = None,
+        progress: Progress | None = None,
+    ) -> EventHistory:
+        """Return the history with more events, as if built from all at once.
+
+        Columns, time zone and all else that says what rows mean are those of the history. An event
+        whose customer and id are there already is taken once, the first in the order of events.
+
+        Parameters
+        ----------
+        events
+            As for :meth:`build`; values have the types of the history, and text is read in them.
+        batch
+            A name for what arrives, so that it is not taken twice.
+        repeated
+            What to do where the history has a batch of that name: ``"error"``, or ``"skip"`` to
+            return the history as it is.
+        read, filesystem, progress
+            As for :meth:`build`.
+
+        Returns
+        -------
+        EventHistory
+            Equal to one built from all events. This one stays as it was.
+
+        Raises
+        ------
+        DataError
+            As for :meth:`build`; also where the batch is there already, or a value does not fit the
+            type that it has in the history.
+        ColumnError
+            Where a column is of another type than in the history.
+        ConfigError
+            Where this is a view: append to the history itself.
+        StorageError
+            Where the folder was changed since the history was opened, or cannot be written.
+        """
+        stored = self._itself("appended to")
+        reading = {"read": read, "filesystem": filesystem, "progress": progress}
+        extended = append(stored, events, batch=batch, repeated=repeated, reading=reading)
+        return self if extended is stored else EventHistory(extended)
+
+    def _itself(self, what: str) -> StoredEvents:
+        """Return what the history is made of, or raise a ConfigError for a view."""
+        views = self._stored.views
+        if views:
+            raise ConfigError(
+                f"a view (where {views[-1][0]}) cannot be {what}",
+                remedy="call it on the history itself, and where() on what it returns",
             )
-        )
+        return self._stored
 
     def __repr__(self) -> str:
         made = self.summary()
         span = f", {made.first_day} to {made.last_day}" if made.first_day else ""
         views = "".join(f", where {text}" for text, _ in self._stored.views)
+        folder = self._stored.folder
+        where = f", in {str(folder.path)!r}" if folder else ""
         return printable(
             f"{type(self).__name__}({counted(made.customers, 'customer')}, "
-            f"{counted(made.events, 'event')}{span}{views}, {made.bytes / 1e6:,.1f} MB)"
+            f"{counted(made.events, 'event')}{span}{views}, {made.bytes / 1e6:,.1f} MB{where})"
         )
 
     def summary(self) -> EventSummary:
         """Return what was read, and how much of it there is."""
         stored = self._stored
         spec, tally = stored.spec, stored.tally
-        found = reduce(_Found.plus, stored.scan(lambda batch: _Found.of(batch, spec)), _Found())
+        scanned = stored.scan(lambda _, batch, __: _Found.of(batch, spec))
+        found = reduce(_Found.plus, scanned, _Found())
         first, last = (None if day is None else date_of(day) for day in (found.first, found.last))
         return EventSummary(
             rows=tally.rows,
             events=found.events,
             customers=found.customers,
-            repeated=stored.repeated,
+            repeated=stored.counts.repeated,
             anonymous=tally.anonymous,
             nobody=tally.nobody,
             left_out=tally.left_out,
@@ -265,7 +359,7 @@ class EventHistory:
             },
             first_day=first,
             last_day=last,
-            bytes=found.bytes,
+            bytes=found.bytes if stored.views else stored.nbytes,
         )
 
     def where(self, condition: str | pc.Expression, *, missing: str = "error") -> EventHistory:
@@ -308,7 +402,10 @@ class EventHistory:
             name: one if isinstance(one, pa.Table) else pa.table(one)
             for name, one in lookups.items()
         }
-        return EventHistory(replace(self._stored, spec=self._stored.spec.with_lookups(tables)))
+        stored = self._stored
+        made = EventFormat(stored.spec.with_lookups(tables))
+        parts = tuple(replace(part, format=made) for part in stored.parts)
+        return EventHistory(replace(stored, format=made, parts=parts))
 
     def to_batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the history itself.
@@ -324,14 +421,14 @@ class EventHistory:
         spec = self._stored.spec
         fields = _fields(spec)
         events = pa.large_list(pa.field("item", pa.struct(fields), nullable=False))
-        id_type = spec.ids.produced(self.summary().customers)
+        id_type = self._stored.id_type
         schema = pa.schema(
             [
                 pa.field(spec.columns.customer, id_type, nullable=False),
                 pa.field("events", events, nullable=False),
             ]
         )
-        for batch in self._stored.scan(lambda batch: batch):
+        for batch in self._stored.scan(lambda _, batch, __: batch):
             items = pa.StructArray.from_arrays(_arrays(batch, spec), fields=fields)
             buffers = [None, pa.py_buffer(np.ascontiguousarray(batch.offsets))]
             lists = pa.Array.from_buffers(events, len(batch.ids), buffers, children=[items])

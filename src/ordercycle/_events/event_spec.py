@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ordercycle._arrow_views import booleans
 from ordercycle._errors import ColumnError, ConfigError, DataError, Option, counted, suggestion
 from ordercycle._event_columns import EventColumns
+from ordercycle._events.event_grouping import EventOrder
 from ordercycle._ingest.column_readers import AmountReader, IdReader
 from ordercycle._ingest.event_reader import EventPayload
 from ordercycle._policies import Policies
@@ -29,6 +30,18 @@ class Values:
 
     values: pa.Array
     ranks: NDArray[np.uint32] | None = None
+
+    @classmethod
+    def of(cls, values: pa.Array) -> Values:
+        """Return values by code, or raise a ValueError where one is null or there twice."""
+        order = np.asarray(pc.array_sort_indices(values))
+        if values.null_count or len(values.unique()) < len(values):
+            raise ValueError("an attribute has a value twice, or a null")
+        if (order[1:] > order[:-1]).all():
+            return cls(values)
+        ranks = np.zeros(len(values) + 1, np.uint32)
+        ranks[1 + order] = np.arange(1, len(values) + 1)
+        return cls(values, ranks)
 
     @property
     def places(self) -> NDArray[np.uint32]:
@@ -52,6 +65,12 @@ class EventSpec:
     event_id: IdReader | None
     attributes: Mapping[str, Values]
     lookups: Mapping[str, pa.Table] = field(default_factory=dict)
+
+    @property
+    def order(self) -> EventOrder:
+        """How the events of a customer are ordered, with codes as they are kept."""
+        ranks = {name: known.places for name, known in self.attributes.items()}
+        return EventOrder(self.payload, ranks, self.keys, self.values, self.event_id)
 
     def stream(self, *, has_events: bool) -> StreamColumns:
         """Return what conditions and features can ask for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
@@ -26,6 +26,7 @@ from ordercycle._history.row_warnings import Signs, check_signs
 from ordercycle._ingest.blocks import CUSTOMER_IDS, HASH, Block, partition_sizes
 from ordercycle._ingest.morsels import Tally
 from ordercycle._ingest.pipeline import Ingested
+from ordercycle._ingest.spill import Spill
 from ordercycle._ingest.spill_file import SpillFile
 from ordercycle._ingest.table_readers import AMOUNT, DAY, OrderReader
 from ordercycle._spec import HistorySpec
@@ -109,10 +110,7 @@ class LaidOutRows:
         rows = int(sizes.sum())
         report = RowProgress(self.options.progress, "group", rows)
         most = max(rows, self.most_customers - self.tally.rows)
-        batch_rows = BATCH_ROWS
-        if spill is not None:
-            row_bytes = sum(block.nbytes for block in self.blocks) // max(1, rows)
-            batch_rows = min(batch_rows, spill.batch_rows(row_bytes, self.workers.threads))
+        batch_rows = batch_rows_of(self.blocks, rows, spill, self.workers.threads)
         batches = min(partitions, batches_for(most, batch_rows), most_batches or partitions)
         width = partitions // batches
         ends = np.concatenate([[0], np.cumsum(sizes)])[::width]
@@ -234,6 +232,14 @@ def group(
         parts = as_parts(made, runs)
         threads = options.most_threads
         return GroupedOrders(made, parts, rows.tally, rows.counts, threads, spill=spill)
+
+
+def batch_rows_of(blocks: Sequence[Block], rows: int, spill: Spill | None, threads: int) -> int:
+    """Return how many rows a batch of blocks may have: fewer where a limit asks for it."""
+    if spill is None:
+        return BATCH_ROWS
+    row_bytes = sum(block.nbytes for block in blocks) // max(1, rows)
+    return min(BATCH_ROWS, spill.batch_rows(row_bytes, threads))
 
 
 def batches_for(rows: int, batch_rows: int | None = None) -> int:

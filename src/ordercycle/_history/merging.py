@@ -109,7 +109,7 @@ def merge_batches(
         visible[~listed[rows]] = NO_DAY
     every = np.ones(rows.size, np.bool_)
     return CustomerBatch(
-        ids=_merged_ids(there.ids, arriving.ids, places),
+        ids=merged_ids(there.ids, arriving.ids, places),
         given=given,
         listed=listed,
         registered=_merged_values(there.registered, registered, places, every),
@@ -261,7 +261,8 @@ def _merged(
     return out
 
 
-def _merged_ids(there: pa.Array, arriving: pa.Array, places: Places) -> pa.Array:
+def merged_ids(there: pa.Array, arriving: pa.Array, places: Places) -> pa.Array:
+    """Return the ids of both, in their order."""
     if places.found.all():
         return there
     arriving = arriving.filter(mask_of(~places.found))

@@ -15,7 +15,7 @@ from ordercycle._history.options import BuildOptions, Progress, RowProgress, che
 from ordercycle._history.row_warnings import check_offsets, check_zone_has_effect
 from ordercycle._ingest.bad_values import Problems, shown
 from ordercycle._ingest.blocks import CUSTOMER_IDS, ORDER_IDS
-from ordercycle._ingest.column_readers import IdReader
+from ordercycle._ingest.column_readers import AmountReader, IdReader
 from ordercycle._ingest.id_types import identities, with_ids
 from ordercycle._ingest.pipeline import Ingested, ingest, partition_bits_for
 from ordercycle._ingest.spill import Spill
@@ -302,13 +302,9 @@ def _known(request: ReadRequest, like: HistorySpec | None) -> ReadRequest:
     """Return a request in the types of a history."""
     if like is None:
         return request
-    kinds = {"customer": _kind_of_ids(like.ids), "amount": like.amount.given}
+    kinds = {"customer": kind_of_ids(like.ids), "amount": kind_of_amounts(like.amount)}
     if like.order_ids is not None:
-        kinds["order"] = _kind_of_ids(like.order_ids)
-    if pa.types.is_integer(like.amount.given):
-        kinds["amount"] = pa.int64()
-    elif like.amount.is_float:
-        kinds["amount"] = pa.float64()
+        kinds["order"] = kind_of_ids(like.order_ids)
     for name, role in request.roles.items():
         kind = kinds.get(role)
         if kind is not None:
@@ -316,7 +312,15 @@ def _known(request: ReadRequest, like: HistorySpec | None) -> ReadRequest:
     return request
 
 
-def _kind_of_ids(ids: IdReader) -> pa.DataType | None:
+def kind_of_amounts(amount: AmountReader) -> pa.DataType:
+    """Return the type in which text with amounts of a history is read."""
+    if pa.types.is_integer(amount.given):
+        return pa.int64()
+    return pa.float64() if amount.is_float else amount.given
+
+
+def kind_of_ids(ids: IdReader) -> pa.DataType | None:
+    """Return the type in which text with ids of a history is read, if there is one."""
     if ids.is_integer:
         return pa.int64()
     return pa.string() if ids.is_text else None

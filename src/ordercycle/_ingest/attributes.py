@@ -56,6 +56,7 @@ class Attribute:
     name: str
     table: str
     kind: pa.DataType
+    given: pa.DataType
     _codes: dict[Any, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     #: The dictionary that came last, and the codes of its entries as far as they were needed.
@@ -64,13 +65,32 @@ class Attribute:
     @classmethod
     def of(cls, field: pa.Field, table: str) -> Attribute:
         """Return an attribute without values for a column."""
-        return cls(field.name, table, plain_type(field, table))
+        return cls(field.name, table, plain_type(field, table), field.type)
 
     def __len__(self) -> int:
         return len(self._codes)
 
-    def add(self, values: pa.Array) -> None:
-        """Give the values codes, those of an earlier time before any that are read."""
+    def begin_with(self, values: pa.Array) -> None:
+        """Give the values of an earlier time their codes, before any are read.
+
+        Integers are kept in the type that they had then.
+        """
+        if pa.types.is_null(self.given):
+            self.kind = values.type
+        elif self.kind != values.type:
+            text = (pa.types.is_string, pa.types.is_large_string)
+            alike = any(
+                any(is_one(self.kind) for is_one in kinds)
+                and any(is_one(values.type) for is_one in kinds)
+                for kinds in (text, (pa.types.is_integer,))
+            )
+            if not alike:
+                raise ColumnError(
+                    f"{self.table}: {self.name} is {self.kind}, and {values.type} in the history",
+                    remedy=f"cast it to {values.type}",
+                    column=self.name,
+                )
+            self.kind = values.type
         self._found(values)
 
     def read(self, array: pa.Array, counts: NDArray[np.bool_] | None, out: Codes) -> None:
@@ -95,13 +115,15 @@ class Attribute:
         out[:] = 0
         out[present] = codes[rows[present]]
 
-    def sorted(self) -> tuple[pa.Array, NDArray[np.uint32]]:
+    def sorted(self, first: int = 0) -> tuple[pa.Array, NDArray[np.uint32]]:
         """Return the values in their order, and the place of each code there, that of null first.
 
-        Text is in the order of its UTF-8 bytes. Places begin at 1; null has 0.
+        Text is in the order of its UTF-8 bytes. Places begin at 1; null has 0. first: how many
+        values stay where they are, those of an earlier time, before the others.
         """
         values = pa.array(list(self._codes), self.kind)
-        order = np.asarray(pc.array_sort_indices(values))
+        order = np.arange(len(values))
+        order[first:] = first + np.asarray(pc.array_sort_indices(values[first:]))
         places = np.zeros(len(values) + 1, np.uint32)
         places[1 + order] = np.arange(1, len(values) + 1)
         return values.take(pa.array(order)), places
@@ -129,6 +151,13 @@ class Attribute:
         try:
             listed = values.cast(self.kind).to_pylist()
         except (UnicodeDecodeError, pa.ArrowInvalid) as error:
+            if pa.types.is_integer(self.kind):
+                raise DataError(
+                    f"{self.table}: {self.name} has a value that does not fit {self.kind}, the "
+                    f"type in the history ({error})",
+                    remedy="build the history from values of the wider type",
+                    column=self.name,
+                ) from error
             raise DataError(
                 f"{self.table}: a value of {self.name} is no UTF-8 text",
                 remedy="decode the column before the call",

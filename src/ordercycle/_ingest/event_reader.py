@@ -63,6 +63,11 @@ class EventPayload:
         )
 
     @property
+    def id_column(self) -> str:
+        """The table's column of ids, where there is one: the last that may be null."""
+        return list(self.known)[-1]
+
+    @property
     def types(self) -> dict[str, str]:
         """The columns beside those of customers' ids, and their types."""
         types = {DAY: "int32"} | ({INSTANT: "int64"} if self.has_instants else {})
