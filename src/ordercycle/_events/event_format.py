@@ -15,7 +15,7 @@ from ordercycle._errors import OrdercycleError
 from ordercycle._event_columns import EventColumns
 from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._events.event_merging import merge_events
-from ordercycle._events.event_spec import EventSpec, Values
+from ordercycle._events.event_spec import EventSpec, Values, plain_column
 from ordercycle._history.manifest import EVENTS, Kind
 from ordercycle._history.order_format import as_text, ids_of, schema_of
 from ordercycle._ingest.attributes import codes_type
@@ -87,7 +87,14 @@ class EventFormat:
             f"{VALUES_OF}{name}": pa.table({"value": known.values})
             for name, known in spec.attributes.items()
         }
-        return values | {f"{LOOKUP_OF}{name}": table for name, table in spec.lookups.items()}
+        lookups = {
+            # Arrow cannot write all dictionaries that it has.
+            f"{LOOKUP_OF}{name}": pa.Table.from_arrays(
+                [plain_column(column) for column in table.columns], table.column_names
+            )
+            for name, table in spec.lookups.items()
+        }
+        return values | lookups
 
     def to_arrow(self, batch: CustomerEvents) -> pa.RecordBatch:
         """Return a batch as files have it."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ordercycle._events.event_batches import CustomerEvents, events_of, known_in
 from ordercycle._grouping.customer_tables import Ids, find_by_bytes, find_by_hash, plain_ids
 from ordercycle._ingest.attributes import codes_type
-from ordercycle._ingest.blocks import CUSTOMER_IDS, Block, PartitionRows, collect
+from ordercycle._ingest.blocks import CUSTOMER_IDS, Block, PartitionRows, collect, load
 from ordercycle._ingest.column_readers import AmountReader, IdReader
 from ordercycle._ingest.event_reader import EventPayload
 from ordercycle._ingest.table_readers import DAY, INSTANT
@@ -141,7 +141,7 @@ class EventGrouper:
 
     def batch(self, partitions: range) -> GroupedEvents:
         """Group a range of partitions."""
-        blocks = [block.loaded(partitions, self.workspace, "events") for block in self.blocks]
+        blocks = load(self.blocks, partitions, self.workspace, "events")
         rows = sum(int(block.sizes[partitions.start : partitions.stop].sum()) for block in blocks)
         # At once for all: many small arrays would cost several times as much to touch first.
         columns = {name: np.empty(rows, kind) for name, kind in self._types.items()}

@@ -116,11 +116,11 @@ class EventSpec:
             column: Lookup(one.take(rows), one)
             for column in table.column_names
             if column != name
-            for one in [_plain(table.column(column))]
+            for one in [plain_column(table.column(column))]
         }
 
 
-def _plain(column: pa.ChunkedArray) -> pa.Array:
+def plain_column(column: pa.ChunkedArray) -> pa.Array:
     """Return a column as one array, without dictionaries and views."""
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -132,7 +132,7 @@ def _plain(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _key_column(table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
-    return _plain(table.column(name)).cast(kind)
+    return plain_column(table.column(name)).cast(kind)
 
 
 def _check_lookup(name: str, table: Any, kind: pa.DataType) -> None:

@@ -39,6 +39,7 @@ from ordercycle._ingest.blocks import (
     PartitionRows,
     RunRows,
     collect,
+    load,
 )
 from ordercycle._ingest.id_bytes import joined_ids
 from ordercycle._ingest.table_readers import AMOUNT, AMOUNT_HIGH, DAY, ROW
@@ -119,8 +120,8 @@ class Grouper:
         """
         grouped = []
         filled = 0
-        orders = self._loaded(self.orders, partitions, "orders")
-        listings = self._loaded(self.customers or (), partitions, "listed")
+        orders = load(self.orders, partitions, self.workspace, "orders")
+        listings = load(self.customers or (), partitions, self.workspace, "listed")
         for number in partitions:
             for listed, hash_range in self._hash_ranges(number, orders, listings):
                 part = self._group(listed, hash_range, room.part(slice(filled, None)))
@@ -155,13 +156,6 @@ class Grouper:
         )
         counted = reduce(GroupingTally.plus, (part.found for part in grouped), GroupingTally())
         return GroupedBatch(customers, counted)
-
-    def _loaded(self, blocks: Sequence[Block], partitions: range, use: str) -> list[Block]:
-        """Return blocks with a range of partitions in memory."""
-        return [
-            block.loaded(partitions, self.workspace, f"{use}.{number}")
-            for number, block in enumerate(blocks)
-        ]
 
     def _hash_ranges(
         self, number: int, orders: Sequence[Block], listings: Sequence[Block]

@@ -266,6 +266,14 @@ def partition_sizes(blocks: Iterable[Block], partitions: int) -> NDArray[np.int6
     return sum((block.sizes for block in blocks), start=np.zeros(partitions, np.int64))
 
 
+def load(blocks: Iterable[Block], partitions: range, workspace: Workspace, use: str) -> list[Block]:
+    """Return blocks with a range of partitions in memory, each in arrays of its own."""
+    return [
+        block.loaded(partitions, workspace, f"{use}.{number}")
+        for number, block in enumerate(blocks)
+    ]
+
+
 def collect(blocks: Sequence[Block], number: int, workspace: Workspace, use: str) -> PartitionRows:
     """Return the rows of partition `number` of all blocks, one behind the other.
 
