@@ -72,7 +72,7 @@ def _stream(name: Any, history: Any) -> Stream:
         stored = stored_events(history)
 
         def scan_events(work: Callable[[StreamBatch], R], threads: int) -> Iterator[R]:
-            return replace(stored, threads=threads).scan(work)
+            return replace(stored, threads=threads).scan(lambda _, batch, __: work(batch))
 
         return Stream(stored.columns, stored.spec.ids, scan_events)
     if isinstance(history, OrderHistory):
