@@ -100,6 +100,24 @@ def small(*rows, ids=None) -> pa.Table:
     )
 
 
+def test_decimals_of_more_digits_may_arrive(tmp_path):
+    days = [date(2026, 1, day) for day in (5, 6, 7)]
+    ids = [[1, 2, 3], [1, 1, 4], [2, 4, 5]]
+    amounts = [[7, 8, 9], [10**25, -(10**24), 10**30], [1, 2, 3]]
+    narrow, wide = pa.decimal128(10, 0), pa.decimal128(31, 0)
+    tables = [
+        pa.table({"customer_id": own, "ordered_at": days, "amount": pa.array(values, kind)})
+        for own, values, kind in zip(ids, amounts, [narrow, wide, narrow], strict=True)
+    ]
+    expected = {1: 7 + 10**25 - 10**24, 2: 9, 3: 9, 4: 10**30 + 2, 5: 3}
+    first = oc.OrderHistory.build(tables[0])
+    in_memory = first.append(tables[1]).append(tables[2])
+    saved = first.save(tmp_path).append(tables[1]).append(tables[2])
+    for history in (in_memory, saved, oc.OrderHistory.open(tmp_path)):
+        rows = history.profile("2026-02-01").to_pylist()
+        assert {row["customer_id"]: int(row["revenue"]) for row in rows} == expected
+
+
 def listed(*rows) -> pa.Table:
     """Return customers of (customer, day of January 2026)."""
     return pa.table(

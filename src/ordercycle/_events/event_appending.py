@@ -112,4 +112,4 @@ def _wider(column: str, there: AmountReader, arriving: AmountReader) -> AmountRe
             remedy=f"cast it to {there.given}",
             column=column,
         )
-    return arriving if arriving.is_wide and not there.is_wide else there
+    return there.wider(arriving)

@@ -73,7 +73,8 @@ def append(
     arriving = group(orders, customers, options, most_batches=len(history.parts), like=spec)
     _check_types(spec, arriving.spec)
     has_listing = spec.has_listing or arriving.spec.has_listing
-    made = OrderFormat(replace(spec, has_listing=has_listing))
+    amount = spec.amount.wider(arriving.spec.amount)
+    made = OrderFormat(replace(spec, has_listing=has_listing, amount=amount))
     pieces = pieces_of(arriving, len(history.parts), made)
     counts = _checked(made.spec, history, pieces)
     changed = replace(history, format=made, counts=counts)

@@ -292,6 +292,10 @@ class AmountReader:
             return pa.int64()
         return pa.decimal128(MAX_DIGITS, self.given.scale)
 
+    def wider(self, other: AmountReader) -> AmountReader:
+        """Return the reader of amounts of both, of one type in results: the one of two words."""
+        return other if other.is_wide and not self.is_wide else self
+
     def words(self, array: pa.Array) -> tuple[Int64s, int]:
         """Return the amounts as 64-bit words, low ones of wide decimals, and how many are refused.
 
