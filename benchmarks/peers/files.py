@@ -41,7 +41,7 @@ from .generate import AS_OF, Workload, order_pieces
 ROOT = Path(__file__).resolve().parents[2]
 PEER = "from benchmarks.peers.{0}_profile import profile_file; from datetime import date; "
 CALL = "profile_file({0!r}, {1!r}, date.fromisoformat({2!r}), {3!r}, {4!r})"
-COMMAND = (sys.executable, "-m", "ordercycle._cli")
+COMMAND = (sys.executable, "-m", "ordercycle")
 OURS, TWICE = "ordercycle", "ordercycle, two commands"
 #: Every engine's modules are compiled once, as they are where they were installed.
 ENVIRONMENT = {

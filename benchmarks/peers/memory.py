@@ -90,7 +90,7 @@ def _peaks(name: str, options) -> Iterator[tuple[str, Peak]]:
         source, extra = INPUTS[name](Path(folder), options.scale)
         out = str(Path(folder) / "profile.parquet")
         bounds = ("--memory-limit", limit, "--spill-directory", folder)
-        command = ("-m", "ordercycle._cli", "profile", str(source), "--as-of", day, "--quiet")
+        command = ("-m", "ordercycle", "profile", str(source), "--as-of", day, "--quiet")
         yield "profile", peak_of(*command, *bounds, "--out", out, *extra)
         if not extra:
             yield "history", peak_of("-c", _KEPT, str(source), limit, folder, day)

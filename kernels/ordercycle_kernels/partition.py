@@ -137,11 +137,13 @@ def _gather_places(codes: UInt32s, rows: Int32s, places: Items, out_places: Item
         out_places[position] = places[codes[rows[position]]]
 
 
-def per_width(function: Callable[P, None]) -> dict[str, Kernel[P, None]]:
+def per_width(
+    function: Callable[P, None], widths: tuple[str, ...] = ("uint8", "uint16", "uint32", "uint64")
+) -> dict[str, Kernel[P, None]]:
     """Return a kernel per width of items, by type: they are only moved, never looked at."""
     return {
         items: kernel(function, items=items, name=f"{function.__name__[1:]}_{items}")
-        for items in ("uint8", "uint16", "uint32", "uint64")
+        for items in widths
     }
 
 
@@ -153,4 +155,4 @@ def as_moved(values: NDArray[Any]) -> NDArray[Any]:
 scatter = per_width(_scatter)
 deposit = per_width(_deposit)
 gather = per_width(_gather)
-gather_places = per_width(_gather_places)
+gather_places = per_width(_gather_places, ("uint8", "uint16", "uint32"))

@@ -81,3 +81,18 @@ def test_zoned_instants_become_local_days(name, seconds, unit):
         table.first_of_day, out,
     )  # fmt: skip
     assert out.tolist() == [accepted(local_day(second, zone)) for second in seconds]
+
+
+@given(
+    st.lists(st.integers(-50, 50), min_size=1, max_size=9, unique=True),
+    st.lists(st.integers(-60, 60)),
+    st.data(),
+)
+def test_local_times_become_instants(begins, times, data):
+    begins = [-(2**62), *sorted(begins)]
+    offsets = data.draw(st.lists(st.integers(-14, 14), min_size=len(begins), max_size=len(begins)))
+    out = np.array(times, np.int64)
+    calendar.instants_of_local_times(np.array(begins, np.int64), np.array(offsets, np.int64), out)
+    in_force = [max(place for place, begin in enumerate(begins) if begin <= time) for time in times]
+    expected = [time - offsets[place] for time, place in zip(times, in_force, strict=True)]
+    assert out.tolist() == expected

@@ -77,3 +77,15 @@ def test_columns_are_moved(item, data):
     assert out.tolist() == [
         int(value) for p in in_place for value in values[offsets[p] : offsets[p + 1]]
     ]
+
+
+@pytest.mark.parametrize("item", ["uint8", "uint16", "uint32"])
+@given(places=st.lists(st.integers(0, 255), min_size=1), data=st.data())
+def test_codes_become_places_in_the_order_of_rows(item, places, data):
+    codes = data.draw(st.lists(st.sampled_from(range(len(places))), min_size=1))
+    rows = data.draw(st.lists(st.sampled_from(range(len(codes)))))
+    out = np.zeros(len(rows), item)
+    partition.gather_places[item](
+        np.array(codes, np.uint32), np.array(rows, np.int32), np.array(places, item), out
+    )
+    assert out.tolist() == [places[codes[row]] for row in rows]
