@@ -193,8 +193,19 @@ def parsed_condition(text: str) -> pc.Expression:
     >>> parsed_condition("rfm == 'Champions' and not revenue < 500")
     <pyarrow.compute.Expression ((rfm == "Champions") and invert((revenue < 500)))>
     """
+    return expression_of(parsed(text))
+
+
+def expression_of(node: Node) -> pc.Expression:
+    """Return the expression that a node stands for, as `parsed_condition` says.
+
+    Raises
+    ------
+    ConfigError
+        Where a list has values of several kinds, or parts are nested too deeply.
+    """
     try:
-        return Compiler().value(parsed(text)).expression
+        return Compiler().value(node).expression
     except RecursionError:
         raise too_deep() from None
 

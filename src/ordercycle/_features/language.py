@@ -53,7 +53,11 @@ class Window:
 
 @dataclass(frozen=True)
 class Feature:
-    """A feature as its text says: node: for messages; column: empty where the stream is meant."""
+    """A feature as its text says.
+
+    node: for messages; column: None where the stream is meant; place: what messages say before it,
+    where it stands in another text and has no name.
+    """
 
     node: Aggregate
     stream: str
@@ -61,6 +65,7 @@ class Feature:
     values: tuple[Literal, ...]
     condition: Node | None
     window: Window
+    place: str = ""
 
     @property
     def function(self) -> Function:
@@ -76,6 +81,15 @@ class Feature:
     def meaning(self) -> str:
         """What is the same for features that mean the same."""
         return repr(self.node)
+
+    def called(self, name: str) -> str:
+        """Return what messages call it, where its column has this name."""
+        return f"{self.place}{self.written}" if self.place else f"feature {name!r}"
+
+
+@dataclass(frozen=True)
+class FeatureColumn(Column):
+    """A feature in a condition: the column that holds it."""
 
 
 def parsed_feature(text: str) -> Feature:
@@ -123,9 +137,17 @@ def parsed_rule(text: str) -> tuple[Node, dict[str, Feature]]:
         feature = _feature(node)
         name = names.setdefault(feature.meaning, str(node.written))
         features.setdefault(name, feature)
-        return Column(node.written, name)
+        return FeatureColumn(node.written, name)
 
-    return replaced(parsed(text, GRAMMAR), column), features
+    condition = replaced(parsed(text, GRAMMAR), column)
+    for part in every(condition):
+        if isinstance(part, Path):
+            raise ConfigError(
+                f"{part.written!r}{at_character(part)} has no meaning here",
+                remedy="columns of streams stand within functions, as in "
+                f"has(lines, category == 'tea'): {', '.join(FUNCTIONS)}",
+            )
+    return condition, features
 
 
 def _feature(node: Aggregate) -> Feature:

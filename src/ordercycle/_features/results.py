@@ -26,12 +26,14 @@ ROWS_AT_ONCE = 16_384
 
 @dataclass(frozen=True)
 class Asked:
-    """The feature that is made: its name, column and type, and which customers the batch has.
+    """The feature that is made: its column and type, and which customers the batch has.
 
-    rows: (c,), that of each customer among all.
+    name: that of what is made; called: what messages call it; rows: (c,), that of each customer
+    among all.
     """
 
     name: str
+    called: str
     column: Path
     result: pa.DataType
     as_of: int
@@ -42,7 +44,7 @@ class Asked:
         row = int(self.rows[rows].min())
         count = f" ({counted(rows.size, 'such customer')})" if rows.size > 1 else ""
         return DataError(
-            f"feature {self.name!r}: {what} for the customer in row {row:,}{count}",
+            f"{self.called}: {what} for the customer in row {row:,}{count}",
             remedy="choose fewer events by a condition or a window",
             column=self.name,
             row=row,

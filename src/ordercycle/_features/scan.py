@@ -68,11 +68,16 @@ class FeatureScan:
         return {
             name: one.feature.function.finish(
                 measures,
-                Asked(name, one.column, one.result, self.as_of, rows),
+                self._asked(name, one, rows),
                 [measures[measure] for measure in one.measures],
             )
             for name, one in self.features.items()
         }
+
+    def _asked(self, name: str, planned: Planned, rows: NDArray[Any]) -> Asked:
+        feature = planned.feature
+        made = feature.written if feature.place else name
+        return Asked(made, feature.called(name), planned.column, planned.result, self.as_of, rows)
 
     def matches(self, batch: EventBatch) -> dict[str, int]:
         """Count the events of a batch that each feature sees.
@@ -109,7 +114,7 @@ def scan_of(
         try:
             planned[name] = planning.planned(feature)
         except OrdercycleError as error:
-            raise within(error, f"feature {name!r}: ") from None
+            raise within(error, f"{feature.called(name)}: ") from None
     return FeatureScan(planning.plan(), planned, as_of)
 
 
@@ -128,7 +133,7 @@ def by_stream(
         if feature.stream not in streams:
             known = ", ".join(map(repr, streams))
             raise ConfigError(
-                f"feature {name!r}: there is no stream {feature.stream!r}"
+                f"{feature.called(name)}: there is no stream {feature.stream!r}"
                 f"{at_character(feature.node.arguments[0])}{suggestion(feature.stream, streams)}",
                 remedy=f"there are {known}" if known else ("pass them as ", Option("streams")),
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -122,12 +123,18 @@ def features(
     cid 0 None None
     ann 9 0.4 4
     """
-    day = day_number(as_of, "as_of")
-    check_choice("missing", missing, ("error", "empty"))
+    source = StreamsAsOf.of(streams, as_of, missing)
     wanted = parsed_features(features)
-    return with_features(
-        as_table(profile), wanted, streams_of(streams), day, missing=missing, threads=threads
-    )
+    table = as_table(profile)
+    refuse_taken(table, [pa.field(name, pa.null()) for name in wanted])
+    return with_columns(table, source.scans(wanted).of(table, threads=threads))
+
+
+def with_columns(table: pa.Table, more: pa.Table) -> pa.Table:
+    """Return a table with the columns of another one behind its own."""
+    for field, column in zip(more.schema, more.columns, strict=True):
+        table = table.append_column(field, column)
+    return table
 
 
 def parsed_features(texts: Any) -> dict[str, Feature]:
@@ -156,38 +163,72 @@ def parsed_features(texts: Any) -> dict[str, Feature]:
     return found
 
 
-def with_features(
-    table: pa.Table,
-    features: Mapping[str, Feature],
-    streams: Mapping[str, Stream],
-    as_of: int,
-    *,
-    missing: str,
-    threads: int | None,
-) -> pa.Table:
-    """Return a table with features of its customers; as_of: days since 1970-01-01."""
-    count = thread_count(threads)
-    refuse_absent(table, [CUSTOMER])
-    refuse_taken(table, [pa.field(name, pa.null()) for name in features])
-    # All is checked before anything is computed.
-    scans = {
-        name: scan_of(those, streams[name].columns, as_of, missing=missing)
-        for name, those in by_stream(features, streams).items()
-    }
-    readers = {name: _common_reader(table, name, streams[name]) for name in scans}
-    made: dict[str, pa.ChunkedArray] = {}
-    customers: dict[pa.DataType, _Customers] = {}
-    for name, scan in scans.items():
-        reader = readers[name]
-        if reader.plain not in customers:
-            customers[reader.plain] = _Customers.of(table, reader, count)
-        made |= _columns(scan, streams[name], customers[reader.plain], count)
-    planned = {name: one for scan in scans.values() for name, one in scan.features.items()}
-    for name in features:
-        nullable = planned[name].feature.function.nothing is None
-        field = pa.field(name, planned[name].result, nullable)
-        table = table.append_column(field, made[name])
-    return table
+@dataclass(frozen=True)
+class StreamsAsOf:
+    """Streams by name, as of a day: days since 1970-01-01; missing: as for conditions."""
+
+    streams: Mapping[str, Stream]
+    as_of: int
+    missing: str = "error"
+
+    @classmethod
+    def of(cls, streams: Any, as_of: date | str, missing: str) -> StreamsAsOf:
+        """Return streams as users give them.
+
+        Raises
+        ------
+        ConfigError
+            They are no histories by name, or the day is none.
+        """
+        check_choice("missing", missing, ("error", "empty"))
+        return cls(streams_of(streams), day_number(as_of, "as_of"), missing)
+
+    def scans(self, features: Mapping[str, Feature]) -> CustomerFeatures:
+        """Return what computes features, once all are found to fit their streams."""
+        return CustomerFeatures(
+            features,
+            self.streams,
+            {
+                name: scan_of(those, self.streams[name].columns, self.as_of, missing=self.missing)
+                for name, those in by_stream(features, self.streams).items()
+            },
+        )
+
+
+@dataclass(frozen=True)
+class CustomerFeatures:
+    """Features of customers, in one scan of each stream: scans, by the names of these."""
+
+    features: Mapping[str, Feature]
+    streams: Mapping[str, Stream]
+    scans: Mapping[str, FeatureScan]
+
+    def of(self, table: pa.Table, *, threads: int | None) -> pa.Table:
+        """Return the features of a table's customers, in the order of its rows.
+
+        Raises
+        ------
+        ColumnError
+            The table has no column of customers, or ids that a stream cannot have.
+        DataError
+            A customer is null or there twice, or a sum is beyond its type.
+        """
+        count = thread_count(threads)
+        refuse_absent(table, [CUSTOMER])
+        readers = {name: _common_reader(table, name, self.streams[name]) for name in self.scans}
+        made: dict[str, pa.ChunkedArray] = {}
+        customers: dict[pa.DataType, _Customers] = {}
+        for name, scan in self.scans.items():
+            reader = readers[name]
+            if reader.plain not in customers:
+                customers[reader.plain] = _Customers.of(table, reader, count)
+            made |= _columns(scan, self.streams[name], customers[reader.plain], count)
+        planned = {name: one for scan in self.scans.values() for name, one in scan.features.items()}
+        fields = [
+            pa.field(name, planned[name].result, planned[name].feature.function.nothing is None)
+            for name in self.features
+        ]
+        return pa.table([made[name] for name in self.features], schema=pa.schema(fields))
 
 
 def _common_reader(table: pa.Table, name: str, stream: Stream) -> IdReader:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,15 +114,20 @@ class RulesLint:
         )
 
 
-def lint_of(tables: Iterable[pa.Table], conditions: Conditions, default: str) -> RulesLint:
-    """Return the lint of rules over the pieces of a table."""
+def lint_of(
+    tables: Iterable[pa.Table],
+    conditions: Conditions,
+    default: str,
+    unseen: Collection[str] = (),
+) -> RulesLint:
+    """Return the lint of rules over the pieces of a table; unseen: columns that nobody named."""
     size = len(conditions)
     #: By rule and by the first rule that holds.
     firsts, unknown = np.zeros((size, size), np.int64), np.zeros(size, np.int64)
     customers = left = 0
     fitting = None
     for table in tables:
-        fitting = fitting or bound(table, conditions)
+        fitting = fitting or bound(table, conditions, unseen)
         codes = fitting.first_matches(table)
         for number, column in enumerate(fitting.truths(table).columns):
             holds = np.asarray(column.fill_null(fill_value=False).to_numpy())

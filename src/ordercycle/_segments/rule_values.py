@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +18,9 @@ from ordercycle._expressions.language import parsed
 from ordercycle._expressions.nodes import Node, columns_of
 from ordercycle._expressions.typed import compiled, computed, type_of
 
+Condition: TypeAlias = pc.Expression | Node | str
 #: Conditions by the name of the segment they lead to, the most important first.
-Conditions = Mapping[str, pc.Expression | str]
+Conditions: TypeAlias = Mapping[str, Condition]
 
 _MISSING = re.compile(r"No match for FieldRef\.Name\((.*?)\) in ", re.DOTALL)
 _REPEATED = re.compile(r"Multiple matches for FieldRef\.Name\((.*?)\) in ", re.DOTALL)
@@ -91,8 +93,8 @@ def _values(rows: pa.Table, conditions: Sequence[_Bound]) -> pa.Table:
         raise DataError(f"the rules cannot be computed together: {error}") from None
 
 
-def bound(table: pa.Table, conditions: Conditions) -> BoundConditions:
-    """Return conditions that fit the columns of a table.
+def bound(table: pa.Table, conditions: Conditions, unseen: Collection[str] = ()) -> BoundConditions:
+    """Return conditions that fit the columns of a table; unseen: those that no message names.
 
     Dictionaries and views are read as their values, for few of Arrow's functions take them.
     Text, and expressions that have one, compute and compare decimals exactly; other expressions
@@ -113,7 +115,7 @@ def bound(table: pa.Table, conditions: Conditions) -> BoundConditions:
     }
     nobody, of_floats = (_cast(table.schema.empty_table(), kinds) for kinds in (casts, floats))
     fitting = tuple(
-        _fitted(segment, given, nobody.schema, of_floats.schema)
+        _fitted(segment, given, nobody.schema, of_floats.schema, unseen)
         for segment, given in conditions.items()
     )
     return BoundConditions(
@@ -124,11 +126,19 @@ def bound(table: pa.Table, conditions: Conditions) -> BoundConditions:
 
 
 def _fitted(
-    segment: str, given: pc.Expression | str, schema: pa.Schema, of_floats: pa.Schema
+    segment: str,
+    given: Condition,
+    schema: pa.Schema,
+    of_floats: pa.Schema,
+    unseen: Collection[str],
 ) -> _Bound:
-    text = given if isinstance(given, str) else language_text(given)
-    if text is not None:
-        return _Bound(segment, _exact(segment, parsed(text), schema), of_floats=False)
+    seen = [name for name in schema.names if name not in unseen]
+    node = given if isinstance(given, Node) else None
+    text = language_text(given) if isinstance(given, pc.Expression) else given
+    if isinstance(text, str):
+        node = parsed(text)
+    if node is not None:
+        return _Bound(segment, _exact(segment, node, schema, seen), of_floats=False)
     kind = None
     for columns in (schema, of_floats):
         try:
@@ -137,15 +147,15 @@ def _fitted(
         except (pa.ArrowException, ValueError, TypeError) as error:
             problem = str(error)
     if kind is None:
-        raise _unbound(segment, problem, schema.names)
+        raise _unbound(segment, problem, seen)
     _check_truth(segment, kind)
     return _Bound(segment, given, of_floats=columns is of_floats)
 
 
-def _exact(segment: str, node: Node, schema: pa.Schema) -> pc.Expression:
+def _exact(segment: str, node: Node, schema: pa.Schema, seen: Sequence[str]) -> pc.Expression:
     for name, _ in columns_of(node):
         if schema.names.count(name) != 1:
-            raise _not_there_once(segment, name, schema.names)
+            raise _not_there_once(segment, name, seen)
     try:
         value = compiled(node, schema)
     except ColumnError as error:

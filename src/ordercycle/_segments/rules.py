@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from datetime import date
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -13,8 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ordercycle._errors import ConfigError, Option, counted, printable, within
-from ordercycle._expressions.compiling import parsed_condition
+from ordercycle._errors import ConfigError, Option, counted, printable
 from ordercycle._expressions.expression_text import language_text
 from ordercycle._public import public
 from ordercycle._segments.assigning import (
@@ -24,7 +24,9 @@ from ordercycle._segments.assigning import (
     refuse_taken,
     worked,
 )
+from ordercycle._segments.customer_features import CustomerFeatures, StreamsAsOf
 from ordercycle._segments.profile_tables import as_table
+from ordercycle._segments.read_rules import ReadRules
 from ordercycle._segments.rule_lint import RulesLint, lint_of
 from ordercycle._segments.rule_values import bound
 from ordercycle._segments.scheme import Scheme
@@ -49,6 +51,12 @@ class Rules(Scheme):
         What is between quotes is taken as it stands; two of the quote signs around it stand for
         one. Integers and decimals are computed and compared exactly, numbers that are written
         beside decimals too; a quotient is a float. A condition that is null does not hold.
+        Functions of :func:`features` may stand in text, as in
+        ``"revenue > 500 and not has(lines, category == 'ink', last=365)"``; their columns do not
+        appear in the result.
+    features
+        Columns that :meth:`assign` computes of streams and adds, by their names, as
+        :func:`features` does; conditions may read them.
     default
         The segment of customers for whom no condition holds.
     column
@@ -57,13 +65,15 @@ class Rules(Scheme):
     Attributes
     ----------
     conditions
-        The conditions as expressions, by segment.
+        The conditions as expressions, by segment. Functions are columns named as they are written.
+    reads_streams
+        The names of the streams that features are about.
 
     Raises
     ------
     ConfigError
-        Where a condition is neither expression nor text or cannot be read, or segments have no
-        name, the same, or are more than 127.
+        Where a condition or a feature cannot be read, a feature has the name of a column of
+        profiles, or segments have no name, the same, or are more than 127.
 
     Examples
     --------
@@ -83,9 +93,11 @@ class Rules(Scheme):
 
     rules: Mapping[str, pc.Expression | str]
     _: KW_ONLY
+    features: Mapping[str, str] = field(default_factory=dict)
     default: str = "Other"
     column: str = "tier"
     conditions: Mapping[str, pc.Expression] = field(init=False)
+    _read: ReadRules = field(init=False)
 
     kind = "rules"
     column_option = "column"
@@ -111,9 +123,16 @@ class Rules(Scheme):
                 f"{counted(len(self.rules), 'rule is', 'rules are')} too many",
                 remedy=f"with the default, {MOST_SEGMENTS} segments are the most",
             )
+        read = ReadRules.of(self.rules, self.features)
+        if self.column in read.named:
+            raise ConfigError(
+                (Option("column", self.column), " is the name of a feature too"),
+                remedy="give it another name",
+            )
         object.__setattr__(self, "rules", MappingProxyType(dict(self.rules)))
-        conditions = {name: _compiled(name, given) for name, given in self.rules.items()}
-        object.__setattr__(self, "conditions", MappingProxyType(conditions))
+        object.__setattr__(self, "features", MappingProxyType(dict(self.features)))
+        object.__setattr__(self, "conditions", MappingProxyType(read.expressions))
+        object.__setattr__(self, "_read", read)
 
     @property
     def name(self) -> str:
@@ -125,8 +144,20 @@ class Rules(Scheme):
         """The names of the segments in the order of their codes: the rules', then the default."""
         return (*self.rules, self.default)
 
+    @property
+    def reads_streams(self) -> tuple[str, ...]:
+        """The names of the streams that features are about."""
+        return self._read.streams
+
     def assign(
-        self, table: Any, column: str | None = None, *, threads: int | None = None
+        self,
+        table: Any,
+        column: str | None = None,
+        *,
+        streams: Mapping[str, Any] | None = None,
+        as_of: date | str | None = None,
+        missing: str = "error",
+        threads: int | None = None,
     ) -> pa.Table:
         """Add each customer's segment to a table.
 
@@ -137,22 +168,26 @@ class Rules(Scheme):
             for :meth:`Lifecycle.assign`.
         column
             The column to add; None: that of the scheme.
+        streams, as_of, missing
+            Of rules with features, as for :func:`features`: histories by name, the day of the
+            table, and what becomes of texts that no value equals. Each stream is scanned once.
         threads
             How many threads to use; None: every core this process may use.
 
         Returns
         -------
         pyarrow.Table
-            The table with a column of dictionary<int8, string>, codes in the order of
-            :attr:`segments`, never null.
+            The table with `features`, in their order, and a column of dictionary<int8, string>,
+            codes in the order of :attr:`segments`, never null.
 
         Raises
         ------
         ColumnError
-            Where a condition has a column that is not there or has another type, or the column
+            Where a condition has a column that is not there or has another type, or a column
             to add is there already.
         ConfigError
-            Where a condition is a number or text rather than true or false, or `column` no name.
+            Where a condition is a number or text rather than true or false, `column` no name, or
+            a stream or the day is not given that features need.
         DataError
             Where a condition cannot be computed, as a sum of 64-bit integers beyond their range.
 
@@ -162,29 +197,84 @@ class Rules(Scheme):
         >>> table = pa.table({"gap_median": [10.0, 40.0, None]})
         >>> Rules({"Weekly": "gap_median < 15"}, default="Rarely").assign(table)["tier"].to_pylist()
         ['Weekly', 'Rarely', 'Rarely']
+
+        >>> import datetime
+        >>> days = [datetime.date(2026, 1, 2), datetime.date(2026, 1, 9), datetime.date(2025, 1, 1)]
+        >>> visits = pa.table({"customer_id": ["ann", "ann", "bob"], "occurred_at": days})
+        >>> visits = EventHistory.build(visits, columns=EventColumns())
+        >>> customers = pa.table({"customer_id": ["ann", "bob", "cid"]})
+        >>> rules = Rules(
+        ...     {"Often here": "visits_30 >= 2", "Was here": "has(visits)"},
+        ...     features={"visits_30": "count(visits, last=30)"},
+        ... )
+        >>> found = rules.assign(customers, streams={"visits": visits}, as_of="2026-01-10")
+        >>> for row in found.to_pylist():
+        ...     print(*row.values())
+        ann 2 Often here
+        bob 0 Was here
+        cid 0 Other
         """
         table = as_table(table)
         name = self.column if column is None else column
         _check_name("column", name)
+        scans = self._scans(self._source(streams, as_of, missing))
+        return self._assigned(table, name, scans, threads)
+
+    def _source(self, streams: Any, as_of: date | str | None, missing: str) -> StreamsAsOf | None:
+        """Return the streams that features are about, None where there are no features."""
+        if not self.reads_streams:
+            self._refuse_meaningless(streams=streams, as_of=as_of)
+            return None
+        if as_of is None:
+            raise ConfigError(
+                "these rules have features, and no day as of which they are meant",
+                remedy=("pass ", Option("as_of"), " with the day of the profile"),
+            )
+        return StreamsAsOf.of({} if streams is None else streams, as_of, missing)
+
+    def _scans(self, source: StreamsAsOf | None) -> CustomerFeatures | None:
+        if not self.reads_streams:
+            return None
+        if source is None:
+            source = StreamsAsOf({}, 0)
+        return source.scans(self._read.features)
+
+    def _assigned(
+        self, table: pa.Table, name: str, scans: CustomerFeatures | None, threads: int | None
+    ) -> pa.Table:
         made = Produced(name, self.segments, nullable=False)
-        refuse_taken(table, [made])
-        conditions = bound(table, self.rules)
+        refuse_taken(table, [*(pa.field(one, pa.null()) for one in self.features), made])
+        if name in self.features:
+            raise ConfigError(
+                (Option("column", name), " is the name of a feature too"),
+                remedy="give it another name",
+            )
+        featured = self._read.of_table(table, scans, threads=threads)
+        conditions = bound(featured.full, featured.conditions, featured.unseen)
         codes = np.empty(table.num_rows, np.int8)
 
         def write(task: tuple[int, pa.Table]) -> None:
             start, rows = task
             codes[start : start + rows.num_rows] = conditions.first_matches(rows)
 
-        for _ in worked(write, table, threads=threads):
+        for _ in worked(write, featured.full, threads=threads):
             pass
-        return table.append_column(made.field, made.column(codes))
+        return featured.shown.append_column(made.field, made.column(codes))
 
-    def lint(self, table: Any) -> RulesLint:
+    def lint(
+        self,
+        table: Any,
+        *,
+        streams: Mapping[str, Any] | None = None,
+        as_of: date | str | None = None,
+        missing: str = "error",
+        threads: int | None = None,
+    ) -> RulesLint:
         """Count whom each rule matches, and say which rules come to nothing.
 
         Parameters
         ----------
-        table
+        table, streams, as_of, missing, threads
             As for :meth:`assign`.
 
         Returns
@@ -212,9 +302,11 @@ class Rules(Scheme):
         'Whale' matches nobody
         """
         table = as_table(table)
+        scans = self._scans(self._source(streams, as_of, missing))
+        featured = self._read.of_table(table, scans, threads=threads)
         starts = range(0, max(table.num_rows, 1), ROWS_PER_TASK)
-        pieces = (table.slice(start, ROWS_PER_TASK) for start in starts)
-        return lint_of(pieces, self.rules, self.default)
+        pieces = (featured.full.slice(start, ROWS_PER_TASK) for start in starts)
+        return lint_of(pieces, featured.conditions, self.default, featured.unseen)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rules as text, with the default and the column.
@@ -237,10 +329,12 @@ class Rules(Scheme):
                     f"rule {name!r} is an expression that has no text: {self.rules[name]}",
                     remedy="give the condition as text to save it, such as 'revenue > 500'",
                 )
+        features = {"features": dict(self.features)} if self.features else {}
         return {
             "scheme": self.kind,
             "column": self.column,
             "default": self.default,
+            **features,
             "rules": texts,
         }
 
@@ -249,13 +343,17 @@ class Rules(Scheme):
     ) -> Iterator[str]:
         """Yield a line for each rule that comes to nothing; the pieces are read again for it."""
         if not all(counts[segment] for segment in self.rules):
-            lint = lint_of(pieces(), self.conditions, self.default)
+            lint = lint_of(pieces(), self._read.conditions, self.default)
             yield from (f"rule {problem}" for problem in lint.problems)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Rules):
             return NotImplemented
-        return (self.column, self.segments) == (other.column, other.segments) and all(
+        return (self.column, self.segments, self._read.meaning) == (
+            other.column,
+            other.segments,
+            other._read.meaning,
+        ) and all(
             one.equals(its) for one, its in zip(*map(_expressions, (self, other)), strict=True)
         )
 
@@ -263,18 +361,25 @@ class Rules(Scheme):
         return hash((self.column, self.segments))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        made = partial(Rules, default=self.default, column=self.column)
+        made = partial(
+            Rules, features=dict(self.features), default=self.default, column=self.column
+        )
         return made, (dict(self.rules),)
 
     def __repr__(self) -> str:
         rules = "; ".join(f"{name}: {text}" for name, text in self._shown())
-        return printable(f"Rules({rules}; else {self.default})")
+        features = "".join(f"; {name} = {text}" for name, text in self.features.items())
+        return printable(f"Rules({rules}; else {self.default}{features})")
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><th style='text-align:left'>{html.escape(printable(name))}</th>"
             f"<td style='text-align:left'>{html.escape(printable(text))}</td></tr>"
-            for name, text in (*self._shown(), (self.default, "all others"))
+            for name, text in (
+                *self._shown(),
+                (self.default, "all others"),
+                *((f"{name} =", text) for name, text in self.features.items()),
+            )
         )
         return f"<b>Rules</b><table>{rows}</table>"
 
@@ -288,23 +393,8 @@ def _check_name(option: str, name: object) -> None:
 
 
 def _expressions(rules: Rules) -> list[pc.Expression]:
-    return list(rules.conditions.values())
+    return list(rules._read.meant.values())  # noqa: SLF001 - of the class above
 
 
 def _text(given: pc.Expression | str) -> str | None:
     return given if isinstance(given, str) else language_text(given)
-
-
-def _compiled(segment: str, given: pc.Expression | str) -> pc.Expression:
-    if isinstance(given, pc.Expression):
-        return given
-    if not isinstance(given, str):
-        raise ConfigError(
-            f"rule {segment!r} is {given!r}, which is no condition",
-            remedy='pass a pyarrow expression such as pc.field("revenue") > 500, or text such as '
-            '"revenue > 500"',
-        )
-    try:
-        return parsed_condition(given)
-    except ConfigError as error:
-        raise within(error, f"rule {segment!r}: ") from None

@@ -1,0 +1,207 @@
+"""Rules as they are read: conditions, and the features of streams that are in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ordercycle._columns import PROFILE_COLUMNS
+from ordercycle._errors import ConfigError, within
+from ordercycle._expressions.compiling import expression_of
+from ordercycle._expressions.language import too_deep
+from ordercycle._expressions.nodes import Column, Node, columns_of, replaced
+from ordercycle._features.language import Feature, FeatureColumn, parsed_rule
+from ordercycle._segments.customer_features import CustomerFeatures, parsed_features, with_columns
+from ordercycle._segments.profile_tables import CUSTOMER
+
+Condition: TypeAlias = pc.Expression | Node
+Conditions: TypeAlias = Mapping[str, Condition]
+
+#: Before names of columns that nobody sees.
+UNSEEN = "\x1f"
+#: Columns that a profile may have.
+RESERVED = {CUSTOMER, *(one.name for one in PROFILE_COLUMNS)}
+
+
+class FeaturedTable(NamedTuple):
+    """A table with the features of its customers.
+
+    shown: with those that have names; full: with all that conditions read; conditions: over the
+    columns of the latter; unseen: the names of those of its columns that nobody named.
+    """
+
+    shown: pa.Table
+    full: pa.Table
+    conditions: Conditions
+    unseen: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class ReadRules:
+    """Rules as they were read.
+
+    conditions: by segment, in which features that have no name are `FeatureColumn`; named: the
+    features of the user, by name; unnamed: those that stand in conditions, of which none is among
+    the former, by the names that `FeatureColumn` has for them.
+    """
+
+    conditions: Conditions
+    named: Mapping[str, Feature]
+    unnamed: Mapping[str, Feature]
+
+    @classmethod
+    def of(cls, rules: Mapping[str, pc.Expression | str], features: Any) -> Self:
+        """Read rules, and features by their names.
+
+        Raises
+        ------
+        ConfigError
+            A condition is neither expression nor text, or something cannot be read.
+        """
+        named = parsed_features(features)
+        for name in named:
+            if name in RESERVED:
+                raise ConfigError(
+                    f"feature {name!r} has the name of a column of profiles",
+                    remedy="give it another name",
+                )
+        #: The names of columns, by what they mean.
+        names: dict[str, str] = {}
+        for name, feature in named.items():
+            names.setdefault(feature.meaning, name)
+        unnamed: dict[str, Feature] = {}
+        conditions: dict[str, Condition] = {}
+        for segment, given in rules.items():
+            node, found = _read(segment, given)
+            renamed = {}
+            for written, feature in found.items():
+                meaning = feature.meaning
+                if meaning not in names:
+                    names[meaning] = _unlike(UNSEEN + meaning, named)
+                    unnamed[names[meaning]] = replace(feature, place=f"rule {segment!r}: ")
+                renamed[written] = names[meaning]
+            conditions[segment] = _with_names(node, renamed, named)
+        return cls(conditions, named, unnamed)
+
+    @property
+    def features(self) -> dict[str, Feature]:
+        """All features, by the names of their columns."""
+        return {**self.named, **self.unnamed}
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The names of the streams that features are about."""
+        return tuple(dict.fromkeys(feature.stream for feature in self.features.values()))
+
+    @property
+    def expressions(self) -> dict[str, pc.Expression]:
+        """The conditions as expressions; features without a name are as they are written."""
+        return {
+            segment: _expression(condition, as_written=True)
+            for segment, condition in self.conditions.items()
+        }
+
+    @property
+    def meant(self) -> dict[str, pc.Expression]:
+        """The conditions as expressions that are equal where they mean the same."""
+        return {
+            segment: _expression(condition, as_written=False)
+            for segment, condition in self.conditions.items()
+        }
+
+    @property
+    def meaning(self) -> tuple[Any, ...]:
+        """What is the same for rules that mean the same, expressions left out."""
+        features = {name: feature.meaning for name, feature in self.named.items()}
+        return features, sorted(self.unnamed)
+
+    def of_table(
+        self, table: pa.Table, features: CustomerFeatures | None, *, threads: int | None
+    ) -> FeaturedTable:
+        """Return a table with its features; these: made of `features`."""
+        if features is None:
+            return FeaturedTable(table, table, self.conditions)
+        made = features.of(table, threads=threads)
+        shown = with_columns(table, made.select(list(self.named)))
+        taken = {*shown.column_names, *_columns_of(self.conditions.values())}
+        names = {}
+        for name, feature in self.unnamed.items():
+            names[name] = _unlike(UNSEEN + feature.written, taken)
+            taken.add(names[name])
+        unseen = made.select(list(self.unnamed)).rename_columns(list(names.values()))
+        return FeaturedTable(
+            shown,
+            with_columns(shown, unseen),
+            {
+                segment: _with_names(condition, names, ())
+                for segment, condition in self.conditions.items()
+            },
+            frozenset(names.values()),
+        )
+
+
+def _read(segment: str, given: pc.Expression | str) -> tuple[Condition, dict[str, Feature]]:
+    if isinstance(given, pc.Expression):
+        return given, {}
+    if not isinstance(given, str):
+        raise ConfigError(
+            f"rule {segment!r} is {given!r}, which is no condition",
+            remedy='pass a pyarrow expression such as pc.field("revenue") > 500, or text such as '
+            '"revenue > 500"',
+        )
+    try:
+        node, found = parsed_rule(given)
+        _expression(node, as_written=True)
+    except RecursionError:
+        raise within(too_deep(), f"rule {segment!r}: ") from None
+    except ConfigError as error:
+        raise within(error, f"rule {segment!r}: ") from None
+    return node, found
+
+
+def _with_names(
+    condition: Condition, names: Mapping[str, str], columns: Iterable[str]
+) -> Condition:
+    """Return a condition in which features have other names; some of these are usual columns."""
+    if isinstance(condition, pc.Expression):
+        return condition
+
+    def renamed(node: Node) -> Node | None:
+        if not isinstance(node, FeatureColumn):
+            return None
+        name = names[node.name]
+        kind = Column if name in columns else FeatureColumn
+        return kind(node.written, name)
+
+    return replaced(condition, renamed)
+
+
+def _expression(condition: Condition, *, as_written: bool) -> pc.Expression:
+    """Return a condition as an expression, in which features may be named as they are written."""
+    if isinstance(condition, pc.Expression):
+        return condition
+
+    def written(node: Node) -> Node | None:
+        return Column(node.written, node.written) if isinstance(node, FeatureColumn) else None
+
+    return expression_of(replaced(condition, written) if as_written else condition)
+
+
+def _columns_of(conditions: Iterable[Condition]) -> Iterable[str]:
+    return (
+        name
+        for condition in conditions
+        if isinstance(condition, Node)
+        for name, _ in columns_of(condition)
+    )
+
+
+def _unlike(name: str, others: Iterable[str]) -> str:
+    """Return a name that none of the others has."""
+    while name in others:
+        name = UNSEEN + name
+    return name

@@ -1,0 +1,233 @@
+"""Rules over streams: functions in their text and features with names, against plain Python."""
+
+import copy
+import pickle
+from datetime import date
+
+import pyarrow as pa
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from oracle import rules as oracle
+from oracle.conditions import Compared, Joined, Missing, Not
+from oracle.errors import DataError
+from oracle.features import computed
+from support.against_oracle import THREADS, examples
+from support.event_histories import build, stream_of
+from support.events import can_be_written, event_cases, feature_text
+from support.featured import asked, profiles
+from support.strategies import layouts
+
+import ordercycle as oc
+
+DAY = "2026-01-10"
+
+
+@st.composite
+def conditions_over(draw, columns):
+    """Draw a condition over columns, given values of each."""
+
+    def parts(name):
+        values = [one for one in columns[name] if one is not None and can_be_written(one)]
+        missing = st.builds(Missing, st.just(name), negated=st.booleans())
+        if not values:
+            return missing
+        signs = ["==", "!="] if isinstance(values[0], bool) else ["==", "!=", "<=", ">"]
+        compared = st.builds(
+            Compared, st.just(name), st.sampled_from(signs), st.sampled_from(values)
+        )
+        return compared | missing
+
+    one = st.sampled_from(sorted(columns)).flatmap(parts)
+    joined = st.builds(
+        Joined, st.sampled_from(["and", "or"]), st.lists(one, min_size=2, max_size=3).map(tuple)
+    )
+    return draw(one | one.map(Not) | joined)
+
+
+@examples(100)
+@given(case=event_cases(), data=st.data(), threads=THREADS)
+def test_rules_over_any_events(case, data, threads):
+    try:
+        stream = stream_of(case)
+    except DataError:
+        assume(False)  # noqa: FBT003 - as Hypothesis has it
+    layout = data.draw(layouts())
+    history = build(case, layout.table(case.columns()), layout)
+    wanted, as_of = data.draw(asked(stream, case.base))
+    customers, table = data.draw(profiles(case.types["customer_id"], list(stream.customers)))
+    try:
+        made = [computed(one, stream, customers, as_of) for one in wanted]
+    except DataError:
+        assume(False)  # noqa: FBT003 - features alone are compared with it
+    texts = [feature_text(one, "s") for one in wanted]
+    size = data.draw(st.integers(0, len(wanted)))  # of those that have names
+    named = {f"f{place}": text for place, text in enumerate(texts[:size])}
+    columns = dict(zip([*named, *texts[size:]], made, strict=True))
+    columns["row"] = list(range(len(customers)))
+    drawn = data.draw(st.lists(conditions_over(columns), min_size=1, max_size=3))
+    conditions = {f"rule {place}": one for place, one in enumerate(drawn)}
+    rules = oc.Rules({name: str(one) for name, one in conditions.items()}, features=named)
+    streams = {"s": history} if rules.reads_streams else None
+    options = {"streams": streams, "as_of": as_of if streams else None, "missing": "empty"}
+    found = rules.assign(table, threads=threads, **options)
+    found.validate(full=True)
+    assert found.column_names == [*table.column_names, *named, "tier"]
+    for name in named:
+        assert found.column(name).to_pylist() == columns[name]
+    rows = [{name: values[row] for name, values in columns.items()} for row in columns["row"]]
+    read = {name: lambda row, one=one: one(row.get) for name, one in conditions.items()}
+    expected = [oracle.segment(row, read, "Other") for row in rows]
+    assert found.column("tier").to_pylist() == expected
+    lint = rules.lint(table, threads=threads, **options)
+    assert [rule.gets for rule in lint.rules] == [expected.count(name) for name in conditions]
+    assert oc.scheme_from_dict(rules.to_dict()) == rules
+
+
+def bought(**more):
+    """Return lines of three customers."""
+    columns = {
+        "customer_id": ["ann", "ann", "bob", "cid"],
+        "occurred_at": [date(2026, 1, day) for day in (2, 9, 5, 1)],
+        "category": ["printer", "ink", "printer", "tea"],
+        "amount": [90, 20, 80, 5],
+    }
+    kept = oc.EventColumns(attributes=["category"], values=["amount"])
+    return oc.EventHistory.build(pa.table(columns | more), columns=kept)
+
+
+CUSTOMERS = pa.table({"customer_id": ["bob", "dan", "ann", "cid"], "revenue": [80, 0, 110, 5]})
+NEEDS_INK = "has(lines, category == 'printer') and not has(lines, category == 'ink', last=365)"
+
+
+def assigned(rules, table=CUSTOMERS, **options):
+    return rules.assign(table, streams={"lines": bought()}, as_of=DAY, **options)
+
+
+def test_functions_in_text_leave_no_columns():
+    rules = oc.Rules({"Needs ink": NEEDS_INK, "Rich": "revenue > 100"})
+    found = assigned(rules)
+    assert found.column_names == ["customer_id", "revenue", "tier"]
+    assert found.column("tier").to_pylist() == ["Needs ink", "Other", "Rich", "Other"]
+    assert rules.reads_streams == ("lines",)
+
+
+def test_a_column_that_is_called_like_a_function_is_another():
+    text = "has(lines, category == 'ink')"
+    table = CUSTOMERS.append_column(text, pa.array([True, False, False, False]))
+    table = table.append_column("\x1f" + text, pa.array([False, True, False, False]))
+    quoted = text.replace("'", "''")
+    rules = oc.Rules({"ink": text, "column": f"column('{quoted}')"})
+    assert assigned(rules, table).column("tier").to_pylist() == ["column", "Other", "ink", "Other"]
+    with pytest.raises(oc.ColumnError, match="rule 'column': the table has no column"):
+        assigned(rules)
+
+
+def test_rules_with_features_are_values():
+    rules = oc.Rules(
+        {"Ink": "ink > 0 and has(lines, category == 'printer')"},
+        features={"ink": "count(lines, category == 'ink')"},
+    )
+    same = oc.Rules(
+        {"Ink": 'ink>0 and has( lines,category=="printer" )'},
+        features={"ink": "count(lines, (category == 'ink'))"},
+    )
+    assert rules == same == pickle.loads(pickle.dumps(rules)) == copy.copy(rules)  # noqa: S301
+    assert hash(rules) == hash(same)
+    given_dict = rules.to_dict()
+    assert given_dict["features"] == {"ink": "count(lines, category == 'ink')"}
+    assert oc.scheme_from_dict(given_dict) == rules
+    for other in (
+        {"features": {"ink": "count(lines, category == 'tea')"}},
+        {"rules": {"Ink": "ink > 0 and has(lines, category == 'tea')"}},
+    ):
+        assert oc.scheme_from_dict({**given_dict, **other}) != rules
+    assert repr(rules) == (
+        "Rules(Ink: ink > 0 and has(lines, category == 'printer'); else Other; "
+        "ink = count(lines, category == 'ink'))"
+    )
+    assert "ink =</th>" in rules._repr_html_()
+    with pytest.raises(TypeError):
+        rules.features["ink"] = "count(lines)"
+
+
+def test_features_that_mean_the_same_are_one():
+    rules = oc.Rules(
+        {"a": "has(lines) and count(lines)>1", "b": "has( lines ) or count( lines ) == n"},
+        features={"n": "count(lines)"},
+    )
+    assert next(iter(rules._read.unnamed.values())).written == "has(lines)"
+    assert len(rules._read.unnamed) == 1
+    assert assigned(rules).column("n").to_pylist() == [1, 0, 2, 1]
+
+
+REFUSED = {
+    "no streams": ({"streams": None}, oc.ConfigError,
+                   "has(lines): there is no stream 'lines' at character 5; pass them as streams="),
+    "no such stream": ({"streams": {"line": bought()}}, oc.ConfigError, "did you mean 'line'?"),
+    "no day": ({"as_of": None}, oc.ConfigError, "pass as_of= with the day of the profile"),
+    "a stream that is none": ({"streams": {"lines": CUSTOMERS}}, oc.ConfigError, "is a Table"),
+    "a typo": ({"rules": {"one": "has(lines, category == 'inc')"}}, oc.ConfigError,
+               "rule 'one': has(lines, category == 'inc'): no value of category equals 'inc'"),
+    "no such column": ({"rules": {"one": "sum(lines.amout) > 1"}}, oc.ColumnError,
+                       "rule 'one': sum(lines.amout): 'lines' has no column 'lines.amout'"),
+    "what is no truth": ({"rules": {"one": "count(lines)"}}, oc.ConfigError,
+                         "rule 'one' is int64, not true or false"),
+    "text and number": ({"rules": {"one": "top(lines.category) > 1"}}, oc.ColumnError,
+                        "top(lines.category) is large_string"),
+    "a column that is there": ({"features": {"row": "count(lines)"}}, oc.ColumnError,
+                               "has a column 'row' already"),
+    "a column like a feature": ({"features": {"n": "count(lines)"}, "column": "n"}, oc.ConfigError,
+                                "column='n' is the name of a feature too"),
+    "an unknown column": ({"rules": {"one": "has(lines) and revenu > 1"}}, oc.ColumnError,
+                          "it has 'customer_id', 'row', and columns of other schemes"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_refusals(what):
+    given_options, error, message = REFUSED[what]
+    options = {
+        "streams": {"lines": bought()}, "as_of": DAY, "rules": {"one": "has(lines)"}, "features": {}
+    } | given_options  # fmt: skip
+    rules = oc.Rules(options.pop("rules"), features=options.pop("features"))
+    table = pa.table({"customer_id": ["ann"], "row": [0]})
+    with pytest.raises(error) as raised:
+        rules.assign(table, **options)
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"features": {"revenue": "count(s)"}}, "'revenue' has the name of a column of profiles"),
+        ({"features": {"customer_id": "count(s)"}}, "has the name of a column of profiles"),
+        ({"features": {"tier": "count(s)"}}, "column='tier' is the name of a feature too"),
+        ({"features": {"n": "cont(s)"}}, "feature 'n': "),
+        ({"features": ["count(s)"]}, "names no features"),
+        ({"rules": {"a": "s.category == 'x'"}}, "rule 'a': 's.category' at character 1 has no"),
+        ({"rules": {"a": "cont(s) > 1"}}, "did you mean 'count'?"),
+        ({"rules": {"a": "count() > 1"}}, "names no stream"),
+        ({"rules": {"a": "has(s, has(t))"}}, "has no meaning in a feature's condition"),
+    ],
+    ids=str,
+)
+def test_rules_that_cannot_be_are_reported(options, message):
+    with pytest.raises(oc.ConfigError) as raised:
+        oc.Rules(**({"rules": {"a": "revenue > 1"}} | options))
+    assert message in str(raised.value)
+
+
+def test_streams_mean_nothing_without_features():
+    rules = oc.Rules({"a": "revenue > 1"})
+    for option in ({"streams": {"lines": bought()}}, {"as_of": DAY}):
+        with pytest.raises(oc.ConfigError, match="means nothing for Rules"):
+            rules.assign(CUSTOMERS, **option)
+
+
+def test_a_sum_beyond_its_type_names_the_rule():
+    history = bought(amount=[2**62, 2**62, 1, 1])
+    rules = oc.Rules({"one": "sum(lines.amount) > 1"})
+    with pytest.raises(oc.DataError, match=r"rule 'one': sum\(lines.amount\): .* row 2") as raised:
+        rules.assign(CUSTOMERS, streams={"lines": history}, as_of=DAY)
+    assert (raised.value.column, raised.value.row) == ("sum(lines.amount)", 2)
