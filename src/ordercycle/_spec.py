@@ -2,13 +2,78 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ordercycle._columns import Columns
 from ordercycle._ingest.column_readers import AmountReader, IdReader
+from ordercycle._ingest.payload import Payload, PayloadReader
 from ordercycle._policies import Policies
+from ordercycle._streams.attributes import Attributes, Values
+from ordercycle._streams.columns import StreamColumns
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetailSpec:
+    """What orders or events of a history have beside their day, and who read it."""
+
+    payload: Payload
+    keys: Mapping[str, IdReader]
+    values: Mapping[str, AmountReader]
+    event_id: IdReader | None
+    attributes: Attributes
+
+    @classmethod
+    def of(
+        cls, reader: PayloadReader, like: DetailSpec | None
+    ) -> tuple[DetailSpec, dict[str, NDArray[np.uint32]]]:
+        """Return what was read, and the codes of each attribute that are kept by those read.
+
+        like: of the history to which rows are added, whose codes stay what they are.
+        """
+        attributes, codes = {}, {}
+        for name, attribute in reader.attributes.items():
+            known = None if like is None else like.attributes[name]
+            values, codes[name] = attribute.sorted(0 if known is None else len(known.values))
+            if known is None:
+                attributes[name] = Values(values)
+            else:
+                attributes[name] = known if len(values) == len(known.values) else Values.of(values)
+        made = cls(
+            payload=reader.payload,
+            keys=reader.keys,
+            values=reader.values,
+            event_id=reader.event_id,
+            attributes=Attributes(attributes),
+        )
+        return made, codes
+
+    def begin(self, reader: PayloadReader) -> None:
+        """Give the values of attributes the codes that they have, before more are read."""
+        for name, known in self.attributes.items():
+            reader.attributes[name].begin_with(known.values)
+
+    def stream(self, **others: Any) -> StreamColumns:
+        """Return what conditions and features can ask for; others: beside these columns."""
+        values = {name: reader.produced for name, reader in self.values.items()}
+        return StreamColumns(
+            attributes=self.attributes.columns,
+            keys=(*self.keys, *others.pop("keys", ())),
+            values={**others.pop("values", {}), **values},
+            **others,
+        )
+
+    def with_lookups(self, lookups: Mapping[str, Any], named: str) -> DetailSpec:
+        """Return the same with other tables for the attributes that are named, checked.
+
+        named: the argument by which attributes are named.
+        """
+        return replace(self, attributes=self.attributes.with_lookups(lookups, named))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
 from functools import reduce
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from ordercycle._events.event_format import EventFormat
-from ordercycle._events.event_grouping import EventGrouper, EventOrder
+from ordercycle._events.event_grouping import EventGrouper
 from ordercycle._events.event_options import EventOptions
-from ordercycle._events.event_spec import EventSpec, Values
+from ordercycle._events.event_spec import EventSpec
 from ordercycle._events.stored_events import EventCounts, StoredEvents
+from ordercycle._grouping.details import DetailWriter
+from ordercycle._grouping.total_order import TotalOrder
 from ordercycle._history.build import batch_rows_of, batches_for
 from ordercycle._history.grouped import Run, as_parts, keep
 from ordercycle._history.options import RowProgress
-from ordercycle._history.reading import Table, kind_of_amounts, kind_of_ids
+from ordercycle._history.reading import Table, kind_of_ids, kinds_of_details, knowing
 from ordercycle._ingest.bad_values import Problems
 from ordercycle._ingest.blocks import CUSTOMER_IDS, partition_sizes
 from ordercycle._ingest.event_reader import EventReader
 from ordercycle._ingest.pipeline import Ingested, ingest
 from ordercycle._ingest.spill_file import SpillFile
 from ordercycle._sources.read_request import ReadAgain, ReadRequest
+from ordercycle._spec import DetailSpec
 from ordercycle._workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Workers
 
 
@@ -46,22 +47,22 @@ def build(
         spill = options.spill
         if spill is not None:
             workers.free_workspace()
-        spec, codes = _spec_of(reader, options, like)
-        spec = spec.with_lookups({name: _table(one) for name, one in options.lookups.items()})
+        details, codes = DetailSpec.of(reader.details, None if like is None else like.details)
+        spec = EventSpec(
+            ids=reader.id_readers[CUSTOMER_IDS],
+            columns=options.columns,
+            policies=options.policies,
+            day_instants=options.day_instants,
+            details=details,
+        ).with_lookups(options.lookups)
         made = EventFormat(spec)
         grouper = EventGrouper(
             blocks=ingested.blocks,
             partition_bits=ingested.partition_bits,
             ids=spec.ids,
             customer_column=spec.columns.customer,
-            order=EventOrder(
-                payload=spec.payload,
-                ranks={name: spec.attributes[name].places[own] for name, own in codes.items()},
-                keys=spec.keys,
-                values=spec.values,
-                event_id=spec.event_id,
-            ),
-            codes=codes,
+            order=TotalOrder.of(details, codes),
+            writer=DetailWriter(details.payload, codes),
             days=(ingested.tally.first_day or 0, ingested.tally.last_day or 0),
             workspace=workers.workspace,
         )
@@ -76,10 +77,6 @@ def build(
         )
 
 
-def _table(lookup: Any) -> pa.Table:
-    return lookup if isinstance(lookup, pa.Table) else pa.table(lookup)
-
-
 def _read(
     events: Any, options: EventOptions, workers: Workers, like: EventSpec | None
 ) -> tuple[EventReader, Ingested]:
@@ -91,8 +88,7 @@ def _read(
             schema, columns, problems, options.policies, day_instants=options.day_instants
         )
         if like is not None:
-            for name, known in like.attributes.items():
-                reader.attributes[name].begin_with(known.values)
+            like.details.begin(reader.details)
         return reader
 
     ids_in = (columns.customer, *columns.keys, columns.id)
@@ -116,48 +112,8 @@ def _read(
 
 def _known(request: ReadRequest, like: EventSpec) -> ReadRequest:
     """Return a request in the types of a history."""
-    columns = like.columns
-    kinds = {columns.customer: kind_of_ids(like.ids)}
-    kinds |= {name: kind_of_ids(reader) for name, reader in like.keys.items()}
-    if like.event_id is not None:
-        kinds[columns.id] = kind_of_ids(like.event_id)
-    kinds |= {name: kind_of_amounts(reader) for name, reader in like.values.items()}
-    for name, known in like.attributes.items():
-        kind = known.values.type
-        if pa.types.is_integer(kind):
-            kinds[name] = pa.int64()
-        else:
-            kinds[name] = kind if pa.types.is_boolean(kind) else pa.string()
-    for name, kind in kinds.items():
-        if kind is not None:
-            request = request.knowing(name, kind)
-    return request
-
-
-def _spec_of(
-    reader: EventReader, options: EventOptions, like: EventSpec | None
-) -> tuple[EventSpec, Mapping[str, NDArray[np.uint32]]]:
-    """Return what the events have in common, and the codes that are kept by those of the reader."""
-    attributes, codes = {}, {}
-    for name, attribute in reader.attributes.items():
-        known = None if like is None else like.attributes[name]
-        values, codes[name] = attribute.sorted(0 if known is None else len(known.values))
-        if known is None:
-            attributes[name] = Values(values)
-        else:
-            attributes[name] = known if len(values) == len(known.values) else Values.of(values)
-    spec = EventSpec(
-        ids=reader.id_readers[CUSTOMER_IDS],
-        columns=options.columns,
-        policies=options.policies,
-        day_instants=options.day_instants,
-        payload=reader.payload,
-        keys=reader.keys,
-        values=reader.values,
-        event_id=reader.event_id,
-        attributes=attributes,
-    )
-    return spec, codes
+    kinds = {like.columns.customer: kind_of_ids(like.ids)}
+    return knowing(request, kinds | kinds_of_details(like.details))
 
 
 def _grouped(

@@ -1,12 +1,8 @@
-"""From blocks to customers with their events: grouped, in their total order, each event once.
-
-The order of a customer's events is total: by instant (or day), then attributes, keys and values as
-they are declared, nulls first, then id. So nothing is left of the order in which rows came.
-"""
+"""From blocks to customers with their events: grouped, in their total order, each event once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,109 +10,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle._events.event_batches import CustomerEvents, events_of, known_in
+from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._grouping.customer_tables import Ids, find_by_bytes, find_by_hash, plain_ids
-from ordercycle._ingest.attributes import codes_type
+from ordercycle._grouping.details import Details, DetailWriter
+from ordercycle._grouping.total_order import TotalOrder
 from ordercycle._ingest.blocks import CUSTOMER_IDS, Block, PartitionRows, collect, load
-from ordercycle._ingest.column_readers import AmountReader, IdReader
-from ordercycle._ingest.event_reader import EventPayload
-from ordercycle._ingest.table_readers import DAY, INSTANT
+from ordercycle._ingest.column_readers import IdReader
+from ordercycle._ingest.payload import DAY
 from ordercycle._workspace import Workspace
-from ordercycle_kernels import event_order, grouping
-from ordercycle_kernels.partition import as_moved, gather, gather_places
-
-SIGN = np.int64(-(2**63))
-
-
-@dataclass(frozen=True)
-class EventOrder:
-    """How the events of a customer are ordered, given their columns in the order of rows.
-
-    ranks: of each attribute, the place of each code's value; values, keys, event_id: who read them.
-    """
-
-    payload: EventPayload
-    ranks: Mapping[str, NDArray[np.uint32]]
-    keys: Mapping[str, IdReader]
-    values: Mapping[str, AmountReader]
-    event_id: IdReader | None
-
-    def keys_of(self, columns: Mapping[str, NDArray[Any]]) -> Iterator[NDArray[np.int64]]:
-        """Yield what rows of one day are ordered by, one after the other: (n,) each."""
-        payload = self.payload
-        if payload.has_instants:
-            yield columns[INSTANT]
-        for name, column in payload.codes.items():
-            yield self.ranks[name][columns[column]].astype(np.int64)
-        for name, column in payload.keys.items():
-            yield self._known(columns, name)
-            yield _ordered_words(columns[column], self.keys[name])
-        for name, (low, high) in payload.values.items():
-            yield self._known(columns, name)
-            if high is not None:
-                yield columns[high]
-                yield columns[low] ^ SIGN  # the low word of two has no sign
-            elif self.values[name].is_float:
-                bits = columns[low]
-                yield np.where(bits < 0, bits ^ np.int64(2**63 - 1), bits)
-            else:
-                yield columns[low]
-        if payload.event_id is not None and self.event_id is not None:
-            yield self._known(columns, payload.id_column)
-            yield _ordered_words(columns[payload.event_id], self.event_id)
-
-    def _known(self, columns: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.int64]:
-        """Return 0 for nulls, which come first, and 1 for all else."""
-        return known_in(columns, self.payload, name).astype(np.int64)
-
-    def order_days(
-        self,
-        columns: Mapping[str, NDArray[Any]],
-        offsets: NDArray[np.int64],
-        order: NDArray[np.int32],
-        begins: NDArray[np.bool_],
-        scratch: NDArray[np.int32],
-    ) -> None:
-        """Order the rows of a customer's day, by one key after the other while any are tied.
-
-        offsets: (c + 1,) into order, (n,), rows by customer and day; begins, scratch: (n,).
-        """
-        tied = event_order.begin_days(offsets, columns[DAY], order, begins)
-        if tied:
-            for keys in self.keys_of(columns):
-                tied = event_order.break_ties(keys, order, begins, scratch)
-                if not tied:
-                    break
-
-    def once(
-        self,
-        columns: Mapping[str, NDArray[Any]],
-        offsets: NDArray[np.int64],
-        order: NDArray[np.int32],
-        workspace: Workspace | None = None,
-    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Leave out what came again: return offsets and rows of each event's first."""
-        column, size = self.payload.event_id, order.size
-        if column is None or size < 2:
-            return offsets, order
-        slots = 1 << (2 * size - 1).bit_length()
-        if workspace is None:
-            table, kept = np.zeros(slots, np.int32), np.empty(size, np.bool_)
-        else:
-            table = workspace.zeros("event ids", slots, np.int32)
-            kept = workspace.array("kept events", size, np.bool_)
-        known = known_in(columns, self.payload, self.payload.id_column)
-        if not event_order.mark_repeats(offsets, order, columns[column], known, table, kept):
-            return offsets, order
-        before = np.concatenate([[0], np.cumsum(kept)])
-        return before[offsets], order[kept]
-
-
-def _ordered_words(words: NDArray[np.uint64], reader: IdReader) -> NDArray[np.int64]:
-    """Return keys as integers of the same order: those without a sign, and hashes, are shifted."""
-    if reader.is_integer and pa.types.is_signed_integer(reader.plain):
-        return words.view(np.int64)
-    return words.view(np.int64) ^ SIGN
+from ordercycle_kernels import grouping
+from ordercycle_kernels.partition import as_moved, gather
 
 
 class GroupedEvents(NamedTuple):
@@ -134,8 +37,8 @@ class EventGrouper:
     partition_bits: int
     ids: IdReader
     customer_column: str
-    order: EventOrder
-    codes: Mapping[str, NDArray[np.uint32]]  # of each attribute, those that are kept, by code
+    order: TotalOrder
+    writer: DetailWriter
     days: tuple[int, int]  # first and last day of all events
     workspace: Workspace
 
@@ -144,7 +47,7 @@ class EventGrouper:
         blocks = load(self.blocks, partitions, self.workspace, "events")
         rows = sum(int(block.sizes[partitions.start : partitions.stop].sum()) for block in blocks)
         # At once for all: many small arrays would cost several times as much to touch first.
-        columns = {name: np.empty(rows, kind) for name, kind in self._types.items()}
+        days, columns = np.empty(rows, np.int32), self.writer.room(rows)
         ids: list[Ids] = []
         offsets = [np.zeros(1, np.int64)]
         filled = 0
@@ -153,24 +56,20 @@ class EventGrouper:
             if here.size:
                 found, ends, order = self._group(here)
                 part = slice(filled, filled + order.size)
-                self._gather(here, order, {name: out[part] for name, out in columns.items()})
+                gather["uint32"](as_moved(here.columns[DAY]), order, as_moved(days[part]))
+                out = {name: values[part] for name, values in columns.items()}
+                self.writer.write(here.columns, order, out)
                 ids.append(found)
                 offsets.append(ends[1:] + filled)
                 filled += order.size
         columns = {name: _without_rest(out, filled) for name, out in columns.items()}
-        payload = self.order.payload
-        return GroupedEvents(
-            events_of(self._plain_ids(ids), np.concatenate(offsets), columns, payload),
-            rows - filled,
+        customers = CustomerEvents(
+            self._plain_ids(ids),
+            np.concatenate(offsets),
+            _without_rest(days, filled),
+            Details.of(columns, self.order.payload),
         )
-
-    @property
-    def _types(self) -> dict[str, Any]:
-        """The columns of a batch; of codes, as narrow as the values are few."""
-        types: dict[str, Any] = dict(self.order.payload.types)
-        for name, column in self.order.payload.codes.items():
-            types[column] = codes_type(self.codes[name].size - 1)
-        return types
+        return GroupedEvents(customers, rows - filled)
 
     def _plain_ids(self, parts: Sequence[Ids]) -> pa.Array:
         return plain_ids(parts, self.ids, self.customer_column) if parts else self.ids.nobody()
@@ -204,20 +103,6 @@ class EventGrouper:
         gather["uint32"](slots.view(np.uint32), by_day, slots_by_day.view(np.uint32))
         grouping.order_rows_by_customer(by_day, slots_by_day, cursors, by_customer)
         return by_customer
-
-    def _gather(
-        self, rows: PartitionRows, order: NDArray[np.int32], out: Mapping[str, NDArray[Any]]
-    ) -> None:
-        """Write the columns in the order of the events; codes as they are kept."""
-        attributes = {column: name for name, column in self.order.payload.codes.items()}
-        for name, column in out.items():
-            values = as_moved(rows.columns[name])
-            if name in attributes:
-                kept = self.codes[attributes[name]].astype(column.dtype, copy=False)
-                gather_places[column.dtype.name](values, order, kept, column)
-            else:
-                moved = as_moved(column)
-                gather[moved.dtype.name](values, order, moved)
 
 
 def _without_rest(values: NDArray[Any], size: int) -> NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
 from typing import Any, TypeVar, Unpack
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from ordercycle._arrow_views import array_of
 from ordercycle._days import date_of
-from ordercycle._errors import ConfigError, Option, counted, printable
+from ordercycle._errors import counted, printable
 from ordercycle._events.event_appending import append
 from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._events.event_build import build
@@ -24,21 +24,21 @@ from ordercycle._events.event_format import EventFormat
 from ordercycle._events.event_options import EventArguments, EventOptions
 from ordercycle._events.event_spec import EventSpec
 from ordercycle._events.stored_events import StoredEvents
-from ordercycle._expressions.expression_text import as_text
-from ordercycle._expressions.language import Grammar, parsed
+from ordercycle._history.detail_format import (
+    INSTANTS,
+    key_type,
+    shown_arrays,
+    shown_fields,
+    shown_keys,
+)
 from ordercycle._history.options import Progress
 from ordercycle._history.store import open_folder, save
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._public import public
 from ordercycle._sources.file_formats import FileFormat
-from ordercycle._streams.columns import arrow_values
-from ordercycle._streams.conditions import fitted
 from ordercycle._workspace import thread_count
 
 R = TypeVar("R")
-
-#: Conditions may ask for columns of lookups: ``product.category``.
-WITH_PATHS = Grammar(paths=True)
 
 
 @public()
@@ -115,7 +115,7 @@ class _Found:
             },
             codes={
                 name: set(np.flatnonzero(np.bincount(batch.codes[name])).tolist())
-                for name in spec.lookups
+                for name in spec.details.attributes.lookups
             },
         )
 
@@ -265,7 +265,7 @@ class EventHistory:
         >>> EventHistory.open(folder).summary().last_day
         datetime.date(2026, 1, 19)
         """
-        return EventHistory(save(self._itself("saved"), directory))
+        return EventHistory(save(self._stored.itself("saved"), directory))
 
     def append(
         self,
@@ -311,25 +311,15 @@ class EventHistory:
         StorageError
             Where the folder was changed since the history was opened, or cannot be written.
         """
-        stored = self._itself("appended to")
+        stored = self._stored.itself("appended to")
         reading = {"read": read, "filesystem": filesystem, "progress": progress}
         extended = append(stored, events, batch=batch, repeated=repeated, reading=reading)
         return self if extended is stored else EventHistory(extended)
 
-    def _itself(self, what: str) -> StoredEvents:
-        """Return what the history is made of, or raise a ConfigError for a view."""
-        views = self._stored.views
-        if views:
-            raise ConfigError(
-                f"a view (where {views[-1][0]}) cannot be {what}",
-                remedy="call it on the history itself, and where() on what it returns",
-            )
-        return self._stored
-
     def __repr__(self) -> str:
         made = self.summary()
         span = f", {made.first_day} to {made.last_day}" if made.first_day else ""
-        views = "".join(f", where {text}" for text, _ in self._stored.views)
+        views = self._stored.said_of_views
         folder = self._stored.folder
         where = f", in {str(folder.path)!r}" if folder else ""
         return printable(
@@ -352,10 +342,10 @@ class EventHistory:
             anonymous=tally.anonymous,
             nobody=tally.nobody,
             left_out=tally.left_out,
-            nulls={name: found.nulls.get(name, 0) for name in spec.values},
+            nulls={name: found.nulls.get(name, 0) for name in spec.details.values},
             unmatched={
                 name: len(unmatched & found.codes.get(name, set()))
-                for name, unmatched in spec.unmatched_codes().items()
+                for name, unmatched in spec.details.attributes.unmatched_codes().items()
             },
             first_day=first,
             last_day=last,
@@ -386,26 +376,12 @@ class EventHistory:
         ColumnError
             A column is not there.
         """
-        stored = self._stored
-        text: Any = as_text(condition)
-        if not isinstance(text, str):
-            raise ConfigError(
-                (Option("condition", condition), " is no condition"),
-                remedy="pass text such as \"kind == 'click'\", or a pyarrow expression",
-            )
-        view = (text, fitted(parsed(text, WITH_PATHS), stored.columns, missing=missing))
-        return EventHistory(replace(stored, views=(*stored.views, view)))
+        return EventHistory(self._stored.where(condition, missing))
 
     def with_lookups(self, lookups: Mapping[str, Any]) -> EventHistory:
         """Return the history with other lookups for the attributes that are named."""
-        tables = {
-            name: one if isinstance(one, pa.Table) else pa.table(one)
-            for name, one in lookups.items()
-        }
         stored = self._stored
-        made = EventFormat(stored.spec.with_lookups(tables))
-        parts = tuple(replace(part, format=made) for part in stored.parts)
-        return EventHistory(replace(stored, format=made, parts=parts))
+        return EventHistory(stored.in_format(EventFormat(stored.spec.with_lookups(lookups))))
 
     def to_batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the history itself.
@@ -442,51 +418,19 @@ def stored_events(history: EventHistory) -> StoredEvents:
 
 
 def _fields(spec: EventSpec) -> list[pa.Field]:
-    columns = spec.columns
-    time = pa.timestamp("us", "UTC") if spec.payload.has_instants else pa.date32()
+    columns, details = spec.columns, spec.details
+    time = INSTANTS if details.payload.has_instants else pa.date32()
     fields = [pa.field(columns.time, time, nullable=False)]
-    if columns.id is not None and spec.event_id is not None:
-        fields.append(pa.field(columns.id, _key_type(spec.event_id)))
-    for name, known in spec.attributes.items():
-        fields.append(
-            pa.field(name, pa.dictionary(_index_type(len(known.values)), known.values.type))
-        )
-    fields += [pa.field(name, _key_type(reader)) for name, reader in spec.keys.items()]
-    fields += [pa.field(name, reader.produced) for name, reader in spec.values.items()]
-    return fields
-
-
-def _key_type(reader: IdReader) -> pa.DataType:
-    return reader.plain if reader.is_integer else pa.uint64()
-
-
-def _index_type(values: int) -> pa.DataType:
-    kinds = (pa.int8(), pa.int16(), pa.int32())
-    return next(kind for kind in kinds if values < 2 ** (kind.bit_width - 1))
+    if columns.id is not None and details.event_id is not None:
+        fields.append(pa.field(columns.id, key_type(details.event_id)))
+    return fields + shown_fields(details)
 
 
 def _arrays(batch: CustomerEvents, spec: EventSpec) -> list[pa.Array]:
     """Return the fields of a batch's events."""
     times = batch.days if batch.instants is None else batch.instants
-    fields = iter(_fields(spec))
-    arrays = [array_of(times, next(fields).type)]
-    if batch.event_ids is not None and spec.event_id is not None:
-        arrays.append(_key_array(batch.event_ids, next(fields).type))
-    for name, known in spec.attributes.items():
-        kind = next(fields).type
-        places = known.places[batch.codes[name]]
-        indices = places.astype(kind.index_type.to_pandas_dtype()) - 1
-        present = places > 0
-        codes = array_of(indices, kind.index_type, None if present.all() else present)
-        order = np.argsort(known.places[1:])
-        values = known.values.take(array_of(order.astype(np.int64), pa.int64()))
-        arrays.append(pa.DictionaryArray.from_arrays(codes, values))
-    arrays += [_key_array(batch.keys[name], next(fields).type) for name in spec.keys]
-    for name in spec.values:
-        arrays.append(arrow_values(batch.values[name], next(fields).type))
-    return arrays
-
-
-def _key_array(keys: Any, kind: pa.DataType) -> pa.Array:
-    words = keys.words.view(np.int64).astype(kind.to_pandas_dtype(), copy=False)
-    return array_of(words, kind, keys.known)
+    arrays = [array_of(times, _fields(spec)[0].type)]
+    event_ids, reader = batch.details.event_ids, spec.details.event_id
+    if event_ids is not None and reader is not None:
+        arrays.append(shown_keys(event_ids, reader))
+    return arrays + shown_arrays(batch.details, spec.details)

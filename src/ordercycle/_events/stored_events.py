@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -15,8 +15,6 @@ from ordercycle._history.grouped import Grouped
 from ordercycle._history.manifest import EVENTS
 from ordercycle._ingest.morsels import Tally
 from ordercycle._streams.columns import StreamColumns
-from ordercycle._streams.conditions import Condition
-from ordercycle._workspace import Workspace
 
 R = TypeVar("R")
 
@@ -35,16 +33,12 @@ class EventCounts(NamedTuple):
 
 @dataclass(frozen=True)
 class StoredEvents(Grouped[CustomerEvents]):
-    """All that a history of events is; :class:`EventHistory` is how users see it.
-
-    views: the conditions that events have to satisfy, all of them, as they were written.
-    """
+    """All that a history of events is; :class:`EventHistory` is how users see it."""
 
     kind = EVENTS
 
     format: EventFormat
     counts: EventCounts
-    views: tuple[tuple[str, Condition], ...] = ()
 
     @classmethod
     def opened(cls, manifest: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Self:
@@ -67,12 +61,8 @@ class StoredEvents(Grouped[CustomerEvents]):
         """How many events there are."""
         return self.counts.events
 
-    def scan(self, work: Callable[[int, CustomerEvents, Workspace], R]) -> Iterator[R]:
-        """Yield what `work` makes of each part, as of the class above: of events of the views."""
-
-        def on_part(number: int, batch: CustomerEvents, workspace: Workspace) -> R:
-            for _, condition in self.views:
-                batch = batch.select(condition.holds(batch))
-            return work(number, batch, workspace)
-
-        return super().scan(on_part)
+    def seen(self, batch: CustomerEvents) -> CustomerEvents:
+        """Return the events of a batch that satisfy the conditions of the views."""
+        for _, condition in self.views:
+            batch = batch.select(condition.holds(batch))
+        return batch

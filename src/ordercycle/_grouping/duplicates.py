@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from ordercycle._grouping.customer_tables import FoundCustomers, numbers_of_bytes
 from ordercycle._ingest.blocks import HASH, ORDER_IDS, PartitionRows
 from ordercycle._ingest.id_bytes import IdBytes
-from ordercycle._ingest.table_readers import DAY, ORDER, ROW
+from ordercycle._ingest.payload import DAY
+from ordercycle._ingest.table_readers import ORDER, ROW
 from ordercycle._workspace import Workspace
 
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)

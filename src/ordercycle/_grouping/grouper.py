@@ -42,7 +42,8 @@ from ordercycle._ingest.blocks import (
     load,
 )
 from ordercycle._ingest.id_bytes import joined_ids
-from ordercycle._ingest.table_readers import AMOUNT, AMOUNT_HIGH, DAY, ROW
+from ordercycle._ingest.payload import DAY
+from ordercycle._ingest.table_readers import AMOUNT, AMOUNT_HIGH, ROW
 from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import amounts, grouping, runs

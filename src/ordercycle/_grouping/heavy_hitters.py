@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle._ingest.blocks import HASH, Block, PartitionRows, collect, partition_sizes
-from ordercycle._ingest.table_readers import AMOUNT, DAY
+from ordercycle._ingest.payload import DAY
+from ordercycle._ingest.table_readers import AMOUNT
 from ordercycle._workspace import Workers
 from ordercycle_kernels import heavy_hitters as kernels
 from ordercycle_kernels import ordering

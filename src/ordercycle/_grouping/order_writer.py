@@ -28,7 +28,8 @@ from ordercycle._grouping.order_lines import (
 )
 from ordercycle._grouping.run_orders import RunPlaces, copy_orders, rows_by_customer
 from ordercycle._ingest.blocks import ORDER_IDS, PartitionRows, RunRows
-from ordercycle._ingest.table_readers import AMOUNT, AMOUNT_HIGH, DAY, MISSING, ORDER
+from ordercycle._ingest.payload import DAY
+from ordercycle._ingest.table_readers import AMOUNT, AMOUNT_HIGH, MISSING, ORDER
 from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import grouping, ordering

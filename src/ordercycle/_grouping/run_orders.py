@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle._grouping.batches import OrderRoom
-from ordercycle._ingest.table_readers import AMOUNT, DAY
+from ordercycle._ingest.payload import DAY
+from ordercycle._ingest.table_readers import AMOUNT
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import ordering
 from ordercycle_kernels import runs as kernels

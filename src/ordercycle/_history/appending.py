@@ -35,9 +35,10 @@ from ordercycle._history.build import (
 from ordercycle._history.counts import Counts, DaysOfOrders, count
 from ordercycle._history.grouped import Grouped, Held, Part, Run, as_parts, cut, keep
 from ordercycle._history.grouped_orders import GroupedOrders
-from ordercycle._history.merging import Places, find_places, merge_batches
+from ordercycle._history.merging import merge_batches
 from ordercycle._history.options import POLICIES, BuildOptions, with_source
 from ordercycle._history.order_format import OrderFormat
+from ordercycle._history.places import Places, find_places
 from ordercycle._ingest.morsels import Tally
 from ordercycle._ingest.pipeline import partition_bits_for
 from ordercycle._ingest.spill_file import SpillFile

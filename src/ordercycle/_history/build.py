@@ -25,10 +25,11 @@ from ordercycle._history.reading import ReadTables, read_tables
 from ordercycle._history.row_warnings import Signs, check_signs
 from ordercycle._ingest.blocks import CUSTOMER_IDS, HASH, Block, partition_sizes
 from ordercycle._ingest.morsels import Tally
+from ordercycle._ingest.payload import DAY
 from ordercycle._ingest.pipeline import Ingested
 from ordercycle._ingest.spill import Spill
 from ordercycle._ingest.spill_file import SpillFile
-from ordercycle._ingest.table_readers import AMOUNT, DAY, OrderReader
+from ordercycle._ingest.table_readers import AMOUNT, OrderReader
 from ordercycle._spec import HistorySpec
 from ordercycle._workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Workers
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle._grouping.batches import CustomerBatch, DroppedDays
-from ordercycle._history.merging import Places
+from ordercycle._history.places import Places
 from ordercycle._spec import HistorySpec
 from ordercycle_kernels import population
 

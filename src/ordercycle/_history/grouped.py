@@ -6,7 +6,7 @@ The customers of a range of hashes are a part, and a part is a base and what was
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar, cast
@@ -14,16 +14,24 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar, 
 import numpy as np
 import pyarrow as pa
 
+from ordercycle._errors import ConfigError, Option
+from ordercycle._expressions.expression_text import as_text
+from ordercycle._expressions.language import Grammar, parsed
 from ordercycle._history.batch_files import BatchFormat, FileEntry, put_on_disk
 from ordercycle._history.manifest import Kind
 from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._ingest.morsels import Tally
 from ordercycle._ingest.spill import Spill
 from ordercycle._ingest.spill_file import SpillFile
+from ordercycle._streams.columns import StreamColumns
+from ordercycle._streams.conditions import Condition, fitted
 from ordercycle._workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Workers, Workspace
 
 B = TypeVar("B")
 R = TypeVar("R")
+
+#: Conditions may ask for columns of lookups: ``product.category``.
+WITH_PATHS = Grammar(paths=True)
 
 
 class Run(Protocol):
@@ -128,6 +136,8 @@ class Grouped(Generic[B]):
     names: tuple[str, ...] = ()  # of the appended batches that have one
     folder: Folder | None = None
     spill: Spill | None = None  # where parts that were too many for memory are
+    #: The conditions that orders or events have to satisfy, all of them, as they were written.
+    views: tuple[tuple[str, Condition], ...] = ()
 
     @classmethod
     def opened(cls, manifest: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Self:
@@ -145,6 +155,45 @@ class Grouped(Generic[B]):
         raise NotImplementedError
 
     @property
+    def columns(self) -> StreamColumns:
+        """What conditions and features can ask for."""
+        raise NotImplementedError
+
+    def seen(self, batch: B) -> B:
+        """Return a batch with those of its orders or events that the views have."""
+        raise NotImplementedError
+
+    def where(self, condition: Any, missing: str) -> Self:
+        """Return a view of what satisfies a condition: text, or an expression of pyarrow."""
+        text = as_text(condition)
+        if not isinstance(text, str):
+            raise ConfigError(
+                (Option("condition", condition), " is no condition"),
+                remedy="pass text such as \"kind == 'click'\", or a pyarrow expression",
+            )
+        view = (text, fitted(parsed(text, WITH_PATHS), self.columns, missing=missing))
+        return replace(self, views=(*self.views, view))
+
+    def itself(self, what: str) -> Self:
+        """Return the history, or raise a ConfigError for a view; what: was to be done to it."""
+        if self.views:
+            raise ConfigError(
+                f"a view (where {self.views[-1][0]}) cannot be {what}",
+                remedy="call it on the history itself, and where() on what it returns",
+            )
+        return self
+
+    @property
+    def said_of_views(self) -> str:
+        """What a view says of itself, behind all else."""
+        return "".join(f", where {text}" for text, _ in self.views)
+
+    def in_format(self, made: BatchFormat[B]) -> Self:
+        """Return the history in another format of the same batches."""
+        parts = tuple(replace(part, format=made) for part in self.parts)
+        return replace(self, format=made, parts=parts)
+
+    @property
     def nbytes(self) -> int:
         """Bytes it takes, in memory or on disk."""
         return sum(run.nbytes for part in self.parts for run in part.runs)
@@ -154,14 +203,17 @@ class Grouped(Generic[B]):
 
         What every answer about customers is made of: parts are worked on by several threads, and
         each gets its number, its customers, and scratch arrays of its thread. The customers are
-        valid until `work` returns.
+        valid until `work` returns. Of views, they are as `seen` returns them.
         """
         parts = self.parts
         with Workers(min(self.threads, max(1, len(parts)))) as workers:
 
             def on_part(numbered: tuple[int, Part[B]]) -> R:
                 number, part = numbered
-                made = work(number, part.read(workers.workspace), workers.workspace)
+                batch = part.read(workers.workspace)
+                if self.views:
+                    batch = self.seen(batch)
+                made = work(number, batch, workers.workspace)
                 part.release()
                 return made
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import DTypeLike, NDArray
 
-from ordercycle._arrow_views import mask_of, rows_of
 from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle._grouping.batches import CustomerBatch, DroppedDays
 from ordercycle._grouping.order_lines import further_days, merged_days, order_signs
-from ordercycle._ingest.id_bytes import hashes_of
+from ordercycle._history.places import Places, find_places, merged_ids
 from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import merging as kernels
@@ -23,51 +20,6 @@ from ordercycle_kernels.partition import as_moved
 from ordercycle_kernels.profile import registration_days
 
 Int64s = NDArray[np.int64]
-
-
-class Places(NamedTuple):
-    """Where a arriving customers are, or would be, among those there."""
-
-    positions: Int64s  # (a,) of the customer, or of the one before which it goes
-    found: NDArray[np.bool_]  # (a,) whether the customer is there
-
-
-def find_places(there: pa.Array, arriving: pa.Array) -> Places:
-    """Look arriving ids up among those there; both are plain and ascend by hash, then id."""
-    hashes, wanted = hashes_of(there), hashes_of(arriving)
-    positions = np.empty(wanted.size, np.int64)
-    kernels.find_hashes(hashes, wanted, positions)
-    if pa.types.is_integer(there.type):
-        found = np.zeros(wanted.size, np.bool_)
-        within = positions < hashes.size
-        found[within] = hashes[positions[within]] == wanted[within]
-        return Places(positions, found)
-    return _found_among_equal_hashes(
-        there, arriving, positions, np.searchsorted(hashes, wanted, side="right")
-    )
-
-
-def _found_among_equal_hashes(
-    there: pa.Array, arriving: pa.Array, starts: Int64s, stops: Int64s
-) -> Places:
-    """Find ids among those of the same hash, mostly one: from starts to stops."""
-    found = np.zeros(starts.size, np.bool_)
-    positions = starts.copy()
-    waiting = np.flatnonzero(starts < stops)
-    # A round for each id that shares its hash with others before it.
-    while waiting.size:
-        one = there.take(rows_of(positions[waiting])).cast(_binary_like(there.type))
-        other = arriving.take(rows_of(waiting)).cast(_binary_like(there.type))
-        found[waiting] = np.asarray(pc.equal(one, other))
-        before = np.asarray(pc.less(one, other))
-        positions[waiting[before]] += 1
-        waiting = waiting[before & (positions[waiting] < stops[waiting])]
-    return Places(positions, found)
-
-
-def _binary_like(kind: pa.DataType) -> pa.DataType:
-    """Return the type in which ids compare byte by byte."""
-    return kind if pa.types.is_fixed_size_binary(kind) else pa.large_binary()
 
 
 def merge_batches(
@@ -259,20 +211,6 @@ def _merged(
     moved = (as_moved(there), as_moved(arriving), places, as_moved(out))
     kernels.merge[moved[0].dtype.name](*moved)
     return out
-
-
-def merged_ids(there: pa.Array, arriving: pa.Array, places: Places) -> pa.Array:
-    """Return the ids of both, in their order."""
-    if places.found.all():
-        return there
-    arriving = arriving.filter(mask_of(~places.found))
-    # Every id there keeps its row; a new one takes its own before the row it goes before.
-    rows = np.insert(
-        np.arange(len(there)),
-        places.positions[~places.found],
-        len(there) + np.arange(len(arriving)),
-    )
-    return pa.concat_arrays([there, arriving]).take(rows_of(rows))
 
 
 def _merged_values(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
@@ -24,7 +24,7 @@ from ordercycle._sources.opening import open_source
 from ordercycle._sources.read_request import ReadAgain, ReadRequest
 from ordercycle._sources.row_source import Source
 from ordercycle._sources.standard_input import at_hand
-from ordercycle._spec import HistorySpec
+from ordercycle._spec import DetailSpec, HistorySpec
 from ordercycle._workspace import Workers
 
 Reader = TypeVar("Reader", bound=RowReader)
@@ -310,6 +310,29 @@ def _known(request: ReadRequest, like: HistorySpec | None) -> ReadRequest:
         if kind is not None:
             request = request.knowing(name, kind)
     return request
+
+
+def knowing(request: ReadRequest, kinds: Mapping[str, pa.DataType | None]) -> ReadRequest:
+    """Return a request in known types of columns, as far as there are any."""
+    for name, kind in kinds.items():
+        if kind is not None:
+            request = request.knowing(name, kind)
+    return request
+
+
+def kinds_of_details(details: DetailSpec) -> dict[str, pa.DataType | None]:
+    """Return the types in which text with attributes, keys and values of a history is read."""
+    kinds = {name: kind_of_ids(reader) for name, reader in details.keys.items()}
+    kinds |= {name: kind_of_amounts(reader) for name, reader in details.values.items()}
+    for name, known in details.attributes.items():
+        kind = known.values.type
+        if pa.types.is_integer(kind):
+            kinds[name] = pa.int64()
+        else:
+            kinds[name] = kind if pa.types.is_boolean(kind) else pa.string()
+    if details.event_id is not None:
+        kinds[details.payload.id_column] = kind_of_ids(details.event_id)
+    return kinds
 
 
 def kind_of_amounts(amount: AmountReader) -> pa.DataType:

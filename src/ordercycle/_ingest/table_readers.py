@@ -20,18 +20,19 @@ from ordercycle._ingest.id_bytes import DamagedIdsError
 from ordercycle._ingest.id_columns import IdColumn
 from ordercycle._ingest.morsels import BatchSlice, Marks, Morsel, Tally
 from ordercycle._ingest.nobody import Nobody
+from ordercycle._ingest.payload import DAY, refuse_words
 from ordercycle._ingest.row_identity import check_comparable, instants, words_of_rows
 from ordercycle._policies import Policies
 from ordercycle._sources.computed_columns import ONLY
 from ordercycle._sources.validation import REMAKE
 from ordercycle_kernels.calendar import NO_DAY
 
-#: The columns that rows of orders are read into, beside those of ids: the day, one or two words of
-#: the amount, and whether it is missing (1).
-DAY, AMOUNT, AMOUNT_HIGH, MISSING = "day", "amount", "amount_high", "missing"
-#: Those by which rows are compared: the instant, two words for all other columns, and the row of
-#: the source.
-INSTANT, OTHERS, MORE_OTHERS, ROW = "instant", "others", "more_others", "row"
+#: The columns that rows of orders are read into, beside those of ids and the day: one or two words
+#: of the amount, and whether it is missing (1).
+AMOUNT, AMOUNT_HIGH, MISSING = "amount", "amount_high", "missing"
+#: Those by which rows are compared: the time as it is given, two words for all other columns, and
+#: the row of the source.
+GIVEN_TIME, OTHERS, MORE_OTHERS, ROW = "given_time", "others", "more_others", "row"
 #: The hash of order ids.
 ORDER = ID_COLUMNS[ORDER_IDS].hash
 
@@ -223,25 +224,6 @@ class StreamReader(RowReader):
             trouble = Trouble(name, what, remedy)
             self._problems.add(trouble, part.first_row, _among(~present, known))
 
-    def _refuse_words(
-        self,
-        part: BatchSlice,
-        name: str,
-        reader: AmountReader,
-        known: NDArray[np.bool_] | None,
-    ) -> None:
-        """Refuse numbers that have no word: NaN, infinite, or too large."""
-        values = part.batch.column(name)
-        what, remedy = "is NaN or infinite", "drop or fix them, or map them before the call"
-        if not reader.is_float:
-            what, remedy = "exceeds int64", "cast the column to decimal128(38, 0)"
-        bad = reader.refused(values)
-        present = validity(values)
-        if present is not None:
-            bad &= present
-        trouble = Trouble(name, what, remedy)
-        self._problems.add(trouble, part.first_row, _among(bad, known), values)
-
 
 class OrderReader(StreamReader):
     """Reads order rows: customer, day, amount and, where named, the order id."""
@@ -272,7 +254,7 @@ class OrderReader(StreamReader):
         self._others = tuple(name for name in schema.names if name not in roles)
         if self.compares_rows:
             check_comparable(schema, self._others)
-            read |= {} if pa.types.is_date32(self.time.kind) else {INSTANT: "int64"}
+            read |= {} if pa.types.is_date32(self.time.kind) else {GIVEN_TIME: "int64"}
             read |= {OTHERS: "uint64", MORE_OTHERS: "uint64"} if self._others else {}
             read |= {ROW: "int64"} if policies.duplicates == "error" else {}
         self._prepare(table, read, ids)
@@ -333,13 +315,13 @@ class OrderReader(StreamReader):
         if highs is not None:
             morsel.put(AMOUNT_HIGH, window, highs)
         if refused:
-            self._refuse_words(part, name, self.amount, known)
+            refuse_words(self._problems, part, name, self.amount, known)
 
     def _read_identity(self, part: BatchSlice, window: slice, morsel: Morsel) -> None:
         """Read what tells rows apart beside customer, day, amount and order."""
-        if INSTANT in self.columns:
+        if GIVEN_TIME in self.columns:
             times = instants(part.batch.column(self._columns.time))
-            morsel.columns[INSTANT][window] = 0 if times is None else times
+            morsel.columns[GIVEN_TIME][window] = 0 if times is None else times
         if ROW in self.columns:
             first = part.first_row
             morsel.columns[ROW][window] = np.arange(first, first + part.batch.num_rows)

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from ordercycle._errors import ColumnError
 from ordercycle._grouping.batches import CustomerBatch
-from ordercycle._history.merging import Places, find_places
 from ordercycle._history.order_history import OrderHistory, grouped_orders
+from ordercycle._history.places import Places, find_places
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._membership.interval_tables import CUSTOMER, NAME, IntervalTable

@@ -17,7 +17,7 @@ from ordercycle._errors import ColumnError, ConfigError, Option, check_choice, p
 from ordercycle._features.language import Feature, parsed_feature
 from ordercycle._features.scan import FeatureScan, Planned, by_stream, scan_of
 from ordercycle._features.streams import Stream, StreamBatch, streams_of
-from ordercycle._history.merging import find_places
+from ordercycle._history.places import find_places
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._public import public
