@@ -20,6 +20,7 @@ from support.featured import asked, profiles
 from support.strategies import cases, customer_columns, layouts, order_columns
 
 import ordercycle as oc
+from ordercycle._features.streams import streams_of
 
 DAY = "2026-01-10"
 
@@ -117,6 +118,53 @@ def test_many_customers_of_several_batches(order):
         np.random.default_rng(5).shuffle(there)
     found = totals(pa.table({"customer_id": there}), s=history).column("s").to_numpy()
     assert np.array_equal(found, np.where(there < size, there, 0))
+
+
+def kept_in_every_way(folder, events, orders, patch):
+    """Yield histories of many parts, of events and of orders."""
+    patch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 2_000)
+    patch.setattr("ordercycle._history.build.BATCH_ROWS", 4_000)
+    columns = oc.EventColumns(attributes=["category"], values=["amount"])
+    half = events.num_rows // 2
+    yield oc.EventHistory.build(events, columns=columns)
+    first = oc.EventHistory.build(events.slice(0, half), columns=columns)
+    yield first.append(events.slice(half))
+    first.save(folder / "events")
+    oc.EventHistory.open(folder / "events").append(events.slice(half))
+    yield oc.EventHistory.open(folder / "events")
+    yield oc.OrderHistory.build(orders)
+    yield oc.OrderHistory.build(orders.slice(0, half)).append(orders.slice(half))
+    patch.setattr("ordercycle._ingest.spill.Spill.is_over", lambda _self, _held: True)
+    spilled = oc.EventHistory.build(events, columns=columns, memory_limit="100MB")
+    yield spilled.where("amount > 2")
+
+
+def test_customers_of_a_range_of_hashes_are_found_wherever_they_are_kept(tmp_path, monkeypatch):
+    """Pieces of a profile take the parts of a stream that have their customers."""
+    size, random = 60_000, np.random.default_rng(7)
+    events = pa.table(
+        {
+            "customer_id": random.integers(0, 50_000, size),
+            "occurred_at": pa.array([date(2026, 1, 1)] * size),
+            "category": pa.array(random.choice(["tea", "coffee"], size)),
+            "amount": random.integers(-5, 9, size),
+        }
+    )
+    orders = events.select([0, 1, 3]).rename_columns(["customer_id", "ordered_at", "amount"])
+    everybody = oc.OrderHistory.build(
+        pa.table({"customer_id": np.arange(55_000), "ordered_at": [date(2026, 1, 1)] * 55_000}),
+        columns=oc.Columns(amount=None),
+    ).profile(DAY)  # in the order of the hashes
+    everybody = everybody.select(["customer_id"]).combine_chunks()
+    for history in kept_in_every_way(tmp_path, events, orders, monkeypatch):
+        assert len(streams_of({"s": history})["s"].grouped.parts) > 9
+        whole = totals(everybody, s=history)
+        pieces = [
+            totals(everybody.slice(start, 6_000), s=history)
+            for start in range(0, everybody.num_rows, 6_000)
+        ]
+        assert pa.concat_tables(pieces).equals(whole)
+        assert totals(everybody.slice(7, 0), s=history).num_rows == 0
 
 
 def test_a_profile_is_taken_as_it_comes():

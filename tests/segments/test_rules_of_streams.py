@@ -2,7 +2,8 @@
 
 import copy
 import pickle
-from datetime import date
+from datetime import date, timedelta
+from functools import cache
 
 import pyarrow as pa
 import pytest
@@ -12,13 +13,17 @@ from oracle import rules as oracle
 from oracle.conditions import Compared, Joined, Missing, Not
 from oracle.errors import DataError
 from oracle.features import computed
+from oracle.membership import Interval, days_between, of_all
 from support.against_oracle import THREADS, examples
+from support.cutting import cut_small
 from support.event_histories import build, stream_of
 from support.events import can_be_written, event_cases, feature_text
 from support.featured import asked, profiles
+from support.memberships import intervals_of
 from support.strategies import layouts
 
 import ordercycle as oc
+from ordercycle._membership.scheduled import SCHEDULES
 
 DAY = "2026-01-10"
 
@@ -45,7 +50,7 @@ def conditions_over(draw, columns):
     return draw(one | one.map(Not) | joined)
 
 
-@examples(100)
+@examples(60)
 @given(case=event_cases(), data=st.data(), threads=THREADS)
 def test_rules_over_any_events(case, data, threads):
     try:
@@ -82,6 +87,125 @@ def test_rules_over_any_events(case, data, threads):
     lint = rules.lint(table, threads=threads, **options)
     assert [rule.gets for rule in lint.rules] == [expected.count(name) for name in conditions]
     assert oc.scheme_from_dict(rules.to_dict()) == rules
+
+
+class Known:
+    """What is known of customers as of days: how often they ordered, and features of events."""
+
+    def __init__(self, orders, stream, wanted):
+        self.orders = orders
+        self.wanted = {feature_text(one, "s"): one for one in wanted}
+        self.stream = stream
+        self.days = days_between(*(pick(day for _, day in orders) for pick in (min, max)))
+        self.columns = {day: self.columns_as_of(day) for day in self.days}
+
+    def customers(self, day):
+        return list(dict.fromkeys(customer for customer, bought in self.orders if bought <= day))
+
+    def columns_as_of(self, day):
+        there = self.customers(day)
+        columns = {
+            text: computed(feature, self.stream, there, day)
+            for text, feature in self.wanted.items()
+        }
+        return columns | {
+            "orders": [
+                sum(customer == one and bought <= day for customer, bought in self.orders)
+                for one in there
+            ]
+        }
+
+    def intervals(self, conditions, every):
+        """Return the intervals of rules that are recalculated: each day, what held last."""
+        read = {name: lambda row, one=one: one(row.get) for name, one in conditions.items()}
+        before = days_between(self.days[0] - timedelta(31), self.days[-1])
+        recalculated = [day for day in before if SCHEDULES[every](day)]
+
+        @cache
+        def as_of(day):
+            columns = self.columns.get(day) or self.columns_as_of(day)
+            rows = [
+                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+            ]
+            segments = [oracle.segment(row, read, "Other") for row in rows]
+            return dict(zip(self.customers(day), segments, strict=True))
+
+        return of_all(
+            (day, as_of(max(one for one in recalculated if one <= day))) for day in self.days
+        )
+
+
+@st.composite
+def known_of_days(draw, case):
+    """Draw orders of some customers of a stream, features of it, and rules over both."""
+    stream = stream_of(case)
+    customers = sorted(stream.customers, key=repr)
+    assume(customers)
+    wanted, as_of = draw(asked(stream, case.base))
+    near = st.integers(0, 40).map(lambda days: min(as_of + timedelta(days), date(2199, 12, 31)))
+    orders = draw(st.lists(st.tuples(st.sampled_from(customers), near), min_size=1, max_size=9))
+    known = Known(orders, stream, wanted)
+    ends = [known.columns[day] for day in (known.days[0], known.days[-1])]
+    values = {name: [one for columns in ends for one in columns[name]] for name in ends[0]}
+    drawn = draw(st.lists(conditions_over(values), min_size=1, max_size=3))
+    return known, {f"rule {place}": one for place, one in enumerate(drawn)}
+
+
+@examples(40)
+@given(case=event_cases(max_rows=12), data=st.data(), every=st.sampled_from(list(SCHEDULES)))
+def test_a_membership_knows_of_each_day_what_had_happened(case, data, every):
+    try:
+        known, conditions = data.draw(known_of_days(case))
+    except DataError:
+        assume(False)  # noqa: FBT003 - features alone are compared with it
+    layout = data.draw(layouts())
+    orders = layout.table({
+        "customer_id": ([customer for customer, _ in known.orders], case.types["customer_id"]),
+        "ordered_at": ([(day - date(1970, 1, 1)).days for _, day in known.orders], pa.date32()),
+    })  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        if data.draw(st.booleans()):
+            cut_small(patch)
+        history = oc.OrderHistory.build(orders, columns=oc.Columns(amount=None))
+        events = build(case, layout.table(case.columns()), layout)
+    rules = oc.Rules({name: str(one) for name, one in conditions.items()})
+    streams = {"s": events} if rules.reads_streams else None
+    last = known.days[-1]
+    if streams is not None:
+        try:
+            rules.assign(history.profile(last), streams=streams, as_of=last)
+        except oc.ConfigError:  # a text that the lookup has nowhere
+            with pytest.raises(oc.ConfigError, match="no value of"):
+                rules.membership(history, every=every, streams=streams)
+            return
+    membership = rules.membership(history, every=every, streams=streams)
+    assert intervals_of(membership) == known.intervals(conditions, every)
+
+
+def test_features_of_rules_before_are_columns_for_those_after():
+    visits = oc.EventHistory.build(
+        pa.table({"customer_id": ["ann"] * 3, "occurred_at": [date(2025, 2, 20)] * 3})
+    )
+    orders = pa.table(
+        {"customer_id": ["ann", "bob"], "ordered_at": [date(2025, 1, 20)] * 2, "amount": [1, 2]}
+    )
+    history = oc.OrderHistory.build(orders)
+    before = oc.Rules({"Came": "visits > 0"}, features={"visits": "count(s)"}, column="came")
+    rules = oc.Rules({"Often": "visits >= 3 and came == 'Came'"})
+    membership = rules.membership(
+        history, end="2025-03-01", schemes=[before], streams={"s": visits}
+    )
+    january, february = date(2025, 1, 31), date(2025, 2, 28)
+    assert intervals_of(membership) == {
+        "ann": [Interval("Other", january, february), Interval("Often", february, None)],
+        "bob": [Interval("Other", january, None)],
+    }
+    with pytest.raises(oc.ConfigError, match="feature 'visits': there is no stream 's'"):
+        rules.membership(history, end="2025-03-01", schemes=[before])
+    with pytest.raises(oc.ConfigError, match="streams= means nothing for Rules"):
+        oc.Rules({"one": "orders > 1"}).membership(history, streams={"s": visits})
+    with pytest.raises(oc.ConfigError, match="streams= means nothing for Lifecycle"):
+        oc.Lifecycle().membership(history, streams={"s": visits})
 
 
 def bought(**more):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import membership as oracle
+from support.memberships import intervals_of
 
 import ordercycle as oc
 from ordercycle._membership.scheduled import SCHEDULES
@@ -155,15 +156,6 @@ def test_scores_may_read_other_schemes():
     tiers = rules.membership(history, end="2025-03-31", schemes=[oc.Rfm()])
     assert tiers.segments == ("Best", "Other")
     assert set(intervals_of(tiers)) == {1, 2}
-
-
-def intervals_of(membership: oc.Membership) -> dict:
-    """Return the intervals per customer, as the oracle does."""
-    found: dict = {}
-    for row in membership.to_table().to_pylist():
-        interval = oracle.Interval(row["segment"], row["valid_from"], row["valid_to"])
-        found.setdefault(row["customer_id"], []).append(interval)
-    return found
 
 
 def as_rules(scheme: oc.Lifecycle) -> oc.Rules:

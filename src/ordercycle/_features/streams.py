@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
@@ -11,17 +12,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._errors import ConfigError, Option, printable
+from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._events.event_history import EventHistory, stored_events
 from ordercycle._grouping.batches import CustomerBatch
+from ordercycle._history.grouped import Grouped, HashRange, parts_within, ranges_of
 from ordercycle._history.grouped_orders import GroupedOrders
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._spec import HistorySpec
 from ordercycle._streams.columns import Codes, EventBatch, Keys, StreamColumns, Words
-from ordercycle._workspace import Workspace
 
 R = TypeVar("R")
 
+#: Who asks for customers of so many hashes gets those of all.
+MANY_HASHES = 2**63
 #: What the amount of orders is called in features, whatever the input's name.
 AMOUNT = "amount"
 
@@ -37,14 +41,34 @@ class StreamBatch(EventBatch, Protocol):
 
 @dataclass(frozen=True)
 class Stream:
-    """A stream: what its events have, how its ids are read, and what goes through its batches.
+    """A stream: what its events have, how its ids are read, and where it is kept.
 
-    `scan` yields what work makes of each batch, in order, by so many threads.
+    batch_of: returns what features see of a batch of customers.
     """
 
     columns: StreamColumns
     ids: IdReader
-    scan: Callable[[Callable[[Any], Any], int], Iterator[Any]]
+    grouped: Grouped[Any]
+    batch_of: Callable[[Any], StreamBatch]
+
+    def scan(
+        self, work: Callable[[StreamBatch], R], threads: int, within: HashRange | None
+    ) -> Iterator[R]:
+        """Yield what `work` makes of each batch, in order, by so many threads.
+
+        within: the hashes of the customers who are wanted; None: nobody is.
+        """
+        if within is None:
+            return iter(())
+        grouped = replace(self.grouped, threads=threads)
+        if within.last - within.first < MANY_HASHES:  # to look for the parts takes reading all
+            grouped = replace(grouped, parts=parts_within(grouped.parts, self._ranges, within))
+        return grouped.scan(lambda _, batch, __: work(self.batch_of(batch)))
+
+    @cached_property
+    def _ranges(self) -> list[HashRange | None]:
+        """The hashes of the customers of each part."""
+        return ranges_of(self.grouped.parts)
 
 
 def streams_of(given: Any) -> dict[str, Stream]:
@@ -70,22 +94,19 @@ def _stream(name: Any, history: Any) -> Stream:
         )
     if isinstance(history, EventHistory):
         stored = stored_events(history)
-
-        def scan_events(work: Callable[[StreamBatch], R], threads: int) -> Iterator[R]:
-            return replace(stored, threads=threads).scan(lambda _, batch, __: work(batch))
-
-        return Stream(stored.columns, stored.spec.ids, scan_events)
+        return Stream(stored.columns, stored.spec.ids, stored, _as_it_is)
     if isinstance(history, OrderHistory):
         grouped = grouped_orders(history)
-
-        def scan_orders(work: Callable[[StreamBatch], R], threads: int) -> Iterator[R]:
-            return _scan_orders(replace(grouped, threads=threads), work)
-
-        return Stream(_columns_of_orders(grouped), grouped.spec.ids, scan_orders)
+        spec = grouped.spec
+        return Stream(_columns_of_orders(grouped), spec.ids, grouped, partial(_of_orders, spec))
     raise ConfigError(
         (Option("streams"), printable(f": {name!r} is a {type(history).__name__}, no history")),
         remedy="group it by EventHistory.build, or orders by OrderHistory.build",
     )
+
+
+def _as_it_is(batch: CustomerEvents) -> StreamBatch:
+    return batch
 
 
 # --- Orders -----------------------------------------------------------------------------------
@@ -148,11 +169,6 @@ def _columns_of_orders(grouped: GroupedOrders) -> StreamColumns:
     )
 
 
-def _scan_orders(grouped: GroupedOrders, work: Callable[[StreamBatch], R]) -> Iterator[R]:
-    spec = grouped.spec
-
-    def on_batch(_: int, batch: CustomerBatch, __: Workspace) -> R:
-        hidden = batch.hidden(drop_unknown=spec.drop_unknown)
-        return work(OrderEvents(batch if hidden is None else batch.select(~hidden), spec))
-
-    return grouped.scan(on_batch)
+def _of_orders(spec: HistorySpec, batch: CustomerBatch) -> StreamBatch:
+    hidden = batch.hidden(drop_unknown=spec.drop_unknown)
+    return OrderEvents(batch if hidden is None else batch.select(~hidden), spec)

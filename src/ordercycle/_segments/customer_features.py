@@ -17,6 +17,7 @@ from ordercycle._errors import ColumnError, ConfigError, Option, check_choice, p
 from ordercycle._features.language import Feature, parsed_feature
 from ordercycle._features.scan import FeatureScan, Planned, by_stream, scan_of
 from ordercycle._features.streams import Stream, StreamBatch, streams_of
+from ordercycle._history.grouped import HashRange
 from ordercycle._history.places import find_places
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import hashes_of
@@ -293,8 +294,9 @@ def _columns(
         found, rows = customers.found(batch.ids)
         return _Made(scan.columns(batch.of_customers(found), rows), rows) if rows.size else None
 
-    parts = [part for part in stream.scan(work, threads) if part is not None]
     size = customers.rows.size
+    within = HashRange(int(customers.hashes[0]), int(customers.hashes[-1])) if size else None
+    parts = [part for part in stream.scan(work, threads, within) if part is not None]
     places = np.full(size, -1, np.int64)
     begin = 0
     for part in parts:

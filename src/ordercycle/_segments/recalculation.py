@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ from ordercycle._membership.scheduled import Assign, Recalculation, Schedule, Sc
 from ordercycle._segments.assigning import NO_CODE, codes_of
 
 
-class Assigning(Protocol):
+class Recalculated(Protocol):
     """What a recalculation needs of a scheme."""
 
     @property
@@ -31,13 +31,23 @@ class Assigning(Protocol):
     def refits(self) -> bool:
         """Whether each recalculation fits it again."""
 
-    def assign(self, table: Any, *, threads: int | None = None) -> pa.Table:
-        """Return a profile with the scheme's column."""
 
-
-A = TypeVar("A", bound=Assigning)
+A = TypeVar("A", bound=Recalculated)
 #: Returns those columns of a profile whose names are needed.
 ProfileOf: TypeAlias = Callable[[Callable[[str], bool]], pa.Table]
+#: Returns a profile with a scheme's columns, by so many threads.
+Assigning: TypeAlias = Callable[[pa.Table, int | None], pa.Table]
+
+
+class Steps(NamedTuple, Generic[A]):
+    """What is done with each scheme of a recalculation.
+
+    refit: returns it fitted to a profile, or None where nobody is there to fit it to; as_of:
+    returns what assigns it as of a day, in days since 1970-01-01.
+    """
+
+    refit: Callable[[A, ProfileOf], A | None]
+    as_of: Callable[[A, int], Assigning]
 
 
 def recalculated(
@@ -45,23 +55,20 @@ def recalculated(
     schedule: Schedule,
     window_days: int | None,
     schemes: Sequence[A],
-    refit: Callable[[A, ProfileOf], A | None],
+    steps: Steps[A],
 ) -> Membership:
-    """Return the membership of the last of some schemes, each assigned after those before it.
-
-    refit: returns a scheme fitted to a profile, or None where nobody is there to fit it to.
-    """
-    segments = schemes[-1].segments
-    in_force = {day: _as_of(day, history, window_days, schemes, refit) for day in schedule.days}
+    """Return the membership of the last of some schemes, each assigned after those before it."""
+    last = schemes[-1]
+    in_force = {day: _as_of(day, history, window_days, schemes, steps) for day in schedule.days}
     recalculations = []
     for day, fitted in in_force.items():
         builder = grouped_orders(history).profiles(day, window_days)
-        assign = _assign(fitted, segments)
+        assign = _assign(fitted, last.name, last.segments)
         # What is missing is missing from a profile of nobody too, and reported now.
         assign(pa.RecordBatch.from_pylist([], schema=builder.schema))
         recalculations.append(Recalculation(builder, assign))
     intervals = ScheduledIntervals(history, recalculations, schedule.first, schedule.last)
-    return Membership(segments, intervals)
+    return Membership(last.segments, intervals)
 
 
 def _as_of(
@@ -69,42 +76,44 @@ def _as_of(
     history: OrderHistory,
     window_days: int | None,
     schemes: Sequence[A],
-    refit: Callable[[A, ProfileOf], A | None],
-) -> list[A]:
-    """Return schemes as the profile as of a day makes them; none where there is nobody."""
-    fitted: list[A] = []
+    steps: Steps[A],
+) -> list[Assigning]:
+    """Return what assigns schemes as the profile as of a day makes them; none without customers."""
+    assigning: list[Assigning] = []
 
     def profile_of(needed: Callable[[str], bool]) -> pa.Table:
         batches = []
         for batch in history.profile_batches(date_of(day), window_days):
-            table = _assigned(batch, fitted)
+            table = _assigned(batch, assigning)
             batches.append(table.select([name for name in table.column_names if needed(name)]))
         return pa.concat_tables(batches)
 
     for scheme in schemes:
-        made = refit(scheme, profile_of) if scheme.refits else scheme
+        made = steps.refit(scheme, profile_of) if scheme.refits else scheme
         if made is None:
             return []
-        fitted.append(made)
-    return fitted
+        assigning.append(steps.as_of(made, day))
+    return assigning
 
 
-def _assign(schemes: Sequence[Assigning], segments: tuple[str, ...]) -> Assign:
-    """Return what gives customers the code of the last scheme's segment, after those before it."""
+def _assign(assigning: Sequence[Assigning], name: str, segments: tuple[str, ...]) -> Assign:
+    """Return what gives customers the code of the last scheme's segment, after those before it.
+
+    name, segments: of the last scheme.
+    """
 
     def assign(profile: pa.RecordBatch) -> NDArray[np.int8]:
-        if not schemes:
+        if not assigning:
             return np.full(profile.num_rows, NO_CODE)
-        name = schemes[-1].name
-        column = _assigned(profile, schemes).column(name)
+        column = _assigned(profile, assigning).column(name)
         return codes_of(column, segments, profile.num_rows, name)
 
     return assign
 
 
-def _assigned(profile: pa.RecordBatch, schemes: Sequence[Assigning]) -> pa.Table:
+def _assigned(profile: pa.RecordBatch, assigning: Sequence[Assigning]) -> pa.Table:
     """Return a profile with the columns of schemes."""
     table = pa.Table.from_batches([profile])
-    for scheme in schemes:
-        table = scheme.assign(table, threads=1)
+    for assign in assigning:
+        table = assign(table, 1)
     return table

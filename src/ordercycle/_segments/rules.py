@@ -27,6 +27,7 @@ from ordercycle._segments.assigning import (
 from ordercycle._segments.customer_features import CustomerFeatures, StreamsAsOf
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.read_rules import ReadRules
+from ordercycle._segments.recalculation import Assigning
 from ordercycle._segments.rule_lint import RulesLint, lint_of
 from ordercycle._segments.rule_values import bound
 from ordercycle._segments.scheme import Scheme
@@ -217,11 +218,12 @@ class Rules(Scheme):
         table = as_table(table)
         name = self.column if column is None else column
         _check_name("column", name)
-        scans = self._scans(self._source(streams, as_of, missing))
-        return self._assigned(table, name, scans, threads)
+        return self._assigned(table, name, self._scans(streams, as_of, missing), threads)
 
-    def _source(self, streams: Any, as_of: date | str | None, missing: str) -> StreamsAsOf | None:
-        """Return the streams that features are about, None where there are no features."""
+    def _scans(
+        self, streams: Any, as_of: date | str | None, missing: str
+    ) -> CustomerFeatures | None:
+        """Return what computes the features, None where there are none."""
         if not self.reads_streams:
             self._refuse_meaningless(streams=streams, as_of=as_of)
             return None
@@ -230,14 +232,14 @@ class Rules(Scheme):
                 "these rules have features, and no day as of which they are meant",
                 remedy=("pass ", Option("as_of"), " with the day of the profile"),
             )
-        return StreamsAsOf.of({} if streams is None else streams, as_of, missing)
-
-    def _scans(self, source: StreamsAsOf | None) -> CustomerFeatures | None:
-        if not self.reads_streams:
-            return None
-        if source is None:
-            source = StreamsAsOf({}, 0)
+        source = StreamsAsOf.of({} if streams is None else streams, as_of, missing)
         return source.scans(self._read.features)
+
+    def _assigning(self, source: StreamsAsOf | None) -> Assigning:
+        if not self.reads_streams:
+            return super()._assigning(source)
+        scans = (StreamsAsOf({}, 0) if source is None else source).scans(self._read.features)
+        return lambda table, threads: self._assigned(table, self.column, scans, threads)
 
     def _assigned(
         self, table: pa.Table, name: str, scans: CustomerFeatures | None, threads: int | None
@@ -302,7 +304,7 @@ class Rules(Scheme):
         'Whale' matches nobody
         """
         table = as_table(table)
-        scans = self._scans(self._source(streams, as_of, missing))
+        scans = self._scans(streams, as_of, missing)
         featured = self._read.of_table(table, scans, threads=threads)
         starts = range(0, max(table.num_rows, 1), ROWS_PER_TASK)
         pieces = (featured.full.slice(start, ROWS_PER_TASK) for start in starts)

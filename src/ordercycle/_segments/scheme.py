@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._errors import ConfigError, Option, printable, suggestion
+from ordercycle._features.streams import streams_of
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.membership import Membership
 from ordercycle._membership.scheduled import Schedule
@@ -24,9 +25,10 @@ from ordercycle._segments.assigning import (
     worked,
 )
 from ordercycle._segments.counting_rounds import Round
+from ordercycle._segments.customer_features import StreamsAsOf
 from ordercycle._segments.next_transition import LookAhead, next_segments
 from ordercycle._segments.profile_tables import as_table
-from ordercycle._segments.recalculation import ProfileOf, recalculated
+from ordercycle._segments.recalculation import Assigning, ProfileOf, Steps, recalculated
 from ordercycle._segments.scheme_options import (
     SchemeOption,
     frozen,
@@ -120,6 +122,11 @@ class Scheme(ABC):
     def reads(self) -> tuple[str, ...] | None:
         """The profile columns that it reads, which have to be there; None: any."""
         return None
+
+    @property
+    def reads_streams(self) -> tuple[str, ...]:
+        """The names of the streams of events that it reads, beside a profile."""
+        return ()
 
     @property
     def is_fitted(self) -> bool:
@@ -290,7 +297,8 @@ class Scheme(ABC):
             Schemes assigned beforehand, in this order, where conditions read their columns; those
             that are recalculated are so like this one, others have to be fitted.
         streams
-            None: no scheme reads other streams than the orders.
+            Histories by the names that the rules' features have for them; None: no scheme reads
+            any. What rules know on a day are the events up to it.
 
         Returns
         -------
@@ -301,8 +309,8 @@ class Scheme(ABC):
         Raises
         ------
         ConfigError
-            Where `start` or `end` is no day, `start` is after `end`, or an option makes no sense
-            or means nothing for the scheme.
+            Where `start` or `end` is no day, `start` is after `end`, a stream is missing that a
+            scheme reads, or an option makes no sense or means nothing for the scheme.
         ColumnError
             Where a condition has a column that a profile does not have.
 
@@ -324,9 +332,16 @@ class Scheme(ABC):
         Other 2025-01-31 2025-02-28
         Spender 2025-02-28 None
         """
-        self._refuse_meaningless(streams=streams)
+        if not any(scheme.reads_streams for scheme in (*schemes, self)):
+            self._refuse_meaningless(streams=streams)
+        there = streams_of({} if streams is None else streams)
         schedule = Schedule.of(history, start, end, "month" if every is None else every)
-        return recalculated(history, schedule, window_days, (*schemes, self), _refit)
+
+        def as_of(scheme: Scheme, day: int) -> Assigning:
+            return assigning(scheme, StreamsAsOf(there, day))
+
+        steps = Steps(_refit, as_of)
+        return recalculated(history, schedule, window_days, (*schemes, self), steps)
 
     def to_dict(self) -> dict[str, Any]:
         """Return text, numbers, booleans, lists and dicts of these, with ``scheme``: the kind.
@@ -399,6 +414,14 @@ class Scheme(ABC):
         table = profile_of(lambda name: self.reads is None or name in self.reads)
         return self.fit(table) if table.num_rows else None
 
+    def _assigning(self, source: StreamsAsOf | None) -> Assigning:  # noqa: ARG002 - see below
+        """Return what assigns the scheme, with streams as of a day where it reads any.
+
+        Called with a profile or a part of one, and a number of threads; all that can be checked
+        before is.
+        """
+        return lambda table, threads: self.assign(table, threads=threads)
+
     def _look_ahead(self, table: pa.Table) -> tuple[pa.Table, LookAhead]:  # noqa: ARG002 - see below
         """Return the columns that decide, checked, and what decides their next segments."""
         raise ConfigError(
@@ -420,8 +443,8 @@ class Scheme(ABC):
             if value is None or (name == "schemes" and not value):
                 continue
             why = "whose memberships are exact, not recalculated on a schedule"
-            if name == "streams":
-                why = "which reads the orders alone"
+            if name in ("streams", "as_of"):
+                why = "which reads no streams"
             raise ConfigError(
                 (Option(name), f" means nothing for {type(self).__name__}, {why}"),
                 remedy="leave it out",
@@ -471,6 +494,11 @@ def findings(
 ) -> Iterator[str]:
     """Yield what users should know of a scheme after it was assigned to the pieces of a profile."""
     return scheme._findings(counts, pieces)  # noqa: SLF001 - for subclasses to override
+
+
+def assigning(scheme: Scheme, source: StreamsAsOf | None) -> Assigning:
+    """Return what assigns a scheme to the pieces of a profile, with streams as of its day."""
+    return scheme._assigning(source)  # noqa: SLF001 - for subclasses to override, not to call
 
 
 def with_options(scheme: S, **options: Any) -> S:
