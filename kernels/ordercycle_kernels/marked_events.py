@@ -1,11 +1,13 @@
 """What the events of each customer come to, for many selections at once: numbers and rows.
 
-In the loops over selections nothing depends on what the marks are, so that they are computed for
-several selections by one instruction: for 64 of them an event takes 14 ns, and 113 where they are
-counted one after the other.
+Events are counted for all 64 selections at once, in the 64 bytes of eight words: an event takes 2
+ns, and 14 where each selection has a number of its own. In the other loops over selections nothing
+depends on what the marks are, so that several are computed by one instruction.
 """
 
 from __future__ import annotations
+
+from typing import TypeAlias
 
 import numpy as np
 
@@ -30,31 +32,62 @@ ONE = np.uint64(1)
 
 
 @helper
-def filled_up(shifts: UInt64s) -> tuple[UInt64Out, int]:
-    """Return shifts and further ones, and how many are to be looked at: a multiple of four.
+def filled_up(shifts: UInt64s, width: int) -> tuple[UInt64Out, int]:
+    """Return shifts and further ones, and how many are to be looked at: a multiple of the width.
 
-    What is left over where selections are taken four at a time is taken with branches, which are
-    guessed wrong: two selections took four times as long as eight.
+    What is left over where several selections are taken at a time is taken with branches, which are
+    guessed wrong: of integers, two selections took four times as long as eight.
     """
     filled = np.zeros(64, np.uint64)
     filled[: shifts.size] = shifts
-    return filled, (shifts.size + 3) // 4 * 4
+    return filled, (shifts.size + width - 1) // width * width
+
+
+#: Numbers of up to MOST_COUNTED events, a byte each: that of bit b is byte b // 8 of word b % 8.
+ByteCounts: TypeAlias = tuple[
+    np.uint64, np.uint64, np.uint64, np.uint64, np.uint64, np.uint64, np.uint64, np.uint64
+]
+ZERO = np.uint64(0)
+NO_COUNTS = (ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
+MOST_COUNTED = 255
+LOWEST_BITS = np.uint64(0x0101010101010101)
+BYTE, WORD, BYTES = np.uint64(255), np.uint64(7), np.uint64(56)
 
 
 @helper
-def add_marks(word: np.uint64, filled: UInt64s, lanes: int, counts: Int64Out) -> None:
-    """Add an event to the counts of its selections: filled, counts: (64,)."""
-    for place in range(lanes):
-        counts[place] += np.int64((word >> filled[place]) & ONE)
+def counted(word: np.uint64, counts: ByteCounts) -> ByteCounts:
+    """Return counts with an event's marks added."""
+    of_0, of_1, of_2, of_3, of_4, of_5, of_6, of_7 = counts
+    return (
+        of_0 + (word & LOWEST_BITS),
+        of_1 + ((word >> np.uint64(1)) & LOWEST_BITS),
+        of_2 + ((word >> np.uint64(2)) & LOWEST_BITS),
+        of_3 + ((word >> np.uint64(3)) & LOWEST_BITS),
+        of_4 + ((word >> np.uint64(4)) & LOWEST_BITS),
+        of_5 + ((word >> np.uint64(5)) & LOWEST_BITS),
+        of_6 + ((word >> np.uint64(6)) & LOWEST_BITS),
+        of_7 + ((word >> np.uint64(7)) & LOWEST_BITS),
+    )
 
 
 @helper
-def write_counts(counts: Int64Out, lanes: int, customer: int, out: Int64Table) -> None:
-    """Write a customer's counts and put them back to 0: counts: (64,); out: (s, c)."""
+def add_counts(
+    counts: ByteCounts, words: UInt64Out, shifts: UInt64s, customer: int, out: Int64Table
+) -> None:
+    """Add counts to those of a customer: words (scratch): (8,); shifts: (s,); out: (s, c)."""
+    words[0], words[1], words[2], words[3] = counts[0], counts[1], counts[2], counts[3]
+    words[4], words[5], words[6], words[7] = counts[4], counts[5], counts[6], counts[7]
+    for place in range(shifts.size):
+        shift = shifts[place]
+        count = (words[np.int64(shift & WORD)] >> (shift & BYTES)) & BYTE
+        out[place, customer] += np.int64(count)
+
+
+@helper
+def clear_counts(customer: int, out: Int64Table) -> None:
+    """Write 0 as the counts of a customer: out: (s, c)."""
     for place in range(out.shape[0]):
-        out[place, customer] = counts[place]
-    for place in range(lanes):
-        counts[place] = 0
+        out[place, customer] = 0
 
 
 @kernel
@@ -63,12 +96,16 @@ def count_events(offsets: Int64s, marks: UInt64s, shifts: UInt64s, out_counts: I
 
     offsets: (c + 1,); marks: (n,); shifts: (s,); out_counts: (s, c).
     """
-    counts = np.zeros(64, np.int64)
-    filled, lanes = filled_up(shifts)
+    words = np.empty(8, np.uint64)
     for customer in range(offsets.size - 1):
-        for event in range(offsets[customer], offsets[customer + 1]):
-            add_marks(marks[event], filled, lanes, counts)
-        write_counts(counts, lanes, customer, out_counts)
+        clear_counts(customer, out_counts)
+        begin, stop = offsets[customer], offsets[customer + 1]
+        while begin < stop:
+            end, counts = min(stop, begin + MOST_COUNTED), NO_COUNTS
+            for event in range(begin, end):
+                counts = counted(marks[event], counts)
+            add_counts(counts, words, shifts, customer, out_counts)
+            begin = end
 
 
 @kernel
@@ -79,18 +116,65 @@ def count_days(
 
     offsets: (c + 1,); days, marks: (n,); shifts: (s,); out_counts: (s, c).
     """
-    counts = np.zeros(64, np.int64)
-    filled, lanes = filled_up(shifts)
+    words = np.empty(8, np.uint64)
     for customer in range(offsets.size - 1):
+        clear_counts(customer, out_counts)
         event, stop = offsets[customer], offsets[customer + 1]
         while event < stop:
-            day, word = days[event], marks[event]
-            event += 1
-            while event < stop and days[event] == day:
-                word |= marks[event]
+            counts = NO_COUNTS
+            for _ in range(MOST_COUNTED):
+                if event == stop:
+                    break
+                day, word = days[event], marks[event]
                 event += 1
-            add_marks(word, filled, lanes, counts)
-        write_counts(counts, lanes, customer, out_counts)
+                while event < stop and days[event] == day:
+                    word |= marks[event]
+                    event += 1
+                counts = counted(word, counts)
+            add_counts(counts, words, shifts, customer, out_counts)
+
+
+#: Multiplied by it, each of the 64 words with one bit has other upper six bits (de Bruijn).
+BIT_NUMBERS = np.uint64(0x03F79D71B4CB0A89)
+UPPER_SIX = np.uint64(58)
+#: Of how many events at most the marks are looked at to see how many selections each is in.
+EVENTS_LOOKED_AT = 1024
+
+
+@helper
+def lowest_bit(word: np.uint64) -> np.uint64:
+    """Return the lowest bit of a word that has any."""
+    return word & (~word + ONE)
+
+
+@helper
+def number_of_bit(bit: np.uint64) -> int:
+    """Return a number of one bit, below 64 and another one for each."""
+    return np.int64((bit * BIT_NUMBERS) >> UPPER_SIX)
+
+
+@helper
+def selections_of_bits(shifts: UInt64s) -> tuple[np.uint64, Int64Out]:
+    """Return the bits of all selections, and by the number of each bit its selection: (64,)."""
+    bits, places = ZERO, np.zeros(64, np.int64)
+    for place in range(shifts.size):
+        bit = ONE << shifts[place]
+        bits |= bit
+        places[number_of_bit(bit)] = place
+    return bits, places
+
+
+@helper
+def selections_per_event(marks: UInt64s, bits: np.uint64) -> float:
+    """Return of how many selections events are, on average of some of them: marks: (n,)."""
+    events, found = 0, 0
+    for event in range(0, marks.size, max(1, marks.size // EVENTS_LOOKED_AT)):
+        word = marks[event] & bits
+        events += 1
+        while word != ZERO:
+            word &= word - ONE
+            found += 1
+    return found / max(events, 1)
 
 
 @kernel
@@ -106,6 +190,56 @@ def any_marks(offsets: Int64s, marks: UInt64s, out_any: UInt64Out) -> None:
         out_any[customer] = word
 
 
+@helper
+def are_sought(offsets: Int64s, selections: int) -> bool:
+    """Return whether selections are few for the events of a customer: offsets: (c + 1,).
+
+    Then each is looked for from an end of the events on, and what lies behind is not looked at.
+    """
+    customers = offsets.size - 1
+    return selections <= 2 or 4 * selections * customers <= offsets[customers] - offsets[0]
+
+
+@helper
+def write_rows(word: np.uint64, event: int, places: Int64s, rows: Int64Out) -> None:
+    """Write an event as the row of all selections of a word: places, rows: (64,)."""
+    while word != ZERO:
+        bit = lowest_bit(word)
+        word ^= bit
+        rows[places[number_of_bit(bit)]] = event
+
+
+@helper
+def seek_rows(
+    marks: UInt64s, start: int, step: int, events: int, bits: np.uint64, places: Int64s,
+    rows: Int64Out,
+) -> None:  # fmt: skip
+    """Write the first row of each selection, of some events from one on: marks: (n,)."""
+    event = start
+    for _ in range(events):
+        word = marks[event] & bits
+        if word != ZERO:
+            write_rows(word, event, places, rows)
+            bits ^= word
+            if bits == ZERO:
+                break
+        event += step
+
+
+@helper
+def overwrite_rows(
+    marks: UInt64s, start: int, step: int, events: int, filled: UInt64s, lanes: int, rows: Int64Out
+) -> None:
+    """Write the last row of each selection, of some events from one on: marks: (n,)."""
+    event = start
+    for _ in range(events):
+        word = marks[event]
+        for place in range(lanes):
+            mask = -np.int64((word >> filled[place]) & ONE)
+            rows[place] ^= (rows[place] ^ event) & mask
+        event += step
+
+
 @kernel
 def first_events(offsets: Int64s, marks: UInt64s, shifts: UInt64s, out_rows: Int64Table) -> None:
     """Find the row of each customer's first event, NO_EVENT without one.
@@ -113,15 +247,16 @@ def first_events(offsets: Int64s, marks: UInt64s, shifts: UInt64s, out_rows: Int
     offsets: (c + 1,); marks: (n,); shifts: (s,); out_rows: (s, c).
     """
     rows = np.empty(64, np.int64)
-    filled, lanes = filled_up(shifts)
+    filled, lanes = filled_up(shifts, 4)
+    bits, places = selections_of_bits(shifts)
+    is_sought = are_sought(offsets, shifts.size)
     for customer in range(offsets.size - 1):
         start, stop = offsets[customer], offsets[customer + 1]
         rows[:] = NO_EVENT
-        for event in range(stop - 1, start - 1, -1):
-            word = marks[event]
-            for place in range(lanes):
-                mask = -np.int64((word >> filled[place]) & ONE)
-                rows[place] ^= (rows[place] ^ event) & mask
+        if is_sought:
+            seek_rows(marks, start, 1, stop - start, bits, places, rows)
+        else:
+            overwrite_rows(marks, stop - 1, -1, stop - start, filled, lanes, rows)
         for place in range(shifts.size):
             out_rows[place, customer] = rows[place]
 
@@ -133,14 +268,16 @@ def last_events(offsets: Int64s, marks: UInt64s, shifts: UInt64s, out_rows: Int6
     offsets: (c + 1,); marks: (n,); shifts: (s,); out_rows: (s, c).
     """
     rows = np.empty(64, np.int64)
-    filled, lanes = filled_up(shifts)
+    filled, lanes = filled_up(shifts, 4)
+    bits, places = selections_of_bits(shifts)
+    is_sought = are_sought(offsets, shifts.size)
     for customer in range(offsets.size - 1):
+        start, stop = offsets[customer], offsets[customer + 1]
         rows[:] = NO_EVENT
-        for event in range(offsets[customer], offsets[customer + 1]):
-            word = marks[event]
-            for place in range(lanes):
-                mask = -np.int64((word >> filled[place]) & ONE)
-                rows[place] ^= (rows[place] ^ event) & mask
+        if is_sought:
+            seek_rows(marks, stop - 1, -1, stop - start, bits, places, rows)
+        else:
+            overwrite_rows(marks, start, 1, stop - start, filled, lanes, rows)
         for place in range(shifts.size):
             out_rows[place, customer] = rows[place]
 

@@ -4,6 +4,9 @@ Sums of integers and decimals are held in parts of 32 bits, in int64s that have 
 of 2**31 additions: the value is the sum of part[i] * 2**(32 * i), and the last part has the sign.
 Sums of floats are two floats whose sum is exact unless they are marked as inexact: then they are
 added up again by `sum_chunks`, which is exact always.
+
+Where events are of few selections, these are gone through one by one; otherwise every event is
+added to all sums, or nothing in its place, several at a time. What sums come to is the same.
 """
 
 from __future__ import annotations
@@ -23,7 +26,15 @@ from ordercycle_kernels._types import (
     UInt64Table,
 )
 from ordercycle_kernels.exact_sums import CHUNK_BITS, CHUNK_MASK, pieces_of_float
-from ordercycle_kernels.marked_events import ONE, filled_up
+from ordercycle_kernels.marked_events import (
+    ONE,
+    ZERO,
+    filled_up,
+    lowest_bit,
+    number_of_bit,
+    selections_of_bits,
+    selections_per_event,
+)
 from ordercycle_kernels.sums import within
 
 #: Parts of a sum of values of one word, and of two.
@@ -45,10 +56,20 @@ def sum_words(
     """
     selections = shifts.size
     lows, highs = np.zeros(64, np.int64), np.zeros(64, np.int64)
-    filled, lanes = filled_up(shifts)
+    filled, lanes = filled_up(shifts, 4)
+    bits, places = selections_of_bits(shifts)
+    one_by_one = selections_per_event(marks, bits) <= (4 + selections) / 16
     for customer in range(offsets.size - 1):
         for event in range(offsets[customer], offsets[customer + 1]):
             mark, low, high = marks[event], words[event] & CHUNK_MASK, words[event] >> CHUNK_BITS
+            if one_by_one:
+                mark &= bits
+                while mark != ZERO:
+                    bit = lowest_bit(mark)
+                    mark ^= bit
+                    lows[places[number_of_bit(bit)]] += low
+                    highs[places[number_of_bit(bit)]] += high
+                continue
             for place in range(lanes):
                 mask = -np.int64((mark >> filled[place]) & ONE)
                 lows[place] += low & mask
@@ -77,7 +98,7 @@ def sum_wide_words(
     """
     selections = shifts.size
     sums = np.zeros((WIDE_PARTS, 64), np.int64)
-    filled, lanes = filled_up(shifts)
+    filled, lanes = filled_up(shifts, 4)
     for customer in range(offsets.size - 1):
         for event in range(offsets[customer], offsets[customer + 1]):
             mark, low, high = marks[event], lows[event], highs[event]
@@ -125,10 +146,22 @@ def sum_floats_exactly(
     """
     selections = shifts.size
     sums, errors, lost = np.zeros(64), np.zeros(64), np.zeros(64)
-    filled, lanes = filled_up(shifts)
+    filled, lanes = filled_up(shifts, 8)
+    bits, places = selections_of_bits(shifts)
+    one_by_one = selections_per_event(marks, bits) <= lanes / 8
     for customer in range(offsets.size - 1):
         for event in range(offsets[customer], offsets[customer + 1]):
             mark, value = marks[event], values[event]
+            if one_by_one:
+                mark &= bits
+                while mark != ZERO:
+                    bit = lowest_bit(mark)
+                    mark ^= bit
+                    place = places[number_of_bit(bit)]
+                    sums[place], error = two_sum(sums[place], value)
+                    errors[place], rest = two_sum(errors[place], error)
+                    lost[place] += abs(rest)
+                continue
             for place in range(lanes):
                 added = value if (mark >> filled[place]) & ONE else 0.0
                 sums[place], error = two_sum(sums[place], added)
@@ -203,7 +236,7 @@ def smallest_words(
     offsets: (c + 1,); words, marks: (n,); shifts: (s,); out_words (GREATEST without any): (s, c).
     """
     smallest = np.full(64, GREATEST)
-    filled, lanes = filled_up(shifts)
+    filled, lanes = filled_up(shifts, 4)
     for customer in range(offsets.size - 1):
         for event in range(offsets[customer], offsets[customer + 1]):
             mark, word = marks[event], words[event]
@@ -232,7 +265,7 @@ def smallest_wide_words(
     (the largest without any): (s, c).
     """
     below, above = np.full(64, ~np.uint64(0)), np.full(64, GREATEST)
-    filled, lanes = filled_up(shifts)
+    filled, lanes = filled_up(shifts, 4)
     for customer in range(offsets.size - 1):
         for event in range(offsets[customer], offsets[customer + 1]):
             mark, low, high = marks[event], lows[event], highs[event]

@@ -15,7 +15,15 @@ from ordercycle_kernels._types import (
     UInt64s,
     UInt64Table,
 )
-from ordercycle_kernels.marked_events import ONE, add_marks, filled_up, write_counts
+from ordercycle_kernels.marked_events import (
+    MOST_COUNTED,
+    NO_COUNTS,
+    ONE,
+    ZERO,
+    add_counts,
+    clear_counts,
+    counted,
+)
 
 #: 2**64 divided by the golden ratio: multiplied by it, near values go to places far apart.
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -28,25 +36,36 @@ MOST_LOOKS = 16
 
 @kernel
 def number_values(
-    offsets: Int64s, values: UInt64s, customer: int, slots: Int64Out, out_numbers: UInt32Out
+    offsets: Int64s,
+    values: UInt64s,
+    marks: UInt64s,
+    bits: np.uint64,
+    customer: int,
+    slots: Int64Out,
+    out_numbers: UInt32Out,
 ) -> int:
     """Write the number of each value among the distinct ones of its customer, as they first occur.
 
-    customer: to begin with; offsets: (c + 1,); values, out_numbers: (n,);
+    Of events alone that are marked by one of the bits; of others, 0.
+
+    customer: to begin with; offsets: (c + 1,); values, marks, out_numbers: (n,);
     slots (scratch, with -1 in it at the first call; a power of two, at least twice v): (l,).
     Returns c, or the customer whose values collide too often to be hashed, which are to be
     numbered otherwise.
     """
     while customer < offsets.size - 1:
         start, stop = offsets[customer], offsets[customer + 1]
-        bits = np.uint64(1)
-        while (np.int64(1) << np.int64(bits)) < 2 * (stop - start):
-            bits += ONE
-        mask = (np.int64(1) << np.int64(bits)) - 1
+        width = np.uint64(1)
+        while (np.int64(1) << np.int64(width)) < 2 * (stop - start):
+            width += ONE
+        mask = (np.int64(1) << np.int64(width)) - 1
         distinct, looks = 0, MOST_LOOKS * (stop - start)
         for event in range(start, stop):
+            if marks[event] & bits == ZERO:
+                out_numbers[event] = 0
+                continue
             value = values[event]
-            slot = np.int64((value * SPREAD) >> (np.uint64(64) - bits))
+            slot = np.int64((value * SPREAD) >> (np.uint64(64) - width))
             # What other customers left is of rows before those of this one.
             while slots[slot] >= start and values[slots[slot]] != value:
                 slot = (slot + 1) & mask
@@ -74,23 +93,25 @@ def count_values(
 ) -> None:
     """Count the distinct values of each customer's events.
 
-    offsets: (c + 1,); numbers (as `number_values` writes them), marks: (n,); shifts: (s,);
-    of_value (scratch): (v,); out_counts: (s, c).
+    offsets: (c + 1,); numbers (below v, one for each value of a customer's marked events), marks:
+    (n,); shifts: (s,); of_value (scratch, 0 before and after): (v,); out_counts: (s, c).
     """
-    counts = np.zeros(64, np.int64)
-    filled, lanes = filled_up(shifts)
+    words = np.empty(8, np.uint64)
     for customer in range(offsets.size - 1):
-        distinct = 0
-        for event in range(offsets[customer], offsets[customer + 1]):
-            number = np.int64(numbers[event])
-            if number == distinct:
-                of_value[number] = marks[event]
-                distinct += 1
-            else:
-                of_value[number] |= marks[event]
-        for number in range(distinct):
-            add_marks(of_value[number], filled, lanes, counts)
-        write_counts(counts, lanes, customer, out_counts)
+        clear_counts(customer, out_counts)
+        start, stop = offsets[customer], offsets[customer + 1]
+        begin = start
+        while begin < stop:
+            end, counts = min(stop, begin + MOST_COUNTED), NO_COUNTS
+            for event in range(begin, end):
+                number, word = np.int64(numbers[event]), marks[event]
+                seen = of_value[number]
+                counts = counted(word & ~seen, counts)
+                of_value[number] = seen | word
+            add_counts(counts, words, shifts, customer, out_counts)
+            begin = end
+        for event in range(start, stop):
+            of_value[np.int64(numbers[event])] = ZERO
 
 
 @kernel
@@ -100,36 +121,30 @@ def most_frequent_values(
     numbers: UInt32s,
     marks: UInt64s,
     shifts: UInt64s,
-    of_value: UInt64Out,
-    counts: Int64Table,
+    counts: UInt32Out,
     out_values: UInt64Table,
 ) -> None:
     """Find the value that most of a customer's events have, of several the smallest.
 
-    offsets: (c + 1,); values, numbers (as `number_values` writes them), marks: (n,); shifts: (s,);
-    of_value (scratch): (v,); counts (scratch): (v, s); out_values (0 where there is no event):
-    (s, c).
+    offsets: (c + 1,); values, numbers (below v, one for each value of a customer's marked events),
+    marks: (n,); shifts: (s,); counts (scratch, 0 before and after): (v,); out_values (0 where
+    there is no event): (s, c).
     """
-    most, found = np.zeros(64, np.int64), np.zeros(64, np.uint64)
-    for customer in range(offsets.size - 1):
-        distinct = 0
-        for event in range(offsets[customer], offsets[customer + 1]):
-            number, word = np.int64(numbers[event]), marks[event]
-            if number == distinct:
-                of_value[number] = values[event]
-                counts[number, :] = 0
-                distinct += 1
-            for place in range(shifts.size):
-                counts[number, place] += np.int64((word >> shifts[place]) & ONE)
-        most[:] = 0
-        found[:] = 0
-        for number in range(distinct):
-            value = of_value[number]
-            for place in range(shifts.size):
-                count, best = counts[number, place], found[place]
+    for place in range(shifts.size):
+        shift = shifts[place]
+        for customer in range(offsets.size - 1):
+            start, stop = offsets[customer], offsets[customer + 1]
+            for event in range(start, stop):
+                counts[np.int64(numbers[event])] += np.uint32((marks[event] >> shift) & ONE)
+            most, found = np.uint32(0), ZERO
+            for event in range(start, stop):
+                if (marks[event] >> shift) & ONE == ZERO:
+                    continue
+                number, value = np.int64(numbers[event]), values[event]
+                count = counts[number]
+                counts[number] = 0  # a value that comes again is not looked at again
                 # Without any event yet, no value is smaller than the one that is found.
-                is_better = (count > most[place]) | ((count == most[place]) & (value < best))
-                found[place] = value if is_better else best
-                most[place] = max(most[place], count)
-        for place in range(shifts.size):
-            out_values[place, customer] = found[place]
+                is_better = (count > most) | ((count == most) & (value < found))
+                found = value if is_better else found
+                most = max(most, count)
+            out_values[place, customer] = found

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from support.marked import arrays, expected, marked, outputs
+from support.marked import arrays, crowd, expected, marked, outputs
 
 from ordercycle_kernels import marked_events
 
@@ -24,6 +24,21 @@ def test_days_are_counted(case):
     found = outputs(case, np.int64)
     marked_events.count_days(offsets, days, marks, shifts, found)
     assert found.tolist() == expected(case, lambda events: len({day for day, _, _ in events}))
+
+
+@pytest.mark.parametrize("rare", [True, False])
+def test_more_events_than_a_byte_counts(rare):
+    case = crowd(rare)
+    offsets, days, marks, shifts = arrays(case)
+    found = outputs(case, np.int64)
+    marked_events.count_events(offsets, marks, shifts, found)
+    assert found.tolist() == expected(case, len)
+    marked_events.count_days(offsets, days, marks, shifts, found)
+    assert found.tolist() == expected(case, lambda events: len({day for day, _, _ in events}))
+    marked_events.first_events(offsets, marks, shifts, found)
+    assert found.tolist() == rows_of(case, min)
+    marked_events.last_events(offsets, marks, shifts, found)
+    assert found.tolist() == rows_of(case, max)
 
 
 @given(marked())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.marked import arrays, expected, flat, marked, outputs
+from support.marked import arrays, crowd, expected, flat, marked, outputs
 
 from ordercycle_kernels import exact_sums, marked_sums
 
@@ -52,6 +52,22 @@ def test_sums_of_words(case):
     assert sums_of(parts, shifts.size) == expected(case, total)
     assert (parts[: shifts.size] >= 0).all()
     assert (parts[: shifts.size] < 2**32).all()
+
+
+@pytest.mark.parametrize("rare", [True, False])
+def test_sums_of_many_events_in_few_selections_and_in_most(rare):
+    case = crowd(rare)
+    offsets, _, marks, shifts = arrays(case)
+    parts = np.full((marked_sums.WORD_PARTS * shifts.size, len(case[0])), 77, np.int64)
+    marked_sums.sum_words(offsets, flat(case[0], 2, np.int64), marks, shifts, parts)
+    assert sums_of(parts, shifts.size) == expected(case, total)
+    sums, errors, inexact = outputs(case, float), outputs(case, float), outputs(case, bool)
+    values = flat(case[0], 2, float) / 10
+    marked_sums.sum_floats_exactly(offsets, values, marks, shifts, sums, errors, inexact)
+    assert not inexact.any()
+    wanted = expected(case, lambda events: sum(Fraction(value / 10) for *_, value in events))
+    for one, error, exact in zip(sums.flat, errors.flat, np.ravel(wanted), strict=True):
+        assert Fraction(one) + Fraction(error) == exact
 
 
 @given(marked(wide_integers))

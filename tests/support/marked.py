@@ -20,6 +20,19 @@ def marked(draw, values=NO_VALUES, most=12):
     return customers, shifts
 
 
+def crowd(rare):
+    """Return customers of many events, few of them or most in a selection: as `marked` draws."""
+    random = np.random.default_rng(7)
+    customers = []
+    for size in (700, 0, 255, 256, 1, 511):
+        marks = random.integers(0, 2**63, size)
+        marks[random.random(size) < (0.97 if rare else 0.03)] = 0
+        days = sorted(random.integers(0, 400, size).tolist())
+        values = random.integers(0, 9, size).tolist()
+        customers.append(list(zip(days, marks.tolist(), values, strict=True)))
+    return customers, [62, 0, 7, 8, 31]
+
+
 def flat(customers, place, kind):
     """Return one item of all events as an array that is not to be written to."""
     return as_input(np.array([event[place] for events in customers for event in events], kind))

@@ -19,6 +19,9 @@ from ordercycle_kernels.exact_sums import FLOAT_CHUNKS, carry_sums
 
 Path: TypeAlias = tuple[str, ...]
 
+#: Up to so many places, a word of each is kept while a customer's distinct values are counted.
+MOST_PLACES = 2**16
+
 
 class Measure(NamedTuple):
     """What is measured: by which of `Measures`, of which column's values, of which selection."""
@@ -26,6 +29,19 @@ class Measure(NamedTuple):
     kind: str
     column: Path | None
     selection: int
+
+
+class Step(NamedTuple):
+    """What one call computes: a kind of measures of a column, of selections of one word.
+
+    shifts: (s,), the bits of the selections; numbers: of their measures in the plan.
+    """
+
+    kind: str
+    column: Path | None
+    word: int
+    shifts: NDArray[np.uint64]
+    numbers: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -42,6 +58,31 @@ class Plan:
         return [
             Marker(self.selections[begin : begin + BITS], self.columns)
             for begin in range(0, len(self.selections), BITS)
+        ]
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """What is computed together; where events are counted, whether there are any as well."""
+        together: dict[tuple[str, Path | None, int], list[int]] = {}
+        for number, measure in enumerate(self.measures):
+            place = measure.kind, measure.column, Bit.of(measure.selection).word
+            together.setdefault(place, []).append(number)
+        for (kind, column, word), numbers in list(together.items()):
+            if kind == "any" and ("count", column, word) in together:
+                together["count", column, word] += numbers
+                del together[kind, column, word]
+        return [
+            Step(
+                kind,
+                column,
+                word,
+                np.array(
+                    [Bit.of(self.measures[number].selection).shift for number in numbers],
+                    np.uint64,
+                ),
+                tuple(numbers),
+            )
+            for (kind, column, word), numbers in together.items()
         ]
 
 
@@ -82,20 +123,16 @@ class Measures:
         self._size = batch.offsets.size - 1
         self._marks: dict[tuple[int, Path | None], NDArray[np.uint64]] = {}
         self._coded: dict[Path, NDArray[np.uint64]] = {}
-        self._numbers: dict[Path, NDArray[np.uint32]] = {}
-        self._found: dict[Measure, Measured] = {}
-        together: dict[tuple[str, Path | None, int], list[Measure]] = {}
-        for measure in plan.measures:
-            word = Bit.of(measure.selection).word
-            together.setdefault((measure.kind, measure.column, word), []).append(measure)
-        for (kind, column, word), measures in together.items():
-            shifts = np.array([Bit.of(one.selection).shift for one in measures], np.uint64)
-            found = KINDS[kind](self, column, self.marks(word, column), shifts)
-            for place, measure in enumerate(measures):
-                self._found[measure] = self._of_place(found, place, measure)
+        self._found: list[Measured] = [None] * len(plan.measures)
+        for step in plan.steps:
+            marks = self.marks(step.word, step.column)
+            found = KINDS[step.kind](self, step.column, marks, step.shifts)
+            for place, number in enumerate(step.numbers):
+                self._found[number] = self._of_place(found, place, plan.measures[number])
 
-    def __getitem__(self, measure: Measure) -> Measured:
-        return self._found[measure]
+    def __getitem__(self, number: int) -> Measured:
+        """Return the measure of a number in the plan."""
+        return self._found[number]
 
     def marks(self, word: int, column: Path | None = None) -> NDArray[np.uint64]:
         """Return the marks of events, of those alone that have a value in a column: (n,)."""
@@ -149,11 +186,11 @@ class Measures:
             shifts, marked_events.count_days, self._offsets, self.batch.days, marks, shifts
         )
 
-    def any(self, _: Path | None, marks: Any, shifts: Any) -> NDArray[np.bool_]:
-        """Find whether there is an event: (s, c)."""
+    def any(self, _: Path | None, marks: Any, shifts: Any) -> NDArray[np.uint64]:
+        """Find whether there is an event, 0 without one: (s, c)."""
         words = np.empty(self._size, np.uint64)
         marked_events.any_marks(self._offsets, marks, words)
-        found: NDArray[np.bool_] = (words & (np.uint64(1) << shifts)[:, np.newaxis]) != 0
+        found: NDArray[np.uint64] = words & (np.uint64(1) << shifts)[:, np.newaxis]
         return found
 
     def first(self, _: Path | None, marks: Any, shifts: Any) -> NDArray[np.int64]:
@@ -166,8 +203,8 @@ class Measures:
 
     def distinct(self, column: Path, marks: Any, shifts: Any) -> NDArray[np.int64]:
         """Count distinct values: (s, c)."""
-        scratch = np.empty(self._longest, np.uint64)
-        numbers = self._numbered(column)
+        numbers, size = self._numbered(column, marks, shifts)
+        scratch = np.zeros(size, np.uint64)
         return self._table(
             shifts, marked_values.count_values, self._offsets, numbers, marks, shifts, scratch
         )
@@ -175,10 +212,10 @@ class Measures:
     def top(self, column: Path, marks: Any, shifts: Any) -> NDArray[np.uint64]:
         """Find the places of the most frequent values, 0 without any: (s, c)."""
         made = np.empty((shifts.size, self._size), np.uint64)
-        counts = np.empty((self._longest, shifts.size), np.int64)
+        numbers, size = self._numbered(column, marks, shifts)
         marked_values.most_frequent_values(
-            self._offsets, self._values(column), self._numbered(column), marks, shifts,
-            np.empty(self._longest, np.uint64), counts, made,
+            self._offsets, self._values(column), numbers, marks, shifts,
+            np.zeros(size, np.uint32), made,
         )  # fmt: skip
         return made
 
@@ -246,6 +283,8 @@ class Measures:
 
     @staticmethod
     def _of_place(found: Any, place: int, measure: Measure) -> Measured:
+        if measure.kind == "any":  # which may have been counted
+            return found[place] != 0
         if measure.kind != "total":
             return found[place]
         if isinstance(found, tuple):
@@ -278,27 +317,30 @@ class Measures:
                 self._coded[column] = found.astype(np.uint64)
         return self._coded[column]
 
-    def _numbered(self, column: Path) -> NDArray[np.uint32]:
-        """Return the number of each value among those of its customer: (n,)."""
-        if column in self._numbers:
-            return self._numbers[column]
-        values = self._values(column)
+    def _numbered(
+        self, column: Path, marks: NDArray[np.uint64], shifts: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.uint32], int]:
+        """Return the number of each value, (n,), unlike others of its customer; and an end of them.
+
+        Where an attribute has few values, numbers are their places. Others are of marked events.
+        """
+        found = None if column[0] in self.batch.keys else self.columns.by_code(column)
+        if found is not None and len(found.in_order.values) < MOST_PLACES:
+            return self._values(column).astype(np.uint32), len(found.in_order.values) + 1
+        values, bits = self._values(column), np.bitwise_or.reduce(np.uint64(1) << shifts)
         numbers = np.empty(values.size, np.uint32)
         slots = np.full(1 << (2 * self._longest).bit_length(), -1, np.int64)
         customer = 0
         while True:
-            customer = marked_values.number_values(self._offsets, values, customer, slots, numbers)
+            customer = marked_values.number_values(
+                self._offsets, values, marks, bits, customer, slots, numbers
+            )
             if customer == self._size:
-                break
+                return numbers, self._longest
             # Identifiers that were made to collide: sorted instead.
             start, stop = self._offsets[customer : customer + 2]
-            _, firsts, of_rows = np.unique(
-                values[start:stop], return_index=True, return_inverse=True
-            )
-            numbers[start:stop] = np.argsort(np.argsort(firsts))[of_rows]
+            _, numbers[start:stop] = np.unique(values[start:stop], return_inverse=True)
             customer += 1
-        self._numbers[column] = numbers
-        return numbers
 
 
 #: The measures, by name.

@@ -24,7 +24,7 @@ from ordercycle_kernels.marks import count_marks
 
 @dataclass(frozen=True)
 class Planned:
-    """A feature of a stream: its type, and what is measured for it.
+    """A feature of a stream: its type, and what is measured for it, by numbers in the plan.
 
     matches: the selection of the events that it sees.
     """
@@ -32,7 +32,7 @@ class Planned:
     feature: Feature
     column: Path
     result: pa.DataType
-    measures: tuple[Measure, ...]
+    measures: tuple[int, ...]
     matches: int
 
 
@@ -69,7 +69,7 @@ class FeatureScan:
             name: one.feature.function.finish(
                 measures,
                 self._asked(name, one, rows),
-                [measures[measure] for measure in one.measures],
+                [measures[number] for number in one.measures],
             )
             for name, one in self.features.items()
         }
@@ -151,7 +151,7 @@ class _Planning:
         self._conditions: dict[str, Condition] = {}
         self._numbers: dict[tuple[object, ...], int] = {}
         self._selections: list[Selection] = []
-        self._measures: dict[Measure, None] = {}
+        self._measures: dict[Measure, int] = {}  # with their numbers
 
     def plan(self) -> Plan:
         return Plan(self._columns, tuple(self._selections), tuple(self._measures))
@@ -175,10 +175,10 @@ class _Planning:
             for condition in conditions
             for need in function.needs
         ]
-        self._measures |= dict.fromkeys(measures)
+        numbers = [self._measures.setdefault(one, len(self._measures)) for one in measures]
         # What is seen, as the first need says, whatever the values are.
         seen = self._selection(feature, feature.condition, function.needs[0], column)
-        return Planned(feature, column, function.result_of(kind), tuple(measures), seen)
+        return Planned(feature, column, function.result_of(kind), tuple(numbers), seen)
 
     def _selection(self, feature: Feature, node: Node | None, need: Need, column: Path) -> int:
         node = None if need.everything else node
