@@ -66,8 +66,10 @@ def numba_type(annotation: str, items: str | None, names: dict[str, Any]) -> str
     """
     if hasattr(names.get(annotation), "_fields"):
         fields = names[annotation].__annotations__.values()
-        types = ", ".join(numba_type(_text_of(kind), items, names) for kind in fields)
-        return f"NamedTuple([{types}], {annotation})"
+        types = [numba_type(_text_of(kind), items, names) for kind in fields]
+        if len(set(types)) == 1:  # Numba has another type for these
+            return f"NamedUniTuple({types[0]}, {len(types)}, {annotation})"
+        return f"NamedTuple([{', '.join(types)}], {annotation})"
     if annotation in SCALARS:
         return SCALARS[annotation]
     if annotation.startswith("Items"):
