@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle_kernels._jit import helper
-from ordercycle_kernels._types import Int32Out, Int32s, Int32Table, Int64Out
+from ordercycle_kernels._types import Int32Out, Int32s, Int32Table, Int64Out, Int64Table
 
-#: Up to this many gaps are sorted by a fixed network of comparisons, for many customers at once:
+#: Up to so many gaps are sorted by a fixed network of comparisons, for many customers at once:
 #: with eleven gaps a customer that took 19 ns, 38 one by one in registers, ranking them against
-#: each other 48, insertion sort 80.
-NARROW = 16
+#: each other 48, insertion sort 80. Customers are sorted with those of the same width.
+WIDTHS = (16, 32, 64)
+WIDEST = WIDTHS[-1]
 #: Customers whose gaps are sorted at once.
 LANES = 64
 #: Up to this many gaps are ranked against each other; more are counted by size.
@@ -37,22 +38,22 @@ def _merge_exchange(size: int) -> NDArray[np.int64]:
     return np.array(pairs, np.int64)
 
 
-#: Pairs of places: the lesser of their gaps goes to the first, the greater to the second.
-NETWORK = _merge_exchange(NARROW)
+#: By width, pairs of places: the lesser of their gaps goes to the first, the greater to the second.
+NETWORKS = tuple(_merge_exchange(width) for width in WIDTHS)
 
-# n = gaps of one customer
+# n = gaps of one customer; w = one of WIDTHS
 
 
 @helper
 def fill_lane(days: Int32s, start: int, stop: int, lanes: Int32Table, lane: int) -> None:
-    """Put the gaps between days[start:stop], NARROW at most, into a lane: lanes: (NARROW, LANES).
+    """Put the gaps between days[start:stop], w at most, into a lane: lanes: (w, LANES).
 
     Gaps of 0 fill it up.
     """
     # So many steps for everyone: where a loop over the gaps ends is guessed wrong.
     last = np.uint64(stop - 1)
     day = days[np.uint64(start)]
-    for place in range(NARROW):
+    for place in range(lanes.shape[0]):
         next_day = days[min(np.uint64(start + place + 1), last)]
         lanes[np.uint64(place), np.uint64(lane)] = next_day - day
         day = next_day
@@ -62,11 +63,11 @@ def fill_lane(days: Int32s, start: int, stop: int, lanes: Int32Table, lane: int)
 def sum_lanes(lanes: Int32Table, out_square_sums: Int64Out, out_positive: Int32Out) -> None:
     """Sum the squares of every lane's gaps, and count those of a day or more.
 
-    lanes: (NARROW, LANES); out_square_sums, out_positive: (LANES,).
+    lanes: (w, LANES); out_square_sums, out_positive: (LANES,).
     """
     out_square_sums[:] = 0
     out_positive[:] = 0
-    for place in range(NARROW):
+    for place in range(lanes.shape[0]):
         gaps = lanes[place]
         for lane in range(gaps.size):
             gap = gaps[lane]
@@ -75,10 +76,10 @@ def sum_lanes(lanes: Int32Table, out_square_sums: Int64Out, out_positive: Int32O
 
 
 @helper
-def sort_lanes(lanes: Int32Table) -> None:
-    """Sort every lane: lanes: (NARROW, LANES)."""
-    for pair in range(NETWORK.shape[0]):
-        lesser, greater = lanes[NETWORK[pair, 0]], lanes[NETWORK[pair, 1]]
+def sort_lanes(lanes: Int32Table, network: Int64Table) -> None:
+    """Sort every lane: lanes: (w, LANES); network: (pairs, 2), that of this width."""
+    for pair in range(network.shape[0]):
+        lesser, greater = lanes[network[pair, 0]], lanes[network[pair, 1]]
         for lane in range(lesser.size):
             one, other = lesser[lane], greater[lane]
             lesser[lane] = min(one, other)
@@ -91,7 +92,7 @@ def middle_sum(
 ) -> np.int64:
     """Return the sum of the two middle gaps, the middle one twice where n is odd.
 
-    gaps: n > NARROW of them; keys, ranked: scratch, (WIDE,); histogram: scratch, (HALF,).
+    gaps: n > WIDEST of them; keys, ranked: scratch, (WIDE,); histogram: scratch, (HALF,).
     """
     if n > WIDE:
         return nth_gap(gaps, n, (n - 1) // 2, histogram) + nth_gap(gaps, n, n // 2, histogram)

@@ -19,8 +19,10 @@ from ordercycle_kernels.calendar import NO_DAY
 from ordercycle_kernels.median import (
     HALF,
     LANES,
-    NARROW,
+    NETWORKS,
     WIDE,
+    WIDEST,
+    WIDTHS,
     fill_lane,
     middle_sum,
     sort_lanes,
@@ -156,6 +158,7 @@ def write_no_gaps(
 @helper
 def write_gaps_of_lanes(
     lanes: Int32Table,
+    network: Int64Table,
     waiting: Int64s,
     count: int,
     square_sums: Int64Out,
@@ -166,21 +169,23 @@ def write_gaps_of_lanes(
 ) -> None:
     """Write what follows from the gaps of customers in lanes.
 
-    lanes: (NARROW, LANES), as they were filled; waiting: (LANES,), the customer of each, `count` of
-    them taken; square_sums, positive: scratch, (LANES,); the outputs are those of order_rhythm.
+    lanes: (w, LANES), as they were filled; network: (pairs, 2), that of this width; waiting:
+    (LANES,), the customer of each, `count` of them taken; square_sums, positive: scratch, (LANES,);
+    the outputs are those of order_rhythm.
     """
     sum_lanes(lanes, square_sums, positive)
-    sort_lanes(lanes)
+    sort_lanes(lanes, network)
+    width = lanes.shape[0]
     for lane in range(count):
         customer = waiting[lane]
         gaps = out_counts[ORDERS, customer] - 1
-        first = NARROW - gaps
+        first = width - gaps
         middle = np.int64(lanes[first + (gaps - 1) // 2, lane])
         middle += np.int64(lanes[first + gaps // 2, lane])
         out_counts[ORDER_DAYS, customer] = 1 + positive[lane]
         out_counts[GAP_SQUARE_SUM, customer] = square_sums[lane]
         out_days[GAP_MIN, customer] = lanes[first, lane]
-        out_days[GAP_MAX, customer] = lanes[NARROW - 1, lane]
+        out_days[GAP_MAX, customer] = lanes[width - 1, lane]
         out_gap_medians[customer] = 0.5 * middle
 
 
@@ -205,11 +210,15 @@ def order_rhythm(
     keys = np.empty(WIDE, np.int32)
     ranked = np.empty(WIDE, np.int32)
     histogram = np.empty(HALF, np.int64)
-    # Customers with few gaps wait until all lanes are taken.
-    lanes = np.empty((NARROW, LANES), np.int32)
-    waiting = np.empty(LANES, np.int64)
+    # Customers with few gaps wait until all lanes of their width are taken.
+    lanes = (
+        np.empty((WIDTHS[0], LANES), np.int32),
+        np.empty((WIDTHS[1], LANES), np.int32),
+        np.empty((WIDTHS[2], LANES), np.int32),
+    )
+    waiting = np.empty((len(WIDTHS), LANES), np.int64)
+    waiting_counts = np.zeros(len(WIDTHS), np.int64)
     square_sums, positive = np.empty(LANES, np.int64), np.empty(LANES, np.int32)
-    waiting_count = 0
     for customer in range(starts.size):
         start, stop = starts[customer], stops[customer]
         if net_refunds:
@@ -220,19 +229,21 @@ def order_rhythm(
         orders = stop - start
         if orders < 2:
             write_no_gaps(customer, out_counts, out_days, out_gap_medians)
-        elif orders - 1 <= NARROW:
+        elif orders - 1 <= WIDEST:
+            width = (orders - 1 > WIDTHS[0]) + (orders - 1 > WIDTHS[1])
+            lane = waiting_counts[width]
             if net_refunds:
-                fill_lane(gaps, start, stop, lanes, waiting_count)
+                fill_lane(gaps, start, stop, lanes[width], lane)
             else:
-                fill_lane(days, start, stop, lanes, waiting_count)
-            waiting[waiting_count] = customer
-            waiting_count += 1
-            if waiting_count == LANES:
+                fill_lane(days, start, stop, lanes[width], lane)
+            waiting[width, lane] = customer
+            waiting_counts[width] = lane + 1
+            if lane + 1 == LANES:
                 write_gaps_of_lanes(
-                    lanes, waiting, LANES, square_sums, positive,
+                    lanes[width], NETWORKS[width], waiting[width], LANES, square_sums, positive,
                     out_counts, out_days, out_gap_medians,
                 )  # fmt: skip
-                waiting_count = 0
+                waiting_counts[width] = 0
         else:
             shortest, longest, order_days, square_sum = NO_GAP_YET, np.int32(0), 1, np.int64(0)
             for order in range(orders - 1):
@@ -248,9 +259,11 @@ def order_rhythm(
             out_days[GAP_MIN, customer] = shortest
             out_days[GAP_MAX, customer] = longest
             out_gap_medians[customer] = 0.5 * middle_sum(gaps, orders - 1, keys, ranked, histogram)
-    write_gaps_of_lanes(
-        lanes, waiting, waiting_count, square_sums, positive, out_counts, out_days, out_gap_medians
-    )
+    for width in range(len(WIDTHS)):
+        write_gaps_of_lanes(
+            lanes[width], NETWORKS[width], waiting[width], waiting_counts[width],
+            square_sums, positive, out_counts, out_days, out_gap_medians,
+        )  # fmt: skip
 
 
 @kernel

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ordercycle_kernels import lifecycle, median
 from ordercycle_kernels import profile as kernels
 from ordercycle_kernels.calendar import NO_DAY
-from ordercycle_kernels.median import LANES, NARROW, WIDE
+from ordercycle_kernels.median import LANES, NETWORKS, WIDE, WIDEST, WIDTHS
 
 pytestmark = pytest.mark.kernels
 
@@ -65,28 +65,37 @@ def test_rhythm(customers, net_refunds):
 
 @settings(max_examples=10)
 @given(
-    st.sampled_from([NARROW, NARROW + 1, WIDE, WIDE + 1, 700]), st.randoms(use_true_random=False)
+    st.sampled_from([*WIDTHS, *(width + 1 for width in WIDTHS), WIDE, WIDE + 1, 700]),
+    st.randoms(use_true_random=False),
 )
 def test_the_median_of_every_size_class(gaps, random):
     rows = [(random.randint(-25_567, 84_005), 1) for _ in range(gaps + 1)]
     check_rhythm(*arrays([rows, rows[: gaps // 2]]), net_refunds=True)
 
 
-def test_the_network_sorts_every_pattern_of_zeros_and_ones():
-    """By the zero-one principle (Knuth, volume 3), a network that does so sorts everything."""
-    patterns = np.arange(2**NARROW) >> np.arange(NARROW)[:, None] & 1
-    lanes = patterns.astype(np.int32)
-    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
-        lanes = lanes[:, ::61].copy()  # plain Python takes a minute for all
-    expected = np.sort(lanes, axis=0)
-    median.sort_lanes(lanes)
-    assert (lanes == expected).all()
+def test_the_networks_sort_zeros_and_ones():
+    """By the zero-one principle (Knuth, volume 3), a network that sorts these sorts everything.
+
+    All patterns of the narrowest; of the wider ones, as many that are drawn.
+    """
+    narrowest = WIDTHS[0]
+    drawn = np.random.default_rng(0).integers(0, 2, (WIDEST, 2**narrowest))
+    for width, network in zip(WIDTHS, NETWORKS, strict=True):
+        patterns = drawn[:width]
+        if width == narrowest:
+            patterns = np.arange(2**width) >> np.arange(width)[:, None] & 1
+        lanes = patterns.astype(np.int32)
+        if os.environ.get("NUMBA_DISABLE_JIT") == "1":
+            lanes = lanes[:, ::601].copy()  # plain Python takes minutes for all
+        expected = np.sort(lanes, axis=0)
+        median.sort_lanes(lanes, network)
+        assert (lanes == expected).all()
 
 
 @given(st.integers(1, 3 * LANES), st.randoms(use_true_random=False))
 def test_customers_wait_for_each_other_in_lanes(customers, random):
     orders = [
-        [(random.randint(0, 3000), 1) for _ in range(random.choice([0, 1, 2, 3, NARROW, 30]))]
+        [(random.randint(0, 3000), 1) for _ in range(random.choice([0, 1, 2, 3, *WIDTHS, 50]))]
         for _ in range(customers)
     ]
     check_rhythm(*arrays(orders), net_refunds=False)
