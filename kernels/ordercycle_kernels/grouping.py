@@ -173,6 +173,15 @@ def order_customers_of_bytes(
 
 
 @kernel
+def days_ascend(days: Int32s) -> bool:
+    """Return whether no day comes before an earlier one: days: (n,)."""
+    row = 1
+    while row < days.size and days[row - 1] <= days[row]:
+        row += 1
+    return row >= days.size
+
+
+@kernel
 def order_rows_by_day(
     days: Int32s, first_day: int, histogram: Int64Out, out_rows: Int32Out
 ) -> None:
@@ -235,7 +244,7 @@ def place_customers(
 def order_rows_by_customer(
     rows: Int32s, slots: Int32s, cursors: Int32Out, out_rows: Int32Out
 ) -> None:
-    """List the rows by customer, a customer's rows in the order given.
+    """List rows by customer, a customer's rows in the order given.
 
     rows: (n,), in the order wanted within a customer; slots: (n,), the slot of each of them;
     cursors: (s,), where each slot's rows start, moved to their end; out_rows: (n,).
@@ -243,4 +252,16 @@ def order_rows_by_customer(
     for position in range(rows.size):
         slot = slots[position]
         out_rows[cursors[slot]] = rows[position]
+        cursors[slot] += 1
+
+
+@kernel
+def list_rows_by_customer(slots: Int32s, cursors: Int32Out, out_rows: Int32Out) -> None:
+    """List all rows by customer, a customer's rows as they come.
+
+    slots: (n,); cursors: (s,), where each slot's rows start, moved to their end; out_rows: (n,).
+    """
+    for row in range(slots.size):
+        slot = slots[row]
+        out_rows[cursors[slot]] = row
         cursors[slot] += 1

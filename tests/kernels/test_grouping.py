@@ -104,14 +104,20 @@ def test_rows_are_listed_by_customer_and_day(rows, data):
     taken = data.draw(st.permutations(np.flatnonzero(sizes).tolist()))
     offsets = np.empty(len(taken) + 1, np.int64)
     grouping.place_customers(np.array(taken, np.int32), listed, sizes, offsets)
-    out = np.full(len(rows), -1, np.int32)
-    grouping.order_rows_by_customer(by_day, slots[by_day], sizes, out)
+    out, cursors = np.full(len(rows), -1, np.int32), sizes.copy()
+    grouping.order_rows_by_customer(by_day, slots[by_day], cursors, out)
     expected = [
         [row for row in sorted(range(len(rows)), key=lambda r: days[r]) if slots[row] == slot]
         for slot in taken
     ]
     assert offsets.tolist() == np.cumsum([0] + [len(part) for part in expected]).tolist()
     assert out.tolist() == [row for part in expected for row in part]
+    ascend = days.tolist() == sorted(days.tolist())
+    assert grouping.days_ascend(days) == ascend
+    # Rows whose days ascend need no other order.
+    cursors = sizes.copy()
+    grouping.list_rows_by_customer(slots[by_day], cursors, out)
+    assert by_day[out].tolist() == [row for part in expected for row in part]
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9)), max_size=12))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._grouping.customer_tables import Ids, find_by_bytes, find_by_hash, plain_ids
+from ordercycle._grouping.day_order import rows_by_customer_and_day
 from ordercycle._grouping.details import Details, DetailWriter
 from ordercycle._grouping.total_order import TotalOrder
 from ordercycle._ingest.blocks import CUSTOMER_IDS, Block, PartitionRows, collect, load
@@ -84,25 +85,11 @@ class EventGrouper:
         lists = self.workspace.zeros("lists", found.sizes.size, np.int32)
         offsets = np.empty(found.taken.size + 1, np.int64)
         grouping.place_customers(found.taken, lists, found.sizes, offsets)
-        order = self._by_customer(rows, found.slots, found.sizes)
+        order = rows_by_customer_and_day(rows, self.days, found.slots, found.sizes, self.workspace)
         begins = self.workspace.array("begins", rows.size, np.bool_)
         scratch = self.workspace.array("tied", rows.size, np.int32)
         self.order.order_days(rows.columns, offsets, order, begins, scratch)
         return (found.ids, *self.order.once(rows.columns, offsets, order, self.workspace))
-
-    def _by_customer(
-        self, rows: PartitionRows, slots: NDArray[np.int32], cursors: NDArray[np.int32]
-    ) -> NDArray[np.int32]:
-        """List the rows by customer and day."""
-        by_customer = self.workspace.array("by_customer", rows.size, np.int32)
-        by_day = self.workspace.array("by_day", rows.size, np.int32)
-        first, last = self.days
-        histogram = self.workspace.zeros("days", last - first + 1, np.int64)
-        grouping.order_rows_by_day(rows.columns[DAY], first, histogram, by_day)
-        slots_by_day = self.workspace.array("slots_by_day", rows.size, np.int32)
-        gather["uint32"](slots.view(np.uint32), by_day, slots_by_day.view(np.uint32))
-        grouping.order_rows_by_customer(by_day, slots_by_day, cursors, by_customer)
-        return by_customer
 
 
 def _without_rest(values: NDArray[Any], size: int) -> NDArray[Any]:

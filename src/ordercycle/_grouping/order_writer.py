@@ -19,6 +19,7 @@ from ordercycle._grouping.customer_tables import (
     numbers_of_bytes,
     plain_ids,
 )
+from ordercycle._grouping.day_order import rows_by_customer_and_day
 from ordercycle._grouping.grouping_tally import GroupingTally
 from ordercycle._grouping.heavy_hitters import HashRange
 from ordercycle._grouping.order_lines import (
@@ -32,7 +33,7 @@ from ordercycle._ingest.payload import DAY
 from ordercycle._ingest.table_readers import AMOUNT, AMOUNT_HIGH, MISSING, ORDER
 from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workspace
-from ordercycle_kernels import grouping, ordering
+from ordercycle_kernels import ordering
 from ordercycle_kernels.partition import as_moved, gather
 
 
@@ -114,7 +115,7 @@ class OrderWriter:
                     return PartitionOrders(offsets, *part)
                 found.sizes[found.taken] = offsets[:-1]
             slots = np.repeat(slots, places.lengths)
-        by_customer = self._rows_by_customer(rows, slots, found.sizes)
+        by_customer = rows_by_customer_and_day(rows, self.days, slots, found.sizes, self.workspace)
         return self._write_orders(offsets, by_customer, rows, room)
 
     def _write_lines(
@@ -126,7 +127,9 @@ class OrderWriter:
             places = RunPlaces(slots, rows.runs.lengths, found.sizes, offsets)
             by_customer = rows_by_customer(places, self.workspace)
         else:
-            by_customer = self._rows_by_customer(rows, slots, found.sizes)
+            by_customer = rows_by_customer_and_day(
+                rows, self.days, slots, found.sizes, self.workspace
+            )
         orders, counted = self._collapse(found.ids, offsets, by_customer, rows)
         counted = counted.with_ids(lambda: self._plain_ids(found.ids))
         dropped = None
@@ -136,23 +139,6 @@ class OrderWriter:
             counted = counted._replace(dropped_refunds=dropped.days.size)
             orders = orders.keep(~refunds)
         return Written(orders.sorted_by_day(self.spec.amount), counted, dropped)
-
-    def _rows_by_customer(
-        self, rows: PartitionRows, slots: NDArray[np.int32], cursors: NDArray[np.int32]
-    ) -> NDArray[np.int32]:
-        """List the rows by customer and day."""
-        by_day = self.workspace.array("by_day", rows.size, np.int32)
-        by_customer = self.workspace.array("by_customer", rows.size, np.int32)
-        if rows.size:
-            first, last = self.days
-            histogram = self.workspace.zeros("days", last - first + 1, np.int64)
-            grouping.order_rows_by_day(rows.columns[DAY], first, histogram, by_day)
-            # Gathered first: looked up one by one, the slots of a customer with most of the rows
-            # would make every step wait for the one before.
-            slots_by_day = self.workspace.array("slots_by_day", rows.size, np.int32)
-            _gather(slots, by_day, slots_by_day)
-            grouping.order_rows_by_customer(by_day, slots_by_day, cursors, by_customer)
-        return by_customer
 
     def _write_orders(
         self,
