@@ -140,7 +140,7 @@ def segment(  # noqa: PLR0913 - one argument per option
 
 def _with_column(schemes: Sequence[Scheme], column: str) -> list[Scheme]:
     """Let the one scheme whose column can be chosen add a column of that name."""
-    from ordercycle._segments.scheme import with_options
+    from ordercycle._segments.fittable import with_options
 
     options = [scheme.column_option for scheme in schemes]
     if len(schemes) - options.count(None) != 1:
@@ -182,7 +182,7 @@ class Segmenting:
         import pyarrow as pa
 
         from ordercycle._segments.counting_rounds import fit
-        from ordercycle._segments.scheme import first_round
+        from ordercycle._segments.fittable import first_round
 
         def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
             # Columns of schemes before need all that these read.

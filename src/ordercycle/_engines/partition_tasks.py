@@ -26,8 +26,9 @@ from ordercycle._report.known_days import KnownDays, cells_of_days
 from ordercycle._report.months import Months, Period
 from ordercycle._report.report_spec import Plan
 from ordercycle._report.segment_report import SegmentReport
-from ordercycle._segments import scheme as schemes
+from ordercycle._segments import fittable
 from ordercycle._segments.counting_rounds import CELLS_SCHEMA, Cells, Round
+from ordercycle._segments.fittable import Fittable
 from ordercycle._segments.scheme import Scheme
 from ordercycle._spec import HistorySpec
 
@@ -198,7 +199,7 @@ class ReportRequest:
 class Assignment:
     """Gives the customers of profiles segments, wherever the profiles are."""
 
-    scheme: Scheme
+    scheme: Fittable
     options: dict[str, Any]
 
     def table(self, profiles: pa.Table) -> pa.Table:
@@ -246,14 +247,16 @@ class CountProfiles:
 
 def first_round(scheme: object) -> Round[pa.Table, Any]:
     """Return the first round of a scheme that is fitted to profiles."""
-    if not isinstance(scheme, Scheme) or scheme.fitted_to is None:
-        raise ConfigError(f"{scheme!r} has nothing to fit", remedy="pass an Rfm or a Cadence")
+    if not isinstance(scheme, Fittable) or scheme.fitted_to is None:
+        raise ConfigError(
+            f"{scheme!r} has nothing to fit", remedy="pass a Clv, a ValueLists, an Rfm or a Cadence"
+        )
     if scheme.fitted_to == "history":
         raise ConfigError(
             f"a {scheme.kind} is fitted to all orders, which profiles do not have",
             remedy="pass the orders to fit_lifecycle",
         )
-    first = schemes.first_round(scheme)
+    first = fittable.first_round(scheme)
     if first is None:
         raise ConfigError(
             f"{scheme!r} is fitted to a whole profile, which no partition has",

@@ -25,9 +25,9 @@ from ordercycle._engines.partition_tasks import (
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._segments.counting_rounds import CELLS_SCHEMA, Cells
 from ordercycle._segments.counting_rounds import fit as run_rounds
+from ordercycle._segments.fittable import Fittable
 from ordercycle._segments.lifecycle import Lifecycle
 from ordercycle._segments.lifecycle_fit import gap_round
-from ordercycle._segments.scheme import Scheme
 
 S = TypeVar("S")
 
@@ -108,7 +108,7 @@ def planned(
     return ClusterHistory(engine, job, frames)
 
 
-def assign(engine: Engine[F], profiles: F, scheme: Scheme, options: dict[str, Any]) -> F:
+def assign(engine: Engine[F], profiles: F, scheme: Fittable, options: dict[str, Any]) -> F:
     """Return profiles with each customer's segment; lazy."""
     check_frame(engine, profiles, "profiles")
     assignment = Assignment(scheme, options)

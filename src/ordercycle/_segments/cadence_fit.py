@@ -28,8 +28,9 @@ from ordercycle._segments.counting_rounds import (
     from_halves,
     of_day,
 )
+from ordercycle._segments.fittable import with_options
 from ordercycle._segments.profile_tables import as_table
-from ordercycle._segments.scheme import Scheme, with_options
+from ordercycle._segments.scheme import Scheme
 from ordercycle_kernels import cadence as kernels
 
 #: The profile columns that decide the group, and their types.

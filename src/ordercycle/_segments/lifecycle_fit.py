@@ -21,7 +21,8 @@ from ordercycle._errors import (
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._public import public
 from ordercycle._segments.counting_rounds import Cells, Round
-from ordercycle._segments.scheme import Scheme, with_options
+from ordercycle._segments.fittable import with_options
+from ordercycle._segments.scheme import Scheme
 from ordercycle_kernels.calendar import FIRST_DAY, NO_DAY
 from ordercycle_kernels.gaps import GAP_BITS, count_gaps
 from ordercycle_kernels.profile import BEFORE_ALL, rows_within

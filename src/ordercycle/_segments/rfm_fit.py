@@ -40,10 +40,11 @@ from ordercycle._segments.counting_rounds import (
     as_of_in,
     of_day,
 )
+from ordercycle._segments.fittable import with_options
 from ordercycle._segments.order_statistics import KeyType, Search, exact_decimal
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.rule_values import bound
-from ordercycle._segments.scheme import Scheme, with_options
+from ordercycle._segments.scheme import Scheme
 from ordercycle._segments.score_maps import SCORES, FrozenDict
 from ordercycle_kernels.selection import DIGIT_BITS, DIGITS
 

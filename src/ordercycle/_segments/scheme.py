@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import html
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
 
-from ordercycle._errors import ConfigError, Option, printable, suggestion
+from ordercycle._errors import ConfigError, Option
 from ordercycle._features.streams import streams_of
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.membership import Membership
@@ -24,24 +23,15 @@ from ordercycle._segments.assigning import (
     refuse_taken,
     worked,
 )
-from ordercycle._segments.counting_rounds import Round
 from ordercycle._segments.customer_features import StreamsAsOf
+from ordercycle._segments.fittable import Fittable
 from ordercycle._segments.next_transition import LookAhead, next_segments
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.recalculation import Assigning, ProfileOf, Steps, recalculated
-from ordercycle._segments.scheme_options import (
-    SchemeOption,
-    frozen,
-    parameters_of,
-    plain,
-    required_options,
-)
-
-S = TypeVar("S", bound="Scheme")
 
 
 @public()
-class Scheme(ABC):
+class Scheme(Fittable):
     """A rule that gives the customers of a profile segments: the base class of all schemes.
 
     Schemes are frozen, and equal where their options are. A scheme of one's own is a subclass with
@@ -91,27 +81,9 @@ class Scheme(ABC):
     {'scheme': 'spenders', 'big_revenue': 10.0}
     """
 
-    kind: ClassVar[str] = ""
-    fitted_to: ClassVar[Literal["profile", "history"] | None] = None
     recalculates: ClassVar[bool] = True
     foretells: ClassVar[bool] = False
     column_option: ClassVar[str | None] = None
-    command_options: ClassVar[tuple[SchemeOption, ...]] = ()
-    account: Any = None
-
-    #: The class of the account, which has a ``from_dict``.
-    _account_type: ClassVar[Any] = None
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        name = vars(cls).get("name")
-        if isinstance(name, str) and "kind" not in vars(cls):
-            cls.kind = name
-
-    @property
-    def name(self) -> str:
-        """The column that is added."""
-        return self.kind
 
     @property
     @abstractmethod
@@ -129,30 +101,12 @@ class Scheme(ABC):
         return ()
 
     @property
-    def is_fitted(self) -> bool:
-        """Whether it can be assigned; a scheme that has to be fitted first overrides it."""
-        return True
-
-    @property
     def refits(self) -> bool:
         """Whether each recalculation of a membership fits it again, to all customers.
 
         By default where it is fitted to profiles; with False, it keeps the numbers that it has.
         """
         return self.recalculates and self.fitted_to == "profile"
-
-    def fit(self, *sources: Any, **options: Any) -> Self:  # noqa: ARG002 - of schemes with a fit
-        """Return the scheme with the numbers of a profile, or of a history; see its own class.
-
-        A scheme that overrides it returns a new one, keeps what was fitted in options of its
-        constructor, and says `fitted_to` and `is_fitted`.
-
-        Raises
-        ------
-        ConfigError
-            Where there is nothing to fit.
-        """
-        raise ConfigError(f"{self!r} has nothing to fit", remedy="assign it as it is")
 
     def decide(self, rows: pa.Table) -> Any:
         """Return the segment of each customer: what a scheme of one's own overrides.
@@ -343,72 +297,6 @@ class Scheme(ABC):
         steps = Steps(_refit, as_of)
         return recalculated(history, schedule, window_days, (*schemes, self), steps)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return text, numbers, booleans, lists and dicts of these, with ``scheme``: the kind.
-
-        Raises
-        ------
-        ConfigError
-            Where an option is nothing of the kind; a scheme with such options overrides this
-            method and :meth:`from_dict`.
-        """
-        made: dict[str, Any] = {"scheme": self.kind}
-        for parameter in parameters_of(type(self)):
-            name = parameter.name
-            if not hasattr(self, name):
-                raise ConfigError(
-                    f"{type(self).__name__} does not keep its option {name!r} under this name",
-                    remedy="keep it, or override to_dict and from_dict",
-                )
-            value = getattr(self, name)
-            if value is None and parameter.default is None:
-                continue  # as TOML has no null
-            made[name] = plain(value, f"{name} of {type(self).__name__}")
-        return made
-
-    @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Self:
-        """Return the scheme that ``to_dict`` wrote; lists become tuples.
-
-        Raises
-        ------
-        ConfigError
-            Where there is no option of a name, one is missing, or a value makes no sense.
-        """
-        options = {name: frozen(value) for name, value in given.items() if name != "scheme"}
-        known = [parameter.name for parameter in parameters_of(cls)]
-        for name in options:
-            if name not in known:
-                raise ConfigError(
-                    f"{cls.__name__} has no option {name!r}{suggestion(str(name), known)}",
-                    remedy=f"it has {', '.join(map(repr, known)) or 'none'}",
-                )
-        missing = [name for name in required_options(cls) if name not in options]
-        if missing:
-            raise ConfigError(f"{cls.__name__} needs the option {missing[0]!r}")
-        if cls._account_type is not None and "account" in options:
-            options["account"] = cls._account_of(given["account"])
-        return cls(**options)
-
-    @classmethod
-    def _account_of(cls, given: Any) -> Any:
-        try:
-            account = cls._account_type.from_dict(given)
-            _ = account.origin  # numbers that make no sense show here
-        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ConfigError(
-                (
-                    Option("account", given),
-                    f" is not what a fitted {cls.__name__} writes ({error!r})",
-                ),
-                remedy="fit again, or take the dict of to_dict",
-            ) from None
-        return account
-
-    def _first_round(self) -> Round[pa.Table, Self] | None:
-        """Return a fit to a profile as rounds of counting; None: it takes the whole profile."""
-        return None
-
     def _refitted(self, profile_of: ProfileOf) -> Self | None:
         """Return the scheme fitted to a profile, or None where nobody is there to fit to."""
         table = profile_of(lambda name: self.reads is None or name in self.reads)
@@ -450,44 +338,6 @@ class Scheme(ABC):
                 remedy="leave it out",
             )
 
-    def _options(self) -> list[tuple[str, Any]]:
-        """Return the options that are shown, with their values."""
-        names = [parameter.name for parameter in parameters_of(type(self))]
-        return [(name, getattr(self, name)) for name in names if hasattr(self, name)]
-
-    def _shown(self) -> list[tuple[str, Any]]:
-        return [(name, value) for name, value in self._options() if name != "account"]
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value!r}" for name, value in self._shown())
-        origin = "" if self.account is None else f"; {self.account.origin}"
-        return printable(f"{type(self).__name__}({shown}{origin})")
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'>{html.escape(printable(str(value)))}</td></tr>"
-            for name, value in self._shown()
-        )
-        account = "" if self.account is None else html.escape(str(self.account))
-        return (
-            f"<b>{type(self).__name__}</b><table>{rows}</table>"
-            f"<div>{account.replace(chr(10), '<br>')}</div>"
-        )
-
-    def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other) or not isinstance(other, Scheme):
-            return NotImplemented
-        return self._options() == other._options()
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.kind))
-
-
-def first_round(scheme: Scheme) -> Round[pa.Table, Any] | None:
-    """Return a scheme's fit to a profile as rounds, for any engine; None: it takes all of it."""
-    return scheme._first_round()  # noqa: SLF001 - for subclasses to override, not to call
-
 
 def findings(
     scheme: Scheme, counts: Mapping[str | None, int], pieces: Callable[[], Iterable[pa.Table]]
@@ -499,12 +349,6 @@ def findings(
 def assigning(scheme: Scheme, source: StreamsAsOf | None) -> Assigning:
     """Return what assigns a scheme to the pieces of a profile, with streams as of its day."""
     return scheme._assigning(source)  # noqa: SLF001 - for subclasses to override, not to call
-
-
-def with_options(scheme: S, **options: Any) -> S:
-    """Return a scheme in which some options have other values."""
-    names = [parameter.name for parameter in parameters_of(type(scheme))]
-    return type(scheme)(**{name: getattr(scheme, name) for name in names} | options)
 
 
 def _refit(scheme: Scheme, profile_of: ProfileOf) -> Scheme | None:
