@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from ordercycle._report.segment_report import SegmentReport
     from ordercycle._segments.cadence import Cadence
     from ordercycle._segments.cadence_fit import CadenceAccount
-    from ordercycle._segments.customer_features import features
+    from ordercycle._segments.feature_columns import features, lint_features
+    from ordercycle._segments.feature_lint import FeatureCount, FeaturesLint
     from ordercycle._segments.lifecycle import Lifecycle, LifecyclePreset
     from ordercycle._segments.lifecycle_fit import GapAccount
     from ordercycle._segments.registry import register_scheme, scheme_from_dict
@@ -65,7 +66,8 @@ else:
             "_report.segment_report": ("SegmentReport",),
             "_segments.cadence": ("Cadence",),
             "_segments.cadence_fit": ("CadenceAccount",),
-            "_segments.customer_features": ("features",),
+            "_segments.feature_columns": ("features", "lint_features"),
+            "_segments.feature_lint": ("FeatureCount", "FeaturesLint"),
             "_segments.lifecycle_fit": ("GapAccount",),
             "_segments.lifecycle": ("Lifecycle", "LifecyclePreset"),
             "_segments.registry": ("register_scheme", "scheme_from_dict"),
@@ -94,6 +96,8 @@ __all__ = [
     "EventHistory",
     "EventSummary",
     "ExcelSheet",
+    "FeatureCount",
+    "FeaturesLint",
     "GapAccount",
     "HistorySummary",
     "Lifecycle",
@@ -118,6 +122,7 @@ __all__ = [
     "WarmupResult",
     "datasets",
     "features",
+    "lint_features",
     "register_scheme",
     "scheme_from_dict",
     "source_from_dict",

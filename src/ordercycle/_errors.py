@@ -269,8 +269,18 @@ def counted(number: int, what: str, several: str | None = None) -> str:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean 'x'?)`` for a near miss, or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1)
+    """Return `` (did you mean 'x'?)`` for a near miss, or nothing.
+
+    Examples
+    --------
+    >>> suggestion("ordrs", ["orders", "revenue"]), suggestion("Coffee", ["TEA", "COFFEE"])
+    (" (did you mean 'orders'?)", " (did you mean 'COFFEE'?)")
+    """
+    listed = list(known)
+    near = difflib.get_close_matches(name, listed, n=1)
+    if not near:  # but for small and capital letters
+        folded = {one.casefold(): one for one in reversed(listed)}
+        near = [folded[one] for one in difflib.get_close_matches(name.casefold(), folded, n=1)]
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from oracle.errors import ConfigError as OracleConfigError
 from oracle.errors import DataError as OracleDataError
 from oracle.events import EventRow, Fieldnames, build
-from oracle.features import AS_THE_COLUMN, RESULTS, Feature, computed
+from oracle.features import AS_THE_COLUMN, RESULTS, Feature, computed, unknown_texts
 from support.events import event_cases, feature_text, features, fields_to_name, order_event_cases
 from support.strategies import TELLING_DAYS
 from support.streams import EPOCH, Batch, Kept
@@ -186,7 +186,7 @@ def test_texts_that_no_value_equals_are_refused(case, data):
     assume(any(not field.is_key for field in fields_to_name(stream)))
     feature = data.draw(features(stream, case.base))
     assume(can_be_written([feature]))
-    unknown = stream.unknown_texts(feature.condition) if feature.condition is not None else []
+    unknown = unknown_texts(feature, stream)
     kept = Kept.of(stream, case.types)
     asked = {"f": parsed_feature(feature_text(feature, "s"))}
     scan_of(asked, kept.columns, 0, missing="empty")

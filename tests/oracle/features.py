@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
+from oracle.conditions import Listed
 from oracle.errors import ConfigError, DataError
 from oracle.events import Event, Stream, Test, Value, place
 from oracle.money import DECIMAL_DIGITS, INT64_MAX, INT64_MIN, Amount
@@ -172,6 +173,24 @@ def computed(
         entries = [event for event in events if first <= event.day <= last]
         found.append(FUNCTIONS[feature.function](Seen(stream, feature, as_of, entries)))
     return found
+
+
+def unknown_texts(feature: Feature, stream: Stream) -> list[tuple[str, str]]:
+    """Return the texts that a feature looks for in a field that never has them.
+
+    >>> from oracle.conditions import Listed
+    >>> from oracle.events import EventRow, Fieldnames, build
+    >>> rows = [EventRow("ann", date(2024, 1, 1), {"kind": "click"})]
+    >>> stream = build(rows, Fieldnames(attributes=("kind",)))
+    >>> unknown_texts(Feature("has_all", "kind", values=("click", "klick")), stream)
+    [('kind', 'klick')]
+    >>> unknown_texts(Feature("count", condition=Listed("kind", ("opne",), negated=True)), stream)
+    [('kind', 'opne')]
+    """
+    looked_for = [] if feature.condition is None else [feature.condition]
+    if feature.values:
+        looked_for.append(Listed(feature.column, feature.values))
+    return [unknown for one in looked_for for unknown in stream.unknown_texts(one)]
 
 
 def _exact(values: Iterable[Amount]) -> Fraction:

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 
@@ -86,6 +87,11 @@ def test_rules_over_any_events(case, data, threads):
     assert found.column("tier").to_pylist() == expected
     lint = rules.lint(table, threads=threads, **options)
     assert [rule.gets for rule in lint.rules] == [expected.count(name) for name in conditions]
+    asked_of = dict(zip([*named, *texts[size:]], wanted, strict=True))
+    for one in lint.features:
+        count = replace(asked_of[one.feature], function="count", column=None, values=())
+        assert one.events == sum(computed(count, stream, customers, as_of)), one.feature
+        assert one.nulls == columns[one.feature].count(None)
     assert oc.scheme_from_dict(rules.to_dict()) == rules
 
 
@@ -245,6 +251,40 @@ def test_a_column_that_is_called_like_a_function_is_another():
     assert assigned(rules, table).column("tier").to_pylist() == ["column", "Other", "ink", "Other"]
     with pytest.raises(oc.ColumnError, match="rule 'column': the table has no column"):
         assigned(rules)
+
+
+def test_the_lint_says_what_features_find():
+    rules = oc.Rules(
+        {"Ink": "ink > 0", "Tea": "has(lines, category == 'tea', last=5)", "Else": "orders > 1"},
+        features={"ink": "days_since(lines, category == 'ink')", "units": "sum(lines.amount)"},
+    )
+    table = CUSTOMERS.append_column("orders", pa.array([1, 0, 2, 1]))
+    lint = rules.lint(table, streams={"lines": bought()}, as_of=DAY)
+    assert str(lint).splitlines() == [
+        "rule   matches  gets  taken before",
+        "Ink          1     1             0",
+        "Tea          0     0             0",
+        "Else         1     0             1",
+        "Other              3",
+        "feature                                events  nulls",
+        "ink                                         1      3",
+        "units                                       4      0",
+        "has(lines, category == 'tea', last=5)       0      0",
+        "'Tea' matches nobody",
+        "'Else' is shadowed: the only customer it matches is taken by earlier rules: 'Ink' (1)",
+        "\"has(lines, category == 'tea', last=5)\" matches no event",
+    ]
+    assert not lint.is_clean
+    fine = oc.Rules({"Any": "has(lines)"}).lint(CUSTOMERS, streams={"lines": bought()}, as_of=DAY)
+    assert fine.is_clean
+    assert str(fine).endswith("every rule gets customers, and every feature finds something")
+    features = {"ink": "top(lines.category, category is null)", "n": "count(lines)"}
+    events = bought(category=["a", None, None, "b"])
+    lint = oc.lint_features(CUSTOMERS, features, streams={"lines": events}, as_of=DAY)
+    assert [(one.events, one.nulls) for one in lint.features] == [(2, 4), (4, 0)]
+    assert lint.problems == ("'ink' is null for every customer, though it matches 2 events",)
+    nobody = oc.lint_features(CUSTOMERS[:0], features, streams={"lines": events}, as_of=DAY)
+    assert nobody.problems == ("'ink' matches no event", "'n' matches no event")
 
 
 def test_rules_with_features_are_values():

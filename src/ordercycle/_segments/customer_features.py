@@ -1,4 +1,4 @@
-"""Features of streams as columns of a table of customers."""
+"""Features of streams computed for the customers of a table."""
 
 from __future__ import annotations
 
@@ -21,114 +21,12 @@ from ordercycle._history.grouped import HashRange
 from ordercycle._history.places import find_places
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import hashes_of
-from ordercycle._public import public
-from ordercycle._segments.assigning import refuse_absent, refuse_taken
+from ordercycle._segments.assigning import refuse_absent
 from ordercycle._segments.customer_order import customers_in_order
-from ordercycle._segments.profile_tables import CUSTOMER, as_table
+from ordercycle._segments.profile_tables import CUSTOMER
 from ordercycle._workspace import Workers, thread_count
 
 WHAT = "the profile"
-
-
-@public()
-def features(
-    profile: Any,
-    features: Mapping[str, str],
-    *,
-    as_of: date | str,
-    streams: Mapping[str, Any],
-    missing: str = "error",
-    threads: int | None = None,
-) -> pa.Table:
-    """Return a table of customers with columns behind that are computed of their events.
-
-    Each stream is scanned once, whatever the number of features.
-
-    Parameters
-    ----------
-    profile
-        A profile, or any table with ``customer_id``, one row per customer in any order; from any
-        source that :meth:`OrderHistory.build` takes.
-    features
-        What is computed, by the names of the columns:
-        ``function(stream[.column][, condition][, last=DAYS])``, or with ``since='2026-01-01'`` and
-        ``until='2026-03-31'`` instead of ``last``. Conditions are those of
-        :meth:`EventHistory.where`; columns may be of a lookup (``lines.product.category``).
-
-        ====================================  =======================  ==================
-        Function                              Type                     Without events
-        ====================================  =======================  ==================
-        ``count(s)``, ``days(s)``             int64                    0
-        ``sum(s.value)``                      as the value             0
-        ``mean(s.value)``                     float64                  null
-        ``min(s.value)``, ``max(s.value)``    as the value             null
-        ``share(s.value, condition)``         float64                  null
-        ``distinct(s.attribute)``             int64; also of keys      0
-        ``first``, ``last``, ``top``          dictionary<int32, ...>   null
-        ``days_since(s)``                     int32                    null
-        ``days_since_first(s)``               int32                    null
-        ``has(s)``                            bool                     false
-        ``has_all(s.attribute, (...))``       bool                     false
-        ====================================  =======================  ==================
-    as_of
-        A day: a date or text like ``"2026-11-01"``. Events of that day are included, later ones
-        are not. ``last=90`` is this day and the 89 before it.
-    streams
-        Histories by the names that features have for them: an :class:`EventHistory`, a view of
-        one, or an :class:`OrderHistory`, whose column is ``amount``. Sums and shares of amounts are
-        net of refunds; all else is about orders.
-    missing
-        ``"error"`` refuses a text in a condition that no value equals, as it may be a typo;
-        ``"empty"`` takes it as it is.
-    threads
-        How many threads to use; None: every core this process may use.
-
-    Returns
-    -------
-    pyarrow.Table
-        The table with a column for each feature, in their order. Customers of the table who are in
-        a stream not have what there is without events; those of a stream who are not in the table
-        are left out.
-
-    Raises
-    ------
-    ColumnError
-        A column is there already, or a stream has no such column; or the ids of the table and of a
-        stream are of types that have no ids in common.
-    ConfigError
-        A feature is not in the language, or about no stream that is given; `as_of` is no day; a
-        text equals no value.
-    DataError
-        A customer is null or there twice, or a sum is beyond its type.
-
-    Examples
-    --------
-    >>> import datetime, pyarrow as pa
-    >>> lines = pa.table({
-    ...     "customer_id": ["ann", "bob", "ann", "ann"],
-    ...     "occurred_at": [datetime.date(2026, 1, day) for day in (2, 5, 6, 6)],
-    ...     "category": ["tea", "tea", "coffee", "tea"],
-    ...     "amount": [4, 3, 9, 2],
-    ... })
-    >>> columns = EventColumns(attributes=["category"], values=["amount"])
-    >>> bought = EventHistory.build(lines, columns=columns)
-    >>> customers = pa.table({"customer_id": ["bob", "cid", "ann"]})
-    >>> table = features(customers, {
-    ...     "coffee": "sum(lines.amount, category == 'coffee')",
-    ...     "tea_share": "share(lines.amount, category == 'tea')",
-    ...     "days_since": "days_since(lines)",
-    ... }, as_of="2026-01-10", streams={"lines": bought})
-    >>> for row in table.to_pylist():
-    ...     print(*row.values())
-    bob 0 1.0 5
-    cid 0 None None
-    ann 9 0.4 4
-    """
-    source = StreamsAsOf.of(streams, as_of, missing)
-    wanted = parsed_features(features)
-    table = as_table(profile)
-    refuse_taken(table, [pa.field(name, pa.null()) for name in wanted])
-    return with_columns(table, source.scans(wanted).of(table, threads=threads))
 
 
 def with_columns(table: pa.Table, more: pa.Table) -> pa.Table:
@@ -196,6 +94,13 @@ class StreamsAsOf:
         )
 
 
+class Counted(NamedTuple):
+    """Features of customers, and how many of their events each sees, where that was counted."""
+
+    table: pa.Table
+    matches: dict[str, int]
+
+
 @dataclass(frozen=True)
 class CustomerFeatures:
     """Features of customers, in one scan of each stream: scans, by the names of these."""
@@ -204,8 +109,10 @@ class CustomerFeatures:
     streams: Mapping[str, Stream]
     scans: Mapping[str, FeatureScan]
 
-    def of(self, table: pa.Table, *, threads: int | None) -> pa.Table:
+    def of(self, table: pa.Table, *, threads: int | None, with_matches: bool = False) -> Counted:
         """Return the features of a table's customers, in the order of its rows.
+
+        with_matches: whether to count how many events of these customers each feature sees.
 
         Raises
         ------
@@ -218,18 +125,25 @@ class CustomerFeatures:
         refuse_absent(table, [CUSTOMER])
         readers = {name: _common_reader(table, name, self.streams[name]) for name in self.scans}
         made: dict[str, pa.ChunkedArray] = {}
+        matches: dict[str, int] = {}
         customers: dict[pa.DataType, _Customers] = {}
         for name, scan in self.scans.items():
             reader = readers[name]
             if reader.plain not in customers:
                 customers[reader.plain] = _Customers.of(table, reader, count)
-            made |= _columns(scan, self.streams[name], customers[reader.plain], count)
+            parts = _parts(
+                scan, self.streams[name], customers[reader.plain], count, with_matches=with_matches
+            )
+            made |= _columns(scan, parts, table.num_rows)
+            if with_matches:
+                matches |= {one: sum(part.matches[one] for part in parts) for one in scan.features}
         planned = {name: one for scan in self.scans.values() for name, one in scan.features.items()}
         fields = [
             pa.field(name, planned[name].result, planned[name].feature.function.nothing is None)
             for name in self.features
         ]
-        return pa.table([made[name] for name in self.features], schema=pa.schema(fields))
+        columns = [made[name] for name in self.features]
+        return Counted(pa.table(columns, schema=pa.schema(fields)), matches)
 
 
 def _common_reader(table: pa.Table, name: str, stream: Stream) -> IdReader:
@@ -278,25 +192,34 @@ class _Customers(NamedTuple):
         return places.found, self.rows[begin:end][places.positions[places.found]]
 
 
-class _Made(NamedTuple):
-    """The features of some customers, and their rows in the table."""
+class _Part(NamedTuple):
+    """The features of some customers, their rows in the table, and the events that were seen."""
 
     columns: dict[str, pa.Array]
     rows: NDArray[Any]
+    matches: dict[str, int]
 
 
-def _columns(
-    scan: FeatureScan, stream: Stream, customers: _Customers, threads: int
-) -> dict[str, pa.ChunkedArray]:
-    """Return the features of one stream, in the order of the table."""
+def _parts(
+    scan: FeatureScan, stream: Stream, customers: _Customers, threads: int, *, with_matches: bool
+) -> list[_Part]:
+    """Return the features of one stream, of customers in the order of their hashes."""
 
-    def work(batch: StreamBatch) -> _Made | None:
+    def work(batch: StreamBatch) -> _Part | None:
         found, rows = customers.found(batch.ids)
-        return _Made(scan.columns(batch.of_customers(found), rows), rows) if rows.size else None
+        if not rows.size:
+            return None
+        theirs = batch.of_customers(found)
+        matches = scan.matches(theirs) if with_matches else {}
+        return _Part(scan.columns(theirs, rows), rows, matches)
 
-    size = customers.rows.size
-    within = HashRange(int(customers.hashes[0]), int(customers.hashes[-1])) if size else None
-    parts = [part for part in stream.scan(work, threads, within) if part is not None]
+    hashes = customers.hashes
+    within = HashRange(int(hashes[0]), int(hashes[-1])) if hashes.size else None
+    return [part for part in stream.scan(work, threads, within) if part is not None]
+
+
+def _columns(scan: FeatureScan, parts: list[_Part], size: int) -> dict[str, pa.ChunkedArray]:
+    """Return the features of one stream in the order of a table, which has so many rows."""
     places = np.full(size, -1, np.int64)
     begin = 0
     for part in parts:

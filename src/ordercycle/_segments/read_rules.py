@@ -15,7 +15,9 @@ from ordercycle._expressions.compiling import expression_of
 from ordercycle._expressions.language import too_deep
 from ordercycle._expressions.nodes import Column, Node, columns_of, replaced
 from ordercycle._features.language import Feature, FeatureColumn, parsed_rule
-from ordercycle._segments.customer_features import CustomerFeatures, parsed_features, with_columns
+from ordercycle._segments.assigning import refuse_taken
+from ordercycle._segments.customer_features import Counted, parsed_features, with_columns
+from ordercycle._segments.feature_lint import FeatureCount, feature_counts
 from ordercycle._segments.profile_tables import CUSTOMER
 
 Condition: TypeAlias = pc.Expression | Node
@@ -31,13 +33,15 @@ class FeaturedTable(NamedTuple):
     """A table with the features of its customers.
 
     shown: with those that have names; full: with all that conditions read; conditions: over the
-    columns of the latter; unseen: the names of those of its columns that nobody named.
+    columns of the latter; unseen: the names of those of its columns that nobody named; found: what
+    features found, where that was counted.
     """
 
     shown: pa.Table
     full: pa.Table
     conditions: Conditions
     unseen: frozenset[str] = frozenset()
+    found: tuple[FeatureCount, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,13 +123,18 @@ class ReadRules:
         features = {name: feature.meaning for name, feature in self.named.items()}
         return features, sorted(self.unnamed)
 
-    def of_table(
-        self, table: pa.Table, features: CustomerFeatures | None, *, threads: int | None
-    ) -> FeaturedTable:
-        """Return a table with its features; these: made of `features`."""
-        if features is None:
+    def of_table(self, table: pa.Table, found: Counted | None) -> FeaturedTable:
+        """Return a table with its features; None: there are none.
+
+        Raises
+        ------
+        ColumnError
+            The table has a column that is called like a feature.
+        """
+        refuse_taken(table, [pa.field(name, pa.null()) for name in self.named])
+        if found is None:
             return FeaturedTable(table, table, self.conditions)
-        made = features.of(table, threads=threads)
+        made = found.table
         shown = with_columns(table, made.select(list(self.named)))
         taken = {*shown.column_names, *_columns_of(self.conditions.values())}
         names = {}
@@ -141,6 +150,7 @@ class ReadRules:
                 for segment, condition in self.conditions.items()
             },
             frozenset(names.values()),
+            feature_counts(found, self.features) if found.matches else (),
         )
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._errors import counted, printable
 from ordercycle._public import public
-from ordercycle._segments.rule_values import Conditions, bound
+from ordercycle._segments.assigning import ROWS_PER_TASK
+from ordercycle._segments.feature_lint import (
+    FeatureCount,
+    added_counts,
+    aligned,
+    feature_lines,
+)
+from ordercycle._segments.read_rules import FeaturedTable
+from ordercycle._segments.rule_values import bound
 
 
 @public()
@@ -69,21 +76,28 @@ class RulesLint:
         The segment of all others.
     left
         How many others there are.
+    features
+        What each feature finds, those with names first; none where rules read no streams.
     """
 
     customers: int
     rules: tuple[RuleCount, ...]
     default: str
     left: int
+    features: tuple[FeatureCount, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """A line for each rule that matches nobody, or nobody who is not taken before."""
-        return tuple(rule.problem for rule in self.rules if rule.problem is not None)
+        """A line for each rule that matches nobody, or nobody who is not taken before.
+
+        And for each feature that matches no event, or is null for every customer.
+        """
+        found = [one.problem for one in self.rules] + [one.problem for one in self.features]
+        return tuple(problem for problem in found if problem is not None)
 
     @property
     def is_clean(self) -> bool:
-        """Whether every rule gets customers."""
+        """Whether every rule gets customers, and every feature finds something."""
         return not self.problems
 
     def __str__(self) -> str:
@@ -94,50 +108,37 @@ class RulesLint:
                 (printable(rule.segment), f"{rule.matches:,}", f"{rule.gets:,}", f"{taken:,}")
             )
         lines.append((printable(self.default), "", f"{self.left:,}", ""))
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        table = [
-            "  ".join(
-                cell.ljust(width) if place == 0 else cell.rjust(width)
-                for place, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in lines
-        ]
-        return "\n".join(
-            [
-                *table,
-                *(
-                    map(printable, self.problems)
-                    if self.problems
-                    else ["every rule gets customers"]
-                ),
-            ]
+        found = feature_lines(self.features) if self.features else []
+        fine = "every rule gets customers" + (
+            ", and every feature finds something" if found else ""
         )
+        return "\n".join([*aligned(lines), *found, *map(printable, self.problems or [fine])])
 
 
-def lint_of(
-    tables: Iterable[pa.Table],
-    conditions: Conditions,
-    default: str,
-    unseen: Collection[str] = (),
-) -> RulesLint:
-    """Return the lint of rules over the pieces of a table; unseen: columns that nobody named."""
-    size = len(conditions)
+def lint_of(tables: Iterable[FeaturedTable], segments: Sequence[str], default: str) -> RulesLint:
+    """Return the lint of rules over the pieces of a table; segments: those of the rules."""
+    size = len(segments)
     #: By rule and by the first rule that holds.
     firsts, unknown = np.zeros((size, size), np.int64), np.zeros(size, np.int64)
     customers = left = 0
+    features: tuple[FeatureCount, ...] = ()
     fitting = None
     for table in tables:
-        fitting = fitting or bound(table, conditions, unseen)
-        codes = fitting.first_matches(table)
-        for number, column in enumerate(fitting.truths(table).columns):
-            holds = np.asarray(column.fill_null(fill_value=False).to_numpy())
-            firsts[number] += np.bincount(codes[holds], minlength=size)[:size]
-            unknown[number] += column.null_count
-        customers += table.num_rows
-        left += int(np.count_nonzero(codes == size))
-    names = list(conditions)
-    counts = (_count(names, number, firsts[number], unknown[number]) for number in range(size))
-    return RulesLint(customers=customers, rules=tuple(counts), default=default, left=left)
+        features = added_counts(features, table.found)
+        fitting = fitting or bound(table.full, table.conditions, table.unseen)
+        for start in range(0, table.full.num_rows, ROWS_PER_TASK):
+            rows = table.full.slice(start, ROWS_PER_TASK)
+            codes = fitting.first_matches(rows)
+            for number, column in enumerate(fitting.truths(rows).columns):
+                holds = np.asarray(column.fill_null(fill_value=False).to_numpy())
+                firsts[number] += np.bincount(codes[holds], minlength=size)[:size]
+                unknown[number] += column.null_count
+            customers += rows.num_rows
+            left += int(np.count_nonzero(codes == size))
+    counts = (_count(segments, number, firsts[number], unknown[number]) for number in range(size))
+    return RulesLint(
+        customers=customers, rules=tuple(counts), default=default, left=left, features=features
+    )
 
 
 def _count(

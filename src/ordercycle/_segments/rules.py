@@ -19,14 +19,13 @@ from ordercycle._expressions.expression_text import language_text
 from ordercycle._public import public
 from ordercycle._segments.assigning import (
     MOST_SEGMENTS,
-    ROWS_PER_TASK,
     Produced,
     refuse_taken,
     worked,
 )
 from ordercycle._segments.customer_features import CustomerFeatures, StreamsAsOf
 from ordercycle._segments.profile_tables import as_table
-from ordercycle._segments.read_rules import ReadRules
+from ordercycle._segments.read_rules import FeaturedTable, ReadRules
 from ordercycle._segments.recalculation import Assigning
 from ordercycle._segments.rule_lint import RulesLint, lint_of
 from ordercycle._segments.rule_values import bound
@@ -245,13 +244,14 @@ class Rules(Scheme):
         self, table: pa.Table, name: str, scans: CustomerFeatures | None, threads: int | None
     ) -> pa.Table:
         made = Produced(name, self.segments, nullable=False)
-        refuse_taken(table, [*(pa.field(one, pa.null()) for one in self.features), made])
+        refuse_taken(table, [made])
         if name in self.features:
             raise ConfigError(
                 (Option("column", name), " is the name of a feature too"),
                 remedy="give it another name",
             )
-        featured = self._read.of_table(table, scans, threads=threads)
+        features = None if scans is None else scans.of(table, threads=threads)
+        featured = self._read.of_table(table, features)
         conditions = bound(featured.full, featured.conditions, featured.unseen)
         codes = np.empty(table.num_rows, np.int8)
 
@@ -305,10 +305,20 @@ class Rules(Scheme):
         """
         table = as_table(table)
         scans = self._scans(streams, as_of, missing)
-        featured = self._read.of_table(table, scans, threads=threads)
-        starts = range(0, max(table.num_rows, 1), ROWS_PER_TASK)
-        pieces = (featured.full.slice(start, ROWS_PER_TASK) for start in starts)
-        return lint_of(pieces, featured.conditions, self.default, featured.unseen)
+        return self._linted([table], scans, threads)
+
+    def _linted(
+        self, tables: Iterable[pa.Table], scans: CustomerFeatures | None, threads: int | None
+    ) -> RulesLint:
+        """Return the lint of a table that comes in pieces."""
+
+        def featured(table: pa.Table) -> FeaturedTable:
+            if scans is None:
+                return self._read.of_table(table, None)
+            found = scans.of(table, threads=threads, with_matches=True)
+            return self._read.of_table(table, found)
+
+        return lint_of(map(featured, tables), list(self.rules), self.default)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rules as text, with the default and the column.
@@ -341,12 +351,20 @@ class Rules(Scheme):
         }
 
     def _findings(
-        self, counts: Mapping[str | None, int], pieces: Callable[[], Iterable[pa.Table]]
+        self,
+        counts: Mapping[str | None, int],
+        pieces: Callable[[], Iterable[pa.Table]],
+        source: StreamsAsOf | None,
     ) -> Iterator[str]:
-        """Yield a line for each rule that comes to nothing; the pieces are read again for it."""
+        """Yield a line for each rule or feature that comes to nothing, where a rule does.
+
+        The pieces are read again for it.
+        """
         if not all(counts[segment] for segment in self.rules):
-            lint = lint_of(pieces(), self._read.conditions, self.default)
-            yield from (f"rule {problem}" for problem in lint.problems)
+            scans = None if source is None else source.scans(self._read.features)
+            lint = self._linted(pieces(), scans, 1)
+            for what, which in (("rule", lint.rules), ("feature", lint.features)):
+                yield from (f"{what} {one.problem}" for one in which if one.problem)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Rules):

@@ -321,8 +321,12 @@ class Scheme(Fittable):
         self,
         counts: Mapping[str | None, int],  # noqa: ARG002 - of schemes that look at themselves
         pieces: Callable[[], Iterable[pa.Table]],  # noqa: ARG002
+        source: StreamsAsOf | None,  # noqa: ARG002
     ) -> Iterator[str]:
-        """Yield what users should know of segments of these sizes; pieces: of the profile."""
+        """Yield what users should know of segments of these sizes.
+
+        pieces: of the profile; source: as for `_assigning`.
+        """
         yield from ()
 
     def _refuse_meaningless(self, **given: Any) -> None:
@@ -340,10 +344,13 @@ class Scheme(Fittable):
 
 
 def findings(
-    scheme: Scheme, counts: Mapping[str | None, int], pieces: Callable[[], Iterable[pa.Table]]
+    scheme: Scheme,
+    counts: Mapping[str | None, int],
+    pieces: Callable[[], Iterable[pa.Table]],
+    source: StreamsAsOf | None = None,
 ) -> Iterator[str]:
     """Yield what users should know of a scheme after it was assigned to the pieces of a profile."""
-    return scheme._findings(counts, pieces)  # noqa: SLF001 - for subclasses to override
+    return scheme._findings(counts, pieces, source)  # noqa: SLF001 - for subclasses to override
 
 
 def assigning(scheme: Scheme, source: StreamsAsOf | None) -> Assigning:

@@ -45,6 +45,8 @@ Truths: TypeAlias = NDArray[np.bool_]
 
 #: Values that a message names.
 MOST_SHOWN = 10
+#: Values that are compared with one that is not among them.
+MOST_COMPARED = 50_000
 #: Between the names of a path, where one name stands for it.
 BETWEEN = "\x1f"
 
@@ -221,8 +223,10 @@ def check_values(
         if not isinstance(text, str) or not is_text(found.type):
             continue
         if pc.index(found.catalogue, pa.scalar(text, found.type)).as_py() < 0:
-            known = [one for one in found.catalogue.unique().to_pylist() if one is not None]
-            shown = ", ".join(map(repr, known[:MOST_SHOWN])) + ", ..." * (len(known) > MOST_SHOWN)
+            values_there = found.catalogue.drop_null().unique()
+            first = map(repr, values_there[:MOST_SHOWN].to_pylist())
+            shown = ", ".join(first) + ", ..." * (len(values_there) > MOST_SHOWN)
+            known = _near(text, values_there).to_pylist()
             raise ConfigError(
                 f"no value of {column.written} equals {value.written}{at_character(value)}"
                 f"{suggestion(text, known)}",
@@ -233,6 +237,14 @@ def check_values(
                 ),
                 column=column.written,
             )
+
+
+def _near(text: str, values: pa.Array) -> pa.Array:
+    """Return values that are worth a look for a near miss: all, or those with one beginning."""
+    if len(values) <= MOST_COMPARED:
+        return values
+    begins = pc.starts_with(pc.utf8_lower(values), text[:1].lower())
+    return values.filter(begins)[:MOST_COMPARED]
 
 
 def is_text(kind: pa.DataType) -> bool:
