@@ -34,6 +34,7 @@ FLOORS = [
     {"_ingest"},
     {"_policies"},
     {"_sources"},
+    {"_value_models"},
     {"_workspace"},
     {"datasets"},
     {"_datasets"},

@@ -1,0 +1,128 @@
+"""What customers of BG/NBD and MBG/NBD will order, given that they have not left.
+
+A customer with x orders after the first who is alive has a probability p to leave after an order
+that is beta distributed (a, b + x + f), f = 1 where the first order may be the last, and a rate
+of orders that is gamma distributed (r + x, alpha + T). Averages over p are sums over nodes: those
+of the trapezoidal rule after a change of variables under which the density falls faster than any
+power on both sides, so that each node more adds as many digits as the one before.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ordercycle_kernels._jit import helper, inlined, kernel
+from ordercycle_kernels._types import Float64Out, Float64s, Float64Table, Int64s
+from ordercycle_kernels.elementary import (
+    exponential,
+    exponential_less_one,
+    logarithm_of_one_plus,
+)
+
+#: Nodes for the probability to leave.
+NODES = 256
+#: Densities are left out where they are e**-FAR of the highest.
+FAR = 44.0
+#: Smaller probabilities to leave are this one: no horizon tells them from 0.
+SMALLEST = 1e-290
+SEARCH_STEP = 0.0625
+
+# m = pairs of orders and age, x = most orders + 1
+
+
+@inlined
+def log_density(offset: float, a: float, b: float) -> float:
+    """Return ln of the beta density of the log-odds, from its mode on, relative to there."""
+    if offset > 0.0:
+        share = b / (a + b)
+        return -b * offset - (a + b) * logarithm_of_one_plus(share * exponential_less_one(-offset))
+    share = a / (a + b)
+    return a * offset - (a + b) * logarithm_of_one_plus(share * exponential_less_one(offset))
+
+
+@inlined
+def beta_share(offset: float, a: float, b: float) -> float:
+    """Return the probability whose log-odds are so far from the mode, ln(a / b)."""
+    if offset > 0.0:
+        return a / (a + b) / (1.0 + b / (a + b) * exponential_less_one(-offset))
+    power = exponential(offset)
+    return a * power / (a + b) / (1.0 + a / (a + b) * exponential_less_one(offset))
+
+
+@helper
+def end_of_density(direction: float, scale: float, a: float, b: float) -> float:
+    """Return how far the nodes reach in a direction, +1 or -1."""
+    place = SEARCH_STEP
+    while True:
+        power = exponential(place)
+        offset = direction * scale * 0.5 * (power - 1.0 / power)
+        if log_density(offset, a, b) + place < -FAR:
+            return place
+        place += SEARCH_STEP
+
+
+@kernel
+def fill_beta_nodes(
+    a: float, b: float, orders: Int64s, out_nodes: Float64Table, out_weights: Float64Table
+) -> None:
+    """Write probabilities to leave and their weights, which add up to 1.
+
+    b: with f added; orders: (m,), rows to write; out_nodes, out_weights: (x, NODES).
+    """
+    for x in orders:
+        stay = b + x
+        scale = min(1.0, np.sqrt((a + stay) / (a * stay)))
+        low = -end_of_density(-1.0, scale, a, stay)
+        high = end_of_density(1.0, scale, a, stay)
+        total = 0.0
+        for node in range(NODES):
+            place = low + (high - low) * node / (NODES - 1)
+            power = exponential(place)
+            offset = scale * 0.5 * (power - 1.0 / power)
+            weight = exponential(log_density(offset, a, stay)) * (power + 1.0 / power)
+            out_nodes[x, node] = max(beta_share(offset, a, stay), SMALLEST)
+            out_weights[x, node] = weight
+            total += weight
+        for node in range(NODES):
+            out_weights[x, node] /= total
+
+
+@helper
+def sum_of(values: Float64s) -> float:
+    """Return a sum in an order that four additions can share."""
+    one = two = three = four = 0.0
+    for place in range(0, values.size - 3, 4):
+        one += values[place]
+        two += values[place + 1]
+        three += values[place + 2]
+        four += values[place + 3]
+    return (one + two) + (three + four)
+
+
+@kernel
+def expect_dropout_orders(
+    r: float,
+    alpha: float,
+    horizon: float,
+    orders: Int64s,
+    ages: Int64s,
+    nodes: Float64Table,
+    weights: Float64Table,
+    scratch: Float64Out,
+    out_active: Float64Out,
+    out_expected: Float64Out,
+) -> None:
+    """Write P(an order in the horizon) and E(orders in it) of customers who are alive.
+
+    orders, ages: (m,); nodes, weights: (x, NODES); scratch: (NODES,); out_active, out_expected:
+    (m,).
+    """
+    for pair in range(orders.size):
+        x = orders[pair]
+        shape, span = r + x, horizon / (alpha + ages[pair])
+        out_active[pair] = -exponential_less_one(-shape * logarithm_of_one_plus(span))
+        for node in range(NODES):
+            leave = nodes[x, node]
+            log = logarithm_of_one_plus(leave * span)
+            scratch[node] = -weights[x, node] * exponential_less_one(-shape * log) / leave
+        out_expected[pair] = sum_of(scratch)

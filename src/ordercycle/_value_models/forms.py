@@ -1,0 +1,141 @@
+"""The models of orders and their limits, declared: which parameters each has, and what it is.
+
+A limit has one value where its model has a distribution over customers: one order rate, one
+probability to leave, one death rate. The likelihoods reach it with two parameters that are very
+large (`LARGE`), whose quotient is the value; nothing of that is ever shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ordercycle_kernels.elementary import exponentials, logarithms
+
+#: 2**50 days, or tries: the limit to the last digits of a float.
+LARGE = 2.0**50
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter as it is shown, and the parameters of the likelihood that stand for it.
+
+    Attributes
+    ----------
+    name
+        As it is shown.
+    place
+        Of the parameter of the likelihood.
+    over
+        Of the one that it is divided by, where their quotient is the parameter.
+    is_share
+        Whether it is shown as q / (1 + q), a probability, where q is the quotient.
+    """
+
+    name: str
+    place: int
+    over: int | None = None
+    is_share: bool = False
+
+
+@dataclass(frozen=True)
+class Form:
+    """A model, or a limit of one.
+
+    Attributes
+    ----------
+    name
+        As it is shown.
+    likelihood
+        The model whose likelihood it is.
+    parameters
+        What is fitted.
+    limits
+        Names of what it becomes where its best parameters are infinite or 0.
+    """
+
+    name: str
+    likelihood: str
+    parameters: tuple[Parameter, ...]
+    limits: tuple[str, ...] = ()
+
+    def naturals(self, odds: Sequence[float]) -> list[float]:
+        """Return the four parameters of the likelihood for values, of shares their odds."""
+        result = [1.0] * 4
+        for one, value in zip(self.parameters, odds, strict=True):
+            result[one.place] = value
+            if one.over is not None:
+                result[one.place], result[one.over] = value * LARGE, LARGE
+        return result
+
+    def naturals_of(self, values: Sequence[float]) -> list[float]:
+        """Return the four parameters of the likelihood for values as they are shown."""
+        pairs = zip(self.parameters, values, strict=True)
+        return self.naturals([v / (1.0 - v) if one.is_share else v for one, v in pairs])
+
+    def shown(self, odds: Sequence[float]) -> list[float]:
+        """Return the values as they are shown."""
+        pairs = zip(self.parameters, odds, strict=True)
+        return [v / (1.0 + v) if one.is_share else v for one, v in pairs]
+
+    def logs(self, naturals: Sequence[float]) -> list[float]:
+        """Return where a search starts, for four parameters of the likelihood."""
+        odds = [
+            naturals[one.place] / (1.0 if one.over is None else naturals[one.over])
+            for one in self.parameters
+        ]
+        return logs_of(odds)
+
+
+R, ALPHA = Parameter("r", 0), Parameter("alpha", 1)
+ORDER_RATE = Parameter("order_rate", 0, over=1)
+A, B = Parameter("a", 2), Parameter("b", 3)
+DROPOUT = Parameter("dropout", 2, over=3, is_share=True)
+S, BETA = Parameter("s", 2), Parameter("beta", 3)
+DEATH_RATE = Parameter("death_rate", 2, over=3)
+
+
+def _with_limits(
+    model: str, leaving: tuple[Parameter, ...], one_for_all: Parameter, what: str
+) -> tuple[Form, ...]:
+    """Return a model in which customers leave, and its limits."""
+    one_rate, one_way = f"{model}, one order rate", f"{model}, {what}"
+    both = f"{model}, one order rate and {what}"
+    return (
+        Form(model, model, (R, ALPHA, *leaving), (one_way, one_rate, "nbd")),
+        Form(one_way, model, (R, ALPHA, one_for_all), (both, "nbd")),
+        Form(one_rate, model, (ORDER_RATE, *leaving), (both, "nbd, one order rate")),
+        Form(both, model, (ORDER_RATE, one_for_all), ("nbd, one order rate",)),
+    )
+
+
+#: Every model and limit by name.
+FORMS = {
+    form.name: form
+    for form in (
+        *_with_limits("mbg_nbd", (A, B), DROPOUT, "one dropout probability"),
+        *_with_limits("pareto_nbd", (S, BETA), DEATH_RATE, "one death rate"),
+        *_with_limits("bg_nbd", (A, B), DROPOUT, "one dropout probability"),
+        Form("nbd", "nbd", (R, ALPHA), ("nbd, one order rate",)),
+        Form("nbd, one order rate", "nbd", (ORDER_RATE,)),
+    )
+}
+#: What ``auto`` chooses from, the first where likelihoods are equal.
+CANDIDATES = ("mbg_nbd", "pareto_nbd", "bg_nbd")
+MODELS = ("auto", *CANDIDATES, "nbd")
+
+
+def exps_of(values: Sequence[float]) -> list[float]:
+    """Return exponentials, the same on every machine."""
+    out = np.empty(len(values))
+    exponentials(np.array(values, float), out)
+    return [float(one) for one in out]
+
+
+def logs_of(values: Sequence[float]) -> list[float]:
+    """Return logarithms, the same on every machine."""
+    out = np.empty(len(values))
+    logarithms(np.array(values, float), out)
+    return [float(one) for one in out]

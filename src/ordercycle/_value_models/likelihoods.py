@@ -1,0 +1,154 @@
+"""The log-likelihoods of the models, with their derivatives, over cells of customers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ordercycle._value_models.cells import Margins, margins_of
+from ordercycle._workspace import Workers
+from ordercycle_kernels._types import as_input
+from ordercycle_kernels.order_counts import (
+    CHUNK,
+    NOBODY_LEAVES,
+    PRODUCTS,
+    SUMS,
+    Cells,
+    DropoutTables,
+    add_chunks,
+    fill_day_tables,
+    fill_dropout_tables,
+    fill_score_tables,
+    sum_counts,
+    sum_dropouts,
+    sum_score_products,
+    sum_survivals,
+)
+
+#: Chunks that a thread takes at a time.
+CHUNKS_AT_A_TIME = 8
+
+
+class Likelihood(Protocol):
+    """A log-likelihood of four parameters, over all customers.
+
+    ``sums`` returns it with its gradient and the upper triangle of its second derivatives.
+    """
+
+    cells: Cells
+    margins: Margins
+
+    def sums(self, parameters: Sequence[float]) -> NDArray[np.float64]:
+        """Return the sums of the kernels: (SUMS,)."""
+        ...
+
+    def score_products(self, parameters: Sequence[float]) -> NDArray[np.float64]:
+        """Return sums of products of scores by logarithms of parameters: (PRODUCTS,)."""
+        ...
+
+
+def sums_of_chunks(
+    cells: Cells, workers: Workers, task: Callable[[int, NDArray[np.float64]], None], width: int
+) -> NDArray[np.float64]:
+    """Return the rows that a task writes for chunks of cells, from a chunk on: (c, width)."""
+    chunks = -(-cells.frequency.size // CHUNK)
+    rows = np.empty((chunks, width))
+
+    def run(first: int) -> None:
+        task(first, rows[first : first + CHUNKS_AT_A_TIME])
+
+    for _ in workers.in_order(run, range(0, chunks, CHUNKS_AT_A_TIME)):
+        pass
+    return rows
+
+
+def added(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of rows, in their order."""
+    sums = np.zeros((2, rows.shape[1]))
+    add_chunks(rows, sums)
+    return np.asarray(sums[0] + sums[1])
+
+
+class NbdLikelihood:
+    """NBD: nobody leaves. Of the four parameters only the first two matter."""
+
+    def __init__(self, cells: Cells, workers: Workers) -> None:
+        self.cells, self.workers = cells, workers
+        self.margins = margins_of(cells)
+
+    def sums(self, parameters: Sequence[float]) -> NDArray[np.float64]:
+        """Return the sums of the kernels."""
+        r, alpha = parameters[:2]
+        sums = np.zeros((2, SUMS))
+        sum_counts(r, alpha, self.margins.by_orders, self.margins.by_age, sums)
+        return np.asarray(sums[0] + sums[1])
+
+    def score_products(self, parameters: Sequence[float]) -> NDArray[np.float64]:
+        """Return sums of products of scores."""
+        return _score_products(self, parameters, NOBODY_LEAVES)
+
+
+class DropoutLikelihood:
+    """BG/NBD and, where the first order may be the last, MBG/NBD."""
+
+    def __init__(self, cells: Cells, workers: Workers, *, may_leave_at_first: bool) -> None:
+        self.cells, self.workers = cells, workers
+        self.is_first = int(may_leave_at_first)
+        self.margins = margins_of(cells)
+
+    def tables(self, parameters: Sequence[float]) -> DropoutTables:
+        """Return what depends on days or orders alone."""
+        return dropout_tables(
+            parameters, self.is_first, self.margins.days, self.margins.by_orders.size
+        )
+
+    def sums(self, parameters: Sequence[float]) -> NDArray[np.float64]:
+        """Return the sums of the kernels."""
+        r, alpha, a, b = parameters
+        tables = self.tables(parameters)
+
+        def task(first: int, rows: NDArray[np.float64]) -> None:
+            sum_dropouts(self.cells, tables, r, a, self.is_first, first, rows)
+
+        sums = np.zeros((2, SUMS))
+        sum_counts(r, alpha, self.margins.by_orders, self.margins.by_age, sums)
+        sum_survivals(a, b, self.is_first, self.margins.by_orders, sums)
+        add_chunks(sums_of_chunks(self.cells, self.workers, task, SUMS), sums)
+        return np.asarray(sums[0] + sums[1])
+
+    def score_products(self, parameters: Sequence[float]) -> NDArray[np.float64]:
+        """Return sums of products of scores."""
+        return _score_products(self, parameters, self.is_first)
+
+
+def _score_products(
+    likelihood: NbdLikelihood | DropoutLikelihood, parameters: Sequence[float], is_first: int
+) -> NDArray[np.float64]:
+    """Return sums of products of scores, of a model where f is so, or nobody leaves."""
+    margins = likelihood.margins
+    orders = margins.by_orders.size
+    tables = dropout_tables(parameters, max(is_first, 0), margins.days, orders)
+    r, _, a, b = parameters
+    scores = np.empty((3, orders))
+    fill_score_tables(r, a, b, is_first, scores)
+    given = np.array(parameters)
+
+    def task(first: int, rows: NDArray[np.float64]) -> None:
+        sum_score_products(likelihood.cells, tables, scores, given, is_first, first, rows)
+
+    return added(sums_of_chunks(likelihood.cells, likelihood.workers, task, PRODUCTS))
+
+
+def dropout_tables(
+    parameters: Sequence[float], is_first: int, days: int, orders: int
+) -> DropoutTables:
+    """Return what depends on days, or on orders, alone, for so many of them."""
+    _, alpha, a, b = parameters
+    day_logs, day_rates = np.empty((2, days))
+    odds, last_rates = np.zeros((2, orders))
+    fill_day_tables(alpha, day_logs, day_rates)
+    fill_dropout_tables(a, b, is_first, odds, last_rates)
+    return DropoutTables(*map(as_input, (day_logs, day_rates, odds, last_rates)))

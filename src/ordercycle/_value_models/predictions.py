@@ -1,0 +1,175 @@
+"""What customers will order, by a model with its parameters."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ordercycle._value_models.forms import Form
+from ordercycle._value_models.likelihoods import dropout_tables
+from ordercycle_kernels.dropout_predictions import (
+    NODES,
+    expect_dropout_orders,
+    fill_beta_nodes,
+)
+from ordercycle_kernels.order_counts import DropoutTables, alive_of_dropouts
+from ordercycle_kernels.order_pairs import find_new_pairs, predict_from_pairs, store_pairs
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Days = NDArray[np.int32]
+#: Days, and the continuous rate of a day by which orders in them are discounted.
+Horizon: TypeAlias = tuple[float, float]
+#: One more than the most orders, and than the most days, that tables are for.
+Size: TypeAlias = tuple[int, int]
+
+
+class Predictions(NamedTuple):
+    """Predictions of customers: each (n,) float64.
+
+    Attributes
+    ----------
+    p_alive
+        Probability that the customer has not left.
+    p_active
+        Probability of at least one day with orders in the horizon.
+    expected_orders
+        Expected days with orders in the horizon.
+    discounted_orders
+        The same, each discounted to the day of the profile.
+    """
+
+    p_alive: Floats
+    p_active: Floats
+    expected_orders: Floats
+    discounted_orders: Floats
+
+    @classmethod
+    def empty(cls, size: int) -> Predictions:
+        """Return room for the predictions of so many customers."""
+        return cls(*(np.empty(size) for _ in range(4)))
+
+
+class Expectations(Protocol):
+    """What a model says, in tables for up to so many orders and days."""
+
+    def fill_alive(self, frequency: Integers, recency: Days, age: Days, out: Floats) -> None:
+        """Write probabilities that customers have not left."""
+        ...
+
+    def of_pairs(self, orders: Integers, ages: Integers) -> Floats:
+        """Return P(active), orders and discounted orders of who is alive: (3, m)."""
+        ...
+
+
+class DropoutExpectations:
+    """BG/NBD and MBG/NBD."""
+
+    def __init__(
+        self,
+        parameters: Sequence[float],
+        horizon: Horizon,
+        size: Size,
+        *,
+        may_leave_at_first: bool,
+    ) -> None:
+        self.parameters, self.horizon = parameters, horizon
+        self.is_first = int(may_leave_at_first)
+        orders, days = size
+        self.tables: DropoutTables = dropout_tables(parameters, self.is_first, days, orders)
+        self.nodes, self.weights = np.zeros((2, orders, NODES))
+        self.known = np.zeros(orders, bool)
+
+    def fill_alive(self, frequency: Integers, recency: Days, age: Days, out: Floats) -> None:
+        """Write probabilities that customers have not left."""
+        r = self.parameters[0]
+        alive_of_dropouts(frequency, recency, age, self.tables, r, self.is_first, out)
+
+    def of_pairs(self, orders: Integers, ages: Integers) -> Floats:
+        """Return P(active), orders and discounted orders of who is alive."""
+        r, alpha, a, b = self.parameters
+        new = np.flatnonzero(np.bincount(orders, minlength=self.known.size) > self.known)
+        fill_beta_nodes(a, b + self.is_first, new, self.nodes, self.weights)
+        self.known[new] = True
+        result = np.empty((3, orders.size))
+        expect_dropout_orders(
+            r,
+            alpha,
+            self.horizon[0],
+            orders,
+            ages,
+            self.nodes,
+            self.weights,
+            np.empty(NODES),
+            result[0],
+            result[1],
+        )
+        result[2] = result[1]
+        return result
+
+
+class Predictor:
+    """Predicts for one horizon and discount; tables grow with what customers need.
+
+    Any number of threads may call it at the same time.
+    """
+
+    def __init__(
+        self, form: Form, parameters: Sequence[float], horizon_days: float, discount: float
+    ) -> None:
+        self.form, self.parameters = form, parameters
+        self.horizon = (float(horizon_days), discount)
+        self._lock = threading.Lock()
+        self._tables = self._tables_for(1, 1)
+
+    def predict(self, frequency: Integers, recency: Days, age: Days, out: Predictions) -> None:
+        """Write the predictions of customers."""
+        orders, days = int(frequency.max(initial=0)) + 1, int(age.max(initial=0)) + 1
+        with self._lock:
+            tables = self._tables
+            if orders > tables.orders or days > tables.days:
+                size = max(orders, tables.orders), max(days, tables.days)
+                tables = self._tables = self._tables_for(*size)
+            tables.learn(frequency, age)
+        tables.expectations.fill_alive(frequency, recency, age, out.p_alive)
+        predict_from_pairs(frequency, age, out.p_alive, tables.days, tables.pairs, *out[1:])
+
+    def _tables_for(self, orders: int, days: int) -> _Tables:
+        """Return empty tables, with room for more than asked for."""
+        orders, days = (1 << (number - 1).bit_length() for number in (orders, days))
+        expectations = EXPECTATIONS[self.form.likelihood](
+            self.parameters, self.horizon, (orders, days)
+        )
+        return _Tables(orders, days, expectations)
+
+
+class _Tables:
+    """Predictions of pairs of orders and age, of those that were met."""
+
+    def __init__(self, orders: int, days: int, expectations: Expectations) -> None:
+        self.orders, self.days = orders, days
+        self.expectations = expectations
+        self.known = np.zeros(orders * days, np.uint8)
+        # Memory that is zero costs nothing before it is written.
+        self.pairs = np.zeros((orders * days, 3))
+
+    def learn(self, frequency: Integers, age: Days) -> None:
+        """Compute the predictions of pairs that were not met before."""
+        orders, ages = np.empty((2, frequency.size), np.int64)
+        found = find_new_pairs(frequency, age, self.days, self.known, orders, ages)
+        if found:
+            orders, ages = orders[:found], ages[:found]
+            store_pairs(
+                orders, ages, self.days, self.expectations.of_pairs(orders, ages), self.pairs
+            )
+
+
+EXPECTATIONS: dict[str, Callable[[Sequence[float], Horizon, Size], Expectations]] = {
+    "bg_nbd": partial(DropoutExpectations, may_leave_at_first=False),
+    "mbg_nbd": partial(DropoutExpectations, may_leave_at_first=True),
+}

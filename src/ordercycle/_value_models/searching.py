@@ -1,0 +1,210 @@
+"""The search for the parameters under which what customers did is most likely."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from ordercycle._value_models.cells import Margins, check_repeats, every_nth, margins_of
+from ordercycle._value_models.forms import FORMS, Form, exps_of
+from ordercycle._value_models.likelihoods import DropoutLikelihood, Likelihood, NbdLikelihood
+from ordercycle._value_models.newton import (
+    Curve,
+    Matrix,
+    Maximum,
+    eigen,
+    inverse,
+    maximize,
+    product,
+)
+from ordercycle._workspace import Workers
+from ordercycle_kernels.order_counts import Cells
+
+#: A logarithm of a parameter further from 0 than this is on its way to infinity.
+BOUND = 16.0
+#: Where an optimum is weak: curvature of a customer's log-likelihood, in logarithms of
+#: parameters, and standard error of one.
+WEAK_CURVATURE, WEAK_ERROR = 1e-4, 1.0
+#: A limit takes over where the model, with its parameters further out, is not this much better.
+NO_BETTER = 1e-6
+#: The search starts on about so many cells, and ends on all.
+CELLS_TO_START = 32_768
+
+LIKELIHOODS: dict[str, Callable[[Cells, Workers], Likelihood]] = {
+    "nbd": NbdLikelihood,
+    "bg_nbd": lambda cells, workers: DropoutLikelihood(cells, workers, may_leave_at_first=False),
+    "mbg_nbd": lambda cells, workers: DropoutLikelihood(cells, workers, may_leave_at_first=True),
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A form of a model with its best parameters.
+
+    Attributes
+    ----------
+    form
+        The model, or its limit.
+    likelihood
+        Of all customers.
+    maximum
+        In logarithms of the parameters (of shares: of their odds).
+    left
+        Names of the forms that ran away to this limit, in order.
+    """
+
+    form: Form
+    likelihood: Likelihood
+    maximum: Maximum
+    left: tuple[str, ...] = ()
+
+    @property
+    def naturals(self) -> list[float]:
+        """The four parameters of the likelihood."""
+        return self.form.naturals(exps_of(self.maximum.place))
+
+    @property
+    def information(self) -> Matrix:
+        """The second derivatives of minus the log-likelihood, in logarithms of parameters."""
+        return [[-value for value in row] for row in self.maximum.hessian]
+
+    def covariance(self, errors: str) -> Matrix:
+        """Return the covariance of the logarithms of the estimates.
+
+        ``"information"`` believes the model; ``"sandwich"`` holds where it is wrong as well.
+        """
+        bread = inverse(self.information)
+        if errors == "information":
+            return bread
+        filling = symmetric([float(one) for one in self.likelihood.score_products(self.naturals)])
+        places = [one.place for one in self.form.parameters]
+        filling = [[filling[i][j] for j in places] for i in places]
+        return product(product(bread, filling), bread)
+
+    def weakness(self) -> tuple[float, float]:
+        """Return the smallest curvature a customer, and the greatest standard error of a log."""
+        customers = self.likelihood.margins.customers
+        values, _ = eigen(self.information)
+        covariance = inverse(self.information)
+        variances = [covariance[i][i] for i in range(len(covariance))]
+        return min(values) / customers, math.sqrt(max(variances))
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether the data hardly tell the parameters."""
+        curvature, error = self.weakness()
+        return curvature < WEAK_CURVATURE or not error <= WEAK_ERROR
+
+
+@dataclass
+class Search:
+    """Fits forms of models to cells, each likelihood prepared once."""
+
+    cells: Cells
+    workers: Workers
+    _likelihoods: dict[str, Likelihood] = field(default_factory=dict)
+    _samples: dict[str, Likelihood] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.margins = margins_of(self.cells)
+        check_repeats(self.margins)
+
+    def likelihood(self, model: str) -> Likelihood:
+        """Return the likelihood of all customers."""
+        if model not in self._likelihoods:
+            self._likelihoods[model] = LIKELIHOODS[model](self.cells, self.workers)
+        return self._likelihoods[model]
+
+    def sample(self, model: str) -> Likelihood:
+        """Return the likelihood of some customers of each kind."""
+        step = self.cells.frequency.size // CELLS_TO_START
+        if step < 2:
+            return self.likelihood(model)
+        if model not in self._samples:
+            self._samples[model] = LIKELIHOODS[model](every_nth(self.cells, step), self.workers)
+        return self._samples[model]
+
+    def best(self, name: str) -> Found:
+        """Return a model with its best parameters, or the limit that they lead to."""
+        form = FORMS[name]
+        found = self._fit(form)
+        if found.maximum.found and not found.is_weak:
+            return found
+        limits = [self.best(limit) for limit in form.limits]
+        limits = [one for one in limits if one.maximum.found]
+        if not limits:
+            return found
+        limit = max(limits, key=lambda one: one.maximum.value)
+        if found.maximum.found and found.maximum.value > limit.maximum.value + NO_BETTER:
+            return found
+        return Found(limit.form, limit.likelihood, limit.maximum, (name, *limit.left))
+
+    def _fit(self, form: Form) -> Found:
+        """Climb from each start on some customers, and from the best place on all."""
+        sample, likelihood = self.sample(form.likelihood), self.likelihood(form.likelihood)
+        tried = [
+            self._climb(sample, form, form.logs(start))
+            for start in starting_points(self.margins, form.likelihood)
+        ]
+        best = max(tried, key=lambda one: (one.found, one.value))
+        if sample is not likelihood:
+            best = self._climb(likelihood, form, [_bounded(one) for one in best.place])
+        return Found(form, likelihood, best)
+
+    def climb_again(self, found: Found, likelihood: Likelihood) -> Maximum:
+        """Return the maximum for other customers, searched from that of these."""
+        return self._climb(likelihood, found.form, found.maximum.place)
+
+    @staticmethod
+    def _climb(likelihood: Likelihood, form: Form, start: Sequence[float]) -> Maximum:
+        return maximize(lambda logs: curve_of(likelihood, form, logs), start, BOUND)
+
+
+def _bounded(log: float) -> float:
+    return min(max(log, -BOUND / 2), BOUND / 2)
+
+
+def curve_of(likelihood: Likelihood, form: Form, logs: Sequence[float]) -> Curve:
+    """Return the log-likelihood and its derivatives by logarithms of a form's parameters."""
+    naturals = form.naturals(exps_of(logs))
+    value, *rest = (float(one) for one in likelihood.sums(naturals))
+    places = [one.place for one in form.parameters]
+    gradient = [naturals[i] * rest[i] for i in places]
+    second = symmetric(rest[4:])
+    hessian = [[naturals[i] * naturals[j] * second[i][j] for j in places] for i in places]
+    for place, slope in enumerate(gradient):
+        hessian[place][place] += slope
+    return value, gradient, hessian
+
+
+def symmetric(upper: Sequence[float]) -> Matrix:
+    """Return the matrix of 4 x 4 whose upper triangle is given, row by row."""
+    result = [[0.0] * 4 for _ in range(4)]
+    values = iter(upper)
+    for i in range(4):
+        for j in range(i, 4):
+            result[i][j] = result[j][i] = next(values)
+    return result
+
+
+def starting_points(margins: Margins, model: str) -> list[list[float]]:
+    """Return where searches for a model start: three times four parameters.
+
+    The shape of order rates has the right moments twice. Rates are a customer's orders a day, and
+    times customers' mean age, so that other units of time give the same start.
+    """
+    customers, orders = margins.customers, margins.orders
+    days = sum(age * int(count) for age, count in enumerate(margins.by_age[::2]))
+    rate, age = orders / days, days / customers
+    squares = sum(x * x * int(count) for x, count in enumerate(margins.by_orders))
+    products = sum(age * int(count) for age, count in enumerate(margins.by_age[1::2]))
+    ages = sum(age * age * int(count) for age, count in enumerate(margins.by_age[::2]))
+    beyond = squares - 2 * rate * products + rate * rate * ages - orders
+    r = min(max(rate * rate * ages / beyond if beyond > 0 else 10.0, 0.05), 10.0)
+    leaving = (
+        [[0.5, age], [1.0, age / 2], [0.3, age / 10]]
+        if model == "pareto_nbd"
+        else [[0.2, 1.8], [1.0, 1.0], [2.0, 8.0]]
+    )
+    return [[shape, shape / rate, *one] for shape, one in zip((r, r, 1.0), leaving, strict=True)]

@@ -1,0 +1,60 @@
+"""Predictions of customers who have not left, against the closed forms in many digits."""
+
+import mpmath
+import numpy as np
+import pytest
+from mpmath import mpf
+
+from ordercycle_kernels import dropout_predictions
+
+pytestmark = pytest.mark.kernels
+
+#: r, alpha, a, b (with f), x, T, horizon: usual ones and all ends of what they can be.
+CASES = [
+    (0.24, 30.9, 0.79, 2.4, 0, 0, 365),
+    (0.24, 30.9, 0.79, 2.4, 3, 272, 36_525),
+    (0.52, 43.0, 1.0, 1.6, 7, 900, 1),
+    (0.01, 0.5, 0.013, 0.06, 440, 500, 1686),
+    (9.0, 5000.0, 30.0, 2.0, 1, 3, 10_000),
+    (1.3, 77.0, 900.0, 4000.0, 2, 80, 365),
+    (0.7, 20.0, 2.0**50, 2.0**52, 5, 100, 730),
+]
+
+
+def expected(r, alpha, a, b, x, age, horizon):
+    """Return the expected orders by the published form, at a = 1 by its limit."""
+    shape, span = r + x, horizon / (alpha + age)
+    a += mpf(10) ** -30 * (a == 1)
+    if a > 10**6:  # one probability for all, p: orders until a geometric number of them
+        p = a / (a + b)
+        return (1 - (1 + p * span) ** -shape) / p
+    all_of_them = a + b + x - 1
+    series = mpmath.hyp2f1(shape, b + x, all_of_them, span / (1 + span))
+    return all_of_them / (a - 1) * (1 - (1 + span) ** -shape * series)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_orders_of_the_living(case):
+    r, alpha, a, b, x, age, horizon = case
+    nodes, weights = np.zeros((2, x + 1, dropout_predictions.NODES))
+    orders, ages = np.array([x]), np.array([age])
+    dropout_predictions.fill_beta_nodes(a, b, orders, nodes, weights)
+    active, found = np.full((2, 1), 77.0)
+    dropout_predictions.expect_dropout_orders(
+        r,
+        alpha,
+        float(horizon),
+        orders,
+        ages,
+        nodes,
+        weights,
+        np.zeros(dropout_predictions.NODES),
+        active,
+        found,
+    )
+    with mpmath.workdps(60):
+        exact = [mpf(one) for one in case]
+        wanted = expected(*exact)
+        assert abs(found[0] - wanted) <= 1e-12 * wanted
+        wanted = 1 - (1 + exact[6] / (exact[1] + age)) ** -(exact[0] + x)
+        assert abs(active[0] - wanted) <= 1e-13 * wanted
