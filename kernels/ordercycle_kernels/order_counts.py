@@ -67,7 +67,7 @@ class Cells(NamedTuple):
 
 
 class DropoutTables(NamedTuple):
-    """What depends on days or on orders alone, as `fill_day_tables` and `fill_dropout_tables` do it.
+    """What depends on days or on orders alone: of `fill_day_tables` and `fill_dropout_tables`.
 
     day_logs, day_rates: (d,); odds, last_rates: (x,).
     """
