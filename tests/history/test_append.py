@@ -1,7 +1,6 @@
 """A history that is appended to, in memory and saved, against one built from everything."""
 
 import tempfile
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -10,40 +9,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.histories import assert_same, built, is_refused, results, tables
-from support.strategies import Case, cases, layouts, python_time
+from support.histories import assert_same, built, dealt, is_refused, results, tables
+from support.strategies import Case, cases, layouts
 
 import ordercycle as oc
 
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
-
-
-def dealt(case: Case, pieces: int, random: Random) -> list[Case]:
-    """Deal the rows of a case out; the lines of an order of one day stay together."""
-    piece_of_order: dict = {}
-
-    def piece(row) -> int:
-        # Rows that are there twice are found within one build.
-        key: object = object() if case.policies.duplicates == "keep" else row
-        if case.types.order is not None and row.customer is not None:
-            day = case.policies.day_of(python_time(row.time, case.types.time))
-            key = (row.customer, row.order, day)
-        return piece_of_order.setdefault(key, random.randrange(pieces))
-
-    orders = [[] for _ in range(pieces)]
-    for row in case.orders:
-        orders[piece(row)].append(row)
-    customers = [None] * pieces
-    if case.customers is not None:
-        # Who is known has to be said before unknown customers can be refused.
-        first_only = case.policies.unknown == "error"
-        customers = [[] for _ in range(pieces)]
-        for row in case.customers:
-            customers[0 if first_only else random.randrange(pieces)].append(row)
-    return [
-        replace(case, orders=rows, customers=listed)
-        for rows, listed in zip(orders, customers, strict=True)
-    ]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=SLOW)

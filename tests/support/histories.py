@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from datetime import date
+from random import Random
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from oracle import history as oracle_history
 from oracle.errors import DataError
 from support.layouts import Layout
-from support.strategies import Case, customer_columns, order_columns
+from support.strategies import Case, customer_columns, order_columns, python_time
 
 import ordercycle as oc
 from ordercycle._segments.scheme import Scheme
@@ -44,6 +45,34 @@ def options_of(case: Case) -> dict:
         "amount_per": policies.amount_per,
         "duplicates": policies.duplicates,
     }
+
+
+def dealt(case: Case, pieces: int, random: Random) -> list[Case]:
+    """Deal the rows of a case out; the lines of an order of one day stay together."""
+    piece_of_order: dict = {}
+
+    def piece(row) -> int:
+        # Rows that are there twice are found within one build.
+        key: object = object() if case.policies.duplicates == "keep" else row
+        if case.types.order is not None and row.customer is not None:
+            day = case.policies.day_of(python_time(row.time, case.types.time))
+            key = (row.customer, row.order, day)
+        return piece_of_order.setdefault(key, random.randrange(pieces))
+
+    orders = [[] for _ in range(pieces)]
+    for row in case.orders:
+        orders[piece(row)].append(row)
+    customers = [None] * pieces
+    if case.customers is not None:
+        # Who is known has to be said before unknown customers can be refused.
+        first_only = case.policies.unknown == "error"
+        customers = [[] for _ in range(pieces)]
+        for row in case.customers:
+            customers[0 if first_only else random.randrange(pieces)].append(row)
+    return [
+        replace(case, orders=rows, customers=listed)
+        for rows, listed in zip(orders, customers, strict=True)
+    ]
 
 
 def tables(case: Case, layout: Layout) -> tuple[pa.Table, pa.Table | None]:

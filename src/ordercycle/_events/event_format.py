@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ordercycle._arrow_views import array_of, fixed_view
 from ordercycle._event_columns import EventColumns
 from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._events.event_merging import merge_events
 from ordercycle._events.event_spec import EventSpec
+from ordercycle._grouping.batches import joined_offsets
+from ordercycle._grouping.details import Details
 from ordercycle._history.detail_format import (
     are_fields,
     check_instants,
@@ -111,6 +114,20 @@ class EventFormat:
     ) -> CustomerEvents:
         """Return the customers of both batches with the events of both, each once."""
         return merge_events(there, arriving, self.spec).customers
+
+    def joined(self, batches: Sequence[CustomerEvents]) -> CustomerEvents:
+        """Return the customers of several batches, one behind the other."""
+        details = [(batch.details, batch.days.size) for batch in batches]
+        return CustomerEvents(
+            pa.concat_arrays([batch.ids for batch in batches]),
+            joined_offsets([batch.offsets for batch in batches]),
+            np.concatenate([batch.days for batch in batches]),
+            Details.joined(details, self.spec.details.payload),
+        )
+
+    def of_customers(self, batch: CustomerEvents, kept: NDArray[np.bool_]) -> CustomerEvents:
+        """Return some of the customers of a batch."""
+        return batch.of_customers(kept)
 
     def described(self) -> dict[str, Any]:
         """Return what a manifest says of the history."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self
 
 import pyarrow as pa
 
@@ -15,8 +15,6 @@ from ordercycle._history.grouped import Grouped
 from ordercycle._history.manifest import EVENTS
 from ordercycle._ingest.morsels import Tally
 from ordercycle._streams.columns import StreamColumns
-
-R = TypeVar("R")
 
 
 class EventCounts(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,24 @@ class AmountWords(NamedTuple):
     def signs(self) -> NDArray[np.int64]:
         """A word per amount that is negative where the amount is."""
         return self.highs if self.highs.size else self.lows.view(np.int64)
+
+    @property
+    def widened(self) -> AmountWords:
+        """The same with high words."""
+        return self if self.highs.size else AmountWords(self.lows, self.lows >> 63)
+
+    @classmethod
+    def alike(cls, parts: Sequence[AmountWords]) -> list[AmountWords]:
+        """Return all of them with high words where one has them."""
+        if any(part.highs.size for part in parts):
+            return [part.widened for part in parts]
+        return list(parts)
+
+    @classmethod
+    def joined(cls, parts: Sequence[AmountWords]) -> AmountWords:
+        """Return the amounts of all parts, one behind the other."""
+        lows, highs = zip(*cls.alike(parts), strict=True)
+        return cls(np.concatenate(lows), np.concatenate(highs))
 
     def take(self, rows: NDArray[Any] | slice) -> AmountWords:
         """Return the amounts of some rows: listed, marked by a mask, or a slice as a view."""

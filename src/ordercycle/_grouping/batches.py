@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +38,18 @@ class DroppedDays(NamedTuple):
         part = slice(int(offsets[0]), int(offsets[-1]))
         return DroppedDays(offsets - part.start, self.keys[part], self.days[part])
 
+    @classmethod
+    def joined(cls, parts: Sequence[DroppedDays | None]) -> DroppedDays | None:
+        """Return those of the customers of all parts, None where no part has any."""
+        there = [part for part in parts if part is not None]
+        if not there:
+            return None
+        return cls(
+            joined_offsets([part.offsets for part in there]),
+            np.concatenate([part.keys for part in there]),
+            np.concatenate([part.days for part in there]),
+        )
+
     def select(self, kept: NDArray[np.bool_]) -> DroppedDays:
         """Return those of some of the customers."""
         offsets, items = _selected(self.offsets, kept)
@@ -61,6 +74,24 @@ class CustomerBatch:
     #: (n,) entries that are no order though they are no refund; None where there are none
     further: NDArray[np.bool_] | None = None
     dropped: DroppedDays | None = None  # where order lines are added up and refunds dropped
+
+    @classmethod
+    def joined(cls, batches: Sequence[CustomerBatch]) -> CustomerBatch:
+        """Return the customers of several batches of a history, one behind the other."""
+        return cls(
+            ids=pa.concat_arrays([batch.ids for batch in batches]),
+            given=np.concatenate([batch.given for batch in batches]),
+            listed=np.concatenate([batch.listed for batch in batches]),
+            registered=np.concatenate([batch.registered for batch in batches]),
+            visible=np.concatenate([batch.visible for batch in batches]),
+            offsets=joined_offsets([batch.offsets for batch in batches]),
+            days=np.concatenate([batch.days for batch in batches]),
+            words=AmountWords.joined([batch.words for batch in batches]),
+            negative=sum(batch.negative for batch in batches),
+            keys=joined_arrays([batch.keys for batch in batches]),
+            further=joined_marks(batches),
+            dropped=DroppedDays.joined([batch.dropped for batch in batches]),
+        )
 
     def order_signs(self, *, net_refunds: bool) -> OrderSigns:
         """Return which entries are no orders, for the kernels."""
@@ -139,6 +170,44 @@ class CustomerBatch:
             further=None if self.further is None else self.further[orders],
             dropped=None if self.dropped is None else self.dropped.select(kept),
         )
+
+
+class _Marked(Protocol):
+    """Customers of whose entries some may be further days."""
+
+    @property
+    def offsets(self) -> NDArray[np.int64]: ...
+    @property
+    def further(self) -> NDArray[np.bool_] | None: ...
+
+
+def joined_arrays(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
+    """Return arrays one behind the other, None where there are none."""
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if there else None
+
+
+def joined_marks(parts: Sequence[_Marked]) -> NDArray[np.bool_] | None:
+    """Return which entries are further days, None where no part has any."""
+    if all(part.further is None for part in parts):
+        return None
+    return np.concatenate(
+        [
+            np.zeros(part.offsets[-1], np.bool_) if part.further is None else part.further
+            for part in parts
+        ]
+    )
+
+
+def joined_offsets(parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return the offsets of all parts, each of which begins at 0."""
+    offsets = np.zeros(sum(part.size - 1 for part in parts) + 1, np.int64)
+    filled = 0
+    for part in parts:
+        end = filled + part.size - 1
+        np.add(part[1:], offsets[filled], out=offsets[filled + 1 : end + 1])
+        filled = end
+    return offsets
 
 
 def _selected(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -60,6 +60,13 @@ class Details:
                 else Keys(columns[payload.event_id], known(payload.id_column))
             ),
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[tuple[Details, int]], payload: Payload) -> Details:
+        """Return those of several parts, one behind the other: each with its number of rows."""
+        columns = [details.columns(size, payload) for details, size in parts]
+        joined = {name: np.concatenate([one[name] for one in columns]) for name in columns[0]}
+        return cls.of(joined, payload)
 
     @property
     def nbytes(self) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 from ordercycle._columns import customer_of_listing
 from ordercycle._errors import Option
 from ordercycle._grouping.amount_words import AmountWords
-from ordercycle._grouping.batches import CustomerBatch, DroppedDays, OrderRoom
+from ordercycle._grouping.batches import (
+    CustomerBatch,
+    DroppedDays,
+    OrderRoom,
+    joined_arrays,
+    joined_marks,
+    joined_offsets,
+)
 from ordercycle._grouping.customer_tables import (
     FoundCustomers,
     Ids,
@@ -147,13 +154,13 @@ class Grouper:
             listed=np.concatenate([part.listed for part in grouped]),
             registered=registered,
             visible=visible,
-            offsets=_joined_offsets([part.offsets for part in grouped]),
+            offsets=joined_offsets([part.offsets for part in grouped]),
             days=days,
             words=words,
             negative=negative,
-            keys=_joined([part.keys for part in grouped]),
-            further=_joined_marks(grouped),
-            dropped=_joined_dropped([part.dropped for part in grouped]),
+            keys=joined_arrays([part.keys for part in grouped]),
+            further=joined_marks(grouped),
+            dropped=DroppedDays.joined([part.dropped for part in grouped]),
         )
         counted = reduce(GroupingTally.plus, (part.found for part in grouped), GroupingTally())
         return GroupedBatch(customers, counted)
@@ -288,41 +295,3 @@ class Grouper:
                 repeated,
             )
         return repeated
-
-
-def _joined(parts: list[NDArray[Any] | None]) -> NDArray[Any] | None:
-    there = [part for part in parts if part is not None]
-    return np.concatenate(there) if there else None
-
-
-def _joined_marks(parts: list[_Partition]) -> NDArray[np.bool_] | None:
-    """Return which entries are further days, None where no partition has any."""
-    if all(part.further is None for part in parts):
-        return None
-    return np.concatenate(
-        [
-            np.zeros(part.offsets[-1], np.bool_) if part.further is None else part.further
-            for part in parts
-        ]
-    )
-
-
-def _joined_dropped(parts: list[DroppedDays | None]) -> DroppedDays | None:
-    there = [part for part in parts if part is not None]
-    if not there:
-        return None
-    return DroppedDays(
-        _joined_offsets([part.offsets for part in there]),
-        np.concatenate([part.keys for part in there]),
-        np.concatenate([part.days for part in there]),
-    )
-
-
-def _joined_offsets(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    offsets = np.zeros(sum(part.size - 1 for part in parts) + 1, np.int64)
-    filled = 0
-    for part in parts:
-        end = filled + part.size - 1
-        np.add(part[1:], offsets[filled], out=offsets[filled + 1 : end + 1])
-        filled = end
-    return offsets

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -14,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ordercycle._history.batch_outlines import Outline, Range, ids_of_batches, rows_of_batches
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.spill_file import SpilledArray, SpillFile
 from ordercycle._workspace import Workspace
@@ -61,6 +63,8 @@ class BatchFormat(Protocol[B]):
     def has_columns(self, schema: pa.Schema) -> bool: ...
     def check(self, batch: B) -> None: ...
     def merge(self, there: B, arriving: B, workspace: Workspace | None = None) -> B: ...
+    def joined(self, batches: Sequence[B]) -> B: ...
+    def of_customers(self, batch: B, kept: NDArray[np.bool_]) -> B: ...
     def described(self) -> dict[str, Any]: ...
 
 
@@ -146,6 +150,30 @@ class Spilled(Generic[B]):
 
     def release(self) -> None:
         """Keep nothing: the memory is the reader's."""
+
+    @cached_property
+    def outline(self) -> Outline:
+        """Where the columns of the batch are."""
+        return Outline.of(self._read_at, self.bytes.size)
+
+    def _read_at(self, place: int, size: int) -> NDArray[np.uint8]:
+        return self.bytes.read(slice(place, place + size))
+
+    @property
+    def customers(self) -> int:
+        """How many customers there are."""
+        return self.outline.rows
+
+    @classmethod
+    def ids_of(cls, rows: Sequence[tuple[Spilled[B], int, int]]) -> pa.Array:
+        """Return the ids of customers from start to stop of each batch."""
+        return ids_of_batches([Range(run.outline, start, stop) for run, start, stop in rows])
+
+    @classmethod
+    def rows_of(cls, rows: Sequence[tuple[Spilled[B], int, int]], kept: BatchFormat[Any]) -> Any:
+        """Return customers from start to stop of each batch."""
+        ranges = [Range(run.outline, start, stop) for run, start, stop in rows]
+        return kept.from_arrow(rows_of_batches(ranges), None)
 
 
 def put_on_disk(

@@ -6,7 +6,7 @@ The customers of a range of hashes are a part, and a part is a base and what was
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
@@ -66,6 +66,23 @@ class Held:
 
     def release(self) -> None:
         """Keep the batch: it is the history."""
+
+    @property
+    def customers(self) -> int:
+        """How many customers there are."""
+        return len(self.batch.ids)
+
+    @classmethod
+    def ids_of(cls, rows: Sequence[tuple[Held, int, int]]) -> pa.Array:
+        """Return the ids of customers from start to stop of each batch."""
+        return pa.concat_arrays(
+            [run.batch.ids.slice(start, stop - start) for run, start, stop in rows]
+        )
+
+    @classmethod
+    def rows_of(cls, rows: Sequence[tuple[Held, int, int]], kept: BatchFormat[Any]) -> Any:
+        """Return customers from start to stop of each batch."""
+        return kept.joined([run.batch.slice(start, stop) for run, start, stop in rows])
 
 
 def keep(batch: B, kept: BatchFormat[B], file: SpillFile | None, workspace: Workspace) -> Run:

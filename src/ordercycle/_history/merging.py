@@ -110,17 +110,6 @@ def _marks(
     return marks if marks.any() else None
 
 
-def _alike(there: AmountWords, arriving: AmountWords) -> tuple[AmountWords, AmountWords]:
-    """Return both with high words where one has them."""
-    if bool(there.highs.size) == bool(arriving.highs.size):
-        return there, arriving
-    return _widened(there), _widened(arriving)
-
-
-def _widened(words: AmountWords) -> AmountWords:
-    return words if words.highs.size else AmountWords(words.lows, words.lows >> 63)
-
-
 def _merged_orders(
     there: CustomerBatch,
     arriving: CustomerBatch,
@@ -131,7 +120,7 @@ def _merged_orders(
     workspace: Workspace | None,
 ) -> _Entries:
     """Return the entries of both."""
-    words, more_words = _alike(there.words, arriving.words)
+    words, more_words = AmountWords.alike([there.words, arriving.words])
     one_by_one = words.highs.size or more_words.highs.size or there.keys is not None
     if one_by_one or there.further is not None or arriving.further is not None:
         places = _places_of_orders(there, arriving, starts, stops, are_floats=are_floats)
@@ -167,7 +156,9 @@ def _places_of_orders(
             as_input(words.highs),
             as_input(NO_WORDS.view(np.uint64) if batch.keys is None else batch.keys),
         )
-        for batch, words in zip((there, arriving), _alike(there.words, arriving.words), strict=True)
+        for batch, words in zip(
+            (there, arriving), AmountWords.alike([there.words, arriving.words]), strict=True
+        )
     )
     kernels.find_days_of_orders(day_starts, day_stops, old, new, are_floats, places)
     return places
@@ -177,7 +168,7 @@ def _merged_one_by_one(
     there: CustomerBatch, arriving: CustomerBatch, places: Int64s, workspace: Workspace | None
 ) -> _Entries:
     """Return the entries of both, the arriving ones in their places."""
-    words, more_words = _alike(there.words, arriving.words)
+    words, more_words = AmountWords.alike([there.words, arriving.words])
     lows, more_lows = words.lows.view(np.int64), more_words.lows.view(np.int64)
     bits = _merged("lows", lows, more_lows, places, workspace).view(words.lows.dtype)
     highs, keys, further = NO_WORDS, None, None

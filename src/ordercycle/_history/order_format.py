@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -81,6 +81,14 @@ class OrderFormat:
     ) -> CustomerBatch:
         """Return the customers of both batches with the orders of both, as `merge_batches`."""
         return merge_batches(there, arriving, self.spec, workspace)
+
+    def joined(self, batches: Sequence[CustomerBatch]) -> CustomerBatch:
+        """Return the customers of several batches, one behind the other."""
+        return CustomerBatch.joined(batches)
+
+    def of_customers(self, batch: CustomerBatch, kept: NDArray[np.bool_]) -> CustomerBatch:
+        """Return some of the customers of a batch."""
+        return batch.select(kept)
 
     def described(self) -> dict[str, Any]:
         """Return what a manifest says of the history."""

@@ -14,11 +14,13 @@ from ordercycle._errors import counted, printable
 from ordercycle._history.appending import append
 from ordercycle._history.build import group
 from ordercycle._history.grouped_orders import GroupedOrders
+from ordercycle._history.look_ups import look_up
 from ordercycle._history.options import BuildArguments, BuildOptions, Progress, with_options
 from ordercycle._history.order_format import dates_array, order_list, orders_array
 from ordercycle._history.source_options import SourceOptions
 from ordercycle._history.store import open_folder, save
 from ordercycle._history.summary import HistorySummary, summarised
+from ordercycle._ingest.asked_ids import asked_ids
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._profile import ProfileBuilder, checked_window
 from ordercycle._public import public
@@ -351,7 +353,9 @@ class OrderHistory:
             arrays = [ids, dates_array(batch.registered), orders_array(batch, spec)]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
-    def profile(self, as_of: date | str, window_days: int | None = None) -> pa.Table:
+    def profile(
+        self, as_of: date | str, window_days: int | None = None, *, customers: Any = None
+    ) -> pa.Table:
         """Return one row per customer as of the end of a day.
 
         Parameters
@@ -365,17 +369,23 @@ class OrderHistory:
             ``days_since_registration``, ``days_to_first_order``, ``revenue_first_90_days``,
             ``revenue_first_day``; and a last column ``window_days`` (int32) says so. None: all
             orders, and no such column.
+        customers
+            The ids of those who are wanted: a list, a NumPy or Arrow array, a column of a data
+            frame. Nobody else is computed or, of a saved history, read: what is read of its files
+            is checked, but not against their checksums, which :meth:`open` compares. None: all.
 
         Returns
         -------
         pyarrow.Table
-            The columns of the profile, in ascending order of the customers' hash. Of orders
+            The columns of the profile, in ascending order of the customers' hash; of those who are
+            wanted, a row for each that there is, however often it is named. Of orders
             without amounts (``Columns(amount=None)``), those about money are left out.
 
         Raises
         ------
         ConfigError
-            Where `as_of` is no day (a datetime is refused) or `window_days` not positive.
+            Where `as_of` is no day (a datetime is refused), `window_days` not positive, or
+            `customers` no list of ids as the history has them.
         DataError
             Where a customer's revenue is too large for its type.
 
@@ -390,10 +400,17 @@ class OrderHistory:
         >>> row = oc.OrderHistory.build(orders).profile("2026-03-02").to_pylist()[0]
         >>> row["time_between_orders"], row["days_since_last_order"], row["missed_purchase_cycles"]
         (15.0, 30, 2.0)
+        >>> oc.OrderHistory.build(orders).profile("2026-03-02", customers=[7, 8]).num_rows
+        1
         """
         day, window = day_number(as_of, "as_of"), checked_window(window_days)
         builder = self._grouped.profiles(day, window)
-        return pa.Table.from_batches(list(self._profiles(builder)), schema=builder.schema)
+        if customers is None:
+            batches = self._profiles(builder)
+        else:
+            ids = asked_ids(customers, self._grouped.spec.ids, self._grouped.spec.columns.customer)
+            batches = look_up(self._grouped, ids, builder.batch)
+        return pa.Table.from_batches(list(batches), schema=builder.schema)
 
     def profile_batches(
         self, as_of: date | str, window_days: int | None = None

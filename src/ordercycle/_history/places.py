@@ -36,12 +36,12 @@ def find_places(there: pa.Array, arriving: pa.Array) -> Places:
         within = positions < hashes.size
         found[within] = hashes[positions[within]] == wanted[within]
         return Places(positions, found)
-    return _found_among_equal_hashes(
+    return found_among_equal_hashes(
         there, arriving, positions, np.searchsorted(hashes, wanted, side="right")
     )
 
 
-def _found_among_equal_hashes(
+def found_among_equal_hashes(
     there: pa.Array, arriving: pa.Array, starts: Int64s, stops: Int64s
 ) -> Places:
     """Find ids among those of the same hash, mostly one: from starts to stops."""

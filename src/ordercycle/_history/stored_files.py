@@ -12,9 +12,11 @@ import stat
 import threading
 import weakref
 import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -22,13 +24,18 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import fixed_view
 from ordercycle._errors import StorageError, counted
-from ordercycle._history.batch_files import BatchFormat, FileEntry
+from ordercycle._history.batch_files import Batch, BatchFormat, FileEntry
+from ordercycle._history.batch_outlines import Outline, Range, ids_of_batches, rows_of_batches
 from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._sources.validation import values_outside
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
 from ordercycle_kernels.population import are_in_order
 
 CHECK_BYTES = 2**20
+#: What reading a damaged file raises.
+UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError)
+B = TypeVar("B", bound=Batch)
+
 REBUILD = "restore it from a copy, or build the history again"
 
 
@@ -103,6 +110,20 @@ class _Stream:
     def close(self) -> None:
         """Leave the file open: the next batch is read from it."""
 
+    def read_at(self, place: int, size: int) -> bytes:
+        """Return so many bytes from a place on."""
+        found = _read_bytes(self._handle, size, place) if size else b""
+        if len(found) != size:
+            raise OSError(0, "it was cut off while it was read")
+        return found
+
+
+def _read_bytes(handle: int, size: int, place: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(handle, size, place)
+    os.lseek(handle, place, os.SEEK_SET)  # pragma: no cover - systems without pread
+    return os.read(handle, size)  # pragma: no cover
+
 
 def _read_into(handle: int, room: NDArray[np.uint8], place: int) -> int:
     if hasattr(os, "preadv"):
@@ -120,7 +141,7 @@ def read_table(folder: Path, entry: FileEntry, *, verify: bool) -> pa.Table:
         with pa.ipc.open_file(pa.PythonFile(stream, mode="r")) as reader:
             table = reader.read_all()
         table.validate(full=True)
-    except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
+    except UNREADABLE as error:
         raise _no_file(folder / entry.file, error) from error
     return table
 
@@ -137,11 +158,12 @@ class StoredFile:
         self, stream: _Stream, entry: FileEntry, kept: BatchFormat[Any], where: Path
     ) -> None:
         self._format = kept
-        self._where = where  # for messages
+        self.where = where  # for messages
         self.entry = entry
         self._stream = stream
         self._reader: Any = None
         self._negative: dict[int, int] = {}  # of the batches that were looked at
+        self._outlines: dict[int, Outline] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -159,53 +181,67 @@ class StoredFile:
                 if self._reader is None:
                     self._reader = pa.ipc.open_file(pa.PythonFile(self._stream, mode="r"))
                 batch = self._reader.get_batch(number)
-            customers = self._checked(batch, number)
-        except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
-            raise _no_file(self._where, error) from error
+            customers = checked_customers(batch, self._format, self._negative.get(number))
+        except UNREADABLE as error:
+            raise _no_file(self.where, error) from error
         self._negative[number] = customers.negative
         return replace(customers, ids=_copied(customers.ids))
 
-    def _checked(self, batch: pa.RecordBatch, number: int) -> Any:
-        """Return the customers of a batch, or raise an ArrowInvalid for one that is none.
-
-        What leads out of arrays is looked for each time, as the file may change: 0.2 ns an order.
-        """
-        is_new = number not in self._negative
-        if is_new:
-            self._check_columns(batch)
-            batch.validate(full=True)
-        _check_offsets(batch)
-        customers = self._format.from_arrow(batch, self._negative.get(number))
-        days = customers.days
-        if days.size and (days.min() < FIRST_DAY or days.max() > LAST_DAY):
-            raise pa.ArrowInvalid("days are outside the years 1900 to 2199")
-        if is_new:
-            self._format.check(customers)
-            hashes = hashes_of(customers.ids)
-            if (hashes[1:] < hashes[:-1]).any() or not are_in_order(customers.offsets, days):
-                raise pa.ArrowInvalid("its customers or what they did are not in order")
-        return customers
-
-    def _check_columns(self, batch: pa.RecordBatch) -> None:
-        """Raise an ArrowInvalid for columns that are not those of the history."""
-        batch.validate()
-        expected = self._format.schema
-        if not self._format.has_columns(batch.schema):
-            raise pa.ArrowInvalid("its columns are not those that the manifest tells of")
-        required = [batch.column(field.name) for field in expected if not field.nullable]
-        required += [column.values for column in required if pa.types.is_large_list(column.type)]
-        required += [
-            column.field(number)
-            for column in required
-            if pa.types.is_struct(column.type)
-            for number in range(column.type.num_fields)
-            if not column.type.field(number).nullable
-        ]
-        if any(column.null_count for column in required):
-            raise pa.ArrowInvalid("values are missing that every customer or order has")
+    def outline(self, number: int) -> Outline:
+        """Return where the columns of a batch are."""
+        found = self._outlines.get(number)
+        if found is None:
+            try:
+                found = Outline.of(self._stream.read_at, self.entry.bytes, number)
+            except UNREADABLE as error:
+                raise _no_file(self.where, error) from error
+            self._outlines[number] = found
+        return found
 
     def release(self) -> None:
         """Keep nothing: the memory is the reader's."""
+
+
+def checked_customers(batch: pa.RecordBatch, kept: BatchFormat[B], negative: int | None) -> B:
+    """Return the customers of a batch, or raise an ArrowInvalid for one that is none.
+
+    What leads out of arrays is looked for each time, as the file may change: 0.2 ns an order.
+
+    negative: how many amounts are, known since the same batch was looked at; None for a new one.
+    """
+    if negative is None:
+        _check_columns(batch, kept)
+        batch.validate(full=True)
+    _check_offsets(batch)
+    customers = kept.from_arrow(batch, negative)
+    days = customers.days
+    if days.size and (days.min() < FIRST_DAY or days.max() > LAST_DAY):
+        raise pa.ArrowInvalid("days are outside the years 1900 to 2199")
+    if negative is None:
+        kept.check(customers)
+        hashes = hashes_of(customers.ids)
+        if (hashes[1:] < hashes[:-1]).any() or not are_in_order(customers.offsets, days):
+            raise pa.ArrowInvalid("its customers or what they did are not in order")
+    return customers
+
+
+def _check_columns(batch: pa.RecordBatch, kept: BatchFormat[Any]) -> None:
+    """Raise an ArrowInvalid for columns that are not those of the history."""
+    batch.validate()
+    expected = kept.schema
+    if not kept.has_columns(batch.schema):
+        raise pa.ArrowInvalid("its columns are not those that the manifest tells of")
+    required = [batch.column(field.name) for field in expected if not field.nullable]
+    required += [column.values for column in required if pa.types.is_large_list(column.type)]
+    required += [
+        column.field(number)
+        for column in required
+        if pa.types.is_struct(column.type)
+        for number in range(column.type.num_fields)
+        if not column.type.field(number).nullable
+    ]
+    if any(column.null_count for column in required):
+        raise pa.ArrowInvalid("values are missing that every customer or order has")
 
 
 def _check_offsets(batch: pa.RecordBatch) -> None:
@@ -258,3 +294,41 @@ class Stored:
 
     def release(self) -> None:
         """Keep nothing: the memory is the reader's."""
+
+    @property
+    def outline(self) -> Outline:
+        """Where the columns of the batch are."""
+        return self.file.outline(self.number)
+
+    @property
+    def customers(self) -> int:
+        """How many customers there are."""
+        return self.outline.rows
+
+    @classmethod
+    def ids_of(cls, rows: Sequence[tuple[Stored, int, int]]) -> pa.Array:
+        """Return the ids of customers from start to stop of each batch, checked."""
+        with _read_from(rows):
+            ids = ids_of_batches(_ranges(rows))
+            ids.validate(full=True)
+        return ids
+
+    @classmethod
+    def rows_of(cls, rows: Sequence[tuple[Stored, int, int]], kept: BatchFormat[Any]) -> Any:
+        """Return customers from start to stop of each batch, checked."""
+        with _read_from(rows):
+            return checked_customers(rows_of_batches(_ranges(rows)), kept, None)
+
+
+def _ranges(rows: Sequence[tuple[Stored, int, int]]) -> list[Range]:
+    return [Range(run.outline, start, stop) for run, start, stop in rows]
+
+
+@contextmanager
+def _read_from(rows: Sequence[tuple[Stored, int, int]]) -> Iterator[None]:
+    """Turn what damaged files raise into a StorageError."""
+    try:
+        yield
+    except UNREADABLE as error:
+        files = {run.file.where for run, _, _ in rows}
+        raise _no_file(files.pop() if len(files) == 1 else files.pop().parent, error) from error

@@ -1,0 +1,218 @@
+"""Some customers of a history, found and read without the others.
+
+Ids lie in the order of their hashes, and hashes are spread evenly: where one is, is known to within
+the root of how many customers a part has. What is read are the ids around that place and then the
+rows of those who were found: of a saved history a few bytes of its files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ordercycle._arrow_views import rows_of
+from ordercycle._errors import StorageError
+from ordercycle._history.batch_files import BatchFormat
+from ordercycle._history.grouped import Grouped, Part
+from ordercycle._history.places import find_places, found_among_equal_hashes
+from ordercycle._history.stored_files import REBUILD
+from ordercycle._ingest.id_bytes import hashes_of
+from ordercycle._workspace import Workers, Workspace
+
+B = TypeVar("B")
+R = TypeVar("R")
+Int64s = NDArray[np.int64]
+
+#: Who is wanted of a part, at most, before all of the part is read.
+MOST_APART = 64
+#: Customers of as many parts as have so many are worked on together.
+MOST_TOGETHER = 2_048
+#: Ids to either side of where one is expected: so many, and so many times the root of how many
+#: there are, which is at least twice the standard deviation. Where they are too few, more.
+LEAST_REACH, ROOTS_OF_REACH, WIDER = 8, 2.0, 8
+
+
+class Run(Protocol):
+    """A batch of customers somewhere, of which some are read without the others."""
+
+    @property
+    def customers(self) -> int:
+        """How many customers there are."""
+
+    @classmethod
+    def ids_of(cls, rows: Sequence[tuple[Any, int, int]]) -> pa.Array:
+        """Return the ids of customers from start to stop of each of some such batches."""
+
+    @classmethod
+    def rows_of(cls, rows: Sequence[tuple[Any, int, int]], kept: BatchFormat[Any]) -> Any:
+        """Return customers from start to stop of each of some such batches: of one, at least."""
+
+
+class Wanted(NamedTuple):
+    """Ids that are looked for: (w,), plain, each once, in the order that histories have."""
+
+    ids: pa.Array
+    hashes: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, ids: pa.Array) -> Wanted:
+        """Return plain ids, of any order and perhaps repeated, as what is looked for."""
+        ids = ids.unique()
+        hashes = hashes_of(ids)
+        order = np.argsort(hashes)
+        if not pa.types.is_integer(ids.type) and (np.diff(hashes[order]) == 0).any():
+            table = pa.table({"hash": hashes, "id": ids.cast(pa.large_binary())})
+            keys = [("hash", "ascending"), ("id", "ascending")]
+            order = np.asarray(pc.sort_indices(table, sort_keys=keys)).astype(np.int64)
+        return cls(ids.take(rows_of(order)), hashes[order])
+
+    def slice(self, start: int, stop: int) -> Wanted:
+        """Return those from start to stop."""
+        return Wanted(self.ids.slice(start, stop - start), self.hashes[start:stop])
+
+
+class _Group(NamedTuple):
+    """Parts, and who is wanted of them: `ends` of each part's among all of them."""
+
+    parts: tuple[Part[Any], ...]
+    wanted: Wanted
+    ends: tuple[int, ...]
+
+
+def look_up(history: Grouped[B], ids: pa.Array, work: Callable[[B, Workspace], R]) -> Iterator[R]:
+    """Yield what `work` makes of the customers with these ids, in the order of the history.
+
+    As `Grouped.scan`, but that each batch is of some parts, and that parts without any of them are
+    not read. ids: plain, of any order; those that are nobody's, and repeated ones, change nothing.
+    """
+    groups = list(_groups(history.parts, Wanted.of(ids)))
+    bits = len(history.parts).bit_length() - 1
+    with Workers(min(history.threads, max(1, len(groups)))) as workers:
+
+        def on_group(group: _Group) -> R:
+            if len(group.wanted.hashes) > MOST_APART * len(group.parts):
+                customers = _selected(group, workers.workspace)
+            else:
+                customers = _found(group, bits)
+            if history.views:
+                customers = history.seen(customers)
+            return work(customers, workers.workspace)
+
+        yield from workers.in_order(on_group, groups)
+
+
+def _groups(parts: Sequence[Part[Any]], wanted: Wanted) -> Iterator[_Group]:
+    """Yield the parts in which somebody is wanted: those with many of them alone."""
+    bits = len(parts).bit_length() - 1
+    numbers = (wanted.hashes >> np.uint64(1)) >> np.uint64(63 - bits)
+    found, starts = np.unique(numbers, return_index=True)
+    stops = [*starts.tolist(), numbers.size][1:]
+    some: list[Part[Any]] = []
+    ends: list[int] = []
+    first = 0
+    for number, start, stop in zip(found.tolist(), starts.tolist(), stops, strict=True):
+        if some and (stop - start > MOST_APART or stop - first > MOST_TOGETHER):
+            yield _Group(tuple(some), wanted.slice(first, start), tuple(ends))
+            some, ends, first = [], [], start
+        some.append(parts[number])
+        ends.append(stop - first)
+        if stop - start > MOST_APART:
+            yield _Group(tuple(some), wanted.slice(first, stop), tuple(ends))
+            some, ends, first = [], [], stop
+    if some:
+        yield _Group(tuple(some), wanted.slice(first, numbers.size), tuple(ends))
+
+
+def _selected(group: _Group, workspace: Workspace) -> Any:
+    """Return the customers that are wanted of a part, reading all of it."""
+    (part,) = group.parts
+    batch = part.read(workspace)
+    places = find_places(batch.ids, group.wanted.ids)
+    kept = np.zeros(len(batch.ids), np.bool_)
+    kept[places.positions[places.found]] = True
+    customers = part.format.of_customers(batch, kept)
+    part.release()
+    return customers
+
+
+def _found(group: _Group, bits: int) -> Any:
+    """Return the customers that are wanted of some parts, reading no others."""
+    kept = group.parts[0].format
+    levels = zip(*(cast("tuple[Run, ...]", part.runs) for part in group.parts), strict=True)
+    base, *later = (_found_in(runs, group, kept, bits) for runs in levels)
+    return kept.merge(base, reduce(kept.merge, later)) if later else base
+
+
+def _found_in(runs: Sequence[Run], group: _Group, kept: Any, bits: int) -> Any:
+    """Return the customers that are wanted of one run of each part."""
+    of_run, rows = _rows(runs, group, bits)
+    kind = type(runs[0])
+    if not rows:
+        return kind.rows_of([(runs[0], 0, 0)], kept)
+    found = zip(of_run, rows, strict=True)
+    return kind.rows_of([(runs[number], row, row + 1) for number, row in found], kept)
+
+
+def _rows(runs: Sequence[Run], group: _Group, bits: int) -> tuple[list[int], list[int]]:
+    """Return in which of the runs, and in which row of it, those who are there are found."""
+    wanted = group.wanted
+    of_run = np.repeat(np.arange(len(runs)), np.diff((0, *group.ends)))
+    sizes = np.array([run.customers for run in runs])[of_run]
+    within = (wanted.hashes << np.uint64(bits)) if bits else wanted.hashes
+    expected = (within / 2.0**64 * sizes).astype(np.int64)
+    reach = (LEAST_REACH + ROOTS_OF_REACH * np.sqrt(sizes)).astype(np.int64)
+    rows = np.full(sizes.size, -1)
+    left = np.flatnonzero(sizes > 0)
+    while left.size:
+        starts = np.maximum(expected[left] - reach[left], 0)
+        stops = np.minimum(expected[left] + reach[left] + 1, sizes[left])
+        tried = Wanted(wanted.ids.take(rows_of(left)), wanted.hashes[left])
+        there = [runs[number] for number in of_run[left].tolist()]
+        pieces = list(zip(there, starts.tolist(), stops.tolist(), strict=True))
+        found, is_sure = _rows_within(pieces, starts, stops, sizes[left], tried)
+        rows[left[is_sure]] = found[is_sure]
+        left = left[~is_sure]
+        reach[left] *= WIDER
+    there_at = np.flatnonzero(rows >= 0)
+    return of_run[there_at].tolist(), rows[there_at].tolist()
+
+
+def _rows_within(
+    pieces: Sequence[tuple[Run, int, int]],
+    starts: Int64s,
+    stops: Int64s,
+    sizes: Int64s,
+    wanted: Wanted,
+) -> tuple[Int64s, NDArray[np.bool_]]:
+    """Look each id up among those of its piece, from start to stop of a run of so many.
+
+    Returns the row in the run, -1 for none, and whether that is for sure: where all ids of the
+    hash are in the piece.
+    """
+    ids = type(pieces[0][0]).ids_of(pieces)
+    hashes = hashes_of(ids)
+    lengths = stops - starts
+    ends = np.cumsum(lengths)
+    begins = ends - lengths
+    ascends = hashes[1:] >= hashes[:-1]
+    ascends[ends[:-1] - 1] = True  # from one piece to the next
+    if not ascends.all():
+        raise StorageError(
+            "the ids of a saved history are not in order: its files were damaged since it was "
+            "opened",
+            remedy=REBUILD,
+        )
+    own = np.repeat(wanted.hashes, lengths)
+    before = np.add.reduceat(hashes < own, begins, dtype=np.int64)
+    until = np.add.reduceat(hashes <= own, begins, dtype=np.int64)
+    is_sure = ((before > 0) | (starts == 0)) & ((until < lengths) | (stops == sizes))
+    places, found = begins + before, until > before
+    if not pa.types.is_integer(ids.type):
+        places, found = found_among_equal_hashes(ids, wanted.ids, places, begins + until)
+    return np.where(found, starts + places - begins, -1), is_sure
