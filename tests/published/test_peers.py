@@ -14,12 +14,13 @@ for engine in ("duckdb", "polars", "pandas"):
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.peers import report, transitions  # noqa: E402
+from benchmarks.peers import events, report, transitions  # noqa: E402
 from benchmarks.peers.compare import differences  # noqa: E402
 from benchmarks.peers.duckdb_membership import memberships  # noqa: E402
 from benchmarks.peers.duckdb_report import reports  # noqa: E402
 from benchmarks.peers.engines import ENGINES, OURS  # noqa: E402
 from benchmarks.peers.generate import AS_OF, IDS, Workload, order_table  # noqa: E402
+from benchmarks.peers.generate_events import EventWorkload, event_table  # noqa: E402
 from benchmarks.peers.membership import in_one_order  # noqa: E402
 from benchmarks.peers.segments import check, profile_table  # noqa: E402
 
@@ -130,3 +131,9 @@ def test_generated_tables_repeat_and_keep_their_promises():
 
 def test_peers_find_the_same_rfm_scores():
     check(profile_table(30_000))
+
+
+@pytest.mark.parametrize("customers", [None, 40])
+def test_peers_sort_events_alike_and_find_the_same_features(customers):
+    workload = EventWorkload(events=20_000, customers=customers)
+    events.check(event_table(workload), event_table(workload, with_values=True))

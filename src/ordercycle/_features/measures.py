@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._features.selections import BITS, Bit, Marker, Selection
-from ordercycle._streams.columns import EventBatch, StreamColumns
+from ordercycle._streams.columns import Codes, EventBatch, StreamColumns
 from ordercycle_kernels import marked_events, marked_sums, marked_values
 from ordercycle_kernels.amounts import keys_of_floats
 from ordercycle_kernels.exact_sums import FLOAT_CHUNKS, carry_sums
@@ -143,7 +143,8 @@ class Measures:
             else:
                 known = self._known(column)
                 marks = self.marks(word)
-                self._marks[place] = marks if known is None else marks * known
+                is_needed = known is not None and not known.all()
+                self._marks[place] = marks * known if is_needed else marks
         return self._marks[place]
 
     def values_of_rows(self, column: Path, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -312,10 +313,13 @@ class Measures:
             if column[0] in self.batch.keys:
                 self._coded[column] = self.batch.keys[column[0]].words
             else:
-                codes, places = self.batch.codes[column[0]], self._places(column)
-                found = codes if places is None else places[codes]
-                self._coded[column] = found.astype(np.uint64)
+                self._coded[column] = self._in_order(column).astype(np.uint64)
         return self._coded[column]
+
+    def _in_order(self, column: Path) -> Codes:
+        """Return the values of an attribute as places in their order, in any width: (n,)."""
+        codes, places = self.batch.codes[column[0]], self._places(column)
+        return codes if places is None else places[codes]
 
     def _numbered(
         self, column: Path, marks: NDArray[np.uint64], shifts: NDArray[np.uint64]
@@ -326,7 +330,7 @@ class Measures:
         """
         found = None if column[0] in self.batch.keys else self.columns.by_code(column)
         if found is not None and len(found.in_order.values) < MOST_PLACES:
-            return self._values(column).astype(np.uint32), len(found.in_order.values) + 1
+            return self._in_order(column).astype(np.uint32), len(found.in_order.values) + 1
         values, bits = self._values(column), np.bitwise_or.reduce(np.uint64(1) << shifts)
         numbers = np.empty(values.size, np.uint32)
         slots = np.full(1 << (2 * self._longest).bit_length(), -1, np.int64)
