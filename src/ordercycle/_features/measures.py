@@ -143,8 +143,8 @@ class Measures:
             else:
                 known = self._known(column)
                 marks = self.marks(word)
-                is_needed = known is not None and not known.all()
-                self._marks[place] = marks * known if is_needed else marks
+                are_all = known is None or known.all()
+                self._marks[place] = marks if are_all else marks * np.asarray(known)
         return self._marks[place]
 
     def values_of_rows(self, column: Path, rows: NDArray[np.int64]) -> NDArray[np.int64]:
