@@ -114,7 +114,9 @@ def test_objects_of_several_types_are_shown(ids, shown):
         built(rows_of([1] * len(ids)), rows_of(ids)[["customer_id"]])
 
 
-@pytest.mark.parametrize("ids", [[Thing(), Thing()], [Color.RED, Color.RED], [2**70, 1]], ids=str)
+@pytest.mark.parametrize(
+    "ids", [[Thing(), Thing()], [Color.RED, Color.RED], [2**70, 1]], ids=["things", "enums", "huge"]
+)
 def test_objects_that_are_no_values_are_refused(ids):
     error = refused(rows_of(ids), oc.ColumnError, "customer_id")
     assert error.column == "customer_id"
