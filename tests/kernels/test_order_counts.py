@@ -4,6 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 from mpmath import mpf
+from support.derivatives import derivatives
 
 from ordercycle_kernels import order_counts
 from ordercycle_kernels._types import as_input
@@ -58,29 +59,6 @@ def exact(parameters, f):
     for x, t, age, customers in CELLS:
         total += customers * mpmath.log(sum(alive_and_left(*parameters, x, t, age, f)))
     return total
-
-
-def derivatives(function, parameters):
-    """Return a value, its gradient and second derivatives (upper triangle), by differences."""
-    parameters = [mpf(one) for one in parameters]
-    steps = [one * mpf(10) ** -18 for one in parameters]
-
-    def at(*moves):
-        place = list(parameters)
-        for which, sign in moves:
-            place[which] += sign * steps[which]
-        return function(*place)
-
-    size = range(len(parameters))
-    here, above, below = at(), [at((i, 1)) for i in size], [at((i, -1)) for i in size]
-    found = [here, *((above[i] - below[i]) / (2 * steps[i]) for i in size)]
-    for i in size:
-        found.append((above[i] - 2 * here + below[i]) / steps[i] ** 2)
-        for j in size[i + 1 :]:
-            signs = [(one, other) for one in (1, -1) for other in (1, -1)]
-            mixed = sum(one * other * at((i, one), (j, other)) for one, other in signs)
-            found.append(mixed / (4 * steps[i] * steps[j]))
-    return found
 
 
 def tables(parameters, f):

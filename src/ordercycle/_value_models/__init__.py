@@ -4,7 +4,19 @@ Arrays go in and come out; nothing here knows of tables, histories or days of th
 """
 
 from ordercycle._value_models.predictions import Predictions
+from ordercycle._value_models.spend import SpendFit, add_spend_cells, fit_spend, spend_cells
 from ordercycle._value_models.transactions import TransactionFit, fit_transactions
 from ordercycle_kernels.order_counts import Cells
+from ordercycle_kernels.spends import SpendCells
 
-__all__ = ["Cells", "Predictions", "TransactionFit", "fit_transactions"]
+__all__ = [
+    "Cells",
+    "Predictions",
+    "SpendCells",
+    "SpendFit",
+    "TransactionFit",
+    "add_spend_cells",
+    "fit_spend",
+    "fit_transactions",
+    "spend_cells",
+]

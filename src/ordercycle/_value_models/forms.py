@@ -7,13 +7,16 @@ large (`LARGE`), whose quotient is the value; nothing of that is ever shown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ordercycle._errors import ConfigError, Option, suggestion
 from ordercycle_kernels.elementary import exponentials, logarithms
 
+#: Parameters by hand are between these.
+LEAST, MOST = 1e-9, 1e12
 #: 2**50 days, or tries: the limit to the last digits of a float.
 LARGE = 2.0**50
 
@@ -139,3 +142,30 @@ def logs_of(values: Sequence[float]) -> list[float]:
     out = np.empty(len(values))
     logarithms(np.array(values, float), out)
     return [float(one) for one in out]
+
+
+def check_names(option: str, model: str, names: Sequence[str], given: Collection[str]) -> None:
+    """Raise a ConfigError unless parameters by hand are those of a model."""
+    listed = ", ".join(names)
+    for name in given:
+        if name not in names:
+            raise ConfigError(
+                (Option(option, model), f" has no parameter {name}{suggestion(name, names)}"),
+                remedy=f"pass {listed}",
+            )
+    for name in names:
+        if name not in given:
+            raise ConfigError(
+                (Option(option, model), f" needs the parameter {name}"), remedy=f"pass {listed}"
+            )
+
+
+def checked_parameter(name: str, value: float, *, is_share: bool = False) -> float:
+    """Return a parameter by hand, if it is one."""
+    most = 1 - LEAST if is_share else MOST
+    if isinstance(value, bool) or not LEAST <= value <= most:
+        raise ConfigError(
+            f"{name} = {value!r} is no parameter of a model",
+            remedy=f"pass a number from {LEAST:g} to {'almost 1' if is_share else f'{MOST:g}'}",
+        )
+    return float(value)

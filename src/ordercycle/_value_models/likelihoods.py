@@ -51,10 +51,10 @@ class Likelihood(Protocol):
 
 
 def sums_of_chunks(
-    cells: Cells, workers: Workers, task: Callable[[int, NDArray[np.float64]], None], width: int
+    cells: int, workers: Workers, task: Callable[[int, NDArray[np.float64]], None], width: int
 ) -> NDArray[np.float64]:
     """Return the rows that a task writes for chunks of cells, from a chunk on: (c, width)."""
-    chunks = -(-cells.frequency.size // CHUNK)
+    chunks = -(-cells // CHUNK)
     rows = np.empty((chunks, width))
 
     def run(first: int) -> None:
@@ -116,7 +116,7 @@ class DropoutLikelihood:
         sums = np.zeros((2, SUMS))
         sum_counts(r, alpha, self.margins.by_orders, self.margins.by_age, sums)
         sum_survivals(a, b, self.is_first, self.margins.by_orders, sums)
-        add_chunks(sums_of_chunks(self.cells, self.workers, task, SUMS), sums)
+        add_chunks(sums_of_chunks(self.cells.frequency.size, self.workers, task, SUMS), sums)
         return np.asarray(sums[0] + sums[1])
 
     def score_products(self, parameters: Sequence[float]) -> NDArray[np.float64]:
@@ -139,7 +139,8 @@ def _score_products(
     def task(first: int, rows: NDArray[np.float64]) -> None:
         sum_score_products(likelihood.cells, tables, scores, given, is_first, first, rows)
 
-    return added(sums_of_chunks(likelihood.cells, likelihood.workers, task, PRODUCTS))
+    size = likelihood.cells.frequency.size
+    return added(sums_of_chunks(size, likelihood.workers, task, PRODUCTS))
 
 
 def dropout_tables(

@@ -164,3 +164,21 @@ def product(one: Matrix, other: Matrix) -> Matrix:
 def transposed(matrix: Matrix) -> Matrix:
     """Return rows as columns."""
     return [list(column) for column in zip(*matrix, strict=True)]
+
+
+def symmetric(upper: Sequence[float], size: int) -> Matrix:
+    """Return the matrix whose upper triangle is given, row by row."""
+    result = [[0.0] * size for _ in range(size)]
+    values = iter(upper)
+    for i in range(size):
+        for j in range(i, size):
+            result[i][j] = result[j][i] = next(values)
+    return result
+
+
+def weakness(information: Matrix, customers: int) -> tuple[float, float]:
+    """Return the smallest curvature a customer, and the greatest standard error."""
+    covariance = inverse(information)
+    greatest = max(covariance[i][i] for i in range(len(covariance)))
+    error = math.sqrt(greatest) if greatest >= 0.0 else math.inf
+    return min(eigen(information)[0]) / customers, error

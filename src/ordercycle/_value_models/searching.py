@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -13,14 +12,17 @@ from ordercycle._value_models.newton import (
     Curve,
     Matrix,
     Maximum,
-    eigen,
     inverse,
     maximize,
     product,
+    symmetric,
+    weakness,
 )
 from ordercycle._workspace import Workers
 from ordercycle_kernels.order_counts import Cells
 
+#: How standard errors are computed.
+ERRORS = ("sandwich", "information")
 #: A logarithm of a parameter further from 0 than this is on its way to infinity.
 BOUND = 16.0
 #: Where an optimum is weak: curvature of a customer's log-likelihood, in logarithms of
@@ -77,18 +79,15 @@ class Found:
         bread = inverse(self.information)
         if errors == "information":
             return bread
-        filling = symmetric([float(one) for one in self.likelihood.score_products(self.naturals)])
+        products = self.likelihood.score_products(self.naturals)
+        filling = symmetric([float(one) for one in products], 4)
         places = [one.place for one in self.form.parameters]
         filling = [[filling[i][j] for j in places] for i in places]
         return product(product(bread, filling), bread)
 
     def weakness(self) -> tuple[float, float]:
         """Return the smallest curvature a customer, and the greatest standard error of a log."""
-        customers = self.likelihood.margins.customers
-        values, _ = eigen(self.information)
-        covariance = inverse(self.information)
-        variances = [covariance[i][i] for i in range(len(covariance))]
-        return min(values) / customers, math.sqrt(max(variances))
+        return weakness(self.information, self.likelihood.margins.customers)
 
     @property
     def is_weak(self) -> bool:
@@ -171,21 +170,11 @@ def curve_of(likelihood: Likelihood, form: Form, logs: Sequence[float]) -> Curve
     value, *rest = (float(one) for one in likelihood.sums(naturals))
     places = [one.place for one in form.parameters]
     gradient = [naturals[i] * rest[i] for i in places]
-    second = symmetric(rest[4:])
+    second = symmetric(rest[4:], 4)
     hessian = [[naturals[i] * naturals[j] * second[i][j] for j in places] for i in places]
     for place, slope in enumerate(gradient):
         hessian[place][place] += slope
     return value, gradient, hessian
-
-
-def symmetric(upper: Sequence[float]) -> Matrix:
-    """Return the matrix of 4 x 4 whose upper triangle is given, row by row."""
-    result = [[0.0] * 4 for _ in range(4)]
-    values = iter(upper)
-    for i in range(4):
-        for j in range(i, 4):
-            result[i][j] = result[j][i] = next(values)
-    return result
 
 
 def starting_points(margins: Margins, model: str) -> list[list[float]]:

@@ -11,19 +11,25 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle._errors import ConfigError, Option, check_choice, suggestion
+from ordercycle._errors import ConfigError, Option, check_choice
 from ordercycle._value_models.cells import as_cells
-from ordercycle._value_models.forms import CANDIDATES, FORMS, MODELS, Form, exps_of, logs_of
+from ordercycle._value_models.forms import (
+    CANDIDATES,
+    FORMS,
+    MODELS,
+    Form,
+    check_names,
+    checked_parameter,
+    exps_of,
+    logs_of,
+)
 from ordercycle._value_models.predictions import Predictions, Predictor
-from ordercycle._value_models.searching import Found, Search
+from ordercycle._value_models.searching import ERRORS, Found, Search
 from ordercycle._workspace import Workers, thread_count
 from ordercycle_kernels.order_counts import Cells
 
-ERRORS = ("sandwich", "information")
 DAYS_OF_A_YEAR = 365
 LONGEST_HORIZON = 36_525
-#: Parameters by hand are between these.
-LEAST, MOST = 1e-9, 1e12
 
 
 @dataclass(frozen=True)
@@ -78,21 +84,11 @@ class TransactionFit:
         check_choice("model", model, FORMS)
         form = FORMS[model]
         names = [one.name for one in form.parameters]
-        listed = ", ".join(names)
-        for name in parameters:
-            if name not in names:
-                raise ConfigError(
-                    (Option("model", model), f" has no parameter {name}{suggestion(name, names)}"),
-                    remedy=f"pass {listed}",
-                )
-        values = {}
-        for one in form.parameters:
-            if one.name not in parameters:
-                raise ConfigError(
-                    (Option("model", model), f" needs the parameter {one.name}"),
-                    remedy=f"pass {listed}",
-                )
-            values[one.name] = _checked(one.name, parameters[one.name], is_share=one.is_share)
+        check_names("model", model, names, parameters)
+        values = {
+            one.name: checked_parameter(one.name, parameters[one.name], is_share=one.is_share)
+            for one in form.parameters
+        }
         size = len(names)
         unknown = np.full((size, size), math.nan)
         shown = {name: (value, math.nan) for name, value in values.items()}
@@ -163,16 +159,6 @@ def daily_discount(discount_rate: float) -> float:
             remedy="pass 0 or a positive number, as 0.1 for 10 %",
         )
     return logs_of([1.0 + discount_rate])[0] / DAYS_OF_A_YEAR
-
-
-def _checked(name: str, value: float, *, is_share: bool) -> float:
-    most = 1 - LEAST if is_share else MOST
-    if isinstance(value, bool) or not LEAST <= value <= most:
-        raise ConfigError(
-            f"{name} = {value!r} is no parameter of a model",
-            remedy=f"pass a number from {LEAST:g} to {'almost 1' if is_share else f'{MOST:g}'}",
-        )
-    return float(value)
 
 
 def fit_transactions(
