@@ -7,15 +7,18 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any
 
+import numpy as np
+
 from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._events.event_build import build
 from ordercycle._events.event_format import EventFormat
-from ordercycle._events.event_merging import count_merged
+from ordercycle._events.event_merging import merge_events, with_repeats
 from ordercycle._events.event_options import EventOptions
 from ordercycle._events.event_spec import EventSpec
 from ordercycle._events.stored_events import EventCounts, StoredEvents
 from ordercycle._history.appending import extended, is_there, pieces_of
 from ordercycle._history.common_details import common_details, together
+from ordercycle._history.places import find_places
 from ordercycle._workspace import Workspace
 
 
@@ -46,12 +49,30 @@ def append(
     pieces = pieces_of(arriving, len(history.parts), made)
 
     def count(number: int, there: CustomerEvents, _: Workspace) -> EventCounts:
-        return EventCounts(*count_merged(there, pieces[number], made.spec))
+        return _together(there, pieces[number], made.spec)
 
     counts = reduce(EventCounts.plus, history.scan(count))
     before = history.counts.repeated + arriving.counts.repeated
     counts = counts._replace(repeated=counts.repeated + before)
     return extended(replace(history, format=made, counts=counts), arriving.tally, pieces, batch)
+
+
+def _together(there: CustomerEvents, arriving: CustomerEvents, spec: EventSpec) -> EventCounts:
+    """Count the events of two batches; repeated are those that both have."""
+    both = find_places(there.ids, arriving.ids).found
+    repeats_there, repeats = with_repeats(there, arriving)
+    found = []
+    if repeats.any():  # of events that are there twice, the order of all says which one stays
+        merged, repeated = merge_events(
+            there.of_customers(repeats_there), arriving.of_customers(repeats), spec
+        )
+        found.append(EventCounts.of(merged, repeated))
+        there, arriving = (
+            one.of_customers(~some) for one, some in ((there, repeats_there), (arriving, repeats))
+        )
+    found += [EventCounts.of(there), EventCounts.of(arriving)]
+    counts = reduce(EventCounts.plus, found)
+    return counts._replace(customers=counts.customers - int(np.count_nonzero(both & ~repeats)))
 
 
 def _common(there: EventSpec, arriving: EventSpec) -> EventSpec:

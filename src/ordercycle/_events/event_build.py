@@ -135,9 +135,8 @@ def _grouped(
 
     def group(batch: int) -> tuple[Run, EventCounts]:
         found = grouper.batch(range(batch * width, (batch + 1) * width))
-        customers = found.customers
-        counts = EventCounts(len(customers.ids), customers.days.size, found.repeated)
-        return keep(customers, made, file, workers.workspace), counts
+        counts = EventCounts.of(found.customers, found.repeated)
+        return keep(found.customers, made, file, workers.workspace), counts
 
     runs, counts = [], []
     ahead = TASKS_AHEAD if spill is None else LARGE_TASKS_AHEAD

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
-from functools import reduce
-from typing import Any, TypeVar, Unpack
+from functools import cached_property, reduce
+from typing import Any, NamedTuple, TypeVar, Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +22,7 @@ from ordercycle._events.event_build import build
 from ordercycle._events.event_format import EventFormat
 from ordercycle._events.event_options import EventArguments, EventOptions
 from ordercycle._events.event_spec import EventSpec
-from ordercycle._events.stored_events import StoredEvents
+from ordercycle._events.stored_events import EventCounts, StoredEvents
 from ordercycle._history.detail_format import (
     INSTANTS,
     key_type,
@@ -86,54 +85,15 @@ class EventSummary:
     bytes: int
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What is counted of the events of some customers."""
+class _Seen(NamedTuple):
+    """What there is of the events of a history or a view, and the bytes that these take."""
 
-    customers: int = 0
-    events: int = 0
-    bytes: int = 0
-    first: int | None = None
-    last: int | None = None
-    nulls: Mapping[str, int] = field(default_factory=dict)
-    codes: Mapping[str, set[int]] = field(default_factory=dict)  # of attributes with lookups
+    counts: EventCounts
+    bytes: int
 
-    @classmethod
-    def of(cls, batch: CustomerEvents, spec: EventSpec) -> _Found:
-        """Count a batch."""
-        days = batch.days
-        return cls(
-            customers=len(batch.ids),
-            events=days.size,
-            bytes=batch.nbytes,
-            first=int(days.min()) if days.size else None,
-            last=int(days.max()) if days.size else None,
-            nulls={
-                name: int(np.count_nonzero(~words.known))
-                for name, words in batch.values.items()
-                if words.known is not None
-            },
-            codes={
-                name: set(np.flatnonzero(np.bincount(batch.codes[name])).tolist())
-                for name in spec.details.attributes.lookups
-            },
-        )
-
-    def plus(self, other: _Found) -> _Found:
+    def plus(self, other: _Seen) -> _Seen:
         """Return both together."""
-        first, last = (
-            [day for day in days if day is not None]
-            for days in ((self.first, other.first), (self.last, other.last))
-        )
-        return _Found(
-            self.customers + other.customers,
-            self.events + other.events,
-            self.bytes + other.bytes,
-            min(first, default=None),
-            max(last, default=None),
-            dict(Counter(self.nulls) + Counter(other.nulls)),
-            {name: self.codes.get(name, set()) | codes for name, codes in other.codes.items()},
-        )
+        return _Seen(self.counts.plus(other.counts), self.bytes + other.bytes)
 
 
 @public()
@@ -317,40 +277,57 @@ class EventHistory:
         return self if extended is stored else EventHistory(extended)
 
     def __repr__(self) -> str:
-        made = self.summary()
-        span = f", {made.first_day} to {made.last_day}" if made.first_day else ""
+        counts, size = self._seen
+        span = "" if counts.first_day is None else f", {_date(counts.first_day)} to "
+        span += "" if counts.last_day is None else str(_date(counts.last_day))
         views = self._stored.said_of_views
         folder = self._stored.folder
         where = f", in {str(folder.path)!r}" if folder else ""
         return printable(
-            f"{type(self).__name__}({counted(made.customers, 'customer')}, "
-            f"{counted(made.events, 'event')}{span}{views}, {made.bytes / 1e6:,.1f} MB{where})"
+            f"{type(self).__name__}({counted(counts.customers, 'customer')}, "
+            f"{counted(counts.events, 'event')}{span}{views}, {size / 1e6:,.1f} MB{where})"
         )
+
+    @cached_property
+    def _seen(self) -> _Seen:
+        """What was counted when the history was built; of a view, what is counted now."""
+        stored = self._stored
+        if not stored.views:
+            return _Seen(stored.counts, stored.nbytes)
+        found = stored.scan(lambda _, batch, __: _Seen(EventCounts.of(batch), batch.nbytes))
+        return reduce(_Seen.plus, found, _Seen(EventCounts(), 0))
 
     def summary(self) -> EventSummary:
         """Return what was read, and how much of it there is."""
-        stored = self._stored
-        spec, tally = stored.spec, stored.tally
-        scanned = stored.scan(lambda _, batch, __: _Found.of(batch, spec))
-        found = reduce(_Found.plus, scanned, _Found())
-        first, last = (None if day is None else date_of(day) for day in (found.first, found.last))
+        stored, tally, counts = self._stored, self._stored.tally, self._seen.counts
         return EventSummary(
             rows=tally.rows,
-            events=found.events,
-            customers=found.customers,
+            events=counts.events,
+            customers=counts.customers,
             repeated=stored.counts.repeated,
             anonymous=tally.anonymous,
             nobody=tally.nobody,
             left_out=tally.left_out,
-            nulls={name: found.nulls.get(name, 0) for name in spec.details.values},
-            unmatched={
-                name: len(unmatched & found.codes.get(name, set()))
-                for name, unmatched in spec.details.attributes.unmatched_codes().items()
-            },
-            first_day=first,
-            last_day=last,
-            bytes=found.bytes if stored.views else stored.nbytes,
+            nulls={name: counts.nulls.get(name, 0) for name in stored.spec.details.values},
+            unmatched=self._unmatched,
+            first_day=_date(counts.first_day),
+            last_day=_date(counts.last_day),
+            bytes=self._seen.bytes,
         )
+
+    @cached_property
+    def _unmatched(self) -> dict[str, int]:
+        """By the names of attributes with a lookup, how many of their values are not in it."""
+        stored = self._stored
+        codes = stored.spec.details.attributes.unmatched_codes()
+        if stored.views or stored.counts.repeated:  # some values may be those of no event
+            wanted = [name for name, unmatched in codes.items() if unmatched]
+            used = (
+                list(stored.scan(lambda _, batch, __: _codes_of(batch, wanted))) if wanted else []
+            )
+            for name in wanted:
+                codes[name] &= set().union(*(one[name] for one in used))
+        return {name: len(unmatched) for name, unmatched in codes.items()}
 
     def where(self, condition: str | pc.Expression, *, missing: str = "error") -> EventHistory:
         """Return a view of the events that satisfy a condition.
@@ -415,6 +392,17 @@ class EventHistory:
 def stored_events(history: EventHistory) -> StoredEvents:
     """Return what a history is made of: for whatever else computes from its events."""
     return history._stored  # noqa: SLF001 - of all that users do not see, the one way in
+
+
+def _date(day: int | None) -> date | None:
+    return None if day is None else date_of(day)
+
+
+def _codes_of(batch: CustomerEvents, attributes: Iterable[str]) -> dict[str, set[int]]:
+    """Return the codes that the events of a batch have."""
+    return {
+        name: set(np.flatnonzero(np.bincount(batch.codes[name])).tolist()) for name in attributes
+    }
 
 
 def _fields(spec: EventSpec) -> list[pa.Field]:

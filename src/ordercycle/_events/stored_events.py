@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
+import numpy as np
 import pyarrow as pa
 
 from ordercycle._events.event_batches import CustomerEvents
@@ -18,15 +20,52 @@ from ordercycle._streams.columns import StreamColumns
 
 
 class EventCounts(NamedTuple):
-    """What is counted of the events of all customers."""
+    """What is counted of the events of all customers.
+
+    repeated: of events that came again, taken once; first_day, last_day: since 1970-01-01, None
+    without any; nulls: by the names of values, how many events have none.
+    """
 
     customers: int = 0
     events: int = 0
-    repeated: int = 0  # events that came again, taken once
+    repeated: int = 0
+    first_day: int | None = None
+    last_day: int | None = None
+    nulls: Mapping[str, int] = MappingProxyType({})
+
+    @classmethod
+    def of(cls, batch: CustomerEvents, repeated: int = 0) -> EventCounts:
+        """Count a batch, with what was left out of it."""
+        days = batch.days
+        return cls(
+            customers=len(batch.ids),
+            events=days.size,
+            repeated=repeated,
+            first_day=int(days.min()) if days.size else None,
+            last_day=int(days.max()) if days.size else None,
+            nulls={
+                name: 0 if words.known is None else int(np.count_nonzero(~words.known))
+                for name, words in batch.values.items()
+            },
+        )
 
     def plus(self, other: EventCounts) -> EventCounts:
-        """Return both together."""
-        return EventCounts(*(one + another for one, another in zip(self, other, strict=True)))
+        """Return both together, of different customers."""
+        firsts, lasts = (
+            [day for day in days if day is not None]
+            for days in ((self.first_day, other.first_day), (self.last_day, other.last_day))
+        )
+        return EventCounts(
+            self.customers + other.customers,
+            self.events + other.events,
+            self.repeated + other.repeated,
+            min(firsts, default=None),
+            max(lasts, default=None),
+            {
+                name: self.nulls.get(name, 0) + other.nulls.get(name, 0)
+                for name in {**self.nulls, **other.nulls}
+            },
+        )
 
 
 @dataclass(frozen=True)

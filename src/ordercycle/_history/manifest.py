@@ -65,6 +65,10 @@ def _with(**checks: Check) -> Check:
     )
 
 
+def _is_counts(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_whole(0, MOST), value.values()))
+
+
 def _is_tally(value: Any) -> bool:
     """Return whether a mapping has counts only, but for two days that may be missing."""
     days = ("first_day", "last_day")
@@ -75,8 +79,11 @@ def _is_tally(value: Any) -> bool:
     )
 
 
-def _is_counts(value: Any) -> bool:
-    return isinstance(value, dict) and all(map(_whole(0, MOST), value.values()))
+def _is_event_counts(value: Any) -> bool:
+    """Return whether a mapping has counts and days as a tally has, and the nulls of values."""
+    if not isinstance(value, dict) or not _is_counts(value.get("nulls")):
+        return False
+    return _is_tally({key: one for key, one in value.items() if key != "nulls"})
 
 
 def _is_token(value: Any) -> bool:
@@ -152,6 +159,7 @@ EVENTS = Kind(
         "version": _whole(1, 1),
         "columns": _holding("customer", "time", "id", "attributes", "keys", "values"),
         "policies": _holding("timezone", "anonymous"),
+        "counts": _is_event_counts,
         "day_instants": lambda value: isinstance(value, bool),
         "has_instants": lambda value: isinstance(value, bool),
         "tables": _is_tables,
