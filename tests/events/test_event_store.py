@@ -199,6 +199,37 @@ def test_a_batch_is_taken_once(tmp_path):
     assert opened.append(MORE, batch="monday", repeated="skip") is opened
 
 
+def test_a_source_says_how_more_events_are_read(tmp_path):
+    header = "customer_id;occurred_at;page;points;visit\n"
+    (tmp_path / "first.csv").write_text(header + "ann;2026-01-05;tea;1;1\n")
+    (tmp_path / "more.csv").write_text(header + "bob;2026-01-06;tea;2;2\ncid;2026-01-06;ad;3;3\n")
+    given = {"read": {"delimiter": ";"}, "only": "page != 'ad'"}
+    source = oc.source_from_dict(given)
+    history = oc.EventHistory.build(tmp_path / "first.csv", source=source, columns=COLUMNS)
+    both = history.append(tmp_path / "more.csv", source=source)
+    assert (both.summary().events, both.summary().left_out) == (2, 1)
+    for wrong, match in (
+        ({"only": "page != 'tea'"}, "only.* is not what the history was built with"),
+        ({"timezone": "Asia/Tokyo"}, "timezone.* is not what the history was built with"),
+        ({"refunds": "drop"}, "no option 'refunds'"),
+        ({"columns": {"customer": "id"}}, "names no columns of events"),
+    ):
+        with pytest.raises(oc.ConfigError, match=match):
+            history.append(tmp_path / "more.csv", source=oc.source_from_dict(given | wrong))
+
+
+def test_summaries_and_reprs_read_nothing(tmp_path, monkeypatch):
+    kinds = {"page": pa.table({"page": ["tea"], "kind": ["hot"]})}
+    more = visits(("eve", 7, "milk", None, 8), points=pa.int64())
+    history = first(lookups=kinds).save(tmp_path).append(more)
+    summary, shown = history.summary(), repr(history)
+    monkeypatch.setattr("ordercycle._history.grouped.Part.read", None)
+    opened = oc.EventHistory.open(tmp_path)
+    assert (opened.summary(), repr(opened)) == (summary, shown)
+    assert (summary.nulls, summary.unmatched) == ({"points": 1}, {"page": 1})
+    assert summary.last_day == dt.date(2026, 1, 7)
+
+
 def test_views_are_neither_saved_nor_appended_to(tmp_path):
     view = first().where("page == 'tea'")
     with pytest.raises(oc.ConfigError, match=r"a view \(where page == 'tea'\) cannot be saved"):

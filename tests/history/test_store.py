@@ -7,10 +7,12 @@ import shutil
 import signal
 import time
 import zlib
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,6 +20,7 @@ import pyarrow as pa
 import pytest
 
 import ordercycle as oc
+from ordercycle._events.event_history import stored_events
 from ordercycle._history.manifest import ORDERS, read_manifest, write_manifest
 from ordercycle._history.order_history import grouped_orders
 
@@ -41,6 +44,46 @@ def orders(rows: int, seed: int, ids: pa.DataType | None = None) -> pa.Table:
             "amount": random.normal(40, 30, rows).round(2),
         }
     )
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of history: how it is built from orders, and all that it says of them."""
+
+    opened_by: type[oc.OrderHistory] | type[oc.EventHistory]
+    build: Callable[[pa.Table], Any]
+    answer: Callable[[Any], pa.Table]
+
+    @property
+    def open(self) -> Callable[..., Any]:
+        return self.opened_by.open
+
+
+def visits(rows: pa.Table) -> pa.Table:
+    """Return orders as events with an attribute, of which appended rows bring new values."""
+    bands = rows["amount"].cast(pa.int64(), safe=False).cast(pa.string())
+    return rows.append_column("band", bands)
+
+
+EVENT_COLUMNS = oc.EventColumns(time="ordered_at", attributes=["band"], values=["amount"])
+KINDS = {
+    "orders": Kind(
+        oc.OrderHistory,
+        lambda rows: oc.OrderHistory.build(rows, threads=1),
+        lambda history: history.profile(AS_OF),
+    ),
+    "events": Kind(
+        oc.EventHistory,
+        lambda rows: oc.EventHistory.build(visits(rows), columns=EVENT_COLUMNS, threads=1),
+        lambda history: pa.Table.from_batches(history.to_batches()).combine_chunks(),
+    ),
+}
+both_kinds = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+
+
+def rows_of(kind: Kind, rows: pa.Table) -> pa.Table:
+    """Return orders as a kind of history takes them."""
+    return rows if kind.opened_by is oc.OrderHistory else visits(rows)
 
 
 def saved(folder: Path, rows: int = 300) -> oc.OrderHistory:
@@ -251,15 +294,17 @@ def test_files_of_others_are_left_alone(tmp_path):
     assert (tmp_path / "history" / "run-notes.md").exists()
 
 
-def test_a_history_that_was_made_anew_meanwhile_is_not_extended(tmp_path):
-    stale = saved(tmp_path)
+@both_kinds
+def test_a_history_that_was_made_anew_meanwhile_is_not_extended(tmp_path, kind):
+    stale = kind.build(orders(300, 1)).save(tmp_path)
     for file in tmp_path.iterdir():
         file.unlink()
-    other = saved(tmp_path, rows=40)
-    for write in (lambda: stale.append(orders(5, 2)), lambda: stale.save(tmp_path)):
+    other = kind.build(orders(40, 1)).save(tmp_path)
+    more = rows_of(kind, orders(5, 2))
+    for write in (lambda: stale.append(more), lambda: stale.save(tmp_path)):
         with pytest.raises(oc.StorageError, match="open it again"):
             write()
-    assert oc.OrderHistory.open(tmp_path).profile(AS_OF).equals(other.profile(AS_OF))
+    assert kind.answer(kind.open(tmp_path)).equals(kind.answer(other))
 
 
 def test_a_damaged_history_can_be_replaced(tmp_path):
@@ -332,17 +377,18 @@ def forked(work) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def test_a_full_disk_is_reported_and_leaves_what_was_there(tmp_path):
-    history = saved(tmp_path)
+@both_kinds
+def test_a_full_disk_is_reported_and_leaves_what_was_there(tmp_path, kind):
+    history = kind.build(orders(300, 1)).save(tmp_path)
     before = sorted(file.name for file in tmp_path.iterdir())
 
     def fill() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-        large = oc.OrderHistory.build(orders(9000, 4), threads=1)
+        large = kind.build(orders(9000, 4))
         for write in (
             lambda: large.save(tmp_path),
             lambda: large.save(tmp_path / "new"),
-            lambda: history.append(orders(9000, 5)),
+            lambda: history.append(rows_of(kind, orders(9000, 5))),
         ):
             with pytest.raises(oc.StorageError, match=r"too large|No space"):
                 write()
@@ -351,46 +397,81 @@ def test_a_full_disk_is_reported_and_leaves_what_was_there(tmp_path):
     left = sorted(file.name for file in tmp_path.iterdir() if file.name != "new")
     assert left == before
     assert not list((tmp_path / "new").glob("*.arrow"))
-    assert oc.OrderHistory.open(tmp_path).profile(AS_OF).equals(history.profile(AS_OF))
+    assert kind.answer(kind.open(tmp_path)).equals(kind.answer(history))
 
 
-def test_two_writers_do_not_meet(tmp_path):
+@both_kinds
+def test_two_writers_do_not_meet(tmp_path, kind):
     from ordercycle._history.store import _locked
 
-    history = saved(tmp_path)
+    history, more = kind.build(orders(300, 1)).save(tmp_path), rows_of(kind, orders(5, 1))
     with _locked(tmp_path):
         for write in (
-            lambda: history.append(orders(5, 1)),
-            lambda: oc.OrderHistory.build(orders(5, 1)).save(tmp_path),
+            lambda: history.append(more),
+            lambda: kind.build(orders(5, 1)).save(tmp_path),
         ):
             with pytest.raises(oc.StorageError, match="being written by another process"):
                 write()
-    assert history.append(orders(5, 1)).summary().rows == 305
+    assert history.append(more).summary().rows == 305
 
 
-def test_a_killed_writer_leaves_the_old_or_the_new_history(tmp_path):
+@both_kinds
+def test_processes_that_append_at_once_lose_nothing(tmp_path, kind):
+    """Each is told to try again, or its rows are there."""
+    kind.build(orders(300, 1)).save(tmp_path)
+    children = []
+    for number in range(4):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                history = kind.open(tmp_path, threads=1)
+                history.append(rows_of(kind, orders(50, number)), batch=str(number))
+                code = 0
+            except oc.StorageError as error:
+                told = "written by another process" in str(error) or "open it again" in str(error)
+                code = 2 if told else 1
+            finally:
+                os._exit(code)
+        children.append(child)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    assert set(codes) <= {0, 2}
+    assert 0 in codes
+    there = [number for number, code in enumerate(codes) if code == 0]
+    rows = pa.concat_tables([orders(300, 1), *(orders(50, number) for number in there)])
+    assert kind.answer(kind.open(tmp_path)).equals(kind.answer(kind.build(rows)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "kills"), [(KINDS["orders"], KILLS), (KINDS["events"], KILLS // 3)], ids=KINDS
+)
+def test_a_killed_writer_leaves_the_old_or_the_new_history(tmp_path, kind, kills):
     """Kill a process that saves and appends without end, and open what it leaves."""
     random = Random(8)  # noqa: S311 - reproducible, not secret
-    base = oc.OrderHistory.build(orders(300, 1), threads=1)
+    base = kind.build(orders(300, 1))
     base.save(tmp_path)
-    whole: dict[int, pa.Table] = {0: base.profile(AS_OF)}
+    whole: dict[int, pa.Table] = {0: kind.answer(base)}
     batches = [orders(30, 100 + number) for number in range(200)]
     reached = set()
 
+    def batches_in(history: Any) -> int:
+        inside = grouped_orders if kind.opened_by is oc.OrderHistory else stored_events
+        return len(inside(history).names)
+
     def write_without_end(report: int) -> None:
-        history = oc.OrderHistory.open(tmp_path, threads=1)
+        history = kind.open(tmp_path, threads=1)
         while True:
             os.write(report, b".")
-            done = len(grouped_orders(history).names)
+            done = batches_in(history)
             if done == len(batches):
                 history = base.save(tmp_path)
             elif done % 5 == 4 and random.random() < 0.5:
                 history.save(tmp_path)
-                history = oc.OrderHistory.open(tmp_path, threads=1)
+                history = kind.open(tmp_path, threads=1)
             else:
-                history = history.append(batches[done], batch=str(done))
+                history = history.append(rows_of(kind, batches[done]), batch=str(done))
 
-    for _ in range(KILLS):
+    for _ in range(kills):
         reports, report = os.pipe()
         child = os.fork()
         if child == 0:
@@ -406,15 +487,16 @@ def test_a_killed_writer_leaves_the_old_or_the_new_history(tmp_path):
         os.close(report)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert code == -signal.SIGKILL
-        opened = oc.OrderHistory.open(tmp_path, threads=1)
-        done = len(grouped_orders(opened).names)
+        opened = kind.open(tmp_path, threads=1)
+        done = batches_in(opened)
         reached.add(done)
         if done not in whole:
             rows = pa.concat_tables([orders(300, 1), *batches[:done]])
-            whole[done] = oc.OrderHistory.build(rows, threads=1).profile(AS_OF)
-        assert opened.profile(AS_OF).equals(whole[done])
+            whole[done] = kind.answer(kind.build(rows))
+        assert kind.answer(opened).equals(whole[done])
     assert len(reached) > 3
     # What dead writers left behind goes with the next one.
-    opened.append(orders(3, 3)).save(tmp_path)
-    listed = json.loads((tmp_path / "manifest.json").read_text())["runs"]
-    assert len(list(tmp_path.glob("*.arrow"))) == sum(map(len, listed))
+    opened.append(rows_of(kind, orders(3, 3))).save(tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    listed = [entry for run in manifest["runs"] for entry in run]
+    assert len(list(tmp_path.glob("*.arrow"))) == len(listed) + len(manifest.get("tables", {}))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ordercycle._errors import ConfigError, Option
 from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._events.event_build import build
 from ordercycle._events.event_format import EventFormat
@@ -16,8 +17,9 @@ from ordercycle._events.event_merging import merge_events, with_repeats
 from ordercycle._events.event_options import EventOptions
 from ordercycle._events.event_spec import EventSpec
 from ordercycle._events.stored_events import EventCounts, StoredEvents
-from ordercycle._history.appending import extended, is_there, pieces_of
+from ordercycle._history.appending import extended, is_there, pieces_of, refuse_other_policies
 from ordercycle._history.common_details import common_details, together
+from ordercycle._history.options import with_source
 from ordercycle._history.places import find_places
 from ordercycle._workspace import Workspace
 
@@ -32,18 +34,12 @@ def append(
 ) -> StoredEvents:
     """Return the history with more events; the parameters are those of EventHistory.append.
 
-    reading: read, filesystem and progress.
+    reading: source, read, filesystem and progress.
     """
     if is_there(history, batch, repeated):
         return history
     spec = history.spec
-    options = EventOptions(
-        columns=spec.columns,
-        policies=spec.policies,
-        day_instants=spec.day_instants,
-        threads=history.threads,
-        **reading,
-    )
+    options = _options(history, reading)
     arriving = build(events, options, like=spec, most_batches=len(history.parts))
     made = EventFormat(_common(spec, arriving.spec))
     pieces = pieces_of(arriving, len(history.parts), made)
@@ -55,6 +51,32 @@ def append(
     before = history.counts.repeated + arriving.counts.repeated
     counts = counts._replace(repeated=counts.repeated + before)
     return extended(replace(history, format=made, counts=counts), arriving.tally, pieces, batch)
+
+
+def _options(history: StoredEvents, reading: Mapping[str, Any]) -> EventOptions:
+    """Return how more events are read: as those of the history, from where the caller says.
+
+    Raises
+    ------
+    ConfigError
+        Where a source says of columns or rows what does not hold for the history.
+    """
+    spec = history.spec
+    given = with_source({name: one for name, one in reading.items() if one is not None})
+    described = EventOptions.of(given)
+    if given.get("columns") is not None and described.columns != spec.columns:
+        raise ConfigError(
+            (Option("source"), f" names other columns than the history, which has {spec.columns}"),
+            remedy="leave them out, or build a history of its own",
+        )
+    refuse_other_policies(given, described.policies, spec.policies)
+    return replace(
+        described,
+        columns=spec.columns,
+        policies=spec.policies,
+        day_instants=spec.day_instants,
+        threads=history.threads,
+    )
 
 
 def _together(there: CustomerEvents, arriving: CustomerEvents, spec: EventSpec) -> EventCounts:

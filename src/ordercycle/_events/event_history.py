@@ -31,6 +31,7 @@ from ordercycle._history.detail_format import (
     shown_keys,
 )
 from ordercycle._history.options import Progress
+from ordercycle._history.source_options import SourceOptions
 from ordercycle._history.store import open_folder, save
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._public import public
@@ -114,6 +115,9 @@ class EventHistory:
         ----------
         events
             One row per event, from the same kinds of source as for :meth:`OrderHistory.build`.
+        source
+            Options as data, from :func:`source_from_dict`; those given beside it come first. It
+            names no columns, as these are those of orders, and no options that only orders have.
         columns
             An :class:`EventColumns`: the columns to read; no other column is read.
         lookups
@@ -233,6 +237,7 @@ class EventHistory:
         *,
         batch: str | None = None,
         repeated: str = "error",
+        source: SourceOptions | None = None,
         read: FileFormat | None = None,
         filesystem: Any = None,
         progress: Progress | None = None,
@@ -251,8 +256,9 @@ class EventHistory:
         repeated
             What to do where the history has a batch of that name: ``"error"``, or ``"skip"`` to
             return the history as it is.
-        read, filesystem, progress
-            As for :meth:`build`.
+        source, read, filesystem, progress
+            As for :meth:`build`. What a source says of rows has to be what the history was built
+            with.
 
         Returns
         -------
@@ -267,12 +273,18 @@ class EventHistory:
         ColumnError
             Where a column is of another type than in the history.
         ConfigError
-            Where this is a view: append to the history itself.
+            Where this is a view: append to the history itself. Where a source contradicts the
+            history.
         StorageError
             Where the folder was changed since the history was opened, or cannot be written.
         """
         stored = self._stored.itself("appended to")
-        reading = {"read": read, "filesystem": filesystem, "progress": progress}
+        reading = {
+            "source": source,
+            "read": read,
+            "filesystem": filesystem,
+            "progress": progress,
+        }
         extended = append(stored, events, batch=batch, repeated=repeated, reading=reading)
         return self if extended is stored else EventHistory(extended)
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from ordercycle._errors import ConfigError, Option
 from ordercycle._event_columns import EventColumns
-from ordercycle._history.options import Progress, refuse_unknown
+from ordercycle._history.options import Progress, refuse_unknown, with_source
 from ordercycle._ingest.spill import Spill
 from ordercycle._policies import Policies
 from ordercycle._sources.file_formats import FileFormat, check_read
@@ -23,6 +23,7 @@ from ordercycle._workspace import thread_count
 class EventArguments(TypedDict, total=False):
     """The options of EventHistory.build, for type checkers; EventOptions declares them."""
 
+    source: Any
     columns: EventColumns
     lookups: Mapping[str, Any] | None
     timezone: str
@@ -39,6 +40,7 @@ class EventArguments(TypedDict, total=False):
     filesystem: Any
 
 
+OPTIONS = tuple(name for name in EventArguments.__annotations__ if name != "source")
 #: The policies that say something about events.
 POLICIES = ("timezone", "anonymous", "only", "nobody", "times_without_zone")
 
@@ -76,8 +78,15 @@ class EventOptions:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
-        """Return the options, checked; those not given have their defaults."""
-        refuse_unknown(given, EventArguments.__annotations__, "option")
+        """Return the options, checked; those not given have their defaults.
+
+        Raises
+        ------
+        ConfigError
+            Where there is no such option of events, or it is not one of its choices.
+        """
+        given = with_source(given)
+        refuse_unknown(given, OPTIONS, "option")
         own = {name: value for name, value in given.items() if name not in POLICIES}
         for name in ("columns", "lookups"):
             if own.get(name, own) is None:

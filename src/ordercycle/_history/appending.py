@@ -42,6 +42,7 @@ from ordercycle._history.places import Places, find_places
 from ordercycle._ingest.morsels import Tally
 from ordercycle._ingest.pipeline import partition_bits_for
 from ordercycle._ingest.spill_file import SpillFile
+from ordercycle._policies import Policies
 from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workers, Workspace
 
@@ -136,14 +137,7 @@ def _options(history: GroupedOrders, reading: Mapping[str, Any]) -> BuildOptions
             (Option("source"), f" names other columns than the history, which has {spec.columns}"),
             remedy="leave them out, or build a history of its own",
         )
-    for name in POLICIES:
-        own = getattr(spec.policies, name)
-        if name in given and getattr(described.policies, name) != own:
-            raise ConfigError(
-                (Option(name, given[name]), " is not what the history was built with: ",
-                 Option(name, own)),
-                remedy="leave it out, or build a history of its own",
-            )  # fmt: skip
+    refuse_other_policies(given, described.policies, spec.policies)
     # Who is unknown is judged later, with all that are listed.
     policies = replace(spec.policies, unknown="add")
     return replace(
@@ -153,6 +147,17 @@ def _options(history: GroupedOrders, reading: Mapping[str, Any]) -> BuildOptions
         threads=history.threads,
         zone_is_given=True,  # and what offsets mean with it
     )
+
+
+def refuse_other_policies(given: Mapping[str, Any], described: Policies, own: Policies) -> None:
+    """Raise a ConfigError where an option that is given says otherwise than those of a history."""
+    for name in POLICIES:
+        if name in given and getattr(described, name) != getattr(own, name):
+            raise ConfigError(
+                (Option(name, given[name]), " is not what the history was built with: ",
+                 Option(name, getattr(own, name))),
+                remedy="leave it out, or build a history of its own",
+            )  # fmt: skip
 
 
 def _compacted(history: G) -> G:
