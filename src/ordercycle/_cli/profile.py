@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ordercycle._cli.errors import say
-from ordercycle._cli.order_options import account_of, order_options, profiles_of
+from ordercycle._cli.feature_files import FeatureFile
+from ordercycle._cli.order_options import account_of, history_of, order_options, profiles_of
 from ordercycle._cli.progress import watched
 from ordercycle._cli.results import (
     harmless_option,
@@ -18,8 +19,10 @@ from ordercycle._cli.results import (
     result_option,
     result_writer,
 )
+from ordercycle._cli.stream_files import missing_option
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
 
@@ -42,16 +45,25 @@ if TYPE_CHECKING:
     metavar="PRESET",
     help="Add the lifecycle segment, by the thresholds of a preset such as fashion.",
 )
+@click.option(
+    "--features",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Add what a TOML file says: [features] of [streams.NAME], and [rules] over both.",
+)
+@missing_option
 @result_option("Without it: CSV on stdout.")
 @overwrite_option
 @harmless_option
 @order_options
 @quiet_option
-def profile(
+def profile(  # noqa: PLR0913 - one argument per option
     *,
     as_of: datetime,
     window_days: int | None,
     lifecycle: str | None,
+    features: Path | None,
+    missing: str,
     out: Path | None,
     overwrite: bool,
     harmless: bool,
@@ -67,6 +79,14 @@ def profile(
       ordercycle profile orders/*.parquet --customers customers.parquet \\
           --as-of 2026-11-01 --order order_id --timezone Europe/Madrid \\
           --lifecycle fashion --out profile.parquet
+    \b
+    features.toml, for --features; paths are relative to its folder, and "orders" are ORDERS:
+      [features]
+      coffee_orders = "distinct(lines.order_id, category == 'coffee', last=90)"
+      orders_90 = "count(orders, last=90)"
+      [streams.lines]
+      path = "lines/*.parquet"
+      columns = { attributes = ["category"], keys = ["order_id"] }
     """  # noqa: D301 - click's mark for "keep these lines"
     if lifecycle is not None and window_days is not None:
         raise click.UsageError(
@@ -78,15 +98,31 @@ def profile(
     import ordercycle as oc
     from ordercycle._errors import counted
 
-    segments = None if lifecycle is None else oc.Lifecycle.preset(lifecycle)
+    steps: list[Callable[[pa.Table], pa.Table]] = []
+    if lifecycle is not None:
+        steps.append(oc.Lifecycle.preset(lifecycle).assign)
+    described = None if features is None else FeatureFile.read(features)
+    named = ("lifecycle", *(() if described is None else described.adds))
     with watched(quiet=quiet) as watch:
-        profiles = profiles_of(watch, orders, as_of.date(), window_days, quiet=quiet)
+        day, streams = as_of.date(), {}
+        profiles: Iterable[pa.RecordBatch]
+        summary: Callable[[], Any]
+        if described is not None and described.reads_orders:
+            history = streams["orders"] = history_of(watch, orders, quiet=quiet)
+            profiles, summary = history.profile_batches(day, window_days), history.summary
+        else:
+            stream = profiles_of(watch, orders, day, window_days, quiet=quiet)
+            profiles, summary = stream, lambda: stream.summary
+        if described is not None:
+            steps.append(described.assigning(day, missing, watch, streams))
         with result_writer(
-            out, overwrite=overwrite, harmless=None if harmless else ("lifecycle",)
+            out, overwrite=overwrite, harmless=None if harmless else named
         ) as writer:
             for batch in profiles:
                 table = pa.Table.from_batches([batch])
-                writer.write(table if segments is None else segments.assign(table))
+                for step in steps:
+                    table = step(table)
+                writer.write(table)
     if not quiet:
         written = f"{counted(writer.rows, 'profile')} in {out or 'stdout'}"
-        say(f"{account_of(profiles.summary)} -> {written}")
+        say(f"{account_of(summary())} -> {written}")

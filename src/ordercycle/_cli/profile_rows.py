@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
+
+import click
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -59,6 +62,34 @@ class ProfileRows:
             source.close()
         if row == 0:
             yield as_declared(schema.empty_table(), WHAT)
+
+    def as_of(self, given: date | None) -> date:
+        """Return the day that the profile is of: as it says, or as it is given.
+
+        Raises
+        ------
+        click.UsageError
+            Where it does not say its day and none is given, or another one is.
+        """
+        from ordercycle._days import EPOCH
+        from ordercycle._segments.next_transition import DAY_COLUMNS
+
+        for piece in self.pieces(tuple(DAY_COLUMNS)):
+            if not set(DAY_COLUMNS) <= set(piece.column_names):
+                break
+            first = piece.select(list(DAY_COLUMNS)).slice(0, 1).to_pylist()
+            if not first:  # of nobody, any day says the same
+                return given or EPOCH
+            registered_on, days = first[0].values()
+            if registered_on is None or days is None:
+                break
+            found: date = registered_on + timedelta(days=days)
+            if given not in (None, found):
+                raise click.UsageError(f"the profile is as of {found}; leave --as-of out")
+            return found
+        if given is None:
+            raise click.UsageError("the profile does not say its day; give it with --as-of")
+        return given
 
     def count(self) -> int | None:
         """Return the number of rows; None where the whole file would have to be read for it."""

@@ -13,12 +13,14 @@ from ordercycle._cli.order_options import account_of, history_of, order_options
 from ordercycle._cli.progress import watched
 from ordercycle._cli.results import overwrite_option, quiet_option, refuse_existing
 from ordercycle._cli.schemes import SchemeCommand, scheme_option
+from ordercycle._cli.stream_files import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from ordercycle import Membership, OrderHistory, Scheme
+    from ordercycle._cli.stream_files import StreamTable
 
 COMPARE = ("previous-year", "previous-period", "none")
 MODES = ("comparison", "dynamics")
@@ -93,6 +95,7 @@ def report(  # noqa: PLR0913 - one argument per option
     compare: str,
     as_of: datetime | None,
     schemes: list[Scheme],
+    streams: dict[str, StreamTable],
     every: str | None,
     segments: tuple[str, ...],
     mode: str,
@@ -124,9 +127,11 @@ def report(  # noqa: PLR0913 - one argument per option
     with watched(quiet=quiet) as watch:
         history = history_of(watch, options, quiet=quiet)
         summary = history.summary()
+        wanted = [name for scheme in schemes for name in scheme.reads_streams]
+        there = opened(streams, wanted, watch, {"orders": history})
         made = oc.SegmentReport.build(
             history,
-            _memberships(schemes, history, every),
+            _memberships(schemes, history, every, there),
             period=_range(period),
             compare=None if compare == "none" else compare.replace("-", "_"),
             segments=list(segments) or None,
@@ -144,7 +149,10 @@ def report(  # noqa: PLR0913 - one argument per option
 
 
 def _memberships(
-    schemes: Sequence[Scheme], history: OrderHistory, every: str | None
+    schemes: Sequence[Scheme],
+    history: OrderHistory,
+    every: str | None,
+    streams: Mapping[str, Any],
 ) -> Membership | dict[str, Membership]:
     """Return the membership of a scheme, or of several by their names."""
     from ordercycle._days import date_of
@@ -159,12 +167,19 @@ def _memberships(
         if made.name in found:
             raise click.UsageError(f"two schemes are called {made.name!r}; name one differently")
         found[made.name] = (
-            made.membership(history, every=every, schemes=before)
+            made.membership(
+                history, every=every, schemes=before, streams=_read_by([*before, made], streams)
+            )
             if made.recalculates
             else made.membership(history)
         )
         before.append(made)
     return found if len(found) > 1 else next(iter(found.values()))
+
+
+def _read_by(schemes: Sequence[Scheme], streams: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the streams, or None where no scheme reads any."""
+    return streams if any(scheme.reads_streams for scheme in schemes) else None
 
 
 def _range(months: str) -> str | tuple[str, str]:

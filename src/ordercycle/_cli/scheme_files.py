@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ordercycle._cli.errors import OneLineError
+from ordercycle._cli.stream_files import STREAMS, StreamTable, found_in, read_toml
 from ordercycle._durable import replacing
 
 if TYPE_CHECKING:
@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def read_scheme(path: Path) -> Scheme:
+class SchemeFile(NamedTuple):
+    """A scheme that a file describes, and the streams that it reads there."""
+
+    scheme: Scheme
+    streams: dict[str, StreamTable]
+
+
+def read_scheme(path: Path) -> SchemeFile:
     """Return the scheme that a file describes.
 
     Raises
@@ -26,25 +33,21 @@ def read_scheme(path: Path) -> Scheme:
     OneLineError
         Where the file cannot be read, or describes no scheme.
     """
-    import tomllib
-
-    from ordercycle._errors import ConfigError
     from ordercycle._segments.registry import scheme_from_dict
 
-    try:
-        with path.open("rb") as file:
-            given = tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OneLineError(f"{path} cannot be read as TOML: {error}") from None
-    try:
-        return scheme_from_dict(given)
-    except ConfigError as error:
-        raise OneLineError(f"{path}: {error}") from None
+    given = read_toml(path)
+    streams = StreamTable.all_of(path, given.pop(STREAMS, {}))
+    with found_in(path):
+        return SchemeFile(scheme_from_dict(given), streams)
 
 
-def write_scheme(path: Path, scheme: Scheme) -> None:
-    """Write the file that describes a scheme, whole or not at all."""
-    text = toml_of(scheme.to_dict())
+def write_scheme(path: Path, scheme: Scheme, streams: Mapping[str, StreamTable]) -> None:
+    """Write the file that describes a scheme and its streams, whole or not at all."""
+    given = scheme.to_dict()
+    if scheme.reads_streams:
+        named = {name: streams[name].as_data() for name in scheme.reads_streams}
+        given[STREAMS] = named
+    text = toml_of(given)
     with replacing(path) as stream:
         stream.write(text.encode())
 

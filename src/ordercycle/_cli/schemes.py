@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from ordercycle._cli.stream_files import StreamTable, together
 
 if TYPE_CHECKING:
     from ordercycle._segments.scheme import Scheme
@@ -60,7 +62,8 @@ class _Flag:
 class SchemeCommand(click.Command):
     """A command with ``--scheme``, which may be repeated, and the options that schemes declare.
 
-    Its callback takes the schemes as ``schemes``, not fitted unless their files say so.
+    Its callback takes the schemes as ``schemes``, not fitted unless their files say so, and the
+    streams that their files describe as ``streams``.
     """
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -91,7 +94,9 @@ class SchemeCommand(click.Command):
             for other, _ in given:
                 if other.kind == flag.kind and other.declared.name in flag.declared.replaces:
                     raise click.UsageError(f"give either {flag.flag} or {other.flag}", ctx)
-        ctx.params["schemes"] = [_scheme(text, given) for text in chosen]
+        found = [_scheme(text, given) for text in chosen]
+        ctx.params["schemes"] = [scheme for scheme, _ in found]
+        ctx.params["streams"] = together(streams for _, streams in found)
         return super().invoke(ctx)
 
 
@@ -170,7 +175,9 @@ def _checked(
     return values
 
 
-def _scheme(text: str, given: Sequence[tuple[_Flag, Any]]) -> Scheme:
+def _scheme(
+    text: str, given: Sequence[tuple[_Flag, Any]]
+) -> tuple[Scheme, Mapping[str, StreamTable]]:
     if text not in _named():
         from ordercycle._cli.scheme_files import read_scheme
 
@@ -178,4 +185,4 @@ def _scheme(text: str, given: Sequence[tuple[_Flag, Any]]) -> Scheme:
     from ordercycle._segments.registry import scheme_from_dict
 
     its_own = {flag.declared.name: value for flag, value in given if flag.kind == text}
-    return scheme_from_dict({"scheme": text, **its_own})
+    return scheme_from_dict({"scheme": text, **its_own}), {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,14 +21,20 @@ from ordercycle._cli.results import (
     result_writer,
 )
 from ordercycle._cli.schemes import SchemeCommand, scheme_option
+from ordercycle._cli.stream_files import missing_option, opened
 from ordercycle._errors import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     import pyarrow as pa
 
+    from ordercycle._cli.progress import Watch
+    from ordercycle._cli.stream_files import StreamTable
     from ordercycle._segments.counting_rounds import Cells, Round
+    from ordercycle._segments.customer_features import StreamsAsOf
+    from ordercycle._segments.recalculation import Assigning
     from ordercycle._segments.scheme import Scheme
     from ordercycle._workspace import Workers
 
@@ -50,11 +56,18 @@ def _checked_toml(_ctx: click.Context, _option: click.Parameter, value: Path | N
     "--as", "column", metavar="COLUMN", help="The column that the rules of a file add, not tier."
 )
 @click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DAY",
+    help="The day of the profile, for rules over streams. Default: as the profile says.",
+)
+@click.option(
     "--next",
     "with_next",
     is_flag=True,
     help="Add next_segment and next_segment_on: what comes if nothing more is bought.",
 )
+@missing_option
 @result_option("Without it: CSV on stdout.")
 @click.option(
     "--save-scheme",
@@ -70,7 +83,10 @@ def segment(  # noqa: PLR0913 - one argument per option
     *,
     profile: Path,
     schemes: list[Scheme],
+    streams: dict[str, StreamTable],
     column: str | None,
+    as_of: datetime | None,
+    missing: str,
     with_next: bool,
     out: Path | None,
     save_scheme: Path | None,
@@ -97,6 +113,16 @@ def segment(  # noqa: PLR0913 - one argument per option
       [rules]
       VIP = "rfm == 'Champions' and revenue > 500"
       Sleeper = "missed_purchase_cycles > 2"
+    \b
+    ink.toml, whose rules read the lines of orders as well:
+      scheme = "rules"
+      [features]
+      ink = "days_since(lines, category == 'ink')"
+      [rules]
+      "Needs ink" = "has(lines, category == 'printer') and ink > 90"
+      [streams.lines]
+      path = "lines.parquet"
+      columns = { attributes = ["category"], values = ["amount"] }
     """  # noqa: D301 - click's mark for "keep these lines"
     if column is not None:
         schemes = _with_column(schemes, column)
@@ -113,13 +139,14 @@ def segment(  # noqa: PLR0913 - one argument per option
 
     with watched(quiet=quiet) as watch, Workers(thread_count(None)) as workers:
         file = ProfileRows.of(profile)
-        work = Segmenting(file, workers)
+        source = _source(file, schemes, streams, as_of, missing, watch)
+        work = Segmenting(file, workers, source)
         fitted = work.fitted(schemes)
-        steps: list[Any] = [scheme.assign for scheme in fitted]
+        steps = work.steps(fitted)
         if with_next:
-            steps.append(fitted[foretelling[0]].next_transition)
+            steps.append(partial(_with_next, fitted[foretelling[0]]))
         counts = SegmentCounts(fitted)
-        named = [*(scheme.name for scheme in schemes), "next_segment"]
+        named = [*(scheme.name for scheme in schemes), *_features(schemes), "next_segment"]
         with result_writer(
             out, overwrite=overwrite, harmless=None if harmless else named
         ) as writer:
@@ -131,7 +158,7 @@ def segment(  # noqa: PLR0913 - one argument per option
         if save_scheme is not None:
             from ordercycle._cli.scheme_files import write_scheme
 
-            write_scheme(save_scheme, fitted[0])
+            write_scheme(save_scheme, fitted[0], streams)
         if not quiet:
             counts.report(writer.rows, out)
             for line in work.findings(fitted, counts):
@@ -151,21 +178,60 @@ def _with_column(schemes: Sequence[Scheme], column: str) -> list[Scheme]:
     ]
 
 
+def _source(
+    file: ProfileRows,
+    schemes: Sequence[Scheme],
+    streams: Mapping[str, StreamTable],
+    as_of: datetime | None,
+    missing: str,
+    watch: Watch,
+) -> StreamsAsOf | None:
+    """Return the streams that schemes read, as of the day of the profile; None: they read none."""
+    wanted = [name for scheme in schemes for name in scheme.reads_streams]
+    if not wanted:
+        if as_of is not None:
+            raise click.UsageError("--as-of is for rules over streams; leave it out")
+        return None
+    from ordercycle._segments.customer_features import StreamsAsOf
+
+    day = file.as_of(None if as_of is None else as_of.date())
+    return StreamsAsOf.of(opened(streams, wanted, watch), day, missing)
+
+
+def _features(schemes: Sequence[Scheme]) -> list[str]:
+    """Return the names of the columns that schemes add beside their segments."""
+    return [name for scheme in schemes for name in scheme.features]
+
+
+def _with_next(scheme: Scheme, table: pa.Table, threads: int | None) -> pa.Table:
+    return scheme.next_transition(table, threads=threads)
+
+
 @dataclass(frozen=True)
 class Segmenting:
-    """Work on a profile that is read once for each pass, by several threads."""
+    """Work on a profile that is read once for each pass, by several threads.
+
+    source: the streams that schemes read, if they do.
+    """
 
     file: ProfileRows
     workers: Workers
+    source: StreamsAsOf | None
+
+    def steps(self, schemes: Sequence[Scheme]) -> list[Assigning]:
+        """Return what assigns schemes."""
+        from ordercycle._segments.scheme import assigning
+
+        return [assigning(scheme, self.source) for scheme in schemes]
 
     def tables(
-        self, steps: Sequence[Callable[..., pa.Table]], columns: Sequence[str] | None = None
+        self, steps: Sequence[Assigning], columns: Sequence[str] | None = None
     ) -> Iterator[pa.Table]:
         """Yield the profile in pieces, after each step has added its columns."""
 
         def stepped(piece: pa.Table) -> pa.Table:
             for step in steps:
-                piece = step(piece, threads=1)
+                piece = step(piece, 1)
             return piece
 
         return self.workers.in_order(stepped, self.file.pieces(columns))
@@ -184,9 +250,11 @@ class Segmenting:
         from ordercycle._segments.counting_rounds import fit
         from ordercycle._segments.fittable import first_round
 
+        steps = self.steps(before)
+
         def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
             # Columns of schemes before need all that these read.
-            return self.tables([one.assign for one in before], None if before else columns)
+            return self.tables(steps, None if before else columns)
 
         def counted(current: Round[pa.Table, Scheme]) -> Iterator[Cells]:
             return self.workers.in_order(current.count, tables(current.columns))
@@ -202,8 +270,8 @@ class Segmenting:
         from ordercycle._segments.scheme import findings
 
         for place, scheme in enumerate(schemes):
-            before = [one.assign for one in schemes[:place]]
-            yield from findings(scheme, counts.of(scheme), partial(self.tables, before))
+            pieces = partial(self.tables, self.steps(schemes[:place]))
+            yield from findings(scheme, counts.of(scheme), pieces, self.source)
 
 
 class SegmentCounts:

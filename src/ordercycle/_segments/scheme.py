@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -56,6 +57,8 @@ class Scheme(Fittable):
         The option that names the column that it adds; None: this is always `name`.
     command_options
         Its options on the command line (:class:`SchemeOption`).
+    features
+        Columns that it computes of streams of events and adds beside its own, by name.
     account
         What it was fitted from, with ``origin`` (a few words) and a text; None where it was not.
 
@@ -84,6 +87,7 @@ class Scheme(Fittable):
     recalculates: ClassVar[bool] = True
     foretells: ClassVar[bool] = False
     column_option: ClassVar[str | None] = None
+    features: Mapping[str, str] = MappingProxyType({})
 
     @property
     @abstractmethod

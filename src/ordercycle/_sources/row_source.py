@@ -19,7 +19,7 @@ _NAMED = ("say which columns to read with ", Option("columns"))
 REMEDIES: dict[str, tuple[str | Option, ...]] = {
     "orders": _NAMED,
     "customers": (*_NAMED, ", or ", Option("Columns.registered", None), " where it has none"),
-    "memberships": ("rename its columns",),
+    "events": _NAMED,
 }
 
 
@@ -109,7 +109,7 @@ def check_names(
             hint = suggestion(column, map(str, names))
             raise ColumnError(
                 f"{name} has no column {column!r}{hint}{where}",
-                remedy=(f"it has {there}: ", *REMEDIES[name]),
+                remedy=(f"it has {there}: ", *REMEDIES.get(name, ("rename its columns",))),
                 column=column,
             )
         if found > 1:
