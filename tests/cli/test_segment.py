@@ -69,6 +69,8 @@ def test_cuts_by_hand_in_a_file_stay_and_the_others_are_fitted(table):
         (["rfm", "--bins", 3, "--monetary", "average", "--where", "orders > 1"],
          oc.Rfm(bins=3, monetary="average", where="orders > 1")),
         (["rfm", "--map", "ten"], oc.Rfm(map="ten")),
+        (["rfm", "--recency", "last_gap", "--frequency", "order_days", "--monetary", "gap_max"],
+         oc.Rfm(recency="last_gap", frequency="order_days", monetary="gap_max")),
         (["cadence"], oc.Cadence()),
         (["cadence", "--prior-gaps", 2.5, "--just-ordered-days", 9, "--scope", "population"],
          oc.Cadence(prior_gaps=2.5, just_ordered_days=9, scope="population")),

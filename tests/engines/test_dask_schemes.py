@@ -24,9 +24,10 @@ def shop():
         (oc.Rfm(), None),
         (oc.Rfm(bins=3, monetary="average"), 120),
         (oc.Rfm(where="orders > 1"), None),
+        (oc.Rfm(recency="last_gap", frequency="order_days", monetary="gap_std"), None),
         (oc.Cadence(), None),
     ],
-    ids=["rfm", "rfm of a window", "rfm of some", "cadence"],
+    ids=["rfm", "rfm of a window", "rfm of some", "rfm of other columns", "cadence"],
 )
 def test_fits_and_their_segments(shop, scheme, window_days):
     orders, customers, *there = shop

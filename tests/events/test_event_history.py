@@ -99,3 +99,10 @@ def test_views_hold_what_satisfies_their_conditions(case, data):
         text = written(condition)
         history, stream = history.where(text, missing="empty"), stream.where(condition)
         assert customers_of(history) == expected_customers(stream, case)
+
+
+def test_a_column_that_is_missing_is_named_with_those_that_are_there():
+    events = pa.table({"customer_id": [1], "occured_at": pa.array([0], pa.date32())})
+    says = r"events has no column 'occurred_at' \(did you mean 'occured_at'\?\); it has"
+    with pytest.raises(oc.ColumnError, match=says):
+        oc.EventHistory.build(events, columns=oc.EventColumns())

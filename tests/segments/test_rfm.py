@@ -2,7 +2,8 @@
 
 import json
 import pickle
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -386,7 +387,9 @@ def test_an_account_of_cuts_by_hand_names_scores(by_hand):
         ({"map": {5: "5 5", "Rest": "* *"}}, "names"),
         ({"map": {"Best": [["5 5"]], "Rest": "* *"}}, r"'Best' stands for \['5 5'\]"),
         ({"map": {"Best": "1-" + "9" * 5000 + " *", "Rest": "* *"}}, "range of scores from 1 to 5"),
-        ({"monetary": "median"}, "monetary='median'"),
+        ({"monetary": ""}, "monetary='' is no name of a column"),
+        ({"recency": None}, "recency=None is no name of a column"),
+        ({"frequency": 3}, "frequency=3 is no name of a column"),
         ({"where": True}, "where=True"),
         ({"where": "orders >"}, "orders >"),
         ({"bins": 3, "cuts": CUTS | {"recency": [20, 10]}}, "recency do not ascend"),
@@ -445,3 +448,164 @@ def test_wrong_use_is_reported():
     assert fitted.assign(nobody)["rfm"].type == pa.dictionary(pa.int8(), pa.string())
     # What has no orders may hold anything.
     assert found_in(fitted.assign(profile_of([None], [0], [float("nan")]))) == [(None,) * 4]
+
+
+# --- Any columns ---------------------------------------------------------------------------------
+
+OTHERS = {"recency": "since_visit", "frequency": "visits", "monetary": "spent"}
+NAMED = {"All": "* *"}
+COLUMN_TYPES = {
+    pa.int8(): int,
+    pa.int32(): int,
+    pa.uint64(): abs,
+    pa.int64(): int,
+    pa.float32(): lambda value: value / 4,
+    pa.float64(): lambda value: value / 4,
+    pa.decimal64(9, 1): lambda value: Decimal(value).scaleb(-1),
+    pa.decimal128(12, 2): lambda value: Decimal(value).scaleb(-2),
+}
+
+
+def others(*columns: pa.Array) -> pa.Table:
+    return pa.table(dict(zip(OTHERS.values(), columns, strict=True)))
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.sampled_from(list(COLUMN_TYPES)), min_size=3, max_size=3),
+    st.lists(st.tuples(*[st.none() | st.integers(-20, 60)] * 3), min_size=1, max_size=25),
+    st.integers(0, 25),
+    st.sampled_from([None, "spent > 1"]),
+)
+def test_other_columns_are_scored_where_all_three_are_there(kinds, rows, at, where):
+    columns = [
+        pa.array([None if one is None else COLUMN_TYPES[kind](one) for one in column], kind)
+        for kind, column in zip(kinds, zip(*rows, strict=True), strict=True)
+    ]
+    table = others(*columns)
+    table = pa.concat_tables([table.slice(0, at), table.slice(at)])
+    rows = [tuple(row.values()) for row in table.to_pylist()]
+    scored = [None not in row and row[1] > 0 and (where is None or row[2] > 1) for row in rows]
+    rfm = oc.Rfm(bins=4, map=NAMED, where=where, **OTHERS)
+    if not any(scored):
+        with pytest.raises(oc.DataError, match="has since_visit, spent and a visits above 0"):
+            rfm.fit(table)
+        return
+    kept = [row for row, is_scored in zip(rows, scored, strict=True) if is_scored]
+    cuts = {
+        score: oracle.cuts(list(values), 4)
+        for score, values in zip(SCORES, zip(*kept, strict=True), strict=True)
+    }
+    fitted = rfm.fit(table)
+    assert {score: list(fitted.cuts[score]) for score in SCORES} == cuts
+    assert fitted.account.buyers == len(kept)
+    wanted = [
+        (5 - oracle.score(row[0], cuts["recency"]), oracle.score(row[1], cuts["frequency"]),
+         oracle.score(row[2], cuts["monetary"]), "All")
+        if is_scored else (None,) * 4
+        for row, is_scored in zip(rows, scored, strict=True)
+    ]  # fmt: skip
+    assert found_in(fitted.assign(table)) == wanted
+    kept_as = [oc.scheme_from_dict(json.loads(json.dumps(fitted.to_dict())))]
+    if where is None:  # expressions do not travel
+        kept_as.append(pickle.loads(pickle.dumps(fitted)))  # noqa: S301 - ours
+    for again in kept_as:
+        assert again == fitted
+        assert found_in(again.assign(table)) == wanted
+    parts = [table.slice(0, at), table.slice(at)]
+    made = rfm._first_round()
+    while isinstance(made, Round):
+        made = made.then(Cells.total(made.count(part) for part in parts))
+    assert made == fitted
+
+
+def test_columns_of_orders_and_of_others_meet():
+    table = profile_of([1, 2, 3, None], [4, 3, 2, 0], [9.0, 8.0, None, 7.0])
+    table = table.append_column("visits", pa.array([9, None, 5, 1]))
+    fitted = oc.Rfm(bins=2, map=NAMED, frequency="visits").fit(table)
+    assert fitted.assign(table)["frequency_score"].to_pylist() == [1, None, None, None]
+    twice = oc.Rfm(bins=2, map=NAMED, frequency="visits", monetary="visits").fit(table)
+    assert twice.cuts == {"recency": (2.0,), "frequency": (7.0,), "monetary": (7.0,)}
+    assert twice.assign(table)["monetary_score"].to_pylist() == [2, None, 1, None]
+    assert repr(twice).startswith("Rfm(bins=2, frequency='visits', monetary='visits', map=")
+    assert "recency" not in twice.to_dict()
+    assert twice != replace(twice, frequency="orders")
+    # The columns of orders, named, are what they are without a name.
+    named = oc.Rfm(bins=2, map=NAMED, monetary="revenue")
+    with pytest.raises(oc.DataError, match="revenue is null though there are orders at row 2"):
+        named.fit(table)
+
+
+@pytest.mark.parametrize(
+    ("column", "error", "says"),
+    [
+        (pa.array([True, False]), oc.ColumnError, "visits is bool, and scores are of numbers"),
+        (pa.array(["1", "2"]), oc.ColumnError, "visits is string, and scores are of numbers"),
+        (pa.array([date(2026, 1, 1)] * 2), oc.ColumnError, "visits is date32"),
+        (pa.array([1.0, float("nan")]), oc.DataError, "visits is NaN or infinite at row 1 "),
+        (pa.array([float("-inf"), 1.0]), oc.DataError, "visits is NaN or infinite at row 0 "),
+        (pa.array([1, 2**64 - 1], pa.uint64()), oc.DataError, "with values beyond int64"),
+    ],
+)
+@pytest.mark.parametrize("score", SCORES)
+def test_columns_that_cannot_be_scored_are_named(score, column, error, says):
+    columns = {name: pa.array([1, 2]) for name in ("a", "b", "c")} | {"visits": column}
+    names = dict(zip(SCORES, ("a", "b", "c"), strict=True)) | {score: "visits"}
+    cuts = {one: [1] for one in SCORES}
+    for use in (oc.Rfm(**names).fit, oc.Rfm(bins=2, map=NAMED, cuts=cuts, **names).assign):
+        with pytest.raises(error, match=says) as caught:
+            use(pa.table(columns))
+        assert caught.value.column == "visits"
+
+
+def test_what_nobody_scored_has_may_be_anything():
+    table = others(*map(pa.array, ([1.0, float("nan")], [3, 0], [float("inf"), None])))
+    with pytest.raises(oc.DataError, match="spent is NaN or infinite at row 0 "):
+        oc.Rfm(**OTHERS).fit(table)
+    visits = oc.Rfm(**OTHERS | {"monetary": "visits"}).fit(table)
+    assert visits.account.buyers == 1
+    nothing = others(pa.array([1, 2]), pa.array([1, 2]), pa.nulls(2))
+    with pytest.raises(oc.DataError, match="no customer of this profile has since_visit"):
+        oc.Rfm(**OTHERS).fit(nothing)
+
+
+def test_a_column_that_is_not_there_is_named_with_the_nearest_one():
+    table = others(*[pa.array([1, 2])] * 3)
+    with pytest.raises(oc.ColumnError, match=r"no single column 'visit' \(did you mean 'visits'"):
+        oc.Rfm(**OTHERS | {"frequency": "visit"}).fit(table)
+
+
+def test_the_lint_knows_nothing_of_other_columns_but_that_they_are_above_0():
+    cuts = {"recency": [-5, 0.5], "frequency": [0.25, 0.5], "monetary": [1, 2]}
+    rfm = oc.Rfm(bins=3, map=NAMED, cuts=cuts, **OTHERS)
+    assert rfm.lint().is_clean
+    never = replace(rfm, cuts=cuts | {"frequency": [-1, 0]}).lint()
+    assert never.collapsed == {"frequency": (1, 2)}
+
+
+def test_visits_and_orders_together():
+    random = np.random.default_rng(8)
+    days = [date(2026, 1, 1) + timedelta(int(day)) for day in random.integers(0, 200, 400)]
+    orders = {"customer_id": random.integers(0, 40, 400), "ordered_at": days}
+    history = oc.OrderHistory.build(pa.table(orders | {"amount": random.integers(1, 99, 400)}))
+    seen = {"customer_id": random.integers(20, 60, 400), "occurred_at": days}
+    streams = {"visits": oc.EventHistory.build(pa.table(seen), columns=oc.EventColumns())}
+    known = {"since_visit": "days_since(visits)", "visits": "count(visits, last=90)"}
+    day = "2026-06-30"
+    table = oc.features(history.profile(day), known, as_of=day, streams=streams)
+    rfm = oc.Rfm(recency="since_visit", frequency="visits")
+    fitted = rfm.fit(table)
+    scored = fitted.assign(table).to_pylist()
+    without = [row["rfm"] is None for row in scored]
+    assert without == [row["visits"] == 0 for row in scored]
+    assert 0 < sum(without) < len(without)
+
+    for one in (rfm, fitted):
+        with pytest.raises(oc.ConfigError, match="recalculated have no column 'since_visit'; pass"):
+            one.membership(history)
+    rules = oc.Rules({"Any": "orders > 0"}, features=known)
+    options = {"schemes": (rules,), "streams": streams}
+    membership = rfm.membership(history, end="2026-07-05", **options).to_table()
+    there = membership.filter(pc.is_null(membership["valid_to"])).to_pylist()
+    found = {row["customer_id"]: row["segment"] for row in there}
+    assert found == {row["customer_id"]: row["rfm"] for row in scored if row["rfm"] is not None}

@@ -120,15 +120,18 @@ def views(batch: pa.RecordBatch) -> list[NDArray[Any]]:
     return [fixed_view(column, column.type.to_pandas_dtype()) for column in batch.columns]
 
 
-def refuse_undecided(what: str, bad: pa.ChunkedArray) -> None:
-    """Raise a DataError where a row is marked: its values decide nothing, for the reason given."""
+def refuse_undecided(what: str, bad: pa.ChunkedArray, *, column: str | None = None) -> None:
+    """Raise a DataError where a row is marked: its values decide nothing, for the reason given.
+
+    column: which one is wrong; None: the first word of what is.
+    """
     if not pc.any(bad).as_py():
         return
     row, count = bad.index(pa.scalar(value=True)).as_py(), pc.sum(bad).as_py()
     raise DataError(
         f"{what} at row {row} ({counted(count, 'such row')})",
         remedy="every customer needs a value to have a segment, so fix or drop these rows",
-        column=what.partition(" ")[0],
+        column=what.partition(" ")[0] if column is None else column,
         row=row,
         count=count,
     )

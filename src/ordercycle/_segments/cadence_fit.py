@@ -20,7 +20,7 @@ from ordercycle._segments.assigning import (
     views,
 )
 from ordercycle._segments.counting_rounds import (
-    AS_OF_COLUMN,
+    AS_OF_COLUMNS,
     Cells,
     Round,
     as_of_cells,
@@ -127,7 +127,7 @@ class CadenceRound(Round[pa.Table, C]):
 
     scheme: C
 
-    columns = (*INPUTS, AS_OF_COLUMN)
+    columns = tuple(dict.fromkeys((*INPUTS, *AS_OF_COLUMNS)))
 
     def count(self, batch: pa.Table) -> Cells:
         """Sum the gaps of a profile's customers."""

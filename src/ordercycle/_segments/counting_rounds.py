@@ -30,8 +30,8 @@ CELLS_SCHEMA = pa.schema(
     [pa.field("cell", pa.int64(), nullable=False), pa.field("count", pa.int64(), nullable=False)]
 )
 HALF_BITS = 32
-#: Read where it is there: with days_since_last_order it says as of which day a profile is.
-AS_OF_COLUMN = "last_order_on"
+#: Read where they are there: their sum says as of which day a profile is.
+AS_OF_COLUMNS = ("last_order_on", "days_since_last_order")
 #: Cells below 0 count customers by the day as of which their profile is.
 AS_OF_BASE = -(2**31)
 
@@ -157,11 +157,10 @@ def fit_profile(
 
 def as_of_cells(table: pa.Table) -> Cells:
     """Count buyers by the day as of which their profile is; none where the table hides it."""
-    if AS_OF_COLUMN not in table.column_names:
+    if any(name not in table.column_names for name in AS_OF_COLUMNS):
         return Cells.summed([], [])
-    days = pc.add(
-        table.column(AS_OF_COLUMN).cast(pa.int32()), table.column("days_since_last_order")
-    )
+    last, since = (table.column(name).cast(pa.int32()) for name in AS_OF_COLUMNS)
+    days = pc.add(last, since)
     days = days.drop_null().to_numpy()
     if days.size and days.min() == days.max():
         return Cells.summed([AS_OF_BASE + int(days[0])], [days.size])

@@ -13,16 +13,24 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import array_of, fixed_view
-from ordercycle._errors import ConfigError, Option, check_choice, whole_number
+from ordercycle._errors import Code, ConfigError, Option, suggestion, whole_number
 from ordercycle._expressions.compiling import parsed_condition
 from ordercycle._expressions.expression_text import language_text
 from ordercycle._public import public
 from ordercycle._segments.assigning import Produced, appended, refuse_taken
-from ordercycle._segments.counting_rounds import AS_OF_COLUMN, fit_profile
+from ordercycle._segments.counting_rounds import AS_OF_COLUMNS, fit_profile
+from ordercycle._segments.customer_features import StreamsAsOf
 from ordercycle._segments.profile_tables import as_table
-from ordercycle._segments.recalculation import ProfileOf
+from ordercycle._segments.recalculation import Assigning, ProfileOf
 from ordercycle._segments.rfm_cuts import TypedCuts, checked_cuts, plain_cuts, scores_reached
-from ordercycle._segments.rfm_fit import MONETARY, RfmAccount, RfmRound, ScoredValues
+from ordercycle._segments.rfm_fit import (
+    FREQUENCY,
+    OF_ORDERS,
+    RECENCY,
+    RfmAccount,
+    RfmRound,
+    ScoredValues,
+)
 from ordercycle._segments.scheme import Scheme
 from ordercycle._segments.scheme_options import SchemeOption
 from ordercycle._segments.score_maps import (
@@ -36,6 +44,9 @@ from ordercycle._segments.score_maps import (
 )
 from ordercycle_kernels.scores import rfm_codes
 
+#: The columns of orders, which need not be named.
+USUAL = {"recency": RECENCY, "frequency": FREQUENCY}
+
 
 @public()
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -43,18 +54,24 @@ class Rfm(Scheme):
     """Scores of recency, frequency and monetary value by quantiles, and a name for each three.
 
     Of the customers with orders, R is ``days_since_last_order``, F ``orders`` and M ``revenue``,
-    or the average order value. A score is 1 + the number of cuts strictly below the value; that
-    of recency is reversed, so that the most recent have the highest. Equal values always share a
-    score. Cuts are the quantiles 1/bins to (bins - 1)/bins with linear interpolation (type 7,
-    NumPy's default, and equal to NumPy's to the last bit; those of decimals are exact and rounded
-    down to their scale, which divides them alike).
+    or the average order value; or they are other columns, such as those of :func:`features`. A
+    score is 1 + the number of cuts strictly below the value; that of recency is reversed, so that
+    the most recent have the highest. Equal values always share a score. Cuts are the quantiles
+    1/bins to (bins - 1)/bins with linear interpolation (type 7, NumPy's default, and equal to
+    NumPy's to the last bit; those of decimals are exact and rounded down to their scale, which
+    divides them alike).
 
     Parameters
     ----------
     bins
         Scores are 1 to bins, 2 to 10.
+    recency
+        The column that is R: numbers of which small ones are best, such as days since a visit.
+    frequency
+        The column that is F. Of other columns than those of orders, whoever has null in one of the
+        three, or a frequency that is not above 0, has no scores.
     monetary
-        M is the ``"sum"`` of a customer's orders, or their ``"average"``.
+        M is the ``"sum"`` of a customer's orders, or their ``"average"``, or another column.
     map
         ``"five"``: Champions have at least 4 in all three scores, Regulars 3; Promising R >= 3;
         Needs Attention F >= 3 and M >= 3; At Risk are all others; the first that fits counts.
@@ -93,6 +110,17 @@ class Rfm(Scheme):
     >>> rfm.assign(profile).select(["recency_score", "frequency_score", "rfm"]).to_pylist()[1]
     {'recency_score': 1, 'frequency_score': 2, 'rfm': 'Fading'}
 
+    Visits instead of orders, of which :func:`features` knows:
+
+    >>> visitors = pa.table({
+    ...     "days_since_visit": [1, 40, 3, None], "visits_90": [30, 1, 4, 0],
+    ...     "revenue": [80.0, 9.0, 0.0, 20.0],
+    ... })
+    >>> names = {"Warm": "2 *", "Cold": "* *"}
+    >>> visits = Rfm(bins=2, map=names, recency="days_since_visit", frequency="visits_90")
+    >>> visits.fit(visitors).assign(visitors)["rfm"].to_pylist()
+    ['Warm', 'Cold', 'Warm', None]
+
     Cuts of frequency by hand, where most customers order once, and quantiles of the others:
 
     >>> Rfm(bins=2, map={"All": "* *"}, cuts={"frequency": [1]}).fit(profile).cuts
@@ -100,6 +128,8 @@ class Rfm(Scheme):
     """
 
     bins: int = 5
+    recency: str = RECENCY
+    frequency: str = FREQUENCY
     monetary: str = "sum"
     map: str | ScoreMap = "five"
     where: pc.Expression | str | None = None
@@ -110,7 +140,11 @@ class Rfm(Scheme):
     fitted_to = "profile"
     command_options = (
         SchemeOption(name="bins", type=int, least=2, most=10, help="scores are 1 to N"),
-        SchemeOption(name="monetary", choices=tuple(MONETARY), help="what is monetary of orders"),
+        SchemeOption(name="recency", help=f"the column that is recency; {RECENCY} by default"),
+        SchemeOption(
+            name="frequency", help=f"the column that is frequency; {FREQUENCY} by default"
+        ),
+        SchemeOption(name="monetary", help="sum or average of orders, or the column that is it"),
         SchemeOption(name="map", choices=tuple(MAPS), help="names for scores"),
         SchemeOption(name="where", help="whom to score, as in 'orders > 1'; others have no scores"),
     )
@@ -123,7 +157,12 @@ class Rfm(Scheme):
                 (Option("bins", self.bins), " is no number of scores"), remedy="pass 2 to 10"
             )
         object.__setattr__(self, "bins", bins)
-        check_choice("monetary", self.monetary, MONETARY)
+        for name in ("recency", "frequency", "monetary"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                raise ConfigError(
+                    (Option(name, getattr(self, name)), " is no name of a column"),
+                    remedy='name one by text, such as "days_since_visit"',
+                )
         if not isinstance(self.map, str):
             if not isinstance(self.map, Mapping):
                 raise ConfigError(
@@ -152,7 +191,7 @@ class Rfm(Scheme):
     @property
     def reads(self) -> tuple[str, ...] | None:
         """The columns of R, F and M; None where a condition may read any."""
-        return tuple(self._values.inputs) if self.where is None else None
+        return None if self.where is not None else tuple(dict.fromkeys(self._values.columns))
 
     @property
     def refits(self) -> bool:
@@ -187,7 +226,7 @@ class Rfm(Scheme):
 
     @property
     def _values(self) -> ScoredValues:
-        return ScoredValues(self.monetary, self.where)
+        return ScoredValues(self.recency, self.frequency, self.monetary, self.where)
 
     def fit(self, table: Any, *, threads: int | None = None) -> Self:
         """Return the scheme with cuts at the quantiles of a profile's customers.
@@ -201,7 +240,8 @@ class Rfm(Scheme):
         table
             A profile, windowed or not, or a table with its columns ``days_since_last_order``
             (int32), ``orders`` (int64) and ``revenue`` (float64, int64, decimal128) or
-            ``average_order_value`` (float64), and those of `where`; from any source, as for
+            ``average_order_value`` (float64), and those of `where`; with the columns that the
+            scheme names instead (integers, floats, decimals). From any source, as for
             :meth:`Lifecycle.assign`.
         threads
             How many threads to use; None: every core this process may use.
@@ -217,7 +257,8 @@ class Rfm(Scheme):
         ColumnError
             Where a column is missing or has another type.
         DataError
-            Where there are no customers to take quantiles of, or a value is null or not finite.
+            Where there are no customers to take quantiles of, or a value is not finite, or null
+            where there are orders.
 
         Examples
         --------
@@ -242,10 +283,35 @@ class Rfm(Scheme):
         return RfmRound(unfitted, self._values, self.bins, by_hand)
 
     def _refitted(self, profile_of: ProfileOf) -> Self | None:
-        read, condition = (*self._values.inputs, AS_OF_COLUMN), str(self.where)
+        read, condition = (*self._values.columns, *AS_OF_COLUMNS), str(self.where)
         table = profile_of(lambda name: name in read or name in condition)
+        self._refuse_uncomputed(table.column_names)
         _, kept = self._values.of(table)
         return self.fit(table) if kept.any() else None
+
+    def _assigning(self, source: StreamsAsOf | None) -> Assigning:
+        assign = super()._assigning(source)
+
+        def assigned(table: pa.Table, threads: int | None) -> pa.Table:
+            self._refuse_uncomputed(table.column_names)
+            return assign(table, threads)
+
+        return assigned
+
+    def _refuse_uncomputed(self, there: Sequence[str]) -> None:
+        """Raise a ConfigError for a column that profiles do not have as they are recalculated."""
+        absent = [name for name in self._values.columns if name not in there]
+        if absent and absent[0] not in OF_ORDERS:
+            raise ConfigError(
+                f"profiles that are recalculated have no column {absent[0]!r}"
+                f"{suggestion(absent[0], there)}",
+                remedy=(
+                    "pass ",
+                    Option("schemes", Code(f"[Rules(..., features={{{absent[0]!r}: ...}})]")),
+                    " which computes it of ",
+                    Option("streams"),
+                ),
+            )
 
     def assign(self, table: Any, *, threads: int | None = None) -> pa.Table:
         """Add scores and a name to each customer of a profile.
@@ -262,7 +328,8 @@ class Rfm(Scheme):
         pyarrow.Table
             The table with columns ``recency_score``, ``frequency_score``, ``monetary_score``
             (int8) and ``rfm``: dictionary<int8, string>, codes in the order of :attr:`segments`.
-            All null for customers without orders and those whom `where` leaves out.
+            All null for customers without orders, those whom `where` leaves out, and of other
+            columns those who have null in one of them.
 
         Raises
         ------
@@ -271,7 +338,7 @@ class Rfm(Scheme):
         ColumnError
             Where a column is missing, has another type, or one of those above is there already.
         DataError
-            Where a value is null or not finite.
+            Where a value is not finite, or null where there are orders.
 
         Examples
         --------
@@ -338,7 +405,7 @@ class Rfm(Scheme):
         reached = [
             np.ones(self.bins, np.bool_)
             if self.cuts is None or score not in self.cuts
-            else scores_reached(self.cuts[score], score)
+            else scores_reached(self.cuts[score], score, are_of_orders=self._values.are_of_orders)
             for score in SCORES
         ]
         collapsed = {
@@ -369,7 +436,9 @@ class Rfm(Scheme):
         >>> oc.Rfm(map="ten", where="orders > 1").to_dict()
         {'scheme': 'rfm', 'bins': 5, 'monetary': 'sum', 'map': 'ten', 'where': 'orders > 1'}
         """
-        made: dict[str, Any] = {"scheme": self.name, "bins": self.bins, "monetary": self.monetary}
+        made: dict[str, Any] = {"scheme": self.name, "bins": self.bins}
+        made |= {name: value for name, value in self._shown() if name in USUAL}
+        made["monetary"] = self.monetary
         made["map"] = (
             self.map
             if isinstance(self.map, str)
@@ -391,7 +460,8 @@ class Rfm(Scheme):
 
     def _compared(self) -> tuple[Any, ...]:
         where = None if self.where is None else str(self._condition)
-        return (self.bins, self.monetary, self.map, where, self.cuts, self.account)
+        columns = (self.recency, self.frequency, self.monetary)
+        return (self.bins, columns, self.map, where, self.cuts, self.account)
 
     def __eq__(self, other: object) -> bool:
         return self._compared() == other._compared() if isinstance(other, Rfm) else NotImplemented
@@ -400,7 +470,11 @@ class Rfm(Scheme):
         return hash(self._compared())
 
     def _shown(self) -> list[tuple[str, Any]]:
-        shown = [(name, value) for name, value in super()._shown() if value is not None]
+        shown = [
+            (name, value)
+            for name, value in super()._shown()
+            if value is not None and not (name in USUAL and value == USUAL[name])
+        ]
         return [
             (name, (self._where_text() or str(value)) if name == "where" else value)
             for name, value in shown

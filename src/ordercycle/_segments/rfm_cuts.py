@@ -22,7 +22,7 @@ from ordercycle_kernels.scores import count_below, count_below_wide
 
 Cut = float | Decimal
 
-#: The least value that customers with orders have; whole numbers only.
+#: The least value of what is scored of orders; whole numbers only.
 LEAST = {"recency": 0, "frequency": 1}
 
 
@@ -85,11 +85,21 @@ def plain_cuts(cuts: Mapping[str, Sequence[Cut]]) -> dict[str, list[float | str]
     }
 
 
-def scores_reached(cuts: Sequence[Cut], score: str) -> NDArray[np.bool_]:
-    """Return which scores any value can have, the lowest first."""
+def scores_reached(
+    cuts: Sequence[Cut], score: str, *, are_of_orders: bool = True
+) -> NDArray[np.bool_]:
+    """Return which scores any value can have, the lowest first.
+
+    are_of_orders: whether recency and frequency are whole numbers of days and orders; else the
+    frequency is above 0.
+    """
     bounds: list[Any] = list(cuts)
     can_be_lowest = True
-    if score in LEAST:
+    if not are_of_orders:
+        if score == "frequency":
+            can_be_lowest = bounds[0] > 0
+            bounds = [max(bound, 0) for bound in bounds]
+    elif score in LEAST:
         bounds = [math.floor(cut) for cut in cuts]
         can_be_lowest = bounds[0] >= LEAST[score]
         # Below the least value nothing lies between cuts either.

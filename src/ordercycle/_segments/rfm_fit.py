@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -27,13 +27,14 @@ from ordercycle._errors import (
 )
 from ordercycle._public import public
 from ordercycle._segments.assigning import (
+    refuse_absent,
     refuse_bad_orders,
     refuse_missing,
     refuse_undecided,
     selected,
 )
 from ordercycle._segments.counting_rounds import (
-    AS_OF_COLUMN,
+    AS_OF_COLUMNS,
     Cells,
     Round,
     as_of_cells,
@@ -51,16 +52,30 @@ from ordercycle_kernels.selection import DIGIT_BITS, DIGITS
 #: An RFM scheme: its cuts and its account are options.
 R = TypeVar("R", bound=Scheme)
 
-#: A cell is column, prefix and digit; of the column after the scores, the type of monetary.
+#: A cell is column, prefix and digit; of the column after the scores, score and type of its values.
 COLUMN_SHIFT = 40
 TYPE_COLUMN = len(SCORES)
-#: Types of monetary in cells; a decimal's scale is counted from `DECIMAL_TYPE` on.
-FLOAT_TYPE, INTEGER_TYPE, DECIMAL_TYPE = 0, 1, 1000
-#: The profile column that is M, and its types.
-MONETARY: dict[str, tuple[str, tuple[pa.DataType, ...]]] = {
-    "sum": ("revenue", (pa.float64(), pa.int64(), pa.decimal128(1))),
-    "average": ("average_order_value", (pa.float64(),)),
+#: Types of values in cells; a decimal's scale is counted from `DECIMAL_TYPE` on.
+TYPES = {0: "float64", 1: "int64", 2: "int32"}
+DECIMAL_TYPE = 1000
+#: The profile columns that are R and F where nothing else is said, and those that are M by words.
+RECENCY, FREQUENCY = "days_since_last_order", "orders"
+MONETARY = {"sum": "revenue", "average": "average_order_value"}
+#: The types of these.
+OF_ORDERS: dict[str, tuple[pa.DataType, ...]] = {
+    RECENCY: (pa.int32(),),
+    FREQUENCY: (pa.int64(),),
+    "revenue": (pa.float64(), pa.int64(), pa.decimal128(1)),
+    "average_order_value": (pa.float64(),),
 }
+#: How other columns are brought to a type that is scored.
+CASTS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType], pa.DataType]], ...] = (
+    (pa.types.is_integer, lambda _: pa.int64()),
+    (pa.types.is_floating, lambda _: pa.float64()),
+    (pa.types.is_decimal128, lambda kind: kind),
+    (pa.types.is_decimal, lambda kind: pa.decimal128(38, kind.scale)),
+    (pa.types.is_null, lambda _: pa.float64()),
+)
 #: Rows whose keys are made at once: they stay in the cache.
 ROWS_AT_ONCE = 2**16
 
@@ -75,7 +90,7 @@ class RfmAccount:
     as_of
         The day of the profile; None where it does not say.
     buyers
-        The customers with orders whom `where` did not leave out.
+        The customers with scores: of those with orders, whom `where` did not leave out.
     by_hand
         The scores whose cuts were given and not fitted.
     """
@@ -120,51 +135,70 @@ class RfmAccount:
 class ScoredValues:
     """The values of a profile that are scored, and whose.
 
-    monetary: of :data:`MONETARY`; where: the condition that leaves customers out, or None.
+    Columns, or a word of :data:`MONETARY`; where: the condition that leaves customers out, or None.
     """
 
+    recency: str
+    frequency: str
     monetary: str
     where: pc.Expression | str | None
 
     @property
-    def inputs(self) -> dict[str, tuple[pa.DataType, ...]]:
-        """The profile columns that are R, F and M, with their types."""
-        name, kinds = MONETARY[self.monetary]
-        return {"days_since_last_order": (pa.int32(),), "orders": (pa.int64(),), name: kinds}
+    def columns(self) -> tuple[str, str, str]:
+        """The columns that are R, F and M; two of them may be one."""
+        return self.recency, self.frequency, MONETARY.get(self.monetary, self.monetary)
+
+    @property
+    def are_of_orders(self) -> bool:
+        """Whether they are those of orders, so that whoever has orders has all three."""
+        recency, frequency, monetary = self.columns
+        return (recency, frequency) == (RECENCY, FREQUENCY) and monetary in MONETARY.values()
 
     def of(self, table: Any, *, is_checked: bool = False) -> tuple[pa.Table, NDArray[np.bool_]]:
         """Return R, F and M of a profile, checked, and which customers have scores."""
         table = as_table(table)
-        if has_no_money(table.column_names):
+        if self.columns[-1] in MONETARY.values() and has_no_money(table.column_names):
             raise ConfigError(
                 "the orders of this profile have no amounts, and RFM needs monetary values",
                 remedy=(
                     "build the history with ",
                     Option("Columns.amount"),
+                    ", name another column with ",
+                    Option("monetary"),
                     ", or use Lifecycle or Cadence, which need none",
                 ),
             )
-        inputs = selected(table, self.inputs)
-        orders = inputs.column("orders")
-        if not is_checked:
-            _check_values(inputs)
-        kept = np.empty(table.num_rows, np.bool_)
-        start = 0
-        for chunk in orders.chunks:
-            stop = start + len(chunk)
-            np.greater(fixed_view(chunk, np.int64), 0, out=kept[start:stop])
-            start = stop
+        if self.are_of_orders:
+            inputs, kept = _of_orders(table, self.columns, is_checked=is_checked)
+        else:
+            inputs, kept = _of_columns(table, self.columns, is_checked=is_checked)
         if self.where is not None:
             holds = bound(table, {"where": self.where}).truths(table).column(0)
             kept &= holds.fill_null(fill_value=False).to_numpy()
         return inputs, kept
 
 
-def _check_values(inputs: pa.Table) -> None:
+def _of_orders(
+    table: pa.Table, columns: tuple[str, ...], *, is_checked: bool
+) -> tuple[pa.Table, NDArray[np.bool_]]:
+    """Return the values of orders, and who has any."""
+    inputs = selected(table, {name: OF_ORDERS[name] for name in columns})
+    if not is_checked:
+        _check_orders(inputs)
+    kept = np.empty(table.num_rows, np.bool_)
+    start = 0
+    for chunk in inputs.column(FREQUENCY).chunks:
+        stop = start + len(chunk)
+        np.greater(fixed_view(chunk, np.int64), 0, out=kept[start:stop])
+        start = stop
+    return inputs, kept
+
+
+def _check_orders(inputs: pa.Table) -> None:
     """Raise a DataError where a customer with orders has a value that cannot be scored."""
     _, orders, monetary = inputs.columns
     refuse_bad_orders(orders)
-    for name in ("days_since_last_order", inputs.column_names[-1]):
+    for name in (RECENCY, inputs.column_names[-1]):
         refuse_missing(inputs, name, at_least=1)
     if monetary.type == pa.float64() and not pc.all(pc.is_finite(monetary)).as_py():
         bad = pc.and_(pc.invert(pc.is_finite(monetary)), pc.greater(orders, 0))
@@ -173,12 +207,54 @@ def _check_values(inputs: pa.Table) -> None:
         )
 
 
+def _of_columns(
+    table: pa.Table, columns: tuple[str, ...], *, is_checked: bool
+) -> tuple[pa.Table, NDArray[np.bool_]]:
+    """Return the values of any columns, and who has all three, with a frequency above 0."""
+    refuse_absent(table, dict.fromkeys(columns))
+    values = [_number(table.column(name), name) for name in columns]
+    frequency = values[1]
+    is_positive = pc.greater(frequency, pa.scalar(0, frequency.type))
+    if not is_checked:
+        for name, column in zip(columns, values, strict=True):
+            if column.type == pa.float64() and not pc.all(pc.is_finite(column)).as_py():
+                bad = pc.invert(pc.is_finite(column))
+                if column is not frequency:
+                    bad = pc.and_(bad, is_positive)
+                bad = bad.fill_null(fill_value=False)
+                refuse_undecided(f"{name} is NaN or infinite", bad, column=name)
+    kept = is_positive.fill_null(fill_value=False).to_numpy().copy()
+    for column in values:
+        if column.null_count:
+            kept &= column.is_valid().to_numpy()
+    return pa.table(values, names=list(SCORES)), kept
+
+
+def _number(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    """Return a column in a type that is scored."""
+    kind = next((to(column.type) for fits, to in CASTS if fits(column.type)), None)
+    if kind is None:
+        raise ColumnError(
+            f"{name} is {column.type}, and scores are of numbers",
+            remedy="cast it to an integer, float64 or decimal128, or name another column",
+            column=name,
+        )
+    try:
+        return column if column.type == kind else column.cast(kind)
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"{name} is {column.type}, with values beyond {kind}: {error}",
+            remedy="cast it to float64",
+            column=name,
+        ) from None
+
+
 @dataclass(frozen=True)
 class RfmRound(Round[pa.Table, R]):
     """Counts one more digit of the values around each cut.
 
     A cell is (column, prefix, digit). The first round, which has no searches yet, also counts
-    rows by the type of monetary.
+    rows by the types of the values.
     """
 
     scheme: R
@@ -191,7 +267,8 @@ class RfmRound(Round[pa.Table, R]):
     @property
     def columns(self) -> tuple[str, ...] | None:  # type: ignore[override]
         """The profile columns that are read: any, where an expression chooses customers."""
-        return None if self.values.where is not None else (*self.values.inputs, AS_OF_COLUMN)
+        read = (*self.values.columns, *AS_OF_COLUMNS)
+        return None if self.values.where is not None else tuple(dict.fromkeys(read))
 
     def count(self, batch: pa.Table) -> Cells:
         """Count digits of a profile's customers."""
@@ -200,12 +277,13 @@ class RfmRound(Round[pa.Table, R]):
         searches = self.searches or tuple(
             Search.of(KeyType.of(column.type)) for column in inputs.columns
         )
-        monetary, found = searches[-1].key, KeyType.of(inputs.schema.field(TYPE_COLUMN - 1).type)
-        if monetary != found:
-            raise ColumnError(
-                f"monetary values are {found.name} here and {monetary.name} elsewhere",
-                remedy="cast the parts of the profile to one type",
-            )
+        types = [KeyType.of(column.type) for column in inputs.columns]
+        for score, search, found in zip(SCORES, searches, types, strict=True):
+            if search.key != found:
+                raise ColumnError(
+                    f"{score} values are {found.name} here and {search.key.name} elsewhere",
+                    remedy="cast the parts of the profile to one type",
+                )
         tables = [
             None if search.is_over else np.zeros((len(search.prefixes), DIGITS), np.int64)
             for search in searches
@@ -222,9 +300,12 @@ class RfmRound(Round[pa.Table, R]):
         )
         if self.searches or not made.cell.size:
             return made
-        buyers = [np.count_nonzero(kept)]
-        kind = Cells.summed([TYPE_COLUMN << COLUMN_SHIFT | _code(found)], buyers)
-        return made.plus(kind, as_of_cells(batch))
+        buyers = np.count_nonzero(kept)
+        codes = [
+            TYPE_COLUMN << COLUMN_SHIFT | number << DIGIT_BITS | _code(found)
+            for number, found in enumerate(types)
+        ]
+        return made.plus(Cells.summed(codes, [buyers] * len(codes)), as_of_cells(batch))
 
     def then(self, total: Cells) -> RfmRound[R] | R:
         """Return the next round, or the scheme with its cuts."""
@@ -251,25 +332,9 @@ class RfmRound(Round[pa.Table, R]):
         of_recency = (total.cell >> COLUMN_SHIFT) == 0
         buyers = int(total.count[of_recency].sum())
         if not buyers:
-            condition = self.values.where
-            raise DataError(
-                "no customer of this profile has orders, so there is nothing to take quantiles of"
-                if condition is None
-                else (
-                    "no customer of this profile has orders and satisfies ",
-                    Option("where", Code(str(condition))),
-                    ", so there is nothing to take quantiles of",
-                ),
-                remedy="take a later day, more orders or other customers",
-            )
-        codes = total.cell[(total.cell >> COLUMN_SHIFT) == TYPE_COLUMN] & (DIGITS - 1)
-        if codes.size != 1:
-            raise ColumnError(
-                "monetary values have several types in the parts of the profile",
-                remedy="cast them to one",
-            )
-        keys = (KeyType("int32"), KeyType("int64"), _key_type(int(codes[0])))
+            raise self._nobody()
         searches = []
+        keys = [_key_type(number, score, total) for number, score in enumerate(SCORES)]
         by_hand = tuple(self.by_hand)
         for number, key in enumerate(keys):
             if SCORES[number] in by_hand:
@@ -283,6 +348,20 @@ class RfmRound(Round[pa.Table, R]):
             searches.append(_searched(number, Search.of(key, ranks), total))
         account = RfmAccount(as_of=as_of_in(total), buyers=buyers, by_hand=by_hand)
         return replace(self, account=account, searches=tuple(searches))
+
+    def _nobody(self) -> DataError:
+        """Return the error for a profile in which nobody has scores."""
+        recency, frequency, monetary = self.values.columns
+        has = "orders"
+        if not self.values.are_of_orders:
+            has = f"{recency}, {monetary} and a {frequency} above 0"
+        text: list[str | Option] = [f"no customer of this profile has {has}"]
+        if self.values.where is not None:
+            text += [" and satisfies ", Option("where", Code(str(self.values.where)))]
+        return DataError(
+            (*text, ", so there is nothing to take quantiles of"),
+            remedy="take a later day, more orders or other customers",
+        )
 
 
 @dataclass(frozen=True)
@@ -346,10 +425,17 @@ def _cells(number: int, table: Any) -> Cells:
 def _code(kind: KeyType) -> int:
     if kind.name == "decimal":
         return DECIMAL_TYPE + kind.scale
-    return FLOAT_TYPE if kind.name == "float64" else INTEGER_TYPE
+    return next(code for code, name in TYPES.items() if name == kind.name)
 
 
-def _key_type(code: int) -> KeyType:
-    if code in (FLOAT_TYPE, INTEGER_TYPE):
-        return KeyType("float64" if code == FLOAT_TYPE else "int64")
-    return KeyType("decimal", code - DECIMAL_TYPE)
+def _key_type(number: int, score: str, total: Cells) -> KeyType:
+    """Return the type of a score's values in all parts of a profile."""
+    place = TYPE_COLUMN << (COLUMN_SHIFT - DIGIT_BITS) | number
+    codes = total.cell[(total.cell >> DIGIT_BITS) == place] & (DIGITS - 1)
+    if codes.size != 1:
+        raise ColumnError(
+            f"{score} values have several types in the parts of the profile",
+            remedy="cast them to one",
+        )
+    code = int(codes[0])
+    return KeyType(TYPES[code]) if code in TYPES else KeyType("decimal", code - DECIMAL_TYPE)
