@@ -78,7 +78,10 @@ def _names(field: str, given: Any) -> tuple[str, ...]:
     if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
         raise ConfigError(
             (Option(f"EventColumns.{field}", given), " is no list of columns"),
-            remedy=("pass ", Option(f"EventColumns.{field}", (given,))),
+            remedy=(
+                "pass ",
+                Option(f"EventColumns.{field}", (given if isinstance(given, str) else "name",)),
+            ),
         )
     return tuple(_name(field, one) for one in given)
 

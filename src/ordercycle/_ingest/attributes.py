@@ -100,7 +100,7 @@ class Attribute:
         """
         if not pa.types.is_dictionary(array.type):
             array = array.cast(without_view(array.type)).dictionary_encode()
-        entries = array.dictionary
+        entries = array.dictionary.cast(without_view(array.dictionary.type))
         rows = fixed_view(array.indices, array.type.index_type.to_pandas_dtype())
         rows = rows.astype(np.int64, copy=False)
         present = validity(array.indices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -91,7 +92,7 @@ class Attributes(Mapping[str, Values]):
                     (Option("lookups"), f": {name!r} is no attribute{hint}"),
                     remedy=("name it in ", Option(named, (name,))),
                 )
-            tables[name] = lookup if isinstance(lookup, pa.Table) else pa.table(lookup)
+            tables[name] = _table_of(name, lookup)
             _check_lookup(name, tables[name], self.known[name].values.type)
         return replace(self, lookups={**self.lookups, **tables})
 
@@ -118,6 +119,17 @@ class Attributes(Mapping[str, Values]):
         }
 
 
+def _table_of(name: str, lookup: Any) -> pa.Table:
+    """Return a lookup as a table."""
+    try:
+        return lookup if isinstance(lookup, pa.Table) else pa.table(lookup)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            (Option("lookups"), f": what is given for {name!r} is a {type(lookup).__name__}"),
+            remedy="pass a table: of pyarrow, pandas or Polars, or a dictionary of its columns",
+        ) from error
+
+
 def plain_column(column: pa.ChunkedArray) -> pa.Array:
     """Return a column as one array, without dictionaries and views."""
     kind = column.type
@@ -136,9 +148,17 @@ def _key_column(table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
 def _check_lookup(name: str, table: Any, kind: pa.DataType) -> None:
     """Raise where a table has not exactly one row for each value that it has."""
     what = f"the lookup of {name}"
-    if table.column_names.count(name) != 1:
+    names = Counter(table.column_names)
+    for column, count in names.items():
+        if count > 1:
+            raise ColumnError(
+                f"{what} has {count} columns named {column!r}",
+                remedy="rename all but one, or leave them out",
+                column=column,
+            )
+    if name not in names:
         raise ColumnError(
-            f"{what} has no single column {name!r}{suggestion(name, table.column_names)}",
+            f"{what} has no column {name!r}{suggestion(name, names)}",
             remedy=f"rename the column with the values of {name}",
             column=name,
         )
