@@ -18,6 +18,7 @@ from ordercycle_kernels.elementary import (
     exponential_less_one,
     logarithm_of_one_plus,
 )
+from ordercycle_kernels.quadrature import GAUSS, end_of_panel, gauss_node
 
 #: Nodes for the probability to leave.
 NODES = 256
@@ -26,8 +27,20 @@ FAR = 44.0
 #: Smaller probabilities to leave are this one: no horizon tells them from 0.
 SMALLEST = 1e-290
 SEARCH_STEP = 0.0625
+#: Terms of a series, its points (those of one side), and how panels grow.
+TERMS, GROWTH = 16, 1.5
+CHEBYSHEV_NODES = (
+    0.99518472667219689,
+    0.95694033573220886,
+    0.88192126434835503,
+    0.77301045336273696,
+    0.6343932841636455,
+    0.47139673682599765,
+    0.29028467725446237,
+    0.098017140329560602,
+)
 
-# m = pairs of orders and age, x = most orders + 1
+# m = pairs of orders and age, x = most orders + 1, q = panels of a series
 
 
 @inlined
@@ -126,3 +139,90 @@ def expect_dropout_orders(
             log = logarithm_of_one_plus(leave * span)
             scratch[node] = -weights[x, node] * exponential_less_one(-shape * log) / leave
         out_expected[pair] = sum_of(scratch)
+
+
+@kernel
+def fill_rates(
+    r: float,
+    orders: Int64s,
+    nodes: Float64Table,
+    weights: Float64Table,
+    scratch: Float64Out,
+    out_series: Float64Table,
+) -> None:
+    """Write the rate of orders of who is alive, after a time, as series of Chebyshev.
+
+    It is (r + x) / (alpha + T) times the mean of (1 + p (e**v - 1))**-(r + x + 1) over p, with v =
+    ln(1 + u / (alpha + T)), and each of some panels of v has a series: the same for every T.
+
+    orders: (m,); nodes, weights: (x, NODES); scratch: (NODES,); out_series: (x, q * TERMS).
+    """
+    for x in orders:
+        shape = r + x + 1.0
+        start = 0.0
+        for panel in range(out_series.shape[1] // TERMS):
+            stop = end_of_panel(start, 1.0 / shape, GROWTH, np.inf)
+            half, middle = 0.5 * (stop - start), 0.5 * (stop + start)
+            series = out_series[x, panel * TERMS : (panel + 1) * TERMS]
+            series[:] = 0.0
+            for point in range(TERMS):
+                side = CHEBYSHEV_NODES[min(point, TERMS - 1 - point)]
+                side = side if point < TERMS // 2 else -side
+                growth = exponential_less_one(middle + half * side)
+                for node in range(NODES):
+                    log = logarithm_of_one_plus(nodes[x, node] * growth)
+                    scratch[node] = weights[x, node] * exponential(-shape * log)
+                value = sum_of(scratch) * (2.0 / TERMS)
+                before, now = 1.0, side
+                series[0] += 0.5 * value
+                for term in range(1, TERMS):
+                    series[term] += value * now
+                    before, now = now, 2.0 * side * now - before
+            start = stop
+
+
+@kernel
+def discount_dropout_orders(
+    r: float,
+    alpha: float,
+    horizon: float,
+    discount: float,
+    orders: Int64s,
+    ages: Int64s,
+    series: Float64Table,
+    out_discounted: Float64Out,
+) -> None:
+    """Write E(orders in the horizon) of who is alive, each discounted to its start.
+
+    orders, ages, out_discounted: (m,); series: (x, q * TERMS).
+    """
+    for pair in range(orders.size):
+        x = orders[pair]
+        scale = alpha + ages[pair]
+        end = logarithm_of_one_plus(horizon / scale)
+        # Panels of the series, of which the first is cut where the discount needs it.
+        widest = 1.0 / (r + x + 1.0)
+        first = widest
+        while first * discount * scale > 1.0:
+            first /= GROWTH
+        total = start = low = 0.0
+        panel, high = 0, end_of_panel(0.0, widest, GROWTH, np.inf)
+        while start < end:
+            if start >= high:
+                panel += 1
+                low, high = high, end_of_panel(high, widest, GROWTH, np.inf)
+            stop = min(end_of_panel(start, first, GROWTH, end), high)
+            half, middle = 0.5 * (stop - start), 0.5 * (stop + start)
+            terms = series[x, panel * TERMS : (panel + 1) * TERMS]
+            for node in range(GAUSS):
+                side, weight = gauss_node(node)
+                place = middle + half * side
+                where = (2.0 * place - low - high) / (high - low)
+                one = two = 0.0
+                for term in range(TERMS - 1, 0, -1):
+                    one, two = terms[term] + 2.0 * where * one - two, one
+                rate = terms[0] + where * one - two
+                time = scale * exponential_less_one(place)
+                total += half * weight * rate * exponential(place - discount * time)
+            start = stop
+        out_discounted[pair] = (r + x) * total

@@ -58,3 +58,32 @@ def test_orders_of_the_living(case):
         assert abs(found[0] - wanted) <= 1e-12 * wanted
         wanted = 1 - (1 + exact[6] / (exact[1] + age)) ** -(exact[0] + x)
         assert abs(active[0] - wanted) <= 1e-13 * wanted
+
+
+@pytest.mark.parametrize(
+    ("case", "discount"), [(CASES[1], 3e-5), (CASES[2], 0.01), (CASES[5], 3e-4), (CASES[6], 0.01)]
+)
+def test_discounted_orders_of_the_living(case, discount):
+    r, alpha, a, b, x, age, horizon = case
+    nodes, weights = np.zeros((2, x + 1, dropout_predictions.NODES))
+    orders, ages, scratch = np.array([x]), np.array([age]), np.zeros(dropout_predictions.NODES)
+    dropout_predictions.fill_beta_nodes(a, b, orders, nodes, weights)
+    series, found = np.zeros((x + 1, 12 * dropout_predictions.TERMS)), np.full(1, 77.0)
+    dropout_predictions.fill_rates(r, orders, nodes, weights, scratch, series)
+    dropout_predictions.discount_dropout_orders(
+        r, alpha, float(horizon), discount, orders, ages, series, found
+    )
+    with mpmath.workdps(25):
+        r, alpha, a, b = map(mpf, case[:4])
+        shape, scale = r + x, alpha + age
+
+        def rate(u):
+            w = u / scale
+            if a > 10**6:
+                return shape / scale * (1 + a / (a + b) * w) ** -(shape + 1)
+            series = mpmath.hyp2f1(shape + 1, b + x, a + b + x, w / (1 + w))
+            return shape / scale * (1 + w) ** -(shape + 1) * series
+
+        points = [0, *(mpf(2) ** k for k in range(-6, 16) if 2.0**k < horizon), horizon]
+        wanted = mpmath.quad(lambda u: rate(u) * mpmath.exp(-discount * u), points, maxdegree=4)
+        assert abs(found[0] - wanted) <= 1e-10 * wanted

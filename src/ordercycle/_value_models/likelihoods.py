@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,16 @@ from numpy.typing import NDArray
 from ordercycle._value_models.cells import Margins, margins_of
 from ordercycle._workspace import Workers
 from ordercycle_kernels._types import as_input
+from ordercycle_kernels.deaths import (
+    MOMENTS,
+    NODES,
+    DeathTables,
+    count_panels,
+    fill_panels,
+    sum_death_products,
+    sum_deaths,
+    sum_lives,
+)
 from ordercycle_kernels.order_counts import (
     CHUNK,
     NOBODY_LEAVES,
@@ -153,3 +164,93 @@ def dropout_tables(
     fill_day_tables(alpha, day_logs, day_rates)
     fill_dropout_tables(a, b, is_first, odds, last_rates)
     return DropoutTables(*map(as_input, (day_logs, day_rates, odds, last_rates)))
+
+
+@dataclass(frozen=True)
+class DeathSetup:
+    """What Pareto/NBD needs for so many days and such parameters.
+
+    Attributes
+    ----------
+    firsts
+        The first panel of each day: (d,) int64.
+    tables
+        Of the kernels.
+    parameters
+        r, alpha, s and beta: (4,).
+    """
+
+    firsts: NDArray[np.int64]
+    tables: DeathTables
+    parameters: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, parameters: Sequence[float], days: int) -> DeathSetup:
+        """Return what is needed for days up to so many less 1."""
+        _, alpha, _, beta = parameters
+        firsts = np.empty(days, np.int64)
+        count_panels(alpha, beta, firsts)
+        nodes = int(firsts[-1]) * NODES
+        of_days = np.empty((4, days))
+        fill_day_tables(alpha, of_days[0], of_days[1])
+        fill_day_tables(beta, of_days[2], of_days[3])
+        of_nodes = np.empty((3, nodes))
+        factors = np.empty(nodes * MOMENTS)
+        fill_panels(alpha, beta, firsts, of_nodes[0], of_nodes[1], of_nodes[2], factors)
+        tables = DeathTables(*map(as_input, (*of_days, *of_nodes, factors)))
+        return cls(firsts, tables, np.array(parameters))
+
+    def scratch(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return room for the integrals of one number of orders."""
+        return np.empty(self.tables.weights.size), np.empty(self.firsts.size * MOMENTS)
+
+
+class DeathLikelihood:
+    """Pareto/NBD."""
+
+    def __init__(self, cells: Cells, workers: Workers) -> None:
+        self.cells, self.workers = cells, workers
+        self.margins = margins_of(cells)
+
+    def sums(self, parameters: Sequence[float]) -> NDArray[np.float64]:
+        """Return the sums of the kernels."""
+        r, alpha, s, beta = parameters
+        setup = DeathSetup.of(parameters, self.margins.days)
+
+        def task(first: int, rows: NDArray[np.float64]) -> None:
+            sum_deaths(
+                self.cells,
+                setup.tables,
+                setup.firsts,
+                setup.parameters,
+                first,
+                *setup.scratch(),
+                rows,
+            )
+
+        sums = np.zeros((2, SUMS))
+        sum_counts(r, alpha, self.margins.by_orders, self.margins.by_age, sums)
+        sum_lives(s, beta, self.margins.by_age, sums)
+        add_chunks(sums_of_chunks(self.cells.frequency.size, self.workers, task, SUMS), sums)
+        return np.asarray(sums[0] + sums[1])
+
+    def score_products(self, parameters: Sequence[float]) -> NDArray[np.float64]:
+        """Return sums of products of scores."""
+        setup = DeathSetup.of(parameters, self.margins.days)
+        scores = np.empty((3, self.margins.by_orders.size))
+        fill_score_tables(parameters[0], 1.0, 1.0, NOBODY_LEAVES, scores)
+
+        def task(first: int, rows: NDArray[np.float64]) -> None:
+            sum_death_products(
+                self.cells,
+                setup.tables,
+                scores[0],
+                setup.firsts,
+                setup.parameters,
+                first,
+                *setup.scratch(),
+                rows,
+            )
+
+        size = self.cells.frequency.size
+        return added(sums_of_chunks(size, self.workers, task, PRODUCTS))

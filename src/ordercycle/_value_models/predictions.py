@@ -10,15 +10,27 @@ from typing import NamedTuple, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle._value_models.forms import Form
-from ordercycle._value_models.likelihoods import dropout_tables
+from ordercycle._value_models.forms import Form, logs_of
+from ordercycle._value_models.likelihoods import DeathSetup, dropout_tables
+from ordercycle_kernels.death_predictions import (
+    alive_of_deaths,
+    expect_death_orders,
+    expect_orders,
+    fill_integrals,
+    fill_presence,
+)
 from ordercycle_kernels.dropout_predictions import (
-    NODES,
+    GROWTH,
+    TERMS,
+    discount_dropout_orders,
     expect_dropout_orders,
     fill_beta_nodes,
+    fill_rates,
 )
+from ordercycle_kernels.dropout_predictions import NODES as BETA_NODES
 from ordercycle_kernels.order_counts import DropoutTables, alive_of_dropouts
 from ordercycle_kernels.order_pairs import find_new_pairs, predict_from_pairs, store_pairs
+from ordercycle_kernels.quadrature import WIDEST
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -58,6 +70,10 @@ class Predictions(NamedTuple):
 class Expectations(Protocol):
     """What a model says, in tables for up to so many orders and days."""
 
+    def learn(self, orders: Integers) -> None:
+        """Compute the tables of numbers of orders that were not met before."""
+        ...
+
     def fill_alive(self, frequency: Integers, recency: Days, age: Days, out: Floats) -> None:
         """Write probabilities that customers have not left."""
         ...
@@ -65,6 +81,27 @@ class Expectations(Protocol):
     def of_pairs(self, orders: Integers, ages: Integers) -> Floats:
         """Return P(active), orders and discounted orders of who is alive: (3, m)."""
         ...
+
+
+class NbdExpectations:
+    """NBD: nobody leaves."""
+
+    def __init__(self, parameters: Sequence[float], horizon: Horizon, size: Size) -> None:  # noqa: ARG002 - no tables
+        self.parameters, self.horizon = parameters, horizon
+
+    def learn(self, orders: Integers) -> None:
+        """Do nothing: there are no tables."""
+
+    def fill_alive(self, frequency: Integers, recency: Days, age: Days, out: Floats) -> None:  # noqa: ARG002 - as others
+        """Write ones."""
+        out.fill(1.0)
+
+    def of_pairs(self, orders: Integers, ages: Integers) -> Floats:
+        """Return P(active), orders and discounted orders."""
+        result = np.empty((3, orders.size))
+        r, alpha = self.parameters[:2]
+        expect_orders(r, alpha, *self.horizon, orders, ages, result)
+        return result
 
 
 class DropoutExpectations:
@@ -82,8 +119,16 @@ class DropoutExpectations:
         self.is_first = int(may_leave_at_first)
         orders, days = size
         self.tables: DropoutTables = dropout_tables(parameters, self.is_first, days, orders)
-        self.nodes, self.weights = np.zeros((2, orders, NODES))
-        self.known = np.zeros(orders, bool)
+        self.nodes, self.weights = np.zeros((2, orders, BETA_NODES))
+        panels = self._panels(orders) if horizon[1] > 0.0 else 0
+        self.series = np.zeros((orders, panels * TERMS))
+
+    def learn(self, orders: Integers) -> None:
+        """Compute the tables of numbers of orders that were not met before."""
+        r, _, a, b = self.parameters
+        fill_beta_nodes(a, b + self.is_first, orders, self.nodes, self.weights)
+        if self.horizon[1] > 0.0:
+            fill_rates(r, orders, self.nodes, self.weights, np.empty(BETA_NODES), self.series)
 
     def fill_alive(self, frequency: Integers, recency: Days, age: Days, out: Floats) -> None:
         """Write probabilities that customers have not left."""
@@ -92,24 +137,98 @@ class DropoutExpectations:
 
     def of_pairs(self, orders: Integers, ages: Integers) -> Floats:
         """Return P(active), orders and discounted orders of who is alive."""
-        r, alpha, a, b = self.parameters
-        new = np.flatnonzero(np.bincount(orders, minlength=self.known.size) > self.known)
-        fill_beta_nodes(a, b + self.is_first, new, self.nodes, self.weights)
-        self.known[new] = True
+        r, alpha = self.parameters[:2]
+        horizon, discount = self.horizon
         result = np.empty((3, orders.size))
         expect_dropout_orders(
             r,
             alpha,
-            self.horizon[0],
+            horizon,
             orders,
             ages,
             self.nodes,
             self.weights,
-            np.empty(NODES),
+            np.empty(BETA_NODES),
             result[0],
             result[1],
         )
-        result[2] = result[1]
+        if discount > 0.0:
+            discount_dropout_orders(
+                r, alpha, horizon, discount, orders, ages, self.series, result[2]
+            )
+        else:
+            result[2] = result[1]
+        return result
+
+    def _panels(self, orders: int) -> int:
+        """Return how many panels reach to the end of the horizon, for up to so many orders."""
+        r, alpha = self.parameters[:2]
+        end = logs_of([1.0 + self.horizon[0] / alpha])[0]
+        place, panels = 0.0, 0
+        while place < end:
+            width = (GROWTH - 1.0) * place if panels else 1.0 / (r + orders)
+            place += min(width, WIDEST)
+            panels += 1
+        return panels
+
+
+class DeathExpectations:
+    """Pareto/NBD."""
+
+    def __init__(self, parameters: Sequence[float], horizon: Horizon, size: Size) -> None:
+        self.parameters, self.horizon = parameters, horizon
+        orders, days = size
+        self.setup = DeathSetup.of(parameters, days)
+        tables = self.setup.tables
+        logs = np.stack([tables.order_logs, tables.death_logs])
+        self.day_growths = np.append(np.diff(logs, axis=1), np.zeros((2, 1)), axis=1).ravel()
+        self.growths = np.concatenate([tables.order_growths, tables.death_growths])
+        self.integrals = np.zeros((orders, days))
+        self.presence = np.zeros((days, 2))
+        self.known = np.zeros(days, bool)
+
+    def learn(self, orders: Integers) -> None:
+        """Compute the tables of numbers of orders that were not met before."""
+        r, _, s, _ = self.parameters
+        fill_integrals(
+            r,
+            s,
+            orders,
+            self.setup.firsts,
+            self.day_growths,
+            self.growths,
+            self.setup.tables.weights,
+            self.integrals,
+        )
+
+    def fill_alive(self, frequency: Integers, recency: Days, age: Days, out: Floats) -> None:
+        """Write probabilities that customers have not left."""
+        r, _, s, _ = self.parameters
+        tables = self.setup.tables
+        alive_of_deaths(
+            frequency,
+            recency,
+            age,
+            tables.order_logs,
+            tables.death_logs,
+            self.integrals,
+            r,
+            s,
+            out,
+        )
+
+    def of_pairs(self, orders: Integers, ages: Integers) -> Floats:
+        """Return P(active), orders and discounted orders of who is alive."""
+        _, _, s, beta = self.parameters
+        new = np.zeros(self.known.size, bool)
+        new[ages] = True
+        new &= ~self.known
+        fill_presence(s, beta, *self.horizon, np.flatnonzero(new), self.presence)
+        self.known |= new
+        result = np.empty((3, orders.size))
+        expect_death_orders(
+            self.setup.parameters, self.horizon[0], orders, ages, self.presence, result
+        )
         return result
 
 
@@ -154,6 +273,7 @@ class _Tables:
     def __init__(self, orders: int, days: int, expectations: Expectations) -> None:
         self.orders, self.days = orders, days
         self.expectations = expectations
+        self.met = np.zeros(orders, bool)
         self.known = np.zeros(orders * days, np.uint8)
         # Memory that is zero costs nothing before it is written.
         self.pairs = np.zeros((orders * days, 3))
@@ -162,14 +282,20 @@ class _Tables:
         """Compute the predictions of pairs that were not met before."""
         orders, ages = np.empty((2, frequency.size), np.int64)
         found = find_new_pairs(frequency, age, self.days, self.known, orders, ages)
-        if found:
-            orders, ages = orders[:found], ages[:found]
-            store_pairs(
-                orders, ages, self.days, self.expectations.of_pairs(orders, ages), self.pairs
-            )
+        if not found:
+            return
+        orders, ages = orders[:found], ages[:found]
+        met = np.zeros(self.orders, bool)
+        met[orders] = True
+        new = np.flatnonzero(met & ~self.met)
+        self.expectations.learn(new)
+        self.met[new] = True
+        store_pairs(orders, ages, self.days, self.expectations.of_pairs(orders, ages), self.pairs)
 
 
 EXPECTATIONS: dict[str, Callable[[Sequence[float], Horizon, Size], Expectations]] = {
+    "nbd": NbdExpectations,
+    "pareto_nbd": DeathExpectations,
     "bg_nbd": partial(DropoutExpectations, may_leave_at_first=False),
     "mbg_nbd": partial(DropoutExpectations, may_leave_at_first=True),
 }

@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 
 from ordercycle._value_models.cells import Margins, check_repeats, every_nth, margins_of
 from ordercycle._value_models.forms import FORMS, Form, exps_of
-from ordercycle._value_models.likelihoods import DropoutLikelihood, Likelihood, NbdLikelihood
+from ordercycle._value_models.likelihoods import (
+    DeathLikelihood,
+    DropoutLikelihood,
+    Likelihood,
+    NbdLikelihood,
+)
 from ordercycle._value_models.newton import (
     Curve,
     Matrix,
@@ -35,6 +40,7 @@ CELLS_TO_START = 32_768
 
 LIKELIHOODS: dict[str, Callable[[Cells, Workers], Likelihood]] = {
     "nbd": NbdLikelihood,
+    "pareto_nbd": DeathLikelihood,
     "bg_nbd": lambda cells, workers: DropoutLikelihood(cells, workers, may_leave_at_first=False),
     "mbg_nbd": lambda cells, workers: DropoutLikelihood(cells, workers, may_leave_at_first=True),
 }
