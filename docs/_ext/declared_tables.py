@@ -6,12 +6,14 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import click
+import pyarrow as pa
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 import ordercycle as oc
 from ordercycle._cli import cli
 from ordercycle._columns import PROFILE_COLUMNS
+from ordercycle._features.functions import FUNCTIONS, Function
 from ordercycle._report.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("profile-columns", ProfileColumns)
     app.add_directive("metrics", Metrics)
     app.add_directive("presets", Presets)
+    app.add_directive("feature-functions", FeatureFunctions)
     app.add_directive("commands", Commands)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -71,6 +74,38 @@ class Presets(SphinxDirective):
             for name, one in oc.Lifecycle.presets().items()
         ]
         return [table(["preset", "new_days", "active_days", "churned_days", "where from"], rows)]
+
+
+class FeatureFunctions(SphinxDirective):
+    """The functions of features."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return one table."""
+        rows = [
+            [
+                _code(_form(name, one)),
+                _result(one),
+                "null" if one.nothing is None else str(one.nothing).lower(),
+                one.meaning,
+            ]
+            for name, one in FUNCTIONS.items()
+        ]
+        return [table(["function", "type", "without events", "meaning"], rows)]
+
+
+def _form(name: str, function: Function) -> str:
+    """Return what a function is called with, windows left out."""
+    column = f"s.{'|'.join(function.takes)}" if function.takes else "s"
+    values = ", ('x', 'y')" if function.wants_values else ""
+    return f"{name}({column}{values}{', condition' if function.wants_condition else ''})"
+
+
+def _result(function: Function) -> str:
+    """Return the type of a result in words."""
+    if isinstance(function.result, pa.DataType):
+        return {"double": "float64"}.get(str(function.result), str(function.result))
+    found = function.result(pa.int64())
+    return "dictionary<int32, …>" if pa.types.is_dictionary(found) else "as the value"
 
 
 class Commands(SphinxDirective):

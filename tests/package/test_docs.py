@@ -14,6 +14,9 @@ import pytest
 from support.command_line import run
 
 import ordercycle as oc
+from ordercycle._cli.feature_files import FeatureFile
+from ordercycle._cli.scheme_files import read_scheme
+from ordercycle._features.functions import FUNCTIONS
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -59,7 +62,11 @@ COMMANDS = [page for page in PAGES if blocks(page, "console")]
 @pytest.mark.parametrize("page", COMMANDS, ids=name_of)
 def test_commands_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert doctest.testfile(str(page), module_relative=False).failed == 0
+    examples = doctest.testfile(str(page), module_relative=False, optionflags=doctest.ELLIPSIS)
+    assert examples.failed == 0
+    for text in blocks(page, "toml"):
+        if named := re.match(r"# (\S+\.toml)\n", text):
+            Path(named[1]).write_text(text, encoding="utf-8")
     lines = [line for text in blocks(page, "console") for line in text.splitlines()]
     commands = [shlex.split(line.removeprefix("$ ")) for line in lines if line.startswith("$ ")]
     assert commands
@@ -76,9 +83,22 @@ SOURCES = [(page, text) for page in PAGES for text in blocks(page, "toml")]
 
 
 @pytest.mark.parametrize(("page", "text"), SOURCES, ids=[name_of(page) for page, _ in SOURCES])
-def test_toml_is_a_scheme_or_a_source(page, text):  # noqa: ARG001 - the page names the test
+def test_toml_is_a_scheme_or_features_or_a_source(page, text, tmp_path):  # noqa: ARG001 - named
     data = tomllib.loads(text)
-    assert oc.scheme_from_dict(data) if "scheme" in data else oc.source_from_dict(data)
+    file = tmp_path / "shown.toml"
+    file.write_text(text, encoding="utf-8")
+    if "scheme" in data:
+        assert read_scheme(file).scheme
+    elif "features" in data:
+        assert FeatureFile.read(file).adds
+    else:
+        assert oc.source_from_dict(data)
+
+
+def test_the_docstring_of_features_has_all_functions():
+    for name, function in FUNCTIONS.items():
+        assert f"``{name}(s" in oc.features.__doc__ or f"``{name}``" in oc.features.__doc__
+        assert function.meaning
 
 
 #: Where names of files begin.
