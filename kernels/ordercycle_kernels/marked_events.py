@@ -139,6 +139,8 @@ BIT_NUMBERS = np.uint64(0x03F79D71B4CB0A89)
 UPPER_SIX = np.uint64(58)
 #: Of how many events at most the marks are looked at to see how many selections each is in.
 EVENTS_LOOKED_AT = 1024
+#: What it takes to look at an event, and to guess a branch wrong (measured).
+LOOK_NS, MISS_NS = 1.4, 6.0
 
 
 @helper
@@ -165,16 +167,27 @@ def selections_of_bits(shifts: UInt64s) -> tuple[np.uint64, Int64Out]:
 
 
 @helper
-def selections_per_event(marks: UInt64s, bits: np.uint64) -> float:
-    """Return of how many selections events are, on average of some of them: marks: (n,)."""
-    events, found = 0, 0
-    for event in range(0, marks.size, max(1, marks.size // EVENTS_LOOKED_AT)):
-        word = marks[event] & bits
-        events += 1
+def cost_one_by_one(marks: UInt64s, bits: np.uint64, of_selection: float) -> float:
+    """Estimate the ns of an event whose selections are gone through one by one: marks: (n,).
+
+    By some of the events: how many selections they are in, and how often that is another number
+    than of the event before, which branches guess wrong. of_selection: ns of each.
+    """
+    events, found, changes = 0, 0, 0
+    for event in range(1, marks.size, max(1, marks.size // EVENTS_LOOKED_AT)):
+        word, before = marks[event] & bits, marks[event - 1] & bits
+        here = 0
         while word != ZERO:
             word &= word - ONE
-            found += 1
-    return found / max(events, 1)
+            here += 1
+        there = 0
+        while before != ZERO:
+            before &= before - ONE
+            there += 1
+        events += 1
+        found += here
+        changes += here != there
+    return LOOK_NS + (of_selection * found + MISS_NS * changes) / max(events, 1)
 
 
 @kernel

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.marked import arrays, expected, flat, marked, outputs
+from support.marked import arrays, crowd, expected, flat, marked, outputs
 
 from ordercycle_kernels import marked_values
 
@@ -61,6 +61,15 @@ def test_distinct_values_are_counted(case):
     found, scratch = outputs(case, np.int64), np.zeros(longest, np.uint64)
     marked_values.count_values(offsets, numbers, marks, shifts, scratch, found)
     assert not scratch.any()
+    assert found.tolist() == expected(case, lambda events: len({value for *_, value in events}))
+
+
+@pytest.mark.parametrize("rare", [True, False])
+def test_distinct_values_of_many_events(rare):
+    case = crowd(rare)
+    offsets, _, marks, shifts = arrays(case)
+    found, numbers = outputs(case, np.int64), flat(case[0], 2, np.uint32)
+    marked_values.count_values(offsets, numbers, marks, shifts, np.zeros(9, np.uint64), found)
     assert found.tolist() == expected(case, lambda events: len({value for *_, value in events}))
 
 
