@@ -119,6 +119,25 @@ def test_what_a_spreadsheet_would_run_is_marked():
     assert '"=beans"' not in lines
 
 
+def test_streams_are_built_within_the_limits_of_the_command(monkeypatch, tmp_path):
+    given = []
+    build = oc.EventHistory.build
+
+    def noted(events, **options):
+        given.append({name: options.get(name) for name in ("threads", "memory_limit")})
+        options["progress"](1, 2, "read")
+        return build(events, **options)
+
+    monkeypatch.setattr(oc.EventHistory, "build", noted)
+    done("profile", "orders.parquet", "--as-of", DAY, "--features", "conf/features.toml",
+         "--threads", 1, "--memory-limit", "200MB", "--spill-directory", tmp_path)  # fmt: skip
+    done("report", "orders.parquet", "--scheme", "conf/rules.toml", "--period", "2026-01",
+         "--threads", 1)  # fmt: skip
+    assert given == [
+        {"threads": 1, "memory_limit": "200MB"}, {"threads": 1, "memory_limit": None}
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("pieces", [1, 100])
 def test_segments_by_rules_over_streams(monkeypatch, pieces):
     monkeypatch.setattr("ordercycle._cli.profile_rows.ROWS_PER_PIECE", pieces)

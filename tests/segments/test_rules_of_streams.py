@@ -24,6 +24,7 @@ from support.memberships import intervals_of
 from support.strategies import layouts
 
 import ordercycle as oc
+from ordercycle._features.streams import Stream
 from ordercycle._membership.scheduled import SCHEDULES
 
 DAY = "2026-01-10"
@@ -323,6 +324,25 @@ def test_features_that_mean_the_same_are_one():
     assert next(iter(rules._read.unnamed.values())).written == "has(lines)"
     assert len(rules._read.unnamed) == 1
     assert assigned(rules).column("n").to_pylist() == [1, 0, 2, 1]
+
+
+def test_each_stream_is_scanned_once(monkeypatch):
+    scanned = []
+    scan = Stream.scan
+
+    def noted(stream, *arguments):
+        scanned.append(stream)
+        return scan(stream, *arguments)
+
+    monkeypatch.setattr(Stream, "scan", noted)
+    rules = oc.Rules(
+        {"a": "has(lines) and n > 1 and has(other)", "b": "sum(lines.amount) > count(other)"},
+        features={"n": "count(lines)", "ink": "has(lines, category == 'ink', last=9)"},
+    )
+    streams = {"lines": bought(), "other": bought(), "unused": bought()}
+    found = rules.assign(CUSTOMERS, streams=streams, as_of=DAY)
+    assert found.column("tier").to_pylist() == ["b", "Other", "a", "b"]
+    assert len(scanned) == 2
 
 
 REFUSED = {

@@ -79,17 +79,22 @@ class FeatureFile:
         return "orders" in self.reads_streams and "orders" not in self.streams
 
     def assigning(
-        self, as_of: date, missing: str, watch: Watch, there: Mapping[str, Any]
+        self,
+        as_of: date,
+        missing: str,
+        watch: Watch,
+        there: Mapping[str, Any],
+        options: Mapping[str, Any],
     ) -> Callable[[pa.Table], pa.Table]:
         """Return what adds the columns to profiles as of a day.
 
-        missing: as for conditions; there: streams of the command.
+        missing: as for conditions; there, options: streams and options of the command.
         """
         from ordercycle._segments.customer_features import StreamsAsOf, with_columns
         from ordercycle._segments.scheme import assigning
 
         with found_in(self.path):
-            streams = opened(self.streams, self.reads_streams, watch, there)
+            streams = opened(self.streams, self.reads_streams, watch, there, options)
             source = StreamsAsOf.of(streams, as_of, missing)
             if self.rules is not None:
                 assign = assigning(self.rules, source)

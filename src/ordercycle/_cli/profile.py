@@ -114,7 +114,7 @@ def profile(  # noqa: PLR0913 - one argument per option
             stream = profiles_of(watch, orders, day, window_days, quiet=quiet)
             profiles, summary = stream, lambda: stream.summary
         if described is not None:
-            steps.append(described.assigning(day, missing, watch, streams))
+            steps.append(described.assigning(day, missing, watch, streams, orders))
         with result_writer(
             out, overwrite=overwrite, harmless=None if harmless else named
         ) as writer:

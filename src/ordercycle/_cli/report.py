@@ -128,7 +128,7 @@ def report(  # noqa: PLR0913 - one argument per option
         history = history_of(watch, options, quiet=quiet)
         summary = history.summary()
         wanted = [name for scheme in schemes for name in scheme.reads_streams]
-        there = opened(streams, wanted, watch, {"orders": history})
+        there = opened(streams, wanted, watch, {"orders": history}, options)
         made = oc.SegmentReport.build(
             history,
             _memberships(schemes, history, every, there),

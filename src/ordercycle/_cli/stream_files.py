@@ -26,6 +26,8 @@ STREAMS = "streams"
 EVENTS, ORDERS = "events", "orders"
 #: What a table says of a folder that is a saved history.
 OF_SAVED = ("path", "lookups")
+#: Options of commands that say how much of the machine building may use.
+OF_MACHINE = ("threads", "memory_limit", "spill_directory")
 #: Arguments that are flags of the commands that read such files.
 OF_COMMAND = ("missing",)
 
@@ -143,8 +145,10 @@ class StreamTable:
         paths = [one if "://" in one else str(self.file.parent / one) for one in several]
         return paths if isinstance(given, list) else paths[0]
 
-    def opened(self, watch: Watch) -> Any:
+    def opened(self, watch: Watch, machine: Mapping[str, Any]) -> Any:
         """Return the history: opened where it is a saved one, else built of its files.
+
+        machine: those options of the command that say how much of the machine building may use.
 
         Raises
         ------
@@ -154,7 +158,7 @@ class StreamTable:
         with found_in(self.file, STREAMS, self.name):
             path = self._paths("path", self.given["path"])
             saved = self._saved(path)
-            return self._built(path, watch) if saved is None else saved
+            return self._built(path, watch, machine) if saved is None else saved
 
     def _saved(self, path: Any) -> Any:
         """Return a saved history; None where the path is no folder of one."""
@@ -182,7 +186,7 @@ class StreamTable:
             for name, path in self.given.get("lookups", {}).items()
         }
 
-    def _built(self, path: Any, watch: Watch) -> Any:
+    def _built(self, path: Any, watch: Watch, machine: Mapping[str, Any]) -> Any:
         import ordercycle as oc
         from ordercycle._history.source_options import read_from_dict, source_from_dict
 
@@ -194,14 +198,14 @@ class StreamTable:
             customers = options.pop("customers", None)
             if customers is not None:
                 customers = self._paths("customers", customers)
-            source = source_from_dict(options)
-            return oc.OrderHistory.build(path, customers, source=source, progress=report)
+            options = {"source": source_from_dict(options), **machine}
+            return oc.OrderHistory.build(path, customers, **options, progress=report)
         options["columns"] = oc.EventColumns(**options.get("columns", {}))
         if "lookups" in options:
             options["lookups"] = self._lookups()
         if "read" in options:
             options["read"] = read_from_dict(options["read"])
-        return oc.EventHistory.build(path, **options, progress=report)
+        return oc.EventHistory.build(path, **options, **machine, progress=report)
 
     def as_data(self) -> dict[str, Any]:
         """Return the table with paths that are found from every folder."""
@@ -276,8 +280,11 @@ def opened(
     wanted: Iterable[str],
     watch: Watch,
     there: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the streams that are wanted, as histories; there: those that the command has.
+    """Return the streams that are wanted, as histories.
+
+    there: those that the command has; options: of the command.
 
     Raises
     ------
@@ -287,6 +294,8 @@ def opened(
     from ordercycle._errors import ConfigError, suggestion
 
     found: dict[str, Any] = {}
+    given = options or {}
+    machine = {name: given[name] for name in OF_MACHINE if given.get(name) is not None}
     known = {**(there or {}), **tables}
     for name in dict.fromkeys(wanted):
         if name not in known:
@@ -294,5 +303,5 @@ def opened(
                 f"there is no stream {name!r}{suggestion(name, known)}",
                 remedy=f"describe it as [{STREAMS}.{name}] beside the rules",
             )
-        found[name] = tables[name].opened(watch) if name in tables else known[name]
+        found[name] = tables[name].opened(watch, machine) if name in tables else known[name]
     return found
