@@ -3,6 +3,7 @@
 Arrays go in and come out; nothing here knows of tables, histories or days of the calendar.
 """
 
+from ordercycle._value_models.bootstrap import Draws, poisson_bootstrap
 from ordercycle._value_models.predictions import Predictions
 from ordercycle._value_models.spend import SpendFit, add_spend_cells, fit_spend, spend_cells
 from ordercycle._value_models.transactions import TransactionFit, fit_transactions
@@ -11,6 +12,7 @@ from ordercycle_kernels.spends import SpendCells
 
 __all__ = [
     "Cells",
+    "Draws",
     "Predictions",
     "SpendCells",
     "SpendFit",
@@ -18,5 +20,6 @@ __all__ = [
     "add_spend_cells",
     "fit_spend",
     "fit_transactions",
+    "poisson_bootstrap",
     "spend_cells",
 ]

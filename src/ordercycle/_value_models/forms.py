@@ -75,8 +75,12 @@ class Form:
 
     def naturals_of(self, values: Sequence[float]) -> list[float]:
         """Return the four parameters of the likelihood for values as they are shown."""
+        return self.naturals(self.odds(values))
+
+    def odds(self, values: Sequence[float]) -> list[float]:
+        """Return values as they are shown, of shares their odds."""
         pairs = zip(self.parameters, values, strict=True)
-        return self.naturals([v / (1.0 - v) if one.is_share else v for one, v in pairs])
+        return [v / (1.0 - v) if one.is_share else v for one, v in pairs]
 
     def shown(self, odds: Sequence[float]) -> list[float]:
         """Return the values as they are shown."""

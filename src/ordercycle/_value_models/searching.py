@@ -157,10 +157,6 @@ class Search:
             best = self._climb(likelihood, form, [_bounded(one) for one in best.place])
         return Found(form, likelihood, best)
 
-    def climb_again(self, found: Found, likelihood: Likelihood) -> Maximum:
-        """Return the maximum for other customers, searched from that of these."""
-        return self._climb(likelihood, found.form, found.maximum.place)
-
     @staticmethod
     def _climb(likelihood: Likelihood, form: Form, start: Sequence[float]) -> Maximum:
         return maximize(lambda logs: curve_of(likelihood, form, logs), start, BOUND)

@@ -23,6 +23,7 @@ from ordercycle._value_models.forms import (
     exps_of,
     logs_of,
 )
+from ordercycle._value_models.identification import account_of, problems_of
 from ordercycle._value_models.predictions import Predictions, Predictor
 from ordercycle._value_models.searching import ERRORS, Found, Search
 from ordercycle._workspace import Workers, thread_count
@@ -180,10 +181,10 @@ def fit_transactions(
         names = CANDIDATES if model == "auto" else (model,)
         found = [search.best(name) for name in names]
         best = max(found, key=lambda one: one.maximum.value)
-        return _result(best, found, errors)
+        return _result(best, found, search.cells, errors)
 
 
-def _result(best: Found, candidates: Sequence[Found], errors: str) -> TransactionFit:
+def _result(best: Found, candidates: Sequence[Found], cells: Cells, errors: str) -> TransactionFit:
     form = best.form
     odds = exps_of(best.maximum.place)
     values = form.shown(odds)
@@ -202,5 +203,7 @@ def _result(best: Found, candidates: Sequence[Found], errors: str) -> Transactio
         },
         np.array(covariance),
         best.maximum.value,
-        candidates={one.form.name: one.maximum.value for one in candidates},
+        problems_of(best, values, cells),
+        {one.form.name: one.maximum.value for one in candidates},
+        account_of(best, candidates, cells),
     )
