@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ordercycle_kernels._jit import kernel
+from ordercycle_kernels._jit import helper, kernel
 from ordercycle_kernels._types import (
     BoolOut,
     Float64Out,
@@ -221,3 +221,67 @@ def sum_integer_lines(
         if overflow < 0 and (wrapped or not within(high, low, bounds)):
             overflow = order
     return overflow
+
+
+@helper
+def speaks(signs: Int64s, missing: Int32s, row: int, day_sign: int) -> bool:
+    """Return whether a line says what its order is like that day: one of its sign, or no amount."""
+    if missing.size > 0 and missing[row] != 0:
+        return True
+    return (signs[row] < 0) == (day_sign < 0)
+
+
+@kernel
+def choose_lines(
+    line_offsets: Int64s,
+    rows: Int32s,
+    signs: Int64s,
+    missing: Int32s,
+    day_signs: Int64s,
+    instants: Int64s,
+    out_rows: Int32Out,
+) -> None:
+    """Choose the line of each day of an order that says what it is like: the earliest of its sign.
+
+    line_offsets: (m + 1,) into rows: (n,); signs: (n,), by row, negative where the amount is;
+    missing: (n,), by row, 1 where there is no amount, or (0,) where all have one; day_signs: (m,),
+    negative where the sum is; instants: (n,), by row, or (0,) without any: then the first;
+    out_rows: (m,).
+    """
+    for day in range(day_signs.size):
+        chosen = np.int32(-1)
+        for line in range(line_offsets[day], line_offsets[day + 1]):
+            row = rows[line]
+            if speaks(signs, missing, row, day_signs[day]) and (
+                chosen < 0 or (instants.size > 0 and instants[row] < instants[chosen])
+            ):
+                chosen = row
+        out_rows[day] = chosen
+
+
+@kernel
+def mark_contradictions(
+    line_offsets: Int64s,
+    rows: Int32s,
+    signs: Int64s,
+    missing: Int32s,
+    day_signs: Int64s,
+    chosen: Int32s,
+    values: Int64s,
+    out_marks: BoolOut,
+) -> int:
+    """Mark the days of orders whose lines say different things; return how many there are.
+
+    line_offsets: (m + 1,) into rows: (n,); signs, missing, day_signs: as in `choose_lines`;
+    chosen: (m,), the line that each day was given; values: (n,), by row; out_marks: (m,).
+    """
+    marked = 0
+    for day in range(day_signs.size):
+        agree = True
+        for line in range(line_offsets[day], line_offsets[day + 1]):
+            row = rows[line]
+            if speaks(signs, missing, row, day_signs[day]):
+                agree &= values[row] == values[chosen[day]]
+        out_marks[day] = not agree
+        marked += not agree
+    return marked

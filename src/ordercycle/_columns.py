@@ -9,11 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ordercycle._errors import ConfigError, Option
+from ordercycle._expressions.column_names import column_names, named_twice
 from ordercycle._expressions.expression_text import as_text
 from ordercycle._public import public
 
 #: Fields of Columns that may be left out: with None, the table has no such column.
-OPTIONAL = ("amount", "order", "registered", "listed_customer")
+OPTIONAL = ("amount", "order", "registered", "listed_customer", "refund_of")
+#: Fields that hold any number of columns.
+SEVERAL = ("attributes", "values")
+#: What results call the amount, day, instant and kind of an order: no other column may.
+OF_ORDERS = ("amount", "ordered_on", "ordered_at", "is_order")
 
 
 @public()
@@ -39,6 +44,18 @@ class Columns:
         When the customer registered, in the customers table; None: it does not say.
     listed_customer
         Customer id in the customers table, where that has another name for it; None: `customer`.
+    attributes
+        What conditions ask for, such as brand and status: text, integers or booleans of up to 2^31
+        different values, kept as codes. Of an order with several rows of a day, they are those of
+        its rows that are no refunds (of a refund, those that are), which have to agree.
+    values
+        Further numbers of an order, such as a discount, of which null adds nothing; those of its
+        rows of a day are added up.
+    refund_of
+        The id of the order that a row refunds, null for all others; None: nothing is known.
+    instants
+        Whether the instant of each order is kept beside its day, and its id where `order` is named.
+        Of an order with several rows of a day, it is the earliest.
 
     Raises
     ------
@@ -52,6 +69,8 @@ class Columns:
     >>> import pyarrow.compute as pc
     >>> Columns(amount=pc.field("price") * pc.field("quantity")).amount
     'price * quantity'
+    >>> Columns(attributes=["brand", "lower(status)"]).attributes
+    ('brand', 'lower(status)')
     """
 
     customer: str | pc.Expression = "customer_id"
@@ -60,10 +79,25 @@ class Columns:
     order: str | pc.Expression | None = None
     registered: str | pc.Expression | None = "registered_at"
     listed_customer: str | pc.Expression | None = None
+    attributes: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    refund_of: str | pc.Expression | None = None
+    instants: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.instants, bool):
+            raise ConfigError(
+                (Option("Columns.instants", self.instants), " is not true or false"),
+                remedy="pass True to keep the instant of each order",
+            )
         for field in fields(self):
             given = getattr(self, field.name)
+            if field.name in SEVERAL:
+                names = column_names(f"Columns.{field.name}", given)
+                object.__setattr__(self, field.name, names)
+                continue
+            if field.name == "instants":
+                continue
             name = as_text(given)
             if not (isinstance(name, str) and name) and not (
                 field.name in OPTIONAL and name is None
@@ -73,12 +107,24 @@ class Columns:
                     remedy="pass the name of a column, or an expression over columns",
                 )
             object.__setattr__(self, field.name, name)
-        self._refuse_repeated(self.customer, self.time, self.amount, self.order)
+        details = self.attributes + self.values
+        roles = (self.customer, self.time, self.amount, self.order, self.refund_of)
+        self._refuse_repeated(*roles, *details)
+        taken = [name for name in details if name in OF_ORDERS]
+        if taken:
+            raise ConfigError(
+                f"{self!r} names {taken[0]}, which every order has in results",
+                remedy=f"rename the column, or name it by an expression: if_null({taken[0]}, 0)",
+            )
         self._refuse_repeated(customer_of_listing(self), self.registered)
 
+    @property
+    def has_details(self) -> bool:
+        """Whether orders have more than a day, an amount and an id."""
+        return bool(self.attributes or self.values or self.refund_of or self.instants)
+
     def _refuse_repeated(self, *roles: str | None) -> None:
-        names = [name for name in roles if name is not None]
-        if len(set(names)) < len(names):
+        if named_twice(name for name in roles if name is not None) is not None:
             raise ConfigError(f"{self!r} names one column twice", remedy="every role needs its own")
 
 

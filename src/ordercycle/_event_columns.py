@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ordercycle._errors import ConfigError, Option
-from ordercycle._expressions.expression_text import as_text
+from ordercycle._errors import ConfigError
+from ordercycle._expressions.column_names import column_name, column_names, named_twice
 from ordercycle._public import public
 
 #: Fields that hold any number of columns.
@@ -59,12 +58,13 @@ class EventColumns:
         for field in fields(self):
             given = getattr(self, field.name)
             if field.name in SEVERAL:
-                object.__setattr__(self, field.name, _names(field.name, given))
+                names = column_names(f"EventColumns.{field.name}", given)
+                object.__setattr__(self, field.name, names)
             elif field.name != "id" or given is not None:
-                object.__setattr__(self, field.name, _name(field.name, given))
-        names = self.names
-        if len(set(names)) < len(names):
-            twice = next(name for place, name in enumerate(names) if name in names[:place])
+                name = column_name(f"EventColumns.{field.name}", given)
+                object.__setattr__(self, field.name, name)
+        twice = named_twice(self.names)
+        if twice is not None:
             raise ConfigError(f"{self!r} names {twice} twice", remedy="every column has one use")
 
     @property
@@ -72,25 +72,3 @@ class EventColumns:
         """All columns, in the order of the fields."""
         own = (self.customer, self.time, *(() if self.id is None else (self.id,)))
         return (*own, *self.attributes, *self.keys, *self.values)
-
-
-def _names(field: str, given: Any) -> tuple[str, ...]:
-    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
-        raise ConfigError(
-            (Option(f"EventColumns.{field}", given), " is no list of columns"),
-            remedy=(
-                "pass ",
-                Option(f"EventColumns.{field}", (given if isinstance(given, str) else "name",)),
-            ),
-        )
-    return tuple(_name(field, one) for one in given)
-
-
-def _name(field: str, given: Any) -> str:
-    name = as_text(given)
-    if isinstance(name, str) and name:
-        return name
-    raise ConfigError(
-        (Option(f"EventColumns.{field}", given), " names no column"),
-        remedy="pass the name of a column, or an expression over columns",
-    )

@@ -58,14 +58,14 @@ class DetailSpec:
         for name, known in self.attributes.items():
             reader.attributes[name].begin_with(known.values)
 
-    def stream(self, **others: Any) -> StreamColumns:
-        """Return what conditions and features can ask for; others: beside these columns."""
+    def stream_with(self, own: StreamColumns) -> StreamColumns:
+        """Return what conditions and features can ask for; own: beside these columns."""
         values = {name: reader.produced for name, reader in self.values.items()}
-        return StreamColumns(
+        return replace(
+            own,
             attributes=self.attributes.columns,
-            keys=(*self.keys, *others.pop("keys", ())),
-            values={**others.pop("values", {}), **values},
-            **others,
+            keys=(*own.keys, *self.keys),
+            values={**own.values, **values},
         )
 
     def with_lookups(self, lookups: Mapping[str, Any], named: str) -> DetailSpec:
@@ -86,11 +86,19 @@ class HistorySpec:
     columns: Columns
     policies: Policies
     has_listing: bool  # whether a customers table says who is known
+    details: DetailSpec | None = None  # where orders have more than a day and an amount
+    day_instants: bool = False  # whether a date stands for its first moment
 
     @property
     def revenue(self) -> pa.DataType | None:
         """The type of sums of amounts; None where there are none."""
         return self.amount.produced if self.has_amount else None
+
+    @property
+    def has_order_ids(self) -> bool:
+        """Whether ids of orders are kept that their keys do not tell."""
+        reader = self.order_ids
+        return self.columns.instants and reader is not None and not reader.is_integer
 
     @property
     def has_amount(self) -> bool:

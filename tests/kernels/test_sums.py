@@ -333,3 +333,49 @@ def test_totals_stand_on_every_line(days, are_wide):
             (total,) = day
             assert int(out_lows[place]) & 2**64 - 1 == total & 2**64 - 1
             assert out_highs[place] == (total >> 64 if are_wide else 0)
+
+
+said = st.tuples(
+    st.integers(-2, 2),  # the amount
+    st.booleans(),  # whether it is missing
+    st.integers(0, 3),  # the instant
+    st.integers(0, 1),  # what the line says
+)
+
+
+@given(st.lists(st.lists(said, min_size=1, max_size=5), max_size=5), st.booleans(), st.booleans())
+def test_an_order_is_like_its_lines_of_the_same_sign(days, may_miss, has_instants):
+    days = [
+        [(amount, may_miss and missing, *rest) for amount, missing, *rest in day] for day in days
+    ]
+    # Of the sum's sign, there is a line at least.
+    sums_of_days = [sum(amount for amount, *_ in day) for day in days]
+    flat = [line for day in days for line in day]
+    rows = np.arange(len(flat), dtype=np.int32)[::-1].copy()
+    by_row = flat[::-1]
+    line_offsets = np.cumsum([0, *map(len, days)], dtype=np.int64)
+    signs, instants, values = (
+        np.array([line[column] for line in by_row], np.int64) for column in (0, 2, 3)
+    )
+    missing = np.array([line[1] for line in by_row], np.int32)
+    of_lines = (
+        line_offsets,
+        rows,
+        signs,
+        missing if may_miss else missing[:0],
+        np.array(sums_of_days, np.int64),
+    )
+    chosen = np.empty(len(days), np.int32)
+    lines.choose_lines(*of_lines, instants if has_instants else instants[:0], chosen)
+    speaking = [
+        [line for line in day if line[1] or (line[0] < 0) == (total < 0)]
+        for day, total in zip(days, sums_of_days, strict=True)
+    ]
+    expected = [
+        min(of_day, key=lambda line: line[2]) if has_instants else of_day[0] for of_day in speaking
+    ]
+    assert [by_row[row] for row in chosen] == expected
+    marks = np.empty(len(days), np.bool_)
+    marked = lines.mark_contradictions(*of_lines, chosen, values, marks)
+    assert marks.tolist() == [len({line[3] for line in of_day}) > 1 for of_day in speaking]
+    assert marked == sum(marks.tolist())

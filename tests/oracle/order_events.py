@@ -30,7 +30,7 @@ class Line(NamedTuple):
 
     def everything(self) -> tuple:
         """Return all that is read, to be compared."""
-        return (*self.plain, *self.fields.values())
+        return (*self.plain, *(self.fields[name] for name in sorted(self.fields)))
 
     @property
     def plain(self) -> OrderRow:
@@ -65,7 +65,8 @@ class OrderStream(Stream):
     def where(self, condition: Test) -> "OrderStream":
         """Return the view of the orders and refunds for which a condition is true.
 
-        Customers and registrations stay those of the whole history.
+        Customers and registrations stay those of the whole history. Which entries are orders is
+        found again, as if there had never been more.
 
         >>> lines = [
         ...     Line("ann", date(2024, 1, 1), 10, "A1", {"brand": "north"}),
@@ -79,7 +80,10 @@ class OrderStream(Stream):
         [20]
         """
         kept = {
-            name: [event for event in events if condition(self.read(event)) is True]
+            name: _counted(
+                [event for event in events if condition(self.read(event)) is True],
+                self.history.policies,
+            )
             for name, events in self.customers.items()
         }
         customers = {
@@ -110,9 +114,8 @@ def build(
 ) -> OrderStream:
     """Group raw rows by customer and order.
 
-    An order has the attributes of its rows of its own day that are not negative, and the earliest
-    of their instants. Rows of other days keep their own: those of a day with equal attributes are
-    one entry. Policies look at the day's sum, whatever its attributes.
+    What an order adds up to on a day has the attributes of its rows of that day that are no
+    refunds, and of a refund, of those that are; and the earliest of their instants.
 
     >>> morning, noon, later = (datetime(2024, 1, *at) for at in [(5, 9), (5, 12), (8, 9)])
     >>> lines = [
@@ -152,10 +155,13 @@ def build(
     once = replace(policies, duplicates="keep")
     history = plain.build(anonymous + rows, customers, once)
     found = {name: [] for name in history.customers}
-    for name, entries in _of_orders(read, kept, policies):
+    for name, entry in _of_orders(read, kept, policies):
         if name in found:
-            found[name] += entries
-    found = {name: _once_a_day(entries, kept, policies) for name, entries in found.items()}
+            found[name].append(entry)
+    found = {
+        name: _counted(sorted(entries, key=order_of(kept.names)), policies)
+        for name, entries in found.items()
+    }
     whole = {
         name: replace(customer, orders=_orders(found[name]))
         for name, customer in history.customers.items()
@@ -181,45 +187,45 @@ def _different(lines: list[Line], policies: Policies) -> list[Line]:
 
 def _of_orders(
     lines: list[Line], kept: Kept, policies: Policies
-) -> Iterator[tuple[Hashable, list[Event]]]:
-    """Yield the customer and the entries of each order."""
-    orders: dict[tuple[Hashable, Hashable], dict[date, list[Line]]] = {}
+) -> Iterator[tuple[Hashable, Event]]:
+    """Yield the customer of each order, and what it is on each of its days."""
+    orders: dict[tuple[Hashable, Hashable, date], list[Line]] = {}
     for number, line in enumerate(lines):
-        key = line.customer, line.order if policies.collapse else number
-        orders.setdefault(key, {}).setdefault(policies.day_of(line.time), []).append(line)
-    for (name, _), by_day in orders.items():
-        sums = {day: _amount(of_day, policies) for day, of_day in by_day.items()}
-        own_day = min((day for day, amount in sums.items() if amount >= 0), default=None)
-        for day, of_day in by_day.items():
-            if sums[day] < 0 and policies.refunds == "drop":
-                continue
-            counts = policies.refunds == "count" if sums[day] < 0 else day == own_day
-            yield name, _of_day(of_day, kept, policies, counts=counts, is_own=day == own_day)
-
-
-def _of_day(
-    lines: list[Line], kept: Kept, policies: Policies, *, counts: bool, is_own: bool
-) -> list[Event]:
-    """Return the entries of one day of an order; one of them counts, if the day does."""
-    groups: dict[tuple, list[Line]] = {}
-    for line in lines:
-        groups.setdefault(_attributes(line, kept), []).append(line)
-    speaking = [line for line in lines if not is_own or line.amount is None or line.amount >= 0]
-    if is_own or policies.amount_per == "order":
-        # There is one amount, which cannot be divided among attributes.
+        order = line.order if policies.collapse else number
+        orders.setdefault((line.customer, order, policies.day_of(line.time)), []).append(line)
+    for (name, order, day), of_day in orders.items():
+        amount = _amount(of_day, policies)
+        is_refund = amount < 0
+        speaking = [
+            line for line in of_day if line.amount is None or (line.amount < 0) == is_refund
+        ]
         _check_agreement(speaking, kept)
-        groups = {_attributes(speaking[0], kept): lines}
-    entries = []
-    for attributes, of_group in groups.items():
-        fields = {AMOUNT: _amount(of_group, policies)}
-        fields |= zip(kept.attributes, attributes, strict=True)
-        fields |= {name: _sum([line.fields[name] for line in of_group]) for name in kept.values}
-        moment = _earliest([line for line in of_group if line in speaking], kept, policies)
-        entries.append(Event(policies.day_of(lines[0].time), moment, fields, lines[0].order))
-    entries.sort(key=order_of(kept.names))
-    return [
-        replace(entry, is_counted=counts and number == 0) for number, entry in enumerate(entries)
-    ]
+        fields = {AMOUNT: amount}
+        fields |= zip(kept.attributes, _attributes(speaking[0], kept), strict=True)
+        fields |= {name: _sum([line.fields[name] for line in of_day]) for name in kept.values}
+        if not is_refund or policies.refunds != "drop":
+            yield name, Event(day, _earliest(speaking, kept, policies), fields, order)
+
+
+def _counted(events: list[Event], policies: Policies) -> list[Event]:
+    """Say of a customer's entries, in their order, which are orders.
+
+    Each order counts on the first day on which it is no refund; of the orders of a day one counts,
+    where they are merged.
+    """
+    own_days: dict[Hashable, date] = {}
+    for event in events:
+        if event.fields[AMOUNT] >= 0:
+            own_days.setdefault(event.id, event.day)
+    taken: set[date] = set()
+    found = []
+    for event in events:
+        is_refund = event.fields[AMOUNT] < 0
+        counts = policies.refunds == "count" if is_refund else own_days[event.id] == event.day
+        counts &= not (policies.same_day == "merge" and event.day in taken)
+        taken |= {event.day} if counts else set()
+        found.append(replace(event, is_counted=counts))
+    return found
 
 
 def _attributes(line: Line, kept: Kept) -> tuple[Value | None, ...]:
@@ -251,19 +257,6 @@ def _sum(values: list[Amount | None]) -> Amount | None:
     """Return what the rows of an entry add up to; null adds nothing to what there is."""
     known = [checked(value) for value in values if value is not None]
     return total(known) if known else None
-
-
-def _once_a_day(entries: list[Event], kept: Kept, policies: Policies) -> list[Event]:
-    """Return the entries of a customer in their order; of a day one counts, where it is merged."""
-    found = sorted(entries, key=order_of(kept.names))
-    if policies.same_day == "separate":
-        return found
-    taken: set[date] = set()
-    merged = []
-    for event in found:
-        merged.append(replace(event, is_counted=event.is_counted and event.day not in taken))
-        taken |= {event.day} if event.is_counted else set()
-    return merged
 
 
 def _orders(events: list[Event]) -> list[Order]:

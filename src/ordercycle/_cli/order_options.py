@@ -38,20 +38,28 @@ COLUMNS = {
     "order": "Order id: rows that share it are one order. Without it every row is an order.",
     "registered": 'Registration time in the customer table; "" where it has none.',
     "listed_customer": "Customer id in the customer table, where that has another name.",
+    "attributes": "What --where asks for, such as a status; may be given several times.",
 }
 
 
 #: What the help calls the values of policies.
 METAVARS = {"timezone": "ZONE", "only": "CONDITION", "nobody": "ID"}
 
-COLUMN_OPTIONS = tuple(
-    click.option(
-        f"--{column.name.replace('_', '-')}",
+
+def _column_option(name: str, default: Any) -> Callable[[Command], Command]:
+    """Return the option of a field of Columns; one that holds several is given for each."""
+    several = isinstance(default, tuple)
+    return click.option(
+        f"--{name.removesuffix('s' if several else '').replace('_', '-')}",
+        name,
+        multiple=several,
         metavar="COLUMN",
-        help=COLUMNS[column.name] + (f" Default: {column.default}." if column.default else ""),
+        help=COLUMNS[name] + (f" Default: {default}." if default else ""),
     )
-    for column in fields(Columns)
-)
+
+
+DEFAULTS = {column.name: column.default for column in fields(Columns)}
+COLUMN_OPTIONS = tuple(_column_option(name, DEFAULTS[name]) for name in COLUMNS)
 
 #: In the order of the help.
 BEFORE = (
@@ -72,6 +80,12 @@ BEFORE = (
 )
 #: After those of columns, policies and files.
 AFTER = (
+    click.option(
+        "--where",
+        metavar="CONDITION",
+        help="Only orders and refunds whose attributes satisfy this, of all customers, as in "
+        "\"status == 'paid'\".",
+    ),
     click.option(
         "--threads", type=click.IntRange(min=1), metavar="N", help="Threads. Default: every core."
     ),
@@ -127,7 +141,9 @@ def history_of(watch: Watch, options: dict[str, Any], *, quiet: bool) -> OrderHi
     import ordercycle as oc
 
     orders, customers, named = _arguments(watch, options, quiet=quiet)
-    return oc.OrderHistory.build(orders, customers, **named)
+    where = named.pop("where", None)
+    history = oc.OrderHistory.build(orders, customers, **named)
+    return history if where is None else history.where(where)
 
 
 def profiles_of(
@@ -138,8 +154,11 @@ def profiles_of(
     from ordercycle._history.profile_stream import ProfileStream
 
     orders, customers, named = _arguments(watch, options, quiet=quiet)
+    where = named.pop("where", None)
     checked = BuildOptions.of(named, has_customers=customers is not None)
-    return ProfileStream(orders, customers, checked, as_of=as_of, window_days=window_days)
+    return ProfileStream(
+        orders, customers, checked, as_of=as_of, window_days=window_days, where=where
+    )
 
 
 def _arguments(
@@ -196,7 +215,7 @@ def _columns(named: dict[str, Any], described: Columns | None) -> Columns | None
     described: what a source file says, which comes after the options.
     """
     given = {name: named.pop(name) for name in COLUMNS}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {name: value for name, value in given.items() if value not in (None, ())}
     if named.pop("no_amount"):
         if "amount" in given:
             raise click.UsageError("--no-amount and --amount contradict each other")
@@ -207,11 +226,13 @@ def _columns(named: dict[str, Any], described: Columns | None) -> Columns | None
     return replace(described or Columns(), **given) if given else described
 
 
-def account_of(summary: Any) -> str:
-    """Return what was read and left out, in words."""
+def account_of(summary: Any, where: str | None = None) -> str:
+    """Return what was read and left out, in words; where: which orders are looked at."""
     from ordercycle._errors import counted
 
     said = list(summary.notes())
+    if where is not None:
+        said.append(f"where {where}")
     notes = f" ({', '.join(said)})" if said else ""
     return (
         f"{counted(summary.rows, 'row')}, {counted(summary.orders, 'order')}, "

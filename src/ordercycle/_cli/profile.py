@@ -125,4 +125,4 @@ def profile(  # noqa: PLR0913 - one argument per option
                 writer.write(table)
     if not quiet:
         written = f"{counted(writer.rows, 'profile')} in {out or 'stdout'}"
-        say(f"{account_of(summary())} -> {written}")
+        say(f"{account_of(summary(), orders['where'])} -> {written}")

@@ -145,7 +145,7 @@ def report(  # noqa: PLR0913 - one argument per option
         )
     if not quiet:
         written = f"{counted(len(made.segments), 'segment')}, {made.period}, in {out or 'stdout'}"
-        say(f"{account_of(summary)} -> {written}")
+        say(f"{account_of(summary, options['where'])} -> {written}")
 
 
 def _memberships(

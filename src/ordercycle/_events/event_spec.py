@@ -25,7 +25,8 @@ class EventSpec:
 
     def stream(self, *, has_events: bool) -> StreamColumns:
         """Return what conditions and features can ask for."""
-        return self.details.stream(has_events=has_events, timezone=self.policies.timezone)
+        own = StreamColumns(has_events=has_events, timezone=self.policies.timezone)
+        return self.details.stream_with(own)
 
     def with_lookups(self, lookups: Mapping[str, Any]) -> EventSpec:
         """Return the same with other tables for the attributes that are named, checked."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Protocol, Self, TypeVar
 
@@ -16,18 +16,16 @@ from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._events.event_history import EventHistory, stored_events
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.grouped import Grouped, HashRange, parts_within, ranges_of
-from ordercycle._history.grouped_orders import GroupedOrders
+from ordercycle._history.order_events import OrderEvents
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._spec import HistorySpec
-from ordercycle._streams.columns import Codes, EventBatch, Keys, StreamColumns, Words
+from ordercycle._streams.columns import EventBatch, StreamColumns
 
 R = TypeVar("R")
 
 #: Who asks for customers of so many hashes gets those of all.
 MANY_HASHES = 2**63
-#: What the amount of orders is called in features, whatever the input's name.
-AMOUNT = "amount"
 
 
 class StreamBatch(EventBatch, Protocol):
@@ -98,7 +96,7 @@ def _stream(name: Any, history: Any) -> Stream:
     if isinstance(history, OrderHistory):
         grouped = grouped_orders(history)
         spec = grouped.spec
-        return Stream(_columns_of_orders(grouped), spec.ids, grouped, partial(_of_orders, spec))
+        return Stream(grouped.columns, spec.ids, grouped, partial(_of_orders, spec))
     raise ConfigError(
         (Option("streams"), printable(f": {name!r} is a {type(history).__name__}, no history")),
         remedy="group it by EventHistory.build, or orders by OrderHistory.build",
@@ -107,66 +105,6 @@ def _stream(name: Any, history: Any) -> Stream:
 
 def _as_it_is(batch: CustomerEvents) -> StreamBatch:
     return batch
-
-
-# --- Orders -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class OrderEvents:
-    """Customers with their orders and refunds as events, whose amount is a value."""
-
-    batch: CustomerBatch
-    spec: HistorySpec
-
-    instants: None = None
-    codes: Mapping[str, Codes] = field(default_factory=dict)
-    keys: Mapping[str, Keys] = field(default_factory=dict)
-
-    @property
-    def ids(self) -> pa.Array:
-        """The customers: (c,)."""
-        return self.batch.ids
-
-    @property
-    def offsets(self) -> NDArray[np.int64]:
-        """Where the entries of each customer begin: (c + 1,)."""
-        return self.batch.offsets
-
-    @property
-    def days(self) -> NDArray[np.int32]:
-        """The day of each entry: (n,)."""
-        return self.batch.days
-
-    @property
-    def values(self) -> dict[str, Words]:
-        """The amounts, if there are any."""
-        if not self.spec.has_amount:
-            return {}
-        lows, highs = self.batch.words
-        return {AMOUNT: Words(lows.view(np.int64), highs)}
-
-    @property
-    def counted(self) -> NDArray[np.bool_] | None:
-        """Which of the entries are orders: (n,); None where all are."""
-        signs, matter = self.batch.order_signs(net_refunds=self.spec.net_refunds)
-        return signs >= 0 if matter else None
-
-    def of_customers(self, kept: NDArray[np.bool_]) -> OrderEvents:
-        """Return some of the customers: kept: (c,)."""
-        return self if kept.all() else OrderEvents(self.batch.select(kept), self.spec)
-
-
-def _columns_of_orders(grouped: GroupedOrders) -> StreamColumns:
-    spec = grouped.spec
-    revenue = spec.revenue
-    return StreamColumns(
-        values={} if revenue is None else {AMOUNT: revenue},
-        amount=None if revenue is None else AMOUNT,
-        all_counted=False,
-        has_events=grouped.first_day is not None,
-        timezone=spec.policies.timezone,
-    )
 
 
 def _of_orders(spec: HistorySpec, batch: CustomerBatch) -> StreamBatch:

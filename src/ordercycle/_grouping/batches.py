@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import mask_of
 from ordercycle._grouping.amount_words import AmountWords
+from ordercycle._grouping.details import Columns, Details, taken_ids
 from ordercycle._grouping.order_lines import OrderSigns, PartitionOrders, order_signs
+from ordercycle._ingest.payload import Payload
 
 
 class DroppedDays(NamedTuple):
@@ -74,10 +76,21 @@ class CustomerBatch:
     #: (n,) entries that are no order though they are no refund; None where there are none
     further: NDArray[np.bool_] | None = None
     dropped: DroppedDays | None = None  # where order lines are added up and refunds dropped
+    details: Details | None = None  # of entries, where they have more than a day and an amount
+    order_ids: pa.Array | None = None  # (n,) plain, where they are kept and keys do not tell them
 
     @classmethod
-    def joined(cls, batches: Sequence[CustomerBatch]) -> CustomerBatch:
-        """Return the customers of several batches of a history, one behind the other."""
+    def joined(
+        cls, batches: Sequence[CustomerBatch], payload: Payload | None = None
+    ) -> CustomerBatch:
+        """Return the customers of several batches of a history, one behind the other.
+
+        payload: of what orders have beside day and amount, if anything.
+        """
+        details = [
+            (batch.details, batch.days.size) for batch in batches if batch.details is not None
+        ]
+        ids = [batch.order_ids for batch in batches if batch.order_ids is not None]
         return cls(
             ids=pa.concat_arrays([batch.ids for batch in batches]),
             given=np.concatenate([batch.given for batch in batches]),
@@ -91,6 +104,8 @@ class CustomerBatch:
             keys=joined_arrays([batch.keys for batch in batches]),
             further=joined_marks(batches),
             dropped=DroppedDays.joined([batch.dropped for batch in batches]),
+            details=Details.joined(details, payload) if details and payload else None,
+            order_ids=pa.concat_arrays(ids) if ids else None,
         )
 
     def order_signs(self, *, net_refunds: bool) -> OrderSigns:
@@ -119,7 +134,8 @@ class CustomerBatch:
             arrays.append(self.visible)
         arrays += [array for array in (self.keys, self.further) if array is not None]
         arrays += self.dropped or ()
-        return int(self.ids.nbytes + sum(array.nbytes for array in arrays))
+        held = sum(one.nbytes for one in (self.details, self.order_ids) if one is not None)
+        return int(self.ids.nbytes + held + sum(array.nbytes for array in arrays))
 
     def hidden(self, *, drop_unknown: bool) -> NDArray[np.bool_] | None:
         """Return which customers are not of the population, or None where all are.
@@ -150,6 +166,8 @@ class CustomerBatch:
             keys=None if self.keys is None else self.keys[orders],
             further=None if self.further is None else self.further[orders],
             dropped=None if self.dropped is None else self.dropped.slice(start, stop),
+            details=None if self.details is None else self.details.take(orders),
+            order_ids=None if self.order_ids is None else taken_ids(self.order_ids, orders),
         )
 
     def select(self, kept: NDArray[np.bool_]) -> CustomerBatch:
@@ -169,6 +187,8 @@ class CustomerBatch:
             keys=None if self.keys is None else self.keys[orders],
             further=None if self.further is None else self.further[orders],
             dropped=None if self.dropped is None else self.dropped.select(kept),
+            details=None if self.details is None else self.details.take(orders),
+            order_ids=None if self.order_ids is None else taken_ids(self.order_ids, orders),
         )
 
 
@@ -220,14 +240,27 @@ def _selected(
 
 
 class OrderRoom(NamedTuple):
-    """Memory for the orders of a range of partitions: (rows,) each."""
+    """Memory for the orders of a range of partitions: (rows,) each.
+
+    columns: what they have beside day and amount, by the names of a block.
+    """
 
     days: NDArray[np.int32]
     words: AmountWords
+    columns: Columns
 
     def part(self, rows: slice) -> OrderRoom:
         """Return a part of the room."""
-        return OrderRoom(self.days[rows], self.words.take(rows))
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return OrderRoom(self.days[rows], self.words.take(rows), columns)
+
+    def copy(self) -> OrderRoom:
+        """Return what it holds in memory of its own."""
+        return OrderRoom(
+            self.days.copy(),
+            AmountWords(self.words.lows.copy(), self.words.highs.copy()),
+            {name: values.copy() for name, values in self.columns.items()},
+        )
 
     def fill(self, orders: PartitionOrders) -> None:
         """Copy orders to the beginning of the room."""
@@ -236,3 +269,5 @@ class OrderRoom(NamedTuple):
         self.words.lows[:size] = orders.words.lows
         if orders.words.highs.size:
             self.words.highs[:size] = orders.words.highs
+        for name, values in (orders.columns or {}).items():
+            self.columns[name][:size] = values

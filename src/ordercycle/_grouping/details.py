@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from ordercycle._arrow_views import rows_of
 from ordercycle._ingest.attributes import codes_type
 from ordercycle._ingest.payload import INSTANT, Payload
 from ordercycle._streams.columns import Codes, Keys, Words
@@ -114,6 +116,15 @@ class Details:
             columns[payload.event_id] = self.event_ids.words
             note(payload.id_column, self.event_ids.known)
         return columns
+
+
+def taken_ids(ids: pa.Array, rows: Rows) -> pa.Array:
+    """Return some of the ids of orders; of a range, as a view."""
+    if isinstance(rows, slice):
+        start, stop, _ = rows.indices(len(ids))
+        return ids.slice(start, stop - start)
+    listed = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+    return ids.take(rows_of(listed.astype(np.int64, copy=False)))
 
 
 def _taken(arrays: Any, rows: Rows) -> Any:

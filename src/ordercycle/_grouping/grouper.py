@@ -13,11 +13,11 @@ from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._columns import customer_of_listing
 from ordercycle._errors import Option
-from ordercycle._grouping.amount_words import AmountWords
 from ordercycle._grouping.batches import (
     CustomerBatch,
     DroppedDays,
@@ -34,6 +34,7 @@ from ordercycle._grouping.customer_tables import (
     plain_ids,
     the_only_customer,
 )
+from ordercycle._grouping.details import Columns, Details
 from ordercycle._grouping.duplicates import find_duplicates, without_rows
 from ordercycle._grouping.grouping_tally import GroupingTally
 from ordercycle._grouping.heavy_hitters import LAST_HASH, HashRange
@@ -72,6 +73,7 @@ class _Partition(NamedTuple):
     dropped: DroppedDays | None
     negative: int
     found: GroupingTally
+    order_ids: pa.Array | None
 
 
 class GroupedBatch(NamedTuple):
@@ -106,7 +108,9 @@ class Grouper:
             columns = self.orders[0].rows.columns
         else:
             columns = {name: np.empty(rows, kind) for name, kind in self._kept_columns.items()}
-        return OrderRoom(columns[DAY], self.writer.amounts(columns))
+        detailed = self.writer.detailed
+        details = {} if detailed is None else detailed.writer.room(columns[DAY].size)
+        return OrderRoom(columns[DAY], self.writer.amounts(columns), details)
 
     def scratch_room(self, rows: int) -> OrderRoom:
         """Return memory of the thread for the orders of so many rows, until it asks again."""
@@ -114,7 +118,16 @@ class Grouper:
             name: self.workspace.array(f"room.{name}", rows, kind)
             for name, kind in self._kept_columns.items()
         }
-        return OrderRoom(columns[DAY], self.writer.amounts(columns))
+        detailed = self.writer.detailed
+        details = {} if detailed is None else detailed.writer.types
+        return OrderRoom(
+            columns[DAY],
+            self.writer.amounts(columns),
+            {
+                name: self.workspace.array(f"room.{name}", rows, kind)
+                for name, kind in details.items()
+            },
+        )
 
     @property
     def _kept_columns(self) -> dict[str, str]:
@@ -137,10 +150,10 @@ class Grouper:
                     return None
                 grouped.append(part)
                 filled += int(part.offsets[-1])
-        days, words = room.part(slice(filled))
+        here = room.part(slice(filled))
         if 2 * filled < room.days.size:
             # Lines became orders, or customers were left out: give the rest back.
-            days, words = days.copy(), AmountWords(words.lows.copy(), words.highs.copy())
+            here = here.copy()
         negative = sum(part.negative for part in grouped)
         registered = np.concatenate([part.registered for part in grouped])
         visible = registered
@@ -155,15 +168,29 @@ class Grouper:
             registered=registered,
             visible=visible,
             offsets=joined_offsets([part.offsets for part in grouped]),
-            days=days,
-            words=words,
+            days=here.days,
+            words=here.words,
             negative=negative,
             keys=joined_arrays([part.keys for part in grouped]),
             further=joined_marks(grouped),
             dropped=DroppedDays.joined([part.dropped for part in grouped]),
+            details=self._details(here.columns),
+            order_ids=self._order_ids([part.order_ids for part in grouped]),
         )
         counted = reduce(GroupingTally.plus, (part.found for part in grouped), GroupingTally())
         return GroupedBatch(customers, counted)
+
+    def _details(self, columns: Columns) -> Details | None:
+        details = self.spec.details
+        return None if details is None else Details.of(columns, details.payload)
+
+    def _order_ids(self, parts: Sequence[pa.Array | None]) -> pa.Array | None:
+        """Return the ids of orders, where they are kept."""
+        reader = self.spec.order_ids
+        if reader is None or not self.spec.has_order_ids:
+            return None
+        there = [part for part in parts if part is not None]
+        return plain_ids(there, reader, str(self.spec.columns.order)) if there else reader.nobody()
 
     def _hash_ranges(
         self, number: int, orders: Sequence[Block], listings: Sequence[Block]
@@ -240,6 +267,7 @@ class Grouper:
             dropped=written.dropped,
             negative=amounts.count_negative(orders.words.signs),  # while they are in the cache
             found=written.found._replace(duplicates=repeated),
+            order_ids=orders.ids,
         )
 
     def _without_repeated(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ordercycle._columns import Columns
-from ordercycle._errors import DataError, Option, counted
+from ordercycle._errors import DataError, Option, counted, printable
 
 
 class Counted(NamedTuple):
@@ -20,6 +20,10 @@ class Counted(NamedTuple):
         return Counted(self.number + other.number, (self if self.number else other).example)
 
 
+#: What was counted by the names of columns.
+ByColumn = tuple[tuple[str, Counted], ...]
+
+
 class GroupingTally(NamedTuple):
     """What the rows of some partitions added."""
 
@@ -28,6 +32,8 @@ class GroupingTally(NamedTuple):
     split: int = 0  # orders with rows of several days
     different: Counted = Counted()  # days of orders with several totals
     missing: Counted = Counted()  # and with none
+    #: By column, days of orders whose rows disagree in it; examples are ids of orders.
+    contradictions: ByColumn = ()
 
     def plus(self, other: GroupingTally) -> GroupingTally:
         """Return both together."""
@@ -37,6 +43,7 @@ class GroupingTally(NamedTuple):
             self.split + other.split,
             self.different.plus(other.different),
             self.missing.plus(other.missing),
+            _together(self.contradictions, other.contradictions),
         )
 
     def with_ids(self, ids_of: Callable[[], Sequence[Any]]) -> GroupingTally:
@@ -49,6 +56,31 @@ class GroupingTally(NamedTuple):
             for each in (self.different, self.missing)
         )
         return self._replace(different=different, missing=missing)
+
+
+def _together(one: ByColumn, other: ByColumn) -> ByColumn:
+    both = dict(one)
+    for column, counted_there in other:
+        both[column] = both.get(column, Counted()).plus(counted_there)
+    return tuple(both.items())
+
+
+def refuse_contradictions(found: GroupingTally, columns: Columns) -> None:
+    """Raise a DataError where rows of one day of an order disagree in what it is like."""
+    both = dict(found.contradictions)
+    for column in (*columns.attributes, str(columns.refund_of)):
+        each = both.get(column)
+        if each is not None:
+            raise DataError(
+                f"orders: {column} is not the same on all rows of a day of order "
+                f"{printable(str(each.example))} ({counted(each.number, 'such day')})",
+                remedy=(
+                    "make it the same; what is of single lines belongs in a stream of lines, "
+                    "which EventHistory.build groups"
+                ),
+                column=column,
+                count=each.number,
+            )
 
 
 def refuse_totals(found: GroupingTally, columns: Columns) -> None:

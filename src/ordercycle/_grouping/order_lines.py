@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._grouping.amount_words import (
@@ -14,6 +15,7 @@ from ordercycle._grouping.amount_words import (
     AmountWords,
     keys_of,
 )
+from ordercycle._grouping.details import Columns, taken_ids
 from ordercycle._grouping.grouping_tally import Counted, GroupingTally
 from ordercycle._ingest.column_readers import AmountReader
 from ordercycle_kernels import lines, ordering
@@ -24,7 +26,9 @@ class PartitionOrders(NamedTuple):
 
     Where an order column is named, an entry is what an order adds up to on one day, and keys (n,)
     say of which order. further: (n,), entries that are no order though they are no refund, None
-    where there are none: days after the one on which their order counts.
+    where there are none: days after the one on which their order counts. columns: what orders have
+    beside these, by the names of a block, and ids, as large_binary, where they are kept; of rows
+    that are in their final order only.
     """
 
     offsets: NDArray[np.int64]
@@ -32,6 +36,8 @@ class PartitionOrders(NamedTuple):
     words: AmountWords
     keys: NDArray[np.uint64] | None = None
     further: NDArray[np.bool_] | None = None
+    columns: Columns | None = None
+    ids: pa.Array | None = None
 
     def keep(self, kept: NDArray[np.bool_]) -> PartitionOrders:
         """Leave entries out; customers stay, perhaps without entries."""
@@ -68,7 +74,16 @@ class PartitionOrders(NamedTuple):
             self.words.take(rows),
             None if self.keys is None else self.keys[rows],
             None if self.further is None else self.further[rows],
+            self.columns and {name: values[rows] for name, values in self.columns.items()},
+            None if self.ids is None else taken_ids(self.ids, rows),
         )
+
+
+class OrderLines(NamedTuple):
+    """The lines of each day of m orders: offsets (m + 1,) into rows (n,)."""
+
+    offsets: NDArray[np.int64]
+    rows: NDArray[np.int32]
 
 
 class OrderSigns(NamedTuple):
@@ -126,6 +141,28 @@ def merged_days(
     return marked if lines.merge_days(offsets, days, signs, net_refunds, marked) else further
 
 
+def entries_marked(
+    offsets: NDArray[np.int64],
+    days: NDArray[np.int32],
+    signs: NDArray[np.int64],
+    keys: NDArray[np.uint64] | None,
+    *,
+    once_a_day: bool,
+    net_refunds: bool,
+) -> NDArray[np.bool_] | None:
+    """Mark the entries that are no orders though they are no refunds; None without any.
+
+    offsets: (c + 1,); days, signs, keys: (n,), by day within a customer; keys: where orders may
+    have several days.
+    """
+    marked = None
+    if keys is not None:
+        marked, _ = further_days(offsets, days, keys.view(np.int64), signs)
+    if once_a_day:
+        marked = merged_days(offsets, days, signs, marked, net_refunds=net_refunds)
+    return marked
+
+
 class SumOverflowError(ArithmeticError):
     """The lines of an order add up to more than their type holds: which customer."""
 
@@ -143,11 +180,11 @@ def collapse_lines(
     words: AmountWords,
     reader: AmountReader,
     missing: NDArray[np.int32] | None = None,
-) -> tuple[PartitionOrders, GroupingTally]:
+) -> tuple[PartitionOrders, GroupingTally, OrderLines]:
     """Add the rows of each order up by day, or take the total that stands on all of them.
 
-    Returns what orders are on each of their days, by order and day within a customer, and what was
-    found, with the places of customers as examples.
+    Returns what orders are on each of their days, by order and day within a customer, what was
+    found, with the places of customers as examples, and the lines of each day.
 
     offsets: (c + 1,) into rows; days, order_keys (kept of each order), order_numbers (the same for
     the same order, and only then), words: by row. missing: by row, 1 without an amount, where
@@ -183,7 +220,23 @@ def collapse_lines(
     orders = PartitionOrders(order_offsets, order_days[:found], sums, order_keys[firsts], further)
     customers = np.searchsorted(order_offsets, wrong[1::2], side="right") - 1
     different, without = map(Counted, wrong[::2].tolist(), customers.tolist())
-    return orders, GroupingTally(split=split, different=different, missing=without)
+    tally = GroupingTally(split=split, different=different, missing=without)
+    return orders, tally, OrderLines(line_offsets, rows)
+
+
+def sums_of_lines(
+    of: OrderLines, words: AmountWords, reader: AmountReader
+) -> tuple[AmountWords, int]:
+    """Add up numbers by day of an order; return the first day whose sum is too large, or -1, too.
+
+    words: by row. Floats are added in their order, so that nothing depends on that of the rows.
+    """
+    rows = of.rows
+    if reader.is_float:
+        keys = keys_of(words, reader)
+        rows = rows.copy()
+        ordering.order_rows_by_pair(of.offsets, keys, keys, rows, np.empty_like(rows))
+    return _sum_lines(of.offsets, rows, words, reader)
 
 
 def _totals(

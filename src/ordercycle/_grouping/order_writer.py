@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle._errors import DataError
+from ordercycle._errors import DataError, printable
 from ordercycle._grouping.amount_words import NO_WORDS, AmountWords, ranked
 from ordercycle._grouping.batches import DroppedDays, OrderRoom
 from ordercycle._grouping.customer_tables import (
@@ -20,9 +20,11 @@ from ordercycle._grouping.customer_tables import (
     plain_ids,
 )
 from ordercycle._grouping.day_order import rows_by_customer_and_day
-from ordercycle._grouping.grouping_tally import GroupingTally
+from ordercycle._grouping.detailed_orders import DetailedOrders, ValueOverflowError
+from ordercycle._grouping.grouping_tally import ByColumn, Counted, GroupingTally
 from ordercycle._grouping.heavy_hitters import HashRange
 from ordercycle._grouping.order_lines import (
+    OrderLines,
     PartitionOrders,
     SumOverflowError,
     collapse_lines,
@@ -33,7 +35,7 @@ from ordercycle._ingest.payload import DAY
 from ordercycle._ingest.table_readers import AMOUNT, AMOUNT_HIGH, MISSING, ORDER
 from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workspace
-from ordercycle_kernels import ordering
+from ordercycle_kernels import hashing, ordering
 from ordercycle_kernels.partition import as_moved, gather
 
 
@@ -53,6 +55,7 @@ class OrderWriter:
     has_dropped: bool  # whether refunds that are dropped are gone already
     days: tuple[int, int]  # first and last day of all orders
     workspace: Workspace
+    detailed: DetailedOrders | None  # who writes orders with more than a day and an amount
 
     def amounts(self, columns: Mapping[str, NDArray[Any]]) -> AmountWords:
         """Return the amounts of rows as a history has them."""
@@ -71,7 +74,7 @@ class OrderWriter:
     ) -> Written:
         """Return the orders by customer, day and amount."""
         if self.spec.has_lines:
-            written = self._write_lines(hash_range.rows, found, listed, offsets)
+            written = self._write_lines(hash_range.rows, found, listed, offsets, room)
         else:
             written = self._write_rows(hash_range, found, listed, offsets, room)
         if self.spec.once_a_day:
@@ -112,14 +115,21 @@ class OrderWriter:
             if not self.spec.amount.is_wide:
                 part, floats = room.part(slice(rows.size)), self.spec.amount.is_float
                 if copy_orders(rows.columns, places, part, self.workspace, are_floats=floats):
-                    return PartitionOrders(offsets, *part)
+                    return PartitionOrders(offsets, part.days, part.words)
                 found.sizes[found.taken] = offsets[:-1]
             slots = np.repeat(slots, places.lengths)
         by_customer = rows_by_customer_and_day(rows, self.days, slots, found.sizes, self.workspace)
+        if self.detailed is not None:
+            return self.detailed.write(rows.columns, offsets, by_customer, room)
         return self._write_orders(offsets, by_customer, rows, room)
 
     def _write_lines(
-        self, rows: PartitionRows, found: FoundCustomers, listed: int, offsets: NDArray[np.int64]
+        self,
+        rows: PartitionRows,
+        found: FoundCustomers,
+        listed: int,
+        offsets: NDArray[np.int64],
+        room: OrderRoom,
     ) -> Written:
         """Return what orders add up to on each of their days."""
         slots = found.slots[listed:]
@@ -130,15 +140,53 @@ class OrderWriter:
             by_customer = rows_by_customer_and_day(
                 rows, self.days, slots, found.sizes, self.workspace
             )
-        orders, counted = self._collapse(found.ids, offsets, by_customer, rows)
+        added, counted, of = self._collapse(found.ids, offsets, by_customer, rows)
         counted = counted.with_ids(lambda: self._plain_ids(found.ids))
-        dropped = None
+        dropped, kept = None, None
         if self.spec.policies.refunds == "drop":
-            refunds = orders.words.signs < 0
-            dropped = DroppedDays.of(orders, refunds)
+            refunds = added.words.signs < 0
+            dropped, kept = DroppedDays.of(added, refunds), ~refunds
             counted = counted._replace(dropped_refunds=dropped.days.size)
-            orders = orders.keep(~refunds)
+        if self.detailed is not None and rows.size:
+            orders, contradictions = self._write_details(added, of, rows, room, kept)
+            counted = counted._replace(contradictions=contradictions)
+            return Written(orders, counted, dropped)
+        orders = added if kept is None else added.keep(kept)
         return Written(orders.sorted_by_day(self.spec.amount), counted, dropped)
+
+    def _write_details(
+        self,
+        added: PartitionOrders,
+        of: OrderLines,
+        rows: PartitionRows,
+        room: OrderRoom,
+        kept: NDArray[np.bool_] | None,
+    ) -> tuple[PartitionOrders, ByColumn]:
+        """Write what orders add up to with all that they have; return contradictions, too."""
+        if self.detailed is None:
+            raise AssertionError("unreachable: orders without details are written without them")
+        try:
+            orders, found = self.detailed.write_lines(added, of, rows, room, kept)
+        except ValueOverflowError as overflow:
+            reader = self.detailed.details.values[overflow.column]
+            raise DataError(
+                f"orders: {overflow.column} adds up to more than {reader.produced} holds on a day "
+                f"of order {printable(self._order_id(rows, overflow.row))}",
+                remedy=reader.remedy_for_overflow,
+                column=overflow.column,
+            ) from None
+        return orders, tuple(
+            (one.column, Counted(one.number, self._order_id(rows, one.row))) for one in found
+        )
+
+    def _order_id(self, rows: PartitionRows, row: int) -> str:
+        """Return the order id of a row, as text."""
+        if ORDER_IDS in rows.ids:
+            _, data = rows.ids[ORDER_IDS].taken(np.array([row], np.int32))
+            return repr(data.tobytes().decode(errors="backslashreplace"))
+        number = np.empty(1, np.int64)
+        hashing.integers_of_hashes(rows.columns[ORDER][row : row + 1], number)
+        return str(number[0])
 
     def _write_orders(
         self,
@@ -153,7 +201,7 @@ class OrderWriter:
         gathered from outside the cache, amounts would take twice as long.
         """
         size = by_customer.size
-        days, words = room.part(slice(size))
+        days, words, _ = room.part(slice(size))
         if size == 0:
             return PartitionOrders(offsets, days, words)
         unordered = self.workspace.array("unordered_days", size, np.int32)
@@ -182,12 +230,12 @@ class OrderWriter:
         offsets: NDArray[np.int64],
         by_customer: NDArray[np.int32],
         rows: PartitionRows,
-    ) -> tuple[PartitionOrders, GroupingTally]:
+    ) -> tuple[PartitionOrders, GroupingTally, OrderLines]:
         if rows.size == 0:
             no_keys = np.zeros(0, np.uint64)
             nothing = self.amounts({AMOUNT: np.zeros(0, np.int64)})
             orders = PartitionOrders(offsets, np.zeros(0, np.int32), nothing, no_keys)
-            return orders, GroupingTally()
+            return orders, GroupingTally(), OrderLines(np.zeros(1, np.int64), by_customer)
         keys = rows.columns[ORDER]
         numbers = keys.view(np.int64)
         if ORDER_IDS in rows.ids:

@@ -32,6 +32,7 @@ from ordercycle._history.build import (
     refuse_unknown_customers,
     unknown_customers,
 )
+from ordercycle._history.common_details import common_details
 from ordercycle._history.counts import Counts, DaysOfOrders, count
 from ordercycle._history.grouped import Grouped, Held, Part, Run, as_parts, cut, keep
 from ordercycle._history.grouped_orders import GroupedOrders
@@ -39,6 +40,7 @@ from ordercycle._history.merging import merge_batches
 from ordercycle._history.options import POLICIES, BuildOptions, with_source
 from ordercycle._history.order_format import OrderFormat
 from ordercycle._history.places import Places, find_places
+from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.morsels import Tally
 from ordercycle._ingest.pipeline import partition_bits_for
 from ordercycle._ingest.spill_file import SpillFile
@@ -76,7 +78,13 @@ def append(
     _check_types(spec, arriving.spec)
     has_listing = spec.has_listing or arriving.spec.has_listing
     amount = spec.amount.wider(arriving.spec.amount)
-    made = OrderFormat(replace(spec, has_listing=has_listing, amount=amount))
+    details, order_ids = spec.details, spec.order_ids
+    if details is not None and arriving.spec.details is not None:
+        details = common_details(details, arriving.spec.details, spec.columns.time)
+        order_ids = _order_ids(spec, arriving.spec)
+    made = OrderFormat(
+        replace(spec, has_listing=has_listing, amount=amount, details=details, order_ids=order_ids)
+    )
     pieces = pieces_of(arriving, len(history.parts), made)
     counts = _checked(made.spec, history, pieces)
     changed = replace(history, format=made, counts=counts)
@@ -143,6 +151,7 @@ def _options(history: GroupedOrders, reading: Mapping[str, Any]) -> BuildOptions
     return replace(
         described,
         columns=spec.columns,
+        day_instants=spec.day_instants,
         policies=policies,
         threads=history.threads,
         zone_is_given=True,  # and what offsets mean with it
@@ -213,6 +222,24 @@ def _check_types(there: HistorySpec, arriving: HistorySpec) -> None:
             remedy=f"cast it to {there.amount.given}",
             column=columns.amount,
         )
+
+
+def _order_ids(there: HistorySpec, arriving: HistorySpec) -> IdReader | None:
+    """Return the reader of order ids of both, which are kept in the type of those there.
+
+    Those that are integers are kept as words, whatever their type.
+    """
+    known, given = there.order_ids, arriving.order_ids
+    if known is None or given is None or known.plain == given.plain:
+        return known
+    common = known.together_with(given)
+    if known.is_integer or (known.is_text and given.is_text):
+        return common if known.is_integer else known
+    raise ColumnError(
+        f"{there.columns.order} is {given.given}, and {known.given} in the history",
+        remedy=f"cast it to {known.given}",
+        column=there.columns.order,
+    )
 
 
 def pieces_of(arriving: Grouped[Any], parts: int, made: BatchFormat[Any]) -> list[Any]:

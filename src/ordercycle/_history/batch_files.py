@@ -47,7 +47,7 @@ B = TypeVar("B")
 class BatchFormat(Protocol[B]):
     """How batches of one kind of history are kept: in files, merged, and said in a manifest.
 
-    tables: what batches refer to and is kept beside them, by any names.
+    tables: what batches refer to and is kept beside them, by any names; None: nothing can be.
     """
 
     @property

@@ -12,8 +12,14 @@ import numpy as np
 from ordercycle._columns import Columns
 from ordercycle._errors import DataError, Option, counted
 from ordercycle._grouping.batches import CustomerBatch
+from ordercycle._grouping.detailed_orders import DetailedOrders
 from ordercycle._grouping.grouper import Grouper
-from ordercycle._grouping.grouping_tally import Counted, GroupingTally, refuse_totals
+from ordercycle._grouping.grouping_tally import (
+    Counted,
+    GroupingTally,
+    refuse_contradictions,
+    refuse_totals,
+)
 from ordercycle._grouping.heavy_hitters import Division, HashRange
 from ordercycle._grouping.order_writer import OrderWriter
 from ordercycle._history.counts import Counts, count
@@ -158,6 +164,7 @@ class LaidOutRows:
         self.tally.duplicates += found.duplicates
         tables.order_problems.check()
         refuse_totals(found, self.spec.columns)
+        refuse_contradictions(found, self.spec.columns)
         tables.customer_problems.check()
         refuse_unknown_customers(unknown, self.spec.columns)
         if signs is not None:
@@ -188,6 +195,7 @@ def laid_out_rows(
                 has_dropped=tables.orders.drops_refunds,
                 days=days,
                 workspace=workers.workspace,
+                detailed=DetailedOrders.of(tables.spec, tables.codes, workers.workspace),
             ),
             order_problems=tables.order_problems,
             customer_problems=tables.customer_problems,

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.counts import Counts
 from ordercycle._history.grouped import Grouped
 from ordercycle._history.manifest import ORDERS
+from ordercycle._history.order_events import OrderEvents, columns_of_orders, seen_orders
 from ordercycle._history.order_format import OrderFormat
 from ordercycle._ingest.morsels import Tally
 from ordercycle._profile import ProfileBuilder
 from ordercycle._spec import HistorySpec
+from ordercycle._streams.columns import StreamColumns
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,22 @@ class GroupedOrders(Grouped[CustomerBatch]):
     def spec(self) -> HistorySpec:
         """What all parts have in common."""
         return self.format.spec
+
+    @property
+    def columns(self) -> StreamColumns:
+        """What conditions and features can ask of orders."""
+        return columns_of_orders(self.spec, has_orders=self.first_day is not None)
+
+    def seen(self, batch: CustomerBatch) -> CustomerBatch:
+        """Return a batch with those of its orders and refunds that the views have."""
+        events = OrderEvents(batch, self.spec)
+        held = (condition.holds(events) for _, condition in self.views)
+        return seen_orders(batch, reduce(np.logical_and, held), self.spec)
+
+    @property
+    def whole(self) -> GroupedOrders:
+        """The history of which this is a view, or itself."""
+        return replace(self, views=())
 
     @property
     def entries(self) -> int:

@@ -11,7 +11,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,8 @@ class Kind:
 
     format: what its manifests say that they are; opened_by: the class of its histories; version:
     the one that is written; readable: those that are read; content: what else is in a manifest. Of
-    columns, policies, tally and counts, their classes know the rest.
+    columns, policies, tally and counts, their classes know the rest. version_of_more: the one of
+    histories that not every reader of the other can read, whose manifests have `more`, too.
     """
 
     format: str
@@ -120,6 +121,12 @@ class Kind:
     version: int
     readable: tuple[int, ...]
     content: Mapping[str, Check]
+    version_of_more: int | None = None
+    more: Mapping[str, Check] = field(default_factory=dict)
+
+    def content_of(self, version: int) -> Mapping[str, Check]:
+        """Return what is in a manifest of a version."""
+        return {**self.content, **self.more} if version == self.version_of_more else self.content
 
 
 #: What is in every manifest.
@@ -135,19 +142,28 @@ COMMON: dict[str, Check] = {
     "runs": _is_runs,
 }
 
+#: What is in the manifests of histories with codes of attributes.
+OF_ATTRIBUTES: dict[str, Check] = {
+    "day_instants": lambda value: isinstance(value, bool),
+    "has_instants": lambda value: isinstance(value, bool),
+    "tables": _is_tables,
+}
+
 ORDERS = Kind(
     format="ordercycle history",
     opened_by="OrderHistory",
     version=2,
     # In the first version, an order was added up on the first of its days.
-    readable=(1, 2),
+    readable=(1, 2, 3),
     content=COMMON
     | {
-        "version": _whole(1, 2),
+        "version": _whole(1, 3),
         "columns": _holding("customer", "time", "amount", "order", "registered"),
         "policies": _holding("timezone", "refunds", "anonymous", "unknown"),
         "has_listing": lambda value: isinstance(value, bool),
     },
+    version_of_more=3,  # orders with attributes, values or instants
+    more=OF_ATTRIBUTES,
 )
 EVENTS = Kind(
     format="ordercycle events",
@@ -160,9 +176,7 @@ EVENTS = Kind(
         "columns": _holding("customer", "time", "id", "attributes", "keys", "values"),
         "policies": _holding("timezone", "anonymous"),
         "counts": _is_event_counts,
-        "day_instants": lambda value: isinstance(value, bool),
-        "has_instants": lambda value: isinstance(value, bool),
-        "tables": _is_tables,
+        **OF_ATTRIBUTES,
     },
 )
 KINDS = {kind.format: kind for kind in (ORDERS, EVENTS)}
@@ -246,7 +260,7 @@ def _text_of(file: Path, wanted: Kind) -> bytes:
 
 def _check(file: Path, manifest: Mapping[str, Any], kind: Kind) -> None:
     """Raise a StorageError where a value is none that a writer writes."""
-    content = kind.content
+    content = kind.content_of(manifest["version"])
     wrong = sorted(manifest.keys() ^ content.keys())
     wrong += [key for key, check in content.items() if key in manifest and not check(manifest[key])]
     if not wrong:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import DTypeLike, NDArray
 
+from ordercycle._arrow_views import rows_of
 from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle._grouping.batches import CustomerBatch, DroppedDays
-from ordercycle._grouping.order_lines import further_days, merged_days, order_signs
-from ordercycle._history.places import Places, find_places, merged_ids
-from ordercycle._spec import HistorySpec
+from ordercycle._grouping.details import Details
+from ordercycle._grouping.order_lines import entries_marked, order_signs
+from ordercycle._grouping.total_order import TotalOrder
+from ordercycle._history.places import Places, find_places, merged_ids, merged_rows
+from ordercycle._ingest.payload import DAY, Payload
+from ordercycle._ingest.table_readers import AMOUNT, AMOUNT_HIGH, ORDER
+from ordercycle._spec import DetailSpec, HistorySpec
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import merging as kernels
 from ordercycle_kernels._types import as_input
@@ -38,10 +44,13 @@ def merge_batches(
     stops = np.where(found, there.offsets[np.minimum(positions + 1, len(there.ids))], starts)
     offsets = _merged_offsets(there.offsets, arriving.offsets, places)
     rows = places.positions + np.cumsum(~found) - ~found  # of those who got something
-    are_floats = spec.amount.is_float
-    merged = _merged_orders(
-        there, arriving, starts, stops, are_floats=are_floats, workspace=workspace
-    )
+    details, order_ids = None, None
+    if spec.details is None:
+        merged = _merged_orders(
+            there, arriving, starts, stops, are_floats=spec.amount.is_float, workspace=workspace
+        )
+    else:
+        merged, details, order_ids = _merged_details(there, arriving, places, spec, spec.details)
     if spec.has_further_days:
         merged = merged._replace(further=_marks(merged, offsets, rows, spec))
     given = _merged_values(there.given, arriving.given, places, arriving.given != NO_DAY)
@@ -73,6 +82,8 @@ def merge_batches(
         keys=merged.keys,
         further=merged.further,
         dropped=_merged_dropped(there.dropped, arriving.dropped, places),
+        details=details,
+        order_ids=order_ids,
     )
 
 
@@ -98,16 +109,65 @@ def _marks(
     entries = np.arange(sizes.sum()) + np.repeat(starts - ends + sizes, sizes)
     within = np.concatenate([[0], ends])
     days, signs = merged.days[entries], merged.words.signs[entries]
-    found = None
-    if merged.keys is not None:
-        found, _ = further_days(within, days, merged.keys[entries].view(np.int64), signs)
-    if spec.once_a_day:
-        found = merged_days(within, days, signs, found, net_refunds=spec.net_refunds)
+    found = entries_marked(
+        within,
+        days,
+        signs,
+        None if merged.keys is None else merged.keys[entries],
+        once_a_day=spec.once_a_day,
+        net_refunds=spec.net_refunds,
+    )
     if found is None and merged.further is None:
         return None
     marks = np.zeros(merged.days.size, np.bool_) if merged.further is None else merged.further
     marks[entries] = False if found is None else found
     return marks if marks.any() else None
+
+
+def _merged_details(
+    there: CustomerBatch,
+    arriving: CustomerBatch,
+    places: Places,
+    spec: HistorySpec,
+    details: DetailSpec,
+) -> tuple[_Entries, Details, pa.Array | None]:
+    """Return the entries of both, which have more than days and amounts."""
+    words = AmountWords.alike([there.words, arriving.words])
+    before, new = (
+        _columns_of(batch, own, details.payload)
+        for batch, own in zip((there, arriving), words, strict=True)
+    )
+    order = TotalOrder.of(details, amount=spec.amount)
+    merged = merged_rows(there.offsets, arriving.offsets, before, new, places, order)
+    columns = {
+        name: np.concatenate([values, new[name]]).take(merged.rows)
+        for name, values in before.items()
+    }
+    highs = columns.get(AMOUNT_HIGH, NO_WORDS)
+    further = None
+    if there.further is not None:
+        nothing = np.zeros(arriving.days.size, np.bool_)
+        further = np.concatenate([there.further, nothing])[merged.rows]
+    ids = None
+    if there.order_ids is not None and arriving.order_ids is not None:
+        kept = arriving.order_ids.cast(there.order_ids.type)
+        ids = pa.concat_arrays([there.order_ids, kept]).take(rows_of(merged.rows))
+    amounts = AmountWords(columns[AMOUNT].view(there.words.lows.dtype), highs)
+    entries = _Entries(columns[DAY], amounts, columns.get(ORDER), further)
+    return entries, Details.of(columns, details.payload), ids
+
+
+def _columns_of(
+    batch: CustomerBatch, words: AmountWords, payload: Payload
+) -> dict[str, NDArray[Any]]:
+    columns: dict[str, NDArray[Any]] = {DAY: batch.days, AMOUNT: words.lows.view(np.int64)}
+    if words.highs.size:
+        columns[AMOUNT_HIGH] = words.highs
+    if batch.keys is not None:
+        columns[ORDER] = batch.keys
+    if batch.details is not None:
+        columns |= batch.details.columns(batch.days.size, payload)
+    return columns
 
 
 def _merged_orders(

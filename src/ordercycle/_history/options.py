@@ -30,6 +30,8 @@ class BuildArguments(TypedDict, total=False):
 
     source: Any
     columns: Columns
+    lookups: Mapping[str, Any] | None
+    day_instants: bool
     read: FileFormat | None
     filesystem: Any
     timezone: str
@@ -56,6 +58,8 @@ class BuildOptions:
     """What to read, what it means, and with how much of the machine."""
 
     columns: Columns = field(default_factory=Columns)
+    lookups: Mapping[str, Any] = field(default_factory=dict)
+    day_instants: bool = False
     read: FileFormat | None = field(default=None, metadata=_OF_READING)  # files of both tables
     filesystem: Any = field(default=None, metadata=_OF_READING)  # where paths of both lead
     policies: Policies = field(default_factory=Policies)
@@ -94,8 +98,9 @@ class BuildOptions:
         given = with_source(given)
         refuse_unknown(given, OPTIONS, "option")
         own = {name: value for name, value in given.items() if name not in POLICIES}
-        if own.get("columns", own) is None:
-            del own["columns"]
+        for name in ("columns", "lookups"):
+            if own.get(name, own) is None:
+                del own[name]
         policies = Policies(**{name: given[name] for name in POLICIES if name in given})
         zone_is_given = given.get("timezone") is not None
         made = cls(**own, policies=policies, zone_is_given=zone_is_given)
@@ -122,6 +127,10 @@ class BuildOptions:
             roles[columns.amount] = "amount"
         if columns.order is not None:
             roles[columns.order] = "order"
+        roles |= dict.fromkeys(columns.attributes, "other")
+        roles |= dict.fromkeys(columns.values, "amount")
+        if columns.refund_of is not None:
+            roles[columns.refund_of] = "order"
         return ReadRequest(
             "orders",
             roles,
@@ -260,6 +269,24 @@ def _amount_per(options: BuildOptions, *, has_customers: bool) -> None:  # noqa:
         )
 
 
+def _lookups(options: BuildOptions, *, has_customers: bool) -> None:  # noqa: ARG001
+    if options.lookups and not options.columns.attributes:
+        raise _nothing(
+            Option("lookups"),
+            "orders have no attributes",
+            ("leave it out, or name some with ", Option("Columns.attributes")),
+        )
+
+
+def _day_instants(options: BuildOptions, *, has_customers: bool) -> None:  # noqa: ARG001
+    if options.day_instants and not options.columns.instants:
+        raise _nothing(
+            Option("day_instants", options.day_instants),
+            "no instants are kept",
+            ("leave it out, or pass ", Option("Columns.instants", value=True)),
+        )
+
+
 def _spill_directory(options: BuildOptions, *, has_customers: bool) -> None:  # noqa: ARG001
     _ = options.spill  # which asks for the limit
 
@@ -305,6 +332,8 @@ OF_ALL_ROWS, OF_THE_WORK = "says what rows mean", "says how the work is done"
 #: Options by what is known once they are all given: what refuses them, or why nothing has to.
 GIVEN: dict[str, Callable[..., None] | str] = {
     "columns": "may be shared by builds with and without a customers table",
+    "lookups": _lookups,
+    "day_instants": _day_instants,
     "read": WHEN_OPEN,
     "filesystem": WHEN_OPEN,
     "timezone": "is compared with the times when these are known",

@@ -15,13 +15,27 @@ from ordercycle._arrow_views import array_of, booleans, fixed_view, mask_of
 from ordercycle._columns import Columns
 from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle._grouping.batches import CustomerBatch, DroppedDays
+from ordercycle._history.detail_format import (
+    INSTANTS,
+    are_fields,
+    check_instants,
+    details_of,
+    file_arrays,
+    file_fields,
+    opened_details,
+    shown_arrays,
+    shown_fields,
+    tables_of,
+    types_of,
+)
 from ordercycle._history.manifest import ORDERS, Kind
 from ordercycle._history.merging import merge_batches
 from ordercycle._ingest.column_readers import AmountReader, IdReader
+from ordercycle._ingest.table_readers import detail_columns
 from ordercycle._policies import Policies
 from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workspace
-from ordercycle_kernels import amounts
+from ordercycle_kernels import amounts, hashing
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY, NO_DAY
 
 
@@ -30,7 +44,6 @@ class OrderFormat:
     """How customers with orders are kept, by what their history has in common."""
 
     kind: ClassVar[Kind] = ORDERS
-    tables: ClassVar[Mapping[str, pa.Table]] = {}
 
     spec: HistorySpec
 
@@ -49,6 +62,12 @@ class OrderFormat:
         """The columns of a file."""
         return batch_schema(self.spec)
 
+    @property
+    def tables(self) -> dict[str, pa.Table] | None:
+        """The values of attributes by code, and their lookups; None where orders have no more."""
+        details = self.spec.details
+        return None if details is None else tables_of(details.attributes)
+
     def to_arrow(self, batch: CustomerBatch) -> pa.RecordBatch:
         """Return a batch with all that a history knows of its customers."""
         return to_arrow(batch, self.spec)
@@ -62,9 +81,24 @@ class OrderFormat:
         expected = self.schema
         if schema.equals(expected):
             return True
-        if schema.names != expected.names or self.spec.has_further_days:
+        if schema.names != expected.names:
             return False
         place = expected.get_field_index("orders")
+        if self.spec.details is not None:
+            there, wanted = schema.field(place), expected.field(place)
+            kind = there.type
+            return bool(
+                expected.set(place, there).equals(schema)
+                and pa.types.is_large_list(kind)
+                and pa.types.is_struct(kind.value_type)
+                and are_fields(
+                    list(kind.value_type),
+                    list(wanted.type.value_type),
+                    self.spec.details.payload,
+                )
+            )
+        if self.spec.has_further_days:
+            return False
         orders = expected.field(place).type.value_type
         unmarked = pa.struct([field for field in orders if field.name != "is_order"])
         older = pa.large_list(pa.field("item", unmarked, nullable=False))
@@ -75,6 +109,8 @@ class OrderFormat:
         for days in (batch.registered, batch.visible, batch.given):
             if (((days < FIRST_DAY) | (days > LAST_DAY)) & (days != NO_DAY)).any():
                 raise pa.ArrowInvalid("days are outside the years 1900 to 2199")
+        if batch.details is not None:
+            check_instants(batch.details)
 
     def merge(
         self, there: CustomerBatch, arriving: CustomerBatch, workspace: Workspace | None = None
@@ -84,7 +120,8 @@ class OrderFormat:
 
     def joined(self, batches: Sequence[CustomerBatch]) -> CustomerBatch:
         """Return the customers of several batches, one behind the other."""
-        return CustomerBatch.joined(batches)
+        details = self.spec.details
+        return CustomerBatch.joined(batches, None if details is None else details.payload)
 
     def of_customers(self, batch: CustomerBatch, kept: NDArray[np.bool_]) -> CustomerBatch:
         """Return some of the customers of a batch."""
@@ -92,24 +129,28 @@ class OrderFormat:
 
     def described(self) -> dict[str, Any]:
         """Return what a manifest says of the history."""
-        spec = self.spec
-        types = pa.schema(
-            [
-                ("given_id", spec.ids.given),
-                ("plain_id", spec.ids.plain),
-                ("amount", spec.amount.given),
-                ("order_id", pa.null() if spec.order_ids is None else spec.order_ids.plain),
-            ]
-        )
-        return {
-            "columns": asdict(spec.columns),
-            "policies": asdict(spec.policies),
-            "has_listing": spec.has_listing,
-            "types": as_text(types),
-        }
+        spec, details = self.spec, self.spec.details
+        types = [
+            ("given_id", spec.ids.given),
+            ("plain_id", spec.ids.plain),
+            ("amount", spec.amount.given),
+            ("order_id", pa.null() if spec.order_ids is None else spec.order_ids.plain),
+        ]
+        columns = asdict(spec.columns)
+        described = {"policies": asdict(spec.policies), "has_listing": spec.has_listing}
+        if details is None:
+            columns = {name: columns[name] for name in columns if name not in OF_DETAILS}
+        else:
+            types += types_of(details)
+            described |= {
+                "version": ORDERS.version_of_more,
+                "day_instants": spec.day_instants,
+                "has_instants": details.payload.has_instants,
+            }
+        return {"columns": columns, "types": as_text(pa.schema(types)), **described}
 
     @classmethod
-    def opened(cls, manifest: Mapping[str, Any], _: Mapping[str, pa.Table]) -> OrderFormat:
+    def opened(cls, manifest: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> OrderFormat:
         """Return what a manifest says, or raise a KeyError, TypeError, ValueError or OSError."""
         types = schema_of(manifest["types"])
         columns = Columns(**manifest["columns"])
@@ -118,6 +159,16 @@ class OrderFormat:
         if columns.order is not None:
             order_ids = IdReader.of(types.field("order_id"), "orders")
         amount = types.field("amount")
+        details = None
+        if columns.has_details:
+            details = opened_details(
+                types,
+                tables,
+                "orders",
+                detail_columns(columns),
+                has_instants=manifest["has_instants"],
+                named="Columns.attributes",
+            )
         return cls(
             HistorySpec(
                 ids=ids,
@@ -126,6 +177,8 @@ class OrderFormat:
                 order_ids=order_ids,
                 policies=Policies(**manifest["policies"]),
                 has_listing=manifest["has_listing"],
+                details=details,
+                day_instants=manifest.get("day_instants", False),
             )
         )
 
@@ -160,44 +213,99 @@ def batch_schema(spec: HistorySpec) -> pa.Schema:
         pa.field("visible_from", pa.date32()),
         pa.field("given_registration", pa.date32()),
         pa.field("listed", pa.bool_(), nullable=False),
-        pa.field(
-            "orders", order_list(spec.amount, has_keys=spec.order_ids is not None), nullable=False
-        ),
+        pa.field("orders", _stored_orders(spec), nullable=False),
     ]
     if spec.has_dropped_days:
         fields.append(pa.field("dropped_days", DROPPED_DAYS, nullable=False))
     return pa.schema(fields)
 
 
+#: The fields of Columns that only histories with more have.
+OF_DETAILS = ("attributes", "values", "refund_of", "instants")
 ORDER_KEY = pa.field("order_key", pa.uint64(), nullable=False)
+ORDER_ID = "order_id"
 DROPPED_DAYS = _list_of(ORDER_KEY, pa.field("day", pa.date32(), nullable=False))
 
 
-def order_list(amount: AmountReader, *, has_keys: bool = False) -> pa.DataType:
-    """Return the type of a customer's entries; has_keys: with that of their orders."""
-    return _list_of(
+def _own_fields(amount: AmountReader) -> list[pa.Field]:
+    """Return the fields that the entries of all histories have."""
+    return [
         pa.field("ordered_on", pa.date32(), nullable=False),
         pa.field("amount", amount.produced, nullable=False),
         pa.field("is_order", pa.bool_(), nullable=False),
-        *([ORDER_KEY] if has_keys else []),
-    )
+    ]
 
 
-def orders_array(batch: CustomerBatch, spec: HistorySpec, *, has_keys: bool = False) -> pa.Array:
-    """Return the entries of a batch as lists, without copying but for decimals and marks."""
+def _stored_orders(spec: HistorySpec) -> pa.DataType:
+    """Return the type of a customer's entries in files."""
+    fields = _own_fields(spec.amount)
+    if spec.order_ids is not None:
+        fields.append(ORDER_KEY)
+        if spec.has_order_ids:
+            fields.append(pa.field(ORDER_ID, spec.order_ids.plain, nullable=False))
+    if spec.details is not None:
+        fields += file_fields(spec.details)
+    return _list_of(*fields)
+
+
+def shown_orders(spec: HistorySpec) -> pa.DataType:
+    """Return the type of a customer's entries in results."""
+    fields, details = _own_fields(spec.amount), spec.details
+    if details is not None:
+        if details.payload.has_instants:
+            fields.append(pa.field("ordered_at", INSTANTS, nullable=False))
+        if spec.columns.instants and spec.order_ids is not None:
+            kind = spec.order_ids.plain
+            fields.append(pa.field(str(spec.columns.order), kind, nullable=False))
+        fields += shown_fields(details)
+    return _list_of(*fields)
+
+
+def shown_orders_array(batch: CustomerBatch, spec: HistorySpec) -> pa.Array:
+    """Return the entries of a batch as lists, as results have them."""
+    arrays, details = _own_arrays(batch, spec), spec.details
+    if details is not None and batch.details is not None:
+        if batch.details.instants is not None:
+            arrays.append(array_of(batch.details.instants, INSTANTS))
+        if spec.columns.instants and spec.order_ids is not None:
+            arrays.append(order_ids_of(batch, spec.order_ids))
+        arrays += shown_arrays(batch.details, details)
+    return _lists(shown_orders(spec), batch.offsets, arrays)
+
+
+def order_ids_of(batch: CustomerBatch, reader: IdReader) -> pa.Array:
+    """Return the id of the order of each entry, which are kept: (n,)."""
+    if batch.order_ids is not None or batch.keys is None:
+        return batch.order_ids
+    integers = np.empty(batch.keys.size, np.int64)
+    hashing.integers_of_hashes(batch.keys, integers)
+    return array_of(integers.astype(reader.plain.to_pandas_dtype(), copy=False), reader.plain)
+
+
+def _orders_array(batch: CustomerBatch, spec: HistorySpec) -> pa.Array:
+    """Return the entries of a batch as lists, as files have them."""
+    arrays = _own_arrays(batch, spec)
+    if batch.keys is not None:
+        arrays.append(array_of(batch.keys, pa.uint64()))
+    if batch.order_ids is not None and spec.order_ids is not None:
+        arrays.append(batch.order_ids.cast(spec.order_ids.plain))
+    if spec.details is not None and batch.details is not None:
+        arrays += file_arrays(batch.details, spec.details)
+    return _lists(_stored_orders(spec), batch.offsets, arrays)
+
+
+def _own_arrays(batch: CustomerBatch, spec: HistorySpec) -> list[pa.Array]:
+    """Return what all entries have, without copying but for decimals and marks."""
     amount = spec.amount
     lows, highs = batch.words
     words: Any = lows
     if amount.is_decimal:
         words = np.column_stack([lows, highs if highs.size else lows >> 63])
-    fields = [
+    return [
         array_of(batch.days, pa.date32()),
         array_of(words, amount.produced),
         mask_of(batch.are_orders(net_refunds=spec.net_refunds)),
     ]
-    if has_keys and batch.keys is not None:
-        fields.append(array_of(batch.keys, pa.uint64()))
-    return _lists(order_list(amount, has_keys=has_keys), batch.offsets, fields)
 
 
 def _lists(kind: pa.DataType, offsets: NDArray[np.int64], fields: list[pa.Array]) -> pa.Array:
@@ -223,7 +331,7 @@ def to_arrow(batch: CustomerBatch, spec: HistorySpec) -> pa.RecordBatch:
         dates_array(batch.visible),
         dates_array(batch.given),
         mask_of(batch.listed),
-        orders_array(batch, spec, has_keys=spec.order_ids is not None),
+        _orders_array(batch, spec),
     ]
     dropped = batch.dropped
     if dropped is not None:
@@ -269,6 +377,8 @@ def from_arrow(batch: pa.RecordBatch, spec: HistorySpec, negative: int | None) -
         keys=keys,
         further=further,
         dropped=dropped,
+        details=None if spec.details is None else details_of(orders, spec.details),
+        order_ids=orders.field(ORDER_ID) if spec.has_order_ids else None,
     )
 
 

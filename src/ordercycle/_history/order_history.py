@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any, Unpack
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ordercycle._days import day_number
-from ordercycle._errors import counted, printable
+from ordercycle._errors import ConfigError, Option, counted, printable
 from ordercycle._history.appending import append
 from ordercycle._history.build import group
 from ordercycle._history.grouped_orders import GroupedOrders
 from ordercycle._history.look_ups import look_up
 from ordercycle._history.options import BuildArguments, BuildOptions, Progress, with_options
-from ordercycle._history.order_format import dates_array, order_list, orders_array
+from ordercycle._history.order_format import (
+    OrderFormat,
+    dates_array,
+    shown_orders,
+    shown_orders_array,
+)
+from ordercycle._history.seen_summary import seen_summary
 from ordercycle._history.source_options import SourceOptions
 from ordercycle._history.store import open_folder, save
 from ordercycle._history.summary import HistorySummary, summarised
@@ -39,14 +47,16 @@ class OrderHistory:
         self._grouped = grouped
 
     def __repr__(self) -> str:
-        made = self.summary()
+        made = self._summary()
         span = f", {made.first_day} to {made.last_day}" if made.first_day else ""
         notes = "".join(f", {note}" for note in made.notes())
+        views = self._grouped.said_of_views
         folder = self._grouped.folder
         where = f", in {str(folder.path)!r}" if folder else ""
         return printable(
             f"{type(self).__name__}({counted(made.customers, 'customer')}, "
-            f"{counted(made.orders, 'order')}{span}{notes}, {made.bytes / 1e6:,.1f} MB{where})"
+            f"{counted(made.orders, 'order')}{span}{notes}{views}, "
+            f"{made.bytes / 1e6:,.1f} MB{where})"
         )
 
     @classmethod
@@ -239,7 +249,7 @@ class OrderHistory:
         >>> OrderHistory.open(folder).profile("2026-02-01")["orders"].to_pylist()
         [3]
         """
-        return OrderHistory(save(self._grouped, directory))
+        return OrderHistory(save(self._grouped.itself("saved"), directory))
 
     def append(
         self,
@@ -301,8 +311,9 @@ class OrderHistory:
         StorageError
             Where the folder was changed since the history was opened, or cannot be written.
         """
+        grouped = self._grouped.itself("appended to")
         extended = append(
-            self._grouped,
+            grouped,
             orders,
             customers,
             batch=batch,
@@ -314,12 +325,82 @@ class OrderHistory:
                 "progress": progress,
             },
         )
-        return self if extended is self._grouped else OrderHistory(extended)
+        return self if extended is grouped else OrderHistory(extended)
 
     def summary(self) -> HistorySummary:
-        """Return what the history was built from: rows, orders, customers and what was dropped."""
-        grouped = self._grouped
+        """Return what the history was built from: rows, orders, customers and what was dropped.
+
+        Of a view, orders, refunds, days and nulls are those that it has; all else is of the whole
+        history.
+        """
+        return self._summary(with_details=True)
+
+    def _summary(self, *, with_details: bool = False) -> HistorySummary:
+        """Return the summary; with_details: with what is counted of attributes and values."""
+        grouped, details = self._grouped, self._grouped.spec.details
+        has_more = details is not None and bool(details.values or details.attributes.lookups)
+        if grouped.views or (with_details and has_more):
+            return seen_summary(grouped)
         return summarised(grouped.spec, grouped.tally, grouped.counts, grouped.nbytes)
+
+    def where(self, condition: str | pc.Expression, *, missing: str = "error") -> OrderHistory:
+        """Return a view of the orders and refunds that satisfy a condition.
+
+        Parameters
+        ----------
+        condition
+            Over the attributes of orders, the columns of their lookups, their values and
+            ``amount``, in the language of :class:`Rules`: ``"status in ('paid', 'shipped')"``.
+        missing
+            ``"error"`` refuses a text that no value equals, as it may be a typo; ``"empty"`` takes
+            it as it is.
+
+        Returns
+        -------
+        OrderHistory
+            The view: nothing is copied, and views of views hold all their conditions. Customers,
+            and since when they are registered, are those of the whole history; of what is kept, an
+            order counts as if there had never been more.
+
+        Raises
+        ------
+        ConfigError
+            The condition is none, or compares with a text that no value equals.
+        ColumnError
+            A column is not there.
+
+        Examples
+        --------
+        >>> import datetime, pyarrow as pa
+        >>> orders = pa.table({
+        ...     "customer_id": ["ann", "bob", "ann"],
+        ...     "ordered_at": [datetime.date(2026, 1, day) for day in (5, 6, 19)],
+        ...     "amount": [20, 35, 30],
+        ...     "status": ["paid", "paid", "cancelled"],
+        ... })
+        >>> history = OrderHistory.build(orders, columns=Columns(attributes=["status"]))
+        >>> paid = history.where("status == 'paid'")
+        >>> paid.summary().orders
+        2
+        >>> for row in paid.profile("2026-02-01").sort_by("customer_id").to_pylist():
+        ...     print(row["customer_id"], row["orders"], row["revenue"])
+        ann 1 20
+        bob 1 35
+        """
+        return OrderHistory(self._grouped.where(condition, missing))
+
+    def with_lookups(self, lookups: Mapping[str, Any]) -> OrderHistory:
+        """Return the history with other lookups for the attributes that are named."""
+        grouped = self._grouped
+        details = grouped.spec.details
+        if details is None:
+            raise ConfigError(
+                (Option("lookups"), ": orders have no attributes"),
+                remedy=("build the history with ", Option("Columns.attributes")),
+            )
+        changed = details.with_lookups(lookups, "Columns.attributes")
+        made = OrderFormat(replace(grouped.spec, details=changed))
+        return OrderHistory(grouped.in_format(made))
 
     def to_batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the history itself, without copying.
@@ -341,16 +422,18 @@ class OrderHistory:
             [
                 pa.field("customer_id", grouped.id_type, nullable=False),
                 pa.field("registered_on", pa.date32()),
-                pa.field("orders", order_list(spec.amount), nullable=False),
+                pa.field("orders", shown_orders(spec), nullable=False),
             ]
         )
         for part in grouped.parts:
             batch = part.read()
+            if grouped.views:
+                batch = grouped.seen(batch)
             hidden = batch.hidden(drop_unknown=spec.drop_unknown)
             if hidden is not None:
                 batch = batch.select(~hidden)
             ids = IdReader.as_produced(batch.ids, grouped.id_type)
-            arrays = [ids, dates_array(batch.registered), orders_array(batch, spec)]
+            arrays = [ids, dates_array(batch.registered), shown_orders_array(batch, spec)]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     def profile(
@@ -408,8 +491,9 @@ class OrderHistory:
         if customers is None:
             batches = self._profiles(builder)
         else:
-            ids = asked_ids(customers, self._grouped.spec.ids, self._grouped.spec.columns.customer)
-            batches = look_up(self._grouped, ids, builder.batch)
+            grouped = self._grouped
+            ids = asked_ids(customers, grouped.spec.ids, grouped.spec.columns.customer)
+            batches = look_up(grouped, ids, builder.batch)
         return pa.Table.from_batches(list(batches), schema=builder.schema)
 
     def profile_batches(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 
 from ordercycle._days import day_number
-from ordercycle._history.build import laid_out_rows
+from ordercycle._grouping.batches import CustomerBatch
+from ordercycle._history.build import LaidOutRows, laid_out_rows
+from ordercycle._history.grouped_orders import GroupedOrders
 from ordercycle._history.options import BuildOptions
+from ordercycle._history.order_format import OrderFormat
 from ordercycle._history.summary import HistorySummary, summarised
 from ordercycle._profile import ProfileBuilder, checked_window
 
@@ -33,12 +36,15 @@ class ProfileStream:
         *,
         as_of: date | str,
         window_days: int | None = None,
+        where: str | None = None,
     ) -> None:
+        """where: the condition of a view of the history."""
         self._orders = orders
         self._customers = customers
         self._options = options
         self._as_of = day_number(as_of, "as_of")
         self._window = checked_window(window_days)
+        self._where = where
         self._summary: HistorySummary | None = None
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -52,8 +58,16 @@ class ProfileStream:
                 self._window,
             )
             workspace = rows.workers.workspace
-            yield from rows.grouped(lambda customers: profiles.batch(customers, workspace))
+            seen = self._seen(rows)
+            yield from rows.grouped(lambda customers: profiles.batch(seen(customers), workspace))
             self._summary = summarised(rows.spec, rows.tally, rows.counts, 0)
+
+    def _seen(self, rows: LaidOutRows) -> Callable[[CustomerBatch], CustomerBatch]:
+        """Return what leaves the orders out that the view does not have."""
+        if self._where is None:
+            return lambda customers: customers
+        history = GroupedOrders(OrderFormat(rows.spec), (), rows.tally, rows.counts, 1)
+        return history.where(self._where, "error").seen
 
     @property
     def summary(self) -> HistorySummary | None:

@@ -13,6 +13,7 @@ from ordercycle._columns import Columns, customer_of_listing
 from ordercycle._errors import ColumnError, OrdercycleError, within
 from ordercycle._history.options import BuildOptions, Progress, RowProgress, check_tables_need
 from ordercycle._history.row_warnings import check_offsets, check_zone_has_effect
+from ordercycle._ingest.attributes import Codes
 from ordercycle._ingest.bad_values import Problems, shown
 from ordercycle._ingest.blocks import CUSTOMER_IDS, ORDER_IDS
 from ordercycle._ingest.column_readers import AmountReader, IdReader
@@ -105,6 +106,7 @@ class ReadTables(NamedTuple):
     """Both tables, laid out, and what is known of them."""
 
     spec: HistorySpec  # of their history
+    codes: Mapping[str, Codes]  # of attributes: those that are kept, by those of the reader
     orders: OrderReader
     ingested: Ingested
     listed: Ingested | None
@@ -136,8 +138,10 @@ def read_tables(
             else:
                 problems = both.customers.problems if both.customers else Problems("customers")
                 orders_read = both.orders
+                spec, codes = both.spec(ids, options, like)
                 return ReadTables(
-                    both.spec(ids, options),
+                    spec,
+                    codes,
                     orders_read.reader,
                     ingested,
                     listed,
@@ -151,17 +155,25 @@ def spec_of_tables(orders: Any, customers: Any, options: BuildOptions) -> Histor
     """Return what histories of two tables have in common, checked as far as no row is read."""
     with _Both() as both:
         both.open(orders, customers, options)
-        return both.spec(both.agree_on_ids(options.columns), options)
+        spec, _ = both.spec(both.agree_on_ids(options.columns), options)
+        return spec
 
 
 def _open_orders(rows: Any, options: BuildOptions, like: HistorySpec | None) -> Table[OrderReader]:
     columns, policies = options.columns, options.policies
+
+    def reader_of(schema: pa.Schema, problems: Problems) -> OrderReader:
+        reader = OrderReader(schema, columns, problems, policies, day_instants=options.day_instants)
+        if like is not None and like.details is not None and reader.details is not None:
+            like.details.begin(reader.details)
+        return reader
+
     return Table(
         rows,
         _known(options.orders_request, like),
         options,
-        (columns.customer, columns.order),
-        lambda schema, problems: OrderReader(schema, columns, problems, policies),
+        (columns.customer, columns.order, columns.refund_of),
+        reader_of,
     )
 
 
@@ -206,17 +218,30 @@ class _Both(ExitStack):
             self.customers = _open_customers(customers, options, like)
         self.check_options(options, are_appended=like is not None)
 
-    def spec(self, ids: IdReader, options: BuildOptions) -> HistorySpec:
-        """Return what all parts of a history of both have in common; ids: of both."""
+    def spec(
+        self, ids: IdReader, options: BuildOptions, like: HistorySpec | None = None
+    ) -> tuple[HistorySpec, Mapping[str, Codes]]:
+        """Return what all parts of a history of both have in common; ids: of both.
+
+        Also the codes of attributes that are kept, by those of the reader.
+        """
         reader = self.orders.reader
-        return HistorySpec(
+        details: DetailSpec | None = None
+        codes: Mapping[str, Codes] = {}
+        if reader.details is not None:
+            details, codes = DetailSpec.of(reader.details, None if like is None else like.details)
+            details = details.with_lookups(options.lookups, "Columns.attributes")
+        spec = HistorySpec(
             ids=ids,
             amount=reader.amount,
             order_ids=reader.id_readers.get(ORDER_IDS),
             columns=options.columns,
             policies=options.policies,
             has_listing=self.customers is not None,
+            details=details,
+            day_instants=options.day_instants,
         )
+        return spec, codes
 
     def check_options(self, options: BuildOptions, *, are_appended: bool) -> None:
         """Look for what is said of times or files and does not fit these; once for all tasks."""
@@ -305,11 +330,10 @@ def _known(request: ReadRequest, like: HistorySpec | None) -> ReadRequest:
     kinds = {"customer": kind_of_ids(like.ids), "amount": kind_of_amounts(like.amount)}
     if like.order_ids is not None:
         kinds["order"] = kind_of_ids(like.order_ids)
-    for name, role in request.roles.items():
-        kind = kinds.get(role)
-        if kind is not None:
-            request = request.knowing(name, kind)
-    return request
+    of_columns = {name: kinds.get(role) for name, role in request.roles.items()}
+    if like.details is not None:
+        of_columns |= kinds_of_details(like.details)
+    return knowing(request, {name: of_columns[name] for name in request.roles})
 
 
 def knowing(request: ReadRequest, kinds: Mapping[str, pa.DataType | None]) -> ReadRequest:

@@ -14,7 +14,7 @@ from ordercycle._public import public
 from ordercycle._sources.file_formats import CsvFormat, ExcelSheet, FileFormat, NdJson
 
 #: Options that no file holds: places and functions of the one who runs it.
-NOT_DATA = ("columns", "read", "filesystem", "spill_directory", "progress")
+NOT_DATA = ("columns", "lookups", "read", "filesystem", "spill_directory", "progress")
 #: The keys of a description: options, and two tables.
 KEYS = (*(name for name in OPTIONS if name not in NOT_DATA), "columns", "read")
 COLUMNS = tuple(one.name for one in fields(Columns))
@@ -122,12 +122,10 @@ def columns_from_dict(given: Any) -> Columns:
     """Return the columns that a table names; empty text is None."""
     table = _table("columns", given)
     refuse_unknown(table, COLUMNS, "column in [columns]")
-    return Columns(
-        **{
-            name: None if value == "" and name in OPTIONAL else value
-            for name, value in table.items()
-        }
-    )
+    named: dict[str, Any] = {
+        name: None if value == "" and name in OPTIONAL else value for name, value in table.items()
+    }
+    return Columns(**named)
 
 
 def read_from_dict(given: Any) -> FileFormat:
@@ -149,12 +147,16 @@ def _table(name: str, given: Any) -> Mapping[str, Any]:
     return given
 
 
-def _columns_as_data(columns: Columns) -> dict[str, str]:
-    made = {}
+def _columns_as_data(columns: Columns) -> dict[str, Any]:
+    made: dict[str, Any] = {}
     for one in fields(Columns):
         value = getattr(columns, one.name)
-        if value != one.default:
-            made[one.name] = "" if value is None else _text(f"Columns.{one.name}", value)
+        named = f"Columns.{one.name}"
+        if isinstance(value, tuple):
+            if value:
+                made[one.name] = [_text(named, item) for item in value]
+        elif value != one.default:
+            made[one.name] = "" if value is None else _text(named, value)
     return made
 
 

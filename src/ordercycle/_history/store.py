@@ -186,7 +186,7 @@ def _committed(history: G, folder: Folder, kept: Sequence[Part[Any]] = ()) -> G:
 def _manifest_of(history: Grouped[Any], folder: Folder) -> dict[str, Any]:
     kind = history.kind
     described = history.format.described()
-    if "tables" in kind.content:
+    if history.format.tables is not None:
         described["tables"] = {name: saved.entry._asdict() for name, saved in folder.tables.items()}
     return {
         "format": kind.format,
@@ -206,7 +206,7 @@ def _write_tables(
 ) -> dict[str, SavedTable]:
     """Write the tables of a history, but those that are as they were before."""
     tables = {}
-    for number, (name, table) in enumerate(history.format.tables.items()):
+    for number, (name, table) in enumerate((history.format.tables or {}).items()):
         there = before.get(name)
         if there is not None and there.table.equals(table, check_metadata=True):
             tables[name] = there

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 
 from ordercycle._days import date_of
@@ -59,6 +59,10 @@ class HistorySummary:
         Of the orders read; None where there are none.
     bytes
         What the history takes, in memory or on disk.
+    nulls
+        By the names of values, how many orders and refunds have none.
+    unmatched
+        By the names of attributes with a lookup, how many of their values have no row there.
     """
 
     rows: int
@@ -75,6 +79,8 @@ class HistorySummary:
     first_day: date | None
     last_day: date | None
     bytes: int
+    nulls: dict[str, int] = field(default_factory=dict)
+    unmatched: dict[str, int] = field(default_factory=dict)
 
     def notes(self) -> Iterator[str]:
         """Yield in words what is special about the rows, as far as there is any of it."""
@@ -85,14 +91,15 @@ class HistorySummary:
 
     def __str__(self) -> str:
         lines = []
-        width = max(len(field.name) for field in fields(self))
-        for field in fields(self):
-            value = getattr(self, field.name)
-            lines.append(
-                f"{field.name:<{width}} {value:,}"
-                if isinstance(value, int)
-                else printable(f"{field.name:<{width}} {value}")
-            )
+        width = max(len(one.name) for one in fields(self))
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if value != {}:
+                lines.append(
+                    f"{one.name:<{width}} {value:,}"
+                    if isinstance(value, int)
+                    else printable(f"{one.name:<{width}} {value}")
+                )
         return "\n".join(lines)
 
 

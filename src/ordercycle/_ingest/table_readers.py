@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import validity
 from ordercycle._columns import Columns, customer_of_listing
-from ordercycle._errors import Option, Text
+from ordercycle._errors import ConfigError, Option, Text
 from ordercycle._expressions.language import as_written
 from ordercycle._ingest.bad_values import Problems, Trouble
 from ordercycle._ingest.blocks import CUSTOMER_IDS, ID_COLUMNS, ORDER_IDS
 from ordercycle._ingest.column_readers import AmountReader, IdReader, TimeReader
+from ordercycle._ingest.event_times import InstantReader
 from ordercycle._ingest.id_bytes import DamagedIdsError
 from ordercycle._ingest.id_columns import IdColumn
 from ordercycle._ingest.morsels import BatchSlice, Marks, Morsel, Tally
 from ordercycle._ingest.nobody import Nobody
-from ordercycle._ingest.payload import DAY, refuse_words
+from ordercycle._ingest.payload import DAY, DetailColumns, PayloadReader, refuse_words
 from ordercycle._ingest.row_identity import check_comparable, instants, words_of_rows
 from ordercycle._policies import Policies
 from ordercycle._sources.computed_columns import ONLY
@@ -229,7 +230,13 @@ class OrderReader(StreamReader):
     """Reads order rows: customer, day, amount and, where named, the order id."""
 
     def __init__(
-        self, schema: pa.Schema, columns: Columns, problems: Problems, policies: Policies
+        self,
+        schema: pa.Schema,
+        columns: Columns,
+        problems: Problems,
+        policies: Policies,
+        *,
+        day_instants: bool = False,
     ) -> None:
         table = problems.table
         super().__init__(schema, columns.customer, columns.time, problems, policies)
@@ -250,6 +257,10 @@ class OrderReader(StreamReader):
             ids[ORDER_IDS] = schema.field(columns.order)
         if self._may_miss_amounts:
             read[MISSING] = "int32"
+        self.details: PayloadReader | None = None
+        if columns.has_details:
+            self.details = self._details(schema, problems, day_instants=day_instants)
+            read |= self.details.payload.types
         roles = (columns.customer, columns.time, columns.amount, columns.order, ONLY)
         self._others = tuple(name for name in schema.names if name not in roles)
         if self.compares_rows:
@@ -262,7 +273,34 @@ class OrderReader(StreamReader):
     @property
     def can_be_read_by_runs(self) -> bool:
         """Whether the rows of a run can stay together: ids are numbers, and none is compared."""
-        return self.ids_are_numbers and not self.compares_rows
+        return self.ids_are_numbers and not self.compares_rows and self.details is None
+
+    def _details(
+        self, schema: pa.Schema, problems: Problems, *, day_instants: bool
+    ) -> PayloadReader:
+        """Return who reads what orders have beside day and amount."""
+        columns, instants = self._columns, InstantReader(self.time)
+        kind = schema.field(columns.time).type
+        if columns.instants and not (day_instants or instants.has_instants or kind == pa.null()):
+            raise ConfigError(
+                (
+                    Option("Columns.instants", columns.instants),
+                    f": {columns.time} is {kind}, and a day has no instant",
+                ),
+                remedy=(
+                    "pass ",
+                    Option("day_instants", value=True),
+                    " to take its first moment, or leave instants out",
+                ),
+            )
+        return PayloadReader.of(
+            schema,
+            problems,
+            columns.time,
+            instants,
+            detail_columns(columns),
+            has_instants=columns.instants,
+        )
 
     def leave_out(self, part: BatchSlice, window: slice, morsel: Morsel) -> None:
         """Leave rows out that do not count or have no customer, and refunds that are dropped."""
@@ -272,11 +310,14 @@ class OrderReader(StreamReader):
 
     def read_values(self, part: BatchSlice, window: slice, morsel: Morsel) -> None:
         """Read days, amounts and what rows are compared by."""
-        known = self._read_days(part, window, morsel)
+        known = kept = self._read_days(part, window, morsel)
         if self.drops_refunds:
             refunds = _among(self._refunds(part), known)
             morsel.tally.dropped_refunds += int(np.count_nonzero(refunds))
+            kept = _both(known, ~refunds)
         self._read_amounts(part, window, morsel, known)
+        if self.details is not None:
+            self.details.read(part, window, morsel, kept)
         if self.compares_rows:
             self._read_identity(part, window, morsel)
         if self._columns.order is not None:
@@ -385,6 +426,13 @@ class CustomerReader(RowReader):
         if self._nobody is None:
             return np.zeros(part.batch.num_rows, np.bool_)
         return self._nobody.among(part.batch.column(self._customer))
+
+
+def detail_columns(columns: Columns) -> DetailColumns:
+    """Return what is read of orders beside their day, amount and id."""
+    refund_of = () if columns.refund_of is None else (columns.refund_of,)
+    has_lines = columns.order is not None
+    return DetailColumns(columns.attributes, refund_of, columns.values, has_lines=has_lines)
 
 
 def amount_reader(schema: pa.Schema, columns: Columns, table: str) -> AmountReader:

@@ -39,7 +39,7 @@ def days_of(customers: CustomerBatch, *, drop_unknown: bool) -> Cells:
 
 def cells_of_days(history: OrderHistory) -> Cells:
     """Return the days of all customers of a history."""
-    grouped = grouped_orders(history)
+    grouped = grouped_orders(history).whole  # of a view, too, the days on which anything is known
     drop_unknown = grouped.spec.drop_unknown
     days = grouped.scan(lambda _, batch, __: days_of(batch, drop_unknown=drop_unknown))
     return Cells.total(days)
