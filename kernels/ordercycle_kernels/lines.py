@@ -272,8 +272,10 @@ def mark_contradictions(
 ) -> int:
     """Mark the days of orders whose lines say different things; return how many there are.
 
-    line_offsets: (m + 1,) into rows: (n,); signs, missing, day_signs: as in `choose_lines`;
-    chosen: (m,), the line that each day was given; values: (n,), by row; out_marks: (m,).
+    line_offsets: (m + 1,) into rows: (n,); signs: (n,), by row, negative where the amount is;
+    missing: (n,), by row, 1 where there is no amount, or (0,) where all have one; day_signs: (m,),
+    negative where the sum is; chosen: (m,), the line that each day was given; values: (n,), by row;
+    out_marks: (m,).
     """
     marked = 0
     for day in range(day_signs.size):

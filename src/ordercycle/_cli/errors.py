@@ -33,6 +33,9 @@ FLAGS: dict[str, str] = {
     "null-values": "null-value",
     "types": "type",
     "segments": "segment",
+    "attributes": "attribute",
+    "values": "value",
+    "condition": "where",
 }
 
 

@@ -39,6 +39,8 @@ COLUMNS = {
     "registered": 'Registration time in the customer table; "" where it has none.',
     "listed_customer": "Customer id in the customer table, where that has another name.",
     "attributes": "What --where asks for, such as a status; may be given several times.",
+    "values": "A further number of an order, such as a discount; may be given several times.",
+    "refund_of": "The id of the order that a row refunds.",
 }
 
 
@@ -220,7 +222,7 @@ def _columns(named: dict[str, Any], described: Columns | None) -> Columns | None
         if "amount" in given:
             raise click.UsageError("--no-amount and --amount contradict each other")
         given["amount"] = None
-    for name in ("order", "registered", "listed_customer"):
+    for name in ("order", "registered", "listed_customer", "refund_of"):
         if given.get(name) == "":
             given[name] = None
     return replace(described or Columns(), **given) if given else described

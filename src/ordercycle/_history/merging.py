@@ -134,7 +134,7 @@ def _merged_details(
     """Return the entries of both, which have more than days and amounts."""
     words = AmountWords.alike([there.words, arriving.words])
     before, new = (
-        _columns_of(batch, own, details.payload)
+        _columns_of(batch, own, spec, details.payload)
         for batch, own in zip((there, arriving), words, strict=True)
     )
     order = TotalOrder.of(details, amount=spec.amount)
@@ -158,11 +158,11 @@ def _merged_details(
 
 
 def _columns_of(
-    batch: CustomerBatch, words: AmountWords, payload: Payload
+    batch: CustomerBatch, words: AmountWords, spec: HistorySpec, payload: Payload
 ) -> dict[str, NDArray[Any]]:
     columns: dict[str, NDArray[Any]] = {DAY: batch.days, AMOUNT: words.lows.view(np.int64)}
-    if words.highs.size:
-        columns[AMOUNT_HIGH] = words.highs
+    if spec.amount.is_wide:  # of no orders, both are empty
+        columns[AMOUNT_HIGH] = words.highs if words.highs.size else words.lows >> 63
     if batch.keys is not None:
         columns[ORDER] = batch.keys
     if batch.details is not None:
