@@ -276,41 +276,6 @@ def extended(folder: Path) -> None:
     first(lookups=kinds).save(folder).append(visits(("eve", 7, "tea", 5, 8)), batch="second")
 
 
-def test_flipped_bits_are_noticed(tmp_path):
-    extended(tmp_path)
-    random = Random(3)  # noqa: S311 - reproducible, not secret
-    files = sorted(tmp_path.iterdir())
-    assert sum(file.name.startswith("table-") for file in files) == 2
-    for file in files:
-        content = file.read_bytes()
-        for place in random.sample(range(len(content)), min(len(content), 100)):
-            damaged = bytearray(content)
-            damaged[place] ^= 1 << random.randrange(8)
-            file.write_bytes(damaged)
-            with pytest.raises(oc.StorageError, match=file.name):
-                oc.EventHistory.open(tmp_path, threads=1)
-        file.write_bytes(content)
-    oc.EventHistory.open(tmp_path)
-
-
-@pytest.mark.parametrize("verify", [True, False])
-def test_truncated_and_missing_files_are_noticed(tmp_path, verify):
-    extended(tmp_path)
-    for file in sorted(tmp_path.iterdir()):
-        content = file.read_bytes()
-        if not content:
-            continue
-        for size in (0, 1, len(content) // 2, len(content) - 1):
-            file.write_bytes(content[:size])
-            with pytest.raises(oc.StorageError, match=file.name):
-                oc.EventHistory.open(tmp_path, verify=verify)
-        file.unlink()
-        with pytest.raises(oc.StorageError, match=f"{file.name} is missing"):
-            oc.EventHistory.open(tmp_path, verify=verify)
-        file.write_bytes(content)
-    oc.EventHistory.open(tmp_path)
-
-
 def test_flipped_bits_that_nobody_looks_for_end_in_errors_of_ours(tmp_path):
     """Without checksums, what is read is right, or refused, or of the same form."""
     extended(tmp_path)

@@ -65,7 +65,11 @@ def visits(rows: pa.Table) -> pa.Table:
     return rows.append_column("band", bands)
 
 
-EVENT_COLUMNS = oc.EventColumns(time="ordered_at", attributes=["band"], values=["amount"])
+EVENTS = {
+    "columns": oc.EventColumns(time="ordered_at", attributes=["band"], values=["amount"]),
+    "lookups": {"band": pa.table({"band": ["20", "40"], "kind": ["low", "high"]})},
+    "threads": 1,
+}
 KINDS = {
     "orders": Kind(
         oc.OrderHistory,
@@ -74,7 +78,7 @@ KINDS = {
     ),
     "events": Kind(
         oc.EventHistory,
-        lambda rows: oc.EventHistory.build(visits(rows), columns=EVENT_COLUMNS, threads=1),
+        lambda rows: oc.EventHistory.build(visits(rows), **EVENTS),
         lambda history: pa.Table.from_batches(history.to_batches()).combine_chunks(),
     ),
 }
@@ -84,6 +88,12 @@ both_kinds = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def rows_of(kind: Kind, rows: pa.Table) -> pa.Table:
     """Return orders as a kind of history takes them."""
     return rows if kind.opened_by is oc.OrderHistory else visits(rows)
+
+
+def of_two_runs(folder: Path, kind: Kind) -> None:
+    history = kind.build(orders(300, 1)).save(folder)
+    history.append(rows_of(kind, orders(50, 2)), batch="second")
+    assert len(list(folder.glob("table-*"))) == (0 if kind.opened_by is oc.OrderHistory else 2)
 
 
 def saved(folder: Path, rows: int = 300) -> oc.OrderHistory:
@@ -149,28 +159,34 @@ def test_an_open_history_can_be_saved_again_where_its_folder_was_removed(tmp_pat
     assert oc.OrderHistory.open(tmp_path / "history").profile(AS_OF).equals(again.profile(AS_OF))
 
 
-def test_every_flipped_bit_is_noticed(tmp_path):
-    extended(tmp_path)
+@pytest.mark.parametrize(
+    ("kind", "whole", "places_of_more"),
+    [(KINDS["orders"], 4000, 300), (KINDS["events"], 0, 100)],
+    ids=KINDS,
+)
+def test_every_flipped_bit_is_noticed(tmp_path, kind, whole, places_of_more):
+    of_two_runs(tmp_path, kind)
     random = Random(3)  # noqa: S311 - reproducible, not secret
     for file in sorted(tmp_path.iterdir()):
         content = file.read_bytes()
-        # All of the manifest, and of the larger files as much as takes a second or two.
+        # All of the manifest of orders, and of larger files as much as takes a second or two.
         places = range(len(content))
-        if len(content) > 4000:
-            places = sorted({0, 1, len(content) - 1, *random.sample(places, 300)})
+        if len(content) > whole:
+            places = sorted({0, 1, len(content) - 1, *random.sample(places, places_of_more)})
         for place in places:
             damaged = bytearray(content)
             damaged[place] ^= 1 << random.randrange(8)
             file.write_bytes(damaged)
             with pytest.raises(oc.StorageError, match=file.name):
-                oc.OrderHistory.open(tmp_path, threads=1)
+                kind.open(tmp_path, threads=1)
         file.write_bytes(content)
-    oc.OrderHistory.open(tmp_path)
+    kind.open(tmp_path)
 
 
+@both_kinds
 @pytest.mark.parametrize("verify", [True, False])
-def test_truncated_and_missing_files_are_noticed(tmp_path, verify):
-    extended(tmp_path)
+def test_truncated_and_missing_files_are_noticed(tmp_path, kind, verify):
+    of_two_runs(tmp_path, kind)
     for file in sorted(tmp_path.iterdir()):
         content = file.read_bytes()
         for size in {0, 1, len(content) // 2, len(content) - 1} - {len(content)}:
@@ -178,13 +194,13 @@ def test_truncated_and_missing_files_are_noticed(tmp_path, verify):
                 continue
             file.write_bytes(content[:size])
             with pytest.raises(oc.StorageError, match=file.name):
-                oc.OrderHistory.open(tmp_path, verify=verify)
+                kind.open(tmp_path, verify=verify)
         file.unlink()
         if content:
             with pytest.raises(oc.StorageError, match=f"{file.name} is missing"):
-                oc.OrderHistory.open(tmp_path, verify=verify)
+                kind.open(tmp_path, verify=verify)
         file.write_bytes(content)
-    oc.OrderHistory.open(tmp_path)
+    kind.open(tmp_path)
 
 
 def rewritten(folder: Path, **changes) -> None:
