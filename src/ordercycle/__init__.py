@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     )
     from ordercycle._event_columns import EventColumns
     from ordercycle._events.event_history import EventHistory, EventSummary
+    from ordercycle._history.customer_card import CustomerCard
     from ordercycle._history.order_history import OrderHistory
     from ordercycle._history.source_options import SourceOptions, source_from_dict
     from ordercycle._history.summary import HistorySummary
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ordercycle._report.segment_report import SegmentReport
     from ordercycle._segments.cadence import Cadence
     from ordercycle._segments.cadence_fit import CadenceAccount
+    from ordercycle._segments.explaining import Explanation
     from ordercycle._segments.feature_columns import features, lint_features
     from ordercycle._segments.feature_lint import FeatureCount, FeaturesLint
     from ordercycle._segments.lifecycle import Lifecycle, LifecyclePreset
@@ -59,6 +61,7 @@ else:
             ),
             "_event_columns": ("EventColumns",),
             "_events.event_history": ("EventHistory", "EventSummary"),
+            "_history.customer_card": ("CustomerCard",),
             "_history.order_history": ("OrderHistory",),
             "_history.source_options": ("SourceOptions", "source_from_dict"),
             "_history.summary": ("HistorySummary",),
@@ -66,6 +69,7 @@ else:
             "_report.segment_report": ("SegmentReport",),
             "_segments.cadence": ("Cadence",),
             "_segments.cadence_fit": ("CadenceAccount",),
+            "_segments.explaining": ("Explanation",),
             "_segments.feature_columns": ("features", "lint_features"),
             "_segments.feature_lint": ("FeatureCount", "FeaturesLint"),
             "_segments.lifecycle_fit": ("GapAccount",),
@@ -91,11 +95,13 @@ __all__ = [
     "Columns",
     "ConfigError",
     "CsvFormat",
+    "CustomerCard",
     "DataError",
     "EventColumns",
     "EventHistory",
     "EventSummary",
     "ExcelSheet",
+    "Explanation",
     "FeatureCount",
     "FeaturesLint",
     "GapAccount",

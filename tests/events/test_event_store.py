@@ -77,6 +77,39 @@ def test_a_saved_history_is_as_it_was(case, layout, verify, data):
             assert customers_of(view) == customers_of(other)
 
 
+@examples(50)
+@given(
+    case=CASES,
+    layout=layouts(),
+    kept=st.sampled_from(["in memory", "saved", "spilled"]),
+    data=st.data(),
+)
+def test_one_customer_has_the_events_of_one(case, layout, kept, data):
+    assume(not is_refused(case))
+    stream = stream_of(case)
+    half = len(case.rows) // 2
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr("ordercycle._history.appending.MOST_SHARE", 100.0)
+        patch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 3)
+        limit = {}
+        if kept == "spilled":
+            spill_everything(patch, 0)
+            limit = {"memory_limit": "1GB"}
+        history = built(replace(case, rows=case.rows[:half]), layout, **limit)
+        history = history.save(folder) if kept == "saved" else history
+        history = history.append(layout.table(replace(case, rows=case.rows[half:]).columns()))
+        views = [history]
+        if any(not field.is_key for field in fields_to_name(stream)):
+            text = written(data.draw(conditions(stream)))
+            views.append(history.where(text, missing="empty"))
+        for view in views:
+            of_customers = customers_of(view)
+            for customer in stream.customers:
+                found = view.customer(customer)
+                rows = [tuple(row.values()) for row in found.to_pylist()]
+                assert rows == of_customers.get(customer, [])
+
+
 @examples(150)
 @given(
     case=CASES,

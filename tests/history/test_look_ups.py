@@ -252,3 +252,98 @@ def test_a_file_that_was_cut_off_is_found(tmp_path):
         stream.truncate(4_000)
     with pytest.raises(oc.StorageError, match="is no file of a history"):
         history.profile(AS_OF, customers=["customer 1"])
+
+
+# --- One customer --------------------------------------------------------------------------------
+
+
+def test_a_card_has_the_profile_and_the_orders_of_one_customer(tmp_path):
+    table = shop(as_text)
+    history = oc.OrderHistory.build(table)
+    saved = oc.OrderHistory.build(table.slice(0, 3_000)).save(tmp_path).append(table.slice(3_000))
+    entries = {
+        customer: orders
+        for batch in history.to_batches()
+        for customer, orders in zip(*(batch.column(at).to_pylist() for at in (0, 2)), strict=True)
+    }
+    for number in (1, 7, 400):
+        customer = f"customer {number}"
+        card = saved.customer(customer)
+        assert card.as_of == history.summary().last_day
+        assert card.orders.to_pylist() == entries[customer]
+        (row,) = history.profile(card.as_of, customers=[customer]).to_pylist()
+        assert card.profile == row
+        day = entries[customer][1]["ordered_on"]
+        earlier = saved.customer(customer, day)
+        assert earlier.orders.to_pylist() == [
+            one for one in entries[customer] if one["ordered_on"] <= day
+        ]
+        assert earlier.to_dict()["profile"]["days_since_last_order"] == 0
+
+
+def card_of(customers=None, **options) -> oc.OrderHistory:
+    orders = pa.table(
+        {
+            "customer_id": ["<ann>", "<ann>", "Bob"],
+            "ordered_at": [date(2026, 1, 5), date(2026, 1, 19), date(2026, 2, 1)],
+            "amount": [10.0, -4.0, 7.5],
+        }
+    )
+    return oc.OrderHistory.build(orders, customers, **options)
+
+
+def test_a_card_is_read_in_terminals_and_notebooks():
+    card = card_of().customer("<ann>")
+    lines = repr(card).splitlines()
+    assert lines[0] == "Customer '<ann>' as of 2026-02-01"
+    assert "  revenue                  6.00" in lines
+    assert lines[-3:] == [
+        "  ordered_on  amount  is_order",
+        "  2026-01-05  10.00   True",
+        "  2026-01-19  -4.00   False",
+    ]
+    assert "gap_median" not in repr(card)  # which is null
+    shown = card._repr_html_()
+    assert "&lt;ann&gt;" in shown
+    assert shown.count("<tr>") == len(lines) - 2
+    many = oc.OrderHistory.build(shop(as_text, 200, 1)).customer("customer 0")
+    assert "Orders and refunds: 200, of which the latest 10" in repr(many)
+
+
+def test_customers_who_are_listed_and_no_more():
+    customers = pa.table(
+        {
+            "customer_id": ["<ann>", "new", "undated"],
+            "registered_at": pa.array([None, date(2026, 3, 1), None], pa.date32()),
+        }
+    )
+    history = card_of(customers, unknown="drop")
+    assert history.customer("new").profile is None
+    assert history.customer("new", "2026-03-02").profile["orders"] == 0
+    assert repr(history.customer("new")).endswith("not there yet\nOrders and refunds: 0")
+    assert history.customer("undated").profile is None
+    with pytest.raises(oc.ConfigError, match="customer='Bob' is no customer of this history"):
+        history.customer("Bob")
+    nobody = oc.OrderHistory.build(shop(as_text, 1).slice(0, 0), customers)
+    assert nobody.customer("new").as_of is None
+
+
+@pytest.mark.parametrize(
+    ("customer", "error", "says"),
+    [
+        (
+            "bob",
+            oc.ConfigError,
+            "is no customer of this history; did you mean 'Bob'",
+        ),
+        (" Bob\n", oc.ConfigError, "did you mean 'Bob'"),
+        ("eve", oc.ConfigError, "is no customer of this history; look whether"),
+        (None, oc.ConfigError, "customer=None is no customer"),
+        (7, oc.ConfigError, "customer= holds numbers, and ids of the history are text"),
+        (["Bob"], oc.ColumnError, "a row holds several values"),
+        (object(), oc.ConfigError, "customer= holds what is no id"),
+    ],
+)
+def test_nobody_with_that_id(customer, error, says):
+    with pytest.raises(error, match=says):
+        card_of().customer(customer)

@@ -129,6 +129,10 @@ class EventFormat:
         """Return some of the customers of a batch."""
         return batch.of_customers(kept)
 
+    def hidden(self, _: CustomerEvents) -> NDArray[np.bool_] | None:
+        """Return which customers are not of the population: none."""
+        return None
+
     def described(self) -> dict[str, Any]:
         """Return what a manifest says of the history."""
         spec = self.spec

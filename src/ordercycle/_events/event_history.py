@@ -30,6 +30,7 @@ from ordercycle._history.detail_format import (
     shown_fields,
     shown_keys,
 )
+from ordercycle._history.look_ups import customer_only
 from ordercycle._history.options import Progress
 from ordercycle._history.source_options import SourceOptions
 from ordercycle._history.store import open_folder, save
@@ -371,6 +372,46 @@ class EventHistory:
         """Return the history with other lookups for the attributes that are named."""
         stored = self._stored
         return EventHistory(stored.in_format(EventFormat(stored.spec.with_lookups(lookups))))
+
+    def customer(self, customer: Any) -> pa.Table:
+        """Return the events of one customer, in their order; nobody else's are read.
+
+        Parameters
+        ----------
+        customer
+            The id.
+
+        Returns
+        -------
+        pyarrow.Table
+            A row for each event, with the fields that ``events`` have in :meth:`to_batches`. Of a
+            view, the events that it has.
+
+        Raises
+        ------
+        ConfigError
+            Where nobody has the id, or it is of another kind than those of the history.
+
+        Examples
+        --------
+        >>> import datetime, pyarrow as pa
+        >>> visits = pa.table({
+        ...     "customer_id": ["ann", "bob", "ann"],
+        ...     "occurred_at": [datetime.date(2026, 1, day) for day in (9, 7, 5)],
+        ...     "page": ["tea", "tea", "coffee"],
+        ... })
+        >>> history = EventHistory.build(visits, columns=EventColumns(attributes=("page",)))
+        >>> for row in history.customer("ann").to_pylist():
+        ...     print(row["occurred_at"], row["page"])
+        2026-01-05 coffee
+        2026-01-09 tea
+        """
+        alone = EventHistory(customer_only(self._stored, customer))
+        batches = [
+            pa.RecordBatch.from_struct_array(batch.column("events").values)
+            for batch in alone.to_batches()
+        ]
+        return pa.Table.from_batches(batches)
 
     def to_batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the history itself.

@@ -8,6 +8,7 @@ rows of those who were found: of a saved history a few bytes of its files.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import reduce
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
@@ -17,18 +18,22 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import rows_of
-from ordercycle._errors import StorageError
+from ordercycle._errors import ConfigError, Option, StorageError
 from ordercycle._history.batch_files import BatchFormat
-from ordercycle._history.grouped import Grouped, Part
+from ordercycle._history.grouped import Grouped, Held, Part
 from ordercycle._history.places import find_places, found_among_equal_hashes
 from ordercycle._history.stored_files import REBUILD
+from ordercycle._ingest.asked_ids import asked_ids
 from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._workspace import Workers, Workspace
 
 B = TypeVar("B")
 R = TypeVar("R")
+G = TypeVar("G", bound=Grouped[Any])
 Int64s = NDArray[np.int64]
 
+#: How an id may have been meant that nobody has.
+NEARLY: tuple[Callable[[str], str], ...] = (str, str.lower, str.upper, str.title)
 #: Who is wanted of a part, at most, before all of the part is read.
 MOST_APART = 64
 #: Customers of as many parts as have so many are worked on together.
@@ -105,6 +110,51 @@ def look_up(history: Grouped[B], ids: pa.Array, work: Callable[[B, Workspace], R
             return work(customers, workers.workspace)
 
         yield from workers.in_order(on_group, groups)
+
+
+def only(history: G, ids: pa.Array) -> G:
+    """Return a history in memory that has the customers with these ids alone: a few.
+
+    Types, days, policies and views are those of the whole, and so is what it counts.
+    """
+    itself = replace(history, views=())
+    batches = list(look_up(itself, ids, lambda batch, _: batch))
+    kept = history.format
+    if not batches:
+        batches = [part.read().slice(0, 0) for part in history.parts[:1]]
+    parts = (Part(kept, (Held(kept.joined(batches)),)),)
+    return replace(history, parts=parts, folder=None, spill=None, threads=1)
+
+
+def customer_only(history: G, customer: Any) -> G:
+    """Return a history in memory that has one customer alone.
+
+    Raises
+    ------
+    ConfigError
+        There is no such customer, or the id is of another kind than those of the history.
+    """
+    reader, column = history.format.ids, history.format.customer_column
+    ids = asked_ids([customer], reader, column, option="customer")
+    found = only(history, ids)
+    batch = found.parts[0].read()
+    hidden = history.format.hidden(batch)
+    if not len(batch.ids) or (hidden is not None and hidden.all()):
+        raise ConfigError(
+            (Option("customer", customer), " is no customer of this history"),
+            remedy=_nearest(history, customer),
+        )
+    return found
+
+
+def _nearest(history: Grouped[Any], customer: Any) -> str:
+    """Return what to do about an id that nobody has: who is there with nearly the same."""
+    near = [change(customer.strip()) for change in NEARLY] if isinstance(customer, str) else []
+    others = asked_ids([one for one in near if one != customer], history.format.ids, "", option="")
+    found = only(history, others).parts[0].read().ids
+    if len(found):
+        return f"did you mean {found[0].as_py()!r}? Ids are compared byte by byte"
+    return "look whether the id is of this shop, and written as in the orders"
 
 
 def _groups(parts: Sequence[Part[Any]], wanted: Wanted) -> Iterator[_Group]:

@@ -127,6 +127,10 @@ class OrderFormat:
         """Return some of the customers of a batch."""
         return batch.select(kept)
 
+    def hidden(self, batch: CustomerBatch) -> NDArray[np.bool_] | None:
+        """Return which customers are not of the population, or None where all are."""
+        return batch.hidden(drop_unknown=self.spec.drop_unknown)
+
     def described(self) -> dict[str, Any]:
         """Return what a manifest says of the history."""
         spec, details = self.spec, self.spec.details

@@ -8,15 +8,17 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Unpack
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ordercycle._days import day_number
+from ordercycle._days import date_of, day_number
 from ordercycle._errors import ConfigError, Option, counted, printable
 from ordercycle._history.appending import append
 from ordercycle._history.build import group
+from ordercycle._history.customer_card import CustomerCard
 from ordercycle._history.grouped_orders import GroupedOrders
-from ordercycle._history.look_ups import look_up
+from ordercycle._history.look_ups import customer_only, look_up
 from ordercycle._history.options import BuildArguments, BuildOptions, Progress, with_options
 from ordercycle._history.order_format import (
     OrderFormat,
@@ -502,6 +504,60 @@ class OrderHistory:
         """Return the rows of :meth:`profile` batch by batch, in bounded memory."""
         day, window = day_number(as_of, "as_of"), checked_window(window_days)
         return self._profiles(self._grouped.profiles(day, window))
+
+    def customer(self, customer: Any, as_of: date | str | None = None) -> CustomerCard:
+        """Return what is known of one customer, to look at in a terminal or a notebook.
+
+        Nobody else's orders are read.
+
+        Parameters
+        ----------
+        customer
+            The id.
+        as_of
+            A day, as for :meth:`profile`; None: the day of the history's last order.
+
+        Returns
+        -------
+        CustomerCard
+            The profile and the orders as of the day.
+
+        Raises
+        ------
+        ConfigError
+            Where nobody has the id, it is of another kind than those of the history, or `as_of`
+            is no day.
+
+        Examples
+        --------
+        >>> import datetime, ordercycle as oc, pyarrow as pa
+        >>> orders = pa.table({
+        ...     "customer_id": ["ann", "ann", "bob"],
+        ...     "ordered_at": [datetime.date(2026, 1, day) for day in (5, 19, 30)],
+        ...     "amount": [20.0, 30.0, 9.0],
+        ... })
+        >>> card = oc.OrderHistory.build(orders).customer("ann")
+        >>> card.profile["days_since_last_order"], card.orders["amount"].to_pylist()
+        (11, [20.0, 30.0])
+        >>> print(str(card).splitlines()[0])
+        Customer 'ann' as of 2026-01-30
+        """
+        alone = customer_only(self._grouped, customer)
+        day = alone.last_day if as_of is None else day_number(as_of, "as_of")
+        (batch,) = alone.scan(lambda _, batch, __: batch)
+        entries = shown_orders_array(batch, alone.spec).values
+        profile = None
+        if day is not None:
+            entries = entries.slice(0, int(np.searchsorted(batch.days, day, side="right")))
+            rows = OrderHistory(alone).profile(date_of(day)).to_pylist()
+            profile = rows[0] if rows else None
+        ids = IdReader.as_produced(batch.ids, alone.id_type)
+        return CustomerCard(
+            ids[0].as_py(),
+            None if day is None else date_of(day),
+            profile,
+            pa.Table.from_batches([pa.RecordBatch.from_struct_array(entries)]),
+        )
 
     def _profiles(self, builder: ProfileBuilder) -> Iterator[pa.RecordBatch]:
         return self._grouped.scan(lambda _, batch, workspace: builder.batch(batch, workspace))

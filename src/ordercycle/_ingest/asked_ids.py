@@ -18,12 +18,12 @@ from ordercycle._ingest.id_types import Identity
 NO_LISTS = (str, bytes, bytearray, Mapping, pa.Table, pa.RecordBatch)
 
 
-def asked_ids(given: Any, reader: IdReader, column: str) -> pa.Array:
+def asked_ids(given: Any, reader: IdReader, column: str, *, option: str = "customers") -> pa.Array:
     """Return the ids that somebody asks for, in the plain type of a history's.
 
     given: a list, NumPy array, Arrow array, or a column of a data frame; missing ones, and what no
     id of the type can be, such as -1 among unsigned numbers, are left out. column: of the history's
-    customers, for messages.
+    customers, and option: the argument, for messages.
 
     Raises
     ------
@@ -34,15 +34,16 @@ def asked_ids(given: Any, reader: IdReader, column: str) -> pa.Array:
     DataError
         Numbers are among them that are not whole.
     """
-    found = [_plain(chunk, reader, column) for chunk in _chunks(given, reader)]
+    chunks = _chunks(given, reader, option)
+    found = [_plain(chunk, reader, column, option) for chunk in chunks]
     return pa.concat_arrays([reader.nobody(), *found])
 
 
-def _chunks(given: Any, reader: IdReader) -> list[pa.Array]:
+def _chunks(given: Any, reader: IdReader, option: str) -> list[pa.Array]:
     """Return what is given as Arrow arrays, in types of its own."""
     if isinstance(given, NO_LISTS) or not isinstance(given, (Iterable, pa.Array)):
         raise ConfigError(
-            (Option("customers", given), " is no list of ids"),
+            (Option(option, given), " is no list of ids"),
             remedy="pass a list, a NumPy array or an Arrow array of them",
         )
     try:
@@ -55,7 +56,7 @@ def _chunks(given: Any, reader: IdReader) -> list[pa.Array]:
         return [_array(list(given), reader)]
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise ConfigError(
-            (Option("customers"), f" holds what is no id: {error}"), remedy=_remedy(reader)
+            (Option(option), f" holds what is no id: {error}"), remedy=_remedy(reader)
         ) from error
 
 
@@ -70,20 +71,20 @@ def _array(values: list[Any], reader: IdReader) -> pa.Array:
         return pa.array(within, reader.plain)
 
 
-def _plain(array: pa.Array, reader: IdReader, column: str) -> pa.Array:
+def _plain(array: pa.Array, reader: IdReader, column: str, option: str) -> pa.Array:
     """Return ids in the plain type of a history, without those that are missing in it."""
-    identity = Identity.of(pa.field(column, array.type), "customers")
-    problems = Problems("customers")
+    identity = Identity.of(pa.field(column, array.type), option)
+    problems = Problems(option)
     ids = identity.read(array, 0, problems)
     problems.check()
-    own = IdReader.of(pa.field(column, ids.type), "customers")
+    own = IdReader.of(pa.field(column, ids.type), option)
     ids = own.values(ids).drop_null()
     if len(ids) == 0:
         return reader.nobody()
     if _kind(own) != _kind(reader):
         raise ConfigError(
             (
-                Option("customers"),
+                Option(option),
                 f" holds {_kind(own)}, and ids of the history are {_kind(reader)}: {reader.given}",
             ),
             remedy=_remedy(reader),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle._errors import ConfigError, Option, check_choice, whole_number
+from ordercycle._errors import ConfigError, Option, check_choice, counted, whole_number
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.exact import CadenceIntervals, Span
 from ordercycle._membership.membership import Membership
@@ -25,6 +26,8 @@ from ordercycle._segments.assigning import (
 )
 from ordercycle._segments.cadence_fit import INPUTS, CadenceAccount, CadenceRound, checked_gaps
 from ordercycle._segments.counting_rounds import fit_profile
+from ordercycle._segments.customer_features import StreamsAsOf
+from ordercycle._segments.explaining import Reason
 from ordercycle._segments.next_transition import LookAhead
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.scheme import Scheme
@@ -35,6 +38,15 @@ from ordercycle_kernels import cadence as kernels
 SEGMENTS = ("Just ordered", "Active", "Slipping away", "Lost")
 PRODUCED = (Produced("cadence", SEGMENTS, nullable=True),)
 SCOPES = ("personal", "population")
+
+
+#: The rule of each group, in words.
+REASONS = {
+    "Just ordered": "the last order at most {days} ago",
+    "Active": "silent no longer than the expected gap and its deviation",
+    "Slipping away": "silent no longer than the expected gap and twice its deviation",
+    "Lost": "silent for longer than the expected gap and twice its deviation",
+}
 
 
 @public()
@@ -228,6 +240,33 @@ fitted from 2 repeat customers)
             )
 
         return _deciding(table), write
+
+    def _reason(self, table: pa.Table, segment: str | None, _: StreamsAsOf | None) -> Reason:
+        row = table.select(list(INPUTS)).to_pylist()[0]
+        if segment is None:
+            return Reason("no orders", {"orders": row["orders"]})
+        mean, deviation = self._rhythm_of(row)
+        numbers = {
+            "days_since_last_order": row["days_since_last_order"],
+            "orders": row["orders"],
+            "expected_gap": mean,
+            "expected_deviation": deviation,
+        }
+        return Reason(REASONS[segment].format(days=counted(self.just_ordered_days, "day")), numbers)
+
+    def _rhythm_of(self, row: Mapping[str, Any]) -> tuple[float, float]:
+        """Return the mean of a customer's gaps and their standard deviation, as they are expected.
+
+        As the kernel `silent_limits` has them.
+        """
+        mean, variance, prior, is_personal = self._rhythm.tolist()
+        gaps = row["orders"] - 1
+        if gaps > 0 and is_personal:
+            days, squares = row["lifetime_days"], row["gap_square_sum"]
+            own = (gaps * squares - days * days) / gaps
+            mean = (days + prior * mean) / (gaps + prior)
+            variance = (own + prior * variance) / (gaps + prior)
+        return mean, math.sqrt(variance)
 
     def membership(
         self,

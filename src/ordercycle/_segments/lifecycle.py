@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle._errors import ConfigError, Option, suggestion, whole_number
+from ordercycle._errors import ConfigError, Option, counted, suggestion, whole_number
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.exact import LifecycleIntervals, Span
 from ordercycle._membership.membership import Membership
@@ -29,6 +29,8 @@ from ordercycle._segments.assigning import (
     views,
 )
 from ordercycle._segments.counting_rounds import fit
+from ordercycle._segments.customer_features import StreamsAsOf
+from ordercycle._segments.explaining import Reason
 from ordercycle._segments.lifecycle_fit import GapAccount, gap_round
 from ordercycle._segments.next_transition import LookAhead
 from ordercycle._segments.profile_tables import as_table
@@ -113,6 +115,23 @@ INPUTS = {
     "orders": (pa.int64(),),
 }
 THRESHOLDS = ("new_days", "active_days", "churned_days")
+
+#: The rule of each segment, in words, and the columns that it looks at.
+REASONS_READ = ("days_since_registration", "orders", "days_since_last_order")
+_NEW, _LATER = "registered at most {new_days} ago", "registered more than {new_days} ago"
+_ACTIVE = "the last one at most {active_days} ago"
+_AT_RISK = "the last order more than {active_days} and at most {churned_days} ago"
+REASONS = {
+    "New – no orders": f"{_NEW}, no orders",
+    "New – 1 order": f"{_NEW}, 1 order",
+    "New – 2+ orders": f"{_NEW}, 2 or more orders",
+    "Promising": f"{_LATER}, 1 order, {_ACTIVE}",
+    "Active": f"{_LATER}, 2 orders, {_ACTIVE}",
+    "Loyal": f"{_LATER}, 3 or more orders, {_ACTIVE}",
+    "At-risk": f"{_LATER}, {_AT_RISK}",
+    "Churned": f"{_LATER}, the last order more than {{churned_days}} ago",
+    "Inactive (no orders)": f"{_LATER}, no orders",
+}
 
 
 @public()
@@ -436,6 +455,13 @@ repeat customer)
         {'scheme': 'lifecycle', 'new_days': 30, 'active_days': 120, 'churned_days': 255}
         """
         return super().to_dict()
+
+    def _reason(self, table: pa.Table, segment: str | None, _: StreamsAsOf | None) -> Reason:
+        numbers = table.select(list(REASONS_READ)).to_pylist()[0]
+        if numbers["days_since_last_order"] is None:
+            del numbers["days_since_last_order"]
+        days = {name: counted(getattr(self, name), "day") for name in THRESHOLDS}
+        return Reason(REASONS[str(segment)].format(**days), numbers)
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Self:

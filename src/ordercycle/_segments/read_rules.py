@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self, TypeAlias
 
@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from ordercycle._columns import PROFILE_COLUMNS
 from ordercycle._errors import ConfigError, within
 from ordercycle._expressions.compiling import expression_of
-from ordercycle._expressions.language import too_deep
+from ordercycle._expressions.expression_text import language_text
+from ordercycle._expressions.language import parsed, too_deep
 from ordercycle._expressions.nodes import Column, Node, columns_of, replaced
 from ordercycle._features.language import Feature, FeatureColumn, parsed_rule
 from ordercycle._segments.assigning import refuse_taken
@@ -199,6 +200,18 @@ def _expression(condition: Condition, *, as_written: bool) -> pc.Expression:
         return Column(node.written, node.written) if isinstance(node, FeatureColumn) else None
 
     return expression_of(replaced(condition, written) if as_written else condition)
+
+
+def columns_read(condition: Condition) -> Iterator[tuple[str, str]]:
+    """Yield the columns of a condition, each with how it is written; none of some expressions."""
+    node = condition
+    if isinstance(node, pc.Expression):
+        text = language_text(node)
+        if text is None:
+            return
+        node = parsed(text)
+    for name, _ in columns_of(node):
+        yield name, name.lstrip(UNSEEN)
 
 
 def _columns_of(conditions: Iterable[Condition]) -> Iterable[str]:

@@ -20,6 +20,7 @@ from ordercycle._public import public
 from ordercycle._segments.assigning import Produced, appended, refuse_taken
 from ordercycle._segments.counting_rounds import AS_OF_COLUMNS, fit_profile
 from ordercycle._segments.customer_features import StreamsAsOf
+from ordercycle._segments.explaining import Reason
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.recalculation import Assigning, ProfileOf
 from ordercycle._segments.rfm_cuts import TypedCuts, checked_cuts, plain_cuts, scores_reached
@@ -312,6 +313,24 @@ class Rfm(Scheme):
                     Option("streams"),
                 ),
             )
+
+    def _reason(self, table: pa.Table, segment: str | None, _: StreamsAsOf | None) -> Reason:
+        row = self.assign(table, threads=1).to_pylist()[0]
+        numbers = {}
+        for score, column in zip(SCORES, self._values.columns, strict=True):
+            numbers[column] = row[column]
+            if segment is not None:
+                numbers[f"{score}_score"] = row[f"{score}_score"]
+        if segment is not None:
+            given = self.map if isinstance(self.map, Mapping) else MAPS[self.map](self.bins)
+            several = given[segment]
+            scores = several if isinstance(several, str) else " or ".join(map(str, several))
+            of = "scores of recency, frequency and monetary value"
+            return Reason(f"{segment!r} stands for {of} of {scores!r}", numbers)
+        _, is_scored = replace(self._values, where=None).of(table)
+        if is_scored[0]:
+            return Reason(f"left out, as it does not hold that {self._where_text()}", numbers)
+        return Reason(f"scores are of those who have {self._values.has_all}", numbers)
 
     def assign(self, table: Any, *, threads: int | None = None) -> pa.Table:
         """Add scores and a name to each customer of a profile.

@@ -154,6 +154,14 @@ class ScoredValues:
         recency, frequency, monetary = self.columns
         return (recency, frequency) == (RECENCY, FREQUENCY) and monetary in MONETARY.values()
 
+    @property
+    def has_all(self) -> str:
+        """What those have who have scores."""
+        if self.are_of_orders:
+            return "orders"
+        recency, frequency, monetary = self.columns
+        return f"{recency}, {monetary} and a {frequency} above 0"
+
     def of(self, table: Any, *, is_checked: bool = False) -> tuple[pa.Table, NDArray[np.bool_]]:
         """Return R, F and M of a profile, checked, and which customers have scores."""
         table = as_table(table)
@@ -351,11 +359,7 @@ class RfmRound(Round[pa.Table, R]):
 
     def _nobody(self) -> DataError:
         """Return the error for a profile in which nobody has scores."""
-        recency, frequency, monetary = self.values.columns
-        has = "orders"
-        if not self.values.are_of_orders:
-            has = f"{recency}, {monetary} and a {frequency} above 0"
-        text: list[str | Option] = [f"no customer of this profile has {has}"]
+        text: list[str | Option] = [f"no customer of this profile has {self.values.has_all}"]
         if self.values.where is not None:
             text += [" and satisfies ", Option("where", Code(str(self.values.where)))]
         return DataError(

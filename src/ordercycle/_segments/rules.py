@@ -24,8 +24,9 @@ from ordercycle._segments.assigning import (
     worked,
 )
 from ordercycle._segments.customer_features import CustomerFeatures, StreamsAsOf
+from ordercycle._segments.explaining import Reason
 from ordercycle._segments.profile_tables import as_table
-from ordercycle._segments.read_rules import FeaturedTable, ReadRules
+from ordercycle._segments.read_rules import FeaturedTable, ReadRules, columns_read
 from ordercycle._segments.recalculation import Assigning
 from ordercycle._segments.rule_lint import RulesLint, lint_of
 from ordercycle._segments.rule_values import bound
@@ -239,6 +240,23 @@ class Rules(Scheme):
             return super()._assigning(source)
         scans = (StreamsAsOf({}, 0) if source is None else source).scans(self._read.features)
         return lambda table, threads: self._assigned(table, self.column, scans, threads)
+
+    def _reason(self, table: pa.Table, segment: str | None, source: StreamsAsOf | None) -> Reason:
+        found = None
+        if self.reads_streams and source is not None:
+            found = source.scans(self._read.features).of(table, threads=1)
+        featured = self._read.of_table(table, found)
+        looked_at = list(self.rules) if segment == self.default else [str(segment)]
+        row = featured.full.to_pylist()[0]
+        numbers = {
+            shown: row[name]
+            for rule in looked_at
+            for name, shown in columns_read(featured.conditions[rule])
+            if name in row
+        }
+        text = dict(self._shown())
+        rule = "no rule holds" if segment == self.default else text[str(segment)]
+        return Reason(rule, numbers)
 
     def _assigned(
         self, table: pa.Table, name: str, scans: CustomerFeatures | None, threads: int | None

@@ -1,0 +1,128 @@
+"""What is known of one customer, to be read in a terminal and in a notebook."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from ordercycle._errors import printable
+from ordercycle._public import public
+
+#: Orders that a card shows, the latest; all are in the table.
+MOST_SHOWN = 10
+
+
+@public()
+@dataclass(frozen=True, repr=False, eq=False)
+class CustomerCard:
+    """A customer as of a day: what :meth:`OrderHistory.customer` returns.
+
+    Attributes
+    ----------
+    customer_id
+        The id, as the history has it.
+    as_of : datetime.date or None
+        The day; None where the history knows of no day.
+    profile : dict or None
+        The row of :meth:`OrderHistory.profile`, by column; None where the customer is not there
+        yet on the day.
+    orders : pyarrow.Table
+        Orders and refunds up to the day, in their order: the columns of ``orders`` in
+        :meth:`OrderHistory.to_batches`.
+    """
+
+    customer_id: Any
+    as_of: date | None
+    profile: dict[str, Any] | None
+    orders: pa.Table
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the customer, the day, the profile and the orders as plain values."""
+        return {
+            "customer_id": self.customer_id,
+            "as_of": self.as_of,
+            "profile": self.profile,
+            "orders": self.orders.to_pylist(),
+        }
+
+    @property
+    def _title(self) -> str:
+        day = "" if self.as_of is None else f" as of {self.as_of}"
+        there = "" if self.profile else ": not there yet"
+        return printable(f"Customer {self.customer_id!r}{day}{there}")
+
+    @property
+    def _known(self) -> list[tuple[str, str]]:
+        """The profile without the id, and what is null."""
+        row = self.profile or {}
+        return [
+            (name, as_shown(value))
+            for name, value in row.items()
+            if name != "customer_id" and value is not None
+        ]
+
+    @property
+    def _latest(self) -> tuple[str, list[list[str]]]:
+        """How many orders and refunds there are, and the latest of them as text."""
+        number = self.orders.num_rows
+        shown = self.orders.slice(max(0, number - MOST_SHOWN)).to_pylist()
+        latest = f", of which the latest {MOST_SHOWN}" if number > MOST_SHOWN else ""
+        title = f"Orders and refunds: {number:,}{latest}"
+        return title, [[as_shown(value) for value in row.values()] for row in shown]
+
+    def __repr__(self) -> str:
+        title, rows = self._latest
+        return "\n".join(
+            [
+                self._title,
+                *aligned(self._known),
+                title,
+                *(aligned([self.orders.column_names, *rows]) if rows else ()),
+            ]
+        )
+
+    def _repr_html_(self) -> str:
+        title, rows = self._latest
+        orders = html_table([self.orders.column_names, *rows]) if rows else ""
+        return (
+            f"<b>{html.escape(self._title)}</b>{html_table(self._known)}"
+            f"<div>{html.escape(title)}</div>{orders}"
+        )
+
+
+def as_shown(value: Any) -> str:
+    """Return a value as a card shows it."""
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return printable(str(value))
+
+
+def aligned(rows: Iterable[Iterable[str]]) -> list[str]:
+    """Return rows of text as indented lines, their columns below each other."""
+    cells = [list(row) for row in rows]
+    if not cells:
+        return []
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+
+
+def html_table(rows: Iterable[Iterable[str]]) -> str:
+    """Return rows of text as a table."""
+    lines = "".join(
+        "<tr>"
+        + "".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in row)
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table>{lines}</table>"
