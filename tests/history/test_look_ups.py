@@ -347,3 +347,36 @@ def test_customers_who_are_listed_and_no_more():
 def test_nobody_with_that_id(customer, error, says):
     with pytest.raises(error, match=says):
         card_of().customer(customer)
+
+
+# --- Orders with attributes, and views -----------------------------------------------------------
+
+
+def test_views_and_attributes(tmp_path):
+    random = np.random.default_rng(1)
+    rows = 2_000
+    table = shop(pa.array, rows, 200)
+    brands = pa.array([None, "A", "B", "C"]).take(pa.array(random.integers(0, 4, rows)))
+    table = table.append_column("brand", brands)
+    table = table.append_column("order_id", pa.array([f"o{row}" for row in range(rows)]))
+    columns = oc.Columns(order="order_id", attributes=("brand",), values=(), instants=True)
+    built_of = {"columns": columns, "day_instants": True}
+    history = oc.OrderHistory.build(table, **built_of)
+    saved = oc.OrderHistory.build(table.slice(0, 1_500), **built_of).save(tmp_path)
+    saved = saved.append(table.slice(1_500))
+    conditions = [None, "brand == 'A'", "brand in ('A', 'B') and amount > 20"]
+    for one, condition in [(one, text) for one in (history, saved) for text in conditions]:
+        view = one if condition is None else one.where(condition)
+        entries = {
+            customer: orders
+            for batch in view.to_batches()
+            for customer, orders in zip(
+                *(batch.column(at).to_pylist() for at in (0, 2)), strict=True
+            )
+        }
+        for people in (3, 30):
+            looked_up(view, "2025-03-01", random.integers(0, 220, people).tolist(), 300)
+        for customer in (1, 50, 199):
+            card = view.customer(customer)
+            assert card.orders.to_pylist() == entries.get(customer, [])
+            assert "brand" in card.orders.column_names
