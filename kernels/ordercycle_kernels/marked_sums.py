@@ -55,8 +55,8 @@ def sum_words(
 ) -> None:
     """Sum each customer's 64-bit integers.
 
-    offsets: (c + 1,); words, marks: (n,); shifts: (s,); out_parts (the lower parts before the upper
-    ones): (WORD_PARTS * s, c).
+    offsets: (c + 1,); words, marks: (n,); shifts: (s,); out_parts (those of a selection together,
+    the lower one first): (WORD_PARTS * s, c).
     """
     selections = shifts.size
     lows, highs = np.zeros(64, np.int64), np.zeros(64, np.int64)
@@ -80,8 +80,9 @@ def sum_words(
                 lows[place] += low & mask
                 highs[place] += high & mask
         for place in range(selections):
-            out_parts[place, customer] = lows[place] & CHUNK_MASK
-            out_parts[selections + place, customer] = highs[place] + (lows[place] >> CHUNK_BITS)
+            row = WORD_PARTS * place
+            out_parts[row, customer] = lows[place] & CHUNK_MASK
+            out_parts[row + 1, customer] = highs[place] + (lows[place] >> CHUNK_BITS)
         for place in range(lanes):
             lows[place] = 0
             highs[place] = 0
@@ -98,8 +99,8 @@ def sum_wide_words(
 ) -> None:
     """Sum each customer's 128-bit integers.
 
-    offsets: (c + 1,); lows, highs (their words), marks: (n,); shifts: (s,); out_parts (the lowest
-    parts first): (WIDE_PARTS * s, c).
+    offsets: (c + 1,); lows, highs (their words), marks: (n,); shifts: (s,); out_parts (those
+    of a selection together, the lowest one first): (WIDE_PARTS * s, c).
     """
     selections = shifts.size
     sums = np.zeros((WIDE_PARTS, 64), np.int64)
@@ -119,7 +120,7 @@ def sum_wide_words(
                 value = sums[part, place] + carried
                 carried = value >> CHUNK_BITS
                 is_last = part == WIDE_PARTS - 1
-                row = part * selections + place
+                row = WIDE_PARTS * place + part
                 out_parts[row, customer] = value if is_last else value & CHUNK_MASK
         for place in range(lanes):
             for part in range(WIDE_PARTS):

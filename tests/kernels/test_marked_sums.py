@@ -31,12 +31,10 @@ def total(events):
 
 
 def sums_of(parts, selections):
+    by_selection = parts.reshape(selections, -1, parts.shape[1])
     return [
-        [
-            sum(int(value) << 32 * place for place, value in enumerate(parts[row::selections, one]))
-            for one in range(parts.shape[1])
-        ]
-        for row in range(selections)
+        [sum(int(value) << 32 * place for place, value in enumerate(sums)) for sums in one.T]
+        for one in by_selection
     ]
 
 
@@ -50,8 +48,8 @@ def test_sums_of_words(case):
     parts = np.full((marked_sums.WORD_PARTS * shifts.size, len(case[0])), 77, np.int64)
     marked_sums.sum_words(offsets, flat(case[0], 2, np.int64), marks, shifts, parts)
     assert sums_of(parts, shifts.size) == expected(case, total)
-    assert (parts[: shifts.size] >= 0).all()
-    assert (parts[: shifts.size] < 2**32).all()
+    assert (parts[::2] >= 0).all()
+    assert (parts[::2] < 2**32).all()
 
 
 @pytest.mark.parametrize("rare", [True, False])

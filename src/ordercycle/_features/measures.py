@@ -221,7 +221,7 @@ class Measures:
         return made
 
     def total(self, column: Path, marks: Any, shifts: Any) -> Any:
-        """Sum values: parts of whole numbers, (p * s, c); or sums of floats, three of (s, c)."""
+        """Sum values: parts of whole numbers, (s, p, c); or sums of floats, three of (s, c)."""
         words = self.batch.values[column[0]]
         if pa.types.is_floating(self.columns.type_of(column)):
             shape = shifts.size, self._size
@@ -237,7 +237,7 @@ class Measures:
             marked_sums.sum_wide_words(self._offsets, words.lows, words.highs, marks, shifts, made)
         else:
             marked_sums.sum_words(self._offsets, words.lows, marks, shifts, made)
-        return made.reshape(parts, shifts.size, self._size)
+        return made.reshape(shifts.size, parts, self._size)
 
     def smallest(self, column: Path, marks: Any, shifts: Any) -> Any:
         """Find the words of the smallest values, lower and upper: (s, c, 2), or (s, c, 1)."""
@@ -291,7 +291,7 @@ class Measures:
         if isinstance(found, tuple):
             floats = Floats(*(one[place] for one in found))
             return FloatTotal(floats, measure.column or (), Bit.of(measure.selection))
-        return WholeTotal(np.ascontiguousarray(found[:, place]))
+        return WholeTotal(found[place])
 
     def _known(self, column: Path) -> NDArray[np.bool_] | None:
         """Return for which events there is a value, None where there is one for all: (n,)."""
