@@ -139,6 +139,16 @@ def kept_in_every_way(folder, events, orders, patch):
     yield spilled.where("amount > 2")
 
 
+def test_ids_of_text_are_looked_up_in_any_width(monkeypatch):
+    monkeypatch.setattr("ordercycle._features.streams.EVENTS_PER_LOOK_UP", 1)
+    ids = [f"customer {number}" for number in range(5_000)]
+    history = lines(pa.array(ids), list(range(5_000)))
+    there = ["nobody", *ids[17:4_000:997]]
+    for kind in (pa.string(), pa.large_string(), pa.string_view()):
+        found = totals(pa.table({"customer_id": pa.array(there, kind)}), s=history)
+        assert found.column("s").to_pylist() == [0, *range(17, 4_000, 997)]
+
+
 def test_customers_of_a_range_of_hashes_are_found_wherever_they_are_kept(tmp_path, monkeypatch):
     """Pieces of a profile take the parts of a stream that have their customers."""
     size, random = 60_000, np.random.default_rng(7)
@@ -164,6 +174,11 @@ def test_customers_of_a_range_of_hashes_are_found_wherever_they_are_kept(tmp_pat
             for start in range(0, everybody.num_rows, 6_000)
         ]
         assert pa.concat_tables(pieces).equals(whole)
+        few = pa.array(random.choice(everybody.num_rows, 40, replace=False))
+        with monkeypatch.context() as patch:  # of few customers, no part is scanned
+            patch.setattr("ordercycle._features.streams.within", None)
+            patch.setattr("ordercycle._features.streams.EVENTS_PER_LOOK_UP", 1)
+            assert totals(everybody.take(few), s=history).equals(whole.take(few))
         assert totals(everybody.slice(7, 0), s=history).num_rows == 0
 
 

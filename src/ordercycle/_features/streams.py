@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
@@ -15,7 +15,9 @@ from ordercycle._errors import ConfigError, Option, printable
 from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._events.event_history import EventHistory, stored_events
 from ordercycle._grouping.batches import CustomerBatch
-from ordercycle._history.grouped import Grouped, HashRange, parts_within, ranges_of
+from ordercycle._history.grouped import Grouped
+from ordercycle._history.hash_ranges import within
+from ordercycle._history.look_ups import look_up
 from ordercycle._history.order_events import OrderEvents
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._ingest.column_readers import IdReader
@@ -24,8 +26,8 @@ from ordercycle._streams.columns import EventBatch, StreamColumns
 
 R = TypeVar("R")
 
-#: Who asks for customers of so many hashes gets those of all.
-MANY_HASHES = 2**63
+#: To look up a customer takes as long as to scan so many events: 20 ms for 500 or for 3 million.
+EVENTS_PER_LOOK_UP = 5_000
 
 
 class StreamBatch(EventBatch, Protocol):
@@ -35,6 +37,15 @@ class StreamBatch(EventBatch, Protocol):
     def ids(self) -> pa.Array: ...
     def of_customers(self, kept: NDArray[np.bool_]) -> Self:
         """Return some of the customers: kept: (c,)."""
+
+
+class Customers(Protocol):
+    """Customers in ascending order of their hash: ids, plain, and hashes: (c,) each."""
+
+    @property
+    def ids(self) -> pa.Array: ...
+    @property
+    def hashes(self) -> NDArray[np.uint64]: ...
 
 
 @dataclass(frozen=True)
@@ -50,23 +61,21 @@ class Stream:
     batch_of: Callable[[Any], StreamBatch]
 
     def scan(
-        self, work: Callable[[StreamBatch], R], threads: int, within: HashRange | None
+        self, work: Callable[[StreamBatch], R], threads: int, customers: Customers
     ) -> Iterator[R]:
-        """Yield what `work` makes of each batch, in order, by so many threads.
+        """Yield what `work` makes of each batch with some of these customers, in order.
 
-        within: the hashes of the customers who are wanted; None: nobody is.
+        Others may be among them, fewer the fewer are asked for. threads: how many work on it.
         """
-        if within is None:
+        grouped, hashes = replace(self.grouped, threads=threads), customers.hashes
+        if not hashes.size:
             return iter(())
-        grouped = replace(self.grouped, threads=threads)
-        if within.last - within.first < MANY_HASHES:  # to look for the parts takes reading all
-            grouped = replace(grouped, parts=parts_within(grouped.parts, self._ranges, within))
+        first, last = int(hashes[0]), int(hashes[-1])
+        between = grouped.entries * (last - first + 1) / 2**64
+        if hashes.size * EVENTS_PER_LOOK_UP < between:
+            return look_up(grouped, customers.ids, lambda batch, _: work(self.batch_of(batch)))
+        grouped = within(grouped, first, last)
         return grouped.scan(lambda _, batch, __: work(self.batch_of(batch)))
-
-    @cached_property
-    def _ranges(self) -> list[HashRange | None]:
-        """The hashes of the customers of each part."""
-        return ranges_of(self.grouped.parts)
 
 
 def streams_of(given: Any) -> dict[str, Stream]:

@@ -5,7 +5,6 @@ The customers of a range of hashes are a part, and a part is a base and what was
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -237,69 +236,6 @@ class Grouped(Generic[B]):
 
             ahead = TASKS_AHEAD if self.spill is None else LARGE_TASKS_AHEAD
             yield from workers.in_order(on_part, enumerate(parts), ahead=ahead)
-
-
-@dataclass(frozen=True)
-class HashRange:
-    """Hashes from the first to the last, both included."""
-
-    first: int
-    last: int
-
-    def of_batch(self, batch: Any) -> Any:
-        """Return the customers of a batch who are in it, as a slice."""
-        ids = batch.ids
-        # Few of the hashes are looked at, and none is kept.
-        start = bisect_left(range(len(ids)), self.first, key=lambda row: _hash_at(ids, row))
-        stop = bisect_right(range(len(ids)), self.last, key=lambda row: _hash_at(ids, row))
-        return batch if stop - start == len(ids) else batch.slice(start, stop)
-
-
-def _hash_at(ids: pa.Array, row: int) -> int:
-    return int(hashes_of(ids.slice(row, 1))[0])
-
-
-@dataclass(frozen=True)
-class Ranged:
-    """The customers of a run whose hashes are in a range."""
-
-    run: Run
-    hashes: HashRange
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the whole run."""
-        return self.run.nbytes
-
-    def read(self) -> Any:
-        """Return the batch."""
-        return self.hashes.of_batch(self.run.read())
-
-    def release(self) -> None:
-        """Give back what reading took."""
-        self.run.release()
-
-
-def ranges_of(parts: Iterable[Part[Any]]) -> list[HashRange | None]:
-    """Return the least range of hashes of each part's customers; None where it has none."""
-    found = []
-    for part in parts:
-        ids = [run.read().ids for run in part.runs]
-        ends = [(_hash_at(one, 0), _hash_at(one, len(one) - 1)) for one in ids if len(one)]
-        part.release()
-        found.append(HashRange(min(ends)[0], max(end for _, end in ends)) if ends else None)
-    return found
-
-
-def parts_within(
-    parts: Iterable[Part[B]], ranges: Iterable[HashRange | None], hashes: HashRange
-) -> tuple[Part[B], ...]:
-    """Return the parts, given their ranges, that have customers of a range, and only those."""
-    return tuple(
-        Part(part.format, tuple(Ranged(run, hashes) for run in part.runs))
-        for part, its in zip(parts, ranges, strict=True)
-        if its is not None and its.first <= hashes.last and hashes.first <= its.last
-    )
 
 
 def cut(batch: Any, pieces: int, first_bits: int) -> Iterator[Any]:

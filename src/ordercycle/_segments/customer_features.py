@@ -17,7 +17,6 @@ from ordercycle._errors import ColumnError, ConfigError, Option, check_choice, p
 from ordercycle._features.language import Feature, parsed_feature
 from ordercycle._features.scan import FeatureScan, Planned, by_stream, scan_of
 from ordercycle._features.streams import Stream, StreamBatch, streams_of
-from ordercycle._history.grouped import HashRange
 from ordercycle._history.places import find_places
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import hashes_of
@@ -213,9 +212,7 @@ def _parts(
         matches = scan.matches(theirs) if with_matches else {}
         return _Part(scan.columns(theirs, rows), rows, matches)
 
-    hashes = customers.hashes
-    within = HashRange(int(hashes[0]), int(hashes[-1])) if hashes.size else None
-    return [part for part in stream.scan(work, threads, within) if part is not None]
+    return [part for part in stream.scan(work, threads, customers) if part is not None]
 
 
 def _columns(scan: FeatureScan, parts: list[_Part], size: int) -> dict[str, pa.ChunkedArray]:
