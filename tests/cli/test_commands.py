@@ -276,3 +276,37 @@ def test_segment_reads_arrow_and_csv():
     assert {name: row["lifecycle"] for name, row in segments.items()} == {
         name: row["lifecycle"] for name, row in expected.items()
     }
+
+
+def test_orders_of_a_view(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [(1, 5, 20.0, "paid"), (2, 6, 30.0, "cancelled"), (1, 7, 40.0, "cancelled")]
+    names = ("customer_id", "ordered_at", "amount", "status")
+    orders = pa.table(dict(zip(names, map(pa.array, zip(*rows, strict=True)), strict=True)))
+    days = pa.array([dt.date(2024, 6, day) for day in orders["ordered_at"].to_pylist()])
+    parquet.write_table(orders.set_column(1, "ordered_at", days), "orders.parquet")
+    paid = ("--attribute", "status", "--where", "status == 'paid'")
+    result = run_profile(*paid, "--out", "profile.parquet")
+    assert result.exit_code == 0, result.stderr
+    assert "where status == 'paid'" in result.stderr
+    found = rows_by_customer(parquet.read_table("profile.parquet"))
+    assert {one: (row["orders"], row["revenue"]) for one, row in found.items()} == {
+        1: (1, 20.0),
+        2: (0, 0.0),
+    }
+    assert found[2]["registered_on"] == dt.date(2024, 6, 6)
+    report = run("report", "orders.parquet", "--period", "2024-06", *paid)
+    (every,) = [
+        row
+        for row in csv.DictReader(io.StringIO(report.stdout))
+        if row["SegmentName"] == "All Customers" and row["PeriodStart"].startswith("2024-06")
+    ]
+    assert (float(every["TotalRevenue"]), every["Orders"]) == (20.0, "1")
+    refused = run_profile("--attribute", "status", "--where", "status == 'payed'")
+    assert refused.exit_code == 2
+    assert "did you mean 'paid'" in refused.stderr
+    assert "--missing empty" in refused.stderr
+    taken = run_profile(
+        "--attribute", "status", "--where", "status == 'payed'", "--missing", "empty"
+    )
+    assert taken.exit_code == 0

@@ -211,8 +211,9 @@ def rewritten(folder: Path, **changes) -> None:
 
 def test_other_formats_are_reported(tmp_path):
     saved(tmp_path)
-    rewritten(tmp_path, version=3)
-    with pytest.raises(oc.StorageError, match="version 3, and this ordercycle reads versions 1, 2"):
+    rewritten(tmp_path, version=4)
+    what = "version 4, and this ordercycle reads versions 1, 2, 3"
+    with pytest.raises(oc.StorageError, match=what):
         oc.OrderHistory.open(tmp_path)
     (tmp_path / "manifest.json").write_text('{"format": "something else"}')
     with pytest.raises(oc.StorageError, match=r"damaged|not of a saved history"):

@@ -234,6 +234,12 @@ CASES = {
         _of(oc.Columns(customer="mail", time="day", order="quantity * 0.5 + quantity * 0.5",
                        registered=None))
     ),
+    "attributes": Case(
+        _of(oc.Columns(customer="mail", time="day", attributes=["status", "lower(note)"],
+                       values=["quantity"], refund_of="basket", instants=True, registered=None),
+            lookups={"status": pa.table({"status": ["paid"], "counts": [True]})},
+            day_instants=True)
+    ),
     "refunds dropped": Case(_of(LINES, refunds="drop")),
     "refunds counted": Case(_of(BY_MAIL, refunds="count")),
     "orders over days": Case(_of(LINES), profiled={"as_of": "2026-02-02"}),

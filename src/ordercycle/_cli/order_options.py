@@ -138,20 +138,28 @@ def order_options(command: Command) -> Command:
     return command
 
 
-def history_of(watch: Watch, options: dict[str, Any], *, quiet: bool) -> OrderHistory:
-    """Build the history that the options describe."""
+def history_of(
+    watch: Watch, options: dict[str, Any], *, quiet: bool, missing: str = "error"
+) -> OrderHistory:
+    """Build the history that the options describe; missing: as for `OrderHistory.where`."""
     import ordercycle as oc
 
     orders, customers, named = _arguments(watch, options, quiet=quiet)
     where = named.pop("where", None)
     history = oc.OrderHistory.build(orders, customers, **named)
-    return history if where is None else history.where(where)
+    return history if where is None else history.where(where, missing=missing)
 
 
 def profiles_of(
-    watch: Watch, options: dict[str, Any], as_of: date, window_days: int | None, *, quiet: bool
+    watch: Watch,
+    options: dict[str, Any],
+    as_of: date,
+    window_days: int | None,
+    *,
+    quiet: bool,
+    missing: str = "error",
 ) -> ProfileStream:
-    """Return the profiles of the orders that the options describe."""
+    """Return the profiles of the orders that the options describe; missing: as for `where`."""
     from ordercycle._history.options import BuildOptions
     from ordercycle._history.profile_stream import ProfileStream
 
@@ -159,7 +167,12 @@ def profiles_of(
     where = named.pop("where", None)
     checked = BuildOptions.of(named, has_customers=customers is not None)
     return ProfileStream(
-        orders, customers, checked, as_of=as_of, window_days=window_days, where=where
+        orders,
+        customers,
+        checked,
+        as_of=as_of,
+        window_days=window_days,
+        where=None if where is None else (where, missing),
     )
 
 

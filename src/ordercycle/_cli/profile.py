@@ -108,10 +108,10 @@ def profile(  # noqa: PLR0913 - one argument per option
         profiles: Iterable[pa.RecordBatch]
         summary: Callable[[], Any]
         if described is not None and described.reads_orders:
-            history = streams["orders"] = history_of(watch, orders, quiet=quiet)
+            history = streams["orders"] = history_of(watch, orders, quiet=quiet, missing=missing)
             profiles, summary = history.profile_batches(day, window_days), history.summary
         else:
-            stream = profiles_of(watch, orders, day, window_days, quiet=quiet)
+            stream = profiles_of(watch, orders, day, window_days, quiet=quiet, missing=missing)
             profiles, summary = stream, lambda: stream.summary
         if described is not None:
             steps.append(described.assigning(day, missing, watch, streams, orders))

@@ -13,7 +13,7 @@ from ordercycle._cli.order_options import account_of, history_of, order_options
 from ordercycle._cli.progress import watched
 from ordercycle._cli.results import overwrite_option, quiet_option, refuse_existing
 from ordercycle._cli.schemes import SchemeCommand, scheme_option
-from ordercycle._cli.stream_files import opened
+from ordercycle._cli.stream_files import missing_option, opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,6 +87,7 @@ def _csv_only(_ctx: click.Context, _option: click.Parameter, value: Path | None)
     help="Result: a .csv file. Without it: CSV on stdout.",
 )
 @overwrite_option
+@missing_option
 @order_options
 @quiet_option
 def report(  # noqa: PLR0913 - one argument per option
@@ -103,6 +104,7 @@ def report(  # noqa: PLR0913 - one argument per option
     months: str | None,
     out: Path | None,
     overwrite: bool,
+    missing: str,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -125,7 +127,7 @@ def report(  # noqa: PLR0913 - one argument per option
     if every is not None and not any(scheme.recalculates for scheme in schemes):
         raise click.UsageError("--every needs a --scheme that is recalculated, such as rfm")
     with watched(quiet=quiet) as watch:
-        history = history_of(watch, options, quiet=quiet)
+        history = history_of(watch, options, quiet=quiet, missing=missing)
         summary = history.summary()
         wanted = [name for scheme in schemes for name in scheme.reads_streams]
         there = opened(streams, wanted, watch, {"orders": history}, options)

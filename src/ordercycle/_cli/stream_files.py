@@ -251,8 +251,8 @@ missing_option = click.option(
     type=click.Choice(("error", "empty")),
     default="error",
     show_default=True,
-    help="What becomes of a text in a condition over a stream that no value equals: a typo, or "
-    "nothing that there is yet.",
+    help="What becomes of a text in a condition over orders or a stream that no value equals: a "
+    "typo, or nothing that there is yet.",
 )
 
 

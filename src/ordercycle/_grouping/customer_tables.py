@@ -95,8 +95,12 @@ def numbers_of_bytes(
     return ranks[slots]
 
 
-def plain_ids(parts: Sequence[Ids], ids: IdReader, column: str) -> pa.Array:
+def plain_ids(
+    parts: Sequence[Ids], ids: IdReader, column: str, whose: str = "customer"
+) -> pa.Array:
     """Return the ids of several partitions, one behind the other, in the plain type.
+
+    whose: for messages.
 
     Raises
     ------
@@ -110,7 +114,7 @@ def plain_ids(parts: Sequence[Ids], ids: IdReader, column: str) -> pa.Array:
             try:
                 found.validate(full=True)
             except pa.ArrowInvalid:
-                _refuse_bytes(binary, column)
+                _refuse_bytes(binary, column, whose)
         return found
     hashes = np.concatenate(parts)
     integers = hashes.view(np.int64)
@@ -118,7 +122,7 @@ def plain_ids(parts: Sequence[Ids], ids: IdReader, column: str) -> pa.Array:
     return array_of(integers.astype(ids.plain.to_pandas_dtype(), copy=False), ids.plain)
 
 
-def _refuse_bytes(ids: pa.Array, column: str) -> None:
+def _refuse_bytes(ids: pa.Array, column: str, whose: str) -> None:
     """Raise a DataError for ids that are no text."""
     bad = []
     for one in ids.to_pylist():
@@ -127,8 +131,7 @@ def _refuse_bytes(ids: pa.Array, column: str) -> None:
         except UnicodeDecodeError:
             bad.append(one)
     raise DataError(
-        f"{column} is text, and of {counted(len(bad), 'customer')} it is no UTF-8, such as "
-        f"{bad[0]!r}",
+        f"{column} is text, and of {counted(len(bad), whose)} it is no UTF-8, such as {bad[0]!r}",
         remedy="write the ids in UTF-8, or cast the column to binary",
         column=column,
         count=len(bad),

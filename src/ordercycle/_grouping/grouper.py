@@ -190,7 +190,8 @@ class Grouper:
         if reader is None or not self.spec.has_order_ids:
             return None
         there = [part for part in parts if part is not None]
-        return plain_ids(there, reader, str(self.spec.columns.order)) if there else reader.nobody()
+        column = str(self.spec.columns.order)
+        return plain_ids(there, reader, column, "order") if there else reader.nobody()
 
     def _hash_ranges(
         self, number: int, orders: Sequence[Block], listings: Sequence[Block]

@@ -81,6 +81,12 @@ class OrderHistory:
             Options as data, from :func:`source_from_dict`; those given beside it come first.
         columns
             The columns to read, by name or as expressions; no other column is read.
+        lookups
+            Tables with further columns of an attribute's values, by the name of the attribute, as
+            for :meth:`EventHistory.build`.
+        day_instants
+            Whether a date stands for its first moment, where instants are kept; otherwise dates
+            have no instant, and keeping instants of them is an error.
         read
             How to read files, of both tables: :class:`CsvFormat`, :class:`NdJson` or
             :class:`ExcelSheet`; None: as their names say.

@@ -36,9 +36,9 @@ class ProfileStream:
         *,
         as_of: date | str,
         window_days: int | None = None,
-        where: str | None = None,
+        where: tuple[str, str] | None = None,
     ) -> None:
-        """where: the condition of a view of the history."""
+        """where: the condition of a view of the history, and what becomes of missing values."""
         self._orders = orders
         self._customers = customers
         self._options = options
@@ -67,7 +67,7 @@ class ProfileStream:
         if self._where is None:
             return lambda customers: customers
         history = GroupedOrders(OrderFormat(rows.spec), (), rows.tally, rows.counts, 1)
-        return history.where(self._where, "error").seen
+        return history.where(*self._where).seen
 
     @property
     def summary(self) -> HistorySummary | None:

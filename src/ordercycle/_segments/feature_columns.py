@@ -60,8 +60,9 @@ def features(
         are not. ``last=90`` is this day and the 89 before it.
     streams
         Histories by the names that features have for them: an :class:`EventHistory`, a view of
-        one, or an :class:`OrderHistory`, whose column is ``amount``. Sums and shares of amounts are
-        net of refunds; all else is about orders.
+        one, or an :class:`OrderHistory`, whose columns are ``amount`` and what else it was built
+        with: attributes, lookups, values, and order ids as keys. Sums and shares of amounts are net
+        of refunds; all else is about orders.
     missing
         ``"error"`` refuses a text in a condition that no value equals, as it may be a typo;
         ``"empty"`` takes it as it is.
