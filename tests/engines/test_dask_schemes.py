@@ -4,6 +4,7 @@ from datetime import date
 
 import pyarrow as pa
 import pytest
+from support import buyers
 from support.dask_shops import computed, framed, local
 from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
@@ -42,6 +43,19 @@ def test_fits_and_their_segments(shop, scheme, window_days):
     segments = fitted.assign(table).select(["customer_id", name])
     expected = segments.set_column(1, name, segments[name].cast(pa.large_string()))
     assert_same_bits(computed(found, scheduler="sync"), expected)
+
+
+def test_models_of_value_and_their_lists():
+    table = buyers.history().profile(buyers.AS_OF)
+    profiles = framed(table, 3)
+    clv = dask.fit(profiles, oc.Clv(model="bg_nbd", horizon_days=180))
+    assert clv == oc.Clv(model="bg_nbd", horizon_days=180).fit(table)
+    lists = oc.ValueLists(oc.Clv(model="bg_nbd", horizon_days=180), top_share=0.2)
+    fitted = dask.fit(profiles, lists)
+    assert fitted == lists.fit(table)
+    names = ["customer_id", "p_active", "clv", "high_value"]
+    found = dask.assign(profiles, fitted)[names]
+    assert_same_bits(computed(found, scheduler="sync"), fitted.assign(table).select(names))
 
 
 def test_what_cannot_be_fitted_to_profiles(shop):

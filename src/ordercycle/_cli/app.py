@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from ordercycle._cli.clv import clv
 from ordercycle._cli.demo import demo
 from ordercycle._cli.errors import OneLineErrors
 from ordercycle._cli.profile import profile
@@ -64,7 +65,7 @@ def cli() -> None:
     """  # noqa: D301 - click's mark for "keep these lines"
 
 
-for command in (demo, profile, segment, report, warmup):
+for command in (demo, profile, segment, clv, report, warmup):
     cli.add_command(command)
 
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ordercycle._cli.errors import OneLineError
 from ordercycle._cli.stream_files import STREAMS, StreamTable, found_in, read_toml
 from ordercycle._durable import replacing
 
@@ -34,11 +35,15 @@ def read_scheme(path: Path) -> SchemeFile:
         Where the file cannot be read, or describes no scheme.
     """
     from ordercycle._segments.registry import scheme_from_dict
+    from ordercycle._segments.scheme import Scheme
 
     given = read_toml(path)
     streams = StreamTable.all_of(path, given.pop(STREAMS, {}))
     with found_in(path):
-        return SchemeFile(scheme_from_dict(given), streams)
+        scheme = scheme_from_dict(given)
+    if not isinstance(scheme, Scheme):
+        raise OneLineError(f"{path} has a model, {scheme.kind}, and no scheme with segments")
+    return SchemeFile(scheme, streams)
 
 
 def write_scheme(path: Path, scheme: Scheme, streams: Mapping[str, StreamTable]) -> None:
@@ -47,9 +52,13 @@ def write_scheme(path: Path, scheme: Scheme, streams: Mapping[str, StreamTable])
     if scheme.reads_streams:
         named = {name: streams[name].as_data() for name in scheme.reads_streams}
         given[STREAMS] = named
-    text = toml_of(given)
+    write_toml(path, given)
+
+
+def write_toml(path: Path, given: Mapping[str, Any]) -> None:
+    """Write a file of plain values, whole or not at all."""
     with replacing(path) as stream:
-        stream.write(text.encode())
+        stream.write(toml_of(given).encode())
 
 
 def toml_of(values: Mapping[str, Any]) -> str:

@@ -185,4 +185,5 @@ def _scheme(
     from ordercycle._segments.registry import scheme_from_dict
 
     its_own = {flag.declared.name: value for flag, value in given if flag.kind == text}
-    return scheme_from_dict({"scheme": text, **its_own}), {}
+    scheme: Scheme = scheme_from_dict({"scheme": text, **its_own})
+    return scheme, {}

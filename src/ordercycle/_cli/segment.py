@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -22,21 +22,27 @@ from ordercycle._cli.results import (
 )
 from ordercycle._cli.schemes import SchemeCommand, scheme_option
 from ordercycle._cli.stream_files import missing_option, opened
+from ordercycle._cli.value_options import MODELS, given_options, looking_ahead
 from ordercycle._errors import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     import pyarrow as pa
 
+    from ordercycle import Clv
     from ordercycle._cli.progress import Watch
     from ordercycle._cli.stream_files import StreamTable
     from ordercycle._segments.counting_rounds import Cells, Round
     from ordercycle._segments.customer_features import StreamsAsOf
+    from ordercycle._segments.fittable import Fittable
     from ordercycle._segments.recalculation import Assigning
     from ordercycle._segments.scheme import Scheme
     from ordercycle._workspace import Workers
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
+    F = TypeVar("F", bound=Fittable)
 
 NAME_WIDTH = 22
 
@@ -45,6 +51,17 @@ def _checked_toml(_ctx: click.Context, _option: click.Parameter, value: Path | N
     if value is not None and value.suffix.lower() != ".toml":
         raise click.BadParameter(f"{str(value)!r} must end in .toml")
     return value
+
+
+def save_scheme_option(text: str) -> Callable[[Command], Command]:
+    """Return ``--save-scheme``, with a help text."""
+    return click.option(
+        "--save-scheme",
+        type=click.Path(path_type=Path),
+        callback=_checked_toml,
+        metavar="FILE",
+        help=text,
+    )
 
 
 @click.command(cls=SchemeCommand)
@@ -68,14 +85,14 @@ def _checked_toml(_ctx: click.Context, _option: click.Parameter, value: Path | N
     help="Add next_segment and next_segment_on: what comes if nothing more is bought.",
 )
 @missing_option
-@result_option("Without it: CSV on stdout.")
 @click.option(
-    "--save-scheme",
-    type=click.Path(path_type=Path),
-    callback=_checked_toml,
-    metavar="FILE",
-    help="Keep the scheme with what was fitted, as a .toml file for --scheme.",
+    "--clv",
+    type=click.Choice(MODELS),
+    help="Add what a model of value foretells, fitted to the profile; value_lists takes it.",
 )
+@looking_ahead
+@result_option("Without it: CSV on stdout.")
+@save_scheme_option("Keep the scheme with what was fitted, as a .toml file for --scheme.")
 @overwrite_option
 @harmless_option
 @quiet_option
@@ -88,6 +105,9 @@ def segment(  # noqa: PLR0913 - one argument per option
     as_of: datetime | None,
     missing: str,
     with_next: bool,
+    clv: str | None,
+    horizon_days: int | None,
+    discount_rate: float | None,
     out: Path | None,
     save_scheme: Path | None,
     overwrite: bool,
@@ -106,6 +126,7 @@ def segment(  # noqa: PLR0913 - one argument per option
       ordercycle segment profile.parquet --preset fashion --out segments.parquet
       ordercycle segment profile.parquet --scheme rfm --save-scheme rfm.toml --out rfm.parquet
       ordercycle segment profile.parquet --scheme rfm --scheme tiers.toml > tiers.csv
+      ordercycle segment profile.parquet --clv auto --scheme value_lists --out lists.parquet
       ordercycle profile orders.csv --as-of 2026-11-01 | ordercycle segment - --scheme rfm
     \b
     tiers.toml:
@@ -133,6 +154,9 @@ def segment(  # noqa: PLR0913 - one argument per option
         raise click.UsageError(
             "--next needs one --scheme that time alone changes, such as lifecycle or cadence"
         )
+    model, schemes = _with_model(
+        schemes, given_options(model=clv, horizon_days=horizon_days, discount_rate=discount_rate)
+    )
     for result in (out, save_scheme):
         refuse_existing(result, overwrite=overwrite)
     from ordercycle._workspace import Workers, thread_count
@@ -140,7 +164,7 @@ def segment(  # noqa: PLR0913 - one argument per option
     with watched(quiet=quiet) as watch, Workers(thread_count(None)) as workers:
         file = ProfileRows.of(profile)
         source = _source(file, schemes, streams, as_of, missing, watch)
-        work = Segmenting(file, workers, source)
+        work = Segmenting(file, workers, source).after(model)
         fitted = work.fitted(schemes)
         steps = work.steps(fitted)
         if with_next:
@@ -178,6 +202,21 @@ def _with_column(schemes: Sequence[Scheme], column: str) -> list[Scheme]:
     ]
 
 
+def _with_model(
+    schemes: Sequence[Scheme], given: dict[str, Any]
+) -> tuple[Clv | None, list[Scheme]]:
+    """Return the model of value that was asked for, and schemes, which get it if they lack one."""
+    import ordercycle as oc
+    from ordercycle._segments.value_lists import lacks_model, with_model
+
+    if given and "model" not in given and not any(map(lacks_model, schemes)):
+        flag = "--" + next(iter(given)).replace("_", "-")
+        raise click.UsageError(f"{flag} is of --clv, or of --scheme value_lists")
+    model = oc.Clv(**given)
+    held = [with_model(scheme, model) for scheme in schemes]
+    return (model if "model" in given else None), held
+
+
 def _source(
     file: ProfileRows,
     schemes: Sequence[Scheme],
@@ -203,6 +242,10 @@ def _features(schemes: Sequence[Scheme]) -> list[str]:
     return [name for scheme in schemes for name in scheme.features]
 
 
+def _foretold(model: Clv, table: pa.Table, threads: int | None) -> pa.Table:
+    return model.assign(table, threads=threads)
+
+
 def _with_next(scheme: Scheme, table: pa.Table, threads: int | None) -> pa.Table:
     return scheme.next_transition(table, threads=threads)
 
@@ -211,18 +254,24 @@ def _with_next(scheme: Scheme, table: pa.Table, threads: int | None) -> pa.Table
 class Segmenting:
     """Work on a profile that is read once for each pass, by several threads.
 
-    source: the streams that schemes read, if they do.
+    source: the streams that schemes read, if they do; models: of value, assigned first.
     """
 
     file: ProfileRows
     workers: Workers
     source: StreamsAsOf | None
+    models: tuple[Clv, ...] = ()
+
+    def after(self, model: Clv | None) -> Segmenting:
+        """Return the work after a model of value, if any, which is fitted to the profile."""
+        return self if model is None else replace(self, models=(self._fitted(model, []),))
 
     def steps(self, schemes: Sequence[Scheme]) -> list[Assigning]:
-        """Return what assigns schemes."""
+        """Return what assigns models and schemes."""
         from ordercycle._segments.scheme import assigning
 
-        return [assigning(scheme, self.source) for scheme in schemes]
+        foretelling = [partial(_foretold, model) for model in self.models]
+        return [*foretelling, *(assigning(scheme, self.source) for scheme in schemes)]
 
     def tables(
         self, steps: Sequence[Assigning], columns: Sequence[str] | None = None
@@ -238,13 +287,16 @@ class Segmenting:
 
     def fitted(self, schemes: Sequence[Scheme]) -> list[Scheme]:
         """Return the schemes, each fitted where it has to be, to what those before it added."""
+        from ordercycle._segments.value_lists import with_model
+
         made: list[Scheme] = []
         for scheme in schemes:
-            lacks_fit = scheme.fitted_to == "profile" and not scheme.is_fitted
-            made.append(self._fitted(scheme, list(made)) if lacks_fit else scheme)
+            one = with_model(scheme, *self.models)
+            lacks_fit = one.fitted_to == "profile" and not one.is_fitted
+            made.append(self._fitted(one, list(made)) if lacks_fit else one)
         return made
 
-    def _fitted(self, scheme: Scheme, before: Sequence[Scheme]) -> Scheme:
+    def _fitted(self, scheme: F, before: Sequence[Scheme]) -> F:
         import pyarrow as pa
 
         from ordercycle._segments.counting_rounds import fit
@@ -254,15 +306,15 @@ class Segmenting:
 
         def tables(columns: Sequence[str] | None) -> Iterator[pa.Table]:
             # Columns of schemes before need all that these read.
-            return self.tables(steps, None if before else columns)
+            return self.tables(steps, None if steps else columns)
 
-        def counted(current: Round[pa.Table, Scheme]) -> Iterator[Cells]:
+        def counted(current: Round[pa.Table, F]) -> Iterator[Cells]:
             return self.workers.in_order(current.count, tables(current.columns))
 
         first = first_round(scheme)
         if first is None:
             return scheme.fit(pa.concat_tables(list(tables(scheme.reads))))
-        fitted: Scheme = fit(first, counted)
+        fitted: F = fit(first, counted)
         return fitted
 
     def findings(self, schemes: Sequence[Scheme], counts: SegmentCounts) -> Iterator[str]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ordercycle._days import date_of
 from ordercycle._segments.assigning import ROWS_PER_TASK, worked
 from ordercycle._workspace import thread_count
+from ordercycle_kernels.purchase_cells import merge_cells
 
 B = TypeVar("B")
 S = TypeVar("S")
@@ -83,13 +84,12 @@ class Cells:
 
     def plus(self, *others: Cells) -> Cells:
         """Return the sum of this table and others."""
-        if not others:
-            return self
-        tables = (self, *others)
-        return Cells.summed(
-            np.concatenate([table.cell for table in tables]),
-            np.concatenate([table.count for table in tables]),
-        )
+        tables = [self, *others]
+        while len(tables) > 1:  # in pairs, so that none is read more often than need be
+            last = tables[len(tables) & ~1 :]
+            pairs = zip(tables[::2], tables[1::2], strict=False)
+            tables = [_merged(one, other) for one, other in pairs] + last
+        return tables[0]
 
     def to_batch(self) -> pa.RecordBatch:
         """Return the table as Arrow: columns `cell` and `count`, both int64."""
@@ -104,6 +104,16 @@ class Cells:
     def to_dict(self) -> dict[int, int]:
         """Return the counts by cell."""
         return dict(zip(self.cell.tolist(), self.count.tolist(), strict=True))
+
+
+def _merged(one: Cells, other: Cells) -> Cells:
+    """Return the sum of two tables."""
+    if not (one.cell.size and other.cell.size):
+        return one if one.cell.size else other
+    size = one.cell.size + other.cell.size
+    cell, count = np.empty(size, np.int64), np.empty(size, np.int64)
+    filled = merge_cells(one.cell, one.count, other.cell, other.count, cell, count)
+    return Cells(cell[:filled].copy(), count[:filled].copy())
 
 
 class Round(ABC, Generic[B, S]):

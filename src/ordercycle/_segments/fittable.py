@@ -45,6 +45,11 @@ class Fittable(ABC):
         return self.kind
 
     @property
+    def reads(self) -> tuple[str, ...] | None:
+        """The profile columns that it reads, which have to be there; None: any."""
+        return None
+
+    @property
     def is_fitted(self) -> bool:
         """Whether it can be assigned; what has to be fitted first overrides it."""
         return True

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ordercycle._errors import ConfigError, suggestion, warn
 from ordercycle._public import public
 from ordercycle._segments.cadence import Cadence
+from ordercycle._segments.clv import Clv
+from ordercycle._segments.fittable import Fittable
 from ordercycle._segments.lifecycle import Lifecycle
 from ordercycle._segments.rfm import Rfm
 from ordercycle._segments.rules import Rules
 from ordercycle._segments.scheme import Scheme
+from ordercycle._segments.value_lists import ValueLists
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -22,7 +25,11 @@ Kind = TypeVar("Kind", bound=type[Scheme])
 #: The group of entry points by which installed packages bring schemes.
 GROUP = "ordercycle.schemes"
 
-_KINDS: dict[str, type[Scheme]] = {kind.kind: kind for kind in (Lifecycle, Rfm, Cadence, Rules)}
+_KINDS: dict[str, type[Scheme]] = {
+    kind.kind: kind for kind in (Lifecycle, Rfm, Cadence, ValueLists, Rules)
+}
+#: What is kept as schemes are, and has no segments.
+_MODELS: dict[str, type[Fittable]] = {Clv.kind: Clv}
 #: Names under which installed packages bring nothing that can be used, which was reported.
 _UNUSABLE: set[str] = set()
 
@@ -67,7 +74,7 @@ def register_scheme(kind: Kind) -> Kind:
     ['Once', 'More']
     """
     _check(kind)
-    there = _KINDS.get(kind.kind)
+    there: type[Fittable] | None = _KINDS.get(kind.kind, _MODELS.get(kind.kind))
     if there is not None and there is not kind and not _is_written_again(there, kind):
         raise ConfigError(
             f"there is a scheme {kind.kind!r} already, {there.__module__}.{there.__qualname__}",
@@ -78,14 +85,18 @@ def register_scheme(kind: Kind) -> Kind:
 
 
 @public()
-def scheme_from_dict(given: Mapping[str, Any]) -> Scheme:
-    """Return the scheme that ``to_dict`` wrote, fitted numbers and their origin included.
+def scheme_from_dict(given: Mapping[str, Any]) -> Any:
+    """Return the scheme, or the model, that ``to_dict`` wrote, with what was fitted and its origin.
 
     Parameters
     ----------
     given
         Options by name, and under ``"scheme"`` which scheme they are of; what is not there has
         its default. From Python, JSON or TOML.
+
+    Returns
+    -------
+    Scheme or Clv
 
     Raises
     ------
@@ -102,7 +113,9 @@ def scheme_from_dict(given: Mapping[str, Any]) -> Scheme:
             f"{given!r} does not name its scheme",
             remedy=f"it needs 'scheme', one of {', '.join(map(repr, _names()))}",
         )
-    return _kind_of(given["scheme"]).from_dict(given)
+    name = given["scheme"]
+    kind = _MODELS[name] if isinstance(name, str) and name in _MODELS else _kind_of(name)
+    return kind.from_dict(given)
 
 
 def scheme_kinds() -> dict[str, type[Scheme]]:
@@ -129,7 +142,7 @@ def _kind_of(name: object) -> type[Scheme]:
 
 
 def _names() -> list[str]:
-    return list(dict.fromkeys([*_KINDS, *_installed()]))
+    return list(dict.fromkeys([*_KINDS, *_MODELS, *_installed()]))
 
 
 @cache

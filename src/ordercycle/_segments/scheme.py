@@ -108,11 +108,6 @@ class Scheme(Fittable):
         """The names of the segments, in the order of their codes; 127 at most."""
 
     @property
-    def reads(self) -> tuple[str, ...] | None:
-        """The profile columns that it reads, which have to be there; None: any."""
-        return None
-
-    @property
     def reads_streams(self) -> tuple[str, ...]:
         """The names of the streams of events that it reads, beside a profile."""
         return ()

@@ -1,0 +1,524 @@
+"""Customer lifetime value: how often customers will order, and what they will spend."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from ordercycle._errors import ConfigError, Option, check_choice, whole_number
+from ordercycle._history.order_history import OrderHistory
+from ordercycle._public import public
+from ordercycle._segments.assigning import refuse_taken
+from ordercycle._segments.backtest import Backtest
+from ordercycle._segments.backtest_run import backtested
+from ordercycle._segments.clv_account import ClvAccount
+from ordercycle._segments.clv_columns import (
+    Forecast,
+    ValueModel,
+    predicted_columns,
+    value_model,
+)
+from ordercycle._segments.clv_fit import ERRORS, ClvRound
+from ordercycle._segments.clv_inputs import SPEND_OF, ClvInputs
+from ordercycle._segments.counting_rounds import fit, fit_profile
+from ordercycle._segments.fittable import Fittable
+from ordercycle._segments.profile_tables import as_table
+from ordercycle._segments.score_maps import FrozenDict
+
+#: What can be fitted; the best of the first three is what "auto" takes.
+MODELS = ("auto", "mbg_nbd", "pareto_nbd", "bg_nbd", "nbd")
+SPENDS = ("gamma_gamma", "average")
+#: Nobody knows what comes later; and what a discount may be.
+MOST_HORIZON_DAYS, MOST_RATE = 36_525, 10.0
+#: How None is written where there is no null.
+NONE = "none"
+
+
+@public()
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Clv(Fittable):
+    """A model of what customers will order and spend, fitted to their order days.
+
+    Of each customer it reads three numbers of the profile: x, the days with an order after the
+    first one (``order_days`` - 1); t_x, the days from the first order to the last
+    (``lifetime_days``); and T, the days from the first order to the day of the profile. Customers
+    order at random, each at a rate of their own, until they leave, which nobody sees. The models
+    differ in when customers may leave: at any time (``"pareto_nbd"``), after each order
+    (``"mbg_nbd"``), after each order but the first (``"bg_nbd"``), or never (``"nbd"``).
+
+    Parameters
+    ----------
+    model
+        The model of orders. ``"auto"`` fits the first three and keeps the most likely. After a
+        fit: the one that was chosen; where the data do not tell all parameters, its name says
+        which boundary of the model it is, such as ``"pareto_nbd, one death rate"``. So does that
+        of the model of spend.
+    spend
+        The model of spend: ``"gamma_gamma"``; ``"average"``, the customer's own mean spend, and
+        that of all for those who ordered once; None: orders only.
+    horizon_days
+        How far to look ahead, 1 to 36,525 (100 years).
+    discount_rate
+        What money loses in a year: 0.1 for a tenth.
+    spend_of
+        Whether the mean spend is that of days with an order after the first one (``"repeat"``),
+        as in publications, or of all of them (``"all"``). Refunds lower it wherever they fall.
+    parameters
+        Parameters by hand, by name, with the day as unit: r, alpha, and a, b or s, beta, and p, q,
+        gamma; set by :meth:`fit`, each with its standard error.
+    account
+        What it was fitted from: set by :meth:`fit`.
+
+    Raises
+    ------
+    ConfigError
+        Where an option makes no sense, or parameters are not those of the model.
+
+    References
+    ----------
+    P. S. Fader, B. G. S. Hardie and K. L. Lee, "Counting Your Customers the Easy Way" (2005);
+    D. C. Schmittlein, D. G. Morrison and R. Colombo, "Counting Your Customers" (1987); E.
+    Batislam, M. Denizel and A. Filiztekin, "Empirical validation and comparison of models for
+    customer base analysis" (2007); P. S. Fader and B. G. S. Hardie, "The Gamma-Gamma Model of
+    Monetary Value" (2013).
+
+    Examples
+    --------
+    The published parameters of BG/NBD for the CDNOW sample, in days:
+
+    >>> clv = Clv(model="bg_nbd", spend=None, parameters={
+    ...     "r": 0.243, "alpha": 4.414 * 7, "a": 0.793, "b": 2.426,
+    ... })
+    >>> import pyarrow as pa
+    >>> profile = pa.table({
+    ...     "order_days": [3], "lifetime_days": [213], "days_since_last_order": [59],
+    ... })
+    >>> row = clv.assign(profile, horizon_days=39 * 7).to_pylist()[0]
+    >>> round(row["expected_orders"], 3)
+    1.226
+    """
+
+    model: str = "auto"
+    spend: str | None = "gamma_gamma"
+    horizon_days: int = 365
+    discount_rate: float = 0.0
+    spend_of: str = "repeat"
+    parameters: Mapping[str, Any] | None = None
+    account: ClvAccount | None = field(default=None, repr=False)
+
+    kind = "clv"
+    fitted_to = "profile"
+    _account_type = ClvAccount
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.model, str) or _family(self.model) not in MODELS:
+            check_choice("model", self.model, MODELS)
+        if self.spend is not None and (
+            not isinstance(self.spend, str) or _family(self.spend) not in SPENDS
+        ):
+            check_choice("spend", self.spend, SPENDS)
+        check_choice("spend_of", self.spend_of, SPEND_OF)
+        object.__setattr__(self, "horizon_days", checked_days(self.horizon_days, "horizon_days"))
+        object.__setattr__(self, "discount_rate", checked_rate(self.discount_rate))
+        if self.parameters is not None:
+            object.__setattr__(self, "parameters", FrozenDict(_checked(self.parameters)))
+            if self.model == "auto":
+                raise ConfigError(
+                    (Option("model", "auto"), " has no parameters of its own"),
+                    remedy=("name the model, such as ", Option("model", "mbg_nbd")),
+                )
+            _ = self._models  # so that parameters of another model show now
+
+    @property
+    def reads(self) -> tuple[str, ...] | None:
+        """The profile columns that it reads."""
+        return tuple(self._inputs.columns)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it has parameters."""
+        return self.parameters is not None
+
+    @property
+    def log_likelihood(self) -> float | None:
+        """The log-likelihood of the orders; None where parameters are by hand, or lacking."""
+        return None if self.account is None else self.account.log_likelihood
+
+    @property
+    def spend_log_likelihood(self) -> float | None:
+        """The log-likelihood of the spend; None where there is none."""
+        return None if self.account is None else self.account.spend_log_likelihood
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was warned of when it was fitted."""
+        return () if self.account is None else self.account.warnings
+
+    def fit(
+        self,
+        source: Any,
+        as_of: date | str | None = None,
+        *,
+        errors: str = "sandwich",
+        threads: int | None = None,
+    ) -> Self:
+        """Return the model with the parameters that make what customers did most likely.
+
+        Parameters
+        ----------
+        source
+            A history, or a profile: a table with ``order_days`` (int64), ``lifetime_days`` and
+            ``days_since_last_order`` (int32, null without orders) and, for spend, ``revenue`` and
+            ``revenue_first_day``. Customers who ordered once are part of it; a profile has them.
+        as_of
+            The day, where `source` is a history.
+        errors
+            Which standard errors the parameters get: ``"sandwich"``, which hold where the model
+            is not quite true, or ``"information"``, which most papers print.
+        threads
+            How many threads to use; None: every core this process may use.
+
+        Returns
+        -------
+        Clv
+            The same, to the bit, whatever the order of the rows, threads, batches or cluster.
+
+        Raises
+        ------
+        ColumnError
+            Where a column is missing or has another type.
+        DataError
+            Where nobody ordered on a second day, no spend is positive, or no orders can have the
+            numbers of a customer.
+        ConfigError
+            Where the profile has a window, or an option makes no sense.
+
+        Warns
+        -----
+        OrdercycleWarning
+            Where the data do not identify the model, or contradict it: see `warnings`.
+
+        Examples
+        --------
+        >>> import ordercycle as oc
+        >>> data = oc.datasets.cdnow()
+        >>> history = oc.OrderHistory.build(data.orders, columns=data.columns)
+        >>> clv = oc.Clv(model="bg_nbd", spend=None).fit(history, "1997-09-30")
+        >>> clv.account.customers
+        23570
+        """
+        check_choice("errors", errors, ERRORS)
+        first = self._round(errors)
+        if isinstance(source, OrderHistory):
+            if as_of is None:
+                raise ConfigError(
+                    "a history is fitted to as of a day", remedy=("pass ", Option("as_of"))
+                )
+            return fit(
+                first, lambda now: (now.count(batch) for batch in source.profile_batches(as_of))
+            )
+        if as_of is not None:
+            raise ConfigError(
+                (Option("as_of", as_of), " goes with a history: a profile has its day"),
+                remedy="leave it out",
+            )
+        table = as_table(source)
+        return fit_profile(first, table, threads=threads, whole=True)
+
+    def _first_round(self) -> ClvRound[Self]:
+        return self._round(ERRORS[0])
+
+    def _round(self, errors: str) -> ClvRound[Self]:
+        return ClvRound(
+            scheme=self,
+            model=_family(self.model),
+            spend=None if self.spend is None else _family(self.spend),
+            spend_of=self.spend_of,
+            errors=errors,
+        )
+
+    @property
+    def _inputs(self) -> ClvInputs:
+        return ClvInputs(self.spend is not None, self.spend_of)
+
+    @cached_property
+    def _models(self) -> ValueModel:
+        """The models that predict."""
+        if self.parameters is None:
+            raise ConfigError(
+                f"{self!r} is not fitted: it has no parameters",
+                remedy="call .fit(profile) or .fit(history, as_of), which returns the fitted model",
+            )
+        estimates = {name: estimate for name, (estimate, _) in self.parameters.items()}
+        return value_model(self.model, self.spend, self._inputs, estimates)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The models have tables and locks: each process makes its own.
+        return {name: value for name, value in vars(self).items() if name != "_models"}
+
+    def _digest(self) -> str:
+        """Return what tells the numbers of this model from those of others."""
+        numbers = {name: estimate.hex() for name, (estimate, _) in (self.parameters or {}).items()}
+        text = json.dumps([self.model, self.spend, self.spend_of, numbers], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def assign(
+        self,
+        table: Any,
+        *,
+        horizon_days: int | None = None,
+        discount_rate: float | None = None,
+        threads: int | None = None,
+    ) -> pa.Table:
+        """Add what each customer is expected to do to a profile.
+
+        Parameters
+        ----------
+        table
+            A profile, as for :meth:`fit`.
+        horizon_days, discount_rate
+            Instead of the model's own.
+        threads
+            How many threads to use; None: every core this process may use.
+
+        Returns
+        -------
+        pyarrow.Table
+            The table with these columns, all double and null for customers without orders:
+            ``p_alive``, the probability that the customer has not left;
+            ``p_active``, that there will be an order within the horizon;
+            ``expected_orders``, days with an order within it; and, with spend,
+            ``expected_order_value``, spend on such a day; ``predicted_value``, spend within the
+            horizon, discounted; ``clv``, ``revenue`` and the predicted value. Their metadata name
+            the model (a digest of its numbers), the horizon and the discount rate.
+
+        Raises
+        ------
+        ColumnError
+            Where a column is missing, has another type, or is there already.
+        DataError
+            Where a value is null that the orders call for, or no orders can have the numbers.
+        ConfigError
+            Where the model is not fitted, the profile has a window, or an option makes no sense.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> clv = Clv(model="mbg_nbd", horizon_days=90, parameters={
+        ...     "r": 0.525, "alpha": 43.3, "a": 0.891, "b": 1.614,
+        ...     "p": 6.25, "q": 3.74, "gamma": 15.44,
+        ... })
+        >>> profile = pa.table({
+        ...     "order_days": [1, 4], "lifetime_days": [0, 120], "days_since_last_order": [60, 12],
+        ...     "revenue": [30.0, 190.0], "revenue_first_day": [30.0, 40.0],
+        ... })
+        >>> for row in clv.assign(profile).to_pylist():
+        ...     print(round(row["p_active"], 2), round(row["clv"], 2))
+        0.15 37.48
+        0.62 250.75
+        """
+        forecast = self._forecast(horizon_days, discount_rate)
+        table = as_table(table)
+        fields = forecast.fields
+        refuse_taken(table, fields)
+        inputs = self._inputs.of(table)
+        for made, column in zip(
+            fields, predicted_columns(inputs, forecast, threads=threads), strict=True
+        ):
+            table = table.append_column(made, column)
+        return table
+
+    def expected_orders(self, days: int | Sequence[int] = (30, 90, 365)) -> dict[int, float]:
+        """Return how many further order days a new customer makes within so many days.
+
+        Parameters
+        ----------
+        days
+            Days after the first order, several or one.
+
+        Examples
+        --------
+        >>> clv = Clv(model="bg_nbd", spend=None, parameters={
+        ...     "r": 0.242595, "alpha": 4.413602 * 7, "a": 0.792922, "b": 2.425907,
+        ... })
+        >>> {days: round(orders, 4) for days, orders in clv.expected_orders((7, 21)).items()}
+        {7: 0.0532, 21: 0.1506}
+        """
+        orders = self._models.orders
+        return {one: float(orders.new_customer_orders(one)) for one in _each(days)}
+
+    def discounted_orders(self, days: int | Sequence[int] = (30, 90, 365)) -> dict[int, float]:
+        """Return the same, each order worth less the later it is, by `discount_rate`."""
+        orders, rate = self._models.orders, self.discount_rate
+        return {one: float(orders.discounted_new_customer_orders(one, rate)) for one in _each(days)}
+
+    def backtest(
+        self,
+        history: OrderHistory,
+        split_day: date | str,
+        *,
+        horizon_days: int | None = None,
+        origins: int = 1,
+    ) -> Backtest:
+        """Return how well it would have foretold the past, beside forecasts without a model.
+
+        What was known on the day of the split is fitted again; then the days of the horizon that
+        follow are predicted for each customer known by then, and compared with what happened.
+        Parameters by hand stay as they are.
+
+        Parameters
+        ----------
+        history
+            The orders, up to the end of the horizon.
+        split_day
+            The last day that is known. There has to be as much history before it as the horizon
+            is long, and better twice as much.
+        horizon_days
+            Instead of the model's own.
+        origins
+            How many splits, each a horizon before the one after it.
+
+        Returns
+        -------
+        Backtest
+
+        Raises
+        ------
+        ConfigError
+            Where an option makes no sense, or the history begins too late or ends before the split.
+        DataError
+            As for :meth:`fit`.
+
+        Examples
+        --------
+        >>> import ordercycle as oc
+        >>> data = oc.datasets.cdnow()
+        >>> history = oc.OrderHistory.build(data.orders, columns=data.columns)
+        >>> clv = oc.Clv(model="mbg_nbd", spend=None)
+        >>> test = clv.backtest(history, "1998-01-31", horizon_days=120)
+        >>> for row in test.to_table().to_pylist():
+        ...     print(f"{row['model']:<12}{row['orders']:>9,.0f}{row['orders_actual']:>9,}")
+        mbg_nbd         7,671    8,352
+        same_again      9,172    8,352
+        past_rate      11,486    8,352
+        nbd            11,487    8,352
+        """
+        days = self.horizon_days if horizon_days is None else horizon_days
+        return backtested(
+            self, history, split_day, checked_days(days, "horizon_days"), origins=origins
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options and the fitted numbers as plain values.
+
+        Examples
+        --------
+        >>> Clv(spend=None).to_dict()["spend"]
+        'none'
+        """
+        made: dict[str, Any] = {"scheme": self.kind}
+        made |= {name: value for name, value in self._options() if value is not None}
+        made["spend"] = NONE if self.spend is None else self.spend
+        if self.parameters is not None:
+            made["parameters"] = {
+                name: [number for number in pair if number is not None]
+                for name, pair in self.parameters.items()
+            }
+        if self.account is not None:
+            made["account"] = self.account.to_dict()
+        return made
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Self:
+        """Return the model that `to_dict` wrote."""
+        given = dict(given)
+        if given.get("spend") == NONE:
+            given["spend"] = None
+        return super().from_dict(given)
+
+    def _forecast(
+        self, horizon_days: int | None = None, discount_rate: float | None = None
+    ) -> Forecast:
+        days = self.horizon_days if horizon_days is None else horizon_days
+        rate = self.discount_rate if discount_rate is None else discount_rate
+        return Forecast(
+            self._models, checked_days(days, "horizon_days"), checked_rate(rate), self._digest()
+        )
+
+
+def forecast_of(clv: Clv) -> Forecast:
+    """Return what predicts with a model, for schemes that hold it."""
+    return clv._forecast()  # noqa: SLF001 - what users have no use for
+
+
+def inputs_of(clv: Clv) -> ClvInputs:
+    """Return what a model reads of a profile."""
+    return clv._inputs  # noqa: SLF001 - what users have no use for
+
+
+def _family(model: str) -> str:
+    """Return the model of which one may be a boundary."""
+    return model.partition(",")[0]
+
+
+def _checked(parameters: Mapping[str, Any]) -> dict[str, tuple[float, float | None]]:
+    """Return parameters, each with its standard error or None."""
+    if not isinstance(parameters, Mapping):
+        raise ConfigError(
+            (Option("parameters", parameters), " is no dict"),
+            remedy="pass parameters by name, such as {'r': 0.24, 'alpha': 31.0, ...}",
+        )
+    made = {}
+    for name, given in parameters.items():
+        pair = tuple(given) if isinstance(given, list | tuple) else (given,)
+        if not 1 <= len(pair) <= 2 or not all(_is_number(one) for one in pair if one is not None):
+            raise ConfigError(
+                (Option("parameters", {name: given}), " is no positive number"),
+                remedy="pass an estimate, or an estimate and its standard error",
+            )
+        estimate, error = (*pair, None)[:2]
+        if estimate is None or not 0 < float(estimate) < float("inf"):
+            raise ConfigError(
+                (Option("parameters", {name: given}), " is no positive number"),
+                remedy="parameters of these models are above 0 and finite",
+            )
+        made[str(name)] = (float(estimate), None if error is None else float(error))
+    return made
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def _each(days: int | Sequence[int]) -> list[int]:
+    given = days if isinstance(days, list | tuple | range | np.ndarray) else [days]
+    return [checked_days(one, "days") for one in given]
+
+
+def checked_days(value: object, option: str) -> int:
+    """Return a horizon, or raise a ConfigError."""
+    days = whole_number(value)
+    if days is None or not 1 <= days <= MOST_HORIZON_DAYS:
+        raise ConfigError(
+            (Option(option, value), " is no horizon"),
+            remedy=f"pass a number of days from 1 to {MOST_HORIZON_DAYS:,}: 100 years",
+        )
+    return days
+
+
+def checked_rate(value: object) -> float:
+    """Return a discount rate, or raise a ConfigError."""
+    if not _is_number(value) or not 0 <= float(value) <= MOST_RATE:  # type: ignore[arg-type]
+        raise ConfigError(
+            (Option("discount_rate", value), " is no discount of a year"),
+            remedy=f"pass 0.1 for a tenth a year, and {MOST_RATE:g} at most",
+        )
+    return float(value)  # type: ignore[arg-type]

@@ -1,0 +1,201 @@
+"""What models of value predict of each customer, as columns of a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle._arrow_views import array_of, bitmap
+from ordercycle._errors import ConfigError, Option
+from ordercycle._segments.assigning import worked
+from ordercycle._segments.clv_inputs import ClvInputs, as_floats, purchases_of
+from ordercycle._value_models import SpendFit, TransactionFit
+from ordercycle._value_models.spend_search import SPEND_FORMS
+
+#: The columns of orders, and those of money.
+ORDER_COLUMNS = ("p_alive", "p_active", "expected_orders")
+MONEY_COLUMNS = ("expected_order_value", "predicted_value", "clv")
+#: The parameters of spend.
+AVERAGE, MEAN_SPEND = "average", "mean_spend"
+SPEND_PARAMETERS = {MEAN_SPEND, *(name for form in SPEND_FORMS.values() for name in form.names)}
+#: What the metadata of a column say.
+DIGEST, HORIZON, RATE = b"ordercycle.clv", b"ordercycle.horizon_days", b"ordercycle.discount_rate"
+
+
+@dataclass(frozen=True)
+class ValueModel:
+    """The models that predict.
+
+    orders: of orders; spend: of spend, None where there is none or it is the customer's own mean;
+    mean_spend: that of all customers, where it is; inputs: what they read.
+    """
+
+    orders: TransactionFit
+    spend: SpendFit | None
+    mean_spend: float | None
+    inputs: ClvInputs
+
+    def order_values(
+        self, days: NDArray[np.int64], means: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the expected spend on a day with an order.
+
+        days, means: (n,) those of each customer that count, and the mean spend on them, NaN
+        where there are none.
+        """
+        known = days > 0
+        spent = np.where(known & (means > 0), means, 0.0)  # who brought nothing, brings nothing
+        if self.spend is None:
+            return np.where(known, spent, np.float64(self.mean_spend or 0.0))
+        return np.asarray(self.spend.expected_value(days, spent))
+
+
+class Predicted(NamedTuple):
+    """What is predicted of customers with orders: (k,) each; no money: None."""
+
+    p_alive: NDArray[np.float64]
+    p_active: NDArray[np.float64]
+    expected_orders: NDArray[np.float64]
+    expected_order_value: NDArray[np.float64] | None
+    predicted_value: NDArray[np.float64] | None
+    clv: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Models with a horizon.
+
+    digest: which tells the numbers of the models from those of others.
+    """
+
+    models: ValueModel
+    horizon_days: int
+    discount_rate: float
+    digest: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that are added."""
+        has_spend = self.models.inputs.has_spend
+        return ORDER_COLUMNS + (MONEY_COLUMNS if has_spend else ())
+
+    @property
+    def fields(self) -> list[pa.Field]:
+        """The columns, with what they were predicted by."""
+        return [pa.field(name, pa.float64(), metadata=self.metadata) for name in self.names]
+
+    @property
+    def metadata(self) -> dict[bytes, bytes]:
+        """What is said of each column."""
+        return {
+            DIGEST: self.digest.encode(),
+            HORIZON: str(self.horizon_days).encode(),
+            RATE: repr(self.discount_rate).encode(),
+        }
+
+    def of(
+        self,
+        repeats: NDArray[np.int64],
+        recency: NDArray[np.int32],
+        age: NDArray[np.int32],
+        means: NDArray[np.float64] | None = None,
+        revenue: NDArray[np.float64] | None = None,
+    ) -> Predicted:
+        """Predict customers with orders: (k,) each; means, revenue: None without money."""
+        found = self.models.orders.predict(
+            repeats, recency, age, self.horizon_days, self.discount_rate
+        )
+        value = predicted = total = None
+        if means is not None:
+            days = repeats if self.models.inputs.repeats_only else repeats + 1
+            value = self.models.order_values(days, means)
+            predicted = found.discounted_orders * value
+            total = predicted if revenue is None else predicted + revenue
+        return Predicted(
+            found.p_alive, found.p_active, found.expected_orders, value, predicted, total
+        )
+
+
+def value_model(
+    model: str, spend: str | None, inputs: ClvInputs, estimates: Mapping[str, float]
+) -> ValueModel:
+    """Return the models of some parameters.
+
+    Raises
+    ------
+    ConfigError
+        Where they are not those of the models.
+    """
+    orders = dict(estimates)
+    money = {name: orders.pop(name) for name in SPEND_PARAMETERS & orders.keys()}
+    wanted = {None: set[str](), AVERAGE: {MEAN_SPEND}}.get(spend)
+    if wanted is not None and money.keys() != wanted:
+        raise ConfigError(
+            (Option("parameters", sorted(money)), " are not those of ", Option("spend", spend)),
+            remedy=f"of spend it has {', '.join(wanted) or 'none'}",
+        )
+    fitted = None if wanted is not None else SpendFit.of_parameters(str(spend), money)
+    return ValueModel(
+        TransactionFit.of_parameters(model, orders), fitted, money.get(MEAN_SPEND), inputs
+    )
+
+
+def predicted_columns(
+    inputs: pa.Table, forecast: Forecast, *, threads: int | None
+) -> list[pa.ChunkedArray]:
+    """Return the columns of a forecast, of a profile whose inputs were checked."""
+    rows = inputs.num_rows
+    made = {name: np.empty(rows, np.float64) for name in forecast.names}
+    has_orders = np.empty(rows, np.bool_)
+
+    def write(task: tuple[int, pa.Table]) -> None:
+        start, piece = task
+        for batch in piece.to_batches():
+            part = slice(start, start + batch.num_rows)
+            has_orders[part], columns = predict_batch(batch, forecast)
+            for name, values in columns.items():
+                made[name][part] = values
+            start = part.stop
+
+    for _ in worked(write, inputs, threads=threads):
+        pass
+    valid = None if has_orders.all() else bitmap(has_orders)
+    return [pa.chunked_array([array_of(values, pa.float64(), valid)]) for values in made.values()]
+
+
+def predict_batch(
+    batch: pa.RecordBatch, forecast: Forecast
+) -> tuple[NDArray[np.bool_], dict[str, NDArray[np.float64]]]:
+    """Return who of a checked batch has orders, and the columns, 0 for the others."""
+    inputs = forecast.models.inputs
+    purchases = purchases_of(batch)
+    known = purchases.has_orders
+    everybody = bool(known.all())
+
+    def of_known(values: NDArray[Any]) -> NDArray[Any]:
+        return values if everybody else values[known]
+
+    recency = of_known(purchases.lifetimes)
+    money: tuple[NDArray[np.float64], ...] = ()
+    if inputs.has_spend:
+        money = of_known(inputs.means(batch)), of_known(as_floats(batch.column("revenue")))
+    found = forecast.of(
+        of_known(purchases.order_days) - 1,
+        recency,
+        recency + of_known(purchases.since_last),
+        *money,
+    )
+    columns = {}
+    for name in forecast.names:
+        values = getattr(found, name)
+        if everybody:
+            columns[name] = values
+        else:
+            columns[name] = np.zeros(known.size, np.float64)
+            columns[name][known] = values
+    return known, columns

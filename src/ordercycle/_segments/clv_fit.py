@@ -1,0 +1,188 @@
+"""How a model of value is fitted: one round of counting, then the maxima of two likelihoods."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from ordercycle._errors import DataError, Option, counted, warn
+from ordercycle._segments.clv_account import REGULAR, ClvAccount
+from ordercycle._segments.clv_columns import MEAN_SPEND
+from ordercycle._segments.clv_inputs import (
+    SQUARES,
+    ClvCounts,
+    ClvInputs,
+    means_of,
+    purchase_cells,
+)
+from ordercycle._segments.counting_rounds import AS_OF_COLUMNS, Cells, Round, as_of_in
+from ordercycle._segments.fittable import Fittable, with_options
+from ordercycle._value_models import Cells as PurchaseCells
+from ordercycle._value_models import fit_spend, fit_transactions
+from ordercycle_kernels.spends import SpendCells
+
+#: A model of value: its numbers and its account are options.
+C = TypeVar("C", bound=Fittable)
+
+#: Beyond, spend depends on how often customers order.
+CORRELATED = 0.3
+#: Below, a model of spend has hardly anything to learn from.
+FEW_SPENDERS = 10
+#: Kinds of standard errors, the default first.
+ERRORS = ("sandwich", "information")
+
+
+class Fitted(NamedTuple):
+    """The outcome of a fit: what the constructor of a model takes."""
+
+    model: str
+    spend: str | None
+    parameters: dict[str, tuple[float, float | None]]
+    account: ClvAccount
+
+
+@dataclass(frozen=True)
+class ClvRound(Round[pa.Table, C]):
+    """Counts the customers of profiles by purchases and by spend."""
+
+    scheme: C
+    model: str
+    spend: str | None
+    spend_of: str
+    errors: str
+
+    @property
+    def inputs(self) -> ClvInputs:
+        """What is read of a profile."""
+        return ClvInputs(self.spend is not None, self.spend_of)
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:  # type: ignore[override]
+        """The profile columns that are read."""
+        return (*self.inputs.columns, "orders", SQUARES, *AS_OF_COLUMNS, "window_days")
+
+    def count(self, batch: pa.Table) -> Cells:
+        """Count the customers of a profile."""
+        return self.inputs.counted(batch)
+
+    def then(self, total: Cells) -> C:
+        """Return the fitted model."""
+        counts = ClvCounts.of(total)
+        fitted = fit_counts(counts, self.model, self.spend, self.errors, as_of_in(total))
+        for text in fitted.account.warnings:
+            warn(text)
+        return with_options(self.scheme, **fitted._asdict())
+
+
+def fit_counts(counts: ClvCounts, model: str, spend: str | None, errors: str, as_of: Any) -> Fitted:
+    """Return the models of orders and of spend that counts of customers make most likely.
+
+    Raises
+    ------
+    DataError
+        Where nobody has orders, nobody has ordered on a second day, or no spend is positive.
+    """
+    cells = transaction_cells(counts)
+    customers = int(cells.customers.sum())
+    if not customers:
+        raise DataError(
+            "no customer of this profile has orders, so there is nothing to fit to",
+            remedy=("take a later ", Option("as_of"), " or more orders"),
+        )
+    orders = fit_transactions(cells, model, errors=errors)
+    parameters: dict[str, tuple[float, float | None]] = dict(orders.parameters)
+    problems = list(orders.problems)
+    spend_likelihood = mean = correlation = None
+    chosen = spend
+    if spend is not None:
+        _check_spends(counts, spend)
+        mean, deviation = _mean_spend(counts.spends)
+        correlation = counts.correlation()
+        if spend == "gamma_gamma":
+            money = fit_spend(counts.spends, errors=errors)
+            parameters |= money.parameters
+            chosen = money.model
+            spend_likelihood = money.log_likelihood
+            problems += money.problems
+        else:
+            parameters[MEAN_SPEND] = (mean, deviation)
+        problems += _problems_of_spend(counts, correlation)
+    regularity = counts.regularity
+    if regularity is not None and regularity > REGULAR:
+        problems.append(
+            f"gaps between orders are more regular than at random (k = {regularity:.1f}): the "
+            "models take too long to give up customers who miss their rhythm"
+        )
+    account = ClvAccount(
+        as_of=as_of,
+        customers=customers,
+        repeat_customers=int(cells.customers[cells.frequency > 0].sum()),
+        without_orders=counts.without_orders,
+        without_spend=counts.without_spend,
+        log_likelihood=orders.log_likelihood,
+        spend_log_likelihood=spend_likelihood,
+        candidates=orders.candidates,
+        errors=errors,
+        mean_spend=mean,
+        correlation=correlation,
+        regularity=regularity,
+        warnings=tuple(problems),
+    )
+    return Fitted(orders.model, chosen, parameters, account)
+
+
+def transaction_cells(counts: ClvCounts) -> PurchaseCells:
+    """Return the cells that models of orders are fitted to."""
+    return PurchaseCells(*purchase_cells(counts.purchases.cell), counts.purchases.count)
+
+
+def _check_spends(counts: ClvCounts, spend: str) -> None:
+    customers = int(counts.spends.customers.sum())
+    if not customers:
+        raise DataError(
+            "no customer's mean spend is positive "
+            f"({counted(counts.without_spend, 'customer')} with zero or less), so there is no "
+            "spend to predict",
+            remedy=("take ", Option("spend", None), " to predict orders alone"),
+            column="revenue",
+            count=counts.without_spend,
+        )
+    if spend == "gamma_gamma" and customers < FEW_SPENDERS:
+        raise DataError(
+            f"only {counted(customers, 'customer')} with a positive mean spend: too few for a "
+            "distribution of spend",
+            remedy=("take ", Option("spend", "average"), ", or ", Option("spend", None)),
+            column="revenue",
+        )
+
+
+def _mean_spend(spends: SpendCells) -> tuple[float, float | None]:
+    """Return the mean over customers of their mean spend, and its standard error."""
+    weights = spends.customers.astype(np.float64)
+    size = math.fsum(weights)
+    means = means_of(spends)
+    mean = math.fsum(weights * means) / size
+    if size < 2:
+        return mean, None
+    squares = math.fsum(weights * (means - mean) ** 2)
+    return mean, math.sqrt(squares / (size - 1) / size)
+
+
+def _problems_of_spend(counts: ClvCounts, correlation: float | None) -> list[str]:
+    problems = []
+    if counts.without_spend:
+        problems.append(
+            f"{counted(counts.without_spend, 'customer')} whose mean spend is zero or negative "
+            f"{'is' if counts.without_spend == 1 else 'are'} left out of the fit of spend"
+        )
+    if correlation is not None and abs(correlation) > CORRELATED:
+        problems.append(
+            f"spend depends on how often customers order (correlation {correlation:.2f}), which "
+            "the model takes for independent: the value of frequent customers is "
+            f"{'under' if correlation > 0 else 'over'}estimated"
+        )
+    return problems

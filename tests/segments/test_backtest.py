@@ -1,0 +1,271 @@
+"""Backtests: what happened and plain forecasts against the oracle, tables, pictures, words."""
+
+from datetime import date, timedelta
+from fractions import Fraction
+
+import matplotlib as mpl
+import numpy as np
+import pyarrow as pa
+import pytest
+from oracle import clv as oracle
+from oracle import history as oracle_history
+from oracle.profile import profile
+from support import buyers
+
+import ordercycle as oc
+from ordercycle._segments import backtest_scores as scores
+from ordercycle._segments.backtest_verdict import verdict_of
+
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt
+
+SPLIT, DAYS = date(2025, 6, 30), 180
+BY_HAND = oc.Clv(
+    model="mbg_nbd",
+    parameters={
+        "r": 1.2, "alpha": 60.0, "a": 1.0, "b": 4.0, "p": 3.0, "q": 4.0, "gamma": 60.0,
+    },
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Return orders with refunds and customers who come later, in cents."""
+    table = buyers.orders(150)
+    rows = [
+        (row["customer_id"], row["ordered_at"], int(row["amount"] * 100))
+        for row in table.to_pylist()
+    ]
+    late = [(900 + place, SPLIT + timedelta(place), 500) for place in range(1, 5)]
+    refunds = [(person, day + timedelta(3), -cents // 2) for person, day, cents in rows[::9]]
+    same_day = [(person, day, 700) for person, day, _ in rows[::13]]
+    return rows + late + refunds + same_day
+
+
+@pytest.fixture(scope="module")
+def history(rows):
+    people, days, cents = zip(*rows, strict=True)
+    table = {"customer_id": people, "ordered_at": days, "amount": cents}
+    return oc.OrderHistory.build(pa.table(table), threads=2)
+
+
+@pytest.fixture(scope="module")
+def test(history):
+    return BY_HAND.backtest(history, SPLIT, horizon_days=DAYS)
+
+
+@pytest.fixture(scope="module")
+def later(rows):
+    built = oracle_history.build([oracle_history.OrderRow(*row) for row in rows])
+    return oracle.later(built, profile(built, SPLIT), SPLIT, DAYS)
+
+
+def by_name(test) -> dict[str, dict]:
+    return {row["model"]: row for row in test.to_table().to_pylist()}
+
+
+def test_what_happened_and_plain_forecasts_are_those_of_the_oracle(test, later):
+    found = by_name(test)
+    roles = {name: row["role"] for name, row in found.items()}
+    assert roles == {
+        "mbg_nbd": "model",
+        "same_again": "baseline",
+        "past_rate": "baseline",
+        "nbd": "baseline",
+        "past_revenue": "baseline",
+    }
+    actual = [one.orders for one in later]
+    revenue = [one.revenue for one in later]
+    plain = {
+        "same_again": [one.same_again for one in later],
+        "past_rate": [one.past_rate for one in later],
+    }
+    for row in found.values():
+        assert row["orders_actual"] == sum(actual)
+        assert row["revenue_actual"] == float(sum(revenue))
+    for name, forecasts in plain.items():
+        row, size = found[name], len(later)
+        orders = [Fraction(one) for one, _ in forecasts]
+        money = [one for _, one in forecasts]
+        wrong = [one - own for one, own in zip(orders, actual, strict=True)]
+        exact = {
+            "orders": sum(orders),
+            "orders_ratio": Fraction(sum(orders), sum(actual)),
+            "revenue": sum(money),
+            "revenue_ratio": sum(money) / sum(revenue),
+            "mae": sum(map(abs, wrong)) / size,
+            "gini": oracle.gini(revenue, money),
+        }
+        for column, value in exact.items():
+            assert row[column] == pytest.approx(float(value), rel=1e-12), (name, column)
+        assert row["rmse"] ** 2 == pytest.approx(float(sum(one * one for one in wrong) / size))
+    ranked = found["past_revenue"]
+    assert ranked["orders"] is ranked["revenue"] is ranked["mae"] is None
+    past = [one.past_revenue for one in later]
+    assert ranked["gini"] == pytest.approx(float(oracle.gini(revenue, past)), rel=1e-12)
+
+
+def test_tables_add_up_to_each_other(test, history):
+    found = by_name(test)["mbg_nbd"]
+    frequency, deciles, weeks = test.by_frequency(), test.by_decile(), test.tracking()
+    customers = frequency["customers"].to_numpy()
+    assert frequency.column_names == [
+        "frequency", "customers", "actual", "mbg_nbd", "same_again", "past_rate", "nbd",
+    ]  # fmt: skip
+    assert (customers * frequency["actual"].to_numpy()).sum() == found["orders_actual"]
+    for name in frequency.column_names[3:]:
+        total = (customers * frequency[name].to_numpy()).sum()
+        assert total == pytest.approx(by_name(test)[name]["orders"])
+    assert deciles["decile"].to_pylist() == list(range(1, 11))
+    assert set(np.diff(deciles["customers"].to_numpy())) <= {-1, 0, 1}
+    assert deciles["actual"].to_numpy().sum() == pytest.approx(found["revenue_actual"])
+    assert deciles["predicted"].to_numpy().sum() == pytest.approx(found["revenue"])
+    assert sum(deciles["share_of_actual"].to_pylist()) == pytest.approx(1)
+    assert (np.diff(deciles["predicted"].to_numpy()) <= 1e-9).all()
+    assert weeks.num_rows == 26  # 180 days are 25 weeks and 5 days
+    assert weeks["actual"].to_numpy().sum() == found["orders_actual"]
+    assert weeks["mbg_nbd"].to_numpy().sum() == pytest.approx(found["orders"])
+    assert weeks["nbd"].to_numpy().sum() == pytest.approx(by_name(test)["nbd"]["orders"])
+    days = {
+        (row["customer_id"], order["ordered_on"])
+        for row in pa.Table.from_batches(list(history.to_batches())).to_pylist()
+        for order in row["orders"]
+        if order["is_order"]
+    }
+    known = {person for person, day in days if day <= SPLIT}
+    first_week = [day for person, day in days
+                  if person in known and 0 < (day - SPLIT).days <= 7]  # fmt: skip
+    assert weeks["actual"][0].as_py() == len(first_week)
+
+
+def test_models_are_fitted_to_what_was_known(history):
+    with pytest.warns(oc.OrdercycleWarning, match="2 customers whose mean spend is zero"):
+        test = oc.Clv(model="mbg_nbd").backtest(history, SPLIT, horizon_days=DAYS)
+    with pytest.warns(oc.OrdercycleWarning, match="2 customers whose mean spend is zero"):
+        fitted = oc.Clv(model="mbg_nbd", horizon_days=DAYS).fit(history, SPLIT)
+    predicted = fitted.assign(history.profile(SPLIT))
+    row = by_name(test)["mbg_nbd"]
+    assert row["orders"] == pytest.approx(pa.compute.sum(predicted["expected_orders"]).as_py())
+    assert row["revenue"] == pytest.approx(pa.compute.sum(predicted["predicted_value"]).as_py())
+    with pytest.warns(oc.OrdercycleWarning, match="2 customers whose mean spend is zero"):
+        again = fitted.backtest(history, SPLIT)  # what was fitted is fitted anew
+    assert again.to_table() == test.to_table()
+
+
+def test_several_splits_are_a_horizon_apart(history):
+    test = BY_HAND.backtest(history, SPLIT, horizon_days=90, origins=3)
+    table = test.to_table()
+    assert table.column_names[-1] == "split_day"
+    days = sorted(set(table["split_day"].to_pylist()), reverse=True)
+    assert days == [SPLIT - timedelta(90 * place) for place in range(3)]
+    single = BY_HAND.backtest(history, days[1], horizon_days=90).to_table()
+    of_second = table.filter(pa.compute.equal(table["split_day"], days[1]))
+    assert of_second.drop_columns(["split_day"]).to_pylist() == single.to_pylist()
+    total = sum(table["orders_actual"].to_pylist()) / 5
+    assert test.tracking()["actual"].to_numpy().sum() == total
+    assert "Over 3 splits" in test.verdict
+
+
+def test_without_money_orders_are_what_is_ranked(history):
+    test = oc.Clv(model="mbg_nbd", spend=None).backtest(history, SPLIT, horizon_days=DAYS)
+    found = by_name(test)
+    assert "past_revenue" not in found
+    assert all(row["revenue"] is None for row in found.values())
+    assert 0 < found["mbg_nbd"]["gini"] < 1
+    assert "revenue" not in test.verdict.partition("\n")[0]
+    assert test.by_decile()["actual"].to_numpy().sum() == found["mbg_nbd"]["orders_actual"]
+
+
+@pytest.mark.parametrize("what", ["tracking", "frequency", "gain", "reliability"])
+def test_pictures_are_drawn(test, what):
+    ax = test.plot(what)
+    ax.figure.canvas.draw()
+    labels = [line.get_label() for line in ax.lines]
+    assert "mbg_nbd" in labels
+    assert ax.get_title(loc="left")
+    own = plt.subplots()[1]
+    assert test.plot(what, own) is own
+    plt.close("all")
+
+
+def test_histories_that_are_too_short_are_refused(history):
+    with pytest.raises(oc.ConfigError, match="has 182 days, less than horizon_days=365"):
+        BY_HAND.backtest(history, "2024-06-30")
+    with pytest.raises(oc.ConfigError, match="has no orders after it"):
+        BY_HAND.backtest(history, "2026-06-30", horizon_days=30)
+    with pytest.warns(oc.OrdercycleWarning, match="less than twice the 120 days"):
+        BY_HAND.backtest(history, "2024-06-30", horizon_days=120)
+    with pytest.warns(oc.OrdercycleWarning, match="count as days without orders"):
+        BY_HAND.backtest(history, "2025-12-01", horizon_days=90)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"split_day": "June"}, "split_day='June' is not a day"),
+        ({"horizon_days": 0}, "horizon_days=0"),
+        ({"origins": 0}, "origins=0 is no number of splits"),
+        ({"origins": 1.5}, "origins=1.5"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(history, options, message):
+    given = {"split_day": SPLIT, "horizon_days": 90} | options
+    with pytest.raises(oc.ConfigError, match=message):
+        BY_HAND.backtest(history, **given)
+
+
+def test_only_histories_are_tested(test):
+    with pytest.raises(oc.ConfigError, match="takes an OrderHistory"):
+        BY_HAND.backtest(pa.table({}), SPLIT)
+    with pytest.raises(oc.ConfigError, match="did you mean 'gain'"):
+        test.plot("gains")
+    assert repr(test) == "Backtest(mbg_nbd; 150 customers, 180 days after 2025-06-30)"
+    assert str(test) == test.verdict
+
+
+def test_scores_of_nothing_are_none():
+    nothing, same = np.zeros(0), np.ones(3)
+    assert scores.gini(nothing, nothing) is None
+    assert scores.gini(same, np.arange(3.0)) is None
+    assert scores.gini(np.zeros(3), np.arange(3.0)) is None
+    assert scores.top_share(np.zeros(3), same, 10) is None
+    assert scores.mean(nothing) is scores.root(None) is scores.ratio(None, 1) is None
+    assert scores.ratio(1.0, 0) is None
+
+
+def test_a_tie_at_the_best_tenth_is_shared():
+    value = np.array([10.0, 30.0, 0.0, 20.0])
+    assert scores.top_share(value, np.array([1.0, 5.0, 1.0, 1.0]), 2) == (30 + 10) / 60
+
+
+def row(name: str, role: str, orders: float, mae: float, gini: float, top: float) -> dict:
+    return {
+        "model": name, "role": role, "orders": orders, "orders_actual": 100,
+        "orders_ratio": orders / 100, "mae": mae, "gini": gini, "top_decile_share": top,
+    }  # fmt: skip
+
+
+def said(model: dict, rate: dict) -> list[str]:
+    return verdict_of([[model, rate]], 90, has_money=False).splitlines()
+
+
+def test_the_verdict_follows_the_numbers():
+    rate = row("past_rate", "baseline", 150, 0.5, 0.60, 0.40)
+    totals, single, ranking = said(row("m", "model", 95, 0.4, 0.70, 0.50), rate)
+    assert "trust m for it" in totals
+    assert "the model is better customer by customer" in single
+    assert "m finds the best customers better than the past rate does" in ranking
+    totals, single, ranking = said(row("m", "model", 20, 0.6, 0.50, 0.30), rate)
+    assert "past_rate came nearer, so the model adds nothing" in totals
+    assert "no better customer by customer" in single
+    assert "the past rate finds the best customers better than m does: rank by it" in ranking
+    totals, _, ranking = said(row("m", "model", 70, 0.4, 0.605, 0.405), rate)
+    assert "foretold too little by 30 %" in totals
+    assert "as well as the past rate does, and no better" in ranking
+    _, _, ranking = said(row("m", "model", 130, 0.4, 0.50, 0.50), rate)
+    assert "by m where only the best tenth matters" in ranking
+    nothing = row("m", "model", 5, 0.4, 0.5, 0.5) | {"orders_ratio": None, "gini": None}
+    totals, _, ranking = said(nothing, rate | {"orders_ratio": None})
+    assert "there were none in the 90 days" in totals
+    assert "nothing came" in ranking
