@@ -109,7 +109,7 @@ def fill_panels(
     """Write what depends on nodes alone.
 
     firsts (panels of days): (d,); out_order_growths, out_death_growths, out_weights:
-    (p * NODES,); out_factors: (p * NODES * MOMENTS,).
+    (p * NODES,); out_factors: (p * NODES * MOMENTS,), or (0,) where no moments are needed.
     """
     lesser = min(alpha, beta)
     for day in range(firsts.size - 1):
@@ -132,6 +132,8 @@ def fill_panels(
                 out_order_growths[place] = logarithm_of_one_plus((time - day) / (alpha + day))
                 out_death_growths[place] = logarithm_of_one_plus((time - day) / (beta + day))
                 out_weights[place] = half * GAUSS_WEIGHTS[side] * death_rate
+                if out_factors.size == 0:
+                    continue
                 factors = out_factors[place * MOMENTS : (place + 1) * MOMENTS]
                 factors[0] = 1.0
                 factors[1], factors[2] = order_log, order_rate

@@ -1,12 +1,14 @@
 """Models fitted to cells and made by hand, and what they predict."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from ordercycle import ConfigError, DataError
-from ordercycle._value_models import Cells, TransactionFit, fit_transactions
+from ordercycle._value_models import Cells, TransactionFit, fit_transactions, predictions
+from ordercycle._value_models.forms import FORMS
 
 BG = {"r": 0.243, "alpha": 4.414 * 7, "a": 0.793, "b": 2.426}
 
@@ -62,3 +64,126 @@ def test_horizons_are_up_to_a_hundred_years(days):
 def test_rates_of_discount_are_not_negative(rate):
     with pytest.raises(ConfigError, match="discount_rate="):
         TransactionFit.of_parameters("bg_nbd", BG).discounted_new_customer_orders(365, rate)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ((-1, 0, 0), "row 1 is of no customer: -1 orders after the first"),
+        ((2, -1, 4), "row 1 is of no customer"),
+        ((2, 5, 4), "row 1 is of no customer: .* the last 5 days after it, 4 days old"),
+    ],
+)
+def test_predictions_of_no_customer_are_refused(row, message):
+    columns = np.array([(0, 0, 3), row, row]).T
+    with pytest.raises(DataError, match=message) as caught:
+        TransactionFit.of_parameters("bg_nbd", BG).predict(*columns, 30)
+    assert (caught.value.row, caught.value.count) == (1, 2)
+
+
+#: Parameters by hand of every model and limit.
+BY_HAND = {
+    "bg_nbd": BG,
+    "mbg_nbd": BG,
+    "pareto_nbd": {"r": 0.55, "alpha": 74.0, "s": 0.6, "beta": 82.0},
+    "nbd": {"r": 0.4, "alpha": 84.0},
+    "bg_nbd, one dropout probability": {"r": 0.3, "alpha": 40.0, "dropout": 0.2},
+    "mbg_nbd, one dropout probability": {"r": 0.3, "alpha": 40.0, "dropout": 0.2},
+    "pareto_nbd, one death rate": {"r": 0.6, "alpha": 80.0, "death_rate": 0.002},
+    "bg_nbd, one order rate": {"order_rate": 0.01, "a": 0.8, "b": 2.4},
+    "mbg_nbd, one order rate": {"order_rate": 0.01, "a": 0.8, "b": 2.4},
+    "pareto_nbd, one order rate": {"order_rate": 0.01, "s": 0.6, "beta": 82.0},
+    "bg_nbd, one order rate and one dropout probability": {"order_rate": 0.01, "dropout": 0.1},
+    "mbg_nbd, one order rate and one dropout probability": {"order_rate": 0.01, "dropout": 0.1},
+    "pareto_nbd, one order rate and one death rate": {"order_rate": 0.01, "death_rate": 0.002},
+    "nbd, one order rate": {"order_rate": 0.01},
+}
+
+
+def test_every_model_can_be_made_by_hand():
+    assert BY_HAND.keys() == FORMS.keys()
+
+
+def some_customers():
+    rng = np.random.default_rng(4)
+    age = rng.integers(0, 900, 300)
+    recency = rng.integers(0, age + 1)
+    frequency = np.where(recency > 0, rng.integers(1, 9, 300), 0)
+    return frequency, np.where(frequency > 0, recency, 0), age
+
+
+@pytest.mark.parametrize("model", BY_HAND)
+def test_predictions_fit_together(model):
+    """Whatever the model: probabilities, horizons that grow, discounts that shrink."""
+    fit = TransactionFit.of_parameters(model, BY_HAND[model])
+    x, t, age = some_customers()
+    before = fit.predict(x, t, age, 0)
+    assert not np.concatenate(before[1:]).any()
+    for days in (1, 30, 365, 36_525):
+        found = fit.predict(x, t, age, days)
+        assert (found.p_alive == before.p_alive).all()
+        assert ((found.p_alive > 0) & (found.p_alive <= 1)).all()
+        assert ((found.p_active > before.p_active) & (found.p_active <= found.p_alive)).all()
+        assert (found.expected_orders > before.expected_orders).all()
+        assert (found.expected_orders >= found.p_active * (1 - 1e-12)).all()
+        assert (found.discounted_orders == found.expected_orders).all()
+        low, high = (fit.predict(x, t, age, days, rate).discounted_orders for rate in (0.5, 0.01))
+        assert ((low < high) & (high < found.expected_orders) & (low > 0)).all()
+        nearly = fit.predict(x, t, age, days, 1e-12).discounted_orders
+        assert np.allclose(nearly, found.expected_orders, rtol=1e-9, atol=0)
+        before = found
+
+
+#: Large parameters that stand for those of a limit.
+NEAR = {
+    "order_rate": lambda rate: {"r": rate * 1e10, "alpha": 1e10},
+    "dropout": lambda share: {"a": share * 1e9, "b": (1 - share) * 1e9},
+    "death_rate": lambda rate: {"s": rate * 1e10, "beta": 1e10},
+}
+
+
+@pytest.mark.parametrize("limit", [name for name in BY_HAND if ", one" in name])
+def test_limits_are_what_their_models_come_near(limit):
+    near = {}
+    for name, value in BY_HAND[limit].items():
+        near |= NEAR[name](value) if name in NEAR else {name: value}
+    exact = TransactionFit.of_parameters(limit, BY_HAND[limit])
+    found = TransactionFit.of_parameters(limit.partition(",")[0], near)
+    assert exact.model == limit
+    for one, other in zip(
+        exact.predict(*some_customers(), 365, 0.1),
+        found.predict(*some_customers(), 365, 0.1),
+        strict=True,
+    ):
+        assert np.allclose(one, other, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd", "pareto_nbd", "nbd"])
+def test_predictions_do_not_depend_on_how_large_tables_may_be(model, monkeypatch):
+    whole = TransactionFit.of_parameters(model, BY_HAND[model]).predict(*some_customers(), 365, 0.1)
+    monkeypatch.setattr(predictions, "MOST_PAIRS", 2000)
+    cut = TransactionFit.of_parameters(model, BY_HAND[model]).predict(*some_customers(), 365, 0.1)
+    for one, other in zip(whole, cut, strict=True):
+        assert np.allclose(one, other, rtol=1e-11, atol=0)
+
+
+@pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd", "pareto_nbd", "nbd"])
+def test_predictions_do_not_depend_on_batches_and_threads(model):
+    customers = some_customers()
+    whole = TransactionFit.of_parameters(model, BY_HAND[model]).predict(*customers, 365, 0.1)
+    fit = TransactionFit.of_parameters(model, BY_HAND[model])
+    slices = [slice(start, start + 7) for start in range(0, 300, 7)]
+    with ThreadPoolExecutor(4) as pool:
+        parts = list(
+            pool.map(lambda rows: fit.predict(*(one[rows] for one in customers), 365, 0.1), slices)
+        )
+    for one, *others in zip(whole, *parts, strict=True):
+        assert one.tolist() == np.concatenate(others).tolist()
+
+
+def test_new_customers_are_predicted_as_on_their_first_day():
+    fit = TransactionFit.of_parameters("mbg_nbd", BG)
+    found = fit.predict(*np.zeros((3, 1), int), 365, 0.1)
+    assert fit.new_customer_orders(365) == found.expected_orders[0]
+    assert fit.discounted_new_customer_orders(365, 0.1) == found.discounted_orders[0]
+    assert found.p_alive[0] == BG["b"] / (BG["a"] + BG["b"])

@@ -185,8 +185,8 @@ class DeathSetup:
     parameters: NDArray[np.float64]
 
     @classmethod
-    def of(cls, parameters: Sequence[float], days: int) -> DeathSetup:
-        """Return what is needed for days up to so many less 1."""
+    def of(cls, parameters: Sequence[float], days: int, moments: int = MOMENTS) -> DeathSetup:
+        """Return what is needed for days up to so many less 1; moments: 0 where none are."""
         _, alpha, _, beta = parameters
         firsts = np.empty(days, np.int64)
         count_panels(alpha, beta, firsts)
@@ -195,7 +195,7 @@ class DeathSetup:
         fill_day_tables(alpha, of_days[0], of_days[1])
         fill_day_tables(beta, of_days[2], of_days[3])
         of_nodes = np.empty((3, nodes))
-        factors = np.empty(nodes * MOMENTS)
+        factors = np.empty(nodes * moments)
         fill_panels(alpha, beta, firsts, of_nodes[0], of_nodes[1], of_nodes[2], factors)
         tables = DeathTables(*map(as_input, (*of_days, *of_nodes, factors)))
         return cls(firsts, tables, np.array(parameters))

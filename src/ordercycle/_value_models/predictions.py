@@ -10,7 +10,8 @@ from typing import NamedTuple, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle._value_models.forms import Form, logs_of
+from ordercycle._errors import DataError
+from ordercycle._value_models.forms import logs_of
 from ordercycle._value_models.likelihoods import DeathSetup, dropout_tables
 from ordercycle_kernels.death_predictions import (
     alive_of_deaths,
@@ -39,6 +40,10 @@ Days = NDArray[np.int32]
 Horizon: TypeAlias = tuple[float, float]
 #: One more than the most orders, and than the most days, that tables are for.
 Size: TypeAlias = tuple[int, int]
+
+
+#: Tables have no more pairs of orders and age; each takes 25 bytes where it occurs.
+MOST_PAIRS = 1 << 24
 
 
 class Predictions(NamedTuple):
@@ -178,7 +183,7 @@ class DeathExpectations:
     def __init__(self, parameters: Sequence[float], horizon: Horizon, size: Size) -> None:
         self.parameters, self.horizon = parameters, horizon
         orders, days = size
-        self.setup = DeathSetup.of(parameters, days)
+        self.setup = DeathSetup.of(parameters, days, moments=0)
         tables = self.setup.tables
         logs = np.stack([tables.order_logs, tables.death_logs])
         self.day_growths = np.append(np.diff(logs, axis=1), np.zeros((2, 1)), axis=1).ravel()
@@ -239,32 +244,85 @@ class Predictor:
     """
 
     def __init__(
-        self, form: Form, parameters: Sequence[float], horizon_days: float, discount: float
+        self, model: str, parameters: Sequence[float], horizon_days: float, discount: float
     ) -> None:
-        self.form, self.parameters = form, parameters
+        self.model, self.parameters = model, parameters
         self.horizon = (float(horizon_days), discount)
         self._lock = threading.Lock()
         self._tables = self._tables_for(1, 1)
 
     def predict(self, frequency: Integers, recency: Days, age: Days, out: Predictions) -> None:
-        """Write the predictions of customers."""
+        """Write the predictions of customers.
+
+        Raises
+        ------
+        DataError
+            If a customer cannot exist, as with a last order behind the day of the profile.
+        """
+        _check_customers(frequency, recency, age)
         orders, days = int(frequency.max(initial=0)) + 1, int(age.max(initial=0)) + 1
+        most = max(1, MOST_PAIRS // days)
+        if orders > most:
+            self._predict_apart(frequency, recency, age, out, most)
+            return
         with self._lock:
             tables = self._tables
             if orders > tables.orders or days > tables.days:
                 size = max(orders, tables.orders), max(days, tables.days)
+                if size[0] * size[1] > MOST_PAIRS:
+                    size = orders, days
                 tables = self._tables = self._tables_for(*size)
             tables.learn(frequency, age)
         tables.expectations.fill_alive(frequency, recency, age, out.p_alive)
         predict_from_pairs(frequency, age, out.p_alive, tables.days, tables.pairs, *out[1:])
 
+    def _predict_apart(
+        self, frequency: Integers, recency: Days, age: Days, out: Predictions, most: int
+    ) -> None:
+        """Write predictions where some customers have so many orders that tables were too large.
+
+        Each number of orders beyond is a model by itself, of customers without any: what they
+        ordered is in its parameters.
+        """
+        beyond = [int(one) for one in np.unique(frequency[frequency >= most])]
+        parts = [
+            (self, frequency < most, 0),
+            *((self._after(x), frequency == x, x) for x in beyond),
+        ]
+        for predictor, rows, orders in parts:
+            found = Predictions.empty(int(np.count_nonzero(rows)))
+            predictor.predict(frequency[rows] - orders, recency[rows], age[rows], found)
+            for values, part in zip(out, found, strict=True):
+                values[rows] = part
+
+    def _after(self, orders: int) -> Predictor:
+        """Return the predictor of customers with so many orders, for whom they are none."""
+        r, alpha, third, fourth = self.parameters
+        model = self.model
+        if model in ("bg_nbd", "mbg_nbd"):
+            fourth += orders - 1 + (model == "mbg_nbd")
+            model = "mbg_nbd"
+        return Predictor(model, [r + orders, alpha, third, fourth], *self.horizon)
+
     def _tables_for(self, orders: int, days: int) -> _Tables:
         """Return empty tables, with room for more than asked for."""
         orders, days = (1 << (number - 1).bit_length() for number in (orders, days))
-        expectations = EXPECTATIONS[self.form.likelihood](
-            self.parameters, self.horizon, (orders, days)
-        )
+        expectations = EXPECTATIONS[self.model](self.parameters, self.horizon, (orders, days))
         return _Tables(orders, days, expectations)
+
+
+def _check_customers(frequency: Integers, recency: Days, age: Days) -> None:
+    """Raise a DataError where a customer cannot exist: tables are looked up by these numbers."""
+    if min(frequency.min(initial=0), recency.min(initial=0)) >= 0 and not (recency > age).any():
+        return
+    wrong = (frequency < 0) | (recency < 0) | (recency > age)
+    row = int(np.argmax(wrong))
+    raise DataError(
+        f"row {row} is of no customer: {frequency[row]} orders after the first, the last "
+        f"{recency[row]} days after it, {age[row]} days old",
+        row=row,
+        count=int(np.count_nonzero(wrong)),
+    )
 
 
 class _Tables:

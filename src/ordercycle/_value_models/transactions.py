@@ -138,7 +138,7 @@ class TransactionFit:
             if horizon not in self._predictors:
                 values = [estimate for estimate, _ in self.parameters.values()]
                 naturals = self.form.naturals_of(values)
-                self._predictors[horizon] = Predictor(self.form, naturals, *horizon)
+                self._predictors[horizon] = Predictor(self.form.likelihood, naturals, *horizon)
             return self._predictors[horizon]
 
 
