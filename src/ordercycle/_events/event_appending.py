@@ -81,10 +81,11 @@ def _options(history: StoredEvents, reading: Mapping[str, Any]) -> EventOptions:
 
 def _together(there: CustomerEvents, arriving: CustomerEvents, spec: EventSpec) -> EventCounts:
     """Count the events of two batches; repeated are those that both have."""
-    both = find_places(there.ids, arriving.ids).found
-    repeats_there, repeats = with_repeats(there, arriving)
+    places, repeats = find_places(there.ids, arriving.ids), with_repeats(there, arriving)
     found = []
     if repeats.any():  # of events that are there twice, the order of all says which one stays
+        repeats_there = np.zeros(len(there.ids), np.bool_)
+        repeats_there[places.positions[repeats]] = True
         merged, repeated = merge_events(
             there.of_customers(repeats_there), arriving.of_customers(repeats), spec
         )
@@ -94,7 +95,9 @@ def _together(there: CustomerEvents, arriving: CustomerEvents, spec: EventSpec) 
         )
     found += [EventCounts.of(there), EventCounts.of(arriving)]
     counts = reduce(EventCounts.plus, found)
-    return counts._replace(customers=counts.customers - int(np.count_nonzero(both & ~repeats)))
+    return counts._replace(
+        customers=counts.customers - int(np.count_nonzero(places.found & ~repeats))
+    )
 
 
 def _common(there: EventSpec, arriving: EventSpec) -> EventSpec:

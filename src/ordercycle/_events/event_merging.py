@@ -13,9 +13,8 @@ from ordercycle._grouping.details import Details
 from ordercycle._grouping.total_order import TotalOrder
 from ordercycle._history.places import find_places, merged_ids, merged_rows
 from ordercycle._ingest.payload import DAY, Payload
-
-#: Odd, so that no two ids of a customer have the same product, and no two customers.
-OF_CUSTOMER, OF_ID = np.uint64(0xD1B54A32D192ED03), np.uint64(0x9E3779B97F4A7C15)
+from ordercycle._streams.columns import Keys
+from ordercycle_kernels.event_order import mark_repeats
 
 
 class MergedEvents(NamedTuple):
@@ -25,42 +24,42 @@ class MergedEvents(NamedTuple):
     repeated: int
 
 
-def with_repeats(
-    there: CustomerEvents, arriving: CustomerEvents
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which customers of both have an event with the same id on both sides.
-
-    By hashes of ids: there may be some who have none. (c,) of those there, (a,) of those arriving.
-    """
+def with_repeats(there: CustomerEvents, arriving: CustomerEvents) -> NDArray[np.bool_]:
+    """Return which arriving customers have an event whose id one of theirs there has: (a,)."""
+    again = np.zeros(len(arriving.ids), np.bool_)
+    if there.details.event_ids is None or arriving.details.event_ids is None:
+        return again
     places = find_places(there.ids, arriving.ids)
     found = np.flatnonzero(places.found)
     slots = np.full(len(there.ids), -1, np.int64)
     slots[places.positions[found]] = found
-    words, _ = _words_of_ids(there, slots)
-    arriving_words, arriving_owners = _words_of_ids(
-        arriving, np.where(places.found, np.arange(places.found.size), -1)
-    )
-    again = np.zeros(len(arriving.ids), np.bool_)
-    again[arriving_owners[np.isin(arriving_words, words)]] = True
-    again_there = np.zeros(len(there.ids), np.bool_)
-    again_there[places.positions[again]] = True
-    return again_there, again
+    both = [
+        _ids_of(there, there.details.event_ids, slots),
+        _ids_of(
+            arriving, arriving.details.event_ids, np.where(places.found, np.arange(again.size), -1)
+        ),
+    ]
+    owners, words, known = (np.concatenate(pair) for pair in zip(*both, strict=True))
+    order = np.argsort(owners, kind="stable")  # of two that ascend: merged
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=again.size))])
+    table = np.zeros(1 << (2 * owners.size + 1).bit_length(), np.int32)
+    kept = np.empty(owners.size, np.bool_)
+    if mark_repeats(offsets, order.astype(np.int32), words, known, table, kept):
+        again[owners[order[~kept]]] = True
+    return again
 
 
-def _words_of_ids(
-    events: CustomerEvents, slots: NDArray[np.int64]
-) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Return a word for the customer and id of events that have one, and whose they are.
+def _ids_of(
+    events: CustomerEvents, ids: Keys, slots: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.bool_]]:
+    """Return of some customers' events whose they are, and their ids and which they have.
 
     slots: (c,), a number for each customer, -1 for those left out.
     """
-    ids = events.details.event_ids
-    if ids is None:
-        return np.zeros(0, np.uint64), np.zeros(0, np.int64)
     owners = np.repeat(slots, np.diff(events.offsets))
-    kept = owners >= 0 if ids.known is None else (owners >= 0) & ids.known
-    owners = owners[kept]
-    return (owners.astype(np.uint64) * OF_CUSTOMER) ^ (ids.words[kept] * OF_ID), owners
+    kept = owners >= 0
+    known = np.ones(owners.size, np.bool_) if ids.known is None else ids.known
+    return owners[kept], ids.words[kept], known[kept]
 
 
 def merge_events(there: CustomerEvents, arriving: CustomerEvents, spec: EventSpec) -> MergedEvents:
