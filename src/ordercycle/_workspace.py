@@ -6,11 +6,13 @@ pool of threads over independent partitions needs nothing more.
 
 from __future__ import annotations
 
+import mmap
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -48,6 +50,34 @@ class Workspace(threading.local):
         array = self.array(name, size, dtype)
         array.fill(0)
         return array
+
+
+class ReturnableArray:
+    """An array of so many items; those that nobody needs any more can be given back.
+
+    To the system, where it takes parts of an array (Linux does); else all go with the array.
+    """
+
+    def __init__(self, size: int, dtype: DTypeLike) -> None:
+        kind = np.dtype(dtype)
+        self._memory = None
+        if size and hasattr(mmap, "MADV_DONTNEED") and hasattr(mmap, "MADV_HUGEPAGE"):
+            flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+            self._memory = mmap.mmap(-1, size * kind.itemsize, flags=flags)
+            with suppress(OSError):  # a system without large pages has small ones
+                self._memory.madvise(mmap.MADV_HUGEPAGE)
+            self.values = np.frombuffer(self._memory, kind)
+        else:
+            self.values = np.empty(size, kind)
+
+    def give_back(self, items: slice) -> None:
+        """Give whole pages of these items back: they are anything from now on."""
+        if self._memory is None:
+            return
+        page, each = mmap.PAGESIZE, self.values.itemsize
+        begin, end = -(-items.start * each // page) * page, items.stop * each // page * page
+        if begin < end:
+            self._memory.madvise(mmap.MADV_DONTNEED, begin, end - begin)
 
 
 def usable_cores() -> int:

@@ -7,9 +7,9 @@ number of rows only, so that threads, chunks and the kind of source leave no tra
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +38,8 @@ from ordercycle._grouping.details import Columns, Details
 from ordercycle._grouping.duplicates import find_duplicates, without_rows
 from ordercycle._grouping.grouping_tally import GroupingTally
 from ordercycle._grouping.heavy_hitters import LAST_HASH, HashRange
-from ordercycle._grouping.order_writer import OrderWriter
+from ordercycle._grouping.order_writer import OrderWriter, Written
+from ordercycle._grouping.word_grouper import WordRoom, group_words, stretches
 from ordercycle._ingest.bad_values import Problems, Trouble
 from ordercycle._ingest.blocks import (
     CUSTOMER_IDS,
@@ -47,9 +48,11 @@ from ordercycle._ingest.blocks import (
     PartitionRows,
     RunRows,
     collect,
+    collect_range,
     load,
 )
 from ordercycle._ingest.id_bytes import joined_ids
+from ordercycle._ingest.order_words import WORD, WordBlock
 from ordercycle._ingest.payload import DAY
 from ordercycle._ingest.table_readers import AMOUNT, AMOUNT_HIGH, ROW
 from ordercycle._spec import HistorySpec
@@ -97,7 +100,7 @@ class Grouper:
     workspace: Workspace
     divided: Mapping[int, Sequence[HashRange]]  # partitions with heavy hitters
 
-    def room(self, rows: int) -> OrderRoom:
+    def room(self, rows: int) -> OrderRoom | WordRoom:
         """Return memory for the orders of so many rows.
 
         That of the rows themselves where they are one block: grouped, a partition takes as much
@@ -106,6 +109,8 @@ class Grouper:
         """
         if len(self.orders) == 1:
             columns = self.orders[0].rows.columns
+            if WORD in columns:
+                return WordRoom(columns[WORD], self.writer.amounts(columns))
         else:
             columns = {name: np.empty(rows, kind) for name, kind in self._kept_columns.items()}
         detailed = self.writer.detailed
@@ -143,13 +148,14 @@ class Grouper:
         filled = 0
         orders = load(self.orders, partitions, self.workspace, "orders")
         listings = load(self.customers or (), partitions, self.workspace, "listed")
-        for number in partitions:
-            for listed, hash_range in self._hash_ranges(number, orders, listings):
-                part = self._group(listed, hash_range, room.part(slice(filled, None)))
-                if part is None:
-                    return None
-                grouped.append(part)
-                filled += int(part.offsets[-1])
+        for group in self._tasks(partitions, orders, listings):
+            part = group(room.part(slice(filled, None)))
+            if part is None:
+                return None
+            grouped.append(part)
+            filled += int(part.offsets[-1])
+        for block in self.orders:
+            block.rows.end(partitions)
         here = room.part(slice(filled))
         if 2 * filled < room.days.size:
             # Lines became orders, or customers were left out: give the rest back.
@@ -192,6 +198,17 @@ class Grouper:
         there = [part for part in parts if part is not None]
         column = str(self.spec.columns.order)
         return plain_ids(there, reader, column, "order") if there else reader.nobody()
+
+    def _tasks(
+        self, partitions: range, orders: Sequence[Block], listings: Sequence[Block]
+    ) -> Iterator[Callable[[OrderRoom], _Partition | None]]:
+        """Yield what groups some rows after the other into a room."""
+        for stretch, block in stretches(orders, partitions, self.divided):
+            if block is not None:
+                yield partial(self._group_words, block, stretch, listings)
+                continue
+            for listed, hash_range in self._hash_ranges(stretch.start, orders, listings):
+                yield partial(self._group, listed, hash_range)
 
     def _hash_ranges(
         self, number: int, orders: Sequence[Block], listings: Sequence[Block]
@@ -241,9 +258,37 @@ class Grouper:
         offsets = np.empty(found.taken.size + 1, np.int64)
         grouping.place_customers(found.taken, lists, found.sizes, offsets)
         written = self.writer.write(hash_range, found, listed.size, offsets, room)
+        if written.orders.days.size and written.orders.days.ctypes.data != room.days.ctypes.data:
+            room.fill(written.orders)
+        written = written._replace(found=written.found._replace(duplicates=repeated))
+        return self._registered(found.ids, given, is_listed, written)
+
+    def _group_words(
+        self, block: WordBlock, partitions: range, listings: Sequence[Block], room: OrderRoom
+    ) -> _Partition | None:
+        """Group partitions whose rows are words, as `_group` does one of columns."""
+        found = group_words(
+            block, partitions, room, self.workspace, are_floats=self.spec.amount.is_float
+        )
+        listed = collect_range(listings, partitions, self.workspace, "listed")
+        if listed.size:
+            slots = np.unique(listed.hashes, return_inverse=True)[1].astype(np.int32)
+            days, lists = np.empty(listed.size, np.int32), np.zeros(listed.size, np.int32)
+            if self._register(listed, slots, days, lists):
+                return None
+            found = found.with_listed(listed.hashes, listed.columns[DAY])
+        written = self.writer.merged_days(Written(found.orders))
+        return self._registered(found.hashes, found.given, found.listed, written)
+
+    def _registered(
+        self,
+        ids: Ids,
+        given: NDArray[np.int32],
+        is_listed: NDArray[np.bool_],
+        written: Written,
+    ) -> _Partition:
+        """Return customers with their orders, and since when they are customers."""
         orders = written.orders
-        if orders.days.size and orders.days.ctypes.data != room.days.ctypes.data:
-            room.fill(orders)
         registered, visible = np.empty_like(given), np.empty_like(given)
         registration_days(
             orders.offsets[:-1],
@@ -257,7 +302,7 @@ class Grouper:
         if self.spec.drop_unknown:
             visible[~is_listed] = NO_DAY
         return _Partition(
-            ids=found.ids,
+            ids=ids,
             given=given,
             listed=is_listed,
             registered=registered,
@@ -267,7 +312,7 @@ class Grouper:
             further=orders.further,
             dropped=written.dropped,
             negative=amounts.count_negative(orders.words.signs),  # while they are in the cache
-            found=written.found._replace(duplicates=repeated),
+            found=written.found,
             order_ids=orders.ids,
         )
 

@@ -77,6 +77,10 @@ class OrderWriter:
             written = self._write_lines(hash_range.rows, found, listed, offsets, room)
         else:
             written = self._write_rows(hash_range, found, listed, offsets, room)
+        return self.merged_days(written)
+
+    def merged_days(self, written: Written) -> Written:
+        """Let one order of a day stand for all of them, where that was asked for."""
         if self.spec.once_a_day:
             once = written.orders.once_a_day(net_refunds=self.spec.net_refunds)
             written = written._replace(orders=once)

@@ -82,6 +82,9 @@ class Section:
         items = self.slice_of(range(number, number + 1))
         return {name: values[items] for name, values in self.columns.items()}
 
+    def end(self, partitions: range) -> None:
+        """Give back what grouped partitions need no more: nothing here."""
+
     def loaded(self, partitions: range, workspace: Workspace, use: str) -> Section:  # noqa: ARG002 - those on disk need them
         """Return a section with these partitions in memory."""
         return self
@@ -288,3 +291,24 @@ def collect(blocks: Sequence[Block], number: int, workspace: Workspace, use: str
     if len({type(part) for part in parts}) > 1:
         parts = [part.by_row() for part in parts]
     return type(parts[0]).joined(parts, workspace, use)
+
+
+def collect_range(
+    blocks: Sequence[Block], partitions: range, workspace: Workspace, use: str
+) -> PartitionRows:
+    """Return the rows of neighbouring partitions of all blocks, with a hash each.
+
+    Those of a block lie together; ids are integers.
+    """
+    parts = []
+    for block in blocks:
+        items = block.rows.slice_of(partitions)
+        size = int(block.sizes[partitions.start : partitions.stop].sum())
+        if type(block) is Block and size == items.stop - items.start:
+            columns = {name: values[items] for name, values in block.rows.columns.items()}
+            parts.append(PartitionRows(columns, {}, size))
+        else:
+            parts += [block.part(number).by_row() for number in partitions]
+    if not parts:
+        return PartitionRows({}, {}, 0)
+    return parts[0] if len(parts) == 1 else PartitionRows.joined(parts, workspace, use)

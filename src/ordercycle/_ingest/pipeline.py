@@ -1,8 +1,9 @@
 """From a source to blocks of checked rows, laid out by customer hash: decide, lay out, wait.
 
 What is decided, each by itself: how many rows a block has, by how many partitions it is laid out,
-whether row by row or run by run, and whether one block is allocated for all rows beforehand. How
-rows get to their places is the writers' (`partition_writer`); where blocks wait, `Waiting`'s.
+whether row by row, run by run or as words, and whether one block is allocated for all rows
+beforehand. How rows get to their places is the writers' (`partition_writer`); where blocks wait,
+`Waiting`'s.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pyarrow as pa
 from ordercycle._ingest.bad_values import Problems
 from ordercycle._ingest.blocks import ROWS, Block, Preallocated
 from ordercycle._ingest.morsels import BatchSlice, Morsels, Tally
+from ordercycle._ingest.order_words import WordWriter, bits_of_words
 from ordercycle._ingest.partition_writer import PartitionWriter, RowWriter
 from ordercycle._ingest.run_writer import RunWriter, has_long_runs
 from ordercycle._ingest.spill import Spill, Waiting
@@ -87,6 +89,8 @@ def ingest(
             for size, counted in writer.write():
                 tally.add(counted)
                 report(size)
+            if isinstance(writer, WordWriter):
+                plan.partition_bits = writer.bits
             if writer.block.rows is not plan.preallocated:
                 waiting.add(writer.block)
                 plan.cuts_steps = False
@@ -120,6 +124,7 @@ class _Plan:
     least_bits: int
     partition_bits: int | None
     in_runs: bool = False
+    word_bits: int | None = None  # where rows are written as words
     #: Memory for all rows of a stream, where as many as were to come fit it.
     preallocated: Preallocated | None = None
 
@@ -164,6 +169,8 @@ class _Plan:
         self.in_runs = has_long_runs(rows.slices, self.reader)
         if self.partition_bits is None:
             self.partition_bits = self._bits(rows)
+            if rows.are_all and self.source.in_memory and self.spill is None and not self.in_runs:
+                self.word_bits = bits_of_words(rows.slices, self.reader, self.partition_bits)
         if self.cuts_steps and self.preallocated is None and not (self.in_runs or rows.are_all):
             partitions = 1 << self.partition_bits
             self.preallocated = Preallocated.of(
@@ -197,8 +204,10 @@ class _Plan:
 
 def _writer(rows: _BlockRows, plan: _Plan, problems: Problems, workers: Workers) -> PartitionWriter:
     """Return what writes the rows of a block as was decided."""
-    morsels = Morsels.of(rows.slices, MORSEL_ROWS, workers.workspace)
     bits = plan.partition_bits or 0
+    if plan.word_bits is not None:
+        return WordWriter(rows.slices, plan.reader, problems, plan.word_bits, bits, workers)
+    morsels = Morsels.of(rows.slices, MORSEL_ROWS, workers.workspace)
     if plan.in_runs:
         return RunWriter(morsels, plan.reader, problems, bits, workers)
     # Every batch of a stream may bring a dictionary of its own.

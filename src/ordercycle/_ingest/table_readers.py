@@ -66,6 +66,15 @@ class RowReader(ABC):
         """Whether the neighbouring rows of a customer can stay together; their ids are numbers."""
         return False
 
+    @property
+    def can_be_words(self) -> bool:
+        """Whether rows are two words each: an integer's hash and a day, and an amount."""
+        return False
+
+    def known_days(self, batch: pa.RecordBatch) -> NDArray[np.int32]:  # noqa: ARG002 - of streams
+        """Return the days of rows that have one, NO_DAY outside the accepted years."""
+        return np.zeros(0, np.int32)
+
     def locate(self, part: BatchSlice, window: slice, morsel: Morsel) -> None:
         """Read what says where rows go: hash, ids, and which rows are kept."""
         self.leave_out(part, window, morsel)
@@ -152,6 +161,13 @@ class StreamReader(RowReader):
         known = self._marks(part).known
         if known is not None:
             morsel.leave_out(window, known)
+
+    def known_days(self, batch: pa.RecordBatch) -> NDArray[np.int32]:
+        """Return the days of rows that have one, NO_DAY outside the accepted years."""
+        times = batch.column(self._time).drop_null()
+        days = np.empty(len(times), np.int32)
+        self.time.days_into(times, days)
+        return days
 
     def _counting(self, part: BatchSlice) -> NDArray[np.bool_] | None:
         """Return which rows count; None where all do."""
@@ -301,6 +317,12 @@ class OrderReader(StreamReader):
             detail_columns(columns),
             has_instants=columns.instants,
         )
+
+    @property
+    def can_be_words(self) -> bool:
+        """Whether rows are two words each: an integer's hash and a day, and an amount."""
+        are_plain = self.columns.keys() == {ID_COLUMNS[CUSTOMER_IDS].hash, DAY, AMOUNT}
+        return are_plain and self.ids_are_numbers and not self.compares_rows
 
     def leave_out(self, part: BatchSlice, window: slice, morsel: Morsel) -> None:
         """Leave rows out that do not count or have no customer, and refunds that are dropped."""
