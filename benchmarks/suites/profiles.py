@@ -1,6 +1,7 @@
 """The main job on warm code: compiled, loaded, and run once before the clock starts."""
 
 from abc import ABC, abstractmethod
+from tempfile import TemporaryDirectory
 
 from benchmarks.peers.generate import AS_OF, Workload, order_table
 
@@ -61,6 +62,22 @@ class Profile(_Sizes):
 
     def peakmem_profile(self, *_):
         self.history.profile(AS_OF)
+
+
+class LookUp(_Sizes):
+    """From a saved history to the rows of some customers."""
+
+    def prepare(self):
+        self.folder = TemporaryDirectory()
+        self.history = oc.OrderHistory.build(self.orders, columns=COLUMNS).save(self.folder.name)
+        self.some = self.orders["customer_id"].slice(0, 100)
+        self.history.profile(AS_OF, customers=self.some)
+
+    def teardown(self, *_):
+        self.folder.cleanup()
+
+    def time_profile_of_100(self, *_):
+        self.history.profile(AS_OF, customers=self.some)
 
 
 class Lifecycle(_Sizes):

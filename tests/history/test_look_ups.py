@@ -71,7 +71,7 @@ def test_some_profiles_are_those_of_all(case, layout, how, pieces, most, reach, 
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr("ordercycle._history.look_ups.MOST_APART", most)
         patch.setattr("ordercycle._history.look_ups.LEAST_REACH", reach)
-        patch.setattr("ordercycle._history.look_ups.ROOTS_OF_REACH", 0)
+        patch.setattr("ordercycle._history.look_ups.ONE_IN", 1 + 10**9 * (most == 1))
         patch.setattr("ordercycle._history.appending.MOST_SHARE", 100.0)
         patch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 3)
         history = kept_as(how, case, layout, pieces, folder, patch)
@@ -150,6 +150,16 @@ def test_different_ids_of_one_hash_are_told_apart(tmp_path):
         for one in (history, history.append(later)):
             for asked in (ids, ids[::-1], ids[1:2], ids[3:5], ids[6:], [b"nobody"]):
                 looked_up(one, AS_OF, asked)
+
+
+def test_more_ids_of_one_hash_than_are_looked_at_first(tmp_path):
+    ids = ids_with_one_hash(60)
+    days = [date(2026, 1, 1)] * 50
+    table = pa.table({"customer_id": ids[:50], "ordered_at": days, "amount": range(50)})
+    history = oc.OrderHistory.build(table).save(tmp_path)
+    assert looked_up(history, AS_OF, ids[5:6]).num_rows == 1
+    assert looked_up(history, AS_OF, ids[40:55]).num_rows == 10
+    assert looked_up(history, AS_OF, ids[55:]).num_rows == 0
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -53,7 +54,7 @@ class EventFormat:
         """The column of customers."""
         return str(self.spec.columns.customer)
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """The columns of a file."""
         events = pa.field("item", pa.struct(self._fields), nullable=False)

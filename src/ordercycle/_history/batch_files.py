@@ -157,7 +157,7 @@ class Spilled(Generic[B]):
         """Where the columns of the batch are."""
         return Outline.of(self._read_at, self.bytes.size)
 
-    def _read_at(self, place: int, size: int) -> NDArray[np.uint8]:
+    def _read_at(self, size: int, place: int) -> NDArray[np.uint8]:
         return self.bytes.read(slice(place, place + size))
 
     @property

@@ -11,23 +11,24 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import bitmap
 
-#: Returns so many bytes from a place on, or raises an OSError; of no bytes, the place is anything.
+#: Returns so many bytes from a place on, fewer where there are no more, or raises an OSError.
 ReadAt = Callable[[int, int], Any]
 
 #: What a message begins with, then the bytes of what it says of its columns.
 CONTINUED, PREFIX_BYTES = b"\xff\xff\xff\xff", 8
-NOWHERE = -1
+CUT_OFF = "it was cut off while it was read"
 
 
 class Places(NamedTuple):
     """Where a column of a batch is: the first byte of its bitmap, values and data in the file.
 
-    validity: NOWHERE where no value is missing; values: of fixed width, bits of booleans, or
-    offsets into data (the bytes of texts) or into the one child that lists have.
+    nulls: how many values are missing; values: of fixed width, bits of booleans, or offsets into
+    data (the bytes of texts) or into the one child that lists have. What is not there is at 0.
     """
 
     kind: pa.DataType
     rows: int
+    nulls: int
     validity: int
     values: int
     data: int
@@ -72,7 +73,10 @@ def rows_of_batches(ranges: Sequence[Range]) -> pa.RecordBatch:
 
     Raises an ArrowInvalid where lists or texts are outside what they are of.
     """
+    outlines = {id(one.outline): one.outline for one in ranges}.values()
     schema = ranges[0].outline.schema
+    if any(one.schema != schema for one in outlines):
+        raise pa.ArrowInvalid("the columns of its batches differ")
     arrays = [_column(ranges, place) for place in range(len(schema))]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
@@ -83,13 +87,10 @@ def ids_of_batches(ranges: Sequence[Range]) -> pa.Array:
 
 
 def _column(ranges: Sequence[Range], place: int) -> pa.Array:
-    schema = ranges[0].outline.schema
-    if any(one.outline.schema != schema for one in ranges):
-        raise pa.ArrowInvalid("the columns of its batches differ")
     pieces = [
         _Piece(outline.read, outline.columns[place], start, stop) for outline, start, stop in ranges
     ]
-    return _gathered(pieces, schema.field(place).type)
+    return _gathered(pieces, pieces[0].places.kind)
 
 
 class _Unread:
@@ -114,14 +115,17 @@ class _Unread:
         size = min(size, max(0, self._size - self._place))
         room = np.empty(size, np.uint8)  # memory that nobody touches takes no time
         told = self._told(size) if self.skips_bodies else size
-        room[:told] = np.frombuffer(self._read(self._place, told), np.uint8)
+        found = np.frombuffer(self._read(told, self._place), np.uint8)
+        if found.size != told:
+            raise OSError(0, CUT_OFF)
+        room[:told] = found
         self._rooms.append((self._place, room))
         self._place += size
         return room
 
     def _told(self, size: int) -> int:
         """Return how many of the next bytes say where columns are; the others are the columns."""
-        prefix = bytes(self._read(self._place, min(size, PREFIX_BYTES)))
+        prefix = bytes(self._read(min(size, PREFIX_BYTES), self._place))
         if not prefix.startswith(CONTINUED):
             return 0
         return min(size, PREFIX_BYTES + int.from_bytes(prefix[len(CONTINUED) :], "little"))
@@ -163,11 +167,12 @@ def _places(array: pa.Array, file: _Unread) -> Places:
         buffer = own[number]
         if (0 if buffer is None else buffer.size) < least:
             raise pa.ArrowInvalid("columns are shorter than their rows")
-        return file.place_of(buffer) if least else NOWHERE
+        return file.place_of(buffer) if least else 0
 
-    validity = NOWHERE if array.null_count == 0 else place(0, -(-rows // 8))
+    nulls = array.null_count
+    validity = place(0, -(-rows // 8)) if nulls else 0
     children: tuple[Places, ...] = ()
-    values, data, data_bytes = NOWHERE, NOWHERE, 0
+    values = data = data_bytes = 0
     if pa.types.is_struct(kind):
         children = tuple(_places(array.field(one), file) for one in range(kind.num_fields))
         if any(child.rows < rows for child in children):
@@ -181,7 +186,7 @@ def _places(array: pa.Array, file: _Unread) -> Places:
             data = place(2, data_bytes)
     else:
         values = place(1, -(-rows * kind.bit_width // 8))
-    return Places(kind, rows, validity, values, data, data_bytes, children)
+    return Places(kind, rows, nulls, validity, values, data, data_bytes, children)
 
 
 class _Piece(NamedTuple):
@@ -196,31 +201,42 @@ class _Piece(NamedTuple):
 def _gathered(pieces: Sequence[_Piece], kind: pa.DataType) -> pa.Array:
     """Return the rows of all pieces, one behind the other, in memory of their own."""
     pieces = [piece for piece in pieces if piece.stop > piece.start]
-    if not pieces:
-        return pa.array([], kind)
     rows = sum([piece.stop - piece.start for piece in pieces])
+    if not rows:
+        return pa.array([], kind)
+    if all(at.nulls == at.rows for _, at, _, _ in pieces):
+        return pa.nulls(rows, kind)
     known = _known(pieces, rows)
     if pa.types.is_struct(kind):
         fields = [
             _gathered(
-                [_Piece(read, places.children[number], start, stop)
-                 for read, places, start, stop in pieces],
+                [
+                    _Piece(read, places.children[number], start, stop)
+                    for read, places, start, stop in pieces
+                ],
                 field.type,
             )
             for number, field in enumerate(kind)
-        ]  # fmt: skip
+        ]
         return pa.Array.from_buffers(kind, rows, [known], children=fields)
     if pa.types.is_boolean(kind):
         bits = _bits([(read, at.values, start, stop) for read, at, start, stop in pieces])
         return pa.Array.from_buffers(kind, rows, [known, bitmap(bits)])
     if not _has_offsets(kind):
         width = kind.bit_width // 8
-        found = b"".join(
-            [read(at.values + start * width, (stop - start) * width)
-             for read, at, start, stop in pieces]
-        )  # fmt: skip
-        return pa.Array.from_buffers(kind, rows, [known, pa.py_buffer(found)])
-    offsets, within = _offsets(pieces, _offsets_type(kind))
+        found = [
+            read((stop - start) * width, at.values + start * width)
+            for read, at, start, stop in pieces
+        ]
+        return pa.Array.from_buffers(kind, rows, [known, _joined(found, rows * width)])
+    return _gathered_by_offsets(pieces, rows, kind, known)
+
+
+def _gathered_by_offsets(
+    pieces: Sequence[_Piece], rows: int, kind: pa.DataType, known: pa.Buffer | None
+) -> pa.Array:
+    """Return lists or texts of all pieces, one behind the other."""
+    offsets, within = _offsets(pieces, rows, _offsets_type(kind))
     if pa.types.is_large_list(kind):
         children = [
             _Piece(piece.read, piece.places.children[0], start, stop)
@@ -228,63 +244,72 @@ def _gathered(pieces: Sequence[_Piece], kind: pa.DataType) -> pa.Array:
         ]
         items = _gathered(children, kind.value_type)
         return pa.Array.from_buffers(kind, rows, [known, pa.py_buffer(offsets)], children=[items])
-    texts = b"".join(
-        [piece.read(piece.places.data + start, stop - start)
-         for piece, (start, stop) in zip(pieces, within, strict=True)]
-    )  # fmt: skip
-    return pa.Array.from_buffers(kind, rows, [known, pa.py_buffer(offsets), pa.py_buffer(texts)])
+    texts = [
+        piece.read(stop - start, piece.places.data + start)
+        for piece, (start, stop) in zip(pieces, within, strict=True)
+    ]
+    buffers = [known, pa.py_buffer(offsets), _joined(texts, int(offsets[-1]))]
+    return pa.Array.from_buffers(kind, rows, buffers)
+
+
+def _joined(found: Sequence[Any], size: int) -> pa.Buffer:
+    """Return bytes one behind the other, which have to be so many."""
+    joined = b"".join(found)
+    if len(joined) != size:
+        raise OSError(0, CUT_OFF)
+    return pa.py_buffer(joined)
 
 
 def _known(pieces: Sequence[_Piece], rows: int) -> pa.Buffer | None:
     """Return which rows are not missing, or None where all are there."""
-    if all(piece.places.validity == NOWHERE for piece in pieces):
+    some = [at.nulls > 0 for _, at, _, _ in pieces]
+    if not any(some):
         return None
     there = np.ones(rows, np.bool_)
     sizes = [piece.stop - piece.start for piece in pieces]
-    some = [piece.places.validity != NOWHERE for piece in pieces]
     there[np.repeat(some, sizes)] = _bits(
-        [(read, at.validity, start, stop)
-         for read, at, start, stop in pieces if at.validity != NOWHERE]
-    )  # fmt: skip
+        [(read, at.validity, start, stop) for read, at, start, stop in pieces if at.nulls]
+    )
     return bitmap(there)
 
 
 def _bits(pieces: Sequence[tuple[ReadAt, int, int, int]]) -> NDArray[np.bool_]:
     """Return bits from start to stop, counted from the first of a byte of a file, of each piece."""
     found = [
-        np.frombuffer(read(place + (start >> 3), -(-stop // 8) - (start >> 3)), np.uint8)
+        read(((stop + 7) >> 3) - (start >> 3), place + (start >> 3))
         for read, place, start, stop in pieces
     ]
-    bits = np.unpackbits(np.concatenate(found), bitorder="little")
-    ends = np.cumsum([8 * one.size for one in found])
-    first = ends - [8 * one.size for one in found] + [start & 7 for _, _, start, _ in pieces]
-    sizes = np.array([stop - start for _, _, start, stop in pieces])
+    starts, stops = np.array([piece[2:] for piece in pieces]).T
+    read_bits = 8 * (((stops + 7) >> 3) - (starts >> 3))
+    joined = np.frombuffer(_joined(found, int(read_bits.sum()) // 8), np.uint8)
+    bits = np.unpackbits(joined, bitorder="little")
+    first = np.cumsum(read_bits) - read_bits + (starts & 7)
+    sizes = stops - starts
     places = np.arange(sizes.sum()) + np.repeat(first - np.cumsum(sizes) + sizes, sizes)
     marks: NDArray[np.bool_] = bits[places].view(np.bool_)
     return marks
 
 
 def _offsets(
-    pieces: Sequence[_Piece], kind: np.dtype[Any]
+    pieces: Sequence[_Piece], rows: int, kind: np.dtype[Any]
 ) -> tuple[NDArray[Any], list[tuple[int, int]]]:
     """Return the offsets of all rows together, and what each piece has of data or its child."""
     width = kind.itemsize
     found = [
-        np.frombuffer(read(at.values + start * width, (stop - start + 1) * width), kind)
+        read((stop - start + 1) * width, at.values + start * width)
         for read, at, start, stop in pieces
     ]
-    joined = np.concatenate(found)
-    sizes = np.array([one.size for one in found])
+    joined = np.frombuffer(_joined(found, (rows + len(pieces)) * width), kind)
+    sizes = np.array([stop - start + 1 for _, _, start, stop in pieces])
     ends = np.cumsum(sizes)
-    steps = np.diff(joined)
-    between = np.ones(steps.size, np.bool_)
-    between[ends[:-1] - 1] = False  # from one piece to the next
-    steps = steps[between]
     firsts, lasts = joined[ends - sizes], joined[ends - 1]
+    between = np.ones(joined.size - 1, np.bool_)
+    between[ends[:-1] - 1] = False  # from one piece to the next
+    steps = np.diff(joined)[between]
     most = [at.children[0].rows if at.children else at.data_bytes for _, at, _, _ in pieces]
-    if steps.size and (steps.min() < 0 or firsts.min() < 0 or (lasts > most).any()):
+    if steps.min() < 0 or firsts.min() < 0 or (lasts > most).any():
         raise pa.ArrowInvalid("lists or texts are outside what they are of")
-    offsets = np.zeros(steps.size + 1, np.int64)
+    offsets = np.zeros(rows + 1, np.int64)
     np.cumsum(steps, out=offsets[1:])
     if offsets[-1] > np.iinfo(kind).max:
         raise pa.ArrowInvalid("together, the ids have more bytes than their type holds")

@@ -34,13 +34,14 @@ Int64s = NDArray[np.int64]
 
 #: How an id may have been meant that nobody has.
 NEARLY: tuple[Callable[[str], str], ...] = (str, str.lower, str.upper, str.title)
-#: Who is wanted of a part, at most, before all of the part is read.
-MOST_APART = 64
+#: Who is wanted of a part, at most, before all of the part is read: so many customers, or one in so
+#: many of its own. To read one took 30 µs, all of 600,000 customers 10 ms.
+MOST_APART, ONE_IN = 16, 2_000
 #: Customers of as many parts as have so many are worked on together.
 MOST_TOGETHER = 2_048
-#: Ids to either side of where one is expected: so many, and so many times the root of how many
-#: there are, which is at least twice the standard deviation. Where they are too few, more.
-LEAST_REACH, ROOTS_OF_REACH, WIDER = 8, 2.0, 8
+#: Ids to either side of where one is expected: so many the first time; then so many standard
+#: deviations more, which is where a saved history has nearly all; then more and more.
+LEAST_REACH, DEVIATIONS, WIDER, MOST_TIMES = 8, 2.5, 8, 12
 
 
 class Run(Protocol):
@@ -83,11 +84,15 @@ class Wanted(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """Parts, and who is wanted of them: `ends` of each part's among all of them."""
+    """Parts, and who is wanted of them: `ends` of each part's among all of them.
+
+    whole: whether all of it is to be read, of a single one.
+    """
 
     parts: tuple[Part[Any], ...]
     wanted: Wanted
     ends: tuple[int, ...]
+    whole: bool = False
 
 
 def look_up(history: Grouped[B], ids: pa.Array, work: Callable[[B, Workspace], R]) -> Iterator[R]:
@@ -101,10 +106,7 @@ def look_up(history: Grouped[B], ids: pa.Array, work: Callable[[B, Workspace], R
     with Workers(min(history.threads, max(1, len(groups)))) as workers:
 
         def on_group(group: _Group) -> R:
-            if len(group.wanted.hashes) > MOST_APART * len(group.parts):
-                customers = _selected(group, workers.workspace)
-            else:
-                customers = _found(group, bits)
+            customers = _selected(group, workers.workspace) if group.whole else _picked(group, bits)
             if history.views:
                 customers = history.seen(customers)
             return work(customers, workers.workspace)
@@ -167,16 +169,25 @@ def _groups(parts: Sequence[Part[Any]], wanted: Wanted) -> Iterator[_Group]:
     ends: list[int] = []
     first = 0
     for number, start, stop in zip(found.tolist(), starts.tolist(), stops, strict=True):
-        if some and (stop - start > MOST_APART or stop - first > MOST_TOGETHER):
+        whole = _are_many(stop - start, parts[number])
+        if some and (whole or stop - first > MOST_TOGETHER):
             yield _Group(tuple(some), wanted.slice(first, start), tuple(ends))
             some, ends, first = [], [], start
-        some.append(parts[number])
-        ends.append(stop - first)
-        if stop - start > MOST_APART:
-            yield _Group(tuple(some), wanted.slice(first, stop), tuple(ends))
-            some, ends, first = [], [], stop
+        if whole:
+            yield _Group((parts[number],), wanted.slice(start, stop), (stop - start,), whole=True)
+            first = stop
+        else:
+            some.append(parts[number])
+            ends.append(stop - first)
     if some:
         yield _Group(tuple(some), wanted.slice(first, numbers.size), tuple(ends))
+
+
+def _are_many(wanted: int, part: Part[Any]) -> bool:
+    """Return whether so many are wanted of a part that reading all of it takes less time."""
+    if wanted <= MOST_APART:
+        return False
+    return wanted > cast("Run", part.runs[0]).customers // ONE_IN
 
 
 def _selected(group: _Group, workspace: Workspace) -> Any:
@@ -191,15 +202,15 @@ def _selected(group: _Group, workspace: Workspace) -> Any:
     return customers
 
 
-def _found(group: _Group, bits: int) -> Any:
+def _picked(group: _Group, bits: int) -> Any:
     """Return the customers that are wanted of some parts, reading no others."""
     kept = group.parts[0].format
     levels = zip(*(cast("tuple[Run, ...]", part.runs) for part in group.parts), strict=True)
-    base, *later = (_found_in(runs, group, kept, bits) for runs in levels)
+    base, *later = (_picked_from(runs, group, kept, bits) for runs in levels)
     return kept.merge(base, reduce(kept.merge, later)) if later else base
 
 
-def _found_in(runs: Sequence[Run], group: _Group, kept: Any, bits: int) -> Any:
+def _picked_from(runs: Sequence[Run], group: _Group, kept: Any, bits: int) -> Any:
     """Return the customers that are wanted of one run of each part."""
     of_run, rows = _rows(runs, group, bits)
     kind = type(runs[0])
@@ -213,38 +224,88 @@ def _rows(runs: Sequence[Run], group: _Group, bits: int) -> tuple[list[int], lis
     """Return in which of the runs, and in which row of it, those who are there are found."""
     wanted = group.wanted
     of_run = np.repeat(np.arange(len(runs)), np.diff((0, *group.ends)))
-    sizes = np.array([run.customers for run in runs])[of_run]
-    within = (wanted.hashes << np.uint64(bits)) if bits else wanted.hashes
-    expected = (within / 2.0**64 * sizes).astype(np.int64)
-    reach = (LEAST_REACH + ROOTS_OF_REACH * np.sqrt(sizes)).astype(np.int64)
-    rows = np.full(sizes.size, -1)
-    left = np.flatnonzero(sizes > 0)
+    high = np.array([run.customers for run in runs])[of_run]
+    within = np.uint64(2 ** (64 - bits) - 1)  # of hashes, what tells those of a part apart
+    bounds = _Bounds(np.zeros_like(high), high, wanted.hashes & ~within, wanted.hashes | within)
+    rows = np.full(high.size, -1)
+    left, times = np.flatnonzero(high > 0), 0
     while left.size:
-        starts = np.maximum(expected[left] - reach[left], 0)
-        stops = np.minimum(expected[left] + reach[left] + 1, sizes[left])
-        tried = Wanted(wanted.ids.take(rows_of(left)), wanted.hashes[left])
+        bounds_left, hashes = bounds.take(left), wanted.hashes[left]
+        starts, stops = bounds_left.around(hashes, times)
         there = [runs[number] for number in of_run[left].tolist()]
         pieces = list(zip(there, starts.tolist(), stops.tolist(), strict=True))
-        found, is_sure = _rows_within(pieces, starts, stops, sizes[left], tried)
-        rows[left[is_sure]] = found[is_sure]
-        left = left[~is_sure]
-        reach[left] *= WIDER
+        found = _found_within(pieces, starts, stops, Wanted(_taken(wanted.ids, left), hashes))
+        narrowed = bounds_left.narrowed(starts, stops, found)
+        is_sure = (narrowed.low >= starts) & (narrowed.high <= stops)
+        rows[left[is_sure]] = found.rows[is_sure]
+        for bound, closer in zip(bounds, narrowed, strict=True):
+            bound[left] = closer
+        left, times = left[~is_sure], times + 1
     there_at = np.flatnonzero(rows >= 0)
     return of_run[there_at].tolist(), rows[there_at].tolist()
 
 
-def _rows_within(
-    pieces: Sequence[tuple[Run, int, int]],
-    starts: Int64s,
-    stops: Int64s,
-    sizes: Int64s,
-    wanted: Wanted,
-) -> tuple[Int64s, NDArray[np.bool_]]:
-    """Look each id up among those of its piece, from start to stop of a run of so many.
+class _Bounds(NamedTuple):
+    """Between which rows of a run ids are: (w,) each.
 
-    Returns the row in the run, -1 for none, and whether that is for sure: where all ids of the
-    hash are in the piece.
+    Rows before low have smaller hashes, rows from high on larger ones: none smaller than low_hash
+    and larger than high_hash is between.
     """
+
+    low: Int64s
+    high: Int64s
+    low_hash: NDArray[np.uint64]
+    high_hash: NDArray[np.uint64]
+
+    def take(self, rows: Int64s) -> _Bounds:
+        """Return the bounds of some ids."""
+        low, high, low_hash, high_hash = self
+        return _Bounds(low[rows], high[rows], low_hash[rows], high_hash[rows])
+
+    def around(self, hashes: NDArray[np.uint64], times: int) -> tuple[Int64s, Int64s]:
+        """Return the rows, from start to stop, to look at next; times: how often it was done."""
+        share = (hashes - self.low_hash) / ((self.high_hash - self.low_hash) + 1.0)
+        expected = self.low + (share * (self.high - self.low)).astype(np.int64)
+        expected = np.clip(expected, self.low, np.maximum(self.high - 1, self.low))
+        # As hashes are spread evenly, a row is off by the root of how far from a known one it is.
+        near = np.minimum(expected - self.low, self.high - expected)
+        reach = np.full(near.size, LEAST_REACH)
+        if times:
+            reach += (DEVIATIONS * np.sqrt(near)).astype(np.int64)
+            reach *= WIDER ** min(times - 1, MOST_TIMES)
+        starts = np.maximum(expected - reach, self.low)
+        return starts, np.minimum(expected + reach + 1, self.high)
+
+    def narrowed(self, starts: Int64s, stops: Int64s, found: _Found) -> _Bounds:
+        """Return the bounds after the rows from starts to stops were looked at."""
+        has_smaller, has_larger = found.before > 0, found.until < stops - starts
+        return _Bounds(
+            np.where(has_smaller, starts + found.before, self.low),
+            np.where(has_larger, starts + found.until, self.high),
+            np.where(has_smaller, found.last_smaller, self.low_hash),
+            np.where(has_larger, found.first_larger, self.high_hash),
+        )
+
+
+class _Found(NamedTuple):
+    """What some rows say of ids that are looked for: (w,) each.
+
+    before, until: how many of the rows have a smaller hash, and one that is not larger;
+    last_smaller, first_larger: the hashes there, anything where there are none; rows: of the run,
+    in which the ids are, -1 where they are in none.
+    """
+
+    before: Int64s
+    until: Int64s
+    last_smaller: NDArray[np.uint64]
+    first_larger: NDArray[np.uint64]
+    rows: Int64s
+
+
+def _found_within(
+    pieces: Sequence[tuple[Run, int, int]], starts: Int64s, stops: Int64s, wanted: Wanted
+) -> _Found:
+    """Look each id up among those of its piece: from start to stop of a run."""
     ids = type(pieces[0][0]).ids_of(pieces)
     hashes = hashes_of(ids)
     lengths = stops - starts
@@ -261,8 +322,17 @@ def _rows_within(
     own = np.repeat(wanted.hashes, lengths)
     before = np.add.reduceat(hashes < own, begins, dtype=np.int64)
     until = np.add.reduceat(hashes <= own, begins, dtype=np.int64)
-    is_sure = ((before > 0) | (starts == 0)) & ((until < lengths) | (stops == sizes))
     places, found = begins + before, until > before
     if not pa.types.is_integer(ids.type):
         places, found = found_among_equal_hashes(ids, wanted.ids, places, begins + until)
-    return np.where(found, starts + places - begins, -1), is_sure
+    return _Found(
+        before,
+        until,
+        hashes[np.maximum(begins + before - 1, 0)],
+        hashes[np.minimum(begins + until, hashes.size - 1)],
+        np.where(found, starts + places - begins, -1),
+    )
+
+
+def _taken(ids: pa.Array, rows: Int64s) -> pa.Array:
+    return ids if rows.size == len(ids) else ids.take(rows_of(rows))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -57,7 +58,7 @@ class OrderFormat:
         """The column of customers."""
         return self.spec.columns.customer
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """The columns of a file."""
         return batch_schema(self.spec)
