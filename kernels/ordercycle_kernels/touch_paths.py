@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ordercycle_kernels._jit import helper, kernel
+from ordercycle_kernels._jit import helper, inlined, kernel
 from ordercycle_kernels._types import (
     Bools,
     Int32Out,
@@ -107,12 +107,10 @@ def _select_touches(
         for row in range(begins[customer], ends[customer]):
             place = np.int64(kinds[row]) * channel_count + np.int64(channels[row])
             one = classes[place]
-            if excluded.size and excluded[row]:
-                continue
-            if one >= 0:
-                out_rows[found] = row
-                out_classes[found] = one
-                found += 1
+            # What does not count is overwritten: a branch would be guessed wrong too often.
+            out_rows[found] = row
+            out_classes[found] = one
+            found += one >= 0 and not (excluded.size and excluded[row])
         out_offsets[customer + 1] = found
     return found
 
@@ -215,14 +213,15 @@ def delivery_starts(
     return unknown
 
 
-@helper
+@inlined
 def open_touch(
     position: int,
     floor: int,
     limit: int,
     at: int,
     window: int,
-    touches: Touches,
+    instants: Int64s,
+    starts: Int64s,
     previous: Int64Out,
 ) -> np.int64:
     """Return the latest touch from a position back whose window is open, NO_TOUCH without one.
@@ -230,10 +229,10 @@ def open_touch(
     floor: the first position that counts; limit: the first instant.
     """
     while position >= floor and position >= 0:
-        instant = touches.instants[position]
+        instant = instants[position]
         if instant < limit or at - instant >= window:
             break
-        if at - touches.starts[position] < window:
+        if at - starts[position] < window:
             return position
         position = previous[position]
     return np.int64(NO_TOUCH)
@@ -268,7 +267,10 @@ def follow_touches(
     than `most`): (2,).
     """
     brand_count = floors.size
-    cursors = np.empty(rules.windows.size, np.int64)
+    windows, tiers, competitions = rules.windows, rules.tiers, rules.competitions
+    instants, starts = touches.instants, touches.starts
+    cursors = np.empty(windows.size, np.int64)
+    widest = windows.max() if windows.size else np.int64(0)
     path = np.empty(most, np.int64)
     found, longer = 0, 0
     out_offsets[0] = 0
@@ -284,7 +286,7 @@ def follow_touches(
                 out_offsets[order + 1] = found
                 continue
             at = entries.instants[order]
-            while position < stop and touches.instants[position] <= at:
+            while position < stop and instants[position] <= at:
                 one = touches.classes[position]
                 previous[position] = heads[one]
                 heads[one] = position
@@ -293,25 +295,32 @@ def follow_touches(
                 limit = visits.instants[visit]
                 visit += 1
             floor = floors[brand]
-            for competition in range(rules.competitions.size - 1):
-                first, last = rules.competitions[competition], rules.competitions[competition + 1]
+            newest = position - 1
+            if newest < floor or instants[newest] < limit or at - instants[newest] >= widest:
+                # Most orders come long after all touches.
+                if not is_reused:
+                    floors[brand] = position
+                out_offsets[order + 1] = found
+                continue
+            for competition in range(competitions.size - 1):
+                first, last = competitions[competition], competitions[competition + 1]
                 best = np.int64(2**62)
-                newest = np.int64(NO_TOUCH)
+                latest_of_all = np.int64(NO_TOUCH)
                 for one in range(first, last):
                     head = heads[one * brand_count + brand]
-                    newest = max(newest, head)
+                    latest_of_all = max(latest_of_all, head)
                     cursors[one] = open_touch(
-                        head, floor, limit, at, rules.windows[one], touches, previous
+                        head, floor, limit, at, windows[one], instants, starts, previous
                     )
                     if cursors[one] >= 0:
-                        best = min(best, rules.tiers[one])
+                        best = min(best, tiers[one])
                 length = 0
                 while True:
                     latest, its_class = np.int64(NO_TOUCH), first
                     for one in range(first, last):
-                        if cursors[one] > latest and rules.tiers[one] == best:
+                        if cursors[one] > latest and tiers[one] == best:
                             latest, its_class = cursors[one], one
-                    if latest < 0 or (is_strict and latest != newest):
+                    if latest < 0 or (is_strict and length == 0 and latest != latest_of_all):
                         break
                     if length == most:
                         longer += 1
@@ -325,8 +334,9 @@ def follow_touches(
                         floor,
                         limit,
                         at,
-                        rules.windows[its_class],
-                        touches,
+                        windows[its_class],
+                        instants,
+                        starts,
                         previous,
                     )
                 for place in range(length - 1, -1, -1):

@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ordercycle import datasets
+    from ordercycle._attribution.attribution import Attribution
+    from ordercycle._attribution.credit_counts import CreditSummary
+    from ordercycle._attribution.credited import Credited
     from ordercycle._columns import Columns
     from ordercycle._errors import (
         ColumnError,
@@ -54,6 +57,9 @@ else:
         __name__,
         {
             "datasets": (),
+            "_attribution.attribution": ("Attribution",),
+            "_attribution.credit_counts": ("CreditSummary",),
+            "_attribution.credited": ("Credited",),
             "_columns": ("Columns",),
             "_errors": (
                 "ColumnError",
@@ -99,6 +105,7 @@ else:
     )
 
 __all__ = [
+    "Attribution",
     "Backtest",
     "Cadence",
     "CadenceAccount",
@@ -107,6 +114,8 @@ __all__ = [
     "ColumnError",
     "Columns",
     "ConfigError",
+    "CreditSummary",
+    "Credited",
     "CsvFormat",
     "CustomerCard",
     "DataError",

@@ -401,7 +401,8 @@ def scaled(model: Model, days: int) -> Model:
     """
 
     def longer(window: timedelta) -> timedelta:
-        exact = Fraction(window // MICROSECOND) * timedelta(days=days) / model.window
+        factor = Fraction(timedelta(days=days) // MICROSECOND, model.window // MICROSECOND)
+        exact = window // MICROSECOND * factor
         return -(-exact.numerator // exact.denominator) * MICROSECOND
 
     return replace(

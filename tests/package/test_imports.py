@@ -25,6 +25,7 @@ FLOORS = [
     {"_report"},
     {"_segments"},
     {"_membership"},
+    {"_attribution"},
     {"_features"},
     {"_events"},
     {"_history"},

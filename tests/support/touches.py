@@ -72,12 +72,19 @@ def amounts(kind: str) -> st.SearchStrategy[int | Decimal | float]:
     """Draw amounts that are not negative: int, decimal, wide (decimals beyond a word) or float."""
     return {
         "int": st.integers(0, 10_000) | st.sampled_from([2**62, 2**31]),
-        "decimal": st.integers(0, 10_000).map(lambda cents: Decimal(cents).scaleb(-2)),
+        "decimal": st.integers(0, 10_000).map(lambda cents: Decimal(f"{cents}e-2")),
         "wide": st.sampled_from([10**30 + 7, 2**64 + 1, 3]).map(
-            lambda one: Decimal(one).scaleb(-2)
+            lambda cents: Decimal(f"{cents}e-2")
         ),
         "float": st.floats(0, 1e6) | st.sampled_from([0.1, 1e-310, 1e300]),
     }[kind]
+
+
+def refunded(amount: Decimal | float) -> int | Decimal | float:
+    """Return the amount of a refund, to the last digit, which is never 0."""
+    if isinstance(amount, Decimal):
+        return (amount or Decimal("0.01")).copy_negate()
+    return -(amount or 1)
 
 
 @st.composite
@@ -92,7 +99,7 @@ def people(draw, *, kind: str = "int") -> Person:
         entries.append(
             Entry(
                 at=draw(moments()),
-                amount=amount if is_order else -amount,
+                amount=amount if is_order else refunded(amount),
                 id=number if is_order else draw(st.none() | ids),
                 brand=draw(st.sampled_from(BRANDS)),
                 is_order=is_order,

@@ -9,12 +9,14 @@ things out and for measuring speed, not for conclusions about real customers.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 import numpy as np
 import pyarrow as pa
 
 from ordercycle._columns import Columns
+from ordercycle._datasets.planted_touches import Planted, with_refunds
 from ordercycle._datasets.season import SeasonClock, season_clock
 from ordercycle._datasets.shop import Shop
 from ordercycle._datasets.touches import Generated
@@ -80,8 +82,22 @@ class _Rows(NamedTuple):
 NO_ROWS = _Rows(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
 
 
+@overload
+def generated(
+    customers: int = ..., *, seed: int = ..., shop: Shop | None = ..., touches: Literal[False] = ...
+) -> Generated: ...
+
+
+@overload
+def generated(
+    customers: int = ..., *, seed: int = ..., shop: Shop | None = ..., touches: Literal[True]
+) -> Planted: ...
+
+
 @public("ordercycle.datasets")
-def generated(customers: int = 10_000, *, seed: int = 7, shop: Shop | None = None) -> Generated:
+def generated(
+    customers: int = 10_000, *, seed: int = 7, shop: Shop | None = None, touches: bool = False
+) -> Generated:
     """Return the orders and customers of an imagined shop, which sends messages too.
 
     Parameters
@@ -92,6 +108,9 @@ def generated(customers: int = 10_000, *, seed: int = 7, shop: Shop | None = Non
         Same seed, same rows.
     shop
         Assumptions; by default ``Shop()``: five years, ten orders a customer.
+    touches
+        Whether touches bring orders: of which it is known then which order each of them brought,
+        and refunds name their orders (`Planted`).
 
     Returns
     -------
@@ -120,15 +139,23 @@ def generated(customers: int = 10_000, *, seed: int = 7, shop: Shop | None = Non
     (['order_id', 'customer_id', 'ordered_at', 'amount'], 1000)
     """
     shop = shop or Shop()
-    orders = generated_orders(customers, seed=seed, shop=shop).read_all()
-    return Generated(
+    columns = Columns(order="order_id")
+    kind = Generated
+    if touches:
+        kind, columns = Planted, Columns(order="order_id", refund_of="refund_of", instants=True)
+        without = generated_orders(customers, seed=seed, shop=replace(shop, refund_share=0.0))
+        end = int(np.datetime64(shop.last_day, "s").astype(np.int64)) + SECONDS_PER_DAY
+        orders = with_refunds(without.read_all(), shop.refund_share, seed, end)
+    else:
+        orders = generated_orders(customers, seed=seed, shop=shop).read_all()
+    return kind(
         name="generated",
         about=f"{counted(orders.num_rows, 'order row')} of {counted(customers, 'customer')} of an "
         "imagined shop",
         source=f"Generated with seed {seed}: plausible, not real",
         orders=orders,
         customers=generated_customers(customers, seed=seed, shop=shop).read_all(),
-        columns=Columns(order="order_id"),
+        columns=columns,
         as_of=shop.last_day,
         seed=seed,
         shop=shop,

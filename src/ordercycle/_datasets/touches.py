@@ -134,7 +134,7 @@ class Generated(Dataset):
         return campaign_table(self.seed, self.shop)
 
 
-class _Campaigns:
+class Campaigns:
     """The campaigns of a shop; one value for each of them in every field."""
 
     def __init__(self, seed: int, shop: Shop) -> None:
@@ -151,7 +151,7 @@ class _Campaigns:
 
 def campaign_table(seed: int, shop: Shop) -> pa.Table:
     """Return campaign, type, channel, sent_at and name of every campaign."""
-    campaigns = _Campaigns(seed, shop)
+    campaigns = Campaigns(seed, shop)
     types = [TYPES[kind] for kind in campaigns.kind]
     channels = [CHANNELS[channel] for channel in campaigns.channel]
     titles = [
@@ -207,7 +207,7 @@ def generated_touches(
 
 
 def _batches(events: int, customers: int, seed: int, shop: Shop) -> Iterator[pa.RecordBatch]:
-    campaigns = _Campaigns(seed, shop)
+    campaigns = Campaigns(seed, shop)
     texts = [pa.array(values) for values in (KINDS, CHANNELS, campaigns.names)]
     for block, before in enumerate(range(0, events, EVENTS_PER_BLOCK)):
         size = min(EVENTS_PER_BLOCK, events - before)
@@ -232,7 +232,7 @@ def _batches(events: int, customers: int, seed: int, shop: Shop) -> Iterator[pa.
 
 
 def _block(
-    random: np.random.Generator, size: int, customers: int, campaigns: _Campaigns, shop: Shop
+    random: np.random.Generator, size: int, customers: int, campaigns: Campaigns, shop: Shop
 ) -> tuple[NDArray[np.int64], ...]:
     """Return customer (0: nobody), second, kind, campaign and message of a block's events."""
     noticed, led_on = (int(size * share) for share in STAGE_SHARES[1:])

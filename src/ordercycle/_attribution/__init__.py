@@ -1,0 +1,1 @@
+"""Attribution: which touches orders are credited to."""

@@ -1,0 +1,131 @@
+"""What is counted while orders are credited, and how users see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ordercycle._attribution.credit_rows import CreditRows
+from ordercycle._attribution.credit_scan import CreditScan, Meeting
+from ordercycle._attribution.touch_paths import Paths
+from ordercycle._errors import counted
+from ordercycle._public import public
+from ordercycle_kernels.credit_shares import NO_ORDER
+
+
+@public()
+@dataclass(frozen=True, kw_only=True)
+class CreditSummary:
+    """What was counted while orders were credited to touches.
+
+    Attributes
+    ----------
+    orders
+        Orders, refunds not counted.
+    attributed
+        Orders that are credited to a touch of any group.
+    groups
+        By the names of groups, how many orders are credited to a touch of theirs. An order may be
+        in several.
+    refunds
+        Refunds, and later days of orders: they follow the touches of their order.
+    unknown_refunds
+        Those whose order is not known: nobody's.
+    touches
+        Touches, of customers without orders as well.
+    qualified
+        Touches that may win, of customers of the orders.
+    excluded
+        Touches that do not count, as `exclude` says: machines, bots, one-time codes.
+    without_group
+        By channels that are in no group, how many touches they have.
+    long_paths
+        Paths that were cut to `most_touches`.
+    undelivered
+        With ``clock="delivery"``: touches whose delivery is not known; their windows start with
+        themselves.
+    """
+
+    orders: int = 0
+    attributed: int = 0
+    groups: Mapping[str, int] = field(default_factory=dict)
+    refunds: int = 0
+    unknown_refunds: int = 0
+    touches: int = 0
+    qualified: int = 0
+    excluded: int = 0
+    without_group: Mapping[str | None, int] = field(default_factory=dict)
+    long_paths: int = 0
+    undelivered: int = 0
+
+    @property
+    def unattributed(self) -> int:
+        """Orders that are credited to nobody."""
+        return self.orders - self.attributed
+
+    def plus(self, other: CreditSummary) -> CreditSummary:
+        """Return both together."""
+        together: dict[str, Any] = {
+            one.name: _added(getattr(self, one.name), getattr(other, one.name))
+            for one in fields(self)
+        }
+        return CreditSummary(**together)
+
+    def notes(self) -> list[str]:
+        """Return what is worth a note, in words."""
+        absent = sum(self.without_group.values())
+        named = ", ".join(map(repr, self.without_group))
+        notes = [
+            (self.unknown_refunds, "refund of no known order", "refunds of no known order"),
+            (self.excluded, "excluded touch", "excluded touches"),
+            (
+                absent,
+                f"touch of a channel in no group ({named})",
+                f"touches of channels in no group ({named})",
+            ),
+            (self.long_paths, "path cut", "paths cut"),
+            (self.undelivered, "touch without its delivery", "touches without their delivery"),
+        ]
+        return [counted(number, *words) for number, *words in notes if number]
+
+
+def _added(one: Any, other: Any) -> Any:
+    if isinstance(one, Mapping):
+        return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
+    return one + other
+
+
+def _different(entries: NDArray[np.int64]) -> int:
+    """Count the different ones of ascending rows."""
+    return int(np.count_nonzero(np.diff(entries))) + 1 if entries.size else 0
+
+
+def counts_of(scan: CreditScan, met: Meeting, paths: Paths, rows: CreditRows) -> CreditSummary:
+    """Count the customers of a batch."""
+    orders = met.orders
+    has_touch = rows.touches != NO_ORDER
+    is_credited = has_touch & orders.are_orders[rows.entries]
+    entries, touches = rows.entries[is_credited], rows.touches[is_credited]
+    groups = dict.fromkeys(scan.finder.classes.group_names, 0)
+    if entries.size:
+        own = scan.groups_of(met, touches)
+        for place, name in enumerate(groups):
+            groups[name] = _different(entries[own == place])
+    count = int(np.count_nonzero(orders.are_orders))
+    return CreditSummary(
+        orders=count,
+        attributed=_different(entries),
+        groups=groups,
+        refunds=orders.are_orders.size - count,
+        unknown_refunds=orders.unknown,
+        touches=met.touches.days.size,
+        qualified=met.qualified.rows.size,
+        excluded=met.qualified.excluded,
+        without_group=scan.without_group(met),
+        long_paths=paths.longer,
+        undelivered=met.qualified.undelivered,
+    )

@@ -1,0 +1,140 @@
+"""The audit of an attribution as Arrow: who is credited with what of which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle._arrow_views import array_of, rows_of
+from ordercycle._attribution.credit_rows import CreditRows
+from ordercycle._attribution.credit_scan import CreditScan, Meeting
+from ordercycle._attribution.touch_classes import CAMPAIGN, CHANNEL_COLUMN, FORM, KIND
+from ordercycle._history.detail_format import key_type, shown_keys
+from ordercycle._ingest.column_readers import IdReader
+from ordercycle._streams.columns import Attribute, Keys, Words, arrow_values
+from ordercycle_kernels.credit_shares import NO_ORDER
+
+Int64s = NDArray[np.int64]
+
+INSTANTS = pa.timestamp("us", "UTC")
+AGES = pa.duration("us")
+CODES = pa.int32()
+GROUP = "group"
+#: Attributes of touches, in the order of the table; those that touches do not have are null.
+OF_TOUCHES = (CHANNEL_COLUMN, CAMPAIGN, KIND, FORM)
+
+
+@dataclass(frozen=True)
+class CreditTable:
+    """Makes the rows of the table of each batch."""
+
+    scan: CreditScan
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The names and types of the columns."""
+        spec = self.scan.orders.spec
+        event_id = self.scan.touches.spec.details.event_id
+        revenue = pa.null() if spec.revenue is None else spec.revenue
+        return pa.schema(
+            [
+                pa.field("order", pa.null() if spec.order_ids is None else spec.order_ids.plain),
+                pa.field("customer_id", self.scan.orders.id_type, nullable=False),
+                pa.field("ordered_at", INSTANTS, nullable=False),
+                pa.field(GROUP, pa.dictionary(CODES, pa.string())),
+                *(pa.field(name, self._type_of(name)) for name in OF_TOUCHES),
+                pa.field("event", pa.null() if event_id is None else key_type(event_id)),
+                pa.field("touched_at", INSTANTS),
+                pa.field("age", AGES),
+                pa.field("credit", pa.float64()),
+                pa.field("revenue", revenue, nullable=spec.revenue is None),
+            ]
+        )
+
+    def batch(self, met: Meeting, rows: CreditRows) -> pa.RecordBatch:
+        """Return the rows of a batch of customers."""
+        schema, orders = self.schema, met.orders
+        is_touched = rows.touches != NO_ORDER
+        touches = np.where(is_touched, rows.touches, 0)
+        instants = orders.instants[rows.entries]
+        touched = self._taken(met.touches.instants, touches)
+        # A refund has the id of the order that it refunds, where that is known.
+        its_orders = orders.orders[rows.entries]
+        order_rows = np.where(its_orders == NO_ORDER, rows.entries, its_orders)
+        customers = np.repeat(np.arange(len(orders.batch.ids)), np.diff(orders.batch.offsets))
+        ids = IdReader.as_produced(orders.batch.ids, self.scan.orders.id_type)
+        order_ids = self.scan.reader.order_ids(orders.batch)
+        names = {name: self.attribute(name, met, touches, is_touched) for name in OF_TOUCHES}
+        arrays = [
+            order_ids.take(rows_of(order_rows)).cast(schema.field("order").type),
+            ids.take(rows_of(customers[rows.entries])),
+            array_of(instants, INSTANTS),
+            self.groups(met, touches, is_touched),
+            *(names[name] for name in OF_TOUCHES),
+            self._events(met, touches, is_touched),
+            array_of(touched, INSTANTS, is_touched),
+            array_of(instants - touched, AGES, is_touched),
+            array_of(rows.shares, pa.float64(), is_touched),
+            self._revenue(rows),
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def groups(self, met: Meeting, touches: Int64s, known: NDArray[np.bool_]) -> pa.Array:
+        """Return the group of each touch's channel."""
+        classes = self.scan.finder.classes
+        codes = np.zeros(touches.size, np.int32)
+        if met.touches.days.size:
+            codes = self.scan.groups_of(met, touches)
+            known = known & (codes >= 0)
+        names = pa.array(classes.group_names, pa.string())
+        return pa.DictionaryArray.from_arrays(array_of(codes, CODES, known), names)
+
+    def _type_of(self, name: str) -> pa.DataType:
+        found = self.scan.touches.columns.attributes.get(name)
+        return pa.dictionary(CODES, pa.string() if found is None else found.type)
+
+    def attribute(
+        self, name: str, met: Meeting, touches: Int64s, known: NDArray[np.bool_]
+    ) -> pa.Array:
+        """Return an attribute of each touch, as a dictionary in the order of its values."""
+        found = self.scan.touches.columns.attributes.get(name)
+        if found is None or not met.touches.days.size:
+            kind = self._type_of(name)
+            nothing = pa.array([], kind.value_type) if found is None else found.in_order.values
+            codes = array_of(np.zeros(touches.size, np.int32), CODES, np.zeros(touches.size, bool))
+            return pa.DictionaryArray.from_arrays(codes, nothing)
+        return dictionary_of(found, met.touches.codes[name][touches], known)
+
+    def _events(self, met: Meeting, touches: Int64s, known: NDArray[np.bool_]) -> pa.Array:
+        reader, ids = self.scan.touches.spec.details.event_id, met.touches.details.event_ids
+        if reader is None or ids is None:
+            return pa.nulls(touches.size)
+        if not met.touches.days.size:
+            return pa.nulls(touches.size, key_type(reader))
+        has_id = known if ids.known is None else known & ids.known[touches]
+        return shown_keys(Keys(ids.words[touches], has_id), reader)
+
+    def _revenue(self, rows: CreditRows) -> pa.Array:
+        revenue = self.scan.orders.spec.revenue
+        if revenue is None:
+            return pa.nulls(rows.entries.size)
+        return arrow_values(Words(rows.parts.lows.view(np.int64), rows.parts.highs), revenue)
+
+    @staticmethod
+    def _taken(values: Int64s | None, rows: Int64s) -> Int64s:
+        if values is None or not values.size:
+            return np.zeros(rows.size, np.int64)
+        return values[rows]
+
+
+def dictionary_of(
+    attribute: Attribute, codes: NDArray[np.uint8 | np.uint16 | np.uint32], known: NDArray[np.bool_]
+) -> pa.Array:
+    """Return values of codes as a dictionary in the order of values, null where not known."""
+    values, ranks = attribute.in_order
+    places = codes if ranks is None else ranks[codes]
+    indices = places.astype(np.int32) - np.int32(1)
+    return pa.DictionaryArray.from_arrays(array_of(indices, CODES, known & (places > 0)), values)

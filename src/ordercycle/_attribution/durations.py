@@ -1,0 +1,54 @@
+"""Lengths of time: as they are given, and in microseconds."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from ordercycle._errors import ConfigError, Option
+
+MICROSECOND = timedelta(microseconds=1)
+#: Units of durations, by the letter that stands for them; days are of 24 hours.
+UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
+TEXT = re.compile(r"(\d{1,6})([dhm])")
+
+
+def duration_of(given: object, *where: str | Option) -> timedelta:
+    """Return a duration that is given as one, or as text; where: what names it in an error.
+
+    Raises
+    ------
+    ConfigError
+        It is neither, or negative.
+
+    Examples
+    --------
+    >>> duration_of("12h", "window")
+    datetime.timedelta(seconds=43200)
+    """
+    if isinstance(given, timedelta) and given >= timedelta(0):
+        return given
+    matched = TEXT.fullmatch(given) if isinstance(given, str) else None
+    if matched is None:
+        raise ConfigError(
+            (*where, " is no duration"),
+            remedy='pass text such as "5d", "12h" or "30m", or a timedelta that is not negative',
+        )
+    return int(matched[1]) * UNITS[matched[2]]
+
+
+def duration_text(duration: timedelta) -> str:
+    """Return a duration as text, in the largest unit that holds it.
+
+    >>> duration_text(timedelta(hours=36)), duration_text(timedelta(seconds=90))
+    ('36h', '0:01:30')
+    """
+    for letter, unit in UNITS.items():
+        if duration % unit == timedelta(0):
+            return f"{duration // unit}{letter}"
+    return str(duration)
+
+
+def in_microseconds(duration: timedelta) -> int:
+    """Return a duration in microseconds."""
+    return duration // MICROSECOND

@@ -1,0 +1,76 @@
+"""Exact sums of amounts as Python's numbers, which batches add to in any order."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle._errors import DataError
+from ordercycle._grouping.amount_words import AmountWords
+
+HALF_BITS, WORD_BITS, FLOAT_BITS = 32, 64, 53
+HALF = np.uint64(0xFFFFFFFF)
+
+
+def exact_total(words: AmountWords, *, is_float: bool) -> Fraction:
+    """Return the sum of amounts, in units of their last digit, without rounding.
+
+    >>> exact_total(AmountWords(np.array([1e16, 1.0]), np.zeros(0, np.int64)), is_float=True)
+    Fraction(10000000000000001, 1)
+    """
+    if is_float:
+        return _total_of_floats(words.lows)
+    if not words.highs.size:
+        return Fraction(_total(words.lows.view(np.int64)))
+    return Fraction(
+        _total_unsigned(words.lows.view(np.uint64)) + (_total(words.highs) << WORD_BITS)
+    )
+
+
+def _total(values: NDArray[np.int64]) -> int:
+    """Return the sum of words, fewer than 2**31 of them: by halves, which do not overflow."""
+    upper = int((values >> np.int64(HALF_BITS)).sum())
+    return (upper << HALF_BITS) + int((values & np.int64(HALF)).sum())
+
+
+def _total_unsigned(values: NDArray[np.uint64]) -> int:
+    upper = int((values >> np.uint64(HALF_BITS)).sum())
+    return (upper << HALF_BITS) + int((values & HALF).sum())
+
+
+def _total_of_floats(values: NDArray[np.float64]) -> Fraction:
+    fractions, exponents = np.frexp(values)
+    whole = np.ldexp(fractions, FLOAT_BITS).astype(np.int64)
+    total = Fraction(0)
+    for exponent in np.unique(exponents).tolist():
+        those = _total(whole[exponents == exponent])
+        total += Fraction(those) * Fraction(2) ** (exponent - FLOAT_BITS)
+    return total
+
+
+def in_type(total: Fraction, kind: pa.DataType) -> Any:
+    """Return a sum as a value of a type: of floats rounded once.
+
+    Raises
+    ------
+    DataError
+        It is beyond the type.
+    """
+    if pa.types.is_floating(kind):
+        return float(total)
+    units = int(total)
+    try:
+        if pa.types.is_decimal(kind):
+            value = Decimal(units).scaleb(-kind.scale)
+            return pa.scalar(value, kind).as_py()
+        return pa.scalar(units, kind).as_py()
+    except (pa.ArrowException, OverflowError):
+        raise DataError(
+            f"the revenue is {units}, which is too large for {kind}",
+            remedy="cast the amounts to decimal128(38, 0), or to float64",
+        ) from None

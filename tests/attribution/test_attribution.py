@@ -1,0 +1,231 @@
+"""Models of attribution: what is refused, what is warned of, presets, and repr."""
+
+import datetime as dt
+import pickle
+from datetime import timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+import ordercycle as oc
+
+MOMENT = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
+HOUR = timedelta(hours=1)
+
+BAD_OPTIONS = [
+    ({"model": "last_click"}, "did you mean 'last_touch'"),
+    ({"compete": "groups"}, "did you mean 'group'"),
+    ({"clock": "send"}, "choose from 'touch', 'delivery'"),
+    ({"window": "5 days"}, "window='5 days'.* is no duration"),
+    ({"window": "5w"}, "no duration"),
+    ({"window": 5}, "no duration"),
+    ({"window": timedelta(hours=-1)}, "not negative"),
+    ({"windows": {("SMS", "delivery"): "soon"}}, "'soon' of .*SMS.*no duration"),
+    ({"windows": "12h"}, "names no windows"),
+    ({"windows": {("SMS",): "1h"}}, "is no kind of touches"),
+    ({"qualify": ()}, "names no touches"),
+    ({"qualify": ("click", "click")}, "has a name twice"),
+    ({"qualify": (3,)}, "is no kind of touches"),
+    ({"qualify": 3}, "names no touches"),
+    ({"groups": {}}, "names no groups"),
+    ({"groups": {"a": None, "b": None}}, "'a' and 'b' both have all other channels"),
+    ({"groups": {"a": ("Email", "SMS"), "b": ("SMS",)}}, "'SMS' is in 'a' and in 'b'"),
+    ({"groups": {"a": 3}}, "is no group"),
+    ({"groups": {3: None}}, "is no group"),
+    ({"exclude": 7}, "is no condition"),
+    ({"exclude": "kind =="}, "kind =="),
+    ({"brand": 7}, "names no attribute"),
+    ({"tiers": "click", "strict": True}, "contradict"),
+    ({"strict": True, "model": "linear"}, "means nothing for linear"),
+    ({"strict": 1}, "is not true or false"),
+    ({"reuse": "no"}, "is not true or false"),
+    ({"half_life": "0d"}, "no time at all"),
+    ({"most_touches": 0}, "no number of touches"),
+    ({"most_touches": 1.5}, "no number of touches"),
+    ({"most_touches": 10_000}, "from 1 to"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), BAD_OPTIONS)
+def test_what_is_no_model(options, message):
+    with pytest.raises(oc.ConfigError, match=message):
+        oc.Attribution(**options)
+
+
+def test_models_are_data():
+    model = oc.Attribution(model="linear", window="90m", groups={"site": "Popup"})
+    assert model.window == timedelta(minutes=90)
+    assert model.groups == {"site": ("Popup",)}
+    assert model == pickle.loads(pickle.dumps(model))  # noqa: S301 - our own
+    assert model == eval(repr(model), {"Attribution": oc.Attribution})  # noqa: S307 - our own
+    assert repr(model) == "Attribution(model='linear', window='90m', groups={'site': ('Popup',)})"
+    assert repr(oc.Attribution()) == "Attribution()"
+    assert model.to_dict()["windows"] == {"SMS delivery": "12h"}
+
+
+def test_presets():
+    assert oc.Attribution.preset("maestra") == oc.Attribution(windows={})
+    klaviyo = oc.Attribution.preset("klaviyo")
+    assert klaviyo.clock == "delivery"
+    assert klaviyo.windows["SMS", "delivery"] == 12 * HOUR
+    assert oc.Attribution.preset("last_click").compete == "all"
+    with pytest.raises(oc.ConfigError, match="did you mean 'klaviyo'"):
+        oc.Attribution.preset("klavyo")
+
+
+def orders_of(rows, columns=None, **options):
+    columns = columns or oc.Columns(order="order_id", instants=True)
+    names = ("customer_id", "order_id", "ordered_at", "amount")
+    arrays = [list(column) for column in zip(*rows, strict=True)] or [[]] * 4
+    return oc.OrderHistory.build(
+        pa.table(dict(zip(names, arrays, strict=True))), columns=columns, **options
+    )
+
+
+def touches_of(rows, attributes=("kind", "channel", "campaign"), **options):
+    names = ("customer_id", "occurred_at", "kind", "channel", "campaign")
+    arrays = [list(column) for column in zip(*rows, strict=True)]
+    return oc.EventHistory.build(
+        pa.table(dict(zip(names, arrays, strict=True))),
+        columns=oc.EventColumns(attributes=attributes),
+        **options,
+    )
+
+
+ORDERS = [("ann", 1, MOMENT, 60), ("bob", 2, MOMENT, 40)]
+TOUCHES = [("ann", MOMENT - HOUR, "click", "Email", "spring")]
+
+
+def test_histories_that_do_not_fit():
+    orders, touches = orders_of(ORDERS), touches_of(TOUCHES)
+    model = oc.Attribution()
+    with pytest.raises(oc.ConfigError, match="Table is no history of orders"):
+        model.credit(pa.table({}), touches)
+    with pytest.raises(oc.ConfigError, match=r"touches.*OrderHistory is no history of events"):
+        model.credit(orders, orders)
+    with pytest.raises(oc.ConfigError, match="visits"):
+        model.credit(orders, touches, visits=7)
+    without = orders_of(ORDERS, oc.Columns(order="order_id"))
+    with pytest.raises(oc.ConfigError, match="orders have no instants") as caught:
+        model.credit(without, touches)
+    assert "instants=True" in str(caught.value)
+    merged = orders_of(ORDERS, same_day="merge")
+    with pytest.raises(oc.ConfigError, match="same_day='merge'"):
+        model.credit(merged, touches)
+    dated = touches_of([(who, at.date(), *rest) for who, at, *rest in TOUCHES])
+    with pytest.raises(oc.ConfigError, match="touches have days without instants"):
+        model.credit(orders, dated)
+    with pytest.raises(oc.ConfigError, match="visits have days without instants"):
+        model.credit(orders, touches, dated)
+    numbered = touches_of([(7, *rest) for _, *rest in TOUCHES])
+    with pytest.raises(oc.ColumnError, match="no ids in common"):
+        model.credit(orders, numbered)
+    with pytest.raises(oc.ColumnError, match="no attribute 'channel'"):
+        model.credit(orders, touches_of(TOUCHES, attributes=("kind", "campaign")))
+    coded = touches_of([(*row[:3], 7, row[4]) for row in TOUCHES])
+    with pytest.raises(oc.ColumnError, match="channel is int64"):
+        model.credit(orders, coded)
+    with pytest.raises(oc.ColumnError, match=r"brand='brand'.*orders have no such one"):
+        oc.Attribution(brand="brand").credit(orders, touches)
+    with pytest.raises(oc.ColumnError, match=r"exclude=.*no column 'bot'"):
+        oc.Attribution(exclude="bot == 'yes'").credit(orders, touches)
+
+
+def test_first_moments_of_days_do():
+    dated = touches_of([(who, at.date(), *rest) for who, at, *rest in TOUCHES], day_instants=True)
+    credited = oc.Attribution().credit(orders_of(ORDERS), dated)
+    assert credited.to_table()["age"].to_pylist() == [12 * HOUR, None]
+
+
+def test_names_that_do_not_occur_are_warned_of():
+    orders, touches = orders_of(ORDERS), touches_of(TOUCHES)
+    with pytest.warns(oc.OrdercycleWarning, match="no touch has 'clik' of qualify="):
+        oc.Attribution(qualify=("clik",)).credit(orders, touches)
+    with pytest.warns(oc.OrdercycleWarning, match="'Emial' of groups="):
+        oc.Attribution(groups={"mail": ("Emial",)}).credit(orders, touches)
+    with pytest.warns(oc.OrdercycleWarning, match="no value of kind equals 'bot'"):
+        credited = oc.Attribution(exclude="kind == 'bot'").credit(orders, touches)
+    assert credited.summary().attributed == 1
+    for name in ("maestra", "klaviyo", "last_click"):  # what the library proposes is no typo
+        oc.Attribution.preset(name).credit(orders, touches)
+
+
+def test_channels_in_no_group_are_counted_and_named():
+    touches = touches_of([*TOUCHES, ("bob", MOMENT, "click", "Radio", None)])
+    credited = oc.Attribution(groups={"mail": ("Email",)}).credit(orders_of(ORDERS), touches)
+    assert credited.summary().without_group == {"Radio": 1}
+    assert "1 touch of a channel in no group ('Radio')" in repr(credited)
+    assert "Radio" in credited._repr_html_()
+    assert credited.explain(2)["outcome"].to_pylist() == ["channel"]
+
+
+def test_orders_that_are_not_explained():
+    credited = oc.Attribution().credit(orders_of(ORDERS), touches_of(TOUCHES))
+    for order in (3, "x", None, 2**70):
+        with pytest.raises(oc.ConfigError, match="there is no order"):
+            credited.explain(order)
+    shared = orders_of([("ann", 1, MOMENT, 60), ("bob", 1, MOMENT, 40)])
+    with pytest.raises(oc.DataError, match="order 1 is of 2 customers"):
+        oc.Attribution().credit(shared, touches_of(TOUCHES)).explain(1)
+    nameless = orders_of(ORDERS, oc.Columns(instants=True))
+    with pytest.raises(oc.ConfigError, match="orders have no ids"):
+        oc.Attribution().credit(nameless, touches_of(TOUCHES)).explain(1)
+
+
+def test_windows_that_are_none():
+    credited = oc.Attribution().credit(orders_of(ORDERS), touches_of(TOUCHES))
+    for days in ([], [0], [-1], ["1d"], [1.5], 7.5, range(2000)):
+        with pytest.raises(oc.ConfigError, match="are no windows"):
+            credited.windows("CRM Orders", days)
+    with pytest.raises(oc.ConfigError, match="did you mean 'Revenue from Campaigns'"):
+        credited.windows("Revenue from Campaign", [1])
+
+
+def test_refunds_of_unknown_orders_are_nobodys():
+    columns = oc.Columns(order="order_id", refund_of="refunds", instants=True)
+    orders = pa.table(
+        {
+            "customer_id": ["ann", "ann", "ann"],
+            "order_id": ["a", "b", "c"],
+            "ordered_at": [MOMENT, MOMENT + HOUR, MOMENT + 2 * HOUR],
+            "amount": [60.0, -20.0, -5.0],
+            "refunds": [None, "a", "nowhere"],
+        }
+    )
+    credited = oc.Attribution().credit(
+        oc.OrderHistory.build(orders, columns=columns), touches_of(TOUCHES)
+    )
+    table = credited.to_table().select(["order", "group", "credit", "revenue"])
+    assert [tuple(row.values()) for row in table.to_pylist()] == [
+        ("a", "campaigns", 1.0, 60.0),
+        ("a", "campaigns", 0.0, -20.0),
+        ("c", None, None, -5.0),
+    ]
+    assert credited.summary().unknown_refunds == 1
+    assert "1 refund of no known order" in repr(credited)
+
+
+def test_orders_without_amounts_and_without_touches():
+    orders = orders_of(ORDERS, oc.Columns(order="order_id", amount=None, instants=True))
+    none = touches_of(TOUCHES).where("kind == 'open'", missing="empty")
+    table = oc.Attribution().credit(orders, none).to_table()
+    assert table["revenue"].null_count == table["group"].null_count == 2
+    credited = oc.Attribution().credit(orders, touches_of(TOUCHES))
+    assert credited.windows("CRM Orders", [5])["value"].to_pylist() == [1]
+    with pytest.raises(oc.ConfigError, match="Revenue"):
+        credited.windows("Total CRM Revenue", [5])
+
+
+def test_nothing_at_all():
+    credited = oc.Attribution().credit(orders_of([]), touches_of(TOUCHES))
+    assert credited.to_table().num_rows == credited.paths().num_rows == 0
+    assert credited.summary().orders == 0
+
+
+def test_what_credits_were_made_with():
+    credited = oc.Attribution().credit(orders_of(ORDERS), touches_of(TOUCHES))
+    made = credited.metadata
+    assert made["attribution"] == oc.Attribution().to_dict()
+    assert (made["orders"], made["touches"], made["last_day"]) == (2, 1, "2026-03-01")
+    assert pc.sum(credited.to_table()["revenue"]).as_py() == 100
