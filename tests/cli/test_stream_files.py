@@ -258,6 +258,17 @@ def test_refusals_name_the_file(what):
     assert not Path("profile.arrow").exists()
 
 
+@pytest.mark.parametrize("rules", ["", '[rules]\na = "has(lines)"\n'])
+def test_a_feature_that_is_called_like_a_column_is_refused(rules):
+    text = '[features]\nrevenue = "count(lines)"\n' + rules + STREAMS
+    Path("conf/features.toml").write_text(text, encoding="utf-8")
+    result = run("profile", "orders.parquet", "--as-of", DAY, "--features", "conf/features.toml",
+                 "--out", "profile.arrow")  # fmt: skip
+    assert result.exit_code == 1
+    assert "'revenue'" in result.stderr
+    assert not Path("profile.arrow").exists()
+
+
 def test_refusals_of_segment():
     done("profile", "orders.parquet", "--as-of", DAY, "--out", "profile.parquet")
     histories()["lines"].save("conf/lines.saved")

@@ -90,7 +90,7 @@ class FeatureFile:
 
         missing: as for conditions; there, options: streams and options of the command.
         """
-        from ordercycle._segments.customer_features import StreamsAsOf, with_columns
+        from ordercycle._segments.customer_features import StreamsAsOf
         from ordercycle._segments.scheme import assigning
 
         with found_in(self.path):
@@ -100,4 +100,4 @@ class FeatureFile:
                 assign = assigning(self.rules, source)
                 return lambda table: assign(table, None)
             scans = source.scans(self.features)
-        return lambda table: with_columns(table, scans.of(table, threads=None).table)
+        return lambda table: scans.added_to(table, threads=None)

@@ -20,7 +20,7 @@ from ordercycle._features.streams import Stream, StreamBatch, streams_of
 from ordercycle._history.places import find_places
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import hashes_of
-from ordercycle._segments.assigning import refuse_absent
+from ordercycle._segments.assigning import refuse_absent, refuse_taken
 from ordercycle._segments.customer_order import customers_in_order
 from ordercycle._segments.profile_tables import CUSTOMER
 from ordercycle._workspace import Workers, thread_count
@@ -107,6 +107,17 @@ class CustomerFeatures:
     features: Mapping[str, Feature]
     streams: Mapping[str, Stream]
     scans: Mapping[str, FeatureScan]
+
+    def added_to(self, table: pa.Table, *, threads: int | None) -> pa.Table:
+        """Return a table with the features behind its columns.
+
+        Raises
+        ------
+        ColumnError, DataError
+            As for `of`; also where a column is called like a feature.
+        """
+        refuse_taken(table, [pa.field(name, pa.null()) for name in self.features])
+        return with_columns(table, self.of(table, threads=threads).table)
 
     def of(self, table: pa.Table, *, threads: int | None, with_matches: bool = False) -> Counted:
         """Return the features of a table's customers, in the order of its rows.

@@ -9,8 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from ordercycle._public import public
-from ordercycle._segments.assigning import refuse_taken
-from ordercycle._segments.customer_features import StreamsAsOf, parsed_features, with_columns
+from ordercycle._segments.customer_features import StreamsAsOf, parsed_features
 from ordercycle._segments.feature_lint import FeaturesLint, feature_counts
 from ordercycle._segments.profile_tables import as_table
 
@@ -112,9 +111,7 @@ def features(
     """
     source = StreamsAsOf.of(streams, as_of, missing)
     wanted = parsed_features(features)
-    table = as_table(profile)
-    refuse_taken(table, [pa.field(name, pa.null()) for name in wanted])
-    return with_columns(table, source.scans(wanted).of(table, threads=threads).table)
+    return source.scans(wanted).added_to(as_table(profile), threads=threads)
 
 
 @public()
