@@ -306,6 +306,16 @@ def test_heavy_hitters_grouped_by_all_threads_have_the_same_bits(
     assert_same_bits(results(streamed, columns, threads), reference)
 
 
+@pytest.mark.parametrize("heavy_rows", [2**7, 2**20])
+def test_orders_laid_out_as_words_have_the_same_bits(
+    orders, columns, reference, heavy_rows, monkeypatch
+):
+    monkeypatch.setattr("ordercycle._ingest.order_words.LEAST_ROWS", 1)
+    monkeypatch.setattr("ordercycle._grouping.heavy_hitters.HEAVY_ROWS", heavy_rows)
+    monkeypatch.setattr("ordercycle._grouping.heavy_hitters.ENOUGH", 4)
+    assert_same_bits(results(orders, columns, 2), reference)
+
+
 @pytest.mark.parametrize("spare_rows", [0, 64])
 def test_room_set_aside_for_a_file_does_not_change_a_bit(
     orders, columns, reference, spare_rows, tmp_path, monkeypatch

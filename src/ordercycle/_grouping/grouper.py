@@ -146,14 +146,18 @@ class Grouper:
         """
         grouped = []
         filled = 0
+        is_listed_twice = False
         orders = load(self.orders, partitions, self.workspace, "orders")
         listings = load(self.customers or (), partitions, self.workspace, "listed")
         for group in self._tasks(partitions, orders, listings):
             part = group(room.part(slice(filled, None)))
-            if part is None:
-                return None
+            if part is None:  # all others are looked at, too: an error counts the rows
+                is_listed_twice = True
+                continue
             grouped.append(part)
             filled += int(part.offsets[-1])
+        if is_listed_twice:
+            return None
         for block in self.orders:
             block.rows.end(partitions)
         here = room.part(slice(filled))
