@@ -4,6 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 from mpmath import mpf
+from oracle.value_models import from_then_on, log_likelihood_of_pareto
 from support.derivatives import derivatives
 
 from ordercycle_kernels import deaths, order_counts
@@ -54,23 +55,6 @@ def setup(parameters):
     return firsts, tables, scratch
 
 
-def from_then_on(r, alpha, s, beta, x, t):
-    """Return the integral of (alpha + u)**-(r + x) (beta + u)**-(s + 1) from t on."""
-    k = r + s + x
-    if alpha >= beta:
-        series = mpmath.hyp2f1(1, r + x, k + 1, (alpha - beta) / (alpha + t))
-        return (alpha + t) ** -(r + x) * (beta + t) ** -s / k * series
-    series = mpmath.hyp2f1(1, s + 1, k + 1, (beta - alpha) / (beta + t))
-    return (alpha + t) ** -(r + x - 1) * (beta + t) ** -(s + 1) / k * series
-
-
-def log_likelihood(r, alpha, s, beta, x, t, age):
-    alive = (alpha + age) ** -(r + x) * (beta + age) ** -s
-    left = from_then_on(r, alpha, s, beta, x, t) - from_then_on(r, alpha, s, beta, x, age)
-    counts = mpmath.loggamma(r + x) - mpmath.loggamma(r) + r * mpmath.log(alpha)
-    return counts + s * mpmath.log(beta) + mpmath.log(alive + s * left)
-
-
 @pytest.mark.parametrize("parameters", [(0.55, 74, 0.61, 81.6), (2, 9, 0.3, 5), (0.3, 5, 2, 9)])
 def test_the_closed_form_is_the_integral(parameters):
     r, alpha, s, beta = map(mpf, parameters)
@@ -92,7 +76,7 @@ def test_sums_of_pareto_nbd(parameters, varied):
     order_counts.add_chunks(rows, sums)
 
     def function(*given):
-        return sum(n * log_likelihood(*given, x, t, age) for x, t, age, n in CELLS)
+        return sum(n * log_likelihood_of_pareto(*given, x, t, age) for x, t, age, n in CELLS)
 
     with mpmath.workdps(80):
         value, *wanted = derivatives(function, parameters)
@@ -116,7 +100,9 @@ def test_products_of_scores(parameters, varied):
     with mpmath.workdps(80):
         wanted = [mpf(0)] * order_counts.PRODUCTS
         for x, t, age, customers in CELLS:
-            gradient = derivatives(lambda *p: log_likelihood(*p, x, t, age), parameters)[1:5]  # noqa: B023 - called at once
+            gradient = derivatives(lambda *p: log_likelihood_of_pareto(*p, x, t, age), parameters)[
+                1:5
+            ]  # noqa: B023 - called at once
             score = [one * at for one, at in zip(gradient, parameters, strict=True)]
             products = (customers * score[i] * score[j] for i, j in PAIRS)
             wanted = [one + more for one, more in zip(wanted, products, strict=True)]

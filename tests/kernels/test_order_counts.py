@@ -4,6 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 from mpmath import mpf
+from oracle.value_models import alive_and_left
 from support.derivatives import derivatives
 
 from ordercycle_kernels import order_counts
@@ -43,14 +44,6 @@ def margins():
     by_orders, by_age = np.zeros(61, np.int64), np.zeros(2 * 701, np.int64)
     order_counts.count_margins(found, by_orders, by_age)
     return by_orders, by_age
-
-
-def alive_and_left(r, alpha, a, b, x, t, T, f):  # noqa: N803 - the letters of the papers
-    """Return the likelihoods of a customer who has not left, and of one who has."""
-    counts = mpmath.gammaprod([r + x], [r]) * alpha**r
-    stay = mpmath.beta(a, b + x + f) / mpmath.beta(a, b)
-    leave = mpmath.beta(a + 1, b + x - 1 + f) / mpmath.beta(a, b) if x + f else mpf(0)
-    return counts * stay * (alpha + T) ** -(r + x), counts * leave * (alpha + t) ** -(r + x)
 
 
 def exact(parameters, f):
