@@ -52,9 +52,11 @@ GAUSS_WEIGHTS = (
     0.31370664587788729,
     0.36268378337836198,
 )
-#: A day is cut into panels over which neither alpha + u nor beta + u grows by more than half.
-GROWTH = 1.5
-LOG_GROWTH = 0.4054651081081644
+#: A day is cut into panels over which neither alpha + u nor beta + u grows by more than half, and
+#: the integrand falls by no more than e**3: eight nodes are exact to 15 digits there.
+LOG_GROWTH, STEEPEST = 0.4054651081081644, 3.0
+#: More are not needed where customers stay for an hour at least.
+MOST_PANELS = 256
 #: 1, four functions of the time of leaving, and the ten products of two of them; one is unused.
 MOMENTS = 16
 
@@ -83,17 +85,21 @@ class DeathTables(NamedTuple):
 
 
 @kernel
-def count_panels(alpha: float, beta: float, out_firsts: Int64Out) -> None:
+def count_panels(parameters: Float64s, out_firsts: Int64Out) -> None:
     """Write the first panel of each day, and behind the last day how many there are.
 
-    out_firsts: (d,).
+    parameters: (4,); out_firsts: (d,).
     """
+    r, alpha, s, beta = parameters
     lesser = min(alpha, beta)
     out_firsts[0] = 0
     for day in range(out_firsts.size - 1):
         growth = logarithm_of_one_plus(1.0 / (lesser + day))
-        panels = max(1, int(np.ceil(growth / LOG_GROWTH)))
-        out_firsts[day + 1] = out_firsts[day] + panels
+        # Nobody has ordered on more days than there were.
+        fall = (r + day) * logarithm_of_one_plus(1.0 / (alpha + day))
+        fall += (s + 1.0) * logarithm_of_one_plus(1.0 / (beta + day))
+        panels = np.ceil(max(growth / LOG_GROWTH, fall / STEEPEST))
+        out_firsts[day + 1] = out_firsts[day] + int(min(max(panels, 1.0), MOST_PANELS))
 
 
 @kernel

@@ -22,7 +22,7 @@ HORIZONS = [(1.0, 0.0), (365.0, 3e-4), (36_525.0, 0.01)]
 def test_probabilities_to_be_alive(parameters):
     r, alpha, s, beta = parameters
     firsts = np.zeros(DAYS, np.int64)
-    deaths.count_panels(alpha, beta, firsts)
+    deaths.count_panels(np.array(parameters), firsts)
     nodes = int(firsts[-1]) * deaths.NODES
     growths, weights, logs = np.zeros((2, nodes)), np.zeros(nodes), np.zeros((4, DAYS))
     factors = np.zeros(nodes * deaths.MOMENTS)

@@ -43,7 +43,7 @@ def cells():
 def setup(parameters):
     _, alpha, _, beta = parameters
     firsts = np.full(DAYS, 77)
-    deaths.count_panels(alpha, beta, firsts)
+    deaths.count_panels(np.array(parameters), firsts)
     of_days = np.zeros((4, DAYS))
     order_counts.fill_day_tables(alpha, *of_days[:2])
     order_counts.fill_day_tables(beta, *of_days[2:])
@@ -100,9 +100,11 @@ def test_products_of_scores(parameters, varied):
     with mpmath.workdps(80):
         wanted = [mpf(0)] * order_counts.PRODUCTS
         for x, t, age, customers in CELLS:
-            gradient = derivatives(lambda *p: log_likelihood_of_pareto(*p, x, t, age), parameters)[
-                1:5
-            ]  # noqa: B023 - called at once
+
+            def value(*given, x=x, t=t, age=age):
+                return log_likelihood_of_pareto(*given, x, t, age)
+
+            gradient = derivatives(value, parameters)[1:5]
             score = [one * at for one, at in zip(gradient, parameters, strict=True)]
             products = (customers * score[i] * score[j] for i, j in PAIRS)
             wanted = [one + more for one, more in zip(wanted, products, strict=True)]

@@ -1,4 +1,4 @@
-"""Likelihoods of the models of orders, by the formulas of the papers, in as many digits as asked."""
+"""Likelihoods of the models of orders by the formulas of the papers, in many digits."""
 
 import mpmath
 from mpmath import mpf
@@ -23,6 +23,7 @@ def from_then_on(r, alpha, s, beta, x, t):
 
 
 def log_likelihood_of_pareto(r, alpha, s, beta, x, t, age):
+    """Return the log-likelihood of a customer of Pareto/NBD."""
     alive = (alpha + age) ** -(r + x) * (beta + age) ** -s
     left = from_then_on(r, alpha, s, beta, x, t) - from_then_on(r, alpha, s, beta, x, age)
     counts = mpmath.loggamma(r + x) - mpmath.loggamma(r) + r * mpmath.log(alpha)

@@ -189,7 +189,8 @@ class DeathSetup:
         """Return what is needed for days up to so many less 1; moments: 0 where none are."""
         _, alpha, _, beta = parameters
         firsts = np.empty(days, np.int64)
-        count_panels(alpha, beta, firsts)
+        given = np.array(parameters)
+        count_panels(given, firsts)
         nodes = int(firsts[-1]) * NODES
         of_days = np.empty((4, days))
         fill_day_tables(alpha, of_days[0], of_days[1])
@@ -198,7 +199,7 @@ class DeathSetup:
         factors = np.empty(nodes * moments)
         fill_panels(alpha, beta, firsts, of_nodes[0], of_nodes[1], of_nodes[2], factors)
         tables = DeathTables(*map(as_input, (*of_days, *of_nodes, factors)))
-        return cls(firsts, tables, np.array(parameters))
+        return cls(firsts, tables, given)
 
     def scratch(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return room for the integrals of one number of orders."""
