@@ -8,15 +8,22 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from oracle import order_events
-from oracle.errors import DataError
+from oracle.errors import ConfigError, DataError
 from oracle.features import computed
 from support import against_oracle
 from support.against_oracle import NAMES, THREADS, examples
 from support.colliding import ids_with_one_hash
 from support.cutting import cut_small
 from support.event_histories import build, stream_of
-from support.events import conditions, event_cases, feature_text, fields_to_name
+from support.events import (
+    conditions,
+    event_cases,
+    feature_text,
+    fields_to_name,
+    order_event_cases,
+)
 from support.featured import asked, profiles
+from support.order_details import detailed
 from support.strategies import cases, customer_columns, layouts, order_columns
 
 import ordercycle as oc
@@ -88,6 +95,22 @@ def test_features_of_any_orders(case, data, threads):
         history = against_oracle.build(case, orders, customers, NAMES, threads)
     wanted, as_of = data.draw(asked(stream, case.as_of))
     profile = data.draw(profiles(case.types.customer, list(stream.customers)))
+    compare(history, stream, profile, wanted, as_of, threads)
+
+
+@examples(60)
+@given(case=order_event_cases(max_rows=15), data=st.data(), threads=THREADS)
+def test_features_of_orders_with_attributes(case, data, threads):
+    try:
+        stream = case.stream()
+    except (ConfigError, DataError):
+        assume(False)  # noqa: FBT003 - as Hypothesis has it
+    history = detailed(case, data.draw(layouts()), threads=threads)
+    if data.draw(st.booleans()):
+        condition = data.draw(conditions(stream))
+        history, stream = history.where(str(condition), missing="empty"), stream.where(condition)
+    wanted, as_of = data.draw(asked(stream, case.case.as_of))
+    profile = data.draw(profiles(case.case.types.customer, list(stream.customers)))
     compare(history, stream, profile, wanted, as_of, threads)
 
 

@@ -17,38 +17,14 @@ from oracle.order_events import AMOUNT
 from support.against_oracle import THREADS, check_profile, examples
 from support.cutting import cut_small, spill_everything
 from support.events import OrderEventCase, conditions, order_event_cases
-from support.histories import NAMES, assert_same, options_of, results
+from support.histories import assert_same, results
 from support.layouts import Layout
-from support.strategies import customer_columns, layouts, python_time
+from support.order_details import detailed, options, tables
+from support.strategies import layouts, python_time
 
 import ordercycle as oc
 
 CASES = order_event_cases(max_rows=20)
-
-
-def options(case: OrderEventCase, **more) -> dict:
-    """Return the options of building a case."""
-    given = options_of(case.case)
-    kept = case.kept
-    columns = replace(
-        given["columns"],
-        attributes=kept.attributes,
-        values=kept.values,
-        instants=kept.instants,
-    )
-    day_instants = kept.instants and kept.day_instants
-    return given | {"columns": columns, "day_instants": day_instants} | more
-
-
-def tables(case: OrderEventCase, layout: Layout) -> tuple[pa.Table, pa.Table | None]:
-    """Return the orders and the customers of a case."""
-    orders = layout.table(case.columns(NAMES))
-    listed = case.case.customers
-    return orders, None if listed is None else layout.table(customer_columns(case.case, NAMES))
-
-
-def built(case: OrderEventCase, layout: Layout, **more) -> oc.OrderHistory:
-    return oc.OrderHistory.build(*tables(case, layout), **options(case, **more))
 
 
 def taken(case: OrderEventCase, rows: list[int]) -> OrderEventCase:
@@ -101,12 +77,12 @@ def test_any_orders_and_views_of_them(case, layout, threads, data):
     except (ConfigError, DataError) as error:
         kind = oc.ConfigError if isinstance(error, ConfigError) else oc.DataError
         with pytest.raises(kind):
-            built(case, layout, threads=threads)
+            detailed(case, layout, threads=threads)
         return
     with pytest.MonkeyPatch.context() as patch:
         if data.draw(st.booleans()):
             cut_small(patch)
-        history = built(case, layout, threads=threads)
+        history = detailed(case, layout, threads=threads)
     check_entries(history, stream, case)
     check_profile(case.case, history, stream.history)
     for _ in range(data.draw(st.integers(1, 2))):
@@ -129,14 +105,14 @@ def test_any_orders_and_views_of_them(case, layout, threads, data):
 def test_rows_chunks_limits_files_and_appends_leave_no_trace(case, seed, waiting, data):
     stream = expected(case)
     condition = str(data.draw(conditions(stream)))
-    whole = built(case, Layout(0))
+    whole = detailed(case, Layout(0))
     order = Random(seed).sample(range(len(case.fields)), len(case.fields))  # noqa: S311
     shuffled = taken(case, order)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         if waiting is not None:
             spill_everything(patch, waiting)
         limit = None if waiting is None else "1GB"
-        found = built(shuffled, Layout(seed), threads=2, memory_limit=limit)
+        found = detailed(shuffled, Layout(seed), threads=2, memory_limit=limit)
         compare(found, whole, case, condition)
         opened = oc.OrderHistory.open(found.save(folder)._grouped.folder.path)
         compare(opened, whole, case, condition)
@@ -170,7 +146,7 @@ def test_appended_orders_are_those_of_a_build(case, parts, saved, data):
         tables(taken(case, [row for row, at in enumerate(places) if at == part]), Layout(0))[0]
         for part in range(parts + 1)
     ]
-    whole = built(case, Layout(0))
+    whole = detailed(case, Layout(0))
     with tempfile.TemporaryDirectory() as folder:
         found = oc.OrderHistory.build(pieces[0], customers, **options(case))
         if saved:
@@ -212,6 +188,13 @@ def test_a_view_is_the_history_of_the_filtered_orders_with_that_registration():
     )
     view = history.where("brand == 'south'")
     assert view.profile("2026-02-01").equals(alone.profile("2026-02-01"))
+    both = [oc.Lifecycle().membership(one) for one in (view, alone)]
+    assert both[0].to_table().equals(both[1].to_table())
+    reports = [
+        oc.SegmentReport.build(one, membership, period="2026-01", as_of="2026-01-31")
+        for one, membership in zip((view, alone), both, strict=True)
+    ]
+    assert reports[0].comparison().equals(reports[1].comparison())
     rows = {row["customer_id"]: row for row in view.profile("2026-02-01").to_pylist()}
     assert rows["bob"]["orders"] == 0
     assert rows["bob"]["registered_on"] == dt.date(2026, 1, 7)
@@ -286,3 +269,11 @@ def test_lookups_are_kept_with_the_history(tmp_path):
     assert (ours.summary().orders, ours.summary().refunds) == (1, 1)
     other = opened.with_lookups({"brand": {"brand": ["north"], "owner": ["us"]}})
     assert other.where("brand.owner == 'us'").summary().orders == 2
+
+
+def test_a_source_file_names_attributes():
+    columns = {"attributes": ["lower(brand)"], "values": ["discount"], "refund_of": "refunds"}
+    source = oc.source_from_dict({"columns": columns | {"instants": True}})
+    assert oc.source_from_dict(source.to_dict()) == source
+    history = oc.OrderHistory.build(BRANDED, source=source)
+    assert history.where("column('lower(brand)') == 'north'").summary().orders == 2
