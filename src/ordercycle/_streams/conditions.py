@@ -22,6 +22,7 @@ from ordercycle._errors import (
     ConfigError,
     DataError,
     Option,
+    Text,
     check_choice,
     suggestion,
 )
@@ -191,10 +192,14 @@ def check_column(node: Column | Path, columns: StreamColumns) -> None:
     names = [*columns.attributes, *columns.values]
     if len(path) > 1 and path[0] in columns.attributes:
         names = [".".join(one) for one in columns.lookups if one[0] == path[0]]
-    known = ", ".join(map(repr, names))
+    remedy: Text = "there are none; build the stream with them"
+    if names:
+        remedy = f"there are {', '.join(map(repr, names))}"
+    elif len(path) > 1:
+        remedy = (f"{path[0]} has no table of further columns; pass one with ", Option("lookups"))
     raise ColumnError(
         f"there is no column {where}{suggestion('.'.join(path), names)}",
-        remedy=f"there are {known}" if names else "there are none; build the stream with them",
+        remedy=remedy,
         column=node.written,
     )
 
