@@ -226,6 +226,25 @@ def test_it_is_a_scheme_like_others(history, table, lists):
     assert set(report.segments) >= {"Top", "Active", "At risk", "Lost"}
 
 
+def test_a_list_is_explained(history, table, lists):
+    found = lists.assign(table)
+    names = dict(
+        zip(found["value_list"].to_pylist(), found["customer_id"].to_pylist(), strict=True)
+    )
+    for name, customer in names.items():
+        why = lists.explain(history, customer, buyers.AS_OF)
+        assert why.segment == name
+        assert "within 180 days" in why.rule
+        row = found.filter(pa.compute.equal(found["customer_id"], customer)).to_pylist()[0]
+        assert why.numbers == {key: row[key] for key in ("p_active", "predicted_value")}
+        foretold = lists.next_transition(table.filter(
+            pa.compute.equal(table["customer_id"], customer)
+        )).to_pylist()[0]  # fmt: skip
+        assert (why.until, why.next_segment) == (
+            foretold["next_segment_on"], foretold["next_segment"],
+        )  # fmt: skip
+
+
 def test_cuts_by_hand_stay(table):
     lists = oc.ValueLists(MODEL, cuts=[0.6, 0.3, 50])
     assert lists.cuts == (0.6, 0.3, 50.0)

@@ -58,18 +58,22 @@ def _totals(rows: Sequence[Row], what: str, name: str, horizon_days: int) -> str
 
 
 def _one_by_one(rows: Sequence[Row]) -> str:
-    """Say whether the orders of single customers are foretold better than by their past rate."""
-    best = min(
-        (row for row in rows if row["role"] == MODEL and row["mae"] is not None),
-        key=lambda row: row["mae"],
+    """Say whether the orders of single customers are foretold better than without a model."""
+    known = [row for row in rows if row["mae"] is not None]
+    best, plain = (
+        min((row for row in known if (row["role"] == MODEL) == is_model), key=_error)
+        for is_model in (True, False)
     )
-    plain = next(row for row in rows if row["model"] == PAST_RATE)
-    better = best["mae"] < plain["mae"]
+    better = "better" if _error(best) < _error(plain) else "no better"
     return (
         f"A customer's order days are wrong by {best['mae']:.2f} on average with "
-        f"{best['model']} and by {plain['mae']:.2f} with the past rate: the model is "
-        f"{'better' if better else 'no better'} customer by customer."
+        f"{best['model']} and by {plain['mae']:.2f} with {plain['model']}: the model is {better} "
+        "customer by customer."
     )
+
+
+def _error(row: Row) -> float:
+    return float(row["mae"])
 
 
 def _ranking(rows: Sequence[Row]) -> str:

@@ -10,10 +10,9 @@ from datetime import date
 from functools import cached_property
 from typing import Any, Self
 
-import numpy as np
 import pyarrow as pa
 
-from ordercycle._errors import ConfigError, Option, check_choice, whole_number
+from ordercycle._errors import ConfigError, Option, check_choice
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._public import public
 from ordercycle._segments.assigning import refuse_taken
@@ -28,6 +27,12 @@ from ordercycle._segments.clv_columns import (
 )
 from ordercycle._segments.clv_fit import ERRORS, ClvRound
 from ordercycle._segments.clv_inputs import SPEND_OF, ClvInputs
+from ordercycle._segments.clv_options import (
+    checked_days,
+    checked_parameters,
+    checked_rate,
+    each_of_days,
+)
 from ordercycle._segments.counting_rounds import fit, fit_profile
 from ordercycle._segments.fittable import Fittable
 from ordercycle._segments.profile_tables import as_table
@@ -36,8 +41,6 @@ from ordercycle._segments.score_maps import FrozenDict
 #: What can be fitted; the best of the first three is what "auto" takes.
 MODELS = ("auto", "mbg_nbd", "pareto_nbd", "bg_nbd", "nbd")
 SPENDS = ("gamma_gamma", "average")
-#: Nobody knows what comes later; and what a discount may be.
-MOST_HORIZON_DAYS, MOST_RATE = 36_525, 10.0
 #: How None is written where there is no null.
 NONE = "none"
 
@@ -129,7 +132,7 @@ class Clv(Fittable):
         object.__setattr__(self, "horizon_days", checked_days(self.horizon_days, "horizon_days"))
         object.__setattr__(self, "discount_rate", checked_rate(self.discount_rate))
         if self.parameters is not None:
-            object.__setattr__(self, "parameters", FrozenDict(_checked(self.parameters)))
+            object.__setattr__(self, "parameters", FrozenDict(checked_parameters(self.parameters)))
             if self.model == "auto":
                 raise ConfigError(
                     (Option("model", "auto"), " has no parameters of its own"),
@@ -353,12 +356,15 @@ class Clv(Fittable):
         {7: 0.0532, 21: 0.1506}
         """
         orders = self._models.orders
-        return {one: float(orders.new_customer_orders(one)) for one in _each(days)}
+        return {one: float(orders.new_customer_orders(one)) for one in each_of_days(days)}
 
     def discounted_orders(self, days: int | Sequence[int] = (30, 90, 365)) -> dict[int, float]:
         """Return the same, each order worth less the later it is, by `discount_rate`."""
         orders, rate = self._models.orders, self.discount_rate
-        return {one: float(orders.discounted_new_customer_orders(one, rate)) for one in _each(days)}
+        return {
+            one: float(orders.discounted_new_customer_orders(one, rate))
+            for one in each_of_days(days)
+        }
 
     def backtest(
         self,
@@ -467,58 +473,3 @@ def inputs_of(clv: Clv) -> ClvInputs:
 def _family(model: str) -> str:
     """Return the model of which one may be a boundary."""
     return model.partition(",")[0]
-
-
-def _checked(parameters: Mapping[str, Any]) -> dict[str, tuple[float, float | None]]:
-    """Return parameters, each with its standard error or None."""
-    if not isinstance(parameters, Mapping):
-        raise ConfigError(
-            (Option("parameters", parameters), " is no dict"),
-            remedy="pass parameters by name, such as {'r': 0.24, 'alpha': 31.0, ...}",
-        )
-    made = {}
-    for name, given in parameters.items():
-        pair = tuple(given) if isinstance(given, list | tuple) else (given,)
-        if not 1 <= len(pair) <= 2 or not all(_is_number(one) for one in pair if one is not None):
-            raise ConfigError(
-                (Option("parameters", {name: given}), " is no positive number"),
-                remedy="pass an estimate, or an estimate and its standard error",
-            )
-        estimate, error = (*pair, None)[:2]
-        if estimate is None or not 0 < float(estimate) < float("inf"):
-            raise ConfigError(
-                (Option("parameters", {name: given}), " is no positive number"),
-                remedy="parameters of these models are above 0 and finite",
-            )
-        made[str(name)] = (float(estimate), None if error is None else float(error))
-    return made
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
-
-
-def _each(days: int | Sequence[int]) -> list[int]:
-    given = days if isinstance(days, list | tuple | range | np.ndarray) else [days]
-    return [checked_days(one, "days") for one in given]
-
-
-def checked_days(value: object, option: str) -> int:
-    """Return a horizon, or raise a ConfigError."""
-    days = whole_number(value)
-    if days is None or not 1 <= days <= MOST_HORIZON_DAYS:
-        raise ConfigError(
-            (Option(option, value), " is no horizon"),
-            remedy=f"pass a number of days from 1 to {MOST_HORIZON_DAYS:,}: 100 years",
-        )
-    return days
-
-
-def checked_rate(value: object) -> float:
-    """Return a discount rate, or raise a ConfigError."""
-    if not _is_number(value) or not 0 <= float(value) <= MOST_RATE:  # type: ignore[arg-type]
-        raise ConfigError(
-            (Option("discount_rate", value), " is no discount of a year"),
-            remedy=f"pass 0.1 for a tenth a year, and {MOST_RATE:g} at most",
-        )
-    return float(value)  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ from ordercycle._segments.clv_columns import Forecast
 from ordercycle._segments.clv_inputs import Purchases, purchases_of
 from ordercycle._segments.counting_rounds import Round, fit_profile
 from ordercycle._segments.customer_features import StreamsAsOf
+from ordercycle._segments.explaining import Reason
 from ordercycle._segments.fittable import first_round, with_options
 from ordercycle._segments.lifecycle_fit import share_of
 from ordercycle._segments.next_transition import LookAhead
@@ -49,6 +50,16 @@ LOST_SHARE = 0.4
 FEW_TOP = 100
 HIGH_VALUE = "high_value"
 PRODUCED = Produced("value_list", SEGMENTS, nullable=True)
+#: Why a customer is in a list, in words, and the numbers that say so.
+REASONS = {
+    "Top": "an order within {days} has a probability of {hi:.2f} at least, and the value that is "
+    "expected is {value:,.2f} at least",
+    "Active": "an order within {days} has a probability of {hi:.2f} at least, and the value that "
+    "is expected is below {value:,.2f}",
+    "At risk": "an order within {days} has a probability from {lo:.2f} to below {hi:.2f}",
+    "Lost": "an order within {days} has a probability below {lo:.2f}",
+}
+DECISIVE = ("p_active", "predicted_value")
 #: Days at which the search for a change begins, and after which nothing is looked for.
 FIRST_LOOK, LONGEST_WAIT = 32, int(LAST_DAY - FIRST_DAY)
 
@@ -301,6 +312,17 @@ class ValueLists(Scheme):
         table = table.append_column(PRODUCED.field, PRODUCED.column(codes))
         flags = pa.Array.from_buffers(pa.bool_(), rows, [valid, bitmap(high)])
         return table.append_column(pa.field(HIGH_VALUE, pa.bool_()), pa.chunked_array([flags]))
+
+    def _reason(self, table: pa.Table, segment: str | None, _: StreamsAsOf | None) -> Reason:
+        hi, lo, value = self._cuts
+        if segment is None:
+            return Reason("no orders", table.select(["order_days"]).to_pylist()[0])
+        expected = forecast_of(self.clv).names
+        there = [name for name in expected if name in table.column_names]
+        row = self.clv.assign(table.drop_columns(there)).select(list(expected)).to_pylist()[0]
+        days = counted(self.clv.horizon_days, "day")
+        rule = REASONS[segment].format(days=days, hi=hi, lo=lo, value=value)
+        return Reason(rule, {name: row[name] for name in DECISIVE})
 
     def lint(self) -> tuple[str, ...]:
         """Return what is odd about the lists that it was fitted with, in words; nothing: ().
