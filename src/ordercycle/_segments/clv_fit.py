@@ -30,6 +30,8 @@ C = TypeVar("C", bound=Fittable)
 
 #: Beyond, spend depends on how often customers order.
 CORRELATED = 0.3
+#: Of the customers, when so many bring nothing that spend says little.
+MANY = 0.05
 #: Below, a model of spend has hardly anything to learn from.
 FEW_SPENDERS = 10
 #: Kinds of standard errors, the default first.
@@ -174,7 +176,8 @@ def _mean_spend(spends: SpendCells) -> tuple[float, float | None]:
 
 def _problems_of_spend(counts: ClvCounts, correlation: float | None) -> list[str]:
     problems = []
-    if counts.without_spend:
+    known = counts.without_spend + int(counts.spends.customers.sum())
+    if counts.without_spend > MANY * known:
         problems.append(
             f"{counted(counts.without_spend, 'customer')} whose mean spend is zero or negative "
             f"{'is' if counts.without_spend == 1 else 'are'} left out of the fit of spend"
