@@ -191,6 +191,20 @@ def test_orders_may_be_described_as_well():
     )
     result = done("segment", "profile.parquet", "--scheme", "conf/orders.toml", "--out", "s.arrow")
     assert "Rich                              1" in result.stderr
+    parquet.write_table(ORDERS.append_column("product", LINES["product"]), "conf/orders.parquet")
+    parquet.write_table(pa.table({"customer_id": ["dan"]}), "conf/customers.parquet")
+    Path("conf/orders.toml").write_text(
+        'scheme = "rules"\n[rules]\nCoffee = "has(o, product.category == \'coffee\')"\n'
+        '[streams.o]\nkind = "orders"\npath = "orders.parquet"\ncustomers = "customers.parquet"\n'
+        'columns = { attributes = ["product"], registered = "" }\n'
+        'lookups = { product = "products.parquet" }\n',
+        encoding="utf-8",
+    )
+    result = done("segment", "profile.parquet", "--scheme", "conf/orders.toml", "--out", "c.arrow",
+                  "--save-scheme", "kept.toml")  # fmt: skip
+    assert "Coffee                            1" in result.stderr
+    again = done("segment", "profile.parquet", "--scheme", "kept.toml", "--out", "d.arrow")
+    assert again.stderr.replace("d.arrow", "c.arrow") == result.stderr
 
 
 def test_reports_of_rules_over_streams():

@@ -116,7 +116,7 @@ class StreamTable:
         from ordercycle._history.source_options import KEYS
 
         check_choice("kind", self.kind, (EVENTS, ORDERS))
-        known = (*KEYS, "customers") if self.kind == ORDERS else _keys_of_events()
+        known = (*KEYS, "customers", "lookups") if self.kind == ORDERS else _keys_of_events()
         refuse_unknown(self.given, ("path", "kind", *known), "key")
         self._paths("path", self.given.get("path"))
         for name in ("columns", "lookups", "read"):
@@ -198,7 +198,8 @@ class StreamTable:
             customers = options.pop("customers", None)
             if customers is not None:
                 customers = self._paths("customers", customers)
-            options = {"source": source_from_dict(options), **machine}
+            lookups = {"lookups": self._lookups()} if options.pop("lookups", None) else {}
+            options = {"source": source_from_dict(options), **lookups, **machine}
             return oc.OrderHistory.build(path, customers, **options, progress=report)
         options["columns"] = oc.EventColumns(**options.get("columns", {}))
         if "lookups" in options:
