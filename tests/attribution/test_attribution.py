@@ -229,3 +229,87 @@ def test_what_credits_were_made_with():
     assert made["attribution"] == oc.Attribution().to_dict()
     assert (made["orders"], made["touches"], made["last_day"]) == (2, 1, "2026-03-01")
     assert pc.sum(credited.to_table()["revenue"]).as_py() == 100
+
+
+TEXTS = pa.dictionary(pa.int8(), pa.string())
+
+
+@pytest.mark.parametrize(
+    ("given", "others", "orders"),
+    [
+        (pa.int32(), pa.int64(), pa.string()),
+        (TEXTS, pa.large_string(), pa.large_string()),
+        (pa.string_view(), TEXTS, pa.int16()),
+        (pa.binary(), pa.large_binary(), pa.uint64()),
+        (pa.large_string(), pa.string(), TEXTS),
+    ],
+)
+def test_ids_of_any_type(given, others, orders):
+    is_integer = pa.types.is_integer(given)
+    people = [1, 2, 3] if is_integer else [b"ann", b"bob", b"eve"]
+    numbers = [7, 8, 9] if pa.types.is_integer(orders) else ["x", "y", "z"]
+    if not is_integer and not pa.types.is_binary(given):
+        people = [one.decode() for one in people]
+
+    def made(values, kind):
+        plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+        return pa.array(values, plain).cast(kind)
+
+    table = pa.table(
+        {
+            "customer_id": made(people, given),
+            "order_id": made(numbers, orders),
+            "ordered_at": [MOMENT] * 3,
+            "amount": [1.0, 2.0, 3.0],
+        }
+    )
+    history = oc.OrderHistory.build(table, columns=oc.Columns(order="order_id", instants=True))
+    touches = oc.EventHistory.build(
+        pa.table(
+            {
+                "customer_id": made([people[2], people[0], people[0]], others),
+                "occurred_at": [MOMENT - HOUR, MOMENT - HOUR, MOMENT + HOUR],
+                "event": ["e3", "e1", "e0"],
+                "kind": ["click"] * 3,
+                "channel": ["Email"] * 3,
+                "form": [None, "top", None],
+            }
+        ),
+        columns=oc.EventColumns(id="event", attributes=["kind", "channel", "form"]),
+    )
+    credited = oc.Attribution().credit(history, touches)
+    found = {
+        (row["customer_id"], row["order"]): (row["group"], row["form"], row["revenue"])
+        for row in credited.to_table().to_pylist()
+    }
+    assert found == {
+        (people[0], numbers[0]): ("campaigns", "top", 1.0),
+        (people[1], numbers[1]): (None, None, 2.0),
+        (people[2], numbers[2]): ("campaigns", None, 3.0),
+    }
+    assert credited.explain(numbers[0])["outcome"].to_pylist() == ["won"]
+    assert credited.to_table()["event"].null_count == 1
+
+
+def test_orders_of_views_and_saved_histories(tmp_path):
+    orders, touches = orders_of(ORDERS), touches_of(TOUCHES)
+    wanted = oc.Attribution().credit(orders, touches).to_table()
+    orders.save(tmp_path / "orders")
+    again = oc.OrderHistory.open(tmp_path / "orders")
+    clicks = touches.save(tmp_path / "touches")
+    assert oc.Attribution().credit(again, clicks).to_table().equals(wanted)
+    more = pa.table(
+        {
+            "customer_id": ["ann", "bob"],
+            "occurred_at": [MOMENT - HOUR / 2] * 2,
+            "kind": ["click"] * 2,
+            "channel": ["SMS"] * 2,
+            "campaign": ["sale"] * 2,
+        }
+    )
+    grown = oc.Attribution().credit(again, clicks.append(more)).to_table()
+    assert grown["channel"].to_pylist() == ["SMS", "SMS"]
+    nothing = clicks.where("campaign == 'sale'", missing="empty")
+    credited = oc.Attribution().credit(orders, nothing)
+    assert credited.summary().attributed == 0
+    assert credited.metadata["views"]["touches"] == ["campaign == 'sale'"]

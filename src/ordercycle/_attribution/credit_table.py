@@ -60,7 +60,7 @@ class CreditTable:
         is_touched = rows.touches != NO_ORDER
         touches = np.where(is_touched, rows.touches, 0)
         instants = orders.instants[rows.entries]
-        touched = self._taken(met.touches.instants, touches)
+        touched = self.taken(met.touches.instants, touches)
         # A refund has the id of the order that it refunds, where that is known.
         its_orders = orders.orders[rows.entries]
         order_rows = np.where(its_orders == NO_ORDER, rows.entries, its_orders)
@@ -124,7 +124,8 @@ class CreditTable:
         return arrow_values(Words(rows.parts.lows.view(np.int64), rows.parts.highs), revenue)
 
     @staticmethod
-    def _taken(values: Int64s | None, rows: Int64s) -> Int64s:
+    def taken(values: Int64s | None, rows: Int64s) -> Int64s:
+        """Return the instants of rows; of a batch without touches, any."""
         if values is None or not values.size:
             return np.zeros(rows.size, np.int64)
         return values[rows]

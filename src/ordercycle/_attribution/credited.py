@@ -7,15 +7,13 @@ from functools import cached_property, reduce
 from html import escape
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from ordercycle._arrow_views import array_of
 from ordercycle._attribution.credit_counts import CreditSummary, counts_of
 from ordercycle._attribution.credit_scan import CreditScan, Meeting
-from ordercycle._attribution.credit_table import GROUP, CreditTable
+from ordercycle._attribution.credit_table import CreditTable
 from ordercycle._attribution.explanation import explained
-from ordercycle._attribution.touch_classes import CAMPAIGN, CHANNEL_COLUMN
+from ordercycle._attribution.path_table import PathTable
 from ordercycle._attribution.window_curve import window_curve
 from ordercycle._days import date_of
 from ordercycle._errors import counted, printable
@@ -134,62 +132,9 @@ class Credited:
             ``touched_at``, the earliest first, of the latest `most_touches` in reach. Orders
             without any are not there.
         """
-        scan = self._scan
-        table = CreditTable(scan)
-        kinds = [table.schema.field(name).type for name in (CHANNEL_COLUMN, CAMPAIGN)]
-        schema = pa.schema(
-            [
-                table.schema.field("order"),
-                pa.field(GROUP, table.schema.field(GROUP).type),
-                pa.field(
-                    "path",
-                    pa.large_list(
-                        pa.struct(
-                            [
-                                (CHANNEL_COLUMN, kinds[0].value_type),
-                                (CAMPAIGN, kinds[1].value_type),
-                                table.schema.field("touched_at"),
-                            ]
-                        )
-                    ),
-                ),
-            ]
-        )
-
-        def work(met: Meeting) -> pa.RecordBatch:
-            paths = scan.paths(met, most=scan.model.most_touches)
-            known = np.ones(paths.rows.size, np.bool_)
-            firsts = np.flatnonzero(paths.places == 0)
-            orders = np.searchsorted(paths.offsets, firsts, side="right") - 1
-            instants = met.touches.instants
-            items = pa.StructArray.from_arrays(
-                [
-                    *(
-                        table.attribute(name, met, paths.rows, known).cast(kind.value_type)
-                        for name, kind in zip((CHANNEL_COLUMN, CAMPAIGN), kinds, strict=True)
-                    ),
-                    array_of(
-                        np.zeros(0, np.int64) if instants is None else instants[paths.rows],
-                        schema.field("path").type.value_type.field("touched_at").type,
-                    ),
-                ],
-                fields=list(schema.field("path").type.value_type),
-            )
-            ends = pa.array(np.append(firsts, paths.rows.size), pa.int64())
-            # A path has touches of one group, but where all groups compete: then the last's.
-            lasts = firsts + paths.lengths[firsts] - 1
-            return pa.RecordBatch.from_arrays(
-                [
-                    scan.reader.order_ids(met.orders.batch)
-                    .take(pa.array(orders, pa.int64()))
-                    .cast(schema.field("order").type),
-                    table.groups(met, paths.rows[lasts], np.ones(lasts.size, np.bool_)),
-                    pa.LargeListArray.from_arrays(ends, items),
-                ],
-                schema=schema,
-            )
-
-        return pa.Table.from_batches(list(scan.scan(work)), schema=schema)
+        table = PathTable(self._scan)
+        batches = list(self._scan.scan(table.batch))
+        return pa.Table.from_batches(batches, schema=table.schema)
 
     @property
     def metadata(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ordercycle._history.grouped import Grouped
 from ordercycle._history.places import find_places
 from ordercycle._ingest.id_bytes import hashes_of
-from ordercycle._workspace import Workers, Workspace
+from ordercycle._workspace import LARGE_TASKS_AHEAD, TASKS_AHEAD, Workers, Workspace
 
 R = TypeVar("R")
 Int64s = NDArray[np.int64]
@@ -93,8 +93,10 @@ class SideBySide:
                 one.parts[number * len(one.parts) // ranges].release()
             return made
 
-        with Workers(min(self.threads, max(1, ranges))) as workers:
-            yield from workers.in_order(on_range, range(ranges))
+        has_spilled = any(one.spill is not None for one in self.histories)
+        ahead = LARGE_TASKS_AHEAD if has_spilled else TASKS_AHEAD
+        with Workers(min(self.threads, ranges)) as workers:
+            yield from workers.in_order(on_range, range(ranges), ahead=ahead)
 
     def of_customer(self, hashes: HashSpan, work: Callable[[Sequence[Any]], R]) -> R:
         """Return what work makes of the customers of few hashes, in the span of a range."""
