@@ -330,5 +330,22 @@ def test_room_set_aside_for_a_file_does_not_change_a_bit(
     assert_same_bits(results(tmp_path, columns, 2), reference)
 
 
+@pytest.mark.parametrize("spreads", [0, 5])
+@pytest.mark.parametrize("windows", [1, 64])
+def test_words_set_aside_for_a_file_do_not_change_a_bit(
+    orders, columns, reference, spreads, windows, tmp_path, monkeypatch
+):
+    """Also where some blocks find no room, or have other days than the first."""
+    monkeypatch.setattr("ordercycle._ingest.pipeline.STEP_ROWS", 2**15)
+    monkeypatch.setattr("ordercycle._ingest.order_words.LEAST_STREAM_ROWS", 1)
+    monkeypatch.setattr("ordercycle._ingest.order_words.MOST_BITS", 11 if windows > 1 else 9)
+    monkeypatch.setattr("ordercycle._ingest.order_words.WINDOW_ROWS", windows)
+    monkeypatch.setattr("ordercycle._ingest.order_words.SPREADS", spreads)
+    monkeypatch.setattr("ordercycle._ingest.order_words.SPARE_ROWS", spreads)
+    sorted_orders = orders.sort_by("ordered_at")
+    pq.write_table(sorted_orders, tmp_path / "orders.parquet", row_group_size=20_000)
+    assert_same_bits(results(tmp_path, columns, 2), reference)
+
+
 def test_building_twice_gives_the_same_bits(orders, columns, reference):
     assert_same_bits(results(orders, columns, 1), reference)

@@ -5,6 +5,7 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -199,6 +200,28 @@ def test_orders_are_laid_out_again_where_days_are_more_than_they_seemed(layouts,
     orders = orders_on([5] * 100 + [90_000 - 9_999] + [5] * 100)
     layouts.assert_equal(orders, None, {})
     assert layouts.kinds == [Block]
+
+
+@pytest.mark.parametrize(
+    ("last", "kinds"),
+    [
+        (4095, [WordBlock] * 4),  # the 15 days of each step, and the last
+        (4096, [WordBlock] * 3 + [Block]),
+        (9000, [WordBlock] * 3 + [Block]),
+    ],
+)
+def test_steps_of_a_file_share_their_days(layouts, last, kinds, tmp_path, monkeypatch):
+    """A step whose days do not fit those of the steps before is laid out by itself."""
+    monkeypatch.setattr(order_words, "LEAST_STREAM_ROWS", 1)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.STEP_ROWS", 45)
+    days = [*range(59), last]
+    pq.write_table(orders_on(days), tmp_path / "orders.parquet", row_group_size=45)
+    layouts.kinds.clear()
+    found = oc.OrderHistory.build(tmp_path, columns=oc.Columns(registered=None))
+    assert layouts.kinds == kinds
+    expected = oc.OrderHistory.build(orders_on(days), columns=oc.Columns(registered=None))
+    one, other = (pa.Table.from_batches(each.to_batches()) for each in (found, expected))
+    assert one.equals(other)
 
 
 def test_other_orders_are_laid_out_as_before(layouts):

@@ -114,6 +114,15 @@ class Preallocated(Section):
         self.ends[:] += sizes
         return begins
 
+    def leave(self, sizes: NDArray[np.int64]) -> None:
+        """Take the last so many rows of each partition out."""
+        self.ends[:] -= sizes
+
+    @property
+    def block(self) -> Block:
+        """All rows that were written."""
+        return Block({ROWS: self})
+
 
 class BlockIds(NamedTuple):
     """The ids of a block's rows, of one use."""

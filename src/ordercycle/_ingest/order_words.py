@@ -11,13 +11,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import isqrt
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle._ingest.bad_values import Problems
-from ordercycle._ingest.blocks import HASH, ROWS, Block, PartitionRows, Section
+from ordercycle._ingest.blocks import (
+    HASH,
+    ROWS,
+    SPARE_ROWS,
+    Block,
+    PartitionRows,
+    Preallocated,
+)
 from ordercycle._ingest.morsels import BatchSlice, Morsel, Morsels, Tally
 from ordercycle._ingest.partition_writer import PartitionWriter, RowWriter
 from ordercycle._ingest.payload import DAY
@@ -31,6 +40,10 @@ from ordercycle_kernels.hashing import ROWS_AT_A_TIME
 WORD, CUSTOMER = "word", "customer"
 #: Orders from which on they are laid out as words: fewer would have partitions of a few hundred.
 LEAST_ROWS = 2**20
+#: Rows of a stream from which on they are: whose partitions, as many as there can be, need room
+#: beside their share, for five times their spread, where a row's customer has 25 orders.
+LEAST_STREAM_ROWS = 2**25
+SPREADS, ORDERS_EACH = 5, 25
 #: Rows of a morsel: as pairs they fill half of 2 MB of cache per core.
 WORD_MORSEL_ROWS = 2**17
 #: Rows of a partition to aim for, and bits of a day and a partition at most.
@@ -43,23 +56,43 @@ UNSEEN_SHARE = 32
 
 
 @dataclass(frozen=True)
-class WordSection(Section):
+class WordSection(Preallocated):
     """Words and amounts; the days of grouped rows take half of the memory that their words had."""
 
     memory: ReturnableArray  # of the words
 
     @classmethod
-    def of(cls, sizes: NDArray[np.int64]) -> WordSection:
-        """Return memory for so many rows of each partition, one partition behind the other."""
+    def with_room(cls, sizes: NDArray[np.int64]) -> Self:
+        """Return empty partitions with memory for so many rows, one behind the other."""
         ends = np.cumsum(sizes)
         memory = ReturnableArray(int(ends[-1]), np.uint64)
         columns = {WORD: memory.values, AMOUNT: np.empty(ends[-1], np.int64)}
-        return cls(columns, ends - sizes, ends, memory)
+        return cls(columns, ends - sizes, ends - sizes, memory)
 
     def end(self, partitions: range) -> None:
         """Give back what neighbouring partitions need no more, as they are grouped."""
         items = self.slice_of(partitions)
         self.memory.give_back(slice((items.start + items.stop + 1) // 2, items.stop))
+
+
+@dataclass(frozen=True)
+class PreallocatedWords(WordSection):
+    """Words of a stream whose length is known, and the days that were seen."""
+
+    seen: Tally = field(default_factory=Tally)
+
+    @classmethod
+    def for_rows(cls, rows: int, bits: int) -> Self:
+        """Return memory for so many rows, about as many in each partition."""
+        share = -(-rows // (1 << bits))
+        room = share + SPREADS * isqrt(ORDERS_EACH * share) + SPARE_ROWS
+        return cls.with_room(np.full(1 << bits, room, np.int64))
+
+    @property
+    def block(self) -> WordBlock:
+        """All rows that were written."""
+        bits = self.begins.size.bit_length() - 1
+        return WordBlock({ROWS: self}, bits=bits, first_day=self.seen.first_day or 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,15 +123,25 @@ def bits_of_words(slices: Sequence[BatchSlice], reader: RowReader, least_bits: i
     size: int = sum(part.batch.num_rows for part in slices)
     if size < LEAST_ROWS or not reader.can_be_words:
         return None
-    days = np.concatenate(list(_windows_of_days(slices, reader)))
-    if days.size == 0:
-        return None
-    span = int(days.max()) - int(days.min()) + 1
-    if span > 1 << MOST_BITS:
+    span = _span_of(slices, reader)
+    if not 0 < span <= 1 << MOST_BITS:
         return None
     of_days = (span + span // UNSEEN_SHARE - 1).bit_length()
     of_rows = (-(-size // PARTITION_ROWS) - 1).bit_length()
     return min(MOST_BITS, max(1, of_days, of_rows, least_bits))
+
+
+def bits_of_stream(rows: int, slices: Sequence[BatchSlice], reader: RowReader) -> int | None:
+    """Return the bits for so many rows to come, of which these are the first: all there can be."""
+    if rows < LEAST_STREAM_ROWS or not reader.can_be_words:
+        return None
+    return MOST_BITS if 0 < _span_of(slices, reader) <= 1 << MOST_BITS else None
+
+
+def _span_of(slices: Sequence[BatchSlice], reader: RowReader) -> int:
+    """Return how many days there are from the first to the last in some windows."""
+    days = np.concatenate(list(_windows_of_days(slices, reader)))
+    return int(days.max()) - int(days.min()) + 1 if days.size else 0
 
 
 def _windows_of_days(
@@ -128,6 +171,7 @@ class WordWriter(PartitionWriter):
         bits: int,
         other_bits: int,
         workers: Workers,
+        preallocated: PreallocatedWords | None,
     ) -> None:
         morsels = Morsels.of(_cut(slices), WORD_MORSEL_ROWS, workers.workspace)
         super().__init__(morsels, problems, bits, workers)
@@ -136,9 +180,10 @@ class WordWriter(PartitionWriter):
         # Counted one row down, so that the running sum is where each morsel begins.
         self._begins = np.zeros((len(self._sizes) + 1, 1 << bits), np.int64)
         deque(workers.in_order(self._locate, range(len(self._sizes))), maxlen=0)
-        self._rows = WordSection.of(self._begins.sum(axis=0))
+        self._laid_out = self._begins.sum(axis=0)
         np.cumsum(self._begins, axis=0, out=self._begins)
-        self._begins += self._rows.begins
+        self._rows, begins = _room(self._laid_out, preallocated)
+        self._begins += begins
 
     def write(self) -> Iterator[tuple[int, Tally]]:
         """Read, check and deposit all morsels; then look whether days were as they seemed."""
@@ -146,9 +191,14 @@ class WordWriter(PartitionWriter):
         for size, tally in super().write():
             seen.see_days(tally.first_day, tally.last_day)
             yield size, tally
+        before = self._rows.seen if isinstance(self._rows, PreallocatedWords) else Tally()
+        seen.see_days(before.first_day, before.last_day)
         first, last = seen.first_day or 0, seen.last_day or 0
         self.block = WordBlock({ROWS: self._rows}, bits=self.bits, first_day=first)
-        if last - first >= 1 << self.bits and not self._problems:
+        if last - first < 1 << self.bits:
+            before.see_days(seen.first_day, seen.last_day)
+        elif not self._problems:
+            self._rows.leave(self._laid_out)
             self._write_columns()
 
     def _write_columns(self) -> None:
@@ -209,6 +259,18 @@ class WordWriter(PartitionWriter):
     def _hashes(self) -> NDArray[np.uint64]:
         """Memory of the thread for some hashes."""
         return self._workers.workspace.array("morsel.hashes", int(ROWS_AT_A_TIME), np.uint64)
+
+
+def _room(
+    sizes: NDArray[np.int64], preallocated: PreallocatedWords | None
+) -> tuple[WordSection, NDArray[np.int64]]:
+    """Return memory for so many rows of each partition, and where these begin in it."""
+    begins = None if preallocated is None else preallocated.take(sizes)
+    if preallocated is not None and begins is not None:
+        return preallocated, begins
+    section = WordSection.with_room(sizes)
+    section.ends[:] += sizes
+    return section, section.begins
 
 
 def _cut(slices: Sequence[BatchSlice]) -> Iterator[BatchSlice]:

@@ -16,9 +16,14 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._ingest.bad_values import Problems
-from ordercycle._ingest.blocks import ROWS, Block, Preallocated
+from ordercycle._ingest.blocks import Block, Preallocated
 from ordercycle._ingest.morsels import BatchSlice, Morsels, Tally
-from ordercycle._ingest.order_words import WordWriter, bits_of_words
+from ordercycle._ingest.order_words import (
+    PreallocatedWords,
+    WordWriter,
+    bits_of_stream,
+    bits_of_words,
+)
 from ordercycle._ingest.partition_writer import PartitionWriter, RowWriter
 from ordercycle._ingest.run_writer import RunWriter, has_long_runs
 from ordercycle._ingest.spill import Spill, Waiting
@@ -95,7 +100,7 @@ def ingest(
                 waiting.add(writer.block)
                 plan.cuts_steps = False
         if plan.preallocated is not None:
-            waiting.add(Block({ROWS: plan.preallocated}))
+            waiting.add(plan.preallocated.block)
         problems.check()
         reader.end()
         return Ingested(waiting.blocks, tally, plan.partition_bits or 0, waiting.is_spilled)
@@ -169,13 +174,25 @@ class _Plan:
         self.in_runs = has_long_runs(rows.slices, self.reader)
         if self.partition_bits is None:
             self.partition_bits = self._bits(rows)
-            if rows.are_all and self.source.in_memory and self.spill is None and not self.in_runs:
-                self.word_bits = bits_of_words(rows.slices, self.reader, self.partition_bits)
+            if self.spill is None and not self.in_runs:
+                self.word_bits = self._word_bits(rows, self.partition_bits)
         if self.cuts_steps and self.preallocated is None and not (self.in_runs or rows.are_all):
-            partitions = 1 << self.partition_bits
-            self.preallocated = Preallocated.of(
-                self.reader.columns, self.source.rows or 0, partitions
-            )
+            self.preallocated = self._preallocated(self.source.rows or 0, self.partition_bits)
+
+    def _word_bits(self, rows: _BlockRows, bits: int) -> int | None:
+        """Return the bits of words where rows, the first ones, are to be written as such."""
+        if rows.are_all and self.source.in_memory:
+            return bits_of_words(rows.slices, self.reader, bits)
+        if rows.are_all or not self.cuts_steps:
+            return None
+        found = bits_of_stream(self.source.rows or 0, rows.slices, self.reader)
+        self.partition_bits = found or bits
+        return found
+
+    def _preallocated(self, rows: int, bits: int) -> Preallocated:
+        if self.word_bits is not None:
+            return PreallocatedWords.for_rows(rows, bits)
+        return Preallocated.of(self.reader.columns, rows, 1 << bits)
 
     def _bits(self, rows: _BlockRows) -> int:
         """Return the base-two logarithm of the number of partitions, given the first block."""
@@ -205,8 +222,9 @@ class _Plan:
 def _writer(rows: _BlockRows, plan: _Plan, problems: Problems, workers: Workers) -> PartitionWriter:
     """Return what writes the rows of a block as was decided."""
     bits = plan.partition_bits or 0
-    if plan.word_bits is not None:
-        return WordWriter(rows.slices, plan.reader, problems, plan.word_bits, bits, workers)
+    if plan.word_bits is not None and not plan.in_runs:
+        words = plan.preallocated if isinstance(plan.preallocated, PreallocatedWords) else None
+        return WordWriter(rows.slices, plan.reader, problems, plan.word_bits, bits, workers, words)
     morsels = Morsels.of(rows.slices, MORSEL_ROWS, workers.workspace)
     if plan.in_runs:
         return RunWriter(morsels, plan.reader, problems, bits, workers)
