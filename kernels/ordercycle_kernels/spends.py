@@ -27,6 +27,7 @@ from ordercycle_kernels._types import (
 )
 from ordercycle_kernels.elementary import exponential, logarithm, logarithm_of_one_plus
 from ordercycle_kernels.gamma_functions import digamma_rise, log_beta, trigamma, trigamma_fall
+from ordercycle_kernels.order_counts import add_compensated
 
 #: The log-likelihood, gradient and upper triangle of the Hessian by p, q and ln gamma.
 SPEND_SUMS = 10
@@ -181,3 +182,19 @@ def expect_spends(
     for row in range(days.size):
         total = days[row] * max(means[row], 0.0) if days[row] > 0 else 0.0
         out[row] = p * (scale + total) / (p * days[row] + q - 1.0)
+
+
+@kernel
+def sum_spend_moments(cells: SpendCells, out_sums: Float64Table) -> None:
+    """Add n, m, n**2, m**2 and n m of customers, with what was lost by rounding.
+
+    out_sums: (2, 5).
+    """
+    for cell in range(cells.days.size):
+        days, mean = float(cells.days[cell]), exponential(log_mean(cells, cell))
+        customers = float(cells.customers[cell])
+        add_compensated(out_sums, 0, customers * days)
+        add_compensated(out_sums, 1, customers * mean)
+        add_compensated(out_sums, 2, customers * days * days)
+        add_compensated(out_sums, 3, customers * mean * mean)
+        add_compensated(out_sums, 4, customers * days * mean)

@@ -107,3 +107,14 @@ def test_expected_spends():
     out = np.full(4, 77.0)
     spends.expect_spends(days, means, 6.0, 4.0, 15.0, out)
     assert out.tolist() == [30.0, 6 * 75 / 21, 90 / 21, 10.0]
+
+
+def test_moments_of_spends():
+    sums = np.zeros((2, 5))
+    spends.sum_spend_moments(cells(), sums)
+    rows = [(n, math.exp(step / 2**30), customers) for n, step, customers in CELLS]
+    wanted = [
+        math.fsum(customers * n**i * m**j for n, m, customers in rows)
+        for i, j in ((1, 0), (0, 1), (2, 0), (0, 2), (1, 1))
+    ]
+    assert np.allclose(sums[0] + sums[1], wanted, rtol=1e-14, atol=0)

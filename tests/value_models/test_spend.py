@@ -83,6 +83,18 @@ def test_one_spend_a_customer_is_found_and_said():
     assert abs(fit.expected_value(np.array([0, 3, 3]), means) - [20, 5, 90]).max() < 1
 
 
+@pytest.mark.parametrize(("slope", "word"), [(0.3, "low"), (-0.3, "high")])
+def test_correlation_of_days_and_spend_is_said(slope, word):
+    rng = np.random.default_rng(2)
+    days = rng.integers(1, 9, 2000)
+    found = rng.gamma(6 * days) / rng.gamma(4, size=days.size) / days
+    assert fit_spend(spend_cells(days, found)).problems == ()
+    problems = fit_spend(spend_cells(days, found * np.exp(slope * days))).problems
+    exact = np.corrcoef(days, found * np.exp(slope * days))[0, 1]
+    assert f"correlated ({exact:.2f}, of Pearson)" in problems[-1]
+    assert f"too {word}" in problems[-1]
+
+
 def test_parameters_by_hand():
     fit = SpendFit.of_parameters("gamma_gamma", {"p": 6.25, "q": 3.74, "gamma": 15.44})
     assert fit.population_value == 6.25 * 15.44 / 2.74

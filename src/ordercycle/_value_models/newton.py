@@ -52,17 +52,21 @@ def maximize(
     """Climb from a start to a maximum, or until a parameter's absolute value passes a bound."""
     place = list(start)
     value, gradient, hessian = function(place)
+    before = math.inf
     for steps in range(MOST_STEPS):
         step, gain = _newton_step(gradient, hessian)
         if max(map(abs, place)) > bound:
             return Maximum(place, value, gradient, hessian, found=False, steps=steps)
-        is_last = gain < NOTHING_MORE
+        # Below what the function can tell, derivatives still can: until they do no longer.
+        is_lost = gain < _resolution(value)
+        is_last = gain < NOTHING_MORE or (is_lost and gain > before / 4)
+        before = gain
         longest = max(map(abs, step))
         share = min(1.0, LONGEST_STEP / longest) if longest > 0.0 else 1.0
         for _ in range(MOST_HALVINGS):
             further = [one + share * move for one, move in zip(place, step, strict=True)]
             reached = function(further)
-            if reached[0] > value or (is_last and _is_as_high(reached[0], value)):
+            if reached[0] > value or (is_lost and _is_as_high(reached[0], value)):
                 break
             share /= 2
         else:

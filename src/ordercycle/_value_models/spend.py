@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -28,6 +28,8 @@ from ordercycle_kernels.spends import (
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+#: Correlations of order days and mean spend beyond this contradict the model.
+MOST_CORRELATION = 0.3
 #: Room for steps of ln m beside the days: ln m is between -746 and 710.
 MEAN_BITS = 41
 HALF = 1 << (MEAN_BITS - 1)
@@ -178,24 +180,28 @@ def _result(search: SpendSearch, found: FoundSpend, of_logs: Matrix) -> SpendFit
         np.array(covariance),
         found.maximum.value,
         search.customers,
-        _problems(search, found),
+        tuple(_problems(search, found)),
     )
 
 
-def _problems(search: SpendSearch, found: FoundSpend) -> tuple[str, ...]:
-    """Return what the data do not tell."""
+def _problems(search: SpendSearch, found: FoundSpend) -> Iterator[str]:
+    """Yield what the data do not tell, and where they contradict the model."""
     if found.left:
-        text = (
+        yield (
             f"the data do not tell all parameters of {found.left[0]}: their best values run to "
             f"infinity, and {found.form.name}, is fitted instead"
         )
     elif search.is_weak(found):
         curvature, error = search.weakness(found)
-        text = (
+        yield (
             f"the data hardly tell the parameters of {found.form.name}: the standard error of a "
             f"logarithm is {error:.2g} (weak above {WEAK_ERROR:g}), and the curvature a customer "
             f"{curvature:.2g} (weak below {WEAK_CURVATURE:g})"
         )
-    else:
-        return ()
-    return (text,)
+    correlation = search.correlation()
+    if abs(correlation) > MOST_CORRELATION:
+        yield (
+            f"order days and mean spend are correlated ({correlation:.2f}, of Pearson): the model "
+            f"of spend takes them for independent, so that values of those who order often are too "
+            f"{'low' if correlation > 0 else 'high'}"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ from ordercycle_kernels.spends import (
     SPEND_SUMS,
     STEPS,
     SpendCells,
+    sum_spend_moments,
     sum_spend_products,
     sum_spends,
 )
@@ -144,10 +146,11 @@ class SpendSearch:
         DataError
             If customers differ too little for any.
         """
-        full, *limits = (FoundSpend(form, self._climb(form)) for form in SPEND_FORMS.values())
+        forms = iter(SPEND_FORMS.values())
+        full = self._found(next(forms))
         if full.maximum.found and not self.is_weak(full):
             return full
-        limits = [one for one in limits if one.maximum.found]
+        limits = [one for one in map(self._found, forms) if one.maximum.found]
         limit = max(limits, key=lambda one: one.maximum.value, default=full)
         if full.maximum.found and full.maximum.value >= limit.maximum.value + NO_BETTER:
             return full
@@ -167,6 +170,19 @@ class SpendSearch:
         """Whether the data hardly tell the parameters."""
         curvature, error = self.weakness(found)
         return curvature < WEAK_CURVATURE or not error <= WEAK_ERROR
+
+    def correlation(self) -> float:
+        """Return Pearson's correlation of the days and the mean spend of customers, 0 if none."""
+        sums = np.zeros((2, 5))
+        sum_spend_moments(self.cells, sums)
+        days, means, days_days, means_means, both = (
+            float(one) / self.customers for one in sums[0] + sums[1]
+        )
+        spread = (days_days - days * days) * (means_means - means * means)
+        return (both - days * means) / math.sqrt(spread) if spread > 0.0 else 0.0
+
+    def _found(self, form: SpendForm) -> FoundSpend:
+        return FoundSpend(form, self._climb(form))
 
     def _climb(self, form: SpendForm) -> Maximum:
         mean = exps_of([self._mean_log()])[0]
