@@ -114,7 +114,7 @@ class Columns:
         if taken:
             raise ConfigError(
                 f"{self!r} names {taken[0]}, which every order has in results",
-                remedy=f"rename the column, or name it by an expression: if_null({taken[0]}, 0)",
+                remedy="rename the column before the call",
             )
         self._refuse_repeated(customer_of_listing(self), self.registered)
 

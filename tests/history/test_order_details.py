@@ -267,8 +267,11 @@ def test_lookups_are_kept_with_the_history(tmp_path):
     opened = oc.OrderHistory.open(tmp_path / "orders")
     ours = opened.where("brand.owner == 'us'")
     assert (ours.summary().orders, ours.summary().refunds) == (1, 1)
-    other = opened.with_lookups({"brand": {"brand": ["north"], "owner": ["us"]}})
+    other_catalogue = {"brand": ["north"], "owner": ["us"]}
+    other = opened.with_lookups({"brand": other_catalogue})
     assert other.where("brand.owner == 'us'").summary().orders == 2
+    # A view asks the lookups that it has.
+    assert ours.with_lookups({"brand": other_catalogue}).summary().orders == 2
 
 
 def test_a_source_file_names_attributes():

@@ -21,6 +21,8 @@ INTERRUPTED = 130
 PHRASES: dict[tuple[str, Any], str] = {
     ("Columns.registered", None): '--registered ""',
     ("Columns.amount", None): "--no-amount",
+    ("Columns.instants", True): "instants = true in [columns] of --source",
+    ("day_instants", True): "day_instants = true in --source",
     ("read", "CsvFormat()"): "--format csv",
     ("read", "NdJson()"): "--format ndjson",
     ("read", "ExcelSheet()"): "--format excel",
@@ -119,7 +121,7 @@ def flag(option: Option) -> str:
     value = option.value
     if value is NOT_GIVEN and option.name in NAMED_ALONE:
         return NAMED_ALONE[option.name]
-    if isinstance(value, str | None) and (option.name, value) in PHRASES:
+    if isinstance(value, str | bool | None) and (option.name, value) in PHRASES:
         return PHRASES[option.name, value]
     name = option.name.rpartition(".")[2].replace("_", "-")
     name = f"--{FLAGS.get(option.name, FLAGS.get(name, name))}"

@@ -206,9 +206,15 @@ class Grouped(Generic[B]):
         return "".join(f", where {text}" for text, _ in self.views)
 
     def in_format(self, made: BatchFormat[B]) -> Self:
-        """Return the history in another format of the same batches."""
+        """Return the history in another format of the same batches.
+
+        What views ask of lookups is asked of those of the format.
+        """
         parts = tuple(replace(part, format=made) for part in self.parts)
-        return replace(self, format=made, parts=parts)
+        found = replace(self, format=made, parts=parts, views=())
+        for text, _ in self.views:
+            found = found.where(text, "empty")
+        return found
 
     @property
     def nbytes(self) -> int:
