@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import pyarrow as pa
@@ -317,8 +317,8 @@ class Backtest:
         first, later = origin.foretold[0], origin.later
         if later is not None and first.revenue is not None:
             return first.revenue, later
-        assert first.orders is not None  # noqa: S101 - models foretell orders
-        return first.orders, origin.holdout.orders.astype(np.float64)
+        orders = cast("Floats", first.orders)  # which models foretell
+        return orders, origin.holdout.orders.astype(np.float64)
 
     def _gains(self) -> dict[str, Floats]:
         """Return, by forecast, the value of customers in the order foretold; and in the best."""

@@ -219,7 +219,7 @@ class Clv(Fittable):
         23570
         """
         check_choice("errors", errors, ERRORS)
-        first = self._round(errors)
+        first = self._round(errors, threads)
         if isinstance(source, OrderHistory):
             if as_of is None:
                 raise ConfigError(
@@ -239,13 +239,14 @@ class Clv(Fittable):
     def _first_round(self) -> ClvRound[Self]:
         return self._round(ERRORS[0])
 
-    def _round(self, errors: str) -> ClvRound[Self]:
+    def _round(self, errors: str, threads: int | None = None) -> ClvRound[Self]:
         return ClvRound(
             scheme=self,
             model=_family(self.model),
             spend=None if self.spend is None else _family(self.spend),
             spend_of=self.spend_of,
             errors=errors,
+            threads=threads,
         )
 
     @property

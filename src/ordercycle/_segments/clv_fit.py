@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from datetime import date
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -56,6 +57,7 @@ class ClvRound(Round[pa.Table, C]):
     spend: str | None
     spend_of: str
     errors: str
+    threads: int | None = None  # of the search for the maxima
 
     @property
     def inputs(self) -> ClvInputs:
@@ -74,13 +76,23 @@ class ClvRound(Round[pa.Table, C]):
     def then(self, total: Cells) -> C:
         """Return the fitted model."""
         counts = ClvCounts.of(total)
-        fitted = fit_counts(counts, self.model, self.spend, self.errors, as_of_in(total))
+        fitted = fit_counts(
+            counts, self.model, self.spend, self.errors, as_of_in(total), threads=self.threads
+        )
         for text in fitted.account.warnings:
             warn(text)
         return with_options(self.scheme, **fitted._asdict())
 
 
-def fit_counts(counts: ClvCounts, model: str, spend: str | None, errors: str, as_of: Any) -> Fitted:
+def fit_counts(
+    counts: ClvCounts,
+    model: str,
+    spend: str | None,
+    errors: str,
+    as_of: date | None,
+    *,
+    threads: int | None = None,
+) -> Fitted:
     """Return the models of orders and of spend that counts of customers make most likely.
 
     Raises
@@ -95,7 +107,7 @@ def fit_counts(counts: ClvCounts, model: str, spend: str | None, errors: str, as
             "no customer of this profile has orders, so there is nothing to fit to",
             remedy=("take a later ", Option("as_of"), " or more orders"),
         )
-    orders = fit_transactions(cells, model, errors=errors)
+    orders = fit_transactions(cells, model, errors=errors, threads=threads)
     parameters: dict[str, tuple[float, float | None]] = dict(orders.parameters)
     problems = list(orders.problems)
     spend_likelihood = mean = correlation = None
@@ -105,7 +117,7 @@ def fit_counts(counts: ClvCounts, model: str, spend: str | None, errors: str, as
         mean, deviation = _mean_spend(counts.spends)
         correlation = counts.correlation()
         if spend == "gamma_gamma":
-            money = fit_spend(counts.spends, errors=errors)
+            money = fit_spend(counts.spends, errors=errors, threads=threads)
             parameters |= money.parameters
             chosen = money.model
             spend_likelihood = money.log_likelihood

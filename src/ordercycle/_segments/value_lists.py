@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -222,9 +222,7 @@ class ValueLists(Scheme):
     def _first_round(self) -> Round[pa.Table, Self]:
         if self.clv.is_fitted:
             return self._lists_round()
-        model = first_round(self.clv)
-        assert model is not None  # noqa: S101 - a Clv has one
-        return ModelRound(model, self)
+        return ModelRound(cast("Round[pa.Table, Any]", first_round(self.clv)), self)
 
     def _lists_round(self) -> ListsRound[Self]:
         by_hand = self.cuts is not None and (self.account is None or self.account.by_hand)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -325,9 +325,9 @@ class ListsRound(Round[pa.Table, F]):
         return replace(self, account=replace(account, numbers=means), search=search)
 
     def _with_median(self, total: Cells, account: ValueListsAccount) -> ListsRound[F]:
-        assert self.search is not None  # noqa: S101 - `_with_lists` began it
+        begun = cast("Search", self.search)  # by `_with_lists`
         places, counts = _found(total, CLV_DIGITS)
-        search = self.search.then(places // DIGITS, places % DIGITS, counts)
+        search = begun.then(places // DIGITS, places % DIGITS, counts)
         if not search.is_over:
             return replace(self, search=search)
         low, high = (float(value) for value in search.values())
