@@ -64,7 +64,9 @@ class Credited:
             Parts of an amount add up to it, to the last unit or bit.
         """
         made = list(self._made())
-        self.__dict__["_counted"] = reduce(CreditSummary.plus, (counts for _, counts in made))
+        self.__dict__["_counted"] = reduce(
+            CreditSummary.plus, (counts for _, counts in made), CreditSummary()
+        )
         return pa.Table.from_batches(
             [batch for batch, _ in made], schema=CreditTable(self._scan).schema
         )
