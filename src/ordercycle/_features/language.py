@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ordercycle._days import day_number
-from ordercycle._errors import ConfigError, Option, suggestion
+from ordercycle._errors import Code, ConfigError, Option, suggestion
 from ordercycle._expressions.language import Grammar, parsed
 from ordercycle._expressions.nodes import (
     Aggregate,
@@ -24,6 +24,7 @@ from ordercycle_kernels.calendar import FIRST_DAY
 
 GRAMMAR = Grammar(paths=True, aggregates=FUNCTIONS)
 WINDOW = ("last", "since", "until")
+OF_DAYS = Code("since='2026-01-01', until='2026-03-31'")
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ def _window(node: Aggregate, where: str) -> Window:
         if name not in WINDOW:
             raise ConfigError(
                 f"{where}: there is no {name}={suggestion(name, WINDOW)}",
-                remedy="the days are last=90, or since='2026-01-01', until='2026-03-31'",
+                remedy=("the days are last=90, or ", OF_DAYS),
             )
     if "last" in options:
         last = options["last"].value
@@ -220,7 +221,13 @@ def _window(node: Aggregate, where: str) -> Window:
     since, until = (_day(options.get(name), name) for name in ("since", "until"))
     if since is not None and until is not None and since > until:
         raise ConfigError(
-            f"{where}: since={options['since'].written} is after until={options['until'].written}",
+            (
+                f"{where}: ",
+                Code("since="),
+                f"{options['since'].written} is after ",
+                Code("until="),
+                options["until"].written,
+            ),
             remedy="exchange them",
         )
     return Window(since=since, until=until)
