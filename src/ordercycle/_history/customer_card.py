@@ -34,6 +34,15 @@ class CustomerCard:
     orders : pyarrow.Table
         Orders and refunds up to the day, in their order: the columns of ``orders`` in
         :meth:`OrderHistory.to_batches`.
+
+    Examples
+    --------
+    >>> import datetime, ordercycle as oc, pyarrow as pa
+    >>> day = datetime.date(2026, 1, 5)
+    >>> orders = pa.table({"customer_id": [7], "ordered_at": [day], "amount": [20]})
+    >>> card = oc.OrderHistory.build(orders).customer(7, "2026-01-09")
+    >>> card.profile["days_since_last_order"], card.to_dict()["orders"][0]["amount"]
+    (4, 20)
     """
 
     customer_id: Any

@@ -74,6 +74,18 @@ class Explanation:
         The first day on which time alone leads to another segment, where the scheme foretells one.
     next_segment : str or None
         Which one that is.
+
+    Examples
+    --------
+    >>> import datetime, ordercycle as oc, pyarrow as pa
+    >>> day = datetime.date(2026, 1, 5)
+    >>> orders = pa.table({"customer_id": ["ann"], "ordered_at": [day], "amount": [20]})
+    >>> history = oc.OrderHistory.build(orders)
+    >>> oc.Rules({"Buyer": "orders > 0"}).explain(history, "ann", "2026-01-09")
+    Customer 'ann' as of 2026-01-09: 'Buyer' of 'tier'
+      since    2026-01-05, by the numbers that the scheme has now
+      because  orders > 0
+      orders   1
     """
 
     customer_id: Any
