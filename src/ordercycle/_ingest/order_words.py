@@ -2,8 +2,8 @@
 
 The first word holds what the partition leaves of a customer's hash, and the day modulo the number
 of partitions; the second is the amount. Less is written and read than with three columns, a row
-is moved in one piece, and words order by customer without a table of them. It takes integers that
-are ids, one word of an amount, and days of no more than about eleven years. Whether days are so is
+is moved in one piece, and words order by customer without a table of them. It takes ids that are
+integers, amounts of one word, and days of no more than about eleven years. Whether days are so is
 guessed from some; where that was wrong, the rows are laid out again, as all others are.
 """
 
