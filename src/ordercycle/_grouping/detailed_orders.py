@@ -13,11 +13,7 @@ from ordercycle._arrow_views import array_of_bytes
 from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle._grouping.batches import OrderRoom
 from ordercycle._grouping.details import Columns, DetailWriter
-from ordercycle._grouping.order_lines import (
-    OrderLines,
-    PartitionOrders,
-    sums_of_lines,
-)
+from ordercycle._grouping.order_lines import OrderLines, PartitionOrders, sums_of_lines
 from ordercycle._grouping.total_order import TotalOrder
 from ordercycle._ingest.blocks import ORDER_IDS, PartitionRows
 from ordercycle._ingest.payload import DAY, INSTANT
@@ -66,10 +62,6 @@ class DetailedOrders:
         writer = DetailWriter(spec.details.payload, codes)
         order = TotalOrder.of(spec.details, codes, spec.amount)
         return cls(spec, spec.details, writer, order, workspace)
-
-    def room(self, rows: int) -> dict[str, NDArray[Any]]:
-        """Return memory for what so many orders have beside day and amount."""
-        return self.writer.room(rows)
 
     def write(
         self,
