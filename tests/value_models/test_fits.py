@@ -8,7 +8,7 @@ from math import log
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mpmath import mpf
 from oracle.value_models import alive_and_left, log_likelihood_of_pareto
@@ -227,3 +227,22 @@ def test_draws_and_seeds_are_numbers(given_):
     fit = fit_transactions(cells, "nbd")
     with pytest.raises(ConfigError, match=f"{next(iter(given_))}="):
         poisson_bootstrap(fit, cells, **{"draws": 1, "seed": 1, **given_})
+
+
+@settings(max_examples=12)
+@given(st.sampled_from(("auto", *MODELS)), st.lists(customers(), min_size=1, max_size=6))
+@example("bg_nbd", [(1, 1, 1)])
+@example("auto", [(40, 500, 500)])
+def test_any_customers_who_ordered_again_can_be_fitted(model, rows):
+    rows = [*rows, (2, 30, 60)]
+    cells = cells_of(*np.array(rows).T)
+    fit = fit_transactions(cells, model)
+    baseline = fit_transactions(cells, "nbd")
+    assert fit.log_likelihood >= baseline.log_likelihood - 1e-6
+    for estimate, error in fit.parameters.values():
+        assert 0 < estimate < 1e8
+        assert error >= 0
+    assert "under 100 they tell little" in " ".join(fit.problems)
+    found = fit.predict(*np.array(rows).T, 365, 0.1)
+    assert np.isfinite(found).all()
+    assert (np.array(found) >= 0).all()

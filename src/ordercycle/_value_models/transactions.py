@@ -162,6 +162,11 @@ def daily_discount(discount_rate: float) -> float:
     return logs_of([1.0 + discount_rate])[0] / DAYS_OF_A_YEAR
 
 
+def root_of(variance: float) -> float:
+    """Return a standard error; nan where there is none, as where nothing was found."""
+    return math.sqrt(variance) if variance >= 0.0 else math.nan
+
+
 def fit_transactions(
     cells: Cells, model: str = "auto", *, errors: str = "sandwich", threads: int | None = None
 ) -> TransactionFit:
@@ -198,7 +203,7 @@ def _result(best: Found, candidates: Sequence[Found], cells: Cells, errors: str)
     return TransactionFit(
         form.name,
         {
-            one.name: (values[place], math.sqrt(covariance[place][place]))
+            one.name: (values[place], root_of(covariance[place][place]))
             for place, one in enumerate(form.parameters)
         },
         np.array(covariance),
