@@ -25,6 +25,8 @@ from ordercycle_kernels.quadrature import GAUSS, end_of_panel, gauss_node
 
 #: Panels are as wide as all that is before them.
 GROWTH = 2.0
+#: Days of a block of integrals.
+BLOCK = 1024
 #: Differences from 0 by which nothing can be divided.
 TINY = 1e-300
 
@@ -42,7 +44,9 @@ def fill_integrals(
     weights: Float64s,
     out_integrals: Float64Table,
 ) -> None:
-    """Write the integrals of some x from each day on to the last, relative to their start.
+    """Write the integrals of some x from each day on to the end of its block, relative to the day.
+
+    Blocks make a day's integral the same however many days there are.
 
     Growths are those of ln(alpha + d), then of ln(beta + d): of days to the next one, of nodes
     from their day on.
@@ -56,8 +60,10 @@ def fill_integrals(
         row = out_integrals[x]
         row[last] = 0.0
         for day in range(last - 1, -1, -1):
-            log = shape * day_growths[day] + s * day_growths[last + 1 + day]
-            total = exponential(-log) * row[day + 1]
+            total = 0.0
+            if (day + 1) % BLOCK != 0:
+                log = shape * day_growths[day] + s * day_growths[last + 1 + day]
+                total = exponential(-log) * row[day + 1]
             for node in range(firsts[day] * NODES, firsts[day + 1] * NODES):
                 log = shape * growths[node] + s * growths[nodes + node]
                 total += exponential(-log) * weights[node]
@@ -86,11 +92,14 @@ def alive_of_deaths(
         if recency == age:
             out_alive[row] = 1.0
             continue
-        log = (r + orders) * (order_logs[age] - order_logs[recency])
-        log += s * (death_logs[age] - death_logs[recency])
-        whole, after = integrals[orders, recency], integrals[orders, age]
+        shape, order_log, death_log = r + orders, order_logs[recency], death_logs[recency]
+        integral = integrals[orders, recency]
+        for day in range((recency // BLOCK + 1) * BLOCK, age + 1, BLOCK):
+            log = shape * (order_logs[day] - order_log) + s * (death_logs[day] - death_log)
+            integral += exponential(-log) * integrals[orders, day]
+        log = shape * (order_logs[age] - order_log) + s * (death_logs[age] - death_log)
         # s / (beta + u) in one, as both may be very large.
-        integral = s * (whole - exponential(-log) * after)
+        integral = s * (integral - exponential(-log) * integrals[orders, age])
         odds = exponential(min(log, MOST_ODDS)) * integral
         out_alive[row] = 1.0 / (1.0 + odds)
 

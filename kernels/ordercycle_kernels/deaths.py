@@ -1,7 +1,7 @@
 """The likelihood of the Pareto/NBD model, by a recurrence over days that adds positive terms only.
 
 A customer is alive for an exponentially distributed time whose rate is gamma distributed over
-customers (shape s, rate beta), and orders as in the NBD meanwhile. Of x, t and T:
+customers (shape s, rate beta), and orders as in the NBD meanwhile. Of x, t and T::
 
     ln L = A + ln(1 + e**D)
     A = sum over i < x of ln((r + i) / alpha) - (r + x) ln(1 + T / alpha) - s ln(1 + T / beta)

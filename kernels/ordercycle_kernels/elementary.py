@@ -36,7 +36,7 @@ def power_of_two(exponent: np.int64) -> float:
 
 @inlined
 def exp_series(rest: float) -> float:
-    """Return (e**x - 1 - x) / x**2 for |x| up to 0.35, by its series."""
+    """Return (e**x - 1 - x) / x**2 for x from -0.35 to 0.35, by its series."""
     total = 1.0 / 87178291200.0
     total = total * rest + 1.0 / 6227020800.0
     total = total * rest + 1.0 / 479001600.0

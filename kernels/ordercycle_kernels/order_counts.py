@@ -3,7 +3,7 @@
 A customer is known by x, the days with orders after the first, by t, days from the first to the
 last, and by T, days from the first to the day of the profile. While alive, orders come at a rate
 that is gamma distributed over customers (shape r, rate alpha); after an order, also after the
-first in MBG/NBD, a customer leaves with a probability that is beta distributed (a, b).
+first in MBG/NBD, a customer leaves with a probability that is beta distributed (a, b)::
 
     ln L = A + ln(1 + e**D)
     A = sum over i < x of ln((r + i) / alpha) - (r + x) ln(1 + T / alpha)

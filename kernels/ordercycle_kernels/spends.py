@@ -1,7 +1,7 @@
 """The Gamma-Gamma model of what an order day is worth.
 
 A customer's order days are worth gamma distributed amounts (shape p, rate nu); nu is gamma
-distributed over customers (shape q, rate gamma). Of n order days with the mean m:
+distributed over customers (shape q, rate gamma). Of n order days with the mean m::
 
     ln L = -ln B(p n, q) - ln m - p n ln(1 + gamma / (n m)) - q ln(1 + n m / gamma)
 

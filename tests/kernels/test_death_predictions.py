@@ -10,8 +10,20 @@ from ordercycle_kernels import death_predictions, deaths, order_counts
 pytestmark = pytest.mark.kernels
 
 DAYS = 41
-#: x, t, T.
-CUSTOMERS = [(0, 0, 0), (0, 0, 40), (3, 10, 40), (3, 39, 40), (12, 20, 20), (12, 20, 38)]
+#: x, t, T: within a block of days, from its ends, and across several.
+CUSTOMERS = [
+    (0, 0, 0),
+    (0, 0, 40),
+    (3, 10, 40),
+    (3, 39, 40),
+    (12, 20, 20),
+    (12, 20, 38),
+    (0, 0, 2100),
+    (3, 1000, 1024),
+    (3, 1023, 2048),
+    (12, 1024, 2047),
+]
+ALL_DAYS = 3 * death_predictions.BLOCK + 1
 #: r, alpha, s, beta.
 PARAMETERS = [(0.55, 74.0, 0.61, 81.6), (0.1, 0.02, 1.0, 0.005), (3.0, 20.0, 2.0**44, 2.0**50)]
 #: Days, and discount of a day.
@@ -21,16 +33,16 @@ HORIZONS = [(1.0, 0.0), (365.0, 3e-4), (36_525.0, 0.01)]
 @pytest.mark.parametrize("parameters", PARAMETERS)
 def test_probabilities_to_be_alive(parameters):
     r, alpha, s, beta = parameters
-    firsts = np.zeros(DAYS, np.int64)
+    firsts = np.zeros(ALL_DAYS, np.int64)
     deaths.count_panels(np.array(parameters), firsts)
     nodes = int(firsts[-1]) * deaths.NODES
-    growths, weights, logs = np.zeros((2, nodes)), np.zeros(nodes), np.zeros((4, DAYS))
-    factors = np.zeros(nodes * deaths.MOMENTS)
+    growths, weights, logs = np.zeros((2, nodes)), np.zeros(nodes), np.zeros((4, ALL_DAYS))
+    factors = np.zeros(0)
     deaths.fill_panels(alpha, beta, firsts, growths[0], growths[1], weights, factors)
     order_counts.fill_day_tables(alpha, logs[0], logs[1])
     order_counts.fill_day_tables(beta, logs[2], logs[3])
     day_growths = np.append(np.diff(logs[::2], axis=1), np.zeros((2, 1)), axis=1).ravel()
-    integrals = np.zeros((13, DAYS))
+    integrals = np.zeros((13, ALL_DAYS))
     orders = np.array([0, 3, 12])
     death_predictions.fill_integrals(
         r, s, orders, firsts, day_growths, growths.ravel(), weights, integrals
@@ -43,7 +55,7 @@ def test_probabilities_to_be_alive(parameters):
     with mpmath.workdps(30):
         r, alpha, s, beta = map(mpf, parameters)
         for found, (x, t, age) in zip(out.tolist(), CUSTOMERS, strict=True):
-            points = [t, *(t + mpf(2) ** k for k in range(-20, 6) if t + 2.0**k < age), age]
+            points = [t, *(t + mpf(2) ** k for k in range(-20, 12) if t + 2.0**k < age), age]
 
             def density(u, x=x, age=age):
                 logs = mpmath.log1p((age - u) / (alpha + u)), mpmath.log1p((age - u) / (beta + u))

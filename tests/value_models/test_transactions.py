@@ -161,7 +161,7 @@ def test_limits_are_what_their_models_come_near(limit):
 @pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd", "pareto_nbd", "nbd"])
 def test_predictions_do_not_depend_on_how_large_tables_may_be(model, monkeypatch):
     whole = TransactionFit.of_parameters(model, BY_HAND[model]).predict(*some_customers(), 365, 0.1)
-    monkeypatch.setattr(predictions, "MOST_PAIRS", 2000)
+    monkeypatch.setattr(predictions, "MOST_ORDERS", 4)
     cut = TransactionFit.of_parameters(model, BY_HAND[model]).predict(*some_customers(), 365, 0.1)
     for one, other in zip(whole, cut, strict=True):
         assert np.allclose(one, other, rtol=1e-11, atol=0)
@@ -187,3 +187,15 @@ def test_new_customers_are_predicted_as_on_their_first_day():
     assert fit.new_customer_orders(365) == found.expected_orders[0]
     assert fit.discounted_new_customer_orders(365, 0.1) == found.discounted_orders[0]
     assert found.p_alive[0] == BG["b"] / (BG["a"] + BG["b"])
+
+
+@pytest.mark.parametrize("model", ["bg_nbd", "mbg_nbd", "pareto_nbd"])
+def test_predictions_do_not_depend_on_older_customers(model):
+    """Tables grow with them, on each machine of a cluster by those it has: bits stay."""
+    x, t, age = np.array([3, 3, 0, 12]), np.array([20, 90, 0, 40]), np.array([30, 95, 90, 99])
+    alone = TransactionFit.of_parameters(model, BY_HAND[model]).predict(x, t, age, 365, 0.1)
+    fit = TransactionFit.of_parameters(model, BY_HAND[model])
+    older = (np.append(one, more) for one, more in ((x, 40), (t, 2500), (age, 5000)))
+    together = fit.predict(*older, 365, 0.1)
+    for one, other in zip(alone, together, strict=True):
+        assert one.tolist() == other[:4].tolist()

@@ -14,6 +14,7 @@ from ordercycle._errors import DataError
 from ordercycle._value_models.forms import logs_of
 from ordercycle._value_models.likelihoods import DeathSetup, dropout_tables
 from ordercycle_kernels.death_predictions import (
+    BLOCK,
     alive_of_deaths,
     expect_death_orders,
     expect_orders,
@@ -42,8 +43,8 @@ Horizon: TypeAlias = tuple[float, float]
 Size: TypeAlias = tuple[int, int]
 
 
-#: Tables have no more pairs of orders and age; each takes 25 bytes where it occurs.
-MOST_PAIRS = 1 << 24
+#: Tables are for fewer orders: they have a place for each number of them and each age.
+MOST_ORDERS = 2048
 
 
 class Predictions(NamedTuple):
@@ -183,6 +184,7 @@ class DeathExpectations:
     def __init__(self, parameters: Sequence[float], horizon: Horizon, size: Size) -> None:
         self.parameters, self.horizon = parameters, horizon
         orders, days = size
+        days = -(-days // BLOCK) * BLOCK + 1  # with the day on which the last block ends
         self.setup = DeathSetup.of(parameters, days, moments=0)
         tables = self.setup.tables
         logs = np.stack([tables.order_logs, tables.death_logs])
@@ -261,32 +263,29 @@ class Predictor:
         """
         _check_customers(frequency, recency, age)
         orders, days = int(frequency.max(initial=0)) + 1, int(age.max(initial=0)) + 1
-        most = max(1, MOST_PAIRS // days)
-        if orders > most:
-            self._predict_apart(frequency, recency, age, out, most)
+        if orders > MOST_ORDERS:
+            self._predict_apart(frequency, recency, age, out)
             return
         with self._lock:
             tables = self._tables
             if orders > tables.orders or days > tables.days:
                 size = max(orders, tables.orders), max(days, tables.days)
-                if size[0] * size[1] > MOST_PAIRS:
-                    size = orders, days
                 tables = self._tables = self._tables_for(*size)
             tables.learn(frequency, age)
         tables.expectations.fill_alive(frequency, recency, age, out.p_alive)
         predict_from_pairs(frequency, age, out.p_alive, tables.days, tables.pairs, *out[1:])
 
     def _predict_apart(
-        self, frequency: Integers, recency: Days, age: Days, out: Predictions, most: int
+        self, frequency: Integers, recency: Days, age: Days, out: Predictions
     ) -> None:
-        """Write predictions where some customers have so many orders that tables were too large.
+        """Write predictions where some customers have more orders than tables are for.
 
         Each number of orders beyond is a model by itself, of customers without any: what they
         ordered is in its parameters.
         """
-        beyond = [int(one) for one in np.unique(frequency[frequency >= most])]
+        beyond = [int(one) for one in np.unique(frequency[frequency >= MOST_ORDERS])]
         parts = [
-            (self, frequency < most, 0),
+            (self, frequency < MOST_ORDERS, 0),
             *((self._after(x), frequency == x, x) for x in beyond),
         ]
         for predictor, rows, orders in parts:
