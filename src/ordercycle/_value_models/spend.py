@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle._errors import ConfigError, DataError, check_choice
+from ordercycle._errors import ConfigError, DataError, Option, check_choice
 from ordercycle._value_models.forms import check_names, checked_parameter, exps_of
 from ordercycle._value_models.newton import Matrix
 from ordercycle._value_models.searching import ERRORS, WEAK_CURVATURE, WEAK_ERROR
@@ -156,7 +156,7 @@ def fit_spend(
     if cells.days.size == 0:
         raise DataError(
             "nobody has a positive mean spend: there is nothing to fit the spend to",
-            remedy="look at the amounts, or predict orders alone with spend=None",
+            remedy=("look at the amounts, or predict orders alone with ", Option("spend", None)),
         )
     with Workers(thread_count(threads)) as workers:
         search = SpendSearch(cells, workers)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle._errors import DataError, counted
+from ordercycle._errors import DataError, Option, counted
 from ordercycle._value_models.forms import LARGE, exps_of, logs_of
 from ordercycle._value_models.likelihoods import added, sums_of_chunks
 from ordercycle._value_models.newton import (
@@ -158,7 +158,7 @@ class SpendSearch:
             raise DataError(
                 f"the mean spends of {counted(self.customers, 'customer')} differ too little, or "
                 "too much, for a model of spend",
-                remedy='take spend="average"',
+                remedy=("take ", Option("spend", "average")),
             )
         return FoundSpend(limit.form, limit.maximum, (full.form.name,))
 
