@@ -111,7 +111,7 @@ def test_commands_print_no_mark_of_the_data(tmp_path):
     pq.write_table(orders(HOSTILE * 2), source)
     profile = tmp_path / f"p {ESCAPES.replace('/', '')}.parquet"
     names = tmp_path / "names.toml"
-    write_scheme(names, oc.Rules({ESCAPES: "orders > 0"}, default=FORMULA))
+    write_scheme(names, oc.Rules({ESCAPES: "orders > 0"}, default=FORMULA), {})
     missing = tmp_path / ESCAPES.replace("/", "")
     commands = [
         ["profile", source, "--as-of", "2026-06-01", "--out", profile],
@@ -136,7 +136,7 @@ def test_spreadsheets_run_no_name_of_a_segment(tmp_path):
     profile, out = tmp_path / "p.parquet", tmp_path / "s.csv"
     pq.write_table(oc.OrderHistory.build(orders(HOSTILE)).profile(AS_OF), profile)
     names = tmp_path / "names.toml"
-    write_scheme(names, oc.Rules({FORMULA: "orders > 0"}, default="-1+2"))
+    write_scheme(names, oc.Rules({FORMULA: "orders > 0"}, default="-1+2"), {})
     assert run("segment", str(profile), "--scheme", str(names), "--out", str(out)).exit_code == 0
     header, *rows = csv_rows(out)
     place = header.index("tier")

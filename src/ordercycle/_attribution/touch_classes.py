@@ -91,7 +91,7 @@ class TouchClasses:
             raise ConfigError(
                 f"the touches have {counted(len(kinds) - 1, 'kind')} and "
                 f"{counted(len(channels) - 1, 'channel')}",
-                remedy=f"{MOST_PAIRS:,} pairs are the most: is it the right column?",
+                remedy=f"pairs of them may be {MOST_PAIRS:,}: is it the right column?",
             )
         names = list(model.groups)
         of_channels: dict[str | None, str | None] = {

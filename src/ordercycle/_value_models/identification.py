@@ -90,7 +90,7 @@ def _of_the_data(margins: Margins, cells: Cells) -> Iterator[str]:
     is_long = margins.days > 3 * FIRST_DAYS
     if is_long and first > FEW_FIRSTS and first > MANY_FIRSTS * second:
         yield (
-            f"{first:,} customers have their first order in the first {FIRST_DAYS} days and "
+            f"{counted(first, 'customer')} first ordered in the first {FIRST_DAYS} days and "
             f"{second:,} in the {FIRST_DAYS} days after: many seem to be older than the history, "
             "so that their age and their first order are not what they look like; leave out "
             "customers first seen in the first weeks, or take a longer history"
