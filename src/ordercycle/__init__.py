@@ -25,11 +25,9 @@ if TYPE_CHECKING:
     from ordercycle._history.summary import HistorySummary
     from ordercycle._membership.membership import Membership
     from ordercycle._report.segment_report import SegmentReport
-    from ordercycle._segments.backtest import Backtest
+    from ordercycle._segments.backtest.backtest import Backtest
     from ordercycle._segments.cadence import Cadence
     from ordercycle._segments.cadence_fit import CadenceAccount
-    from ordercycle._segments.clv import Clv
-    from ordercycle._segments.clv_account import ClvAccount
     from ordercycle._segments.explaining import Explanation
     from ordercycle._segments.feature_columns import features, lint_features
     from ordercycle._segments.feature_lint import FeatureCount, FeaturesLint
@@ -44,8 +42,10 @@ if TYPE_CHECKING:
     from ordercycle._segments.scheme_options import SchemeOption
     from ordercycle._segments.score_maps import MapLint
     from ordercycle._segments.transitions import transition_matrix, transitions
-    from ordercycle._segments.value_lists import ValueLists
-    from ordercycle._segments.value_lists_fit import ValueListsAccount
+    from ordercycle._segments.value.account import ClvAccount
+    from ordercycle._segments.value.clv import Clv
+    from ordercycle._segments.value.lists import ValueLists
+    from ordercycle._segments.value.lists_fit import ValueListsAccount
     from ordercycle._sources.file_formats import CsvFormat, ExcelSheet, NdJson
     from ordercycle._warm_up import WarmupResult, warmup
 else:
@@ -78,11 +78,11 @@ else:
             "_history.summary": ("HistorySummary",),
             "_membership.membership": ("Membership",),
             "_report.segment_report": ("SegmentReport",),
-            "_segments.backtest": ("Backtest",),
+            "_segments.backtest.backtest": ("Backtest",),
             "_segments.cadence": ("Cadence",),
             "_segments.cadence_fit": ("CadenceAccount",),
-            "_segments.clv": ("Clv",),
-            "_segments.clv_account": ("ClvAccount",),
+            "_segments.value.clv": ("Clv",),
+            "_segments.value.account": ("ClvAccount",),
             "_segments.explaining": ("Explanation",),
             "_segments.feature_columns": ("features", "lint_features"),
             "_segments.feature_lint": ("FeatureCount", "FeaturesLint"),
@@ -97,8 +97,8 @@ else:
             "_segments.scheme_options": ("SchemeOption",),
             "_segments.score_maps": ("MapLint",),
             "_segments.transitions": ("transition_matrix", "transitions"),
-            "_segments.value_lists": ("ValueLists",),
-            "_segments.value_lists_fit": ("ValueListsAccount",),
+            "_segments.value.lists": ("ValueLists",),
+            "_segments.value.lists_fit": ("ValueListsAccount",),
             "_sources.file_formats": ("CsvFormat", "ExcelSheet", "NdJson"),
             "_warm_up": ("WarmupResult", "warmup"),
         },

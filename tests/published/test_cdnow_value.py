@@ -11,7 +11,7 @@ import pytest
 
 import ordercycle as oc
 from ordercycle._datasets.packaged import packaged_file
-from ordercycle._segments.clv_inputs import ClvCounts, ClvInputs
+from ordercycle._segments.value.inputs import ClvCounts, ClvInputs
 
 END_OF_CALIBRATION, HORIZON = "1997-09-30", 273
 WEEK = 7

@@ -13,8 +13,8 @@ from oracle.profile import profile
 from support import buyers
 
 import ordercycle as oc
-from ordercycle._segments import backtest_scores as scores
-from ordercycle._segments.backtest_verdict import verdict_of
+from ordercycle._segments.backtest import scores
+from ordercycle._segments.backtest.verdict import verdict_of
 
 mpl.use("Agg")
 

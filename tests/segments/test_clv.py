@@ -21,8 +21,8 @@ from support.strategies import cases
 
 import ordercycle as oc
 from ordercycle._cli.scheme_files import toml_of
-from ordercycle._segments.clv_inputs import ClvCounts, ClvInputs, means_of, purchase_cells
 from ordercycle._segments.counting_rounds import Cells
+from ordercycle._segments.value.inputs import ClvCounts, ClvInputs, means_of, purchase_cells
 
 BG = {"r": 0.243, "alpha": 30.9, "a": 0.793, "b": 2.426}
 SPEND = {"p": 6.25, "q": 3.74, "gamma": 15.44}

@@ -207,7 +207,7 @@ def _with_model(
 ) -> tuple[Clv | None, list[Scheme]]:
     """Return the model of value that was asked for, and schemes, which get it if they lack one."""
     import ordercycle as oc
-    from ordercycle._segments.value_lists import lacks_model, with_model
+    from ordercycle._segments.value.lists import lacks_model, with_model
 
     if given and "model" not in given and not any(map(lacks_model, schemes)):
         flag = "--" + next(iter(given)).replace("_", "-")
@@ -287,7 +287,7 @@ class Segmenting:
 
     def fitted(self, schemes: Sequence[Scheme]) -> list[Scheme]:
         """Return the schemes, each fitted where it has to be, to what those before it added."""
-        from ordercycle._segments.value_lists import with_model
+        from ordercycle._segments.value.lists import with_model
 
         made: list[Scheme] = []
         for scheme in schemes:

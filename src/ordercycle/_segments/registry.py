@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ordercycle._errors import ConfigError, suggestion, warn
 from ordercycle._public import public
 from ordercycle._segments.cadence import Cadence
-from ordercycle._segments.clv import Clv
 from ordercycle._segments.fittable import Fittable
 from ordercycle._segments.lifecycle import Lifecycle
 from ordercycle._segments.rfm import Rfm
 from ordercycle._segments.rules import Rules
 from ordercycle._segments.scheme import Scheme
-from ordercycle._segments.value_lists import ValueLists
+from ordercycle._segments.value.clv import Clv
+from ordercycle._segments.value.lists import ValueLists
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -16,9 +16,6 @@ from numpy.typing import NDArray
 from ordercycle._arrow_views import array_of, fixed_view
 from ordercycle._errors import ColumnError, DataError, counted
 from ordercycle._public import public
-from ordercycle._segments.clv import Clv, forecast_of
-from ordercycle._segments.clv_columns import Forecast, predict_batch
-from ordercycle._segments.clv_inputs import as_floats, purchases_of
 from ordercycle._segments.counting_rounds import (
     AS_OF_COLUMNS,
     Cells,
@@ -31,6 +28,9 @@ from ordercycle._segments.fittable import Fittable, first_round, with_options
 from ordercycle._segments.order_statistics import KeyType, Search
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.score_maps import FrozenDict
+from ordercycle._segments.value.clv import Clv, forecast_of
+from ordercycle._segments.value.columns import Forecast, predict_batch
+from ordercycle._segments.value.inputs import as_floats, purchases_of
 from ordercycle_kernels.exact_sums import FLOAT_CHUNKS
 from ordercycle_kernels.purchase_cells import add_floats
 from ordercycle_kernels.selection import DIGITS

@@ -14,9 +14,6 @@ from ordercycle._arrow_views import array_of, bitmap
 from ordercycle._errors import ConfigError, Option, check_choice, counted
 from ordercycle._public import public
 from ordercycle._segments.assigning import Produced, refuse_taken, worked
-from ordercycle._segments.clv import Clv, forecast_of, inputs_of
-from ordercycle._segments.clv_columns import Forecast
-from ordercycle._segments.clv_inputs import Purchases, purchases_of
 from ordercycle._segments.counting_rounds import Round, fit_profile
 from ordercycle._segments.customer_features import StreamsAsOf
 from ordercycle._segments.explaining import Reason
@@ -26,7 +23,10 @@ from ordercycle._segments.next_transition import LookAhead
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.scheme import Scheme
 from ordercycle._segments.scheme_options import SchemeOption
-from ordercycle._segments.value_lists_fit import (
+from ordercycle._segments.value.clv import Clv, forecast_of, inputs_of
+from ordercycle._segments.value.columns import Forecast
+from ordercycle._segments.value.inputs import Purchases, purchases_of
+from ordercycle._segments.value.lists_fit import (
     ACTIVE,
     SEGMENTS,
     TOP,

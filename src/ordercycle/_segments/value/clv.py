@@ -16,27 +16,27 @@ from ordercycle._errors import ConfigError, Option, check_choice
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._public import public
 from ordercycle._segments.assigning import refuse_taken
-from ordercycle._segments.backtest import Backtest
-from ordercycle._segments.backtest_run import backtested
-from ordercycle._segments.clv_account import ClvAccount
-from ordercycle._segments.clv_columns import (
+from ordercycle._segments.backtest.backtest import Backtest
+from ordercycle._segments.backtest.run import backtested
+from ordercycle._segments.counting_rounds import fit, fit_profile
+from ordercycle._segments.fittable import Fittable
+from ordercycle._segments.profile_tables import as_table
+from ordercycle._segments.score_maps import FrozenDict
+from ordercycle._segments.value.account import ClvAccount
+from ordercycle._segments.value.columns import (
     Forecast,
     ValueModel,
     predicted_columns,
     value_model,
 )
-from ordercycle._segments.clv_fit import ERRORS, ClvRound
-from ordercycle._segments.clv_inputs import SPEND_OF, ClvInputs
-from ordercycle._segments.clv_options import (
+from ordercycle._segments.value.fit import ERRORS, ClvRound
+from ordercycle._segments.value.inputs import SPEND_OF, ClvInputs
+from ordercycle._segments.value.options import (
     checked_days,
     checked_parameters,
     checked_rate,
     each_of_days,
 )
-from ordercycle._segments.counting_rounds import fit, fit_profile
-from ordercycle._segments.fittable import Fittable
-from ordercycle._segments.profile_tables import as_table
-from ordercycle._segments.score_maps import FrozenDict
 
 #: What can be fitted; the best of the first three is what "auto" takes.
 MODELS = ("auto", "mbg_nbd", "pareto_nbd", "bg_nbd", "nbd")

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from ordercycle._days import date_of
 from ordercycle._errors import check_choice, counted
 from ordercycle._public import public
-from ordercycle._segments import backtest_scores as scores
-from ordercycle._segments.backtest_data import WEEK, Holdout
-from ordercycle._segments.backtest_verdict import verdict_of
+from ordercycle._segments.backtest import scores
+from ordercycle._segments.backtest.data import WEEK, Holdout
+from ordercycle._segments.backtest.verdict import verdict_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -282,7 +282,7 @@ class Backtest:
             Where matplotlib is not installed, the extra ``plot``.
         """
         check_choice("what", what, PICTURES)
-        from ordercycle._segments import backtest_plot as pictures
+        from ordercycle._segments.backtest import plot as pictures
 
         axes: Axes = pictures.DRAWN[what](self, ax)
         return axes

@@ -11,17 +11,17 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._errors import DataError, Option, counted, warn
-from ordercycle._segments.clv_account import REGULAR, ClvAccount
-from ordercycle._segments.clv_columns import MEAN_SPEND
-from ordercycle._segments.clv_inputs import (
+from ordercycle._segments.counting_rounds import AS_OF_COLUMNS, Cells, Round, as_of_in
+from ordercycle._segments.fittable import Fittable, with_options
+from ordercycle._segments.value.account import REGULAR, ClvAccount
+from ordercycle._segments.value.columns import MEAN_SPEND
+from ordercycle._segments.value.inputs import (
     SQUARES,
     ClvCounts,
     ClvInputs,
     means_of,
     purchase_cells,
 )
-from ordercycle._segments.counting_rounds import AS_OF_COLUMNS, Cells, Round, as_of_in
-from ordercycle._segments.fittable import Fittable, with_options
 from ordercycle._value_models import Cells as PurchaseCells
 from ordercycle._value_models import fit_spend, fit_transactions
 from ordercycle_kernels.spends import SpendCells

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ordercycle._columns import WINDOW
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.order_history import OrderHistory, grouped_orders
-from ordercycle._segments.clv_inputs import ClvInputs, as_floats, purchases_of
+from ordercycle._segments.value.inputs import ClvInputs, as_floats, purchases_of
 from ordercycle._workspace import Workspace
 
 WEEK = 7

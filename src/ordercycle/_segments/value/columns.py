@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ordercycle._arrow_views import array_of, bitmap
 from ordercycle._errors import ConfigError, Option
 from ordercycle._segments.assigning import worked
-from ordercycle._segments.clv_inputs import ClvInputs, as_floats, purchases_of
+from ordercycle._segments.value.inputs import ClvInputs, as_floats, purchases_of
 from ordercycle._value_models import SpendFit, TransactionFit
 from ordercycle._value_models.spend_search import SPEND_FORMS
 

@@ -14,11 +14,18 @@ from ordercycle._days import date_of, day_number
 from ordercycle._errors import ConfigError, Option, counted, warn, whole_number
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.intervals import check_history
-from ordercycle._segments.backtest import BASELINE, MODEL, Backtest, Foretold, Origin, Tracked
-from ordercycle._segments.backtest_data import Holdout, HoldoutScan
-from ordercycle._segments.clv_columns import Forecast, value_model
-from ordercycle._segments.clv_fit import ERRORS, Fitted, fit_counts, transaction_cells
-from ordercycle._segments.clv_inputs import ClvCounts, ClvInputs
+from ordercycle._segments.backtest.backtest import (
+    BASELINE,
+    MODEL,
+    Backtest,
+    Foretold,
+    Origin,
+    Tracked,
+)
+from ordercycle._segments.backtest.data import Holdout, HoldoutScan
+from ordercycle._segments.value.columns import Forecast, value_model
+from ordercycle._segments.value.fit import ERRORS, Fitted, fit_counts, transaction_cells
+from ordercycle._segments.value.inputs import ClvCounts, ClvInputs
 from ordercycle._value_models import Cells
 
 CANDIDATES = ("mbg_nbd", "pareto_nbd", "bg_nbd")

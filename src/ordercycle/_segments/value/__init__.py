@@ -1,0 +1,1 @@
+"""What customers will order and spend: models, and the lists that follow."""
