@@ -342,6 +342,37 @@ def test_reports(shop):
     assert found.comparison().equals(expected.comparison())
 
 
+def test_views(session, shop):
+    """Booleans among the attributes: blocks are the same in whatever order rows come."""
+    from pyspark.errors import PythonException
+
+    said = ["paid" if row % 3 else None for row in range(shop[0].num_rows)]
+    orders = shop[0].append_column("status", pa.array(said)).drop_columns(["order_id"])
+    orders = orders.append_column("gift", pa.array([row % 4 == 0 for row in range(len(said))]))
+    columns = oc.Columns(attributes=["status", "gift"], instants=True)
+    lookups = {"status": pa.table({"status": ["paid"], "counts": [True]})}
+    where = "status == 'paid' and status.counts and not gift"
+    view = oc.OrderHistory.build(orders, shop[1], columns=columns, lookups=lookups).where(where)
+    there = framed(session, orders, 4)
+    options = {"columns": columns, "lookups": lookups, "partitions": 3}
+    found = spark.profile(there, shop[3], as_of=AS_OF, where=where, **options)
+    lifecycle = oc.Lifecycle()
+    expected = lifecycle.assign(view.profile(AS_OF))
+    segments = expected["lifecycle"].cast(pa.string())
+    place = expected.schema.get_field_index("lifecycle")
+    expected = expected.set_column(place, "lifecycle", segments)
+    assert_same_bits(spark.assign(found, lifecycle).toArrow(), expected)
+    report = {"period": "2025-02", "as_of": "2025-02-28"}
+    made = spark.segment_report(there, lifecycle, shop[3], where=where, **report, **options)
+    known = oc.SegmentReport.build(view, lifecycle.membership(view), **report)
+    assert made.comparison().equals(known.comparison())
+    fitted = spark.fit_lifecycle(there, shop[3], as_of=AS_OF, where=where, **options)
+    assert fitted == lifecycle.fit(view, AS_OF)
+    typo = spark.profile(there, as_of=AS_OF, where="status == 'piad'", **options)
+    with pytest.raises(PythonException, match="no value of status equals 'piad'"):
+        typo.collect()
+
+
 def test_the_example_of_the_documentation_runs(session, capsys):  # noqa: ARG001 - which it gets
     page = (Path(__file__).parents[2] / "docs" / "scaling" / "spark.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)

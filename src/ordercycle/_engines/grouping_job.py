@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import pyarrow as pa
 
 from ordercycle._columns import Columns
+from ordercycle._engines.cluster_views import View
 from ordercycle._engines.file_frames import FileFrame
 from ordercycle._engines.partition_tasks import PartitionTask
 from ordercycle._engines.shuffle_blocks import (
@@ -51,12 +52,14 @@ class GroupingJob:
 
     tables: the orders and, where there are, the customers; in the rows that travel, customer ids
     come first and last, where rows are compared in other columns than these, two words of those;
-    options: of OrderHistory.build, as they were given.
+    options: of OrderHistory.build, as they were given; view: which of the orders count, None where
+    all do.
     """
 
     tables: tuple[Packer, ...]
     partitions: int
     options: dict[str, Any]
+    view: View | None = None
 
     @classmethod
     def of(
@@ -108,6 +111,18 @@ class GroupingJob:
         job._spec(is_whole=True)  # which checks the rest, and warns of what can be known here
         return job
 
+    def where(self, view: View) -> GroupingJob:
+        """Return the job for a view of the orders.
+
+        Raises
+        ------
+        ConfigError, ColumnError
+            Where the condition does not fit the orders, as far as no row is read for it.
+        """
+        orders, *others = self.tables
+        orders = replace(orders, looked_for=view.looked_for(self.spec))
+        return replace(self, tables=(orders, *others), view=view)
+
     @property
     def spec(self) -> HistorySpec:
         """What the histories of all tasks have in common."""
@@ -141,6 +156,9 @@ class GroupingJob:
         reader = ShuffleReader(blocks, self.tables, spill)
         history = OrderHistory.build(*reader.sources(), **self.options)
         reader.check(history.summary().rows, expected_rows)
+        if self.view is not None:
+            found = reader.found if reader.has_orders else None
+            history = self.view.of(history, self.tables[0].looked_for, found)
         return task.results(history)
 
     @property

@@ -117,6 +117,11 @@ class CountReport:
         return made, KnownDays.of_cells(days)
 
 
+def history_of_nobody(spec: HistorySpec) -> OrderHistory:
+    """Return a history without customers, of the types and policies of all others."""
+    return OrderHistory(GroupedOrders(OrderFormat(spec), (), Tally(), Counts(), threads=1))
+
+
 def membership_of(scheme: Scheme, history: OrderHistory, period: Period, every: str) -> Membership:
     """Return the membership of a scheme that decides for each customer separately.
 
@@ -181,8 +186,7 @@ class ReportRequest:
     def _task(
         self, periods: Sequence[Period], spec: HistorySpec, *, with_days: bool
     ) -> CountReport:
-        # A history of nobody has the types and policies of all others.
-        nobody = OrderHistory(GroupedOrders(OrderFormat(spec), (), Tally(), Counts(), threads=1))
+        nobody = history_of_nobody(spec)
         plans = [
             Plan.of(
                 membership_of(self.scheme, nobody, period, self.every),

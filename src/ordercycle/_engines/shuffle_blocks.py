@@ -18,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import fixed_view, validity
+from ordercycle._engines.source_notes import NO_TEXTS, LookedFor, Noticed
 from ordercycle._ingest.bad_values import Problems
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import hashes_of
@@ -34,7 +35,7 @@ COMPARED = ("a word of all others", "another word of all others")
 
 #: A shuffle block: `rows` rows of a table, from a partition of the source to one of the target.
 #: The last one of a source for a target holds no rows: `sent` is how many were sent in all, and the
-#: data is a text that names the place of the source, where a file does.
+#: data is a `SourceNote`.
 BLOCK_SCHEMA = pa.schema(
     [
         ("target", pa.int32()),
@@ -129,7 +130,9 @@ def _words(column: pa.Array) -> list[NDArray[np.int64]]:
     kind = column.type
     if pa.types.is_null(kind):
         return []
-    if pa.types.is_decimal128(kind):
+    if pa.types.is_boolean(kind):
+        words = [fixed_view(column.cast(pa.int8()), np.int8).astype(np.int64)]
+    elif pa.types.is_decimal128(kind):
         pairs = fixed_view(column, np.int64, per_row=2)
         words = [pairs[::2], pairs[1::2]]
     elif pa.types.is_primitive(kind) or pa.types.is_decimal(kind):
@@ -207,7 +210,7 @@ class Packer:
     incoming: as they come; ids: the columns of ids; drop_nameless: leave out rows without a
     customer, who would all meet in one place; nobody: ids that mean no customer, left out like
     missing ones; repeatable: blocks are the same in whatever order the rows come, which takes
-    25 ns a row of numbers, and more of text.
+    25 ns a row of numbers, and more of text; looked_for: what targets have to know of all rows.
     """
 
     number: int
@@ -219,6 +222,7 @@ class Packer:
     drop_nameless: bool = False
     nobody: Nobody | None = None
     repeatable: bool = False
+    looked_for: LookedFor = NO_TEXTS
 
     def blocks(
         self,
@@ -232,8 +236,9 @@ class Packer:
         place: where its rows come from, where another than the engine knows; most_bytes: of a
         block, about.
         """
-        sent = [0] * self.targets
-        for target, batch in self._divided(batches):
+        sent, noticed = [0] * self.targets, Noticed(self.looked_for)
+        travelling = (noticed.see(self._travelling(batch)) for batch in batches)
+        for target, batch in self._divided(travelling):
             sent[target] += batch.num_rows
             most = batch.num_rows
             if most_bytes is not None:
@@ -244,16 +249,18 @@ class Packer:
                     target,
                     ShuffleBlock(self.number, source, rows.num_rows, None, rows.serialize()),
                 )
-        said = pa.py_buffer(place.encode())
+        said = noticed.note(place).to_buffer()
         for target, rows in enumerate(sent):
             yield target, ShuffleBlock(self.number, source, 0, rows, said)
 
-    def _divided(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def _divided(
+        self, travelling: Iterable[pa.RecordBatch]
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Yield targets and rows for them, one target after the other; mostly, each comes once."""
         reader = IdReader.of(self.schema.field(0), self.name)
         waiting: list[list[pa.RecordBatch]] = [[] for _ in range(self.targets)]
         held = 0
-        for batch in joined(map(self._travelling, batches), self.schema, STEP_BYTES):
+        for batch in joined(travelling, self.schema, STEP_BYTES):
             hashes = known_hashes(batch.column(0), reader)
             ends, rows = np.empty(self.targets, np.int64), np.empty(hashes.size, np.int32)
             partition.order_by_target(hashes, self.targets, ends, rows)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._engines.shuffle_blocks import Packer, ShuffleBlock, joined
+from ordercycle._engines.source_notes import SourceNote
 from ordercycle._errors import SourceError, counted
 from ordercycle._ingest.spill import Spill
 from ordercycle._ingest.spill_file import SpilledArray, SpillFile
@@ -47,9 +48,9 @@ class _Origins:
         self._ends.append(block.rows + (self._ends[-1] if self._ends else 0))
         self._sources.append(block.source)
 
-    def name(self, block: ShuffleBlock) -> None:
-        """Note what the last block of a source calls its place."""
-        self._places[block.source] = block.data.to_pybytes().decode()
+    def name(self, source: int, place: str) -> None:
+        """Note what a source calls its place."""
+        self._places[source] = place
 
     def place(self, row: int) -> str:
         """Return in words where a row comes from; the number it had there did not travel."""
@@ -95,6 +96,8 @@ class ShuffleReader:
     The first table streams through; the others, which are smaller, wait until it has been read,
     past a memory limit on disk. Blocks that are all here already (a sequence) are read where they
     are.
+
+    has_orders, found: what the sources of the first table say of all its rows, once it was read.
     """
 
     def __init__(
@@ -108,6 +111,8 @@ class ShuffleReader:
         self._tables = tables
         self._sent: dict[tuple[int, int], _Sent] = defaultdict(_Sent)
         self._origins = [_Origins() for _ in tables]
+        self.has_orders = False
+        self.found: set[int] = set()
         # What is here already takes no more memory by waiting.
         self._waiting = WaitingBlocks(spill if self._here is None else None)
 
@@ -138,7 +143,11 @@ class ShuffleReader:
             sent, origins = self._sent[block.table, block.source], self._origins[block.table]
             if block.sent is not None:
                 sent.reported.append(block.sent)
-                origins.name(block)
+                note = SourceNote.from_buffer(block.data)
+                origins.name(block.source, note.place)
+                if block.table == 0:
+                    self.has_orders |= note.has_rows
+                    self.found.update(note.found)
                 continue
             sent.came += block.rows
             origins.add(block)

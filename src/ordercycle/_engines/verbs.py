@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Generic, TypeVar
 
 from ordercycle._columns import Columns
 from ordercycle._days import day_number
+from ordercycle._engines.cluster_views import View
 from ordercycle._engines.engine import Engine, F, check_frame, require
 from ordercycle._engines.file_frames import FileFrame, are_paths
 from ordercycle._engines.grouping_job import GroupingJob, all_options, read_request
@@ -22,6 +23,7 @@ from ordercycle._engines.partition_tasks import (
     check_countable,
     first_round,
 )
+from ordercycle._errors import ConfigError, Option
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._segments.counting_rounds import CELLS_SCHEMA, Cells
 from ordercycle._segments.counting_rounds import fit as run_rounds
@@ -39,6 +41,23 @@ class ClusterHistory(Generic[F]):
     engine: Engine[F]
     job: GroupingJob
     frames: Sequence[F | FileFrame]
+
+    def where(self, condition: Any, missing: str) -> ClusterHistory[F]:
+        """Return a view, as OrderHistory.where does; condition: None for all orders.
+
+        Raises
+        ------
+        ConfigError, ColumnError
+            As for OrderHistory.where, as far as no row is read for it.
+        """
+        if condition is not None:
+            return replace(self, job=self.job.where(View(condition, missing)))
+        if missing != "error":
+            raise ConfigError(
+                (Option("missing", missing), " finds nothing to act on: there is no condition"),
+                remedy=("leave it out, or pass ", Option("where")),
+            )
+        return self
 
     def _group(self, task: PartitionTask) -> F:
         return self.engine.group(self.job, task, self.frames)

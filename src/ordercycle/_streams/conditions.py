@@ -206,14 +206,20 @@ def check_column(node: Column | Path, columns: StreamColumns) -> None:
 
 def check_texts(node: Node, columns: StreamColumns) -> None:
     """Raise a ConfigError where a text is compared with values of which none equals it."""
+    for column, value in compared(node):
+        check_values(column, (value,), columns)
+
+
+def compared(node: Node) -> Iterator[tuple[Column | Path, Literal]]:
+    """Yield the columns that ``==`` or ``in`` compares with what is written, each with that."""
     for part in every(node):
         match part:
             case Comparison(sign="==", left=Column() | Path() as one, right=Literal() as other):
-                check_values(one, (other,), columns)
+                yield one, other
             case Comparison(sign="==", left=Literal() as other, right=Column() | Path() as one):
-                check_values(one, (other,), columns)
+                yield one, other
             case Membership(node=Column() | Path() as one, values=values):
-                check_values(one, values, columns)
+                yield from ((one, value) for value in values)
 
 
 def check_values(
@@ -228,20 +234,31 @@ def check_values(
         if not isinstance(text, str) or not is_text(found.type):
             continue
         if pc.index(found.catalogue, pa.scalar(text, found.type)).as_py() < 0:
-            values_there = found.catalogue.drop_null().unique()
-            first = map(repr, values_there[:MOST_SHOWN].to_pylist())
-            shown = ", ".join(first) + ", ..." * (len(values_there) > MOST_SHOWN)
-            known = _near(text, values_there).to_pylist()
-            raise ConfigError(
-                f"no value of {column.written} equals {value.written}{at_character(value)}"
-                f"{suggestion(text, known)}",
-                remedy=(
-                    f"there are {shown or 'none'}; ",
-                    Option("missing", "empty"),
-                    " takes it as it is",
-                ),
-                column=column.written,
-            )
+            raise no_such_text(column, value, found.catalogue)
+
+
+def no_such_text(
+    column: Column | Path, value: Literal, catalogue: pa.Array, of: str = ""
+) -> ConfigError:
+    """Return what is said of a text that no value of a column equals.
+
+    catalogue: values that there are; of: what has these, where others have more.
+    """
+    values_there = catalogue.drop_null().unique()
+    first = map(repr, values_there[:MOST_SHOWN].to_pylist())
+    shown = ", ".join(first) + ", ..." * (len(values_there) > MOST_SHOWN)
+    text = str(value.value)
+    known = _near(text, values_there).to_pylist()
+    return ConfigError(
+        f"no value of {column.written} equals {value.written}{at_character(value)}"
+        f"{suggestion(text, known)}",
+        remedy=(
+            f"there are {shown or 'none'}{of}; ",
+            Option("missing", "empty"),
+            " takes it as it is",
+        ),
+        column=column.written,
+    )
 
 
 def _near(text: str, values: pa.Array) -> pa.Array:

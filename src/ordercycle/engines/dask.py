@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+import pyarrow.compute as pc
+
 from ordercycle._columns import Columns
 from ordercycle._engines import verbs
 from ordercycle._engines.dask_engine import DASK
@@ -31,7 +33,7 @@ S = TypeVar("S")
 Frame: TypeAlias = "DataFrame | Paths"
 
 
-def profile(
+def profile(  # noqa: PLR0913 - every option is keyword-only
     orders_df: Frame,
     customers_df: Frame | None = None,
     *,
@@ -39,6 +41,8 @@ def profile(
     window_days: int | None = None,
     columns: Columns | None = None,
     timezone: str | None = None,
+    where: str | pc.Expression | None = None,
+    missing: str = "error",
     partitions: int | None = None,
     **options: Any,
 ) -> DataFrame:
@@ -57,6 +61,10 @@ def profile(
         As for :meth:`OrderHistory.profile`.
     columns, timezone
         As for :meth:`OrderHistory.build`; None: as usual, or as a source says.
+    where, missing
+        A condition, of which a view is made, and what becomes of a text that no value equals, as
+        for :meth:`OrderHistory.where`. Customers and registrations are those of all orders; None:
+        all orders count. Whether a text equals any value is known when all orders were read.
     partitions
         Into how many the customers are divided; None: as many as `orders_df` has. The rows are the
         same for any number.
@@ -76,8 +84,8 @@ def profile(
     ------
     ColumnError, ConfigError
         At once, where names, types or options are wrong.
-    DataError
-        When the frame is computed, where values are wrong.
+    DataError, ConfigError
+        When the frame is computed, where values are wrong, or a text in `where` equals none.
 
     Examples
     --------
@@ -93,7 +101,7 @@ def profile(
     [[7, 2, 50.0], [8, 1, 35.0]]
     """
     history = planned(DASK, orders_df, customers_df, partitions, columns, timezone, options)
-    return history.profile(as_of, window_days)
+    return history.where(where, missing).profile(as_of, window_days)
 
 
 def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
@@ -164,6 +172,8 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
     churned_share: float = 0.95,
     columns: Columns | None = None,
     timezone: str | None = None,
+    where: str | pc.Expression | None = None,
+    missing: str = "error",
     partitions: int | None = None,
     **options: Any,
 ) -> Lifecycle:
@@ -173,7 +183,7 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
 
     Parameters
     ----------
-    orders_df, customers_df, columns, timezone, partitions, **options
+    orders_df, customers_df, columns, timezone, where, missing, partitions, **options
         As for :func:`profile`.
     as_of, active_share, churned_share
         As for :meth:`Lifecycle.fit`.
@@ -181,7 +191,7 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
         The lifecycle to fit, of which ``new_days`` stays; None: ``Lifecycle()``.
     """
     history = planned(DASK, orders_df, customers_df, partitions, columns, timezone, options)
-    return history.fit_lifecycle(scheme, as_of, active_share, churned_share)
+    return history.where(where, missing).fit_lifecycle(scheme, as_of, active_share, churned_share)
 
 
 def segment_report(  # noqa: PLR0913 - every option is keyword-only
@@ -197,6 +207,8 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
     as_of: date | str | None = None,
     columns: Columns | None = None,
     timezone: str | None = None,
+    where: str | pc.Expression | None = None,
+    missing: str = "error",
     partitions: int | None = None,
     **options: Any,
 ) -> SegmentReport:
@@ -206,7 +218,7 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
 
     Parameters
     ----------
-    orders_df, customers_df, columns, timezone, partitions, **options
+    orders_df, customers_df, columns, timezone, where, missing, partitions, **options
         As for :func:`profile`.
     scheme
         A scheme that decides for each customer separately: `Lifecycle`, a fitted `Cadence`,
@@ -227,4 +239,4 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
     """
     history = planned(DASK, orders_df, customers_df, partitions, columns, timezone, options)
     request = ReportRequest(scheme, period, compare, months, segments, every, as_of)
-    return history.segment_report(request)
+    return history.where(where, missing).segment_report(request)

@@ -1,0 +1,81 @@
+"""What each source of a shuffle says of all its rows, and what it notices while it sends them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+class SourceNote(NamedTuple):
+    """What a source says of all its rows, to each target.
+
+    place: where they come from, where another than the engine knows; has_rows: whether there is
+    any; found: the numbers of the texts that were looked for and are there.
+    """
+
+    place: str
+    has_rows: bool
+    found: tuple[int, ...]
+
+    def to_buffer(self) -> pa.Buffer:
+        """Return the note as it travels."""
+        return pa.py_buffer(json.dumps(self).encode())
+
+    @classmethod
+    def from_buffer(cls, data: pa.Buffer) -> SourceNote:
+        """Return the note that arrived."""
+        place, has_rows, found = json.loads(data.to_pybytes())
+        return cls(place, has_rows, tuple(found))
+
+
+@dataclass(frozen=True)
+class LookedFor:
+    """Texts that a condition compares with attributes, and that some row should have.
+
+    texts: each with its column; dropped: the column whose negative amounts are refunds that are
+    dropped, with all they have; None: none are.
+    """
+
+    texts: tuple[tuple[str, str], ...] = ()
+    dropped: str | None = None
+
+    def among(self, rows: pa.RecordBatch, known: set[int]) -> Iterator[int]:
+        """Yield the numbers of the texts that rows have, but for those that are known."""
+        unknown = [number for number in range(len(self.texts)) if number not in known]
+        if unknown and self.dropped is not None:
+            negative = pc.less(rows.column(self.dropped), 0).fill_null(fill_value=False)
+            rows = rows.filter(pc.invert(negative))
+        for number in unknown:
+            column, text = self.texts[number]
+            values = rows.column(column)
+            if values.null_count == len(values):  # of whatever type
+                continue
+            if pc.index(values, pa.scalar(text, values.type)).as_py() >= 0:
+                yield number
+
+
+NO_TEXTS = LookedFor()
+
+
+@dataclass
+class Noticed:
+    """What a source notices of the rows that it sends."""
+
+    looked_for: LookedFor
+    has_rows: bool = False
+    found: set[int] = field(default_factory=set)
+
+    def see(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Look at rows, and return them."""
+        self.has_rows |= rows.num_rows > 0
+        self.found.update(self.looked_for.among(rows, self.found))
+        return rows
+
+    def note(self, place: str) -> SourceNote:
+        """Return what there is to say, once all rows were seen."""
+        return SourceNote(place, self.has_rows, tuple(sorted(self.found)))
