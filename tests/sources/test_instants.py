@@ -2,7 +2,7 @@
 
 import struct
 import warnings
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pandas as pd
@@ -59,6 +59,19 @@ def test_dates_are_local_days_whatever_is_said():
         assert days_of(table, times_without_zone="utc", timezone="America/Lima") == [UTC_DAY]
         with pytest.warns(oc.OrdercycleWarning, match="holds dates, which are local days"):
             assert days_of(table, **MADRID) == [UTC_DAY]
+
+
+def test_a_zone_has_an_effect_on_the_instants_of_local_times_and_days():
+    columns = oc.Columns(instants=True)
+    midnight = datetime(2025, 5, 17, tzinfo=UTC)
+    of_times, of_days = orders([midnight]), orders([UTC_DAY], pa.date32())
+    for table, options in ((of_times, {}), (of_days, {"day_instants": True})):
+        for zone, hours in (("Europe/Madrid", 2), ("America/New_York", -4)):
+            # A warning would be an error here.
+            history = oc.OrderHistory.build(table, columns=columns, timezone=zone, **options)
+            (row,) = (row for batch in history.to_batches() for row in batch.to_pylist())
+            (order,) = row["orders"]
+            assert order["ordered_at"] == midnight - timedelta(hours=hours)
 
 
 def test_times_with_a_zone_are_instants_whatever_is_said():

@@ -29,9 +29,12 @@ LOCAL, UTC = Option("times_without_zone", "local"), Option("times_without_zone",
 def check_zone_has_effect(
     times: Times, columns: Columns, ordered: TimeReader, registered: TimeReader | None
 ) -> None:
-    """Warn where a time zone is named and no time has one: nothing is converted."""
+    """Warn where a time zone is named and no time has one: nothing is converted.
+
+    Where the instants of orders are kept, those of local times and days depend on the zone.
+    """
     readers = [ordered] if registered is None else [ordered, registered]
-    if not times.matter or any(reader.are_instants for reader in readers):
+    if not times.matter or columns.instants or any(reader.are_instants for reader in readers):
         return
     zone = Option("timezone", times.timezone)
     text: Text
