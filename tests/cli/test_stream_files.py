@@ -220,6 +220,12 @@ def test_reports_of_rules_over_streams():
     report = oc.SegmentReport.build(streams["orders"], membership, period="2026-01", compare=None)
     report.to_csv("expected.csv")
     assert Path("report.csv").read_text("utf-8") == Path("expected.csv").read_text("utf-8")
+    soon = text.replace("[rules]", "[rules]\nSoon = \"has(lines, product == 'soon')\"")
+    Path("conf/rules.toml").write_text(soon, encoding="utf-8")
+    options = ["--scheme", "conf/rules.toml", "--period", "2026-01", "--compare", "none"]
+    assert "product equals 'soon'" in run("report", "orders.parquet", *options).stderr
+    found = done("report", "orders.parquet", *options, "--missing", "empty", "--segment", "Soon")
+    assert "Soon" in found.stdout
 
 
 REFUSED = {

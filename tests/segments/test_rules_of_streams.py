@@ -41,6 +41,44 @@ def test_features_of_rules_before_are_columns_for_those_after():
         oc.Lifecycle().membership(history, streams={"s": visits})
 
 
+def test_what_no_value_equals_yet_may_be_taken_as_it_is():
+    shop = oc.OrderHistory.build(
+        pa.table({"customer_id": ["ann"], "ordered_at": [date(2026, 1, 2)], "amount": [1]})
+    )
+    soon = oc.Rules({"Soon": "has(lines, category == 'soon')"}, column="soon")
+    rules = oc.Rules({"Soon": "soon == 'Soon'", "Here": "orders > 0"})
+    streams = {"lines": bought()}
+    for scheme, before in ((soon, []), (rules, [soon])):
+        with pytest.raises(oc.ConfigError, match="missing='empty' takes it as it is"):
+            scheme.membership(shop, schemes=before, streams=streams)
+        with pytest.raises(oc.ConfigError, match="missing='empty' takes it as it is"):
+            scheme.explain(shop, "ann", DAY, schemes=before, streams=streams)
+        options = {"schemes": before, "streams": streams, "missing": "empty"}
+        segment = "Here" if before else "Other"
+        (row,) = scheme.membership(shop, end="2026-02-01", **options).to_table().to_pylist()
+        assert (row["segment"], row["valid_from"]) == (segment, date(2026, 1, 31))
+        assert scheme.explain(shop, "ann", DAY, **options).segment == segment
+        with pytest.raises(oc.ConfigError, match="missing='emtpy' is not an option"):
+            scheme.membership(shop, **options | {"missing": "emtpy"})
+        with pytest.raises(oc.ConfigError, match="missing='emtpy' is not an option"):
+            scheme.explain(shop, "ann", DAY, **options | {"missing": "emtpy"})
+
+
+def test_missing_means_nothing_without_streams():
+    shop = oc.OrderHistory.build(
+        pa.table({"customer_id": ["ann"] * 2, "ordered_at": [date(2026, 1, 2), date(2026, 1, 9)],
+                  "amount": [1, 2]})
+    )  # fmt: skip
+    cadence = oc.Cadence().fit(shop.profile(DAY))
+    for scheme in (oc.Rules({"a": "revenue > 1"}), oc.Lifecycle(), cadence, oc.Rfm()):
+        with pytest.raises(oc.ConfigError, match="missing= means nothing for"):
+            scheme.membership(shop, missing="empty")
+        with pytest.raises(oc.ConfigError, match="missing= means nothing for"):
+            scheme.explain(shop, "ann", DAY, missing="empty")
+    with pytest.raises(oc.ConfigError, match="missing= means nothing for Rules"):
+        oc.Rules({"a": "revenue > 1"}).assign(shop.profile(DAY), missing="empty")
+
+
 @pytest.mark.parametrize("every", ["week", "month"])
 def test_orders_as_a_stream_say_what_profiles_say(every):
     shop = oc.datasets.generated(customers=300)

@@ -133,7 +133,7 @@ def report(  # noqa: PLR0913 - one argument per option
         there = opened(streams, wanted, watch, {"orders": history}, options)
         made = oc.SegmentReport.build(
             history,
-            _memberships(schemes, history, every, there),
+            _memberships(schemes, history, every, there, missing),
             period=_range(period),
             compare=None if compare == "none" else compare.replace("-", "_"),
             segments=list(segments) or None,
@@ -155,8 +155,9 @@ def _memberships(
     history: OrderHistory,
     every: str | None,
     streams: Mapping[str, Any],
+    missing: str,
 ) -> Membership | dict[str, Membership]:
-    """Return the membership of a scheme, or of several by their names."""
+    """Return the membership of a scheme, or of several by their names; missing: of streams."""
     from ordercycle._days import date_of
 
     found: dict[str, Membership] = {}
@@ -170,7 +171,10 @@ def _memberships(
             raise click.UsageError(f"two schemes are called {made.name!r}; name one differently")
         found[made.name] = (
             made.membership(
-                history, every=every, schemes=before, streams=_read_by([*before, made], streams)
+                history,
+                every=every,
+                schemes=before,
+                **_read_by([*before, made], streams, missing),
             )
             if made.recalculates
             else made.membership(history)
@@ -179,9 +183,11 @@ def _memberships(
     return found if len(found) > 1 else next(iter(found.values()))
 
 
-def _read_by(schemes: Sequence[Scheme], streams: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the streams, or None where no scheme reads any."""
-    return streams if any(scheme.reads_streams for scheme in schemes) else None
+def _read_by(schemes: Sequence[Scheme], streams: Mapping[str, Any], missing: str) -> dict[str, Any]:
+    """Return what schemes need to read streams; nothing where none of them reads any."""
+    if not any(scheme.reads_streams for scheme in schemes):
+        return {}
+    return {"streams": streams, "missing": missing}
 
 
 def _range(months: str) -> str | tuple[str, str]:

@@ -278,6 +278,7 @@ fitted from 2 repeat customers)
         window_days: int | None = None,
         schemes: Sequence[Scheme] = (),
         streams: Mapping[str, Any] | None = None,
+        missing: str = "error",
     ) -> Membership:
         """Return who was in which group, and when, to the day.
 
@@ -292,7 +293,7 @@ fitted from 2 repeat customers)
         start, end
             As in :meth:`Lifecycle.membership`: intervals begin no earlier than `start`, and what
             comes after `end` is not known yet.
-        every, window_days, schemes, streams
+        every, window_days, schemes, streams, missing
             Of schemes that are recalculated on a schedule; here they mean nothing.
 
         Returns
@@ -322,7 +323,11 @@ fitted from 2 repeat customers)
         Lost 2025-05-27 None
         """
         self._refuse_meaningless(
-            every=every, window_days=window_days, schemes=schemes, streams=streams
+            every=every,
+            window_days=window_days,
+            schemes=schemes,
+            streams=streams,
+            missing=missing,
         )
         span = Span.of(start, end)
         intervals = CadenceIntervals(history, self.just_ordered_days, self._rhythm, span)

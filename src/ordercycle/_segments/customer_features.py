@@ -26,6 +26,8 @@ from ordercycle._segments.profile_tables import CUSTOMER
 from ordercycle._workspace import Workers, thread_count
 
 WHAT = "the profile"
+#: What may become of a text that equals no value of a stream.
+MISSING = ("error", "empty")
 
 
 def with_columns(table: pa.Table, more: pa.Table) -> pa.Table:
@@ -78,7 +80,7 @@ class StreamsAsOf:
         ConfigError
             They are no histories by name, or the day is none.
         """
-        check_choice("missing", missing, ("error", "empty"))
+        check_choice("missing", missing, MISSING)
         return cls(streams_of(streams), day_number(as_of, "as_of"), missing)
 
     def scans(self, features: Mapping[str, Feature]) -> CustomerFeatures:

@@ -390,6 +390,7 @@ repeat customer)
         window_days: int | None = None,
         schemes: Sequence[Scheme] = (),
         streams: Mapping[str, Any] | None = None,
+        missing: str = "error",
     ) -> Membership:
         """Return who was in which segment, and when, to the day.
 
@@ -407,7 +408,7 @@ repeat customer)
             The last day, as of which the membership is known: orders and registrations of later
             days are not looked at, and the interval that holds this day stays open. None: the
             last day there is, 2199-12-31, as if nothing more were ever bought.
-        every, window_days, schemes, streams
+        every, window_days, schemes, streams, missing
             Of schemes that are recalculated on a schedule; here they mean nothing.
 
         Returns
@@ -439,7 +440,11 @@ repeat customer)
         At-risk 2026-04-20 None
         """
         self._refuse_meaningless(
-            every=every, window_days=window_days, schemes=schemes, streams=streams
+            every=every,
+            window_days=window_days,
+            schemes=schemes,
+            streams=streams,
+            missing=missing,
         )
         thresholds = (self.new_days, self.active_days, self.churned_days)
         intervals = LifecycleIntervals(history, thresholds, Span.of(start, end))

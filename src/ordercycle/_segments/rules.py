@@ -225,7 +225,7 @@ class Rules(Scheme):
     ) -> CustomerFeatures | None:
         """Return what computes the features, None where there are none."""
         if not self.reads_streams:
-            self._refuse_meaningless(streams=streams, as_of=as_of)
+            self._refuse_meaningless(streams=streams, as_of=as_of, missing=missing)
             return None
         if as_of is None:
             raise ConfigError(

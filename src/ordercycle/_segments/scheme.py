@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._days import date_of, day_number
-from ordercycle._errors import ConfigError, Option
+from ordercycle._errors import ConfigError, Option, check_choice
 from ordercycle._features.streams import streams_of
 from ordercycle._history.look_ups import customer_only
 from ordercycle._history.order_history import OrderHistory, grouped_orders
@@ -28,7 +28,7 @@ from ordercycle._segments.assigning import (
     refuse_taken,
     worked,
 )
-from ordercycle._segments.customer_features import StreamsAsOf
+from ordercycle._segments.customer_features import MISSING, StreamsAsOf
 from ordercycle._segments.explaining import (
     EXACT,
     NOT_COMPUTED,
@@ -236,6 +236,7 @@ class Scheme(Fittable):
         window_days: int | None = None,
         schemes: Sequence[Scheme] = (),
         streams: Mapping[str, Any] | None = None,
+        missing: str = "error",
     ) -> Membership:
         """Return who was in which segment, and when, recalculated on a schedule.
 
@@ -265,6 +266,9 @@ class Scheme(Fittable):
         streams
             Histories by the names that the rules' features have for them; None: no scheme reads
             any. What rules know on a day are the events up to it.
+        missing
+            What becomes of a text that the rules' features compare with a column of a stream that
+            has no such value: ``"error"``, or ``"empty"``: nothing equals it.
 
         Returns
         -------
@@ -299,12 +303,13 @@ class Scheme(Fittable):
         Spender 2025-02-28 None
         """
         if not any(scheme.reads_streams for scheme in (*schemes, self)):
-            self._refuse_meaningless(streams=streams)
+            self._refuse_meaningless(streams=streams, missing=missing)
+        check_choice("missing", missing, MISSING)
         there = streams_of({} if streams is None else streams)
         schedule = Schedule.of(history, start, end, "month" if every is None else every)
 
         def as_of(scheme: Scheme, day: int) -> Assigning:
-            return assigning(scheme, StreamsAsOf(there, day))
+            return assigning(scheme, StreamsAsOf(there, day, missing))
 
         steps = Steps(_refit, as_of)
         return recalculated(history, schedule, window_days, (*schemes, self), steps)
@@ -318,6 +323,7 @@ class Scheme(Fittable):
         window_days: int | None = None,
         schemes: Sequence[Scheme] = (),
         streams: Mapping[str, Any] | None = None,
+        missing: str = "error",
     ) -> Explanation:
         """Return why a customer is in a segment: since when, by which numbers, until when.
 
@@ -336,8 +342,9 @@ class Scheme(Fittable):
             The profile keeps only the orders of so many days, as in :meth:`OrderHistory.profile`.
         schemes
             Schemes assigned beforehand, in this order, where conditions read their columns.
-        streams
-            Histories by the names that the rules' features have for them.
+        streams, missing
+            Histories by the names that the rules' features have for them, and what becomes of texts
+            that no value in them equals, as in :meth:`membership`.
 
         Returns
         -------
@@ -367,7 +374,8 @@ class Scheme(Fittable):
         >>> found.numbers
         {'days_since_registration': 74, 'orders': 2, 'days_since_last_order': 60}
         """
-        return _explained(self, _Question(history, customer, as_of, window_days), schemes, streams)
+        question = _Question(history, customer, as_of, window_days)
+        return _explained(self, question, schemes, streams, missing)
 
     def _reason(
         self,
@@ -415,10 +423,12 @@ class Scheme(Fittable):
     def _refuse_meaningless(self, **given: Any) -> None:
         """Raise a ConfigError for options of `membership` that mean nothing for the scheme."""
         for name, value in given.items():
-            if value is None or (name == "schemes" and not value):
+            if value is None or (name, value) == ("missing", "error"):
+                continue
+            if name == "schemes" and not value:
                 continue
             why = "whose memberships are exact, not recalculated on a schedule"
-            if name in ("streams", "as_of"):
+            if name in ("streams", "as_of", "missing"):
                 why = "which reads no streams"
             raise ConfigError(
                 (Option(name), f" means nothing for {type(self).__name__}, {why}"),
@@ -459,16 +469,18 @@ def _explained(
     question: _Question,
     schemes: Sequence[Scheme],
     streams: Mapping[str, Any] | None,
+    missing: str,
 ) -> Explanation:
     """Return why a customer is in a segment: Scheme.explain."""
     read_streams = any(one.reads_streams for one in (*schemes, scheme))
     if not read_streams:
-        scheme._refuse_meaningless(streams=streams)  # noqa: SLF001 - of the class above
+        scheme._refuse_meaningless(streams=streams, missing=missing)  # noqa: SLF001 - see above
+    check_choice("missing", missing, MISSING)
     history, customer, as_of, window_days = question
     day = day_number(as_of, "as_of")
     alone = customer_only(grouped_orders(history), customer)
     there = streams_alone(streams or {}, customer) if read_streams else {}
-    source = StreamsAsOf(streams_of(there), day)
+    source = StreamsAsOf(streams_of(there), day, missing)
     steps = [assigning(one, source) for one in (*schemes, scheme)]
 
     def assigned(table: pa.Table, several: Sequence[Assigning]) -> pa.Table:
