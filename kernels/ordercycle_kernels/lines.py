@@ -13,6 +13,7 @@ import numpy as np
 from ordercycle_kernels._jit import helper, kernel
 from ordercycle_kernels._types import (
     BoolOut,
+    Bools,
     Float64Out,
     Float64s,
     Int32Out,
@@ -260,30 +261,38 @@ def choose_lines(
 
 
 @kernel
-def mark_contradictions(
+def find_values(
     line_offsets: Int64s,
     rows: Int32s,
     signs: Int64s,
     missing: Int32s,
     day_signs: Int64s,
-    chosen: Int32s,
+    known: Bools,
     values: Int64s,
+    out_rows: Int32Out,
     out_marks: BoolOut,
 ) -> int:
-    """Mark the days of orders whose lines say different things; return how many there are.
+    """Find the line that has the value of each day of an order; return how many have several.
 
     line_offsets: (m + 1,) into rows: (n,); signs: (n,), by row, negative where the amount is;
     missing: (n,), by row, 1 where there is no amount, or (0,) where all have one; day_signs: (m,),
-    negative where the sum is; chosen: (m,), the line that each day was given; values: (n,), by row;
-    out_marks: (m,).
+    negative where the sum is; known: (n,), by row, false where a line is null, which says nothing;
+    values: (n,), by row; out_rows: (m,), the first of the sum's sign that is not null, or one that
+    is where all are; out_marks: (m,), whether lines have different values.
     """
     marked = 0
     for day in range(day_signs.size):
+        found = np.int32(-1)
         agree = True
         for line in range(line_offsets[day], line_offsets[day + 1]):
             row = rows[line]
-            if speaks(signs, missing, row, day_signs[day]):
-                agree &= values[row] == values[chosen[day]]
+            if not speaks(signs, missing, row, day_signs[day]):
+                continue
+            if found < 0 or not known[found]:
+                found = row
+            elif known[row]:
+                agree &= values[row] == values[found]
+        out_rows[day] = found
         out_marks[day] = not agree
         marked += not agree
     return marked

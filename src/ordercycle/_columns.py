@@ -47,12 +47,14 @@ class Columns:
     attributes
         What conditions ask for, such as brand and status: text, integers or booleans of up to 2^31
         different values, kept as codes. Of an order with several rows of a day, they are those of
-        its rows that are no refunds (of a refund, those that are), which have to agree.
+        its rows that are no refunds (of a refund, those that are), which must not have different
+        values; a row with null says nothing.
     values
         Further numbers of an order, such as a discount, of which null adds nothing; those of its
         rows of a day are added up.
     refund_of
-        The id of the order that a row refunds, null for all others; None: nothing is known.
+        The id of the order that a row refunds, null for all others; None: nothing is known. Of an
+        order with several rows of a day, as for attributes.
     instants
         Whether the instant of each order is kept beside its day, and its id where `order` is named.
         Of an order with several rows of a day, it is the earliest.

@@ -229,10 +229,69 @@ def test_results_name_orders_and_what_they_refund():
 def test_lines_that_disagree_are_refused_with_their_order():
     lines = BRANDED.set_column(3, "order_id", [["a1", "a1", "b1", "a1"]])
     same_day = lines.set_column(1, "ordered_at", lines["ordered_at"].take([0, 0, 2, 3]))
-    what = r"brand is not the same .* order 'a1' \(1 such day\)"
+    what = r"brand has different values .* order 'a1' \(1 such day\)"
     with pytest.raises(oc.DataError, match=what) as found:
         oc.OrderHistory.build(same_day, columns=replace(COLUMNS, order="order_id"))
     assert (found.value.column, found.value.count) == ("brand", 1)
+
+
+#: One day of an order as exports have it, where the first line alone has what is of the order, and
+#: one on which no line has it.
+EXPORTED = pa.table(
+    {
+        "customer_id": ["ann"] * 5,
+        "ordered_at": [dt.date(2026, 1, day) for day in (5, 5, 5, 9, 9)],
+        "amount": [10, 20, 30, 1, -4],
+        "order_id": ["a1"] * 5,
+        "brand": ["north", None, None, None, None],
+        "discount": [2, None, None, None, None],
+        "refunds": [None, "a0", None, None, None],
+    }
+)
+EXPORTED_COLUMNS = replace(COLUMNS, order="order_id")
+
+
+def said_of_days(history: oc.OrderHistory) -> dict:
+    """Return brand and what is refunded, by the day of an entry."""
+    return {
+        entry["ordered_on"].day: (entry["brand"], entry["refunds"] is not None)
+        for batch in history.to_batches()
+        for row in batch.to_pylist()
+        for entry in row["orders"]
+    }
+
+
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [1, 0, 4, 2, 3]])
+def test_a_null_beside_a_value_says_nothing(rows):
+    history = oc.OrderHistory.build(
+        EXPORTED.take(rows), columns=EXPORTED_COLUMNS, day_instants=True
+    )
+    assert said_of_days(history) == {5: ("north", True), 9: (None, False)}
+    assert history.where("brand is null").summary().refunds == 1
+
+
+def test_nulls_do_not_hide_different_values():
+    ids = pa.chunked_array([["b0", None, "a0", None, None]])
+    orders = EXPORTED.set_column(6, "refunds", ids)
+    what = r"refunds has different values .* order 'a1' \(1 such day\)"
+    with pytest.raises(oc.DataError, match=what) as found:
+        oc.OrderHistory.build(orders, columns=EXPORTED_COLUMNS, day_instants=True)
+    assert (found.value.column, found.value.count) == ("refunds", 1)
+
+
+@pytest.mark.parametrize("value_is_first", [True, False])
+def test_an_appended_day_says_nothing_of_days_that_are_there(value_is_first):
+    parts = [EXPORTED.slice(0, 3), EXPORTED.slice(3)][:: 1 if value_is_first else -1]
+    options = {"columns": EXPORTED_COLUMNS, "day_instants": True}
+    whole = oc.OrderHistory.build(EXPORTED, **options)
+    found = oc.OrderHistory.build(parts[0], **options).append(parts[1])
+    assert said_of_days(found) == {5: ("north", True), 9: (None, False)}
+    assert list(found.to_batches()) == list(whole.to_batches())
+    # More rows of a day that is there, with the value or without it, are another sum: refused.
+    rows = [EXPORTED.slice(0, 1), EXPORTED.slice(2, 1)][:: 1 if value_is_first else -1]
+    there = oc.OrderHistory.build(rows[0], **options)
+    with pytest.raises(oc.DataError, match="a day that it has in the history already"):
+        there.append(rows[1])
 
 
 def test_views_are_neither_saved_nor_appended_to(tmp_path):

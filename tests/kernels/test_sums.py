@@ -339,7 +339,7 @@ said = st.tuples(
     st.integers(-2, 2),  # the amount
     st.booleans(),  # whether it is missing
     st.integers(0, 3),  # the instant
-    st.integers(0, 1),  # what the line says
+    st.sampled_from([None, None, 0, 1]),  # what the line says
 )
 
 
@@ -354,9 +354,10 @@ def test_an_order_is_like_its_lines_of_the_same_sign(days, may_miss, has_instant
     rows = np.arange(len(flat), dtype=np.int32)[::-1].copy()
     by_row = flat[::-1]
     line_offsets = np.cumsum([0, *map(len, days)], dtype=np.int64)
-    signs, instants, values = (
-        np.array([line[column] for line in by_row], np.int64) for column in (0, 2, 3)
-    )
+    signs, instants = (np.array([line[column] for line in by_row], np.int64) for column in (0, 2))
+    known = np.array([line[3] is not None for line in by_row], np.bool_)
+    # Where there is no value, the word may be any.
+    values = np.array([line[0] if line[3] is None else line[3] for line in by_row], np.int64)
     missing = np.array([line[1] for line in by_row], np.int32)
     of_lines = (
         line_offsets,
@@ -376,6 +377,10 @@ def test_an_order_is_like_its_lines_of_the_same_sign(days, may_miss, has_instant
     ]
     assert [by_row[row] for row in chosen] == expected
     marks = np.empty(len(days), np.bool_)
-    marked = lines.mark_contradictions(*of_lines, chosen, values, marks)
-    assert marks.tolist() == [len({line[3] for line in of_day}) > 1 for of_day in speaking]
+    marked = lines.find_values(*of_lines, known, values, chosen, marks)
+    said_of_days = [[line[3] for line in of_day if line[3] is not None] for of_day in speaking]
+    assert [by_row[row][3] for row in chosen] == [next(iter(said), None) for said in said_of_days]
+    # A line of another sign is never the one, null or not.
+    assert all(by_row[row] in of_day for row, of_day in zip(chosen, speaking, strict=True))
+    assert marks.tolist() == [len(set(said)) > 1 for said in said_of_days]
     assert marked == sum(marks.tolist())

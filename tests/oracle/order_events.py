@@ -115,13 +115,15 @@ def build(
     """Group raw rows by customer and order.
 
     What an order adds up to on a day has the attributes of its rows of that day that are no
-    refunds, and of a refund, of those that are; and the earliest of their instants.
+    refunds, and of a refund, of those that are; and the earliest of their instants. A row that is
+    null in an attribute says nothing about it.
 
     >>> morning, noon, later = (datetime(2024, 1, *at) for at in [(5, 9), (5, 12), (8, 9)])
     >>> lines = [
     ...     Line("ann", noon, 30, "A1", {"brand": "north", "discount": 1}),
     ...     Line("ann", morning, 12, "A1", {"brand": "north", "discount": None}),
-    ...     Line("ann", morning.replace(hour=7), -2, "A1", {"brand": None, "discount": 2}),
+    ...     Line("ann", morning.replace(hour=7), -2, "A1", {"brand": "west", "discount": 2}),
+    ...     Line("ann", noon, 0, "A1", {"brand": None, "discount": None}),
     ...     Line("ann", later, -5, "A1", {"brand": "south", "discount": None}),
     ... ]
     >>> kept = Kept(("brand",), ("discount",), instants=True)
@@ -199,9 +201,7 @@ def _of_orders(
         speaking = [
             line for line in of_day if line.amount is None or (line.amount < 0) == is_refund
         ]
-        _check_agreement(speaking, kept)
-        fields = {AMOUNT: amount}
-        fields |= zip(kept.attributes, _attributes(speaking[0], kept), strict=True)
+        fields = {AMOUNT: amount} | {name: _said(speaking, name) for name in kept.attributes}
         fields |= {name: _sum([line.fields[name] for line in of_day]) for name in kept.values}
         if not is_refund or policies.refunds != "drop":
             yield name, Event(day, _earliest(speaking, kept, policies), fields, order)
@@ -228,14 +228,12 @@ def _counted(events: list[Event], policies: Policies) -> list[Event]:
     return found
 
 
-def _attributes(line: Line, kept: Kept) -> tuple[Value | None, ...]:
-    return tuple(line.fields[name] for name in kept.attributes)
-
-
-def _check_agreement(lines: list[Line], kept: Kept) -> None:
-    for name in kept.attributes:
-        if len({line.fields[name] for line in lines}) > 1:
-            raise DataError(f"order {lines[0].order} has several values of {name}")
+def _said(lines: list[Line], name: str) -> Value | None:
+    """Return the one value that rows have in an attribute, null where none has any."""
+    said = {line.fields[name] for line in lines} - {None}
+    if len(said) > 1:
+        raise DataError(f"order {lines[0].order} has several values of {name}")
+    return next(iter(said), None)
 
 
 def _earliest(lines: list[Line], kept: Kept, policies: Policies) -> datetime | None:

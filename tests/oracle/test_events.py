@@ -213,6 +213,12 @@ def test_rows_of_an_own_day_agree_or_are_refused():
     lines = [order_events.Line("ann", day, 5, "A1", {"brand": brand}) for brand in ("x", "y")]
     with pytest.raises(DataError, match="several values of brand"):
         order_events.build(lines, kept=kept, policies=once)
+    silent = lines[1]._replace(fields={"brand": None})
+    for rows in ([lines[0], silent], [silent, lines[0]]):
+        (entry,) = order_events.build(rows, kept=kept, policies=once).events()
+        assert dict(entry.fields) == {"amount": 10, "brand": "x"}
+    (entry,) = order_events.build([silent, silent], kept=kept, policies=once).events()
+    assert dict(entry.fields) == {"amount": 10, "brand": None}
     refund = lines[1]._replace(amount=-1)
     (entry,) = order_events.build([lines[0], refund], kept=kept, policies=once).events()
     assert dict(entry.fields) == {"amount": 4, "brand": "x"}

@@ -277,7 +277,7 @@ class OrderEventCase:
 
 @st.composite
 def order_event_cases(draw: st.DrawFn, max_rows: int = 30) -> OrderEventCase:
-    """Draw orders with attributes, most of which are the same on all rows of an order."""
+    """Draw orders with attributes, most of which are the same on all rows of an order, or null."""
     case = draw(cases(max_rows=max_rows))
     types, names = draw(event_types())
     types = {name: types[name] for name in names.attributes + names.values}
@@ -291,7 +291,8 @@ def order_event_cases(draw: st.DrawFn, max_rows: int = 30) -> OrderEventCase:
         first = of_order.setdefault(key, own)
         if draw(st.integers(0, 20)):  # now and then, a row of its own mind: refused, if not later
             own |= {name: first[name] for name in names.attributes}
-        found.append(own)
+        silent = draw(st.sets(st.sampled_from(names.attributes))) if names.attributes else set()
+        found.append(own | dict.fromkeys(silent))
     is_dated = not pa.types.is_timestamp(case.types.time)
     kept = Kept(
         names.attributes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -25,8 +25,22 @@ from ordercycle_kernels import ordering
 from ordercycle_kernels.partition import as_moved, gather
 
 
+class Speaking(NamedTuple):
+    """The lines of each day of m orders, and what tells which of them say what it is like.
+
+    offsets: (m + 1,) into rows: (n,); signs, missing: by row; missing: (0,) where all have amounts;
+    day_signs: (m,).
+    """
+
+    offsets: NDArray[np.int64]
+    rows: NDArray[np.int32]
+    signs: NDArray[np.int64]
+    missing: NDArray[np.int32]
+    day_signs: NDArray[np.int64]
+
+
 class Contradiction(NamedTuple):
-    """Days of orders whose lines disagree in a column: how many, and the row of one such day."""
+    """Days of orders whose lines have several values: how many, and the row of one such day."""
 
     column: str
     number: int
@@ -102,12 +116,20 @@ class DetailedOrders:
         room: OrderRoom,
         kept: NDArray[np.bool_] | None,
     ) -> tuple[PartitionOrders, list[Contradiction]]:
-        """Write what orders add up to on each of their days, and where their lines contradict.
+        """Write what orders add up to on each of their days; return where lines contradict, too.
 
         added: by order and day within a customer; kept: which of these are, None for all.
         """
-        chosen, contradictions = self._chosen(added, lines, rows)
-        columns = {name: rows.columns[name][chosen] for name in self.details.payload.types}
+        read = rows.columns
+        signs = read[AMOUNT_HIGH] if AMOUNT_HIGH in read else read[AMOUNT]
+        missing = read.get(MISSING, np.zeros(0, np.int32))
+        speaking = Speaking(lines.offsets, lines.rows, signs, missing, added.words.signs)
+        chosen = np.empty(added.days.size, np.int32)
+        kernels.choose_lines(*speaking, read.get(INSTANT, NO_WORDS), chosen)
+        payload = self.details.payload
+        compared = {*payload.codes.values(), *payload.keys.values()}
+        columns = {name: read[name][chosen] for name in payload.types if name not in compared}
+        contradictions = self._find_values(speaking, read, columns)
         for name in self.details.values:
             self._add_up(name, lines, rows, columns)
         entries = added
@@ -135,32 +157,33 @@ class DetailedOrders:
             contradictions,
         )
 
-    def _chosen(
-        self, added: PartitionOrders, lines: OrderLines, rows: PartitionRows
-    ) -> tuple[NDArray[np.int32], list[Contradiction]]:
-        """Return the row that each day of an order is like: (m,), and where others are not."""
-        columns = rows.columns
-        signs = columns[AMOUNT_HIGH] if AMOUNT_HIGH in columns else columns[AMOUNT]
-        missing = columns.get(MISSING, np.zeros(0, np.int32))
-        said = (lines.offsets, lines.rows, signs, missing, added.words.signs)
-        chosen = np.empty(added.days.size, np.int32)
-        kernels.choose_lines(*said, columns.get(INSTANT, NO_WORDS), chosen)
-        marks = np.empty(chosen.size, np.bool_)
-        found = {}
-        for name, values in self._compared(columns):
-            number = kernels.mark_contradictions(*said, chosen, values, marks)
-            if number and name not in found:
-                found[name] = Contradiction(name, number, int(chosen[marks.argmax()]))
-        return chosen, list(found.values())
+    def _find_values(
+        self, speaking: Speaking, columns: Columns, out: dict[str, NDArray[Any]]
+    ) -> list[Contradiction]:
+        """Write the attributes and keys of each day of an order: those of its lines, but for nulls.
 
-    def _compared(self, columns: Columns) -> Iterator[tuple[str, NDArray[np.int64]]]:
-        """Yield what the lines of an order have to agree in: (n,) each."""
-        payload = self.details.payload
+        columns: by row; out: (m,) each, with bytes of marks. Returns where lines differ.
+        """
+        payload, contradictions = self.details.payload, []
+        rows = np.empty(speaking.day_signs.size, np.int32)
+        marks = np.empty(rows.size, np.bool_)
+
+        def find(
+            name: str, column: str, known: NDArray[np.bool_], words: NDArray[np.int64]
+        ) -> None:
+            number = kernels.find_values(*speaking, known, words, rows, marks)
+            if number:
+                contradictions.append(Contradiction(name, number, int(rows[marks.argmax()])))
+            out[column] = columns[column][rows]
+
         for name, column in payload.codes.items():
-            yield name, columns[column].astype(np.int64)
+            codes = columns[column]
+            find(name, column, codes != 0, codes.astype(np.int64))
         for name, column in payload.keys.items():
-            yield name, payload.known_in(columns, name).astype(np.int64)
-            yield name, columns[column].view(np.int64)
+            known = payload.known_in(columns, name)
+            find(name, column, known, columns[column].view(np.int64))
+            self._note_known(name, known[rows], out)
+        return contradictions
 
     def _add_up(
         self, name: str, lines: OrderLines, rows: PartitionRows, out: dict[str, NDArray[Any]]
@@ -179,9 +202,15 @@ class DetailedOrders:
         out[low] = sums.lows.view(np.int64)
         if high is not None:
             out[high] = sums.highs
-        column, bit = payload.known[name]
         known = payload.known_in(rows.columns, name)[lines.rows]
         if lines.offsets.size > 1:
             known = np.logical_or.reduceat(known, lines.offsets[:-1])
+        self._note_known(name, known, out)
+
+    def _note_known(
+        self, name: str, known: NDArray[np.bool_], out: dict[str, NDArray[Any]]
+    ) -> None:
+        """Write which days of orders have a key or value: (m,)."""
+        column, bit = self.details.payload.known[name]
         others = out[column] & np.uint8(255 - (1 << bit))
         out[column] = others | (known.view(np.uint8) << np.uint8(bit))

@@ -32,7 +32,7 @@ class GroupingTally(NamedTuple):
     split: int = 0  # orders with rows of several days
     different: Counted = Counted()  # days of orders with several totals
     missing: Counted = Counted()  # and with none
-    #: By column, days of orders whose rows disagree in it; examples are ids of orders.
+    #: By column, days of orders whose rows have several values; examples are ids of orders.
     contradictions: ByColumn = ()
 
     def plus(self, other: GroupingTally) -> GroupingTally:
@@ -66,17 +66,17 @@ def _together(one: ByColumn, other: ByColumn) -> ByColumn:
 
 
 def refuse_contradictions(found: GroupingTally, columns: Columns) -> None:
-    """Raise a DataError where rows of one day of an order disagree in what it is like."""
+    """Raise a DataError where rows of one day of an order have several values of a column."""
     both = dict(found.contradictions)
     for column in (*columns.attributes, str(columns.refund_of)):
         each = both.get(column)
         if each is not None:
             raise DataError(
-                f"orders: {column} is not the same on all rows of a day of order "
+                f"orders: {column} has different values on the rows of a day of order "
                 f"{printable(str(each.example))} ({counted(each.number, 'such day')})",
                 remedy=(
-                    "make it the same; what is of single lines belongs in a stream of lines, "
-                    "which EventHistory.build groups"
+                    "give them one value, or null; what is of single lines belongs in a stream "
+                    "of lines, which EventHistory.build groups"
                 ),
                 column=column,
                 count=each.number,
