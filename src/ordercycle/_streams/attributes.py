@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -62,11 +63,15 @@ class Attributes(Mapping[str, Values]):
     def __len__(self) -> int:
         return len(self.known)
 
-    @property
-    def columns(self) -> dict[str, Attribute]:
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is kept: without what is made of it once it is asked for."""
+        return {"known": self.known, "lookups": self.lookups}
+
+    @cached_property
+    def columns(self) -> Mapping[str, Attribute]:
         """What conditions and features can ask for."""
         return {
-            name: Attribute(known.values, known.ranks, self._lookups_of(name))
+            name: Attribute(known.values, known.ranks, self._lookups_of(name, known))
             for name, known in self.known.items()
         }
 
@@ -105,18 +110,45 @@ class Attributes(Mapping[str, Values]):
             found[name] = set((1 + np.flatnonzero(np.asarray(rows.is_null()))).tolist())
         return found
 
-    def _lookups_of(self, name: str) -> dict[str, Lookup]:
+    def _lookups_of(self, name: str, known: Values) -> Mapping[str, Lookup]:
         table = self.lookups.get(name)
-        if table is None:
-            return {}
-        values = self.known[name].values
-        rows = pc.index_in(values, _key_column(table, name, values.type))
-        return {
-            column: Lookup(one.take(rows), one)
-            for column in table.column_names
-            if column != name
-            for one in [plain_column(table.column(column))]
-        }
+        return {} if table is None else LookupColumns(name, table, known.values)
+
+
+@dataclass(frozen=True, eq=False)
+class LookupColumns(Mapping[str, Lookup]):
+    """The columns of a lookup beside that of its attribute, each joined when it is asked for.
+
+    Threads may ask at once: at worst, two of them join the same column, and one result is kept.
+    """
+
+    name: str
+    table: pa.Table
+    values: pa.Array
+    joined: dict[str, Lookup] = field(default_factory=dict, init=False, repr=False)
+
+    def __getitem__(self, column: str) -> Lookup:
+        if column not in self.joined:
+            if column == self.name or column not in self.table.column_names:
+                raise KeyError(column)
+            catalogue = plain_column(self.table.column(column))
+            self.joined.setdefault(column, Lookup(catalogue.take(self._rows), catalogue))
+        return self.joined[column]
+
+    def __iter__(self) -> Iterator[str]:
+        return (column for column in self.table.column_names if column != self.name)
+
+    def __len__(self) -> int:
+        return len(self.table.column_names) - 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave out what was joined."""
+        return LookupColumns, (self.name, self.table, self.values)
+
+    @cached_property
+    def _rows(self) -> pa.Array:
+        """The row of the table for each value, null where there is none."""
+        return pc.index_in(self.values, _key_column(self.table, self.name, self.values.type))
 
 
 def _table_of(name: str, lookup: Any) -> pa.Table:

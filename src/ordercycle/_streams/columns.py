@@ -112,6 +112,10 @@ class Attribute:
     ranks: NDArray[np.uint32] | None = None
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is kept: without what is made of it once it is asked for."""
+        return {"values": self.values, "ranks": self.ranks, "lookups": self.lookups}
+
     @property
     def type(self) -> pa.DataType:
         """The type of its values."""
@@ -158,17 +162,21 @@ class StreamColumns:
     timezone: str = "UTC"
 
     @property
-    def lookups(self) -> dict[tuple[str, ...], Lookup]:
-        """The columns of lookups, each by the attribute and its name."""
-        return {
-            (name, column): lookup
+    def lookups(self) -> list[tuple[str, str]]:
+        """The paths of the columns of lookups: each an attribute and the column's name."""
+        return [
+            (name, column)
             for name, attribute in self.attributes.items()
-            for column, lookup in attribute.lookups.items()
-        }
+            for column in attribute.lookups
+        ]
 
     def by_code(self, path: tuple[str, ...]) -> Attribute | Lookup | None:
         """Return what has a value per code of an attribute: itself, or a column of its lookup."""
-        return self.lookups.get(path) if len(path) > 1 else self.attributes.get(path[0])
+        name, *columns = path
+        attribute = self.attributes.get(name)
+        if attribute is None or not columns:
+            return attribute
+        return attribute.lookups.get(columns[0]) if len(columns) == 1 else None
 
     def type_of(self, path: tuple[str, ...]) -> pa.DataType | None:
         """Return the type of a column that conditions may have, None where there is none such."""
