@@ -166,7 +166,8 @@ class OrderHistory:
             those of the others cannot be widened to.
         DataError
             An amount is null, NaN, infinite or too large, a time is null or outside the years
-            1900 to 2199, an order id is null, a customer is listed twice.
+            1900 to 2199, an order id is null, a customer is listed twice; the rows of an order have
+            different values of an attribute, or of what they refund, on one day (null is none).
         ConfigError
             An option is not one of those above.
         StorageError
