@@ -53,8 +53,8 @@ class Columns:
         Further numbers of an order, such as a discount, of which null adds nothing; those of its
         rows of a day are added up.
     refund_of
-        The id of the order that a row refunds, null for all others; None: nothing is known. Of an
-        order with several rows of a day, as for attributes.
+        The id of the order that a row refunds, null for all others; it needs `order`. None: nothing
+        is known. Of an order with several rows of a day, as for attributes.
     instants
         Whether the instant of each order is kept beside its day, and its id where `order` is named.
         Of an order with several rows of a day, it is the earliest.
@@ -62,7 +62,8 @@ class Columns:
     Raises
     ------
     ConfigError
-        Where a name is empty, no name at all, or stands for two columns.
+        Where a name is empty, no name at all, or stands for two columns, and where `refund_of` is
+        named without `order`.
 
     Examples
     --------
@@ -109,6 +110,14 @@ class Columns:
                     remedy="pass the name of a column, or an expression over columns",
                 )
             object.__setattr__(self, field.name, name)
+        if self.refund_of is not None and self.order is None:
+            raise ConfigError(
+                (
+                    Option("Columns.refund_of", self.refund_of),
+                    " names orders by their ids, and no column has these",
+                ),
+                remedy=("name the column of order ids with ", Option("Columns.order")),
+            )
         details = self.attributes + self.values
         roles = (self.customer, self.time, self.amount, self.order, self.refund_of)
         self._refuse_repeated(*roles, *details)

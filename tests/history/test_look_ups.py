@@ -320,6 +320,38 @@ def test_a_card_is_read_in_terminals_and_notebooks():
     assert "Orders and refunds: 200, of which the latest 10" in repr(many)
 
 
+def test_only_counts_and_money_have_thousands_separators():
+    orders = pa.table(
+        {
+            "customer_id": ["ann", "ann"],
+            "ordered_at": [date(2026, 1, 5), date(2026, 1, 19)],
+            "amount": [20_000, -5_000],
+            "order_id": [31_198_570_044, 31_198_570_045],
+            "refunds": [None, 31_198_570_044],
+            "year": [2026, 2027],
+            "points": [1_000, 2],
+        }
+    )
+    columns = oc.Columns(order="order_id", refund_of="refunds", instants=True,
+                         attributes=["year"], values=["points"])  # fmt: skip
+    history = oc.OrderHistory.build(orders, columns=columns, day_instants=True)
+    card = history.customer("ann")
+    heading, first, second = (line.split() for line in repr(card).splitlines()[-3:])
+    assert heading[-4:] == ["order_id", "year", "refunds", "points"]
+    assert (first[1], first[-4:]) == ("20,000", ["31198570044", "2026", "None", "1,000"])
+    assert (second[1], second[-4:]) == ("-5,000", ["31198570045", "2027", "31198570044", "2"])
+    assert "  revenue                  15,000" in repr(card).splitlines()
+    text = orders.set_column(3, "order_id", orders["order_id"].cast(pa.string()))
+    text = text.set_column(4, "refunds", orders["refunds"].cast(pa.string()))
+    card = oc.OrderHistory.build(text, columns=columns, day_instants=True).customer("ann")
+    assert "refunds" in card.orders.column_names  # by its hash, for joins
+    assert " refunds " not in repr(card).splitlines()[-3]
+    assert ">refunds<" not in card._repr_html_()
+    rules = oc.Rules({"Recent": "last(o.year) > 2000"})
+    found = rules.explain(history, "ann", "2026-01-31", streams={"o": history})
+    assert "  last(o.year)  2026" in repr(found).splitlines()
+
+
 def test_customers_who_are_listed_and_no_more():
     customers = pa.table(
         {

@@ -174,7 +174,9 @@ BRANDED = pa.table(
         "refunds": [None, None, None, "a2"],
     }
 )
-COLUMNS = oc.Columns(attributes=["brand"], values=["discount"], instants=True, refund_of="refunds")
+COLUMNS = oc.Columns(
+    attributes=["brand"], values=["discount"], instants=True, order="order_id", refund_of="refunds"
+)
 
 
 def test_a_view_is_the_history_of_the_filtered_orders_with_that_registration():
@@ -335,6 +337,9 @@ def test_lookups_are_kept_with_the_history(tmp_path):
 
 def test_a_source_file_names_attributes():
     columns = {"attributes": ["lower(brand)"], "values": ["discount"], "refund_of": "refunds"}
+    with pytest.raises(oc.ConfigError, match=r"refund_of='refunds'\) .* Columns\(order=\.\.\.\)"):
+        oc.source_from_dict({"columns": columns})
+    columns["order"] = "order_id"
     source = oc.source_from_dict({"columns": columns | {"instants": True}})
     assert oc.source_from_dict(source.to_dict()) == source
     history = oc.OrderHistory.build(BRANDED, source=source)

@@ -236,9 +236,13 @@ CASES = {
     ),
     "attributes": Case(
         _of(oc.Columns(customer="mail", time="day", attributes=["status", "lower(note)"],
-                       values=["quantity"], refund_of="basket", instants=True, registered=None),
+                       values=["quantity"], instants=True, registered=None),
             lookups={"status": pa.table({"status": ["paid"], "counts": [True]})},
             day_instants=True)
+    ),
+    "refunded orders": Case(
+        _of(oc.Columns(customer="mail", time="day", order="basket", refund_of="basket + 0",
+                       instants=True, registered=None), day_instants=True)
     ),
     "refunds dropped": Case(_of(LINES, refunds="drop")),
     "refunds counted": Case(_of(BY_MAIL, refunds="count")),

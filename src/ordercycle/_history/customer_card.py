@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 
+from ordercycle._columns import PROFILE_COLUMNS
 from ordercycle._errors import printable
 from ordercycle._public import public
 
 #: Orders that a card shows, the latest; all are in the table.
 MOST_SHOWN = 10
+#: Columns of a profile that count or are about money: all numbers, but for what may be an id.
+AMOUNTS = frozenset(column.name for column in PROFILE_COLUMNS if column.unit)
 
 
 @public()
@@ -49,6 +52,9 @@ class CustomerCard:
     as_of: date | None
     profile: dict[str, Any] | None
     orders: pa.Table
+    #: Columns of the orders that are amounts, and those that say nothing to a reader.
+    _amounts: Collection[str] = field(default=())
+    _unread: Collection[str] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
         """Return the customer, the day, the profile and the orders as plain values."""
@@ -70,19 +76,24 @@ class CustomerCard:
         """The profile without the id, and what is null."""
         row = self.profile or {}
         return [
-            (name, as_shown(value))
+            (name, as_shown(name, value))
             for name, value in row.items()
             if name != "customer_id" and value is not None
         ]
 
     @property
     def _latest(self) -> tuple[str, list[list[str]]]:
-        """How many orders and refunds there are, and the latest of them as text."""
+        """How many orders and refunds there are; columns and the latest rows as text."""
         number = self.orders.num_rows
-        shown = self.orders.slice(max(0, number - MOST_SHOWN)).to_pylist()
+        read = self.orders.drop_columns(list(self._unread))
+        latest_rows = read.slice(max(0, number - MOST_SHOWN)).to_pylist()
         latest = f", of which the latest {MOST_SHOWN}" if number > MOST_SHOWN else ""
         title = f"Orders and refunds: {number:,}{latest}"
-        return title, [[as_shown(value) for value in row.values()] for row in shown]
+        rows = [
+            [as_shown(name, value, self._amounts) for name, value in row.items()]
+            for row in latest_rows
+        ]
+        return title, [list(map(printable, read.column_names)), *rows] if rows else []
 
     def __repr__(self) -> str:
         title, rows = self._latest
@@ -91,24 +102,24 @@ class CustomerCard:
                 self._title,
                 *aligned(self._known),
                 title,
-                *(aligned([self.orders.column_names, *rows]) if rows else ()),
+                *aligned(rows),
             ]
         )
 
     def _repr_html_(self) -> str:
         title, rows = self._latest
-        orders = html_table([self.orders.column_names, *rows]) if rows else ""
+        orders = html_table(rows) if rows else ""
         return (
             f"<b>{html.escape(self._title)}</b>{html_table(self._known)}"
             f"<div>{html.escape(title)}</div>{orders}"
         )
 
 
-def as_shown(value: Any) -> str:
-    """Return a value as a card shows it."""
+def as_shown(name: str, value: Any, amounts: Collection[str] = AMOUNTS) -> str:
+    """Return the value of a column as a card shows it: amounts with thousands' separators."""
     if isinstance(value, float):
         return f"{value:,.2f}"
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and name in amounts:
         return f"{value:,}"
     return printable(str(value))
 

@@ -205,6 +205,12 @@ def key_type(reader: IdReader) -> pa.DataType:
     return reader.plain if reader.is_integer else pa.uint64()
 
 
+def hashed_keys(spec: DetailSpec | None) -> tuple[str, ...]:
+    """Return the names of keys that results have as hashes, which say nothing to a reader."""
+    keys = {} if spec is None else spec.keys
+    return tuple(name for name, reader in keys.items() if not reader.is_integer)
+
+
 def shown_keys(keys: Keys, reader: IdReader) -> pa.Array:
     """Return keys as results have them."""
     kind = key_type(reader)

@@ -17,9 +17,11 @@ from ordercycle._errors import ConfigError, Option, counted, printable
 from ordercycle._history.appending import append
 from ordercycle._history.build import group
 from ordercycle._history.customer_card import CustomerCard
+from ordercycle._history.detail_format import hashed_keys
 from ordercycle._history.grouped_orders import GroupedOrders
 from ordercycle._history.look_ups import customer_only, look_up
 from ordercycle._history.options import BuildArguments, BuildOptions, Progress, with_options
+from ordercycle._history.order_events import AMOUNT
 from ordercycle._history.order_format import (
     OrderFormat,
     dates_array,
@@ -564,6 +566,8 @@ class OrderHistory:
             None if day is None else date_of(day),
             profile,
             pa.Table.from_batches([pa.RecordBatch.from_struct_array(entries)]),
+            _amounts=(AMOUNT, *alone.spec.columns.values),
+            _unread=hashed_keys(alone.spec.details),
         )
 
     def _profiles(self, builder: ProfileBuilder) -> Iterator[pa.RecordBatch]:

@@ -132,7 +132,7 @@ class Explanation:
             yield "since", f"{self.since}{now}"
         yield "because", printable(self.rule)
         for name, value in self.numbers.items():
-            yield printable(name), as_shown(value)
+            yield printable(name), as_shown(name, value)
         if self.until is not None:
             yield "until", f"{self.until}, then {self.next_segment!r}, if nothing more is bought"
 
