@@ -325,3 +325,38 @@ def test_amounts_of_orders_without_any_are_refused():
         oc.features(profile, {"n": "sum(o.amount)"}, as_of=DAY, streams={"o": history})
     found = oc.features(profile, {"n": "days_since(o)"}, as_of=DAY, streams={"o": history})
     assert found.column("n").to_pylist() == [9, None]
+
+
+def test_a_profile_of_another_day_is_refused():
+    """What it says of its day is compared with the day of the features, row by row."""
+    orders = pa.table(
+        {
+            "customer_id": ["ann", "bob"],
+            "ordered_at": [date(2025, 12, 1), date(2025, 12, 3)],
+            "amount": [1, 2],
+        }
+    )
+    history = oc.OrderHistory.build(orders)
+    profile = history.profile(DAY)
+    rules = oc.Rules({"Here": "n > 0"}, features={"n": "count(s)"})
+
+    def with_features(table, as_of):
+        return oc.features(table, {"n": "count(s)"}, as_of=as_of, streams={"s": history})
+
+    def with_segments(table, as_of):
+        return rules.assign(table, as_of=as_of, streams={"s": history})
+
+    for made in (with_features, with_segments):
+        assert made(profile, DAY)["n"].to_pylist() == [1, 1]
+        with pytest.raises(oc.ConfigError, match=r"is as of 2026-01-10, .* as_of='2026-01-02'"):
+            made(profile, "2026-01-02")
+        mixed = pa.concat_tables([profile.slice(0, 1), history.profile("2026-01-09").slice(1)])
+        with pytest.raises(oc.ConfigError, match=r"is as of 2026-01-09, .* at row 1"):
+            made(mixed, DAY)
+        for name in ("registered_on", "days_since_registration"):
+            part = profile.drop_columns([name])
+            assert made(part, "2026-01-02")["n"].to_pylist() == [1, 1]
+            place = profile.column_names.index(name)
+            nobody_knows = pa.nulls(2, profile[name].type)
+            unknown = profile.set_column(place, pa.field(name, nobody_knows.type), nobody_knows)
+            assert made(unknown, "2026-01-02")["n"].to_pylist() == [1, 1]

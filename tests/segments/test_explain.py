@@ -65,6 +65,8 @@ def test_exact_schemes_say_what_memberships_and_transitions_say(case, is_cadence
         assert (found.next_segment, found.until) == (row["next_segment"], row["next_segment_on"])
         if found.segment is not None:
             assert found.since == intervals[row["customer_id"]]["valid_from"]
+        else:  # of a cadence that has no order yet
+            assert found.since == row["registered_on"]
 
 
 def shop(people: int = 30, orders: int = 300) -> pa.Table:
@@ -176,6 +178,8 @@ def test_rules_over_streams_show_what_they_found(history, tmp_path):
         found = rules.explain(history, row["customer_id"], END, streams=streams)
         assert found.segment == row["tier"]
         assert (found.since, found.since_means) == (None, "not computed where rules read streams")
+        line = next(one for one in repr(found).splitlines() if one.startswith("  since "))
+        assert line.endswith("  not computed where rules read streams")
     found = rules.explain(history, "c1", END, streams=streams)
     written = "has(visits, page == 'tea', last=90)"
     orders = next(row["orders"] for row in table.to_pylist() if row["customer_id"] == "c1")
@@ -211,7 +215,25 @@ def test_who_is_not_there(history):
         oc.Cadence().explain(history, "c1", END)
     found = oc.Lifecycle().explain(history, "c1", "2001-01-01")
     assert (found.segment, found.rule, found.since) == (None, "not there yet on this day", None)
+    assert found.since_means == "the customer is not there yet"
+    assert "since" not in repr(found)
     assert repr(found).startswith("Customer 'c1' as of 2001-01-01: in no segment of 'lifecycle'")
+
+
+def test_exact_schemes_look_at_no_days_one_by_one(history, monkeypatch):
+    """However long ago the last order was: since when follows from the orders."""
+
+    def walked(*_):
+        pytest.fail("the days before were profiled")
+
+    monkeypatch.setattr("ordercycle._segments.scheme.unchanged_since", walked)
+    cadence = oc.Cadence().fit(history.profile(END))
+    late = date(2190, 1, 1)
+    for scheme in (oc.Lifecycle(), cadence):
+        there = scheme.membership(history, end=late).to_table().to_pylist()
+        since = {row["customer_id"]: row["valid_from"] for row in there if not row["valid_to"]}
+        for customer in ("c1", "c2"):
+            assert scheme.explain(history, customer, late).since == since[customer]
 
 
 def test_explanations_are_read_in_terminals_and_notebooks(history, rfm):

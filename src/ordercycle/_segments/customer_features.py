@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import rows_of
-from ordercycle._days import day_number
+from ordercycle._days import EPOCH, date_of, day_number
 from ordercycle._errors import ColumnError, ConfigError, Option, check_choice, printable, within
 from ordercycle._features.language import Feature, parsed_feature
 from ordercycle._features.scan import FeatureScan, Planned, by_stream, scan_of
@@ -22,6 +23,7 @@ from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._segments.assigning import refuse_absent, refuse_taken
 from ordercycle._segments.customer_order import customers_in_order
+from ordercycle._segments.next_transition import DAY_COLUMNS
 from ordercycle._segments.profile_tables import CUSTOMER
 from ordercycle._workspace import Workers, thread_count
 
@@ -92,6 +94,7 @@ class StreamsAsOf:
                 name: scan_of(those, self.streams[name].columns, self.as_of, missing=self.missing)
                 for name, those in by_stream(features, self.streams).items()
             },
+            self.as_of,
         )
 
 
@@ -104,18 +107,22 @@ class Counted(NamedTuple):
 
 @dataclass(frozen=True)
 class CustomerFeatures:
-    """Features of customers, in one scan of each stream: scans, by the names of these."""
+    """Features of customers, in one scan of each stream: scans, by the names of these.
+
+    as_of: days since 1970-01-01.
+    """
 
     features: Mapping[str, Feature]
     streams: Mapping[str, Stream]
     scans: Mapping[str, FeatureScan]
+    as_of: int
 
     def added_to(self, table: pa.Table, *, threads: int | None) -> pa.Table:
         """Return a table with the features behind its columns.
 
         Raises
         ------
-        ColumnError, DataError
+        ColumnError, ConfigError, DataError
             As for `of`; also where a column is called like a feature.
         """
         refuse_taken(table, [pa.field(name, pa.null()) for name in self.features])
@@ -130,11 +137,14 @@ class CustomerFeatures:
         ------
         ColumnError
             The table has no column of customers, or ids that a stream cannot have.
+        ConfigError
+            The table is the profile of another day.
         DataError
             A customer is null or there twice, or a sum is beyond its type.
         """
         count = thread_count(threads)
         refuse_absent(table, [CUSTOMER])
+        _refuse_another_day(table, self.as_of)
         readers = {name: _common_reader(table, name, self.streams[name]) for name in self.scans}
         made: dict[str, pa.ChunkedArray] = {}
         matches: dict[str, int] = {}
@@ -156,6 +166,30 @@ class CustomerFeatures:
         ]
         columns = [made[name] for name in self.features]
         return Counted(pa.table(columns, schema=pa.schema(fields)), matches)
+
+
+def _refuse_another_day(table: pa.Table, as_of: int) -> None:
+    """Raise a ConfigError where the columns of a profile say that it is as of another day."""
+    if any(table.column_names.count(name) != 1 for name in DAY_COLUMNS):
+        return
+    columns = [table.column(name) for name in DAY_COLUMNS]
+    if any(one.type not in kinds for one, kinds in zip(columns, DAY_COLUMNS.values(), strict=True)):
+        return
+    days = pc.add(*(one.cast(pa.int32()).cast(pa.int64()) for one in columns))
+    differs = pc.not_equal(days, as_of)
+    if not pc.any(differs).as_py():
+        return
+    row = differs.index(pa.scalar(value=True)).as_py()
+    given, found = date_of(as_of), EPOCH + timedelta(days=days[row].as_py())
+    raise ConfigError(
+        (
+            f"{WHAT} is as of {found}, as {' and '.join(DAY_COLUMNS)} say at row {row}, and ",
+            Option("as_of", str(given)),
+            " is another day",
+        ),
+        remedy=f"take the profile as of {given}, or features as of the day of the profile",
+        row=row,
+    )
 
 
 def _common_reader(table: pa.Table, name: str, stream: Stream) -> IdReader:

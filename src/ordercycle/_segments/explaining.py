@@ -38,6 +38,7 @@ RECALCULATED = (
     "gives this segment; a membership is recalculated on a schedule, and may say another day"
 )
 NOT_COMPUTED = "not computed where rules read streams"
+NOT_THERE = "the customer is not there yet"
 
 
 class Reason(NamedTuple):
@@ -63,7 +64,7 @@ class Explanation:
     segment : str or None
         The segment; None where the customer has none.
     since : datetime.date or None
-        Since when; None where that is not known.
+        Since when; None where the customer is not there yet, or the rules read streams.
     since_means : str
         What is meant by it.
     rule : str
@@ -130,6 +131,8 @@ class Explanation:
         if self.since is not None:
             now = ", by the numbers that the scheme has now" if self._is_by_present_numbers else ""
             yield "since", f"{self.since}{now}"
+        elif self.since_means == NOT_COMPUTED:
+            yield "since", NOT_COMPUTED
         yield "because", printable(self.rule)
         for name, value in self.numbers.items():
             yield printable(name), as_shown(name, value)

@@ -187,8 +187,8 @@ class Rules(Scheme):
             Where a condition has a column that is not there or has another type, or a column
             to add is there already.
         ConfigError
-            Where a condition is a number or text rather than true or false, `column` no name, or
-            a stream or the day is not given that features need.
+            Where a condition is a number or text rather than true or false, `column` no name, a
+            stream or the day is not given that features need, or the profile is of another day.
         DataError
             Where a condition cannot be computed, as a sum of 64-bit integers beyond their range.
 

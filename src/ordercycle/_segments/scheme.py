@@ -32,6 +32,7 @@ from ordercycle._segments.customer_features import MISSING, StreamsAsOf
 from ordercycle._segments.explaining import (
     EXACT,
     NOT_COMPUTED,
+    NOT_THERE,
     RECALCULATED,
     Explanation,
     Reason,
@@ -501,7 +502,7 @@ def _explained(
         scheme=scheme.name,
         segment=segment,
         since=None,
-        since_means=NOT_COMPUTED,
+        since_means=NOT_THERE,
         rule="not there yet on this day",
         numbers={},
     )
@@ -509,12 +510,30 @@ def _explained(
         return made
     before = assigned(profile, steps[:-1])
     reason = scheme._reason(before, segment, source)  # noqa: SLF001 - for subclasses to override
-    made = replace(made, rule=reason.rule, numbers=reason.numbers)
+    made = replace(made, rule=reason.rule, numbers=reason.numbers, since_means=NOT_COMPUTED)
     if not read_streams:
-        since = unchanged_since(alone, day, window_days, segments_of, segment)
+        if _is_in_closed_form(scheme) and window_days is None:
+            intervals = scheme.membership(OrderHistory(alone), end=date_of(day)).to_table()
+            since = _entered(intervals, date_of(int(batch.visible[0])))
+        else:
+            since = date_of(unchanged_since(alone, day, window_days, segments_of, segment))
         means = RECALCULATED if scheme.recalculates else EXACT
-        made = replace(made, since=date_of(since), since_means=means)
+        made = replace(made, since=since, since_means=means)
     if scheme.foretells:
         row = scheme.next_transition(before).to_pylist()[0]
         made = replace(made, until=row["next_segment_on"], next_segment=row["next_segment"])
     return made
+
+
+def _is_in_closed_form(scheme: Scheme) -> bool:
+    """Whether the memberships of a scheme are computed from orders, and not day by day."""
+    return not scheme.recalculates and type(scheme).membership is not Scheme.membership
+
+
+def _entered(intervals: pa.Table, visible: date) -> date:
+    """Return since when one customer is where the intervals leave off, in no segment included."""
+    if not intervals.num_rows:
+        return visible
+    last = max(intervals.to_pylist(), key=lambda row: row["valid_from"])
+    since: date = last["valid_to"] or last["valid_from"]
+    return since
