@@ -1,5 +1,7 @@
 """Backtests: what happened and plain forecasts against the oracle, tables, pictures, words."""
 
+import pickle
+import warnings
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -15,6 +17,8 @@ from support import buyers
 import ordercycle as oc
 from ordercycle._segments.backtest import scores
 from ordercycle._segments.backtest.verdict import verdict_of
+from ordercycle._segments.value import fit
+from ordercycle._value_models import fit_spend
 
 mpl.use("Agg")
 
@@ -214,7 +218,7 @@ def test_options_that_make_no_sense_are_refused(history, options, message):
 
 
 def test_only_histories_are_tested(test):
-    with pytest.raises(oc.ConfigError, match="takes an OrderHistory"):
+    with pytest.raises(oc.ConfigError, match="a backtest takes an OrderHistory, not a Table"):
         BY_HAND.backtest(pa.table({}), SPLIT)
     with pytest.raises(oc.ConfigError, match="did you mean 'gain'"):
         test.plot("gains")
@@ -240,12 +244,13 @@ def test_a_tie_at_the_best_tenth_is_shared():
 def row(name: str, role: str, orders: float, mae: float, gini: float, top: float) -> dict:
     return {
         "model": name, "role": role, "orders": orders, "orders_actual": 100,
-        "orders_ratio": orders / 100, "mae": mae, "gini": gini, "top_decile_share": top,
+        "orders_ratio": orders / 100, "mae": mae, "rmse": 2 * mae, "gini": gini,
+        "top_decile_share": top,
     }  # fmt: skip
 
 
-def said(model: dict, rate: dict) -> list[str]:
-    return verdict_of([[model, rate]], 90, has_money=False).splitlines()
+def said(*rows: dict) -> list[str]:
+    return verdict_of([rows], 90, has_money=False).splitlines()
 
 
 def test_the_verdict_follows_the_numbers():
@@ -255,15 +260,140 @@ def test_the_verdict_follows_the_numbers():
     assert "the model is better customer by customer" in single
     assert "m finds the best customers better than the past rate does" in ranking
     totals, single, ranking = said(row("m", "model", 20, 0.6, 0.50, 0.30), rate)
-    assert "past_rate came nearer, so the model adds nothing" in totals
-    assert "no better customer by customer" in single
+    assert "both are off by more than 10 %: trust neither" in totals
+    assert "the model is worse customer by customer" in single
     assert "the past rate finds the best customers better than m does: rank by it" in ranking
-    totals, _, ranking = said(row("m", "model", 70, 0.4, 0.605, 0.405), rate)
-    assert "foretold too little by 30 %" in totals
+    totals, _, ranking = said(row("m", "model", 70, 0.4, 0.605, 0.405), rate | {"orders_ratio": 1})
+    assert "trust past_rate for it: the model adds nothing to this total here" in totals
     assert "as well as the past rate does, and no better" in ranking
     _, _, ranking = said(row("m", "model", 130, 0.4, 0.50, 0.50), rate)
     assert "by m where only the best tenth matters" in ranking
     nothing = row("m", "model", 5, 0.4, 0.5, 0.5) | {"orders_ratio": None, "gini": None}
+    nothing["orders_actual"] = 0
     totals, _, ranking = said(nothing, rate | {"orders_ratio": None})
     assert "there were none in the 90 days" in totals
     assert "nothing came" in ranking
+
+
+def test_the_model_that_a_fit_chooses_is_judged_and_no_other():
+    rate = row("past_rate", "baseline", 150, 0.5, 0.60, 0.40)
+    chosen = row("bg_nbd", "model", 80, 0.4, 0.70, 0.50)
+    other = row("pareto_nbd, one death rate", "model", 101, 0.1, 0.80, 0.60)
+    totals, single, ranking = said(chosen, other, rate)
+    assert "bg_nbd foretold 80 and 100 came (80 %)" in totals
+    assert "trust neither" in totals
+    assert "(model='pareto_nbd' came nearer, 101 %; pass it to take it)" in totals
+    assert "0.40 on average" in single
+    assert "pareto_nbd" not in single
+    assert "bg_nbd finds the best customers better" in ranking
+    assert ranking.endswith("model='pareto_nbd' ranked better (Gini 0.80); pass it to take it.")
+    fits = chosen | {"orders": 95, "orders_ratio": 0.95, "gini": 0.795}
+    assert not any("pareto_nbd" in line for line in said(fits, other, rate))
+
+
+def test_rankings_no_better_than_chance_are_not_recommended():
+    rate = row("past_rate", "baseline", 100, 0.5, -0.30, 0.05)
+    ranking = said(row("m", "model", 100, 0.5, -0.10, 0.09), rate)[-1]
+    assert "neither m nor the past rate ranks customers better than chance does" in ranking
+    some = said(row("m", "model", 100, 0.5, 0.10, 0.15), rate)[-1]
+    assert "m finds the best customers better" in some
+    rate |= {"gini": 0.10, "top_decile_share": 0.17}
+    tenth = said(row("m", "model", 100, 0.5, 0.105, 0.15), rate)[-1]
+    assert "the past rate finds the best tenth better than m does, and both" in tenth
+
+
+def test_totals_are_judged_by_how_far_off_both_are():
+    exact = row("m", "model", 99, 0.5, 0.5, 0.4)
+    assert said(exact, row("past_rate", "baseline", 100.5, 0.5, 0.5, 0.4))[0].endswith("both fit.")
+    awful = said(
+        row("m", "model", 300, 0.5, 0.5, 0.4), row("past_rate", "baseline", 140, 0.5, 0.5, 0.4)
+    )
+    assert "trust neither" in awful[0]
+    money = {"revenue": 40.0, "revenue_actual": -50.0, "revenue_ratio": scores.ratio(40.0, -50.0)}
+    lines = verdict_of(
+        [[exact | money, row("past_rate", "baseline", 100, 0.5, 0.5, 0.4) | money]],
+        90,
+        has_money=True,
+    )
+    assert "Total revenue: -50 came in the 90 days, so none can be compared." in lines
+
+
+def test_customer_by_customer_takes_two_measures_and_a_margin():
+    rate = row("past_rate", "baseline", 100, 0.5, 0.5, 0.4)  # rmse 1
+    model = row("m", "model", 100, 0.5, 0.5, 0.4)
+
+    def outcome(mae: float, rmse: float) -> str:
+        return said(model | {"mae": mae, "rmse": rmse}, rate)[1]
+
+    assert "the model is as good as the baselines" in outcome(0.4999, 1.01)
+    assert "better by one measure and worse by the other" in outcome(0.55, 0.8)
+    assert "the model is better" in outcome(0.495, 0.9)
+    assert "the model is worse" in outcome(0.495, 1.1)
+    nobody = {"mae": None, "rmse": None, "gini": None}
+    assert "no customers to compare" in said(model | nobody, rate | nobody)[1]
+
+
+def nobody_leaves() -> oc.OrderHistory:
+    """Return the history of a shop where nobody leaves, whatever model of leaving is fitted."""
+    rng = np.random.default_rng(5)
+    rows = []
+    for person in range(300):
+        day = int(rng.integers(0, 100))
+        rate = rng.gamma(4.0, 1 / 120)
+        while day < 700:
+            rows.append((person, date(2023, 1, 1) + timedelta(day)))
+            day += max(1, int(rng.exponential(1 / rate)))
+    people, days = zip(*rows, strict=True)
+    table = pa.table({"customer_id": people, "ordered_at": days, "amount": [10.0] * len(days)})
+    return oc.OrderHistory.build(table)
+
+
+@pytest.mark.filterwarnings("ignore::ordercycle.OrdercycleWarning")
+def test_models_that_come_to_the_same_boundary_are_one():
+    test = oc.Clv(spend=None).backtest(nobody_leaves(), "2024-04-30", horizon_days=120)
+    found = test.to_table()["model"].to_pylist()
+    assert len(found) == len(set(found))
+    assert found == ["nbd", "same_again", "past_rate"]
+    assert test.to_table()["role"].to_pylist()[0] == "model"
+    assert test.by_frequency().column_names[3:] == ["mbg_nbd", "same_again", "past_rate"]
+    assert test.tracking().column_names == ["week", "actual", "mbg_nbd"]
+    assert test.verdict.count("nbd foretold") == 1
+
+
+def test_early_splits_that_are_no_date_are_refused(history):
+    with pytest.raises(oc.ConfigError, match="the history begins on 2024-01-01"):
+        BY_HAND.backtest(history, SPLIT, horizon_days=36_525, origins=10_000)
+
+
+def test_parameters_by_hand_need_nobody_who_came_back():
+    days = [date(2024, 1, 1) + timedelta(place) for place in range(50)]
+    table = pa.table({"customer_id": range(50), "ordered_at": days, "amount": [10.0] * 50})
+    model = oc.Clv(
+        model="bg_nbd", spend=None, parameters={"r": 0.24, "alpha": 30.0, "a": 0.8, "b": 2.4}
+    )
+    with pytest.warns(oc.OrdercycleWarning, match="the baseline nbd is left out"):
+        test = model.backtest(oc.OrderHistory.build(table), "2024-02-01", horizon_days=15)
+    assert test.to_table()["model"].to_pylist() == ["bg_nbd", "same_again", "past_rate"]
+    assert "there were none in the 15 days" in test.verdict
+    assert test.tracking().column_names == ["week", "actual", "bg_nbd"]
+
+
+def test_it_comes_back_from_pickles(test):
+    again = pickle.loads(pickle.dumps(test))  # noqa: S301 - made here
+    assert again.to_table() == test.to_table()
+    assert again.tracking() == test.tracking()
+    assert again.verdict == test.verdict
+
+
+def test_spend_is_fitted_once(history, monkeypatch):
+    fits = []
+
+    def counting(*given, **options):
+        fits.append(given)
+        return fit_spend(*given, **options)
+
+    monkeypatch.setattr(fit, "fit_spend", counting)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        oc.Clv().backtest(history, SPLIT, horizon_days=DAYS)
+    assert len(fits) == 1

@@ -9,6 +9,7 @@ import pytest
 from ordercycle import ConfigError, DataError
 from ordercycle._value_models import Cells, TransactionFit, fit_transactions, predictions
 from ordercycle._value_models.forms import FORMS
+from ordercycle._value_models.transactions import KEPT_PREDICTORS
 
 BG = {"r": 0.243, "alpha": 4.414 * 7, "a": 0.793, "b": 2.426}
 
@@ -199,3 +200,14 @@ def test_predictions_do_not_depend_on_older_customers(model):
     together = fit.predict(*older, 365, 0.1)
     for one, other in zip(alone, together, strict=True):
         assert one.tolist() == other[:4].tolist()
+
+
+def test_the_tables_of_the_last_horizons_are_kept_and_no_more():
+    fit = TransactionFit.of_parameters("nbd", {"r": 0.4, "alpha": 60.0})
+    early = fit.new_customer_orders(1)
+    kept = fit._predictor(30, 0.0)
+    for days in range(1, 40):
+        fit.new_customer_orders(days)
+        assert fit._predictor(30, 0.0) is kept  # used again and again
+    assert len(fit._predictors) == KEPT_PREDICTORS
+    assert fit.new_customer_orders(1) == early

@@ -31,6 +31,8 @@ from ordercycle_kernels.order_counts import Cells
 
 DAYS_OF_A_YEAR = 365
 LONGEST_HORIZON = 36_525
+#: The tables of so many horizons are kept, those used last.
+KEPT_PREDICTORS = 4
 
 
 @dataclass(frozen=True)
@@ -132,14 +134,18 @@ class TransactionFit:
         return self.predict(np.zeros(1, np.int64), zero, zero, days, discount_rate)
 
     def _predictor(self, horizon_days: float, discount_rate: float) -> Predictor:
-        """Return the tables of a horizon, made at its first use."""
+        """Return the tables of a horizon: those used last are kept."""
         horizon = horizon_of(horizon_days), daily_discount(discount_rate)
         with self._lock:
-            if horizon not in self._predictors:
+            found = self._predictors.pop(horizon, None)
+            if found is None:
                 values = [estimate for estimate, _ in self.parameters.values()]
                 naturals = self.form.naturals_of(values)
-                self._predictors[horizon] = Predictor(self.form.likelihood, naturals, *horizon)
-            return self._predictors[horizon]
+                found = Predictor(self.form.likelihood, naturals, *horizon)
+            self._predictors[horizon] = found  # a dict keeps the order: the last one is last
+            while len(self._predictors) > KEPT_PREDICTORS:
+                del self._predictors[next(iter(self._predictors))]
+            return found
 
 
 def horizon_of(horizon_days: float) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ from ordercycle._days import date_of
 from ordercycle._errors import check_choice, counted
 from ordercycle._public import public
 from ordercycle._segments.backtest import scores
-from ordercycle._segments.backtest.data import WEEK, Holdout
+from ordercycle._segments.backtest.data import Holdout
 from ordercycle._segments.backtest.verdict import verdict_of
 
 if TYPE_CHECKING:
@@ -62,12 +62,6 @@ class Foretold(NamedTuple):
     p_active: Floats | None = None
 
 
-class Tracked(Protocol):
-    """What foretells the order days of all customers together until a day of the horizon."""
-
-    def __call__(self, days: int) -> float: ...
-
-
 @dataclass(frozen=True)
 class Origin:
     """One split: what was foretold and what happened."""
@@ -75,8 +69,16 @@ class Origin:
     split: int
     holdout: Holdout
     foretold: Sequence[Foretold]
-    #: By the name of a model, the order days until a day of the horizon.
-    tracked: dict[str, Tracked]
+    #: By the name of a model, the order days of all customers, week by week: (weeks,).
+    tracked: dict[str, Floats]
+
+    @property
+    def distinct(self) -> list[Foretold]:
+        """What is not the same model again: several may have come to the same boundary."""
+        first: dict[str, Foretold] = {}
+        for one in self.foretold:
+            first.setdefault(one.shown, one)
+        return list(first.values())
 
     @property
     def later(self) -> Floats | None:
@@ -86,7 +88,7 @@ class Origin:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each forecast."""
-        return [self._row(one) for one in self.foretold]
+        return [self._row(one) for one in self.distinct]
 
     def _row(self, one: Foretold) -> dict[str, Any]:
         actual, later = self.holdout.orders, self.later
@@ -139,8 +141,19 @@ class Backtest:
 
     @property
     def _names(self) -> list[str]:
-        """The models, and the baselines that foretell orders."""
-        return [one.name for one in self._origins[0].foretold if one.orders is not None]
+        """The models, and the baselines that foretell orders: what all splits have.
+
+        A model that is another one again in each of the splits is left out.
+        """
+        distinct = {one.name for origin in self._origins for one in origin.distinct}
+        there = set.intersection(
+            *({one.name for one in origin.foretold} for origin in self._origins)
+        )
+        return [
+            one.name
+            for one in self._origins[0].foretold
+            if one.orders is not None and one.name in distinct & there
+        ]
 
     def to_table(self) -> pa.Table:
         """Return how each model and each baseline did.
@@ -153,8 +166,9 @@ class Backtest:
             their ratio; ``mae`` and ``rmse``, of the orders of a customer; ``gini``, how well
             revenue (orders, where there is no money) is ranked: 0 for chance, 1 for the best;
             ``top_decile_share``, of the revenue that those foretold as the best tenth brought.
-            Null where a baseline says nothing. Of several splits, each has its rows, and a last
-            column ``split_day``.
+            Null where a baseline says nothing, and ratios and shares also where what came is
+            nothing or less. Models that came to the same boundary are one row. Of several splits,
+            each has its rows, and a last column ``split_day``.
         """
         several = len(self._origins) > 1
         rows = [
@@ -173,7 +187,9 @@ class Backtest:
         pyarrow.Table
             ``frequency``: order days after the first up to the split, 7 for 7 and more;
             ``customers``; ``actual``: order days of the horizon, the mean of a customer; and what
-            each model and baseline foretold, in a column of its name.
+            each model and baseline foretold, in a column of its name. Of several splits, the
+            customers of all together: who had ordered by three of them counts three times, each
+            time with the orders and the models, fitted anew, of that split.
         """
         group = np.minimum(
             np.concatenate([origin.holdout.repeats for origin in self._origins]), MOST_FREQUENCY
@@ -239,21 +255,20 @@ class Backtest:
 
     @cached_property
     def _weeks(self) -> dict[str, Any]:
-        days = [*range(WEEK, self.horizon_days, WEEK), self.horizon_days]
-        made: dict[str, Any] = {
-            "week": np.arange(1, len(days) + 1),
-            "actual": np.sum([origin.holdout.weekly for origin in self._origins], axis=0),
-        }
-        for name in self._origins[0].tracked:
-            upto = np.array(
-                [[origin.tracked[name](day) for day in days] for origin in self._origins]
-            ).sum(axis=0)
-            made[name] = np.diff(upto, prepend=0.0)
+        actual = np.sum([origin.holdout.weekly for origin in self._origins], axis=0)
+        made: dict[str, Any] = {"week": np.arange(1, actual.size + 1), "actual": actual}
+        for name in self._names:
+            if name in self._origins[0].tracked:
+                made[name] = np.sum([origin.tracked[name] for origin in self._origins], axis=0)
         return made
 
     @property
     def verdict(self) -> str:
-        """Which forecast to trust for totals, and whether a model ranks customers better."""
+        """Which forecast to trust for totals, and whether the model ranks customers better.
+
+        The model judged is the chosen one, the first of :meth:`to_table`. Of several splits, it
+        is judged by the latest; a last line says how much totals differed between splits.
+        """
         return verdict_of(
             [origin.rows() for origin in self._origins],
             self.horizon_days,
@@ -288,7 +303,7 @@ class Backtest:
         return axes
 
     def __repr__(self) -> str:
-        models = [one.shown for one in self._origins[0].foretold if one.role == MODEL]
+        models = [one.shown for one in self._origins[0].distinct if one.role == MODEL]
         customers = counted(self._origins[0].holdout.orders.size, "customer")
         return (
             f"Backtest({', '.join(models)}; {customers}, {self.horizon_days} days after "
@@ -325,7 +340,7 @@ class Backtest:
         origin = self._origins[0]
         _, actual = self._value(origin)
         made = {"best": np.sort(actual)[::-1]}
-        for one in origin.foretold:
+        for one in origin.distinct:
             ranks = one.orders if origin.later is None else one.revenue
             if ranks is not None:
                 made[one.name] = actual[np.argsort(-ranks, kind="stable")]
@@ -337,6 +352,6 @@ class Backtest:
         ordered = origin.holdout.orders > 0
         return {
             one.name: scores.reliability(one.p_active, ordered, DECILES)
-            for one in origin.foretold
+            for one in origin.distinct
             if one.p_active is not None and one.role == MODEL
         }

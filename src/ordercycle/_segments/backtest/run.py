@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple, Protocol
 
@@ -11,20 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle._days import date_of, day_number
-from ordercycle._errors import ConfigError, Option, counted, warn, whole_number
+from ordercycle._errors import ConfigError, DataError, Option, counted, warn, whole_number
 from ordercycle._history.order_history import OrderHistory
-from ordercycle._membership.intervals import check_history
 from ordercycle._segments.backtest.backtest import (
     BASELINE,
     MODEL,
     Backtest,
     Foretold,
     Origin,
-    Tracked,
 )
-from ordercycle._segments.backtest.data import Holdout, HoldoutScan
+from ordercycle._segments.backtest.data import WEEK, Holdout, HoldoutScan
 from ordercycle._segments.value.columns import Forecast, value_model
-from ordercycle._segments.value.fit import ERRORS, Fitted, fit_counts, transaction_cells
+from ordercycle._segments.value.fit import ERRORS, Fitted, fit_each, transaction_cells
 from ordercycle._segments.value.inputs import ClvCounts, ClvInputs
 from ordercycle._value_models import Cells
 
@@ -63,37 +60,55 @@ def backtested(
     clv: Tested, history: OrderHistory, split_day: date | str, horizon_days: int, *, origins: int
 ) -> Backtest:
     """Return what a model would have foretold: Clv.backtest."""
-    check_history(history)
+    if not isinstance(history, OrderHistory):
+        raise ConfigError(
+            f"a backtest takes an OrderHistory, not a {type(history).__name__}",
+            remedy="build one with OrderHistory.build(orders)",
+        )
     split = day_number(split_day, "split_day")
     number = whole_number(origins)
     if number is None or number < 1:
         raise ConfigError(
             (Option("origins", origins), " is no number of splits"), remedy="pass 1 or more"
         )
-    splits = [split - place * horizon_days for place in range(number)]
-    _check_length(history, splits, horizon_days)
+    earliest = split - (number - 1) * horizon_days
+    _check_length(history, split, earliest, horizon_days)
+    splits = range(split, earliest - 1, -horizon_days)
     return Backtest([_origin(clv, history, day, horizon_days) for day in splits], horizon_days)
 
 
-def _check_length(history: OrderHistory, splits: Sequence[int], horizon_days: int) -> None:
-    """Refuse splits with too little history before or after them, and warn of little."""
+def _check_length(history: OrderHistory, split: int, earliest: int, horizon_days: int) -> None:
+    """Refuse splits with too little history before or after them, and warn of little.
+
+    split, earliest: the last and the first of the splits; so early a one may be no date.
+    """
     summary = history.summary()
     first, last = summary.first_day, summary.last_day
     if first is None or last is None:
         raise ConfigError("the history has no orders", remedy="pass one that has")
-    if last <= date_of(splits[0]):
+    if last <= date_of(split):
         raise ConfigError(
             (
-                Option("split_day", str(date_of(splits[0]))),
+                Option("split_day", str(date_of(split))),
                 f" has no orders after it: the last is of {last}",
             ),
             remedy="split earlier",
         )
-    before = (date_of(splits[-1]) - first).days + 1
+    begin, end = (day_number(day, "split_day") for day in (first, last))
+    before = earliest - begin + 1
+    if before <= 0 and earliest != split:
+        raise ConfigError(
+            (
+                f"the earliest split is {counted(split - earliest, 'day')} before ",
+                Option("split_day", str(date_of(split))),
+                f", and the history begins on {first}",
+            ),
+            remedy=("split later, take a shorter ", Option("horizon_days"), " or fewer origins"),
+        )
     if before < LEAST * horizon_days:
         raise ConfigError(
             (
-                f"before the split of {date_of(splits[-1])} the history has "
+                f"before the split of {date_of(earliest)} the history has "
                 + counted(max(before, 0), "day"),
                 ", less than ",
                 Option("horizon_days", horizon_days),
@@ -103,10 +118,10 @@ def _check_length(history: OrderHistory, splits: Sequence[int], horizon_days: in
     if before < ENOUGH * horizon_days:
         days, ahead = counted(before, "day"), counted(horizon_days, "day")
         warn(
-            f"before the split of {date_of(splits[-1])} the history has {days}, less than twice "
+            f"before the split of {date_of(earliest)} the history has {days}, less than twice "
             f"the {ahead} to foretell: the test says little"
         )
-    missing = (date_of(splits[0] + horizon_days) - last).days
+    missing = split + horizon_days - end
     if missing > MISSING_DAYS:
         warn(
             f"the last order is of {last}, {counted(missing, 'day')} before the end of the "
@@ -119,43 +134,60 @@ def _origin(clv: Tested, history: OrderHistory, split: int, horizon_days: int) -
     inputs = ClvInputs(clv.spend is not None, clv.spend_of)
     holdout = HoldoutScan(history, split, horizon_days, inputs).read()
     counts = ClvCounts.of(inputs.counted(holdout.profile))
-    models = _models(clv, counts, inputs, horizon_days, date_of(split))
-    nbd = next((one for one in models if one.name == NBD), None)
-    if nbd is None:
-        fitted = fit_counts(counts, NBD, _spend(clv), ERRORS[0], date_of(split))
-        baseline = _named(NBD, fitted, inputs, horizon_days)
-    else:
-        baseline = nbd
+    models, baseline = _models(clv, counts, inputs, horizon_days, date_of(split))
     foretold = [_of_model(one, holdout, MODEL) for one in models]
     foretold += _plain(holdout, horizon_days)
-    if nbd is None:
+    if baseline is not None:
         foretold.append(_of_model(baseline, holdout, BASELINE))
     if holdout.money is not None:
         foretold.append(Foretold(PAST_REVENUE, PAST_REVENUE, BASELINE, None, holdout.money.so_far))
     cells = transaction_cells(counts)
-    followed = {one.name: one for one in (*models, baseline)}
-    tracked = {name: _tracked(one.forecast, cells) for name, one in followed.items()}
+    followed = models if baseline is None else [*models, baseline]
+    tracked = {one.name: _weekly(one.forecast, cells, horizon_days) for one in followed}
     return Origin(split, holdout, foretold, tracked)
 
 
 def _models(
     clv: Tested, counts: ClvCounts, inputs: ClvInputs, horizon_days: int, as_of: date
-) -> list[_Named]:
-    """Return the models to test, the most likely first."""
+) -> tuple[list[_Named], _Named | None]:
+    """Return the models to test, the most likely first; and that in which nobody leaves.
+
+    It is None where it is the model itself, or where it cannot be fitted beside parameters by hand.
+    """
     if clv.parameters is not None and clv.account is None:  # by hand
         estimates = {name: estimate for name, (estimate, _) in clv.parameters.items()}
         models = value_model(clv.model, clv.spend, inputs, estimates)
-        return [_Named(_family(clv.model), clv.model, Forecast(models, horizon_days, 0.0, ""))]
-    spend = _spend(clv)
-    names = CANDIDATES if clv.model == "auto" else (_family(clv.model),)
-    fits = {name: fit_counts(counts, name, spend, ERRORS[0], as_of) for name in names}
+        forecast = Forecast(models, horizon_days, 0.0, "")
+        by_hand = _Named(_family(clv.model), clv.model, forecast)
+        return [by_hand], _beside(by_hand, _spend(clv), counts, inputs, horizon_days, as_of)
+    names = list(CANDIDATES) if clv.model == "auto" else [_family(clv.model)]
+    tested = names if NBD in names else [*names, NBD]
+    fits = dict(zip(tested, fit_each(counts, tested, _spend(clv), ERRORS[0], as_of), strict=True))
     chosen = max(names, key=lambda name: fits[name].account.log_likelihood)
     for text in fits[chosen].account.warnings:
         warn(text)
-    return [
-        _named(name, fits[name], inputs, horizon_days)
-        for name in sorted(names, key=lambda name: name != chosen)
-    ]
+    ordered = sorted(names, key=lambda name: name != chosen)
+    made = {name: _named(name, fit, inputs, horizon_days) for name, fit in fits.items()}
+    return [made[name] for name in ordered], None if NBD in names else made[NBD]
+
+
+def _beside(
+    by_hand: _Named,
+    spend: str | None,
+    counts: ClvCounts,
+    inputs: ClvInputs,
+    horizon_days: int,
+    as_of: date,
+) -> _Named | None:
+    """Return the model in which nobody leaves, where there is another and the data tell it."""
+    if by_hand.name == NBD:
+        return None
+    try:
+        (fitted,) = fit_each(counts, [NBD], spend, ERRORS[0], as_of)
+    except DataError as error:
+        warn(f"the baseline {NBD} is left out, as it cannot be fitted: {error}")
+        return None
+    return _named(NBD, fitted, inputs, horizon_days)
 
 
 def _named(name: str, fitted: Fitted, inputs: ClvInputs, horizon_days: int) -> _Named:
@@ -194,12 +226,11 @@ def _plain(holdout: Holdout, horizon_days: int) -> list[Foretold]:
     ]
 
 
-def _tracked(forecast: Forecast, cells: Cells) -> Tracked:
-    """Return what foretells the order days of all customers until a day of the horizon."""
+def _weekly(forecast: Forecast, cells: Cells, horizon_days: int) -> NDArray[np.float64]:
+    """Return the order days foretold of all customers, week by week of the horizon: (weeks,)."""
     weights: NDArray[np.float64] = cells.customers.astype(np.float64)
-
-    def upto(days: int) -> float:
-        found = forecast.models.orders.predict(*cells[:3], days)
-        return math.fsum(weights * found.expected_orders)
-
-    return upto
+    upto = [
+        math.fsum(weights * forecast.models.orders.predict(*cells[:3], days).expected_orders)
+        for days in (*range(WEEK, horizon_days, WEEK), horizon_days)
+    ]
+    return np.diff(upto, prepend=0.0)

@@ -11,8 +11,8 @@ Floats = NDArray[np.float64]
 
 
 def ratio(one: float | None, other: float) -> float | None:
-    """Return a quotient, None where there is none."""
-    return None if one is None or other == 0 else one / other
+    """Return a share of a total, None where there is none or the total is not positive."""
+    return None if one is None or other <= 0 else one / other
 
 
 def mean(values: Floats) -> float | None:
@@ -52,7 +52,7 @@ def top_share(value: Floats, ranks: NDArray[np.generic], parts: int) -> float | 
     them as it takes count, at their mean.
     """
     total, size = float(value.sum()), value.size
-    if size == 0 or total == 0:
+    if size == 0 or total <= 0:
         return None
     wanted = -(-size // parts)
     cut = np.sort(ranks)[size - wanted]

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-#: How near a total is near; and by how much one ranking is better than another.
+#: How near a total is near; and by how much one ranking is better than another, or than chance.
 NEAR, BETTER = 0.10, 0.01
+#: Of errors, by how much one forecast is better than another.
+MARGIN = 0.02
 MODEL = "model"
 PAST_RATE, PAST_REVENUE = "past_rate", "past_revenue"
+#: The errors of a customer's orders, and what they are called.
+ERRORS = {"mae": "on average", "rmse": "by the root of mean squares"}
 
 Row = dict[str, Any]
 
 
 def verdict_of(splits: Sequence[Sequence[Row]], horizon_days: int, *, has_money: bool) -> str:
-    """Return what to trust; splits: the rows of the table of each, the latest first."""
+    """Return what to trust; splits: the rows of the table of each, the latest first.
+
+    The first row is of the model that a fit would choose: it alone is judged. Another one that
+    came nearer is seen to have done so only afterwards, and is named as such.
+    """
     rows = splits[0]
     lines = [
         _totals(rows, "orders", "order days", horizon_days),
@@ -29,81 +37,128 @@ def verdict_of(splits: Sequence[Sequence[Row]], horizon_days: int, *, has_money:
 
 def _totals(rows: Sequence[Row], what: str, name: str, horizon_days: int) -> str:
     """Say which forecast to trust for a total."""
-    actual = rows[0][f"{what}_actual"]
+    model, actual = rows[0], rows[0][f"{what}_actual"]
+    if model[f"{what}_ratio"] is None:
+        came = "there were none" if actual == 0 else f"{actual:,.0f} came"
+        return f"Total {name}: {came} in the {horizon_days} days, so none can be compared."
     known = [row for row in rows if row[f"{what}_ratio"] is not None]
-    if not known:
-        return f"Total {name}: there were none in the {horizon_days} days, so none can be compared."
-    models = [row for row in known if row["role"] == MODEL]
-    others = [row for row in known if row["role"] != MODEL]
-    best, plain = (min(some, key=lambda row: _off(row, what)) for some in (models, others))
+    plain = min((row for row in known if row["role"] != MODEL), key=lambda row: _off(row, what))
     first = (
-        f"Total {name}: {best['model']} foretold {best[what]:,.0f} and {actual:,.0f} came "
-        f"({_percent(best[f'{what}_ratio'])})"
+        f"Total {name}: {model['model']} foretold {model[what]:,.0f} and {actual:,.0f} came "
+        f"({_percent(model[f'{what}_ratio'])})"
     )
     beside = (
         f"of the baselines, {plain['model']} came nearest with {plain[what]:,.0f} "
         f"({_percent(plain[f'{what}_ratio'])})"
     )
-    if _off(best, what) > _off(plain, what):
-        trust = f"{plain['model']} came nearer, so the model adds nothing to this total here"
-    elif _off(best, what) <= NEAR:
-        trust = f"trust {best['model']} for it"
-    else:
-        way = "little" if best[f"{what}_ratio"] < 1 else "much"
-        trust = (
-            f"{best['model']} came nearest, yet foretold too {way} by "
-            f"{_percent(_off(best, what))}: look for a season or a trend before you trust it"
-        )
-    return f"{first}, {beside}; {trust}."
+    return f"{first}, {beside}; {_trust(model, plain, what)}{_nearer(known, what)}."
+
+
+def _trust(model: Row, plain: Row, what: str) -> str:
+    """Say which of the two to trust for a total."""
+    fits, plain_fits = (_off(row, what) <= NEAR for row in (model, plain))
+    if fits and plain_fits:
+        return "both fit"
+    if fits:
+        return f"trust {model['model']} for it"
+    if plain_fits:
+        return f"trust {plain['model']} for it: the model adds nothing to this total here"
+    return (
+        f"both are off by more than {_percent(NEAR)}: trust neither, and look for a season or a "
+        "trend"
+    )
+
+
+def _nearer(known: Sequence[Row], what: str) -> str:
+    """Name another model that came nearer to a total than the one that does not fit."""
+    off = _off(known[0], what)
+    others = [row for row in known[1:] if row["role"] == MODEL]
+    if off <= NEAR or not others:
+        return ""
+    other = min(others, key=lambda row: _off(row, what))
+    if _off(other, what) + MARGIN >= off:
+        return ""
+    share = _percent(other[f"{what}_ratio"])
+    return f" (model={_family(other)!r} came nearer, {share}; pass it to take it)"
 
 
 def _one_by_one(rows: Sequence[Row]) -> str:
     """Say whether the orders of single customers are foretold better than without a model."""
-    known = [row for row in rows if row["mae"] is not None]
-    best, plain = (
-        min((row for row in known if (row["role"] == MODEL) == is_model), key=_error)
-        for is_model in (True, False)
-    )
-    better = "better" if _error(best) < _error(plain) else "no better"
+    model = rows[0]
+    if model["mae"] is None:
+        return "Nobody had ordered by then, so there are no customers to compare."
+    said, signs = [], []
+    for measure, words in ERRORS.items():
+        plain = min(
+            (row for row in rows if row["role"] != MODEL and row[measure] is not None),
+            key=lambda row: float(row[measure]),
+        )
+        own, other = model[measure], plain[measure]
+        said.append(f"{own:.2f} {words} (the best baseline, {plain['model']}: {other:.2f})")
+        signs.append(_sign(other - own, MARGIN * other))
     return (
-        f"A customer's order days are wrong by {best['mae']:.2f} on average with "
-        f"{best['model']} and by {plain['mae']:.2f} with {plain['model']}: the model is {better} "
-        "customer by customer."
+        f"With {model['model']}, a customer's order days are wrong by {' and '.join(said)}: "
+        f"{_compared(signs)} customer by customer."
     )
 
 
-def _error(row: Row) -> float:
-    return float(row["mae"])
+def _compared(signs: Sequence[int]) -> str:
+    if min(signs) < 0 < max(signs):
+        return "the model is better by one measure and worse by the other"
+    if any(signs):
+        return f"the model is {'better' if max(signs) > 0 else 'worse'}"
+    return "the model is as good as the baselines"
 
 
 def _ranking(rows: Sequence[Row]) -> str:
     """Say whether the value foretold ranks customers better than their past revenue does."""
-    best = max((row for row in rows if row["role"] == MODEL), key=lambda row: row["gini"] or 0.0)
+    model = rows[0]
     plain = next((row for row in rows if row["model"] == PAST_REVENUE), None)
     what = "past revenue"
     if plain is None:
         plain, what = next(row for row in rows if row["model"] == PAST_RATE), "the past rate"
-    if best["gini"] is None or plain["gini"] is None:
+    if model["gini"] is None or plain["gini"] is None:
         return "Ranking: nothing came of which some could have brought more than others."
     numbers = (
-        f"(Gini {best['gini']:.2f} against {plain['gini']:.2f}; the best tenth brought "
-        f"{_percent(best['top_decile_share'])} against {_percent(plain['top_decile_share'])})"
+        f"(Gini {model['gini']:.2f} against {plain['gini']:.2f}; the best tenth brought "
+        f"{_percent(model['top_decile_share'])} against {_percent(plain['top_decile_share'])})"
     )
-    gain = best["gini"] - plain["gini"]
-    of_tenth = best["top_decile_share"] - plain["top_decile_share"]
-    if gain > BETTER and of_tenth > -BETTER:
-        says = f"{best['model']} finds the best customers better than {what} does"
-    elif gain < -BETTER and of_tenth < BETTER:
-        says = f"{what} finds the best customers better than {best['model']} does: rank by it"
-    elif abs(gain) <= BETTER and abs(of_tenth) <= BETTER:
-        says = f"{best['model']} finds the best customers as well as {what} does, and no better"
-    else:
-        winner = best["model"] if of_tenth > 0 else what
-        says = (
-            f"{best['model']} and {what} each do better by one measure: rank by either, and by "
-            f"{winner} where only the best tenth matters"
+    return f"Ranking: {_ranked(model, plain, what)} {numbers}{_better_ranked(rows)}."
+
+
+def _ranked(model: Row, plain: Row, what: str) -> str:
+    """Say which of the two to rank by."""
+    name = model["model"]
+    if max(model["gini"], plain["gini"]) <= BETTER:
+        return f"neither {name} nor {what} ranks customers better than chance does"
+    signs = [
+        _sign(model[measure] - plain[measure], BETTER) for measure in ("gini", "top_decile_share")
+    ]
+    if min(signs) < 0 < max(signs):
+        winner = name if signs[1] > 0 else what
+        return (
+            f"{name} and {what} each do better by one measure: rank by either, and by {winner} "
+            "where only the best tenth matters"
         )
-    return f"Ranking: {says} {numbers}."
+    if not any(signs):
+        return f"{name} finds the best customers as well as {what} does, and no better"
+    better, worse = (name, what) if max(signs) > 0 else (what, name)
+    advice = "" if better == name else ": rank by it"
+    if signs[0] == 0:
+        return (
+            f"{better} finds the best tenth better than {worse} does, and both rank all customers "
+            f"about as well{advice}"
+        )
+    return f"{better} finds the best customers better than {worse} does{advice}"
+
+
+def _better_ranked(rows: Sequence[Row]) -> str:
+    """Name another model that ranked better than the one judged, and than chance."""
+    others = [row for row in rows[1:] if row["role"] == MODEL and row["gini"] is not None]
+    best = max(others, key=lambda row: float(row["gini"]), default=None)
+    if best is None or best["gini"] <= max(rows[0]["gini"], 0.0) + BETTER:
+        return ""
+    return f"; model={_family(best)!r} ranked better (Gini {best['gini']:.2f}); pass it to take it"
 
 
 def _spread(splits: Sequence[Sequence[Row]]) -> str:
@@ -112,11 +167,23 @@ def _spread(splits: Sequence[Sequence[Row]]) -> str:
     for rows in splits:
         for row in rows:
             if row["role"] == MODEL and row["orders_ratio"] is not None:
-                ratios.setdefault(row["model"].partition(",")[0], []).append(row["orders_ratio"])
+                ratios.setdefault(_family(row), []).append(row["orders_ratio"])
+    if not ratios:
+        return f"Over {len(splits)} splits, no order days came."
     said = ", ".join(
         f"{name} {_percent(min(found))} to {_percent(max(found))}" for name, found in ratios.items()
     )
     return f"Over {len(splits)} splits, order days foretold by those that came: {said}."
+
+
+def _family(row: Row) -> str:
+    """Return the name of a model without that of its limit: what Clv takes."""
+    return str(row["model"]).partition(",")[0]
+
+
+def _sign(difference: float, margin: float) -> int:
+    """Return which side of a margin a difference is on; 0 within it."""
+    return (difference > margin) - (difference < -margin)
 
 
 def _off(row: Row, what: str) -> float:

@@ -379,7 +379,8 @@ class Clv(Fittable):
 
         What was known on the day of the split is fitted again; then the days of the horizon that
         follow are predicted for each customer known by then, and compared with what happened.
-        Parameters by hand stay as they are.
+        Parameters by hand stay as they are; where the data cannot tell the baseline `nbd` beside
+        them, it is left out with a warning.
 
         Parameters
         ----------
@@ -391,7 +392,9 @@ class Clv(Fittable):
         horizon_days
             Instead of the model's own.
         origins
-            How many splits, each a horizon before the one after it.
+            How many splits, each a horizon before the one after it; models are fitted anew at
+            each. The table has rows of each, other tables are of all splits together, and the
+            verdict is of the latest.
 
         Returns
         -------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple, TypeVar
@@ -23,7 +24,7 @@ from ordercycle._segments.value.inputs import (
     purchase_cells,
 )
 from ordercycle._value_models import Cells as PurchaseCells
-from ordercycle._value_models import fit_spend, fit_transactions
+from ordercycle._value_models import SpendFit, TransactionFit, fit_spend, fit_transactions
 from ordercycle_kernels.spends import SpendCells
 
 #: A model of value: its numbers and its account are options.
@@ -100,24 +101,52 @@ def fit_counts(
     DataError
         Where nobody has orders, nobody has ordered on a second day, or no spend is positive.
     """
+    return fit_each(counts, [model], spend, errors, as_of, threads=threads)[0]
+
+
+def fit_each(
+    counts: ClvCounts,
+    models: Sequence[str],
+    spend: str | None,
+    errors: str,
+    as_of: date | None,
+    *,
+    threads: int | None = None,
+) -> list[Fitted]:
+    """Return the same for each of some models of orders, all with one fit of spend."""
     cells = transaction_cells(counts)
-    customers = int(cells.customers.sum())
-    if not customers:
+    if not cells.customers.any():
         raise DataError(
             "no customer of this profile has orders, so there is nothing to fit to",
             remedy=("take a later ", Option("as_of"), " or more orders"),
         )
-    orders = fit_transactions(cells, model, errors=errors, threads=threads)
+    orders = [fit_transactions(cells, model, errors=errors, threads=threads) for model in models]
+    money = None
+    if spend is not None:
+        _check_spends(counts, spend)
+        if spend == "gamma_gamma":
+            money = fit_spend(counts.spends, errors=errors, threads=threads)
+    return [_fitted(counts, cells, one, spend, money, errors, as_of) for one in orders]
+
+
+def _fitted(
+    counts: ClvCounts,
+    cells: PurchaseCells,
+    orders: TransactionFit,
+    spend: str | None,
+    money: SpendFit | None,
+    errors: str,
+    as_of: date | None,
+) -> Fitted:
+    """Return models with their account; money: that of spend, None where it is no distribution."""
     parameters: dict[str, tuple[float, float | None]] = dict(orders.parameters)
     problems = list(orders.problems)
     spend_likelihood = mean = correlation = None
     chosen = spend
     if spend is not None:
-        _check_spends(counts, spend)
         mean, deviation = _mean_spend(counts.spends)
         correlation = counts.correlation()
-        if spend == "gamma_gamma":
-            money = fit_spend(counts.spends, errors=errors, threads=threads)
+        if money is not None:
             parameters |= money.parameters
             chosen = money.model
             spend_likelihood = money.log_likelihood
@@ -133,7 +162,7 @@ def fit_counts(
         )
     account = ClvAccount(
         as_of=as_of,
-        customers=customers,
+        customers=int(cells.customers.sum()),
         repeat_customers=int(cells.customers[cells.frequency > 0].sum()),
         without_orders=counts.without_orders,
         without_spend=counts.without_spend,
