@@ -199,6 +199,25 @@ def test_what_does_not_fit_the_types_is_refused(text, said):
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("day > '2025-01-31'", r"day is date32\[day\] and '2025-01-31' is text, .*'2025-01-31'\)"),
+        ("'2025-01-31 10:00' >= instant", r"instant is timestamp.*as date\('2025-01-31'\)"),
+        ("local == 'January'", r"local is timestamp.*as date\('2026-01-01'\)"),
+        ("day != name", r"name is text, which do not compare; write days as date\('2026-01-01'\)"),
+    ],
+)
+def test_days_are_not_compared_with_text(text, said):
+    types = {"day": pa.date32(), "instant": pa.timestamp("us", "UTC"), "local": pa.timestamp("s")}
+    schema = pa.schema({**types, "name": pa.string()})
+    with pytest.raises(oc.ColumnError, match=said):
+        compiled(parsed(text), schema)
+    remedied = text.replace("'2025-01-31'", "date('2025-01-31')")
+    if remedied != text:
+        assert compiled(parsed(remedied), schema).type == pa.bool_()
+
+
+@pytest.mark.parametrize(
     ("unit", "number"),
     [("s", 10**9), ("ms", 10**12 + 999), ("us", -(10**15) - 1), ("ns", 2**63 - 1)],
 )

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pytest
 
+import ordercycle as oc
 from ordercycle._streams.attributes import Attributes, LookupColumns, Values
 from ordercycle._streams.columns import StreamColumns
 
@@ -64,3 +65,51 @@ def test_what_was_joined_is_not_pickled():
     assert (len(pickle.dumps(known)), len(pickle.dumps(stream))) == sizes
     loaded = pickle.loads(pickle.dumps(stream))  # noqa: S301 - its own
     assert loaded.by_code(("product", "aisle")).values.to_pylist() == ["b", "a", None]
+
+
+UNORDERED = {
+    "list": pa.list_(pa.string()),
+    "large_list": pa.large_list(pa.int8()),
+    "list_view": pa.list_view(pa.int8()),
+    "struct": pa.struct({"x": pa.int8()}),
+    "map": pa.map_(pa.string(), pa.int8()),
+    "extension": pa.uuid(),
+}
+
+
+@pytest.mark.parametrize("kind", UNORDERED.values(), ids=UNORDERED)
+def test_what_has_no_order_is_no_column_of_a_lookup(kind):
+    table = pa.table({"product": ["tea"], "tags": pa.nulls(1, kind)})
+    with pytest.raises(oc.ColumnError, match=r"the lookup of product: tags is .*; leave it out"):
+        attributes(table)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.float16(),
+        pa.decimal32(5, 2),
+        pa.decimal64(12, 2),
+        pa.binary_view(),
+        pa.string_view(),
+        pa.dictionary(pa.int8(), pa.string()),
+        pa.time64("us"),
+        pa.null(),
+    ],
+    ids=str,
+)
+def test_columns_of_every_other_type_have_an_order(kind):
+    written = pa.array(["1", None, "0"] if not pa.types.is_time(kind) else [1, None, 0])
+    if pa.types.is_null(kind):
+        made = pa.nulls(3)
+    elif pa.types.is_dictionary(kind):
+        made = written.dictionary_encode()
+    elif pa.types.is_decimal(kind):
+        made = written.cast(pa.decimal128(kind.precision, kind.scale)).cast(kind)
+    elif pa.types.is_float16(kind):
+        made = written.cast(pa.float32()).cast(kind)
+    else:
+        made = written.cast(kind)
+    known = attributes(pa.table({"product": ["toy", "tea", "ink"], "kind": made}))
+    found = known.columns["product"].lookups["kind"]
+    assert found.in_order.places.tolist() == ([0] * 4 if made.type == pa.null() else [0, 1, 0, 2])

@@ -7,6 +7,7 @@ decimals, a float beside floats. Wherever a float takes part, and in quotients, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Context, Inexact
@@ -28,7 +29,7 @@ from ordercycle._expressions.compiling import (
     listed,
     quotient,
 )
-from ordercycle._expressions.nodes import Arithmetic, Call, Comparison, Membership, Node
+from ordercycle._expressions.nodes import Arithmetic, Call, Comparison, Literal, Membership, Node
 
 MOST_DIGITS, MOST_WIDE_DIGITS = 38, 76
 TEXT = pa.large_string()
@@ -264,6 +265,14 @@ class _TypedCompiler(Compiler):
 
     def _comparison(self, node: Comparison, left: Value, right: Value) -> Value:
         compare = COMPARE[node.sign]
+        for text, other in ((left, right), (right, left)):
+            if text.is_text and (pa.types.is_date(other.type) or pa.types.is_timestamp(other.type)):
+                raise ColumnError(
+                    f"{other.node.written} is {other.type} and {text.node.written} is text, "
+                    "which do not compare",
+                    remedy=f"write days as {_as_day(text.node)}",
+                    column=other.node.written,
+                )
         if left.is_text != right.is_text and _are_plain(left, right):
             raise ColumnError(
                 f"{left.node.written} is {left.type} and {right.node.written} is {right.type}, "
@@ -324,6 +333,13 @@ class _TypedCompiler(Compiler):
 def _are_plain(*values: Value) -> bool:
     """Return whether all are texts, numbers or truths: what Arrow never converts by itself."""
     return all(one.is_text or one.is_number or one.type == TRUTH for one in values)
+
+
+def _as_day(node: Node) -> str:
+    """Return how the day is written that a text stands for; an example where it is none."""
+    text = str(node.value) if isinstance(node, Literal) else ""
+    found = re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])", text)
+    return f"date('{found[0]}')" if found else "date('2026-01-01')"
 
 
 def type_of(expression: Any, schema: pa.Schema) -> pa.DataType:

@@ -163,18 +163,38 @@ def _table_of(name: str, lookup: Any) -> pa.Table:
 
 
 def plain_column(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column as one array, without dictionaries and views."""
+    """Return a column as one array, in a type that Arrow can take, compare and sort."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if pa.types.is_string(kind) or pa.types.is_string_view(kind):
         kind = pa.large_string()
+    elif pa.types.is_binary_view(kind):
+        kind = pa.large_binary()
+    elif pa.types.is_float16(kind):
+        kind = pa.float32()
+    elif pa.types.is_decimal32(kind) or pa.types.is_decimal64(kind):
+        kind = pa.decimal128(kind.precision, kind.scale)
     found = column.cast(kind).combine_chunks()
     return found if isinstance(found, pa.Array) else pa.concat_arrays(found.chunks)
 
 
 def _key_column(table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
     return plain_column(table.column(name)).cast(kind)
+
+
+def _check_column(column: pa.ChunkedArray, what: str, name: str) -> None:
+    """Raise a ColumnError unless values of the type can be joined, told apart and put in order."""
+    try:
+        nothing = plain_column(column.slice(0, 0))
+        # Arrow says what it cannot do with a type without any value as well.
+        _ = Lookup(nothing.take(pa.array([], pa.int64())), nothing).in_order
+    except pa.ArrowException as error:
+        raise ColumnError(
+            f"{what}: {name} is {column.type}, whose values have no order",
+            remedy="leave it out, or make columns of numbers, texts or times of it",
+            column=name,
+        ) from error
 
 
 def _check_lookup(name: str, table: Any, kind: pa.DataType) -> None:
@@ -194,6 +214,8 @@ def _check_lookup(name: str, table: Any, kind: pa.DataType) -> None:
             remedy=f"rename the column with the values of {name}",
             column=name,
         )
+    for column in names:
+        _check_column(table.column(column), what, column)
     try:
         keys = _key_column(table, name, kind)
     except pa.ArrowException as error:
