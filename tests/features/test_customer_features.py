@@ -353,6 +353,10 @@ def test_a_profile_of_another_day_is_refused():
         mixed = pa.concat_tables([profile.slice(0, 1), history.profile("2026-01-09").slice(1)])
         with pytest.raises(oc.ConfigError, match=r"is as of 2026-01-09, .* at row 1"):
             made(mixed, DAY)
+        far = pa.array([date.max] * 2, pa.date32())
+        place = profile.column_names.index("registered_on")
+        with pytest.raises(oc.ConfigError, match="is as of 10000-"):
+            made(profile.set_column(place, "registered_on", far), DAY)
         for name in ("registered_on", "days_since_registration"):
             part = profile.drop_columns([name])
             assert made(part, "2026-01-02")["n"].to_pylist() == [1, 1]

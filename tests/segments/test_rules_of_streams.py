@@ -5,6 +5,7 @@ import pickle
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from oracle.membership import Interval
 from support.memberships import intervals_of
@@ -62,6 +63,50 @@ def test_what_no_value_equals_yet_may_be_taken_as_it_is():
             scheme.membership(shop, **options | {"missing": "emtpy"})
         with pytest.raises(oc.ConfigError, match="missing='emtpy' is not an option"):
             scheme.explain(shop, "ann", DAY, **options | {"missing": "emtpy"})
+
+
+TYPOS = {
+    "top": ("top(lines.category) == 'Ink'", {}, "top(lines.category) equals 'Ink'"),
+    "first, among others": ("first(lines.category) in ('ink', 'Tea')", {}, "'Tea'"),
+    "last, the other way round": ("revenue > 1 and not 'Tea' == last(lines.category)", {}, "'tea'"),
+    "a name": ("b == 'Ink'", {"b": "top(lines.category)"}, "no value of b equals 'Ink'"),
+    "an expression": (pc.field("b") == "Ink", {"b": "top(lines.category)"}, "(did you mean 'ink'?"),
+    "a lookup": ("last(lines.category.kind) == 'Food'", {}, "(did you mean 'food'?)"),
+}
+
+
+@pytest.mark.parametrize("what", TYPOS)
+def test_texts_that_no_feature_can_be_are_typos(what):
+    condition, features, message = TYPOS[what]
+    kinds = pa.table({"category": ["tea", "ink"], "kind": ["food", "office"]})
+    events = pa.table(
+        {"customer_id": ["ann", "bob"], "occurred_at": [date(2026, 1, 2)] * 2,
+         "category": ["tea", "ink"]}
+    )  # fmt: skip
+    columns = oc.EventColumns(attributes=["category"])
+    lines = oc.EventHistory.build(events, columns=columns, lookups={"category": kinds})
+    rules = oc.Rules({"X": condition}, features=features)
+    options = {"streams": {"lines": lines}, "as_of": DAY}
+    shop = oc.OrderHistory.build(
+        pa.table({"customer_id": ["ann"], "ordered_at": [date(2026, 1, 2)], "amount": [1]})
+    )
+    for refused in (
+        lambda: rules.assign(CUSTOMERS, **options),
+        lambda: rules.lint(CUSTOMERS, **options),
+        lambda: rules.membership(shop, streams={"lines": lines}),
+        lambda: rules.explain(shop, "ann", DAY, streams={"lines": lines}),
+    ):
+        with pytest.raises(oc.ConfigError) as raised:
+            refused()
+        assert str(raised.value).startswith("rule 'X': no value of ")
+        assert message in str(raised.value)
+        assert "missing='empty' takes it as it is" in str(raised.value)
+    assert rules.assign(CUSTOMERS, missing="empty", **options).num_rows == CUSTOMERS.num_rows
+
+
+def test_texts_that_features_can_be_are_none():
+    for condition in ("top(lines.category) == 'ink'", "lower(top(lines.category)) == 'Ink'"):
+        assert assigned(oc.Rules({"X": condition})).num_rows == CUSTOMERS.num_rows
 
 
 def test_missing_means_nothing_without_streams():

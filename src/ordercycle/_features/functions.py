@@ -58,6 +58,11 @@ class Function:
         """Return the type of the result, for a column of a type."""
         return self.result if isinstance(self.result, pa.DataType) else self.result(column)
 
+    @property
+    def finds_values(self) -> bool:
+        """Whether its results are values of its column, an attribute."""
+        return self.result is _dictionary
+
 
 def _dictionary(kind: pa.DataType) -> pa.DataType:
     return pa.dictionary(pa.int32(), kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import rows_of
-from ordercycle._days import EPOCH, date_of, day_number
+from ordercycle._days import date_of, day_number
 from ordercycle._errors import ColumnError, ConfigError, Option, check_choice, printable, within
 from ordercycle._features.language import Feature, parsed_feature
 from ordercycle._features.scan import FeatureScan, Planned, by_stream, scan_of
@@ -180,7 +180,7 @@ def _refuse_another_day(table: pa.Table, as_of: int) -> None:
     if not pc.any(differs).as_py():
         return
     row = differs.index(pa.scalar(value=True)).as_py()
-    given, found = date_of(as_of), EPOCH + timedelta(days=days[row].as_py())
+    given, found = date_of(as_of), np.datetime64(days[row].as_py(), "D")
     raise ConfigError(
         (
             f"{WHAT} is as of {found}, as {' and '.join(DAY_COLUMNS)} say at row {row}, and ",

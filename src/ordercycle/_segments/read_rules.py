@@ -16,10 +16,19 @@ from ordercycle._expressions.expression_text import language_text
 from ordercycle._expressions.language import parsed, too_deep
 from ordercycle._expressions.nodes import Column, Node, columns_of, replaced
 from ordercycle._features.language import Feature, FeatureColumn, parsed_rule
+from ordercycle._features.streams import Stream
 from ordercycle._segments.assigning import refuse_taken
-from ordercycle._segments.customer_features import Counted, parsed_features, with_columns
+from ordercycle._segments.customer_features import (
+    Counted,
+    CustomerFeatures,
+    StreamsAsOf,
+    parsed_features,
+    with_columns,
+)
 from ordercycle._segments.feature_lint import FeatureCount, feature_counts
 from ordercycle._segments.profile_tables import CUSTOMER
+from ordercycle._streams.columns import Attribute, Lookup
+from ordercycle._streams.conditions import check_texts, path_of
 
 Condition: TypeAlias = pc.Expression | Node
 Conditions: TypeAlias = Mapping[str, Condition]
@@ -124,6 +133,27 @@ class ReadRules:
         features = {name: feature.meaning for name, feature in self.named.items()}
         return features, sorted(self.unnamed)
 
+    def scans(self, source: StreamsAsOf) -> CustomerFeatures:
+        """Return what computes the features, once they and the rules fit their streams.
+
+        Raises
+        ------
+        ColumnError, ConfigError, DataError
+            As for features; also where a rule compares a feature that is a value of a column with
+            a text that is none.
+        """
+        scans = source.scans(self.features)
+        if source.missing == "error":
+            catalogues = _Catalogues(self.features, source.streams)
+            for segment, condition in self.conditions.items():
+                if (node := _node(condition)) is None:
+                    continue
+                try:
+                    check_texts(node, catalogues)
+                except ConfigError as error:
+                    raise within(error, f"rule {segment!r}: ") from None
+        return scans
+
     def of_table(self, table: pa.Table, found: Counted | None) -> FeaturedTable:
         """Return a table with its features; None: there are none.
 
@@ -153,6 +183,22 @@ class ReadRules:
             frozenset(names.values()),
             feature_counts(found, self.features) if found.matches else (),
         )
+
+
+@dataclass(frozen=True)
+class _Catalogues:
+    """What features that are values of columns may be compared with, by the names of both."""
+
+    features: Mapping[str, Feature]
+    streams: Mapping[str, Stream]
+
+    def by_code(self, path: tuple[str, ...]) -> Attribute | Lookup | None:
+        """Return the column whose values a feature has, None where it has others."""
+        feature = self.features.get(path[0]) if len(path) == 1 else None
+        if feature is None or feature.column is None or not feature.function.finds_values:
+            return None
+        columns = self.streams[feature.stream].columns
+        return columns.by_code(path_of(feature.column)) if columns.has_events else None
 
 
 def _read(segment: str, given: pc.Expression | str) -> tuple[Condition, dict[str, Feature]]:
@@ -204,14 +250,18 @@ def _expression(condition: Condition, *, as_written: bool) -> pc.Expression:
 
 def columns_read(condition: Condition) -> Iterator[tuple[str, str]]:
     """Yield the columns of a condition, each with how it is written; none of some expressions."""
-    node = condition
-    if isinstance(node, pc.Expression):
-        text = language_text(node)
-        if text is None:
-            return
-        node = parsed(text)
-    for name, _ in columns_of(node):
-        yield name, name.lstrip(UNSEEN)
+    node = _node(condition)
+    if node is not None:
+        for name, _ in columns_of(node):
+            yield name, name.lstrip(UNSEEN)
+
+
+def _node(condition: Condition) -> Node | None:
+    """Return a condition as a node; None for expressions that the language does not have."""
+    if not isinstance(condition, pc.Expression):
+        return condition
+    text = language_text(condition)
+    return None if text is None else parsed(text)
 
 
 def _columns_of(conditions: Iterable[Condition]) -> Iterable[str]:

@@ -233,18 +233,18 @@ class Rules(Scheme):
                 remedy=("pass ", Option("as_of"), " with the day of the profile"),
             )
         source = StreamsAsOf.of({} if streams is None else streams, as_of, missing)
-        return source.scans(self._read.features)
+        return self._read.scans(source)
 
     def _assigning(self, source: StreamsAsOf | None) -> Assigning:
         if not self.reads_streams:
             return super()._assigning(source)
-        scans = (StreamsAsOf({}, 0) if source is None else source).scans(self._read.features)
+        scans = self._read.scans(StreamsAsOf({}, 0) if source is None else source)
         return lambda table, threads: self._assigned(table, self.column, scans, threads)
 
     def _reason(self, table: pa.Table, segment: str | None, source: StreamsAsOf | None) -> Reason:
         found = None
         if self.reads_streams and source is not None:
-            found = source.scans(self._read.features).of(table, threads=1)
+            found = self._read.scans(source).of(table, threads=1)
         featured = self._read.of_table(table, found)
         looked_at = list(self.rules) if segment == self.default else [str(segment)]
         row = featured.full.to_pylist()[0]
@@ -379,7 +379,7 @@ class Rules(Scheme):
         The pieces are read again for it.
         """
         if not all(counts[segment] for segment in self.rules):
-            scans = None if source is None else source.scans(self._read.features)
+            scans = None if source is None else self._read.scans(source)
             lint = self._linted(pieces(), scans, 1)
             for what, which in (("rule", lint.rules), ("feature", lint.features)):
                 yield from (f"{what} {one.problem}" for one in which if one.problem)

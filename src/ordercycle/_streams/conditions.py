@@ -40,7 +40,13 @@ from ordercycle._expressions.nodes import (
     replaced,
 )
 from ordercycle._expressions.typed import Clock, compiled, computed
-from ordercycle._streams.columns import EventBatch, StreamColumns, arrow_values
+from ordercycle._streams.columns import (
+    Attribute,
+    EventBatch,
+    Lookup,
+    StreamColumns,
+    arrow_values,
+)
 
 Truths: TypeAlias = NDArray[np.bool_]
 
@@ -50,6 +56,13 @@ MOST_SHOWN = 10
 MOST_COMPARED = 50_000
 #: Between the names of a path, where one name stands for it.
 BETWEEN = "\x1f"
+
+
+class Catalogues(Protocol):
+    """What has the values that columns may be compared with, such as `StreamColumns`."""
+
+    def by_code(self, path: tuple[str, ...]) -> Attribute | Lookup | None:
+        """Return what has the values of a column, None where these are not known."""
 
 
 class Test(Protocol):
@@ -204,7 +217,7 @@ def check_column(node: Column | Path, columns: StreamColumns) -> None:
     )
 
 
-def check_texts(node: Node, columns: StreamColumns) -> None:
+def check_texts(node: Node, columns: Catalogues) -> None:
     """Raise a ConfigError where a text is compared with values of which none equals it."""
     for column, value in compared(node):
         check_values(column, (value,), columns)
@@ -222,9 +235,7 @@ def compared(node: Node) -> Iterator[tuple[Column | Path, Literal]]:
                 yield from ((one, value) for value in values)
 
 
-def check_values(
-    column: Column | Path, values: tuple[Literal, ...], columns: StreamColumns
-) -> None:
+def check_values(column: Column | Path, values: tuple[Literal, ...], columns: Catalogues) -> None:
     """Raise a ConfigError where one of the texts equals no value of a column."""
     found = columns.by_code(path_of(column))
     if found is None:
