@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -237,6 +238,15 @@ def test_new_customers_are_those_of_today():
         ({"model": "bg_nbd", "spend": None, "parameters": {**BG, "r": 0}}, "no positive number"),
         ({"model": "bg_nbd", "spend": None, "parameters": {**BG, "r": math.inf}}, "no positive"),
         ({"model": "bg_nbd", "spend": None, "parameters": {**BG, "r": "x"}}, "no positive"),
+        ({"model": "bg_nbd", "spend": None, "parameters": {**BG, "r": 10**400}}, "no positive"),
+        ({"model": "bg_nbd", "spend": None, "parameters": {**BG, "r": (0.2, -5)}}, "no standard"),
+        ({"model": "bg_nbd", "spend": None, "parameters": {**BG, "r": (0.2, math.nan)}}, "no pos"),
+        ({"model": "bg_nbd", "spend": None, "parameters": {**BG, "r": (1, math.inf)}}, "no stand"),
+        ({"discount_rate": 10**400}, "no discount of a year"),
+        ({"model": "pareto_nbd, foo"}, "model='pareto_nbd, foo'"),
+        ({"model": "auto, foo"}, "model='auto, foo'"),
+        ({"spend": "gamma_gamma, x"}, "spend='gamma_gamma, x'"),
+        ({"spend": "average, x"}, "spend='average, x'"),
         ({"model": "bg_nbd", "spend": None, "parameters": {"r": 1.0}}, "needs the parameter"),
         ({"model": "bg_nbd", "spend": None, "parameters": {**BG, "s": 1}}, "no parameter s"),
         ({"model": "bg_nbd", "parameters": BG}, "spend='gamma_gamma' needs the parameter p"),
@@ -284,6 +294,15 @@ MONEY = {"revenue": [5.0, 5.0], "revenue_first_day": [5.0, 5.0]}
 def test_data_that_say_nothing_are_refused(columns, error, message):
     with pytest.raises(error, match=message):
         oc.Clv(model="bg_nbd").fit(profile_of(**columns))
+
+
+@pytest.mark.parametrize("spend", ["average", "gamma_gamma"])
+def test_amounts_that_cannot_be_added_up_are_refused(table, spend):
+    for name in ("revenue", "revenue_first_day"):
+        large = pc.multiply(table[name].cast(pa.float64()), 1e301)
+        table = table.set_column(table.schema.get_field_index(name), name, large)
+    with pytest.raises(oc.DataError, match=r"a mean spend is .*take another unit of money"):
+        oc.ValueLists(oc.Clv(model="nbd", spend=spend)).fit(table)
 
 
 def test_one_customer_is_not_enough():

@@ -205,6 +205,53 @@ def test_columns_of_the_model_are_taken_where_they_are_its(table, lists):
         lists.assign(whole)
 
 
+@pytest.mark.parametrize("kind", [pa.int64(), pa.float32()])
+def test_columns_of_the_model_have_its_type(table, lists, kind):
+    found = lists.clv.assign(table)
+    place = found.schema.get_field_index("p_active")
+    column = found["p_active"].cast(kind, safe=False)
+    other = found.set_column(place, found.field(place).with_type(kind), column)
+    for use in (lists.assign, lists.fit):
+        with pytest.raises(oc.ColumnError, match="'p_active' of the model is"):
+            use(other)
+
+
+@pytest.mark.parametrize("value", [None, math.nan])
+def test_columns_of_the_model_are_known_of_whoever_has_orders(table, lists, value):
+    found = lists.clv.assign(table)
+    place = found.schema.get_field_index("predicted_value")
+    values = [*found["predicted_value"].to_pylist()[:-1], value]
+    other = found.set_column(place, found.field(place), pa.array(values, pa.float64()))
+    for use in (lists.assign, lists.fit):
+        with pytest.raises(oc.DataError, match=r"predicted_value is null, .* row 399"):
+            use(other)
+
+
+def test_columns_of_the_model_may_be_null_without_orders(lists):
+    nobody = [1] + [0] * 9
+    rows = [
+        {
+            "order_days": one,
+            "lifetime_days": 0 if one else None,
+            "days_since_last_order": 9 if one else None,
+            "revenue": 5.0 * one,
+            "revenue_first_day": 5.0 * one,
+        }
+        for one in nobody
+    ]
+    found = lists.assign(lists.clv.assign(as_table(rows)))
+    assert found["value_list"].null_count == 9
+
+
+def test_a_history_is_fitted_as_of_a_day(history, table):
+    lists = oc.ValueLists(MODEL, top_share=0.2)
+    assert lists.fit(history, buyers.AS_OF) == lists.fit(table)
+    with pytest.raises(oc.ConfigError, match="as of a day"):
+        lists.fit(history)
+    with pytest.raises(oc.ConfigError, match="a profile has its day"):
+        lists.fit(table, buyers.AS_OF)
+
+
 def test_it_is_a_scheme_like_others(history, table, lists):
     assert isinstance(lists, oc.Scheme)
     assert oc.scheme_from_dict(tomllib.loads(toml_of(lists.to_dict()))) == lists
@@ -281,6 +328,7 @@ def test_what_is_odd_is_said(table, lists):
         ({"cuts": (0.5, 0.2)}, "are no cuts"),
         ({"cuts": (0.5, 0.2, math.nan)}, "are no cuts"),
         ({"cuts": 0.5}, "are no cuts"),
+        ({"cuts": (0.5, 0.2, 10**400)}, "are no cuts"),
         ({"cuts": (True, 0.2, 1.0)}, "are no cuts"),
     ],
 )

@@ -108,6 +108,16 @@ def test_parameters_by_hand():
             SpendFit.of_parameters("gamma_gamma", given_)
 
 
+def test_the_unit_of_money_has_no_bounds():
+    fit = SpendFit.of_parameters("gamma_gamma", {"p": 6.25, "q": 3.74, "gamma": 15.44e30})
+    assert fit.population_value == pytest.approx(6.25 * 15.44e30 / 2.74)
+    for gamma in (0.0, math.inf, math.nan):
+        with pytest.raises(ConfigError, match=r"gamma = .* is no parameter"):
+            SpendFit.of_parameters("gamma_gamma", {"p": 6.25, "q": 3.74, "gamma": gamma})
+    with pytest.raises(ConfigError, match="p = 1e"):
+        SpendFit.of_parameters("gamma_gamma", {"p": 1e30, "q": 3.74, "gamma": 15.44})
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_fits_have_the_same_bits_whatever_the_threads_and_orders(seed):
     rng = np.random.default_rng(seed)

@@ -7,6 +7,7 @@ large (`LARGE`), whose quotient is the value; nothing of that is ever shown.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -162,6 +163,16 @@ def check_names(option: str, model: str, names: Sequence[str], given: Collection
             raise ConfigError(
                 (Option(option, model), f" needs the parameter {name}"), remedy=f"pass {listed}"
             )
+
+
+def checked_scale(name: str, value: float) -> float:
+    """Return a parameter by hand whose unit is that of money, if it is one."""
+    if isinstance(value, bool) or not 0 < value < math.inf:
+        raise ConfigError(
+            f"{name} = {value!r} is no parameter of a model",
+            remedy="pass a finite number above 0",
+        )
+    return float(value)
 
 
 def checked_parameter(name: str, value: float, *, is_share: bool = False) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle._errors import ConfigError, DataError, Option, check_choice
-from ordercycle._value_models.forms import check_names, checked_parameter, exps_of
+from ordercycle._value_models.forms import check_names, checked_parameter, checked_scale, exps_of
 from ordercycle._value_models.newton import Matrix
 from ordercycle._value_models.searching import ERRORS, WEAK_CURVATURE, WEAK_ERROR
 from ordercycle._value_models.spend_search import SPEND_FORMS, FoundSpend, SpendSearch
@@ -30,6 +30,8 @@ Integers = NDArray[np.int64]
 
 #: Correlations of order days and mean spend beyond this contradict the model.
 MOST_CORRELATION = 0.3
+#: Parameters without a unit; that of the others is the unit of money.
+SHAPES = ("p", "q")
 #: Room for steps of ln m beside the days: ln m is between -746 and 710.
 MEAN_BITS = 41
 HALF = 1 << (MEAN_BITS - 1)
@@ -112,7 +114,10 @@ class SpendFit:
         check_choice("spend", model, SPEND_FORMS)
         names = SPEND_FORMS[model].names
         check_names("spend", model, names, parameters)
-        values = {name: checked_parameter(name, parameters[name]) for name in names}
+        values = {
+            name: (checked_parameter if name in SHAPES else checked_scale)(name, parameters[name])
+            for name in names
+        }
         if values.get("q", 2.0) <= 1:
             raise ConfigError(
                 f"q = {values['q']!r} leaves customers without an expected spend",

@@ -119,6 +119,8 @@ class TransactionFit:
             np.ascontiguousarray(age_days, np.int32),
             found,
         )
+        # Rounding may take what is all but certain a little beyond.
+        np.minimum(found.p_active, 1.0, out=found.p_active)
         return found
 
     def new_customer_orders(self, days: float) -> float:

@@ -37,6 +37,8 @@ from ordercycle._segments.value.options import (
     checked_rate,
     each_of_days,
 )
+from ordercycle._value_models.forms import FORMS
+from ordercycle._value_models.spend_search import SPEND_FORMS
 
 #: What can be fitted; the best of the first three is what "auto" takes.
 MODELS = ("auto", "mbg_nbd", "pareto_nbd", "bg_nbd", "nbd")
@@ -122,10 +124,10 @@ class Clv(Fittable):
     _account_type = ClvAccount
 
     def __post_init__(self) -> None:
-        if not isinstance(self.model, str) or _family(self.model) not in MODELS:
+        if not isinstance(self.model, str) or self.model not in FORMS:
             check_choice("model", self.model, MODELS)
         if self.spend is not None and (
-            not isinstance(self.spend, str) or _family(self.spend) not in SPENDS
+            not isinstance(self.spend, str) or self.spend not in (*SPENDS, *SPEND_FORMS)
         ):
             check_choice("spend", self.spend, SPENDS)
         check_choice("spend_of", self.spend_of, SPEND_OF)
@@ -220,18 +222,10 @@ class Clv(Fittable):
         """
         check_choice("errors", errors, ERRORS)
         first = self._round(errors, threads)
-        if isinstance(source, OrderHistory):
-            if as_of is None:
-                raise ConfigError(
-                    "a history is fitted to as of a day", remedy=("pass ", Option("as_of"))
-                )
+        day = day_of(source, as_of)
+        if day is not None:
             return fit(
-                first, lambda now: (now.count(batch) for batch in source.profile_batches(as_of))
-            )
-        if as_of is not None:
-            raise ConfigError(
-                (Option("as_of", as_of), " goes with a history: a profile has its day"),
-                remedy="leave it out",
+                first, lambda now: (now.count(batch) for batch in source.profile_batches(day))
             )
         table = as_table(source)
         return fit_profile(first, table, threads=threads, whole=True)
@@ -462,6 +456,25 @@ class Clv(Fittable):
         return Forecast(
             self._models, checked_days(days, "horizon_days"), checked_rate(rate), self._digest()
         )
+
+
+def day_of(source: Any, as_of: date | str | None) -> date | str | None:
+    """Return the day to profile a history as of; None: the source is a profile.
+
+    Raises
+    ------
+    ConfigError
+        Where a history lacks a day, or a profile is given one.
+    """
+    is_history = isinstance(source, OrderHistory)
+    if is_history and as_of is None:
+        raise ConfigError("a history is fitted to as of a day", remedy=("pass ", Option("as_of")))
+    if not is_history and as_of is not None:
+        raise ConfigError(
+            (Option("as_of", as_of), " goes with a history: a profile has its day"),
+            remedy="leave it out",
+        )
+    return as_of
 
 
 def forecast_of(clv: Clv) -> Forecast:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple, TypeVar
@@ -34,6 +34,8 @@ C = TypeVar("C", bound=Fittable)
 CORRELATED = 0.3
 #: Of the customers, when so many bring nothing that spend says little.
 MANY = 0.05
+#: Beyond, sums of products of mean spends would leave the floats.
+MOST_SPEND = 1e100
 #: Below, a model of spend has hardly anything to learn from.
 FEW_SPENDERS = 10
 #: Kinds of standard errors, the default first.
@@ -139,7 +141,7 @@ def _fitted(
     as_of: date | None,
 ) -> Fitted:
     """Return models with their account; money: that of spend, None where it is no distribution."""
-    parameters: dict[str, tuple[float, float | None]] = dict(orders.parameters)
+    parameters = _with_known_errors(orders.parameters)
     problems = list(orders.problems)
     spend_likelihood = mean = correlation = None
     chosen = spend
@@ -147,7 +149,7 @@ def _fitted(
         mean, deviation = _mean_spend(counts.spends)
         correlation = counts.correlation()
         if money is not None:
-            parameters |= money.parameters
+            parameters |= _with_known_errors(money.parameters)
             chosen = money.model
             spend_likelihood = money.log_likelihood
             problems += money.problems
@@ -178,6 +180,16 @@ def _fitted(
     return Fitted(orders.model, chosen, parameters, account)
 
 
+def _with_known_errors(
+    parameters: Mapping[str, tuple[float, float]],
+) -> dict[str, tuple[float, float | None]]:
+    """Return parameters, with None for errors that the data do not tell."""
+    return {
+        name: (estimate, error if math.isfinite(error) else None)
+        for name, (estimate, error) in parameters.items()
+    }
+
+
 def transaction_cells(counts: ClvCounts) -> PurchaseCells:
     """Return the cells that models of orders are fitted to."""
     return PurchaseCells(*purchase_cells(counts.purchases.cell), counts.purchases.count)
@@ -199,6 +211,15 @@ def _check_spends(counts: ClvCounts, spend: str) -> None:
             f"only {counted(customers, 'customer')} with a positive mean spend: too few for a "
             "distribution of spend",
             remedy=("take ", Option("spend", "average"), ", or ", Option("spend", None)),
+            column="revenue",
+        )
+
+    most = float(means_of(counts.spends).max())
+    if most > MOST_SPEND:
+        raise DataError(
+            f"a mean spend is {most:.3g}, and the sums of a fit do not hold more than "
+            f"{MOST_SPEND:g}",
+            remedy="take another unit of money, or drop what is no amount",
             column="revenue",
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from datetime import date
 from typing import Any, Self, cast
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import array_of, bitmap
 from ordercycle._errors import ConfigError, Option, check_choice, counted
+from ordercycle._history.order_history import OrderHistory
 from ordercycle._public import public
 from ordercycle._segments.assigning import Produced, refuse_taken, worked
 from ordercycle._segments.counting_rounds import Round, fit_profile
@@ -23,7 +25,7 @@ from ordercycle._segments.next_transition import LookAhead
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.scheme import Scheme
 from ordercycle._segments.scheme_options import SchemeOption
-from ordercycle._segments.value.clv import Clv, forecast_of, inputs_of
+from ordercycle._segments.value.clv import Clv, day_of, forecast_of, inputs_of
 from ordercycle._segments.value.columns import Forecast
 from ordercycle._segments.value.inputs import Purchases, purchases_of
 from ordercycle._segments.value.lists_fit import (
@@ -38,6 +40,7 @@ from ordercycle._segments.value.lists_fit import (
     valued,
     with_forecast,
 )
+from ordercycle._segments.value.options import float_of
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
 
 ANCHORS = ("new", "absolute")
@@ -192,13 +195,17 @@ class ValueLists(Scheme):
             return None
         return self.account.numbers["mean_clv"]
 
-    def fit(self, table: Any, *, threads: int | None = None) -> Self:
+    def fit(
+        self, table: Any, as_of: date | str | None = None, *, threads: int | None = None
+    ) -> Self:
         """Return the lists with the cuts of a profile, and the model where it is not fitted.
 
         Parameters
         ----------
         table
-            A profile, as for :meth:`Clv.fit`.
+            A profile, as for :meth:`Clv.fit`, or a history.
+        as_of
+            The day, where it is a history.
         threads
             How many threads to use; None: every core this process may use.
 
@@ -207,7 +214,8 @@ class ValueLists(Scheme):
         ColumnError, ConfigError, DataError
             As for :meth:`Clv.fit` and :meth:`Clv.assign`.
         """
-        table = as_table(table)
+        day = day_of(table, as_of)
+        table = as_table(table) if day is None else self._read_of(table, day)
         lists = self
         if not self.clv.is_fitted:
             lists = with_options(self, clv=self.clv.fit(table, threads=threads))
@@ -218,6 +226,15 @@ class ValueLists(Scheme):
             extra = [name for name in inputs.column_names if name in forecast.names]
             table = lists.clv.assign(table.drop_columns(extra), threads=threads)
         return fit_profile(lists._lists_round(), table, threads=threads)  # noqa: SLF001 - one of us
+
+    def _read_of(self, history: OrderHistory, as_of: date | str) -> pa.Table:
+        """Return what is read of the profile of a history, a batch at a time."""
+        wanted = first_round(self.clv).columns
+        batches = [
+            batch.select([name for name in batch.schema.names if name in wanted])
+            for batch in history.profile_batches(as_of)
+        ]
+        return pa.Table.from_batches(batches)
 
     def _first_round(self) -> Round[pa.Table, Self]:
         if self.clv.is_fitted:
@@ -455,12 +472,8 @@ class _Waiting:
 def _checked(cuts: Any) -> tuple[float, float, float]:
     """Return hi, lo and the cut of values, or raise a ConfigError."""
     given = tuple(cuts) if isinstance(cuts, list | tuple) else ()
-    numbers = [
-        float(one)
-        for one in given
-        if isinstance(one, int | float | np.number) and not isinstance(one, bool)
-    ]
-    is_sound = len(numbers) == len(given) == 3 and 0 <= numbers[1] <= numbers[0] <= 1
+    numbers = [float_of(one) for one in given]
+    is_sound = len(numbers) == 3 and 0 <= numbers[1] <= numbers[0] <= 1
     if not is_sound or not np.isfinite(numbers[2]):
         raise ConfigError(
             (Option("cuts", cuts), " are no cuts"),

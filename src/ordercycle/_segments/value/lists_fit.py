@@ -11,11 +11,13 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import array_of, fixed_view
 from ordercycle._errors import ColumnError, DataError, counted
 from ordercycle._public import public
+from ordercycle._segments.assigning import refuse_undecided
 from ordercycle._segments.counting_rounds import (
     AS_OF_COLUMNS,
     Cells,
@@ -356,7 +358,9 @@ def valued(table: pa.Table, forecast: Forecast) -> pa.Table:
     Raises
     ------
     ColumnError
-        Where a column of a forecast is there that is not of this one.
+        Where a column of a forecast is there that is not of this one, or is no double.
+    DataError
+        Where one has no number though there are orders.
     """
     there = [name for name in forecast.names if name in table.column_names]
     for name in there:
@@ -368,9 +372,21 @@ def valued(table: pa.Table, forecast: Forecast) -> pa.Table:
                 remedy="drop it: it is added again",
                 column=name,
             )
+        kind = table.schema.field(name).type
+        if kind != pa.float64():
+            raise ColumnError(
+                f"the table's column {name!r} of the model is {kind}, and was double",
+                remedy="drop it: it is added again",
+                column=name,
+            )
     inputs = forecast.models.inputs.of(table)
+    has_orders = pc.greater(inputs.column("order_days"), 0)
     for name in there:
-        inputs = inputs.append_column(table.schema.field(name), table.column(name))
+        column = table.column(name)
+        is_number = pc.fill_null(pc.is_finite(column), fill_value=False)
+        bad = pc.and_(has_orders, pc.invert(is_number))
+        refuse_undecided(f"{name} is null, NaN or infinite though there are orders,", bad)
+        inputs = inputs.append_column(table.schema.field(name), column)
     return inputs
 
 

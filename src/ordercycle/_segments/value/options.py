@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,23 +24,39 @@ def checked_parameters(parameters: Mapping[str, Any]) -> dict[str, tuple[float, 
     made = {}
     for name, given in parameters.items():
         pair = tuple(given) if isinstance(given, list | tuple) else (given,)
-        if not 1 <= len(pair) <= 2 or not all(_is_number(one) for one in pair if one is not None):
+        numbers = [None if one is None else float_of(one) for one in pair]
+        if not 1 <= len(pair) <= 2 or any(map(math.isnan, _known(numbers))):
             raise ConfigError(
                 (Option("parameters", {name: given}), " is no positive number"),
                 remedy="pass an estimate, or an estimate and its standard error",
             )
-        estimate, error = (*pair, None)[:2]
-        if estimate is None or not 0 < float(estimate) < float("inf"):
+        estimate, error = (*numbers, None)[:2]
+        if estimate is None or not 0 < estimate < math.inf:
             raise ConfigError(
                 (Option("parameters", {name: given}), " is no positive number"),
                 remedy="parameters of these models are above 0 and finite",
             )
-        made[str(name)] = (float(estimate), None if error is None else float(error))
+        if error is not None and not 0 <= error < math.inf:
+            raise ConfigError(
+                (Option("parameters", {name: given}), " has no standard error"),
+                remedy="standard errors are 0 or above, and finite; leave out what is unknown",
+            )
+        made[str(name)] = (estimate, error)
     return made
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+def _known(numbers: Sequence[float | None]) -> list[float]:
+    return [one for one in numbers if one is not None]
+
+
+def float_of(value: object) -> float:
+    """Return a number as a float, infinite beyond these; NaN where it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def each_of_days(days: int | Sequence[int]) -> list[int]:
@@ -60,9 +77,10 @@ def checked_days(value: object, option: str) -> int:
 
 def checked_rate(value: object) -> float:
     """Return a discount rate, or raise a ConfigError."""
-    if not _is_number(value) or not 0 <= float(value) <= MOST_RATE:  # type: ignore[arg-type]
+    rate = float_of(value)
+    if not 0 <= rate <= MOST_RATE:
         raise ConfigError(
             (Option("discount_rate", value), " is no discount of a year"),
             remedy=f"pass 0.1 for a tenth a year, and {MOST_RATE:g} at most",
         )
-    return float(value)  # type: ignore[arg-type]
+    return rate
