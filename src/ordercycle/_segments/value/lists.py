@@ -229,7 +229,8 @@ class ValueLists(Scheme):
 
     def _read_of(self, history: OrderHistory, as_of: date | str) -> pa.Table:
         """Return what is read of the profile of a history, a batch at a time."""
-        wanted = first_round(self.clv).columns
+        reading = cast("Round[pa.Table, Any]", first_round(self.clv))
+        wanted = reading.columns or ()
         batches = [
             batch.select([name for name in batch.schema.names if name in wanted])
             for batch in history.profile_batches(as_of)
