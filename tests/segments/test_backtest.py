@@ -305,11 +305,15 @@ def test_rankings_no_better_than_chance_are_not_recommended():
 def test_totals_are_judged_by_how_far_off_both_are():
     exact = row("m", "model", 99, 0.5, 0.5, 0.4)
     assert said(exact, row("past_rate", "baseline", 100.5, 0.5, 0.5, 0.4))[0].endswith("both fit.")
+    at_bound = row("m", "model", 89.5, 0.5, 0.5, 0.4)
+    alike = said(at_bound, row("past_rate", "baseline", 90.5, 0.5, 0.5, 0.4))
+    assert alike[0].endswith("both fit.")
     awful = said(
         row("m", "model", 300, 0.5, 0.5, 0.4), row("past_rate", "baseline", 140, 0.5, 0.5, 0.4)
     )
     assert "trust neither" in awful[0]
     money = {"revenue": 40.0, "revenue_actual": -50.0, "revenue_ratio": scores.ratio(40.0, -50.0)}
+    assert money["revenue_ratio"] is None
     lines = verdict_of(
         [[exact | money, row("past_rate", "baseline", 100, 0.5, 0.5, 0.4) | money]],
         90,

@@ -7,7 +7,7 @@ from typing import Any
 
 #: How near a total is near; and by how much one ranking is better than another, or than chance.
 NEAR, BETTER = 0.10, 0.01
-#: Of errors, by how much one forecast is better than another.
+#: Of errors, of single customers and of totals, by how much one forecast is better than another.
 MARGIN = 0.02
 MODEL = "model"
 PAST_RATE, PAST_REVENUE = "past_rate", "past_revenue"
@@ -38,7 +38,7 @@ def verdict_of(splits: Sequence[Sequence[Row]], horizon_days: int, *, has_money:
 def _totals(rows: Sequence[Row], what: str, name: str, horizon_days: int) -> str:
     """Say which forecast to trust for a total."""
     model, actual = rows[0], rows[0][f"{what}_actual"]
-    if model[f"{what}_ratio"] is None:
+    if actual <= 0 or model[f"{what}_ratio"] is None:
         came = "there were none" if actual == 0 else f"{actual:,.0f} came"
         return f"Total {name}: {came} in the {horizon_days} days, so none can be compared."
     known = [row for row in rows if row[f"{what}_ratio"] is not None]
@@ -56,7 +56,10 @@ def _totals(rows: Sequence[Row], what: str, name: str, horizon_days: int) -> str
 
 def _trust(model: Row, plain: Row, what: str) -> str:
     """Say which of the two to trust for a total."""
-    fits, plain_fits = (_off(row, what) <= NEAR for row in (model, plain))
+    off, plain_off = _off(model, what), _off(plain, what)
+    fits, plain_fits = off <= NEAR, plain_off <= NEAR
+    if abs(off - plain_off) <= MARGIN:  # one just within the bound and one just beyond are alike
+        fits = plain_fits = fits or plain_fits
     if fits and plain_fits:
         return "both fit"
     if fits:
