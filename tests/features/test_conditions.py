@@ -1,5 +1,7 @@
 """Conditions over events: for whom they hold, put together from truths per value and per row."""
 
+from difflib import SequenceMatcher
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -12,6 +14,7 @@ from support.streams import Batch, Kept
 
 import ordercycle as oc
 from ordercycle._expressions.language import Grammar, parsed
+from ordercycle._streams import conditions as conditions_room
 from ordercycle._streams.columns import Attribute, Lookup, StreamColumns, Words
 from ordercycle._streams.conditions import OfCode, fitted
 
@@ -84,3 +87,42 @@ def test_what_is_computed_per_value(text, holds, per_value):
     assert made.holds(BATCH).tolist() == list(map(bool, holds))
     assert len(made.of_codes) == per_value
     assert all(isinstance(one, OfCode) for one in made.of_codes)
+
+
+def nearest(text, values):
+    columns = StreamColumns(attributes={"sku": Attribute(pa.array(values))})
+    with pytest.raises(oc.ConfigError, match="no value of sku equals") as caught:
+        fitted(parsed(f"sku == {text!r}"), columns)
+    _, _, hint = str(caught.value).partition("did you mean ")
+    return hint.partition("?)")[0].strip("'")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("tea-199998 ", "tea-199998"),
+        ("TEA-199998", "tea-199998"),
+        (" Earl GREY", "Earl Grey"),
+        ("Earl Gray", "Earl Grey"),
+        ("arl Grey", "Earl Grey"),
+        ("\u00c9ARL", "\u00e9arl"),
+        ("a" * 39, "a" * 40),
+        ("quite another thing", ""),
+    ],
+)
+def test_the_nearest_of_many_values_is_found(text, expected):
+    values = [f"tea-{number}" for number in range(200_000)]
+    assert nearest(text, [*values, "Earl Grey", "\u00e9arl", "a" * 40]) == expected
+
+
+@given(
+    st.lists(st.text("abcAB -é", max_size=8), min_size=1, max_size=30),
+    st.text("abcAB -é", max_size=8),
+    st.integers(1, 4),
+)
+def test_no_value_is_nearer_than_the_letters_in_common_allow(values, text, letters):
+    lowered = pa.array([value.lower() for value in values])
+    shares = conditions_room._shares(text.lower(), lowered, letters)
+    for value, share in zip(values, shares.tolist(), strict=True):
+        for pair in ((value, text), (value.lower(), text.lower())):
+            assert share >= SequenceMatcher(None, *pair).ratio() or pair == ("", "")
