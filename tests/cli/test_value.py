@@ -9,6 +9,7 @@ from support import buyers
 from support.command_line import one_line, run
 
 import ordercycle as oc
+from ordercycle._cli.scheme_files import write_scheme
 
 HORIZON = ("--horizon-days", "180")
 
@@ -45,6 +46,18 @@ def test_segment_adds_what_a_model_foretells_and_the_lists(folder, fitted, tmp_p
     again = run("segment", folder / "profile.parquet", "--scheme", saved)
     assert again.exit_code == 0
     assert again.stdout.count("Top") == expected.account.sizes["Top"]
+
+
+def test_columns_that_were_foretold_are_taken_over(folder, fitted, tmp_path):
+    profile = parquet.read_table(folder / "profile.parquet")
+    foretold, saved = tmp_path / "foretold.parquet", tmp_path / "lists.toml"
+    out = tmp_path / "out.parquet"
+    parquet.write_table(fitted.assign(profile), foretold)
+    lists = oc.ValueLists(fitted).fit(profile)
+    write_scheme(saved, lists, {})
+    result = run("segment", foretold, "--scheme", saved, "--out", out)
+    assert result.exit_code == 0, result.stderr
+    assert parquet.read_table(out).to_pylist() == lists.assign(profile).to_pylist()
 
 
 def test_lists_bring_their_model(folder):

@@ -395,4 +395,53 @@ def test_regular_gaps_are_told_from_gaps_at_random(table):
     )
     fitted = fitted_quietly(oc.Clv(model="bg_nbd", spend=None), table)
     assert fitted.account.regularity > 5
+    assert "than at random)" in str(fitted.account)
     assert any("more regular than at random" in text for text in fitted.warnings)
+
+
+def test_customers_whose_gaps_are_unknown_are_left_out_of_the_regularity(table):
+    place = table.schema.get_field_index("gap_square_sum")
+    squares = table["gap_square_sum"].to_pylist()
+    some = [None if row % 3 == 0 else one for row, one in enumerate(squares)]
+    lacking = table.set_column(place, "gap_square_sum", pa.array(some, pa.int64()))
+    known = table.filter(pa.array([one is not None for one in some]))
+    inputs = ClvInputs(has_spend=False, spend_of="repeat")
+    found, expected = (ClvCounts.of(inputs.counted(one)) for one in (lacking, known))
+    assert found.gap_ratios == expected.gap_ratios
+    assert found.regularity == expected.regularity
+    assert found.regularity_error == expected.regularity_error
+
+
+@pytest.mark.parametrize("shape", [0.8, 1.0, 2.0])
+def test_the_error_of_the_regularity_is_its_spread_over_samples(shape):
+    rng = np.random.default_rng(3)
+    found, errors = [], []
+    for _ in range(60):
+        gaps = rng.gamma(shape, 1000 / shape, (300, 4)).astype(np.int64) + 1
+        known = pa.table(
+            {
+                "order_days": pa.array([5] * 300, pa.int64()),
+                "lifetime_days": pa.array(gaps.sum(axis=1), pa.int32()),
+                "days_since_last_order": pa.array([3] * 300, pa.int32()),
+                "gap_square_sum": pa.array((gaps**2).sum(axis=1), pa.int64()),
+            }
+        )
+        counts = ClvCounts.of(ClvInputs(has_spend=False, spend_of="repeat").counted(known))
+        found.append(counts.regularity)
+        errors.append(counts.regularity_error)
+    assert abs(np.mean(found) - shape) < 4 * np.mean(errors) / math.sqrt(60)
+    assert 0.7 < np.std(found) / np.mean(errors) < 1.4
+
+
+def test_equal_gaps_are_all_alike():
+    alike = pa.table(
+        {
+            "order_days": pa.array([4] * 30, pa.int64()),
+            "lifetime_days": pa.array([30 * (1 + row % 5) for row in range(30)], pa.int32()),
+            "days_since_last_order": pa.array([row % 7 for row in range(30)], pa.int32()),
+            "gap_square_sum": pa.array([300 * (1 + row % 5) ** 2 for row in range(30)]),
+        }
+    )
+    fitted = fitted_quietly(oc.Clv(model="nbd", spend=None), alike)
+    assert "Regularity of gaps: all gaps alike." in str(fitted.account)
+    assert any("(all gaps alike)" in text for text in fitted.warnings)

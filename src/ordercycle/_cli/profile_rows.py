@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ROWS_PER_PIECE = 131_072
 WHAT = "the profile"
+#: How keys of metadata begin that are of this library.
+OWN_KEYS = b"ordercycle."
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,7 @@ class ProfileRows:
 
         written = schema_of_first(self.rows, ReadRequest(WHAT, {}))
         source = self._opened(columns)
-        # Which columns are never null is lost on the way, and the result says so again.
-        schema = pa.schema(
-            [one.with_nullable(written.field(one.name).nullable) for one in source.schema]
-        )
+        schema = pa.schema([_as_written(one, written.field(one.name)) for one in source.schema])
         row = 0
         try:
             for batch in source.batches:
@@ -102,3 +101,15 @@ class ProfileRows:
         from ordercycle._sources.opening import open_all
 
         return open_all(self.rows, WHAT, role_of, threads=1, columns=columns)
+
+
+def _as_written(read: pa.Field, written: pa.Field) -> pa.Field:
+    """Return a column as it says of itself: what of that is lost on the way, the result says again.
+
+    That is whether it is ever null, and of which model, horizon and discount rate it is.
+    """
+    own = {
+        key: value for key, value in (written.metadata or {}).items() if key.startswith(OWN_KEYS)
+    }
+    made = read.with_nullable(written.nullable)
+    return made.with_metadata({**(read.metadata or {}), **own}) if own else made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,9 @@ from ordercycle._segments.score_maps import FrozenDict
 
 #: How regular gaps have to be before orders at random stop describing them.
 REGULAR = 1.5
+#: Where the search for the shape of gaps ends; near it, gaps do not differ.
+LOG_REGULAR = 10.0
+ALL_ALIKE = 0.99 * math.exp(LOG_REGULAR)
 
 
 @public()
@@ -43,6 +47,8 @@ class ClvAccount:
     regularity
         The shape k of the gaps between order days: 1 where orders come at random, below where
         they come in clumps, above where they come regularly; None where it is unknown.
+    regularity_error
+        Its standard error; None where it is unknown, or all gaps are alike.
     warnings
         What was warned of, in words.
     """
@@ -59,6 +65,7 @@ class ClvAccount:
     mean_spend: float | None = None
     correlation: float | None = None
     regularity: float | None = None
+    regularity_error: float | None = None
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -94,10 +101,20 @@ class ClvAccount:
         if self.correlation is not None:
             lines.append(f"Correlation of order days and spend: {self.correlation:.2f}.")
         if self.regularity is not None:
-            says = _in_words(self.regularity)
-            lines.append(f"Regularity of gaps: {self.regularity:.2f} ({says}).")
+            lines.append(f"Regularity of gaps: {self._regularity_in_words(self.regularity)}.")
         lines += [f"Warning: {text}" for text in self.warnings]
         return "\n".join(lines)
+
+    def _regularity_in_words(self, k: float) -> str:
+        """Return what the shape of gaps says, as far as its standard error lets it."""
+        if k >= ALL_ALIKE:
+            return "all gaps alike"
+        error = self.regularity_error or 0.0
+        low, high = k - 2 * error, k + 2 * error
+        says = "as at random" if low <= 1 <= high else "clumped"
+        if low > 1:
+            says = "orders come more regularly than at random"
+        return f"{k:.2f}, with a standard error of {error:.2g} ({says})" if error else f"{k:.2f}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the account as text, numbers and lists, without what is unknown."""
@@ -114,9 +131,3 @@ class ClvAccount:
         """Return the account that `to_dict` wrote."""
         as_of = given.get("as_of")
         return cls(**{**given, "as_of": None if as_of is None else date.fromisoformat(as_of)})
-
-
-def _in_words(regularity: float) -> str:
-    if regularity > REGULAR:
-        return "orders come more regularly than at random"
-    return "clumped" if regularity < 1 / REGULAR else "as at random"

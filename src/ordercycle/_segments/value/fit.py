@@ -14,7 +14,7 @@ import pyarrow as pa
 from ordercycle._errors import DataError, Option, counted, warn
 from ordercycle._segments.counting_rounds import AS_OF_COLUMNS, Cells, Round, as_of_in
 from ordercycle._segments.fittable import Fittable, with_options
-from ordercycle._segments.value.account import REGULAR, ClvAccount
+from ordercycle._segments.value.account import ALL_ALIKE, REGULAR, ClvAccount
 from ordercycle._segments.value.columns import MEAN_SPEND
 from ordercycle._segments.value.inputs import (
     SQUARES,
@@ -159,7 +159,7 @@ def _fitted(
     regularity = counts.regularity
     if regularity is not None and regularity > REGULAR:
         problems.append(
-            f"gaps between orders are more regular than at random (k = {regularity:.1f}): the "
+            f"gaps between orders are more regular than at random ({_shown(regularity)}): the "
             "models take too long to give up customers who miss their rhythm"
         )
     account = ClvAccount(
@@ -175,9 +175,14 @@ def _fitted(
         mean_spend=mean,
         correlation=correlation,
         regularity=regularity,
+        regularity_error=counts.regularity_error,
         warnings=tuple(problems),
     )
     return Fitted(orders.model, chosen, parameters, account)
+
+
+def _shown(regularity: float) -> str:
+    return "all gaps alike" if regularity >= ALL_ALIKE else f"k = {regularity:.1f}"
 
 
 def _with_known_errors(

@@ -17,6 +17,7 @@ from ordercycle._errors import ColumnError, ConfigError, DataError, Option
 from ordercycle._segments.assigning import refuse_undecided, refuse_window, selected
 from ordercycle._segments.counting_rounds import Cells, as_of_cells
 from ordercycle._segments.profile_tables import as_table
+from ordercycle._segments.value.account import ALL_ALIKE, LOG_REGULAR
 from ordercycle_kernels import purchase_cells as kernels
 from ordercycle_kernels._types import as_input
 from ordercycle_kernels.elementary import exponentials
@@ -37,7 +38,7 @@ WINDOW_REASON = "and a model needs every purchase since the first"
 
 #: What the cells of a fit count, by their highest bits.
 TAG_SHIFT = 56
-PURCHASE_TAG, SPEND_TAG, BELOW_TAG, TOTAL_TAG = range(4)
+TAGS = PURCHASE_TAG, SPEND_TAG, BELOW_TAG, TOTAL_TAG, UNKNOWN_TAG = range(5)
 #: The totals, by their lowest bits.
 NO_ORDERS, NO_SPEND, RATIOS, RATIO_CUSTOMERS = range(4)
 NONE = np.zeros(0, np.int64)
@@ -138,26 +139,31 @@ class ClvInputs:
     def _counted(self, batch: pa.RecordBatch, first_row: int) -> Cells:
         purchases = purchases_of(batch)
         keys = packed(purchases, first_row)
-        made = [_counted_keys(keys)]
+        made = {PURCHASE_TAG: _counted_keys(keys)}
         totals = np.zeros(4, np.int64)
         totals[NO_ORDERS] = batch.num_rows - keys.size
         if self.has_spend:
             means = self.means(batch)
             spends, below = _positive_spends(purchases, means, repeats_only=self.repeats_only)
             totals[NO_SPEND] = np.count_nonzero(~np.isnan(means)) - spends.size
-            made += _counted_spends(spends, below)
+            made[SPEND_TAG], made[BELOW_TAG] = _counted_spends(spends, below)
         if SQUARES in batch.schema.names:
-            squares = fixed_view(batch.column(SQUARES), np.int64)
+            squares = batch.column(SQUARES)
+            order_days = purchases.order_days
+            if squares.null_count:
+                unknown = order_days[squares.is_null().to_numpy(zero_copy_only=False)] - 1
+                made[UNKNOWN_TAG] = Cells.summed(
+                    *np.unique(unknown[unknown > 1], return_counts=True)
+                )
+                order_days = np.where(squares.is_valid(), order_days, 0)
             totals[RATIOS] = kernels.sum_gap_ratios(
-                purchases.order_days, purchases.lifetimes, squares
+                order_days, purchases.lifetimes, fixed_view(squares, np.int64)
             )
-            totals[RATIO_CUSTOMERS] = np.count_nonzero(purchases.order_days > 2)
-        made.append(Cells.summed(np.arange(4), totals))
+            totals[RATIO_CUSTOMERS] = np.count_nonzero(order_days > 2)
+        made[TOTAL_TAG] = Cells.summed(np.arange(4), totals)
         tagged = [
-            Cells(cells.cell | np.int64(tag << TAG_SHIFT), cells.count)
-            for tag, cells in zip(
-                range(4) if self.has_spend else (PURCHASE_TAG, TOTAL_TAG), made, strict=True
-            )
+            Cells(made[tag].cell | np.int64(tag << TAG_SHIFT), made[tag].count)
+            for tag in sorted(made)
         ]
         return Cells(
             np.concatenate([cells.cell for cells in tagged]),
@@ -255,11 +261,13 @@ class ClvCounts:
     without_spend: int
     #: The sum of squared gaps against squared lifetimes, and of how many customers; None: unknown.
     gap_ratios: tuple[float, int] | None
+    #: Customers with gaps of whom nothing more is known, by repeat days.
+    unknown_gaps: Cells
 
     @classmethod
     def of(cls, total: Cells) -> ClvCounts:
         """Return what the cells of all batches say."""
-        purchases, spends, below, totals = (_tagged(total, tag) for tag in range(4))
+        purchases, spends, below, totals, unknown = (_tagged(total, tag) for tag in TAGS)
         found = totals.to_dict()
         ratio_customers = found.get(RATIO_CUSTOMERS, 0)
         ratios = (found.get(RATIOS, 0) / kernels.RATIO_UNITS, ratio_customers)
@@ -269,6 +277,7 @@ class ClvCounts:
             found.get(NO_ORDERS, 0),
             found.get(NO_SPEND, 0),
             ratios if ratio_customers else None,
+            unknown,
         )
 
     @property
@@ -279,18 +288,45 @@ class ClvCounts:
         """
         if self.gap_ratios is None:
             return None
-        repeats = self.purchases.cell >> kernels.REPEAT_SHIFT
-        several = repeats > 1
-        gaps = Cells.summed(repeats[several], self.purchases.count[several])
-        sizes, customers = gaps.cell.astype(np.float64), gaps.count.astype(np.float64)
+        sizes, customers = self._gaps
         wanted = self.gap_ratios[0]
-        low, high = -10.0, 10.0  # of ln k: the ratio falls as k grows
+        low, high = -LOG_REGULAR, LOG_REGULAR  # of ln k: the ratio falls as k grows
         for _ in range(60):
             middle = (low + high) / 2
             k = math.exp(middle)
             expected = math.fsum(customers * ((k + 1) / (sizes * k + 1)))
             low, high = (middle, high) if expected > wanted else (low, middle)
         return math.exp((low + high) / 2)
+
+    @property
+    def regularity_error(self) -> float | None:
+        """The standard error of k, by how much the ratios vary; None: unknown.
+
+        Shares of n gaps in their sum are of Dirichlet's distribution, whose fourth moments say
+        how much the sum of their squares varies.
+        """
+        k = self.regularity
+        if k is None or k >= ALL_ALIKE:
+            return None
+        sizes, customers = self._gaps
+        total = sizes * k
+        fourths = total * (total + 1) * (total + 2) * (total + 3)
+        own = sizes * (k * (k + 1) * (k + 2) * (k + 3))
+        crossed = sizes * (sizes - 1) * (k * (k + 1)) ** 2
+        variances = (own + crossed) / fourths - ((k + 1) / (total + 1)) ** 2
+        slope = math.fsum(customers * (sizes - 1) / (total + 1) ** 2)
+        return math.sqrt(max(0.0, math.fsum(customers * variances))) / slope
+
+    @property
+    def _gaps(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How many gaps customers have whose gaps are known, and how many such customers."""
+        repeats = self.purchases.cell >> kernels.REPEAT_SHIFT
+        several = repeats > 1
+        gaps = Cells.summed(
+            np.concatenate([repeats[several], self.unknown_gaps.cell]),
+            np.concatenate([self.purchases.count[several], -self.unknown_gaps.count]),
+        )
+        return gaps.cell.astype(np.float64), gaps.count.astype(np.float64)
 
     def correlation(self) -> float | None:
         """Return the correlation of days that count and mean spend; None where nothing varies."""
