@@ -124,7 +124,7 @@ class Columns:
         taken = [name for name in details if name in OF_ORDERS]
         if taken:
             raise ConfigError(
-                f"{self!r} names {taken[0]}, which every order has in results",
+                (Option("columns"), f" names {taken[0]!r}, which every order has in results"),
                 remedy="rename the column before the call",
             )
         self._refuse_repeated(customer_of_listing(self), self.registered)
@@ -135,8 +135,12 @@ class Columns:
         return bool(self.attributes or self.values or self.refund_of or self.instants)
 
     def _refuse_repeated(self, *roles: str | None) -> None:
-        if named_twice(name for name in roles if name is not None) is not None:
-            raise ConfigError(f"{self!r} names one column twice", remedy="every role needs its own")
+        twice = named_twice(name for name in roles if name is not None)
+        if twice is not None:
+            raise ConfigError(
+                (Option("columns"), f" names one column twice, {twice!r}"),
+                remedy="every role needs its own",
+            )
 
 
 def customer_of_listing(columns: Columns) -> str:

@@ -274,10 +274,7 @@ class _Reading:
         if name in self._grammar.aggregates:
             return self._aggregate(node)
         if node.keywords or name not in {*FUNCTIONS, "column", "date"}:
-            plain = isinstance(node.func, ast.Name) and not node.keywords
-            known = {*FUNCTIONS, *self._grammar.aggregates}
-            hint = suggestion(name, known) if plain or self._grammar.aggregates else ""
-            raise ConfigError(f"{self._written(node)!r} has no meaning here{hint}", remedy=LANGUAGE)
+            raise self._unknown(node, name)
         if name in FUNCTIONS:
             if len(node.args) != FUNCTIONS[name]:
                 raise ConfigError(
@@ -301,6 +298,16 @@ class _Reading:
             raise ConfigError(
                 f"date({text!r}) is not a day", remedy="write date('2026-01-01')"
             ) from None
+
+    def _unknown(self, node: ast.Call, name: str) -> ConfigError:
+        """Return what is said of a function that there is not."""
+        is_named, aggregates = isinstance(node.func, ast.Name), self._grammar.aggregates
+        known = [*aggregates, *FUNCTIONS]
+        hint = suggestion(name, known) if aggregates or (is_named and not node.keywords) else ""
+        remedy = LANGUAGE
+        if aggregates and is_named:
+            remedy = f"the functions are {', '.join(known)}"
+        return ConfigError(f"{self._written(node)!r} has no meaning here{hint}", remedy=remedy)
 
     def _quoted(self, node: ast.AST) -> str | None:
         """Return the text of a node that is a single text between quotes."""

@@ -204,7 +204,7 @@ def _window(node: Aggregate, where: str) -> Window:
         if name not in WINDOW:
             raise ConfigError(
                 f"{where}: there is no {name}={suggestion(name, WINDOW)}",
-                remedy=("the days are last=90, or ", OF_DAYS),
+                remedy=("conditions write == for equal, and the days are last=90, or ", OF_DAYS),
             )
     if "last" in options:
         last = options["last"].value

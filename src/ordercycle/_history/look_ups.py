@@ -156,7 +156,7 @@ def _nearest(history: Grouped[Any], customer: Any) -> str:
     found = only(history, others).parts[0].read().ids
     if len(found):
         return f"did you mean {found[0].as_py()!r}? Ids are compared byte by byte"
-    return "look whether the id is of this shop, and written as in the orders"
+    return "look whether the id is of this shop, and written as in the history"
 
 
 def _groups(parts: Sequence[Part[Any]], wanted: Wanted) -> Iterator[_Group]:

@@ -152,28 +152,30 @@ class IdReader:
         return plain
 
 
-def _epoch_remedy(role: str, column: str) -> Text:
-    counted_in = Option(f"Columns.{role}", f'instant({as_written(column)}, "s")')
+def _epoch_remedy(option: str, column: str) -> Text:
+    counted_in = Option(option, f'instant({as_written(column)}, "s")')
     return ("where it counts seconds since 1970, pass ", counted_in,
             " (or ms, us, ns), else cast it to a date or a timestamp")  # fmt: skip
 
 
-def _length_remedy(role: str, column: str) -> Text:
-    since = Option(f"Columns.{role}", f'date("1970-01-01") + {as_written(column)}')
+def _length_remedy(option: str, column: str) -> Text:
+    since = Option(option, f'date("1970-01-01") + {as_written(column)}')
     return ("where it is a length of time since 1970, pass ", since,
             ", or name a column of dates or timestamps")  # fmt: skip
 
 
-def _clock_remedy(role: str, column: str) -> Text:  # noqa: ARG001 - one signature for all
+def _clock_remedy(option: str, column: str) -> Text:  # noqa: ARG001 - one signature for all
     return ("a time of day is of no day: name a column of dates or timestamps with ",
-            Option(f"Columns.{role}"))  # fmt: skip
+            Option(option))  # fmt: skip
 
 
-def _cast_remedy(role: str, column: str) -> Text:  # noqa: ARG001 - one signature for all
+def _cast_remedy(option: str, column: str) -> Text:  # noqa: ARG001 - one signature for all
     return ("cast it to a date or a timestamp (in CSV, write it as 2026-11-01 or "
             "2026-11-01 16:00:00)")  # fmt: skip
 
 
+#: What the table of a stream of events is called in messages.
+EVENTS = "events"
 #: What to do about types that are near to times.
 NO_TIMES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[str, str], Text]], ...] = (
     (pa.types.is_integer, _epoch_remedy),
@@ -200,10 +202,11 @@ class TimeReader:
         if pa.types.is_null(field.type):  # nothing but nulls: each reader of the column judges
             return cls(pa.date32(), times)
         if not (pa.types.is_date(field.type) or pa.types.is_timestamp(field.type)):
+            owner = "EventColumns" if table == EVENTS else "Columns"
             remedies = (remedy for is_such, remedy in NO_TIMES if is_such(field.type))
             raise ColumnError(
                 f"{table}: {field.name} is {field.type}, which is no time",
-                remedy=next(remedies, _cast_remedy)(role, field.name),
+                remedy=next(remedies, _cast_remedy)(f"{owner}.{role}", field.name),
                 column=field.name,
             )
         return cls(field.type, times)
@@ -241,8 +244,13 @@ class AmountReader:
     has_lines: bool = False
 
     @classmethod
-    def of(cls, field: pa.Field, table: str, *, has_lines: bool) -> AmountReader:
-        """Return the reader for a column, or raise a ColumnError for a type that is no amount."""
+    def of(
+        cls, field: pa.Field, table: str, *, has_lines: bool, meaning: str = "amount"
+    ) -> AmountReader:
+        """Return the reader for a column, or raise a ColumnError for a type that is no amount.
+
+        meaning: what messages call what it is not.
+        """
         kind = pa.float64() if pa.types.is_null(field.type) else field.type
         if not (
             pa.types.is_integer(kind)
@@ -253,7 +261,7 @@ class AmountReader:
             or pa.types.is_decimal128(kind)
         ):
             raise ColumnError(
-                f"{table}: {field.name} is {kind}, which is no amount",
+                f"{table}: {field.name} is {kind}, which is no {meaning}",
                 remedy="cast it to an integer, float64 or decimal128",
                 column=field.name,
             )

@@ -130,7 +130,8 @@ class PayloadReader:
         """Return the reader of columns, or raise a ColumnError for types that they cannot have."""
         table, (attributes, keys, values, event_id, has_lines) = problems.table, columns
         of_values = {
-            name: AmountReader.of(schema.field(name), table, has_lines=has_lines) for name in values
+            name: AmountReader.of(schema.field(name), table, has_lines=has_lines, meaning="number")
+            for name in values
         }
         are_wide = {name: reader.is_wide for name, reader in of_values.items()}
         return cls(

@@ -41,6 +41,7 @@ from ordercycle._segments.score_maps import (
     MapLint,
     MapRules,
     ScoreMap,
+    in_letters,
     rules_of,
 )
 from ordercycle_kernels.scores import rfm_codes
@@ -324,9 +325,9 @@ class Rfm(Scheme):
         if segment is not None:
             given = self.map if isinstance(self.map, Mapping) else MAPS[self.map](self.bins)
             several = given[segment]
-            scores = several if isinstance(several, str) else " or ".join(map(str, several))
-            of = "scores of recency, frequency and monetary value"
-            return Reason(f"{segment!r} stands for {of} of {scores!r}", numbers)
+            patterns = (several,) if isinstance(several, str) else several
+            scores = " or ".join(map(in_letters, patterns))
+            return Reason(f"{segment!r} stands for scores {scores}", numbers)
         _, is_scored = replace(self._values, where=None).of(table)
         if is_scored[0]:
             return Reason(f"left out, as it does not hold that {self._where_text()}", numbers)

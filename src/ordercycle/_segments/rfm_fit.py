@@ -24,6 +24,7 @@ from ordercycle._errors import (
     DataError,
     Option,
     counted,
+    suggestion,
 )
 from ordercycle._public import public
 from ordercycle._segments.assigning import (
@@ -175,6 +176,14 @@ class ScoredValues:
                     Option("monetary"),
                     ", or use Lifecycle or Cadence, which need none",
                 ),
+            )
+        monetary = self.columns[-1]
+        hint = "" if monetary in table.column_names else suggestion(monetary, MONETARY)
+        if hint:
+            raise ColumnError(
+                f"the table has no column {monetary!r}{hint}",
+                remedy=("pass ", Option("monetary", "average"), " or a column of the table"),
+                column=monetary,
             )
         if self.are_of_orders:
             inputs, kept = _of_orders(table, self.columns, is_checked=is_checked)

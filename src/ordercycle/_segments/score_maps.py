@@ -227,6 +227,18 @@ def _allowed(part: str, pattern: str, name: str, bins: int) -> NDArray[np.bool_]
     return (scores >= int(low)) & (scores <= int(high))
 
 
+def in_letters(pattern: str) -> str:
+    """Return a pattern of scores with the letter of each.
+
+    Examples
+    --------
+    >>> in_letters("4+ 1-2"), in_letters("* * 5")
+    ('R 4+, F 1-2', 'R *, F *, M 5')
+    """
+    scores = pattern.split()
+    return ", ".join(map(" ".join, zip("RFM"[: len(scores)], scores, strict=True)))
+
+
 def _written(scores: tuple[int, ...]) -> str:
     return "-".join(map(str, scores))
 

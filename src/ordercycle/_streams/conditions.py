@@ -8,7 +8,7 @@ from truths per value and from what Arrow computes of the columns of a batch.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Protocol, TypeAlias
@@ -53,6 +53,8 @@ Truths: TypeAlias = NDArray[np.bool_]
 
 #: Values that a message names.
 MOST_SHOWN = 10
+#: Characters of a value that a message shows.
+MOST_OF_A_VALUE = 60
 #: Values that are compared, letter by letter, with one that is not among them.
 MOST_COMPARED = 5_000
 #: Values of which letters are counted at once.
@@ -212,10 +214,17 @@ def check_column(node: Column | Path, columns: StreamColumns) -> None:
     names = [*columns.attributes, *columns.values]
     if len(path) > 1 and path[0] in columns.attributes:
         names = [".".join(one) for one in columns.lookups if one[0] == path[0]]
-    remedy: Text = "there are none; build the stream with them"
-    if names:
-        remedy = f"there are {', '.join(map(repr, names))}"
-    elif len(path) > 1:
+    remedy: Text
+    if len(path) == 1:
+        owner = "EventColumns" if columns.all_counted else "Columns"
+        remedy = (
+            f"there are {listed(names) or 'none'}; build with ",
+            Option(f"{owner}.attributes", (path[0],)),
+            " to have it",
+        )
+    elif names:
+        remedy = f"there are {listed(names)}"
+    else:
         remedy = (f"{path[0]} has no table of further columns; pass one with ", Option("lookups"))
     raise ColumnError(
         f"there is no column {where}{suggestion('.'.join(path), names)}",
@@ -263,8 +272,8 @@ def no_such_text(
     catalogue: values that there are; of: what has these, where others have more.
     """
     values_there = catalogue.drop_null().unique()
-    first = map(repr, values_there[:MOST_SHOWN].to_pylist())
-    shown = ", ".join(first) + ", ..." * (len(values_there) > MOST_SHOWN)
+    shown = listed(values_there[:MOST_SHOWN].to_pylist())
+    shown += ", ..." * (len(values_there) > MOST_SHOWN)
     text = str(value.value)
     known = _near(text, values_there).to_pylist()
     return ConfigError(
@@ -276,6 +285,20 @@ def no_such_text(
             " takes it as it is",
         ),
         column=column.written,
+    )
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names or values as a message lists them, long ones cut.
+
+    Examples
+    --------
+    >>> listed(["tea", "coffee"]), len(listed(["x" * 5_000]))
+    ("'tea', 'coffee'", 66)
+    """
+    return ", ".join(
+        repr(name) if len(name) <= MOST_OF_A_VALUE else f"{name[:MOST_OF_A_VALUE]!r} ..."
+        for name in names
     )
 
 
