@@ -124,7 +124,7 @@ class Columns:
         taken = [name for name in details if name in OF_ORDERS]
         if taken:
             raise ConfigError(
-                (Option("columns"), f" names {taken[0]!r}, which every order has in results"),
+                f"Columns names {taken[0]!r}, which every order has in results",
                 remedy="rename the column before the call",
             )
         self._refuse_repeated(customer_of_listing(self), self.registered)
@@ -138,7 +138,7 @@ class Columns:
         twice = named_twice(name for name in roles if name is not None)
         if twice is not None:
             raise ConfigError(
-                (Option("columns"), f" names one column twice, {twice!r}"),
+                f"Columns names one column twice, {twice!r}",
                 remedy="every role needs its own",
             )
 

@@ -36,6 +36,11 @@ def events(name, column, **columns):
             "there are 'amount'; build with Columns(attributes=('brand',)) to have it",
         ),
         (
+            lambda: HISTORY.where("amuont > 3"),
+            oc.ColumnError,
+            "'amuont' at character 1 (did you mean 'amount'?); there are 'amount'",
+        ),
+        (
             lambda: events("page", ["tea"]).where("page == 'tea'"),
             oc.ColumnError,
             "there are none; build with EventColumns(attributes=('page',)) to have it",
@@ -48,7 +53,7 @@ def events(name, column, **columns):
         (
             lambda: oc.Columns(attributes=["brand"], values=["brand"]),
             oc.ConfigError,
-            "columns= names one column twice, 'brand'; every role needs its own",
+            "Columns names one column twice, 'brand'; every role needs its own",
         ),
         (
             lambda: events("occurred_at", [3]),

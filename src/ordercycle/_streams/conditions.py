@@ -215,7 +215,8 @@ def check_column(node: Column | Path, columns: StreamColumns) -> None:
     if len(path) > 1 and path[0] in columns.attributes:
         names = [".".join(one) for one in columns.lookups if one[0] == path[0]]
     remedy: Text
-    if len(path) == 1:
+    hint = suggestion(".".join(path), names)
+    if len(path) == 1 and not hint:
         owner = "EventColumns" if columns.all_counted else "Columns"
         remedy = (
             f"there are {listed(names) or 'none'}; build with ",
@@ -227,7 +228,7 @@ def check_column(node: Column | Path, columns: StreamColumns) -> None:
     else:
         remedy = (f"{path[0]} has no table of further columns; pass one with ", Option("lookups"))
     raise ColumnError(
-        f"there is no column {where}{suggestion('.'.join(path), names)}",
+        f"there is no column {where}{hint}",
         remedy=remedy,
         column=node.written,
     )
