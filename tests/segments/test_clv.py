@@ -445,3 +445,24 @@ def test_equal_gaps_are_all_alike():
     fitted = fitted_quietly(oc.Clv(model="nbd", spend=None), alike)
     assert "Regularity of gaps: all gaps alike." in str(fitted.account)
     assert any("(all gaps alike)" in text for text in fitted.warnings)
+
+
+def test_few_customers_have_no_sandwich_errors():
+    one = profile_of().slice(1, 1)
+    fitted = fitted_quietly(oc.Clv(model="nbd", spend=None), one)
+    assert all(error is None for _, error in fitted.parameters.values())
+    assert any("too few for sandwich errors of" in text for text in fitted.warnings)
+    assert oc.scheme_from_dict(fitted.to_dict()) == fitted
+    with pytest.warns(oc.OrdercycleWarning) as warned:
+        believed = oc.Clv(model="nbd", spend=None).fit(one, errors="information")
+    assert not any("sandwich" in str(text.message) for text in warned)
+    ((estimate, error),) = believed.parameters.values()
+    assert error == pytest.approx(estimate / math.sqrt(2))  # of two repeat orders
+
+
+def test_few_spenders_have_no_sandwich_errors(table):
+    fitted = fitted_quietly(oc.Clv(model="nbd"), table.slice(0, 30))
+    shape = fitted.parameters["p"]
+    assert shape[0] > 0
+    assert shape[1] is None
+    assert any("sandwich errors of 3 parameters of gamma" in text for text in fitted.warnings)

@@ -241,7 +241,7 @@ def test_any_customers_who_ordered_again_can_be_fitted(model, rows):
     assert fit.log_likelihood >= baseline.log_likelihood - 1e-6
     for estimate, error in fit.parameters.values():
         assert 0 < estimate < 1e8
-        assert error >= 0
+        assert np.isnan(error)  # too few customers for the sandwich
     assert "under 100 they tell little" in " ".join(fit.problems)
     found = fit.predict(*np.array(rows).T, 365, 0.1)
     assert np.isfinite(found).all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ordercycle._errors import counted
 from ordercycle._value_models.cells import Margins, check_repeats, every_nth, margins_of
 from ordercycle._value_models.forms import FORMS, Form, exps_of
 from ordercycle._value_models.likelihoods import (
@@ -35,6 +36,8 @@ BOUND = 16.0
 WEAK_CURVATURE, WEAK_ERROR = 1e-4, 1.0
 #: A limit takes over where the model, with its parameters further out, is not this much better.
 NO_BETTER = 1e-6
+#: So many customers for each parameter say how much their contributions to a likelihood vary.
+ENOUGH_EACH = 10
 #: The search starts on about so many cells, and ends on all.
 CELLS_TO_START = 32_768
 
@@ -44,6 +47,21 @@ LIKELIHOODS: dict[str, Callable[[Cells, Workers], Likelihood]] = {
     "bg_nbd": lambda cells, workers: DropoutLikelihood(cells, workers, may_leave_at_first=False),
     "mbg_nbd": lambda cells, workers: DropoutLikelihood(cells, workers, may_leave_at_first=True),
 }
+
+
+def lack_of_errors(name: str, customers: int, parameters: int, errors: str) -> str | None:
+    """Return why customers are too few for the standard errors of a model; None: they are not.
+
+    At a maximum the contributions of customers add up to zero, so that those of a few seem to vary
+    hardly at all, and the sandwich with them.
+    """
+    enough = ENOUGH_EACH * parameters
+    if errors != "sandwich" or customers >= enough:
+        return None
+    return (
+        f"{counted(customers, 'customer')} are too few for sandwich errors of "
+        f"{counted(parameters, 'parameter')} of {name}, which take {enough}: they are left out"
+    )
 
 
 @dataclass(frozen=True)

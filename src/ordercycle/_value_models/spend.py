@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 
 from ordercycle._errors import ConfigError, DataError, Option, check_choice
 from ordercycle._value_models.forms import check_names, checked_parameter, checked_scale, exps_of
-from ordercycle._value_models.newton import Matrix
-from ordercycle._value_models.searching import ERRORS, WEAK_CURVATURE, WEAK_ERROR
+from ordercycle._value_models.searching import (
+    ERRORS,
+    WEAK_CURVATURE,
+    WEAK_ERROR,
+    lack_of_errors,
+)
 from ordercycle._value_models.spend_search import SPEND_FORMS, FoundSpend, SpendSearch
 from ordercycle._workspace import Workers, thread_count
 from ordercycle_kernels._types import as_input
@@ -166,15 +170,19 @@ def fit_spend(
     with Workers(thread_count(threads)) as workers:
         search = SpendSearch(cells, workers)
         found = search.best()
-        return _result(search, found, search.covariance(found, errors))
+        return _result(search, found, errors)
 
 
-def _result(search: SpendSearch, found: FoundSpend, of_logs: Matrix) -> SpendFit:
+def _result(search: SpendSearch, found: FoundSpend, errors: str) -> SpendFit:
     form, values = found.form, exps_of(found.maximum.place)
+    of_logs = search.covariance(found, errors)
     covariance = [
         [one * other * value for other, value in zip(values, row, strict=True)]
         for one, row in zip(values, of_logs, strict=True)
     ]
+    lack = lack_of_errors(form.name, search.customers, len(values), errors)
+    if lack is not None:
+        covariance = [[math.nan for _ in row] for row in covariance]
     parameters = {
         name: (value + (name == "q"), math.sqrt(covariance[place][place]))
         for place, (name, value) in enumerate(zip(form.names, values, strict=True))
@@ -185,7 +193,7 @@ def _result(search: SpendSearch, found: FoundSpend, of_logs: Matrix) -> SpendFit
         np.array(covariance),
         found.maximum.value,
         search.customers,
-        tuple(_problems(search, found)),
+        (*_problems(search, found), *([] if lack is None else [lack])),
     )
 
 

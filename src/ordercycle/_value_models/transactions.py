@@ -25,7 +25,7 @@ from ordercycle._value_models.forms import (
 )
 from ordercycle._value_models.identification import account_of, problems_of
 from ordercycle._value_models.predictions import Predictions, Predictor
-from ordercycle._value_models.searching import ERRORS, Found, Search
+from ordercycle._value_models.searching import ERRORS, Found, Search, lack_of_errors
 from ordercycle._workspace import Workers, thread_count
 from ordercycle_kernels.order_counts import Cells
 
@@ -208,6 +208,12 @@ def _result(best: Found, candidates: Sequence[Found], cells: Cells, errors: str)
     of_logs = best.covariance(errors)
     size = range(len(values))
     covariance = [[slopes[i] * slopes[j] * of_logs[i][j] for j in size] for i in size]
+    problems = problems_of(best, values, cells)
+    customers = best.likelihood.margins.customers
+    lack = lack_of_errors(form.name, customers, len(values), errors)
+    if lack is not None:
+        covariance = [[math.nan for _ in size] for _ in size]
+        problems = (*problems, lack)
     return TransactionFit(
         form.name,
         {
@@ -216,7 +222,7 @@ def _result(best: Found, candidates: Sequence[Found], cells: Cells, errors: str)
         },
         np.array(covariance),
         best.maximum.value,
-        problems_of(best, values, cells),
+        problems,
         {one.form.name: one.maximum.value for one in candidates},
         account_of(best, candidates, cells),
     )

@@ -187,7 +187,8 @@ class Clv(Fittable):
             The day, where `source` is a history.
         errors
             Which standard errors the parameters get: ``"sandwich"``, which hold where the model
-            is not quite true, or ``"information"``, which most papers print.
+            is not quite true, or ``"information"``, which most papers print. Under 10 customers
+            for each parameter, there are no sandwich errors: they are None.
         threads
             How many threads to use; None: every core this process may use.
 
