@@ -9,7 +9,7 @@ from support import buyers
 from support.command_line import one_line, run
 
 import ordercycle as oc
-from ordercycle._cli.scheme_files import write_scheme
+from ordercycle._cli.scheme_files import write_scheme, write_toml
 
 HORIZON = ("--horizon-days", "180")
 
@@ -58,6 +58,23 @@ def test_columns_that_were_foretold_are_taken_over(folder, fitted, tmp_path):
     result = run("segment", foretold, "--scheme", saved, "--out", out)
     assert result.exit_code == 0, result.stderr
     assert parquet.read_table(out).to_pylist() == lists.assign(profile).to_pylist()
+
+
+def test_a_saved_model_is_used_again(folder, fitted, tmp_path):
+    saved, out = tmp_path / "clv.toml", tmp_path / "out.parquet"
+    write_toml(saved, fitted.to_dict())
+    profile = folder / "profile.parquet"
+    options = ("--clv", saved, "--scheme", "value_lists", "--out", out)
+    result = run("segment", profile, *options, "--horizon-days", "90")
+    assert result.exit_code == 0, result.stderr
+    table = parquet.read_table(profile)
+    expected = fitted.assign(table, horizon_days=90)
+    found = parquet.read_table(out)
+    assert found.select(expected.column_names).to_pylist() == expected.to_pylist()
+    assert found.schema.field("clv").metadata == expected.schema.field("clv").metadata
+    saved.write_text('scheme = "rfm"\n')
+    error = one_line(run("segment", profile, *options, "--overwrite"))
+    assert "has a scheme, rfm, and no model of value" in error
 
 
 def test_lists_bring_their_model(folder):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ordercycle._segments.scheme import Scheme
+    from ordercycle._segments.value.clv import Clv
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -42,8 +43,30 @@ def read_scheme(path: Path) -> SchemeFile:
     with found_in(path):
         scheme = scheme_from_dict(given)
     if not isinstance(scheme, Scheme):
-        raise OneLineError(f"{path} has a model, {scheme.kind}, and no scheme with segments")
+        raise OneLineError(
+            f"{path} has a model, {scheme.kind}, and no scheme with segments; pass it as --clv"
+        )
     return SchemeFile(scheme, streams)
+
+
+def read_model(path: Path, options: Mapping[str, Any]) -> Clv:
+    """Return the model of value that a file describes, with options that replace its own.
+
+    Raises
+    ------
+    OneLineError
+        Where the file cannot be read, or describes no model of value.
+    """
+    from ordercycle._segments.fittable import with_options
+    from ordercycle._segments.registry import scheme_from_dict
+    from ordercycle._segments.value.clv import Clv
+
+    given = read_toml(path)
+    with found_in(path):
+        model = scheme_from_dict(given)
+    if not isinstance(model, Clv):
+        raise OneLineError(f"{path} has a scheme, {model.kind}, and no model of value")
+    return with_options(model, **options)
 
 
 def write_scheme(path: Path, scheme: Scheme, streams: Mapping[str, StreamTable]) -> None:

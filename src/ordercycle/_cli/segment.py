@@ -22,7 +22,7 @@ from ordercycle._cli.results import (
 )
 from ordercycle._cli.schemes import SchemeCommand, scheme_option
 from ordercycle._cli.stream_files import missing_option, opened
-from ordercycle._cli.value_options import MODELS, given_options, looking_ahead
+from ordercycle._cli.value_options import MODELS, given_options, looking_ahead, model_or_file
 from ordercycle._errors import printable
 
 if TYPE_CHECKING:
@@ -87,8 +87,10 @@ def save_scheme_option(text: str) -> Callable[[Command], Command]:
 @missing_option
 @click.option(
     "--clv",
-    type=click.Choice(MODELS),
-    help="Add what a model of value foretells, fitted to the profile; value_lists takes it.",
+    callback=model_or_file,
+    metavar=f"[{'|'.join(MODELS)}|FILE]",
+    help="Add what a model of value foretells, fitted to the profile or from a .toml file that "
+    "`ordercycle clv` saved; value_lists takes it.",
 )
 @looking_ahead
 @result_option("Without it: CSV on stdout.")
@@ -105,7 +107,7 @@ def segment(  # noqa: PLR0913 - one argument per option
     as_of: datetime | None,
     missing: str,
     with_next: bool,
-    clv: str | None,
+    clv: str | Path | None,
     horizon_days: int | None,
     discount_rate: float | None,
     out: Path | None,
@@ -207,12 +209,16 @@ def _with_model(
 ) -> tuple[Clv | None, list[Scheme]]:
     """Return the model of value that was asked for, and schemes, which get it if they lack one."""
     import ordercycle as oc
+    from ordercycle._cli.scheme_files import read_model
     from ordercycle._segments.value.lists import lacks_model, with_model
 
     if given and "model" not in given and not any(map(lacks_model, schemes)):
         flag = "--" + next(iter(given)).replace("_", "-")
         raise click.UsageError(f"{flag} is of --clv, or of --scheme value_lists")
-    model = oc.Clv(**given)
+    if isinstance(given.get("model"), Path):
+        model = read_model(given["model"], {name: given[name] for name in given if name != "model"})
+    else:
+        model = oc.Clv(**given)
     held = [with_model(scheme, model) for scheme in schemes]
     return (model if "model" in given else None), held
 
@@ -263,8 +269,10 @@ class Segmenting:
     models: tuple[Clv, ...] = ()
 
     def after(self, model: Clv | None) -> Segmenting:
-        """Return the work after a model of value, if any, which is fitted to the profile."""
-        return self if model is None else replace(self, models=(self._fitted(model, []),))
+        """Return the work after a model of value, if any, fitted to the profile unless it was."""
+        if model is None:
+            return self
+        return replace(self, models=(model if model.is_fitted else self._fitted(model, []),))
 
     def steps(self, schemes: Sequence[Scheme]) -> list[Assigning]:
         """Return what assigns models and schemes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,6 +15,14 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 #: As `Clv` has them, which the help is too quick to import.
 MODELS = ("auto", "mbg_nbd", "pareto_nbd", "bg_nbd", "nbd")
 SPENDS = ("gamma_gamma", "average", "none")
+
+
+def model_or_file(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """Return the name of a model of value, or the path of the file that one was saved in."""
+    if value is not None and value.endswith(".toml"):
+        return Path(value)
+    return None if value is None else click.Choice(MODELS).convert(value, param, ctx)
+
 
 horizon_option = click.option(
     "--horizon-days",
