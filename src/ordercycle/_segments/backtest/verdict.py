@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ordercycle._errors import Option
+
 #: How near a total is near; and by how much one ranking is better than another, or than chance.
 NEAR, BETTER = 0.10, 0.01
 #: Of errors, of single customers and of totals, by how much one forecast is better than another.
@@ -82,7 +84,7 @@ def _nearer(known: Sequence[Row], what: str) -> str:
     if _off(other, what) + MARGIN >= off:
         return ""
     share = _percent(other[f"{what}_ratio"])
-    return f" (model={_family(other)!r} came nearer, {share}; pass it to take it)"
+    return f" ({Option('model', _family(other))} came nearer, {share}; pass it to take it)"
 
 
 def _one_by_one(rows: Sequence[Row]) -> str:
@@ -161,7 +163,8 @@ def _better_ranked(rows: Sequence[Row]) -> str:
     best = max(others, key=lambda row: float(row["gini"]), default=None)
     if best is None or best["gini"] <= max(rows[0]["gini"], 0.0) + BETTER:
         return ""
-    return f"; model={_family(best)!r} ranked better (Gini {best['gini']:.2f}); pass it to take it"
+    other = Option("model", _family(best))
+    return f"; {other} ranked better (Gini {best['gini']:.2f}); pass it to take it"
 
 
 def _spread(splits: Sequence[Sequence[Row]]) -> str:
