@@ -211,3 +211,11 @@ def test_the_tables_of_the_last_horizons_are_kept_and_no_more():
         assert fit._predictor(30, 0.0) is kept  # used again and again
     assert len(fit._predictors) == KEPT_PREDICTORS
     assert fit.new_customer_orders(1) == early
+
+
+def test_what_is_all_but_certain_is_no_more_than_certain():
+    parameters = {"r": 544.3948030245493, "alpha": 0.1382572404878364}
+    parameters |= {"s": 3.0753267548008704e-09, "beta": 7852.894803404291}
+    fit = TransactionFit.of_parameters("pareto_nbd", parameters)
+    zero = np.zeros(1, np.int32)
+    assert fit.predict(np.zeros(1, np.int64), zero, zero, 3650).p_active[0] == 1.0
