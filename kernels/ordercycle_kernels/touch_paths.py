@@ -270,7 +270,9 @@ def follow_touches(
     windows, tiers, competitions = rules.windows, rules.tiers, rules.competitions
     instants, starts = touches.instants, touches.starts
     cursors = np.empty(windows.size, np.int64)
-    widest = windows.max() if windows.size else np.int64(0)
+    widest = np.int64(0)
+    for window in windows:
+        widest = max(widest, window)
     path = np.empty(most, np.int64)
     found, longer = 0, 0
     out_offsets[0] = 0

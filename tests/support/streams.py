@@ -42,7 +42,7 @@ def summed(kind: pa.DataType) -> pa.DataType:
         return pa.int64()
     if pa.types.is_floating(kind):
         return pa.float64()
-    return pa.decimal128(min(kind.precision, 38), kind.scale)
+    return pa.decimal128(38, kind.scale)
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Kept:
             whole = [0 if one is None else int(one.scaleb(kind.scale, WIDE)) for one in given]
             lows = np.array([one & (2**64 - 1) for one in whole], np.uint64).view(np.int64)
             highs = np.array([one >> 64 for one in whole], np.int64)
-            return Words(lows, highs if kind.precision > 18 else none, known)
+            return Words(lows, highs if self.types[name].precision > 18 else none, known)
         if pa.types.is_floating(kind):
             floats = np.array([77.5 if one is None else one for one in given], np.float64)
             return Words(floats.view(np.int64), none, known)
