@@ -27,23 +27,34 @@ def history_of(case) -> oc.OrderHistory:
     return built(case, *tables(case, Layout(3)))
 
 
-@settings(max_examples=60, suppress_health_check=SLOW)
-@given(cases(), st.sets(st.integers(1, 300), min_size=1, max_size=3))
-def test_profiles_of_days_before_are_those_of_these_days(case, back):
-    """A customer whose orders all come later is, as of a day, what one was earlier."""
-    assume(not is_refused(case))
-    history = history_of(case)
-    grouped, day = grouped_orders(history), day_number(case.as_of, "as_of")
-    for customer in history.profile(case.as_of)["customer_id"].to_pylist():
+def check_profiles_before(history, as_of, back, window_days):
+    """Compare the profiles of each customer as of days before with those of these days."""
+    grouped, day = grouped_orders(history), day_number(as_of, "as_of")
+    for customer in history.profile(as_of)["customer_id"].to_pylist():
         alone = customer_only(grouped, customer)
         (batch,) = alone.scan(lambda _, batch, __: batch)
         known = [days for days in sorted(back) if day - days >= batch.visible[0]]
         if not known:
             continue
-        found = profiles_before(alone, batch, day, np.array(known), case.window_days)
+        found = profiles_before(alone, batch, day, np.array(known), window_days)
         for row, days in zip(found.to_pylist(), known, strict=True):
-            earlier = OrderHistory(alone).profile(date_of(day - days), case.window_days)
+            earlier = OrderHistory(alone).profile(date_of(day - days), window_days)
             assert [row] == earlier.to_pylist()
+
+
+@settings(max_examples=60, suppress_health_check=SLOW)
+@given(cases(), st.sets(st.integers(1, 300), min_size=1, max_size=3))
+def test_profiles_of_days_before_are_those_of_these_days(case, back):
+    """A customer whose orders all come later is, as of a day, what one was earlier."""
+    assume(not is_refused(case))
+    check_profiles_before(history_of(case), case.as_of, back, case.window_days)
+
+
+def test_days_before_the_last_day_that_is_accepted():
+    days = [date(2198, 10, 1), date(2199, 6, 14)]
+    orders = pa.table({"customer_id": [1, 1], "ordered_at": days, "amount": [5, 6]})
+    history = oc.OrderHistory.build(orders, columns=oc.Columns(registered=None))
+    check_profiles_before(history, date(2199, 12, 31), {1, 201, 300}, None)
 
 
 @settings(max_examples=40, suppress_health_check=SLOW)

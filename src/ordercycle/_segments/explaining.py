@@ -222,9 +222,10 @@ def profiles_before(
         negative=batch.negative * size,
         further=None if batch.further is None else np.tile(batch.further, size),
     )
-    # Some of the orders are later than the day now.
+    # Some of the orders are later than the day now, and than every day that is accepted.
+    last = int(LAST_DAY) + int(later.max(initial=0))
     ids = alone.spec.ids.produced(size)
-    builder = ProfileBuilder(alone.spec, ids, int(LAST_DAY), day, window_days)
+    builder = ProfileBuilder(alone.spec, ids, last, day, window_days)
     made = builder.batch(moved_batch, Workspace())
     table = pa.Table.from_batches([made])
     for place, field in enumerate(table.schema):
