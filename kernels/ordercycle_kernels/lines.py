@@ -245,8 +245,8 @@ def choose_lines(
     """Choose the line of each day of an order that says what it is like: the earliest of its sign.
 
     line_offsets: (m + 1,) into rows: (n,); signs: (n,), by row, negative where the amount is;
-    missing: (n,), by row, 1 where there is no amount, or (0,) where all have one; day_signs: (m,),
-    negative where the sum is; instants: (n,), by row, or (0,) without any: then the first;
+    missing: (n,), or (0,) where all have an amount, by row, 1 where there is none; day_signs: (m,),
+    negative where the sum is; instants: (n,), or (0,) without any, by row: then the first;
     out_rows: (m,).
     """
     for day in range(day_signs.size):
@@ -275,7 +275,7 @@ def find_values(
     """Find the line that has the value of each day of an order; return how many have several.
 
     line_offsets: (m + 1,) into rows: (n,); signs: (n,), by row, negative where the amount is;
-    missing: (n,), by row, 1 where there is no amount, or (0,) where all have one; day_signs: (m,),
+    missing: (n,), or (0,) where all have an amount, by row, 1 where there is none; day_signs: (m,),
     negative where the sum is; known: (n,), by row, false where a line is null, which says nothing;
     values: (n,), by row; out_rows: (m,), the first of the sum's sign that is not null, or one that
     is where all are; out_marks: (m,), whether lines have different values.

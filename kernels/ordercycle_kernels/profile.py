@@ -230,7 +230,7 @@ def order_rhythm(
         if orders < 2:
             write_no_gaps(customer, out_counts, out_days, out_gap_medians)
         elif orders - 1 <= WIDEST:
-            width = (orders - 1 > WIDTHS[0]) + (orders - 1 > WIDTHS[1])
+            width = np.int64(orders - 1 > WIDTHS[0]) + np.int64(orders - 1 > WIDTHS[1])
             lane = waiting_counts[width]
             if net_refunds:
                 fill_lane(gaps, start, stop, lanes[width], lane)
