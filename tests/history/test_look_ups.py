@@ -1,7 +1,9 @@
 """Profiles of some customers, against those of all of them."""
 
+import os
 import tempfile
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -18,6 +20,7 @@ from support.histories import built, dealt, decoded, is_refused, tables
 from support.strategies import CUSTOMER_KINDS, cases, layouts
 
 import ordercycle as oc
+from ordercycle._history.stored_files import _read_bytes
 
 AS_OF = "2026-06-01"
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
@@ -422,3 +425,16 @@ def test_views_and_attributes(tmp_path):
             card = view.customer(customer)
             assert card.orders.to_pylist() == entries.get(customer, [])
             assert "brand" in card.orders.column_names
+
+
+def test_threads_share_a_file_where_seeking_and_reading_are_two_calls(tmp_path):
+    path = tmp_path / "numbers"
+    path.write_bytes(np.arange(10_000, dtype=np.int64).tobytes())
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            places = np.random.default_rng(1).integers(0, 10_000, 5_000).tolist()
+            found = threads.map(lambda place: _read_bytes(handle, 8, 8 * place), places)
+            assert [int.from_bytes(data, "little") for data in found] == places
+    finally:
+        os.close(handle)

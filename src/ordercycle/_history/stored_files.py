@@ -122,17 +122,21 @@ class _Stream:
         return partial(os.pread if hasattr(os, "pread") else _read_bytes, self._handle)
 
 
-def _read_bytes(handle: int, size: int, place: int) -> bytes:  # pragma: no cover
+#: Seeking and reading are two calls on a handle that threads share.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def _read_bytes(handle: int, size: int, place: int) -> bytes:
     """Return bytes of a file, on systems without pread."""
-    os.lseek(handle, place, os.SEEK_SET)
-    return os.read(handle, size)
+    with _ONE_AT_A_TIME:
+        os.lseek(handle, place, os.SEEK_SET)
+        return os.read(handle, size)
 
 
 def _read_into(handle: int, room: NDArray[np.uint8], place: int) -> int:
     if hasattr(os, "preadv"):
         return os.preadv(handle, [room.data], place)
-    os.lseek(handle, place, os.SEEK_SET)  # pragma: no cover - systems without preadv
-    data = os.read(handle, room.size)  # pragma: no cover
+    data = _read_bytes(handle, room.size, place)  # pragma: no cover - systems without preadv
     room[: len(data)] = np.frombuffer(data, np.uint8)  # pragma: no cover
     return len(data)  # pragma: no cover
 
