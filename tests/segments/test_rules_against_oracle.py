@@ -71,7 +71,7 @@ def test_rules_over_any_events(case, data, threads):
     conditions = {f"rule {place}": one for place, one in enumerate(drawn)}
     rules = oc.Rules({name: str(one) for name, one in conditions.items()}, features=named)
     streams = {"s": history} if rules.reads_streams else None
-    options = {"streams": streams, "as_of": as_of if streams else None, "missing": "empty"}
+    options = {"streams": streams, "as_of": as_of, "missing": "empty"} if streams else {}
     found = rules.assign(table, threads=threads, **options)
     found.validate(full=True)
     assert found.column_names == [*table.column_names, *named, "tier"]
