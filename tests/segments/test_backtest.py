@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from collections import Counter
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -12,6 +13,7 @@ import pytest
 from oracle import clv as oracle
 from oracle import history as oracle_history
 from oracle.profile import profile
+from scipy.stats import mannwhitneyu, spearmanr
 from support import buyers
 
 import ordercycle as oc
@@ -78,6 +80,7 @@ def test_what_happened_and_plain_forecasts_are_those_of_the_oracle(test, later):
         "past_rate": "baseline",
         "nbd": "baseline",
         "past_revenue": "baseline",
+        "recency": "baseline",
     }
     actual = [one.orders for one in later]
     revenue = [one.revenue for one in later]
@@ -143,6 +146,99 @@ def test_tables_add_up_to_each_other(test, history):
     assert weeks["actual"][0].as_py() == len(first_week)
 
 
+def test_who_orders_is_scored_as_by_hand(test, history, later):
+    profile = BY_HAND.assign(history.profile(SPLIT), horizon_days=DAYS)
+    profile = profile.filter(pa.compute.is_valid(profile["p_active"]))
+    # Rows of the profile and customers of the oracle are each in their own order.
+    days = dict(oracle_days(history))
+    ordered = np.array([(person in days) for person in profile["customer_id"].to_pylist()])
+    actual = np.array([days.get(person, 0) for person in profile["customer_id"].to_pylist()])
+    assert sorted(actual) == sorted(one.orders for one in later)
+    chance = profile["p_active"].to_numpy()
+    recency = -profile["days_since_last_order"].to_numpy()
+    found = by_name(test)
+    pairs = int(ordered.sum()) * int((~ordered).sum())
+    for name, ranks in (("mbg_nbd", chance), ("recency", recency)):
+        wins = mannwhitneyu(ranks[ordered], ranks[~ordered]).statistic
+        assert found[name]["auc"] == pytest.approx(wins / pairs, rel=1e-12)
+    assert found["mbg_nbd"]["brier"] == pytest.approx(
+        sum((p - came) ** 2 for p, came in zip(chance, ordered, strict=True)) / len(later)
+    )
+    assert found["mbg_nbd"]["active"] == pytest.approx(chance.sum())
+    assert {row["active_actual"] for row in found.values()} == {int(ordered.sum())}
+    plain = test.to_table().filter(pa.compute.equal(test.to_table()["model"], "recency"))
+    silent = ("orders", "revenue", "mae", "gini", "spearman", "brier", "active")
+    assert all(plain[name].null_count == 1 for name in silent)
+    without = oc.Clv(model="mbg_nbd", spend=None).backtest(history, SPLIT, horizon_days=DAYS)
+    same = by_name(without)["same_again"]
+    before = [one.same_again[0] for one in later]
+    expected = spearmanr(before, [one.orders for one in later]).statistic
+    assert same["spearman"] == pytest.approx(expected, rel=1e-12)
+    wrong = sum((one > 0) != (of.orders > 0) for one, of in zip(before, later, strict=True))
+    assert same["brier"] == pytest.approx(wrong / len(later))
+
+
+def oracle_days(history) -> Counter:
+    """Return how many days with an order each customer has in the horizon."""
+    return Counter(
+        person
+        for person, day in {
+            (row["customer_id"], order["ordered_on"])
+            for row in pa.Table.from_batches(list(history.to_batches())).to_pylist()
+            for order in row["orders"]
+            if order["is_order"]
+        }
+        if SPLIT < day <= SPLIT + timedelta(DAYS)
+    )
+
+
+@pytest.mark.parametrize("anchor", ["new", "absolute"])
+def test_lists_are_those_of_the_scheme_and_what_became_of_them(test, history, anchor):
+    model = oc.Clv(model=BY_HAND.model, parameters=BY_HAND.parameters, horizon_days=DAYS)
+    lists = oc.ValueLists(model, anchor=anchor, top_share=0.2)
+    made = lists.fit(history.profile(SPLIT)).assign(history.profile(SPLIT))
+    rows = test.by_list(anchor=anchor, top_share=0.2).to_pylist()
+    assert [row["value_list"] for row in rows] == ["Top", "Active", "At risk", "Lost"]
+    days = oracle_days(history)
+    total = by_name(test)["mbg_nbd"]
+    for row in rows:
+        of_it = [one for one in made.to_pylist() if one["value_list"] == row["value_list"]]
+        assert row["customers"] == len(of_it)
+        if of_it:
+            came = sum(one["customer_id"] in days for one in of_it)
+            assert row["ordered"] == pytest.approx(came / len(of_it))
+            chances = [one["p_active"] for one in of_it]
+            assert row["p_active"] == pytest.approx(sum(chances) / len(of_it))
+        value = sum(one["predicted_value"] for one in of_it)
+        assert row["predicted"] == pytest.approx(value)
+    assert sum(row["actual"] for row in rows) == pytest.approx(total["revenue_actual"])
+    assert sum(row["share_of_actual"] for row in rows) == pytest.approx(1)
+    with pytest.raises(oc.ConfigError, match="anchor='old'"):
+        test.by_list(anchor="old")
+    with pytest.raises(oc.ConfigError, match="top_share=0 is no share"):
+        test.by_list(top_share=0)
+
+
+def test_probabilities_stand_beside_what_came(test, history):
+    table = test.reliability()
+    assert set(table["model"].to_pylist()) == {"mbg_nbd", "same_again", "nbd"}
+    rows = [row for row in table.to_pylist() if row["model"] == "mbg_nbd"]
+    found = by_name(test)["mbg_nbd"]
+    assert sum(row["customers"] for row in rows) == found["customers"] == 150
+    assert [row["bin"] for row in rows] == sorted({row["bin"] for row in rows})
+    assert all(row["bin"] - 1 <= 10 * row["predicted"] <= row["bin"] for row in rows)
+    for what, total in (("predicted", "active"), ("actual", "active_actual")):
+        added = sum(row["customers"] * row[what] for row in rows)
+        assert added == pytest.approx(found[total])
+    several = BY_HAND.backtest(history, SPLIT, horizon_days=90, origins=2)
+    known = dict.fromkeys(several.to_table()["split_day"].to_pylist(), 0)
+    for row in several.to_table().to_pylist():
+        known[row["split_day"]] = row["customers"]
+    both = several.reliability().filter(pa.compute.field("model") == "nbd")
+    assert pa.compute.sum(both["customers"]).as_py() == sum(known.values())
+    assert pa.compute.sum(several.by_list()["customers"]).as_py() == sum(known.values())
+
+
 def test_models_are_fitted_to_what_was_known(history):
     test = oc.Clv(model="mbg_nbd").backtest(history, SPLIT, horizon_days=DAYS)
     fitted = oc.Clv(model="mbg_nbd", horizon_days=DAYS).fit(history, SPLIT)
@@ -164,7 +260,7 @@ def test_several_splits_are_a_horizon_apart(history):
     single = BY_HAND.backtest(history, days[1], horizon_days=90).to_table()
     of_second = table.filter(pa.compute.equal(table["split_day"], days[1]))
     assert of_second.drop_columns(["split_day"]).to_pylist() == single.to_pylist()
-    total = sum(table["orders_actual"].to_pylist()) / 5
+    total = sum(table["orders_actual"].to_pylist()) / 6
     assert test.tracking()["actual"].to_numpy().sum() == total
     assert "Over 3 splits" in test.verdict
 
@@ -222,7 +318,12 @@ def test_only_histories_are_tested(test):
         BY_HAND.backtest(pa.table({}), SPLIT)
     with pytest.raises(oc.ConfigError, match="did you mean 'gain'"):
         test.plot("gains")
-    assert repr(test) == "Backtest(mbg_nbd; 150 customers, 180 days after 2025-06-30)"
+    row = by_name(test)["mbg_nbd"]
+    numbers = [f"{row[name]:.2f}" for name in ("orders_ratio", "gini", "auc", "brier")]
+    assert repr(test) == (
+        "Backtest(mbg_nbd; 150 customers, 180 days after 2025-06-30: orders {}, Gini {}, AUC {}, "
+        "Brier {})".format(*numbers)
+    )
     assert str(test) == test.verdict
 
 
@@ -232,6 +333,8 @@ def test_scores_of_nothing_are_none():
     assert scores.gini(same, np.arange(3.0)) is None
     assert scores.gini(np.zeros(3), np.arange(3.0)) is None
     assert scores.top_share(np.zeros(3), same, 10) is None
+    assert scores.spearman(nothing, nothing) is scores.spearman(same, np.arange(3.0)) is None
+    assert scores.auc(same > 0, same) is scores.auc(same < 0, same) is None
     assert scores.mean(nothing) is scores.root(None) is scores.ratio(None, 1) is None
     assert scores.ratio(1.0, 0) is None
 
@@ -245,12 +348,12 @@ def row(name: str, role: str, orders: float, mae: float, gini: float, top: float
     return {
         "model": name, "role": role, "orders": orders, "orders_actual": 100,
         "orders_ratio": orders / 100, "mae": mae, "rmse": 2 * mae, "gini": gini,
-        "top_decile_share": top,
+        "top_decile_share": top, "auc": None,
     }  # fmt: skip
 
 
 def said(*rows: dict) -> list[str]:
-    return verdict_of([rows], 90, has_money=False).splitlines()
+    return verdict_of([rows], 90, [], has_money=False).splitlines()
 
 
 def test_the_verdict_follows_the_numbers():
@@ -317,6 +420,7 @@ def test_totals_are_judged_by_how_far_off_both_are():
     lines = verdict_of(
         [[exact | money, row("past_rate", "baseline", 100, 0.5, 0.5, 0.4) | money]],
         90,
+        [],
         has_money=True,
     )
     assert "Total revenue: -50 came in the 90 days, so none can be compared." in lines
@@ -335,6 +439,41 @@ def test_customer_by_customer_takes_two_measures_and_a_margin():
     assert "the model is worse" in outcome(0.495, 1.1)
     nobody = {"mae": None, "rmse": None, "gini": None}
     assert "no customers to compare" in said(model | nobody, rate | nobody)[1]
+
+
+def test_the_verdict_says_who_orders_and_what_the_lists_are_worth():
+    rate = row("past_rate", "baseline", 100, 0.5, 0.5, 0.4)
+    recency = row("recency", "baseline", 100, 0.9, 0.1, 0.1) | {"auc": 0.70}
+    own = {"auc": 0.75, "brier": 0.15, "active": 22.0, "active_actual": 20, "customers": 80}
+    model = row("m", "model", 100, 0.5, 0.5, 0.4) | own
+
+    def who(**change: float) -> str:
+        return said(model | change, rate, recency)[-1]
+
+    assert "m foretold 22 customers and 20 did" in who()
+    assert "better than the same one for everybody (Brier 0.150 against 0.188)" in who()
+    assert "tell who orders better than the days since the last order do" in who()
+    assert "no better than the same one for everybody" in who(brier=0.185)
+    assert "tell who orders as well as the days" in who(auc=0.695)
+    assert "tell who orders worse than the days" in who(auc=0.6)
+    assert not who(auc=None).startswith("Who orders")
+
+    def lists(*shares: float) -> str:
+        names = ("Top", "Active", "At risk", "Lost")
+        rows = [
+            {"value_list": name, "customers": 400 if share is not None else 0, "ordered": share}
+            for name, share in zip(names, shares, strict=True)
+        ]
+        return verdict_of([[model, rate]], 90, rows, has_money=False).splitlines()[-1]
+
+    assert lists(0.8, 0.5, 0.4, 0.1).endswith(
+        "80 % of Top, 50 % of Active, 40 % of At risk, 10 % of Lost ordered, fewer from list to "
+        "list."
+    )
+    assert "but for differences that chance explains" in lists(0.8, 0.5, 0.1, 0.12)
+    assert "do not go by the value lists here" in lists(0.8, 0.1, 0.4, 0.1)
+    assert "80 % of Top, 10 % of Lost ordered" in lists(0.8, None, None, 0.1)
+    assert not lists(0.8, None, None, None).startswith("Value lists")
 
 
 def nobody_leaves() -> oc.OrderHistory:
@@ -357,11 +496,11 @@ def test_models_that_come_to_the_same_boundary_are_one():
     test = oc.Clv(spend=None).backtest(nobody_leaves(), "2024-04-30", horizon_days=120)
     found = test.to_table()["model"].to_pylist()
     assert len(found) == len(set(found))
-    assert found == ["nbd", "same_again", "past_rate"]
+    assert found == ["nbd", "same_again", "past_rate", "recency"]
     assert test.to_table()["role"].to_pylist()[0] == "model"
     assert test.by_frequency().column_names[3:] == ["mbg_nbd", "same_again", "past_rate"]
     assert test.tracking().column_names == ["week", "actual", "mbg_nbd"]
-    assert test.verdict.count("nbd foretold") == 1
+    assert test.verdict.count("order days: nbd foretold") == 1
 
 
 def test_early_splits_that_are_no_date_are_refused(history):
@@ -377,7 +516,7 @@ def test_parameters_by_hand_need_nobody_who_came_back():
     )
     with pytest.warns(oc.OrdercycleWarning, match="the baseline nbd is left out"):
         test = model.backtest(oc.OrderHistory.build(table), "2024-02-01", horizon_days=15)
-    assert test.to_table()["model"].to_pylist() == ["bg_nbd", "same_again", "past_rate"]
+    assert test.to_table()["model"].to_pylist() == ["bg_nbd", "same_again", "past_rate", "recency"]
     assert "there were none in the 15 days" in test.verdict
     assert test.tracking().column_names == ["week", "actual", "bg_nbd"]
 

@@ -134,14 +134,14 @@ def _tested(model: Clv, history: OrderHistory, as_of: date, days: int) -> Backte
 
 def _show(test: Backtest) -> None:
     """Say how a backtest ended."""
-    first, *names = ("forecast", "orders", "of actual", "revenue", "of actual", "Gini")
-    widths = zip(names, (12, 11, 14, 11, 7), strict=True)
+    first, *names = ("forecast", "orders", "of actual", "revenue", "of actual", "Gini", "AUC")
+    widths = zip(names, (12, 11, 14, 11, 7, 7), strict=True)
     say(f"{first:<34}" + "".join(f"{name:>{width}}" for name, width in widths))
     for row in test.to_table().to_pylist():
         say(
             f"{row['model']:<34}{_number(row['orders']):>12}{_share(row['orders_ratio']):>11}"
             f"{_number(row['revenue']):>14}{_share(row['revenue_ratio']):>11}"
-            f"{_ratio(row['gini']):>7}"
+            f"{_ratio(row['gini']):>7}{_ratio(row['auc']):>7}"
         )
     for line in test.verdict.splitlines():
         say(line)

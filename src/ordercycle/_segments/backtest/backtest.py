@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -16,104 +17,21 @@ from ordercycle._days import date_of
 from ordercycle._errors import check_choice, counted
 from ordercycle._public import public
 from ordercycle._segments.backtest import scores
-from ordercycle._segments.backtest.data import Holdout
+from ordercycle._segments.backtest.origin import DECILES, MODEL, TABLE, Foretold, Origin
 from ordercycle._segments.backtest.verdict import verdict_of
+from ordercycle._segments.lifecycle_fit import share_of
+from ordercycle._segments.value.list_cuts import ANCHORS, SEGMENTS, Cuts, Values, bounds_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MODEL, BASELINE = "model", "baseline"
 #: Of repeat orders, this many and more are one row.
 MOST_FREQUENCY = 7
-DECILES = 10
 PICTURES = ("tracking", "frequency", "gain", "reliability")
+RELIABILITY = ["model", "bin", "customers", "predicted", "actual"]
+LISTS = ("value_list", "customers", "p_active", "ordered", "predicted", "actual", "share_of_actual")
 
 Floats = NDArray[np.float64]
-
-TABLE = pa.schema(
-    [
-        pa.field("model", pa.string(), nullable=False),
-        pa.field("role", pa.string(), nullable=False),
-        pa.field("orders", pa.float64()),
-        pa.field("orders_actual", pa.int64(), nullable=False),
-        pa.field("orders_ratio", pa.float64()),
-        pa.field("revenue", pa.float64()),
-        pa.field("revenue_actual", pa.float64()),
-        pa.field("revenue_ratio", pa.float64()),
-        pa.field("mae", pa.float64()),
-        pa.field("rmse", pa.float64()),
-        pa.field("gini", pa.float64()),
-        pa.field("top_decile_share", pa.float64()),
-    ]
-)
-
-
-class Foretold(NamedTuple):
-    """What a model or a baseline foretells of each customer: (k,), or None for nothing.
-
-    name: which stays the same from split to split; shown: with the boundary it came to.
-    """
-
-    name: str
-    shown: str
-    role: str
-    orders: Floats | None
-    revenue: Floats | None
-    p_active: Floats | None = None
-
-
-@dataclass(frozen=True)
-class Origin:
-    """One split: what was foretold and what happened."""
-
-    split: int
-    holdout: Holdout
-    foretold: Sequence[Foretold]
-    #: By the name of a model, the order days of all customers, week by week: (weeks,).
-    tracked: dict[str, Floats]
-
-    @property
-    def distinct(self) -> list[Foretold]:
-        """What is not the same model again: several may have come to the same boundary."""
-        first: dict[str, Foretold] = {}
-        for one in self.foretold:
-            first.setdefault(one.shown, one)
-        return list(first.values())
-
-    @property
-    def later(self) -> Floats | None:
-        """The revenue of the horizon."""
-        money = self.holdout.money
-        return None if money is None else money.later
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return a row for each forecast."""
-        return [self._row(one) for one in self.distinct]
-
-    def _row(self, one: Foretold) -> dict[str, Any]:
-        actual, later = self.holdout.orders, self.later
-        row: dict[str, Any] = dict.fromkeys(TABLE.names)
-        row |= {"model": one.shown, "role": one.role, "orders_actual": int(actual.sum())}
-        if one.orders is not None:
-            wrong = one.orders - actual
-            row |= {
-                "orders": float(one.orders.sum()),
-                "mae": scores.mean(np.abs(wrong)),
-                "rmse": scores.root(scores.mean(wrong * wrong)),
-            }
-        row["orders_ratio"] = scores.ratio(row["orders"], row["orders_actual"])
-        ranks = one.orders
-        value: Floats = actual.astype(np.float64)
-        if later is not None:
-            row["revenue_actual"] = float(later.sum())
-            ranks, value = one.revenue, later
-            if one.revenue is not None and one.orders is not None:
-                row["revenue"] = float(one.revenue.sum())
-                row["revenue_ratio"] = scores.ratio(row["revenue"], row["revenue_actual"])
-        if ranks is not None:
-            row["gini"] = scores.gini(value, ranks)
-            row["top_decile_share"] = scores.top_share(value, ranks, DECILES)
-        return row
 
 
 @public()
@@ -124,7 +42,8 @@ class Backtest:
     is not discounted. Beside the models stand forecasts without one: ``same_again``, the days
     before the split as often as the horizon is long; ``past_rate``, the repeat orders and the
     spend of each customer so far, a day, times the days of the horizon; ``nbd``, a model in which
-    nobody leaves; and ``past_revenue``, which only ranks customers.
+    nobody leaves; ``past_revenue``, which only ranks customers; and ``recency``, the days since
+    the last order, which only tells who orders again.
 
     Attributes
     ----------
@@ -165,7 +84,13 @@ class Backtest:
             ``orders``, ``orders_actual`` and their ratio; ``revenue``, ``revenue_actual`` and
             their ratio; ``mae`` and ``rmse``, of the orders of a customer; ``gini``, how well
             revenue (orders, where there is no money) is ranked: 0 for chance, 1 for the best;
-            ``top_decile_share``, of the revenue that those foretold as the best tenth brought.
+            ``top_decile_share``, of the revenue that those foretold as the best tenth brought;
+            ``spearman``, the correlation of the ranks foretold and those that came;
+            ``auc``, of two customers of whom one ordered, how often that one was foretold to be
+            the likelier, 0.5 for chance: by the probability to order, and of baselines by the
+            orders, the revenue or the days since the last order; ``brier``, the mean squared error
+            of the probability (of ``same_again``: 1 for who ordered in the days before);
+            ``active`` and ``active_actual``, how many customers order; ``customers``.
             Null where a baseline says nothing, and ratios and shares also where what came is
             nothing or less. Models that came to the same boundary are one row. Of several splits,
             each has its rows, and a last column ``split_day``.
@@ -196,7 +121,8 @@ class Backtest:
         )
         customers = np.bincount(group, minlength=MOST_FREQUENCY + 1)
         columns = {"actual": self._actual_orders.astype(np.float64)}
-        columns |= {name: self._orders(name) for name in self._names}
+        for name in self._names:
+            columns[name] = cast("Floats", self._of_all(name, "orders"))  # those with orders
         there = customers > 0
         made: dict[str, Any] = {
             "frequency": np.flatnonzero(there),
@@ -242,6 +168,64 @@ class Backtest:
             }
         )
 
+    def by_list(self, *, anchor: str = "new", top_share: float = 0.10) -> pa.Table:
+        """Return what became of the customers of each value list, made on the day of the split.
+
+        Parameters
+        ----------
+        anchor, top_share
+            As for :class:`ValueLists`; the model is the first one.
+
+        Returns
+        -------
+        pyarrow.Table
+            ``value_list``; ``customers``; ``p_active``, the mean probability to order that was
+            foretold; ``ordered``, the share who did; ``predicted`` and ``actual``: their revenue
+            (orders, where there is no money); ``share_of_actual``. Means and shares are null
+            where nobody is in a list.
+        """
+        check_choice("anchor", anchor, ANCHORS)
+        share = share_of(top_share, "top_share")
+        codes, columns = [], []
+        for origin in self._origins:
+            first = origin.foretold[0]
+            value, found = self._value(origin)
+            active = cast("Floats", first.p_active)  # which models foretell
+            codes.append(_lists_of(first, active, value, anchor, share))
+            columns.append(np.stack([active, origin.ordered, value, found]))
+        code, size = np.concatenate(codes), len(SEGMENTS)
+        customers = np.bincount(code, minlength=size)
+        *chances, predicted, actual = (
+            np.bincount(code, values, minlength=size) for values in np.concatenate(columns, axis=1)
+        )
+        means = [
+            [scores.ratio(float(one), int(many)) for one, many in zip(sums, customers, strict=True)]
+            for sums in chances
+        ]
+        shares = [scores.ratio(float(one), float(actual.sum())) for one in actual]
+        made = SEGMENTS, customers, *means, predicted, actual, shares
+        return pa.table(dict(zip(LISTS, made, strict=True)))
+
+    def reliability(self) -> pa.Table:
+        """Return how many customers ordered, by the probability that was foretold.
+
+        Returns
+        -------
+        pyarrow.Table
+            ``model``: each forecast that has probabilities; ``bin``: tenths of the probability,
+            1 for those below 0.1, of which some are foretold; ``customers``; ``predicted``, their
+            mean probability; ``actual``, the share who ordered.
+        """
+        ordered = np.concatenate([origin.ordered for origin in self._origins])
+        parts = []
+        for name in self._names:
+            chances = self._of_all(name, "p_active")
+            if chances is not None:
+                bins, *columns = scores.reliability(chances, ordered, DECILES)
+                named = pa.array([name] * bins.size, pa.string())
+                parts.append(pa.table([named, bins + 1, *columns], names=RELIABILITY))
+        return pa.concat_tables(parts)
+
     def tracking(self) -> pa.Table:
         """Return the orders of all customers together, week by week of the horizon.
 
@@ -269,9 +253,11 @@ class Backtest:
         The model judged is the chosen one, the first of :meth:`to_table`. Of several splits, it
         is judged by the latest; a last line says how much totals differed between splits.
         """
+        latest = Backtest(self._origins[:1], self.horizon_days)
         return verdict_of(
             [origin.rows() for origin in self._origins],
             self.horizon_days,
+            latest.by_list().to_pylist(),
             has_money=self._origins[0].holdout.money is not None,
         )
 
@@ -304,10 +290,13 @@ class Backtest:
 
     def __repr__(self) -> str:
         models = [one.shown for one in self._origins[0].distinct if one.role == MODEL]
-        customers = counted(self._origins[0].holdout.orders.size, "customer")
+        row = self._origins[0].rows()[0]
+        customers = counted(row["customers"], "customer")
+        scored = {"orders": "orders_ratio", "Gini": "gini", "AUC": "auc", "Brier": "brier"}
+        said = [f"{name} {row[key]:.2f}" for name, key in scored.items() if row[key] is not None]
         return (
             f"Backtest({', '.join(models)}; {customers}, {self.horizon_days} days after "
-            f"{self.split_day})"
+            f"{self.split_day}{': ' if said else ''}{', '.join(said)})"
         )
 
     def __str__(self) -> str:
@@ -317,23 +306,21 @@ class Backtest:
     def _actual_orders(self) -> NDArray[np.int64]:
         return np.concatenate([origin.holdout.orders for origin in self._origins])
 
-    def _orders(self, name: str) -> Floats:
+    def _of_all(self, name: str, what: str) -> Floats | None:
+        """Return what a forecast says of the customers of all splits; None where it is silent."""
         found = [
-            one.orders
+            getattr(one, what)
             for origin in self._origins
             for one in origin.foretold
-            if one.name == name and one.orders is not None
+            if one.name == name
         ]
-        return np.concatenate(found)
+        return None if any(one is None for one in found) else np.concatenate(found)
 
     @staticmethod
     def _value(origin: Origin) -> tuple[Floats, Floats]:
         """Return what the first model foretold of each customer, and what happened."""
-        first, later = origin.foretold[0], origin.later
-        if later is not None and first.revenue is not None:
-            return first.revenue, later
-        orders = cast("Floats", first.orders)  # which models foretell
-        return orders, origin.holdout.orders.astype(np.float64)
+        value, actual = origin.value_of(origin.foretold[0])
+        return cast("Floats", value), actual  # which models foretell
 
     def _gains(self) -> dict[str, Floats]:
         """Return, by forecast, the value of customers in the order foretold; and in the best."""
@@ -341,17 +328,19 @@ class Backtest:
         _, actual = self._value(origin)
         made = {"best": np.sort(actual)[::-1]}
         for one in origin.distinct:
-            ranks = one.orders if origin.later is None else one.revenue
+            ranks, _ = origin.value_of(one)
             if ranks is not None:
                 made[one.name] = actual[np.argsort(-ranks, kind="stable")]
         return made
 
-    def _reliability(self) -> dict[str, tuple[Floats, Floats]]:
-        """Return, by model, the mean probability of ten bins, and the share who ordered."""
-        origin = self._origins[0]
-        ordered = origin.holdout.orders > 0
-        return {
-            one.name: scores.reliability(one.p_active, ordered, DECILES)
-            for one in origin.distinct
-            if one.p_active is not None and one.role == MODEL
-        }
+
+def _lists_of(
+    model: Foretold, active: Floats, value: Floats, anchor: str, share: Fraction
+) -> NDArray[np.int8]:
+    """Return the value list of each customer, by cuts of these very customers."""
+    rank = math.ceil(share * value.size)
+    cut = float(np.sort(value)[value.size - rank]) if rank else math.inf
+    cuts = Cuts(*bounds_of(model.new_p_active, anchor), cut)
+    nothing = np.zeros(value.size)
+    known = np.ones(value.size, np.bool_)
+    return cuts.codes(Values(known, active, value, nothing, nothing))

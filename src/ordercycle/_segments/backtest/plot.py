@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ class Tables(Protocol):
     def split_day(self) -> Any: ...
     def tracking(self) -> pa.Table: ...
     def by_frequency(self) -> pa.Table: ...
+    def reliability(self) -> pa.Table: ...
     def _gains(self) -> dict[str, NDArray[np.float64]]: ...
-    def _reliability(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]: ...
 
 
 def draw_tracking(test: Tables, ax: Axes | None) -> Axes:
@@ -84,7 +85,10 @@ def draw_reliability(test: Tables, ax: Axes | None) -> Axes:
     """Draw how many customers ordered, by the probability foretold."""
     ax = _axes(ax)
     ax.plot([0, 1], [0, 1], color="0.8", linewidth=1, label="as foretold")
-    for place, (name, (means, shares)) in enumerate(test._reliability().items()):  # noqa: SLF001 - its pictures are part of it
+    table = test.reliability()
+    for place, name in enumerate(dict.fromkeys(table["model"].to_pylist())):
+        of_it = table.filter(pc.equal(table["model"], name))
+        means, shares = of_it["predicted"].to_numpy(), of_it["actual"].to_numpy()
         ax.plot(means, shares, color=f"C{place}", marker="o", linestyle="--", label=name)
     title = f"Customers who ordered after {test.split_day}"
     return _finish(ax, title, "probability foretold", "share who ordered")

@@ -12,14 +12,9 @@ from numpy.typing import NDArray
 from ordercycle._days import date_of, day_number
 from ordercycle._errors import ConfigError, DataError, Option, counted, warn, whole_number
 from ordercycle._history.order_history import OrderHistory
-from ordercycle._segments.backtest.backtest import (
-    BASELINE,
-    MODEL,
-    Backtest,
-    Foretold,
-    Origin,
-)
+from ordercycle._segments.backtest.backtest import Backtest
 from ordercycle._segments.backtest.data import WEEK, Holdout, HoldoutScan
+from ordercycle._segments.backtest.origin import BASELINE, MODEL, Foretold, Origin
 from ordercycle._segments.value.columns import Forecast, value_model
 from ordercycle._segments.value.fit import ERRORS, Fitted, fit_each, transaction_cells
 from ordercycle._segments.value.inputs import ClvCounts, ClvInputs
@@ -27,6 +22,7 @@ from ordercycle._value_models import Cells
 
 CANDIDATES = ("mbg_nbd", "pareto_nbd", "bg_nbd")
 NBD, SAME_AGAIN, PAST_RATE, PAST_REVENUE = "nbd", "same_again", "past_rate", "past_revenue"
+RECENCY = "recency"
 #: More days at the end without orders than happen by chance.
 MISSING_DAYS = 7
 #: As many horizons before a split are enough, and so many are needed.
@@ -140,7 +136,11 @@ def _origin(clv: Tested, history: OrderHistory, split: int, horizon_days: int) -
     if baseline is not None:
         foretold.append(_of_model(baseline, holdout, BASELINE))
     if holdout.money is not None:
-        foretold.append(Foretold(PAST_REVENUE, PAST_REVENUE, BASELINE, None, holdout.money.so_far))
+        so_far = holdout.money.so_far
+        only_ranks = Foretold(PAST_REVENUE, PAST_REVENUE, BASELINE, revenue=so_far, ranks=so_far)
+        foretold.append(only_ranks)
+    since_last = (holdout.recency - holdout.age).astype(np.float64)
+    foretold.append(Foretold(RECENCY, RECENCY, BASELINE, ranks=since_last))
     cells = transaction_cells(counts)
     followed = models if baseline is None else [*models, baseline]
     tracked = {one.name: _weekly(one.forecast, cells, horizon_days) for one in followed}
@@ -208,7 +208,13 @@ def _of_model(one: _Named, holdout: Holdout, role: str) -> Foretold:
     means = None if holdout.money is None else holdout.money.means
     found = one.forecast.of(holdout.repeats, holdout.recency, holdout.age, means)
     return Foretold(
-        one.name, one.shown, role, found.expected_orders, found.predicted_value, found.p_active
+        one.name,
+        one.shown,
+        role,
+        found.expected_orders,
+        found.predicted_value,
+        found.p_active,
+        new_p_active=one.forecast.new_p_active,
     )
 
 
@@ -220,9 +226,10 @@ def _plain(holdout: Holdout, horizon_days: int) -> list[Foretold]:
     again = rate = None
     if holdout.money is not None:
         again, rate = holdout.money.before, holdout.money.repeats * rates
+    ordered, orders = (before > 0).astype(np.float64), holdout.repeats * rates
     return [
-        Foretold(SAME_AGAIN, SAME_AGAIN, BASELINE, before, again),
-        Foretold(PAST_RATE, PAST_RATE, BASELINE, holdout.repeats * rates, rate),
+        Foretold(SAME_AGAIN, SAME_AGAIN, BASELINE, before, again, ordered, before),
+        Foretold(PAST_RATE, PAST_RATE, BASELINE, orders, rate, ranks=orders),
     ]
 
 

@@ -40,9 +40,8 @@ def _concentration(value: Floats, ranks: NDArray[np.generic]) -> float | None:
     total, size = float(value.sum()), value.size
     if size == 0 or total <= 0:
         return None
-    _, place, counts = np.unique(ranks, return_inverse=True, return_counts=True)
-    middle = np.cumsum(counts) - (counts - 1) / 2
-    return 2 * float((value * middle[place]).sum()) / (size * total) - (size + 1) / size
+    middle = _middle_ranks(ranks)
+    return 2 * float((value * middle).sum()) / (size * total) - (size + 1) / size
 
 
 def top_share(value: Floats, ranks: NDArray[np.generic], parts: int) -> float | None:
@@ -69,13 +68,43 @@ def deciles(ranks: Floats, parts: int) -> NDArray[np.int64]:
     return place
 
 
+def spearman(value: Floats, ranks: Floats) -> float | None:
+    """Return the correlation of ranks, equal ones in their middle; None where all are equal."""
+    if value.size == 0:
+        return None
+    one, other = (_middle_ranks(values) - (value.size + 1) / 2 for values in (value, ranks))
+    spread = float((one * one).sum()) * float((other * other).sum())
+    return float((one * other).sum()) / math.sqrt(spread) if spread > 0 else None
+
+
+def auc(happened: NDArray[np.bool_], ranks: Floats) -> float | None:
+    """Return how often, of two customers of whom it happened to one, that one is ranked higher.
+
+    Equal ranks count as half. None where it happened to all, or to nobody.
+    """
+    yes = int(np.count_nonzero(happened))
+    pairs = yes * (happened.size - yes)
+    if not pairs:
+        return None
+    return (float(_middle_ranks(ranks)[happened].sum()) - yes * (yes + 1) / 2) / pairs
+
+
+def _middle_ranks(values: NDArray[np.generic]) -> Floats:
+    """Return the rank of each value from below, 1 for the least; equal ones in their middle."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    middle: Floats = np.cumsum(counts) - (counts - 1) / 2
+    return middle[place]
+
+
 def reliability(
     probability: Floats, happened: NDArray[np.bool_], bins: int
-) -> tuple[Floats, Floats]:
-    """Return the mean probability, and the share for whom it happened, of bins that have some."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats, Floats]:
+    """Return, of bins that have some: which, how many, mean probability, share that happened."""
     group = np.minimum((probability * bins).astype(np.int64), bins - 1)
     counts = np.bincount(group, minlength=bins)
-    there = counts > 0
-    means = np.bincount(group, probability, minlength=bins)[there] / counts[there]
-    shares = np.bincount(group, happened.astype(np.float64), minlength=bins)[there] / counts[there]
-    return means, shares
+    there = np.flatnonzero(counts)
+    means, shares = (
+        np.bincount(group, values, minlength=bins)[there] / counts[there]
+        for values in (probability, happened.astype(np.float64))
+    )
+    return there, counts[there], means, shares

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from ordercycle._errors import Option
@@ -12,15 +14,21 @@ NEAR, BETTER = 0.10, 0.01
 #: Of errors, of single customers and of totals, by how much one forecast is better than another.
 MARGIN = 0.02
 MODEL = "model"
-PAST_RATE, PAST_REVENUE = "past_rate", "past_revenue"
+PAST_RATE, PAST_REVENUE, RECENCY = "past_rate", "past_revenue", "recency"
+#: So many standard errors are no chance.
+SURE = 2.0
 #: The errors of a customer's orders, and what they are called.
 ERRORS = {"mae": "on average", "rmse": "by the root of mean squares"}
 
 Row = dict[str, Any]
 
 
-def verdict_of(splits: Sequence[Sequence[Row]], horizon_days: int, *, has_money: bool) -> str:
+def verdict_of(
+    splits: Sequence[Sequence[Row]], horizon_days: int, lists: Sequence[Row], *, has_money: bool
+) -> str:
     """Return what to trust; splits: the rows of the table of each, the latest first.
+
+    lists: the rows of what became of each value list of the latest split.
 
     The first row is of the model that a fit would choose: it alone is judged. Another one that
     came nearer is seen to have done so only afterwards, and is named as such.
@@ -31,6 +39,8 @@ def verdict_of(splits: Sequence[Sequence[Row]], horizon_days: int, *, has_money:
         *([_totals(rows, "revenue", "revenue", horizon_days)] if has_money else []),
         _one_by_one(rows),
         _ranking(rows),
+        *_who_orders(rows),
+        *_list_by_list(lists),
     ]
     if len(splits) > 1:
         lines.append(_spread(splits))
@@ -165,6 +175,55 @@ def _better_ranked(rows: Sequence[Row]) -> str:
         return ""
     other = Option("model", _family(best))
     return f"; {other} ranked better (Gini {best['gini']:.2f}); pass it to take it"
+
+
+def _who_orders(rows: Sequence[Row]) -> Iterator[str]:
+    """Say whether the probabilities to order come true, and tell customers apart."""
+    model = rows[0]
+    plain = next((row for row in rows if row["model"] == RECENCY), None)
+    if plain is None or model["auc"] is None or plain["auc"] is None:
+        return
+    share = model["active_actual"] / model["customers"]
+    blind = share * (1 - share)
+    better = _sign(blind - model["brier"], MARGIN * blind)
+    fits = (
+        f"{'better than' if better > 0 else 'no better than'} the same one for everybody (Brier "
+        f"{model['brier']:.3f} against {blind:.3f})"
+    )
+    sign = _sign(model["auc"] - plain["auc"], BETTER)
+    apart = {1: "better than", 0: "as well as", -1: "worse than"}[sign]
+    yield (
+        f"Who orders: {model['model']} foretold {model['active']:,.0f} customers and "
+        f"{model['active_actual']:,} did; its probabilities are {fits}, and tell who orders "
+        f"{apart} the days since the last order do (AUC {model['auc']:.2f} against "
+        f"{plain['auc']:.2f})."
+    )
+
+
+def _list_by_list(lists: Sequence[Row]) -> Iterator[str]:
+    """Say whether fewer customers order from value list to value list."""
+    there = [row for row in lists if row["customers"]]
+    if len(there) < 2 or not any(row["ordered"] for row in there):
+        return
+    said = ", ".join(f"{_percent(row['ordered'])} of {row['value_list']}" for row in there)
+    rises = [
+        (after["ordered"] - before["ordered"], _error(before, after))
+        for before, after in pairwise(there)
+    ]
+    if any(rise > SURE * error for rise, error in rises):
+        outcome = "more in a worse list: do not go by the value lists here"
+    elif any(rise > 0 for rise, _ in rises):
+        outcome = "fewer from list to list, but for differences that chance explains"
+    else:
+        outcome = "fewer from list to list"
+    yield f"Value lists: {said} ordered, {outcome}."
+
+
+def _error(one: Row, other: Row) -> float:
+    """Return the standard error of the difference of two shares."""
+    return math.sqrt(
+        sum(row["ordered"] * (1 - row["ordered"]) / row["customers"] for row in (one, other))
+    )
 
 
 def _spread(splits: Sequence[Sequence[Row]]) -> str:

@@ -98,6 +98,12 @@ class Forecast:
             RATE: repr(self.discount_rate).encode(),
         }
 
+    @property
+    def new_p_active(self) -> float:
+        """The probability to order again of a customer on the day of the first order."""
+        day = np.zeros(1, np.int32)
+        return float(self.of(np.zeros(1, np.int64), day, day).p_active[0])
+
     def of(
         self,
         repeats: NDArray[np.int64],

@@ -28,27 +28,25 @@ from ordercycle._segments.scheme_options import SchemeOption
 from ordercycle._segments.value.clv import Clv, day_of, forecast_of, inputs_of
 from ordercycle._segments.value.columns import Forecast
 from ordercycle._segments.value.inputs import Purchases, purchases_of
-from ordercycle._segments.value.lists_fit import (
+from ordercycle._segments.value.list_cuts import (
     ACTIVE,
+    ANCHORS,
     SEGMENTS,
     TOP,
     Cuts,
+    Values,
+    bounds_of,
+)
+from ordercycle._segments.value.lists_fit import (
     ListsRound,
     ModelRound,
     ValueListsAccount,
-    Values,
     valued,
     with_forecast,
 )
 from ordercycle._segments.value.options import float_of
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
 
-ANCHORS = ("new", "absolute")
-#: A customer is Active who orders again more likely than not, and Lost who does so hardly more
-#: often than one in five; with the anchor "new", Active is who is as likely to as a new customer.
-LIKELY, UNLIKELY = 0.5, 0.2
-#: Against Active, by the anchor "new".
-LOST_SHARE = 0.4
 #: Fewer are too few to look for others like them.
 FEW_TOP = 100
 HIGH_VALUE = "high_value"
@@ -248,7 +246,8 @@ class ValueLists(Scheme):
             *bounds, cut = self.cuts
             hi, lo = bounds
         else:
-            hi, lo, cut = *self._bounds(), None
+            new = forecast_of(self.clv).new_p_active
+            hi, lo, cut = *bounds_of(new, self.anchor), None
         return ListsRound(
             scheme=self,
             model=self.clv,
@@ -257,15 +256,6 @@ class ValueLists(Scheme):
             by_hand=by_hand,
             cut=cut,
         )
-
-    def _bounds(self) -> tuple[float, float]:
-        """Return hi and lo."""
-        if self.anchor == "absolute":
-            return LIKELY, UNLIKELY
-        day = np.zeros(1, np.int32)
-        new = forecast_of(self.clv).of(np.zeros(1, np.int64), day, day)
-        hi = min(LIKELY, float(new.p_active[0]))
-        return hi, LOST_SHARE * hi
 
     def assign(self, table: Any, *, threads: int | None = None) -> pa.Table:
         """Add each customer's list to a profile, and what the model expects where it is missing.

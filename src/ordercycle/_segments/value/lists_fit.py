@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -33,14 +33,10 @@ from ordercycle._segments.score_maps import FrozenDict
 from ordercycle._segments.value.clv import Clv, forecast_of
 from ordercycle._segments.value.columns import Forecast, predict_batch
 from ordercycle._segments.value.inputs import as_floats, purchases_of
+from ordercycle._segments.value.list_cuts import LOST, SEGMENTS, TOP, Cuts, Values
 from ordercycle_kernels.exact_sums import FLOAT_CHUNKS
 from ordercycle_kernels.purchase_cells import add_floats
 from ordercycle_kernels.selection import DIGITS
-
-#: In the order of the codes, the best first.
-SEGMENTS = ("Top", "Active", "At risk", "Lost")
-TOP, ACTIVE, AT_RISK, LOST = range(4)
-NO_LIST = np.int8(-1)
 
 #: Statistics of Top that can be the number on top of the list, with what they are.
 STATISTICS = {
@@ -60,37 +56,6 @@ CHUNK, LOWEST_BIT = 32, -1074
 #: A scheme with a model of value, `clv`: its cuts and its account are options.
 F = TypeVar("F", bound=Fittable)
 Floats = NDArray[np.float64]
-
-
-class Values(NamedTuple):
-    """What decides the list of some customers: (n,) each, any value without orders."""
-
-    has_orders: NDArray[np.bool_]
-    p_active: Floats
-    predicted_value: Floats
-    clv: Floats
-    revenue: Floats
-
-
-class Cuts(NamedTuple):
-    """The bounds of the lists.
-
-    hi, lo: of the probability to order again, that of Active and that of At risk; value: from
-    which predicted value on customers are Top.
-    """
-
-    hi: float
-    lo: float
-    value: float
-
-    def codes(self, values: Values) -> NDArray[np.int8]:
-        """Return the list of each customer."""
-        likely = values.p_active >= self.hi
-        codes = np.where(values.p_active >= self.lo, np.int8(AT_RISK), np.int8(LOST))
-        codes[likely] = ACTIVE
-        codes[likely & (values.predicted_value >= self.value)] = TOP
-        codes[~values.has_orders] = NO_LIST
-        return codes
 
 
 @public()
