@@ -8,13 +8,18 @@ import pytest
 from support.reports import PERIOD, lists_of, random_orders, report_of, shop
 
 import ordercycle as oc
-from ordercycle._report.metrics import METRICS
+from ordercycle._report.catalogue import Catalogue
 
 EXPORT = [
     "PeriodStart",
     "PeriodEnd",
     "Date",
+    "Brand",
+    "TargetAction",
     "SegmentName",
+    "Channel",
+    "MailingType",
+    "FormType",
     "TotalRevenue",
     "Orders",
     "AverageOrderValue",
@@ -59,7 +64,7 @@ def test_the_export_reads_back_as_it_was():
     read = [
         None if row[metric.export] == "" else float(row[metric.export])
         for row in rows
-        for metric in METRICS
+        for metric in Catalogue(has_money=True).metrics
     ]
     assert read == [*values, *previous]
     starts = [(row["PeriodStart"], row["PeriodEnd"], row["Date"]) for row in rows]
@@ -113,7 +118,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     assert [one.name for one in tmp_path.iterdir()] == ["report.csv"]
     assert path.read_text() == "the old one"
     found.to_csv(str(path))
-    assert path.read_text().startswith("PeriodStart,PeriodEnd,Date,SegmentName,TotalRevenue")
+    assert path.read_text().startswith(",".join(EXPORT[:10]))
     assert [one.name for one in tmp_path.iterdir()] == ["report.csv"]
     with pytest.raises(oc.StorageError, match="No such file"):
         found.to_csv(tmp_path / "nowhere" / "report.csv")
@@ -124,7 +129,7 @@ def test_a_pipe_is_written_to_and_stays(tmp_path):
     os.mkfifo(path)
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK)) as read:
         report_of(shop()).to_csv(path)
-        assert read.readline().startswith("PeriodStart,PeriodEnd,Date,SegmentName")
+        assert read.readline().startswith(",".join(EXPORT[:9]))
     assert path.is_fifo()
 
 

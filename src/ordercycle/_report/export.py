@@ -13,10 +13,12 @@ from ordercycle._durable import replacing
 from ordercycle._errors import StorageError
 from ordercycle._report.metric_values import Reported
 from ordercycle._report.metrics import COUNTED, Metric
+from ordercycle._report.report_spec import DEFAULT_TARGET
 from ordercycle._spreadsheets import harmless
 
-#: The columns before those of the metrics.
-PLACE = ("PeriodStart", "PeriodEnd", "Date", "SegmentName")
+#: The columns before those of the metrics; an empty one means all.
+BEFORE = ("PeriodStart", "PeriodEnd", "Date", "Brand", "TargetAction", "SegmentName")
+PLACE = (*BEFORE, "Channel", "MailingType", "FormType")
 END = "\r\n"
 
 Row = list[str]
@@ -69,9 +71,9 @@ def _rows(
         else [""] * len(reported.rows)
         for metric in metrics
     ]
-    head = [*map(str, ends), "" if day is None else str(day)]
+    head = [*map(str, ends), "" if day is None else str(day), "", DEFAULT_TARGET]
     return [
-        [*head, harmless(segment), *(column[row] for column in columns)]
+        [*head, harmless(segment), "", "", "", *(column[row] for column in columns)]
         for row, segment in enumerate(reported.rows)
     ]
 
@@ -80,7 +82,8 @@ def _text(metric: Metric, value: float | None) -> str:
     """Write a number with as many digits as it takes to read the same one."""
     if value is None:
         return ""
-    return str(int(value)) if metric.unit in COUNTED and not metric.denominator else repr(value)
+    is_whole = metric.unit in COUNTED and not metric.denominator and value.is_integer()
+    return str(int(value)) if is_whole else repr(value)
 
 
 def _csv(metrics: Sequence[Metric], rows: list[Row]) -> str:

@@ -1,82 +1,30 @@
 """The metrics of the report, each declared once, and what they are quotients of.
 
-Schema, CSV header, documentation and tests follow from these tables. A further ratio is a further
+Schema, CSV header, documentation and tests follow from this table. A further ratio is a further
 row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ordercycle._errors import ConfigError, Option, suggestion
-from ordercycle_kernels import cube as cells
-
-#: What a quantity is about: the months of the period, those who are in the segment at its end, or
-#: the same in its last month.
-DURING, SO_FAR, LAST_MONTH = "period", "all time", "last month"
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A count or a sum that adds up over parts of the base, read from the cells of a report."""
-
-    name: str
-    over: str
-    fields: tuple[int, ...]  # of a cell, added
-    is_money: bool = False
-
-
-QUANTITIES = {
-    one.name: one
-    for one in (
-        Quantity("revenue", DURING, (cells.REVENUE,), is_money=True),
-        Quantity("orders", DURING, (cells.ORDERS,)),
-        Quantity("monthly buyers", DURING, (cells.MONTHLY_BUYERS,)),
-        Quantity("registrations", DURING, (cells.ENTERED,)),
-        Quantity("customers", SO_FAR, (cells.CUSTOMERS,)),
-        Quantity("all revenue", SO_FAR, (cells.REVENUE, cells.MOVED_REVENUE), is_money=True),
-        Quantity("first revenue", SO_FAR, (cells.FIRST_REVENUE,), is_money=True),
-        Quantity("all orders", SO_FAR, (cells.ORDERS, cells.MOVED_ORDERS)),
-        Quantity("buyers", SO_FAR, (cells.BUYERS,)),
-        Quantity("repeat buyers", SO_FAR, (cells.REPEAT_BUYERS,)),
-        Quantity("first order days", SO_FAR, (cells.FIRST_ORDER_DAYS,)),
-        Quantity("waiting days", SO_FAR, (cells.WAITING_DAYS,)),
-        Quantity("lifetime days", SO_FAR, (cells.LIFETIME_DAYS,)),
-        Quantity("returning customers", LAST_MONTH, (cells.RETURNING,)),
-    )
-}
-
-
-@dataclass(frozen=True)
-class Derived:
-    """A quantity that follows from others and from the last day of the period."""
-
-    name: str
-    parts: tuple[str, ...]
-    of: Callable[..., int]
-
-
-DERIVED = {
-    one.name: one
-    for one in (
-        Derived(
-            "repeat orders",
-            ("all orders", "buyers"),
-            lambda _day, orders, buyers: orders - buyers,
-        ),
-        Derived(
-            "days since last order",
-            ("buyers", "first order days", "lifetime days"),
-            lambda day, buyers, first, lifetime: buyers * day - first - lifetime,
-        ),
-    )
-}
+from ordercycle._report.quantities import (
+    CAMPAIGNS,
+    CHANNEL,
+    CRM,
+    GRAINS,
+    GROUP_GRAINS,
+    IN_APP,
+    OF_MESSAGES,
+    PERSONALIZATION,
+    base_quantities,
+)
 
 CUSTOMERS, ORDERS, REVENUE = "customers", "orders", "currency"
+MESSAGES, PER_RECIPIENT, NUMBER = "messages", "messages per recipient", "points"
 DAYS, SHARE, CYCLES = "days", "share", "cycles"
 #: Units of whole numbers.
-COUNTED = (CUSTOMERS, ORDERS)
+COUNTED = (CUSTOMERS, ORDERS, MESSAGES)
 PERIOD, AUDIENCE = "period", "audience"
 
 
@@ -92,14 +40,96 @@ class Metric:
     denominator: tuple[str, ...] = ()
     of_all: bool = False  # the denominator is that of All Customers
     doc: str = ""
+    grains: tuple[str, ...] = ()  # what it is also known by, beside everything
 
     @property
     def is_money(self) -> bool:
         """Whether it is about amounts, and is left out where orders have none."""
-        return any(name in QUANTITIES and QUANTITIES[name].is_money for name in self.numerator)
+        return any(one.is_money for name in self.parts for one in base_quantities(name))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The quantities of its quotient, each once."""
+        return tuple(dict.fromkeys((*self.numerator, *self.denominator)))
 
 
-#: In the order of the export's columns.
+@dataclass(frozen=True)
+class GroupNames:
+    """What the metrics of a group of an attribution are called; exports: of the four of them."""
+
+    group: str
+    what: str
+    exports: tuple[str, str, str, str]
+
+
+def group_metrics(names: GroupNames) -> tuple[Metric, ...]:
+    """Return the revenue, its share, the orders and their average that a group won."""
+    group, what = names.group, names.what
+    revenue, orders = f"{group} revenue", f"{group} orders"
+    titles = (
+        f"Revenue from {what}", f"Share of Revenue from {what}", f"Orders from {what}",
+        f"Average Order Value from {what}",
+    )  # fmt: skip
+    docs = (
+        f"revenue of orders credited to {what}, refunds of them included",
+        f"{titles[0]} / Revenue",
+        f"orders credited to {what}",
+        f"{titles[0]} / {titles[2]}",
+    )
+    if group == CRM:
+        titles = (
+            "Total CRM Revenue", "CRM Share of Revenue", "CRM Orders", "CRM Average Order Value"
+        )  # fmt: skip
+        docs = (
+            "revenue of orders credited to any touch: each order once",
+            "Total CRM Revenue / Revenue",
+            "orders credited to any touch",
+            "Total CRM Revenue / CRM Orders",
+        )
+    parts = (
+        (REVENUE, (revenue,), ()),
+        (SHARE, (revenue,), ("revenue",)),
+        (ORDERS, (orders,), ()),
+        (REVENUE, (revenue,), (orders,)),
+    )
+    grains = GROUP_GRAINS.get(group, GRAINS)
+    rows = zip(titles, names.exports, parts, docs, strict=True)
+    return tuple(
+        Metric(title, export, unit, PERIOD, above, below, doc=doc, grains=grains)
+        for title, export, (unit, above, below), doc in rows
+    )
+
+
+#: What a vendor's exports call the metrics of its groups.
+OF_CRM = GroupNames(
+    CRM, "CRM", ("CrmRevenue", "CrmRevenueShare", "CrmOrders", "CrmAverageOrderValue")
+)
+OF_IN_APP = GroupNames(
+    IN_APP,
+    "In-App",
+    (
+        "InAppRevenue", "RevenueShareFromInApp", "OrdersFromInApp", "AverageOrderValueFromInApp",
+    ),
+)  # fmt: skip
+OF_CAMPAIGNS = GroupNames(
+    CAMPAIGNS,
+    "Campaigns",
+    (
+        "CampaignsRevenue", "CampaignsRevenueShare", "OrdersFromCampaigns",
+        "AverageOrderValueFromCampaigns",
+    ),
+)  # fmt: skip
+OF_PERSONALIZATION = GroupNames(
+    PERSONALIZATION,
+    "Personalization",
+    (
+        "WebsitePersonalizationRevenue", "RevenueShareFromWebsitePersonalization",
+        "OrdersFromWebsitePersonalization", "AverageOrderValueFromWebsitePersonalization",
+    ),
+)  # fmt: skip
+
+
+#: In the order of the export's columns: a vendor's, and behind them those that it does not have.
 METRICS = (
     Metric(
         "Revenue", "TotalRevenue", REVENUE, PERIOD, ("revenue",),
@@ -206,6 +236,8 @@ METRICS = (
         ("lifetime days",), ("buyers",),
         doc="mean days from first to last order, over buyers",
     ),
+    *group_metrics(OF_CRM),
+    *group_metrics(OF_IN_APP),
     Metric(
         "Customers", "TotalCustomers", CUSTOMERS, PERIOD, ("customers",),
         doc="customers in the segment on the period's last day",
@@ -215,44 +247,113 @@ METRICS = (
         of_all=True,
         doc="Customers / those of All Customers",
     ),
+    *group_metrics(OF_CAMPAIGNS),
+    Metric(
+        "Campaign Conversion to Goal", "CampaignsConversionRate", SHARE, PERIOD,
+        ("converted orders",), ("deliveries",), grains=OF_MESSAGES,
+        doc="orders credited to campaigns / deliveries, of customers who are known",
+    ),
+    Metric(
+        "Revenue per Recipient from Campaigns", "AverageRevenuePerRecipient", REVENUE, PERIOD,
+        ("campaigns revenue",), ("reach",), grains=OF_MESSAGES,
+        doc="Revenue from Campaigns / different customers with a delivery in the period",
+    ),
+    Metric(
+        "Subscribers", "Subscribers", CUSTOMERS, PERIOD, ("subscribers",), grains=(CHANNEL,),
+        doc="customers who are subscribed in a channel in which their contact is valid, on the "
+        "period's last day",
+    ),
+    Metric(
+        "Recipients", "Recipients", CUSTOMERS, PERIOD, ("recipients",), grains=OF_MESSAGES,
+        doc="different customers with a delivery in the period's last month",
+    ),
+    Metric(
+        "Delivered Campaigns per Recipient", "AverageDeliveredCampaignsPerRecipient",
+        PER_RECIPIENT, PERIOD, ("deliveries",), ("monthly recipients",), grains=OF_MESSAGES,
+        doc="deliveries / the sum over the months of those who had one in the month",
+    ),
+    *group_metrics(OF_PERSONALIZATION),
     Metric(
         "New Customer Registrations", "NewCustomerRegistrations", CUSTOMERS, PERIOD,
         ("registrations",),
         doc="customers who came in the period, in the segment of that day",
     ),
+    Metric(
+        "Reach", "Reach", CUSTOMERS, PERIOD, ("reach",), grains=OF_MESSAGES,
+        doc="different customers with a delivery in the period",
+    ),
+    Metric(
+        "Deliveries", "Deliveries", MESSAGES, PERIOD, ("deliveries",), grains=OF_MESSAGES,
+        doc="messages delivered in the period, those that the attribution excludes left out",
+    ),
+    Metric(
+        "Open Rate", "OpenRate", SHARE, PERIOD, ("opened deliveries",), ("deliveries",),
+        grains=OF_MESSAGES, doc="share of the messages delivered in the period that were opened",
+    ),
+    Metric(
+        "Click Rate", "ClickRate", SHARE, PERIOD, ("clicked deliveries",), ("deliveries",),
+        grains=OF_MESSAGES, doc="share of the messages delivered in the period that were clicked",
+    ),
+    Metric(
+        "Unsubscribe Rate", "UnsubscribeRate", SHARE, PERIOD, ("unsubscribed deliveries",),
+        ("deliveries",), grains=OF_MESSAGES,
+        doc="share of the messages delivered in the period that led to an unsubscription",
+    ),
+    Metric(
+        "Loyalty Program Members", "LoyaltyMembers", CUSTOMERS, PERIOD, ("members",),
+        doc="members on the period's last day",
+    ),
+    Metric(
+        "Revenue (members)", "RevenueMembers", REVENUE, PERIOD, ("member revenue",),
+        doc="revenue of orders of those who are members on the order's day",
+    ),
+    Metric(
+        "Revenue (non-members)", "RevenueNonMembers", REVENUE, PERIOD, ("other revenue",),
+        doc="Revenue - Revenue (members)",
+    ),
+    Metric(
+        "Share of Revenue (members)", "RevenueShareMembers", SHARE, PERIOD, ("member revenue",),
+        ("revenue",), doc="Revenue (members) / Revenue",
+    ),
+    Metric(
+        "Orders (members)", "OrdersMembers", ORDERS, PERIOD, ("member orders",),
+        doc="orders of those who are members on the order's day",
+    ),
+    Metric(
+        "Orders (non-members)", "OrdersNonMembers", ORDERS, PERIOD, ("other orders",),
+        doc="Orders - Orders (members)",
+    ),
+    Metric(
+        "Average Order Value (members)", "AverageOrderValueMembers", REVENUE, PERIOD,
+        ("member revenue",), ("member orders",), doc="Revenue (members) / Orders (members)",
+    ),
+    Metric(
+        "Average Order Value (non-members)", "AverageOrderValueNonMembers", REVENUE, PERIOD,
+        ("other revenue",), ("other orders",), doc="Revenue (non-members) / Orders (non-members)",
+    ),
+    Metric(
+        "Average Order Value Uplift", "AverageOrderValueUplift", REVENUE, PERIOD,
+        ("order value uplift",), ("member orders", "other orders"),
+        doc="Average Order Value (members) - Average Order Value (non-members)",
+    ),
+    Metric(
+        "Points Awarded", "PointsAwarded", NUMBER, PERIOD, ("awarded points",),
+        doc="points awarded to members, reversals taken off on their own day",
+    ),
+    Metric(
+        "Points Redeemed", "PointsRedeemed", NUMBER, PERIOD, ("redeemed points",),
+        doc="points redeemed by members, reversals taken off on their own day",
+    ),
+    Metric(
+        "Redemption Rate", "RedemptionRate", SHARE, PERIOD, ("redeemed points",),
+        ("awarded points",), doc="Points Redeemed / Points Awarded; expired points are in neither",
+    ),
+    Metric(
+        "Total Discount Amount", "TotalDiscountAmount", REVENUE, PERIOD, ("member discount",),
+        doc="discount on the orders of those who are members on the order's day",
+    ),
+    Metric(
+        "Discount Share", "DiscountShare", SHARE, PERIOD, ("member discount",),
+        ("member revenue",), doc="Total Discount Amount / Revenue (members)",
+    ),
 )  # fmt: skip
-
-
-def known_metrics(*, has_money: bool) -> tuple[Metric, ...]:
-    """Return the metrics of a report, of orders with amounts or without, in order."""
-    return METRICS if has_money else tuple(one for one in METRICS if not one.is_money)
-
-
-def metric_named(name: str, *, has_money: bool = True) -> Metric:
-    """Return a metric, or raise a ConfigError that says which there are."""
-    known = {metric.name: metric for metric in known_metrics(has_money=has_money)}
-    if name in known:
-        return known[name]
-    if any(metric.name == name for metric in METRICS):
-        raise ConfigError(
-            f"{name!r} is about money, and the orders of this report have no amounts",
-            remedy=("build the history with ", Option("Columns.amount")),
-        )
-    exported = {metric.export: metric.name for metric in METRICS}
-    hint = suggestion(str(name), known)
-    if name in exported:
-        hint = f", which is the export's name of {exported[name]!r}"
-    raise ConfigError(
-        f"there is no metric {name!r}{hint}",
-        remedy=f"there are {', '.join(map(repr, known))}",
-    )
-
-
-def metrics_named(names: Sequence[str], *, has_money: bool = True) -> list[Metric]:
-    """Return several metrics."""
-    if isinstance(names, str):
-        raise ConfigError(
-            (Option("metrics", names), " is no list of names"),
-            remedy=("pass ", Option("metrics", [names])),
-        )
-    return [metric_named(name, has_money=has_money) for name in names]

@@ -13,7 +13,6 @@ from ordercycle._report.metrics import (
     REVENUE,
     SHARE,
     Metric,
-    metric_named,
 )
 from ordercycle._report.tables import change_ratio
 
@@ -36,8 +35,8 @@ def formatted(metric: Metric, value: float | None) -> str:
     if value is None:
         return MISSING
     if metric.unit in COUNTED:
-        return f"{value:,.2f}" if metric.denominator else f"{value:,.0f}"
-    return FORMATS[metric.unit].format(value)
+        return f"{value:,.2f}" if metric.denominator or value % 1 else f"{value:,.0f}"
+    return FORMATS.get(metric.unit, "{:,.2f}").format(value)
 
 
 def as_text(reported: Reported, previous: Reported | None) -> str:
@@ -80,8 +79,8 @@ def _cells(
     names: tuple[str, ...], reported: Reported, previous: Reported | None
 ) -> tuple[tuple[str, ...], list[tuple[str, list[str]]]]:
     """Return for each row of the report the values, each followed by its change, if any."""
-    has_money = reported.figures.plan.has_money
-    metrics = [one for one in map(metric_named, names) if has_money or not one.is_money]
+    metrics = [one for one in reported.figures.catalogue.metrics if one.name in names]
+    metrics.sort(key=lambda one: names.index(one.name))
     columns: list[list[str]] = []
     for metric in metrics:
         now = reported.values(metric)

@@ -16,7 +16,9 @@ from ordercycle._days import number_of
 from ordercycle._errors import Code, ConfigError, Option, suggestion
 from ordercycle._ingest.column_readers import AmountReader
 from ordercycle._membership.membership import Membership
+from ordercycle._report.catalogue import Catalogue
 from ordercycle._report.months import Months, Period
+from ordercycle._report.quantities import MONEY, WHOLE
 from ordercycle._spec import HistorySpec
 from ordercycle_kernels import cube as kernels
 from ordercycle_kernels.exact_sums import FLOAT_CHUNKS, INTEGER_CHUNKS
@@ -26,6 +28,8 @@ Memberships: TypeAlias = Membership | Sequence[Membership] | Mapping[str, Member
 MOST_SEGMENTS = 30
 #: The name of the last row of every report.
 ALL_CUSTOMERS = "All Customers"
+#: The target action of all orders.
+DEFAULT_TARGET = "Orders"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Plan:
     rows: tuple[NDArray[np.int64], ...]  # of each membership: the row of each of its segments
     amount: AmountReader
     net_refunds: bool
-    has_money: bool  # whether orders have amounts
+    catalogue: Catalogue  # the metrics there are: without amounts, those about money are not
 
     @classmethod
     def of(
@@ -64,7 +68,7 @@ class Plan:
             np.array([row_of.get(name, nowhere) for name in names], np.int64) for names in named
         )
         return cls(
-            period, chosen, tuple(rows), kind.amount, kind.net_refunds, has_money=kind.has_amount
+            period, chosen, tuple(rows), kind.amount, kind.net_refunds, Catalogue(kind.has_amount)
         )
 
     @property
@@ -91,11 +95,9 @@ class Plan:
         return FLOAT_CHUNKS if self.amount.is_float else INTEGER_CHUNKS
 
     @property
-    def unit(self) -> Fraction:
-        """How many units of the sums of money make one of the currency."""
-        if self.amount.is_float:
-            return Fraction(2**1074)
-        return Fraction(10) ** getattr(self.amount.given, "scale", 0)
+    def units(self) -> dict[str, Fraction]:
+        """How many units of the sums of a quantity make one, by what its numbers stand for."""
+        return {WHOLE: Fraction(1), MONEY: unit_of(self.amount)}
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -111,6 +113,13 @@ class Plan:
         """How many integers the cells are, and as many again for segments that overlap."""
         rows, columns, width = self.shape
         return 2 * rows * columns * width
+
+
+def unit_of(amount: AmountReader) -> Fraction:
+    """Return how many units of exact sums of amounts make one."""
+    if amount.is_float:
+        return Fraction(2**1074)
+    return Fraction(10) ** getattr(amount.given, "scale", 0)
 
 
 def listed(memberships: Memberships) -> list[Membership]:

@@ -14,11 +14,12 @@ from ordercycle._errors import ConfigError, Option, OrdercycleWarning, check_cho
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._public import public
 from ordercycle._report.as_of import AsOf, Known
+from ordercycle._report.catalogue import Catalogue
 from ordercycle._report.checks import months_of, refuse_foreign, warnings_of
 from ordercycle._report.cube import Cube, count
 from ordercycle._report.export import comparison_csv, dynamics_csv, write_text
 from ordercycle._report.metric_values import Figures, Reported
-from ordercycle._report.metrics import Metric, known_metrics, metric_named, metrics_named
+from ordercycle._report.metrics import Metric
 from ordercycle._report.months import Months, Period
 from ordercycle._report.rendering import as_html, as_text
 from ordercycle._report.report_spec import Memberships, Plan, listed
@@ -217,10 +218,7 @@ class SegmentReport:
         ConfigError
             There is no such metric, or it is about money and the orders have no amounts.
         """
-        chosen = self._metrics
-        if metrics is not None:
-            chosen = tuple(metrics_named(metrics, has_money=self._has_money))
-        return comparison_table(chosen, *self._compared)
+        return comparison_table(self._catalogue.named(metrics), *self._compared)
 
     def dynamics(self, metric: str, months: str | Sequence[str] | None = None) -> pa.Table:
         """Return a metric month by month, each month a period of its own.
@@ -351,16 +349,17 @@ class SegmentReport:
         return as_html(*self._compared)
 
     @property
-    def _has_money(self) -> bool:
-        return self._figures.plan.has_money
+    def _catalogue(self) -> Catalogue:
+        """The metrics there are."""
+        return self._figures.catalogue
 
     @property
     def _metrics(self) -> tuple[Metric, ...]:
         """All metrics there are, in the order of the export."""
-        return known_metrics(has_money=self._has_money)
+        return self._catalogue.metrics
 
     def _metric(self, name: str) -> Metric:
-        return metric_named(name, has_money=self._has_money)
+        return self._catalogue.metric(name)
 
     @property
     def _compared(self) -> tuple[Reported, Reported | None]:

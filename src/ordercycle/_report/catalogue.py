@@ -1,0 +1,114 @@
+"""The metrics that a report has: those that what it was made of tells, and those of its user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from ordercycle._errors import ConfigError, Option, suggestion
+from ordercycle._report.metrics import METRICS, Metric
+from ordercycle._report.quantities import (
+    BASE,
+    BY_MEMBERS,
+    CREDITED,
+    DELIVERED,
+    DISCOUNTED,
+    QUANTITIES,
+    SUBSCRIBED,
+    Quantity,
+    base_quantities,
+)
+
+#: What metrics need that a report may be without, by the blocks of their cells.
+NEEDS = {
+    CREDITED: "credited",
+    DELIVERED: "credited",
+    SUBSCRIBED: "subscriptions",
+    BY_MEMBERS: "loyalty",
+    DISCOUNTED: "loyalty",
+}
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The metrics of a report, in the order of its columns, and the quantities of them.
+
+    blocks: which further cells there are; groups: of the attribution, and all of them together.
+    """
+
+    has_money: bool
+    blocks: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    own: tuple[Metric, ...] = ()
+    own_quantities: Mapping[str, Quantity] | None = None
+
+    def quantity(self, name: str) -> Quantity:
+        """Return a quantity by its name."""
+        found = QUANTITIES.get(name)
+        return (self.own_quantities or {})[name] if found is None else found
+
+    def quantities(self, metric: Metric) -> tuple[Quantity, ...]:
+        """Return what a metric is made of, each quantity once."""
+        found = (one for part in metric.parts for one in base_quantities(part, self.quantity))
+        return tuple({one.name: one for one in found}.values())
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics, in order."""
+        return tuple(one for one in (*METRICS, *self.own) if not self._lacks(one))
+
+    def metric(self, name: str) -> Metric:
+        """Return a metric, or raise a ConfigError that says which there are."""
+        known = {metric.name: metric for metric in self.metrics}
+        if name in known:
+            return known[name]
+        for one in METRICS:
+            if one.name == name:
+                raise self._lacking(one)
+        exported = {metric.export: metric.name for metric in self.metrics}
+        hint = suggestion(str(name), known)
+        if name in exported:
+            hint = f", which is the export's name of {exported[name]!r}"
+        raise ConfigError(
+            f"there is no metric {name!r}{hint}",
+            remedy=f"there are {', '.join(map(repr, known))}",
+        )
+
+    def named(self, names: Sequence[str] | None) -> tuple[Metric, ...]:
+        """Return several metrics; None: all."""
+        if names is None:
+            return self.metrics
+        if isinstance(names, str):
+            raise ConfigError(
+                (Option("metrics", names), " is no list of names"),
+                remedy=("pass ", Option("metrics", [names])),
+            )
+        return tuple(self.metric(name) for name in names)
+
+    def _lacks(self, metric: Metric) -> bool:
+        return any(
+            (one.is_money and not self.has_money)
+            or (one.block != BASE and one.block not in self.blocks)
+            or (one.group is not None and one.group not in self.groups)
+            for one in self.quantities(metric)
+        )
+
+    def _lacking(self, metric: Metric) -> ConfigError:
+        """Return what is said of a metric that this report does not have."""
+        if metric.is_money and not self.has_money:
+            return ConfigError(
+                f"{metric.name!r} is about money, and the orders of this report have no amounts",
+                remedy=("build the history with ", Option("Columns.amount")),
+            )
+        blocks = [one.block for one in self.quantities(metric)]
+        missing = next((one for one in blocks if one in NEEDS and one not in self.blocks), None)
+        if missing is None:
+            return ConfigError(
+                f"{metric.name!r} is not counted: the attribution has no such group",
+                remedy=("name it in ", Option("Attribution.groups")),
+            )
+        return ConfigError(
+            f"{metric.name!r} needs more than orders",
+            remedy=("build the report with ", Option(NEEDS[missing])),
+        )
