@@ -172,3 +172,42 @@ def test_what_is_counted(model, customers):
     assert made.excluded == sum(touch.is_excluded for touch in everything)
     absent = [touch.channel for touch in everything if model.group(touch) is None]
     assert made.without_group == {name: absent.count(name) for name in absent}
+    assert made.revenue == sum(entry.amount for entry in entries)
+
+
+@given(models(), drawn())
+def test_totals_of_channels_and_campaigns(model, customers):
+    orders, touches, visits = histories(customers)
+    credited = attribution(model).credit(orders, touches, visits)
+    wanted, everything = {}, 0
+    for person in customers:
+        everything += sum(entry.amount for entry in person.entries)
+        for one in credit(model, person.entries, person.touches, person.visits):
+            touch = None if one.touch is None else person.touches[one.touch]
+            key = (None,) * 3 if touch is None else (one.group, touch.channel, touch.campaign)
+            share = person.entries[one.entry].is_order if touch is None else one.share
+            orders_before, revenue = wanted.get(key, (0, 0))
+            wanted[key] = (orders_before + share, revenue + one.revenue)
+    for depth, by in ((1, "group"), (2, "channel"), (3, "campaign")):
+        if by == "group" and model.compete == "channel":
+            with pytest.raises(oc.ConfigError, match="groups have no totals"):
+                credited.totals(by)
+            continue
+        cells = {}
+        for key, (number, revenue) in wanted.items():
+            before = cells.get(key[:depth], (0, 0))
+            cells[key[:depth]] = (before[0] + number, before[1] + revenue)
+        cells.setdefault((None,) * depth, (0, 0))
+        if any(abs(revenue) >= 2**63 for _, revenue in cells.values()):
+            with pytest.raises(oc.DataError, match="too large for int64"):
+                credited.totals(by)
+            continue
+        table = credited.totals(by)
+        found = {tuple(row.values())[:depth]: row for row in table.to_pylist()}
+        assert len(found) == table.num_rows
+        assert found.keys() == cells.keys()
+        for key, (number, revenue) in cells.items():
+            assert found[key]["orders"] == pytest.approx(float(number), abs=1e-9)
+            assert found[key]["revenue"] == revenue
+            share = revenue / everything if everything else None
+            assert found[key]["share"] == pytest.approx(share)

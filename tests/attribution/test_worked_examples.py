@@ -4,6 +4,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
+import pytest
 
 import ordercycle as oc
 
@@ -70,6 +71,23 @@ def test_e1_unions():
     }
     assert made.summary().groups == {C: 3, P: 2, I: 1}
     assert (made.summary().attributed, made.summary().unattributed) == (4, 1)
+    assert (made.summary().attributed_revenue, made.summary().revenue) == (270, 300)
+    totals = [tuple(row.values()) for row in made.totals().to_pylist()]
+    assert [row[1:4] for row in totals] == [
+        ("Email", 2, 150),
+        ("SMS", 1, 80),
+        ("Popup", 2, 90),
+        ("In-App", 1, 80),
+        (None, 1, 30),
+    ]
+    assert [row["share"] for row in made.totals("group").to_pylist()] == [
+        230 / 300,
+        90 / 300,
+        80 / 300,
+        30 / 300,
+    ]
+    with pytest.raises(oc.ConfigError, match="by='day' is not an option"):
+        made.totals("day")
     values = {
         "Revenue from Campaigns": 230,
         "Orders from Campaigns": 3,

@@ -16,6 +16,7 @@ from support.command_line import run
 import ordercycle as oc
 from ordercycle._cli.feature_files import FeatureFile
 from ordercycle._cli.scheme_files import read_scheme
+from ordercycle._cli.touch_files import TouchFile
 from ordercycle._features.functions import FUNCTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -89,6 +90,8 @@ def test_toml_is_a_scheme_or_features_or_a_source(page, text, tmp_path):  # noqa
     file.write_text(text, encoding="utf-8")
     if "scheme" in data:
         assert read_scheme(file).scheme
+    elif "attribution" in data:
+        assert TouchFile.read(str(file)).streams
     elif "features" in data:
         assert FeatureFile.read(file).adds
     else:

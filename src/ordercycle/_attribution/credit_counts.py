@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._attribution.credit_rows import CreditRows
 from ordercycle._attribution.credit_scan import CreditScan, Meeting
+from ordercycle._attribution.exact_totals import as_number, exact_total
 from ordercycle._attribution.touch_paths import Paths
 from ordercycle._errors import counted
 from ordercycle._public import public
@@ -48,6 +51,10 @@ class CreditSummary:
     undelivered
         With ``clock="delivery"``: touches whose delivery is not known; their windows start with
         themselves.
+    revenue
+        Of all orders and refunds, each once, as the amounts; None where orders have none.
+    attributed_revenue
+        Of those that are credited to a touch of any group: Total CRM Revenue.
     """
 
     orders: int = 0
@@ -61,6 +68,8 @@ class CreditSummary:
     without_group: Mapping[str | None, int] = field(default_factory=dict)
     long_paths: int = 0
     undelivered: int = 0
+    revenue: Any = None
+    attributed_revenue: Any = None
 
     @property
     def unattributed(self) -> int:
@@ -96,6 +105,8 @@ class CreditSummary:
 def _added(one: Any, other: Any) -> Any:
     if isinstance(one, Mapping):
         return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
+    if one is None or other is None:
+        return other if one is None else one
     return one + other
 
 
@@ -105,7 +116,7 @@ def _different(entries: NDArray[np.int64]) -> int:
 
 
 def counts_of(scan: CreditScan, met: Meeting, paths: Paths, rows: CreditRows) -> CreditSummary:
-    """Count the customers of a batch."""
+    """Count the customers of a batch; money is in exact units, as `in_amounts` takes it."""
     orders = met.orders
     has_touch = rows.touches != NO_ORDER
     is_credited = has_touch & orders.are_orders[rows.entries]
@@ -116,6 +127,14 @@ def counts_of(scan: CreditScan, met: Meeting, paths: Paths, rows: CreditRows) ->
         for place, name in enumerate(groups):
             groups[name] = _different(entries[own == place])
     count = int(np.count_nonzero(orders.are_orders))
+    amount = scan.orders.spec.amount
+    revenue = attributed = None
+    if scan.orders.spec.has_amount:
+        words = orders.batch.words
+        revenue = exact_total(words, is_float=amount.is_float)
+        # Winners of several groups share an order: it counts once.
+        won = np.unique(rows.entries[has_touch])
+        attributed = exact_total(words.take(won), is_float=amount.is_float)
     return CreditSummary(
         orders=count,
         attributed=_different(entries),
@@ -128,4 +147,15 @@ def counts_of(scan: CreditScan, met: Meeting, paths: Paths, rows: CreditRows) ->
         without_group=scan.without_group(met),
         long_paths=paths.longer,
         undelivered=met.qualified.undelivered,
+        revenue=revenue,
+        attributed_revenue=attributed,
     )
+
+
+def in_amounts(counts: CreditSummary, kind: pa.DataType | None) -> CreditSummary:
+    """Return counts whose money is as values of a type are in Python; kind: None without any."""
+    if kind is None:
+        return counts
+    money = (counts.revenue or Fraction(0), counts.attributed_revenue or Fraction(0))
+    revenue, attributed = (as_number(one, kind) for one in money)
+    return replace(counts, revenue=revenue, attributed_revenue=attributed)

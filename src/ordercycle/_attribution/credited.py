@@ -9,14 +9,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from ordercycle._attribution.credit_counts import CreditSummary, counts_of
+from ordercycle._attribution.credit_counts import CreditSummary, counts_of, in_amounts
 from ordercycle._attribution.credit_scan import CreditScan, Meeting
 from ordercycle._attribution.credit_table import CreditTable
+from ordercycle._attribution.credit_totals import TOTALS_BY, Cells, cells_of, totals_table
 from ordercycle._attribution.explanation import explained
 from ordercycle._attribution.path_table import PathTable
 from ordercycle._attribution.window_curve import window_curve
 from ordercycle._days import date_of
-from ordercycle._errors import counted, printable
+from ordercycle._errors import check_choice, counted, printable
 from ordercycle._public import public
 
 
@@ -33,8 +34,11 @@ class Credited:
 
     def to_batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows of :meth:`to_table` batch by batch, in bounded memory."""
-        for batch, _ in self._made():
+        counts = CreditSummary()
+        for batch, its_counts in self._made():
+            counts = counts.plus(its_counts)
             yield batch
+        self._keep(counts)
 
     def to_table(self) -> pa.Table:
         """Return who is credited with what of which order: the audit.
@@ -63,17 +67,51 @@ class Credited:
             Customers ascend by hash, orders by time, groups as they are declared, touches by time.
             Parts of an amount add up to it, to the last unit or bit.
         """
-        made = list(self._made())
-        self.__dict__["_counted"] = reduce(
-            CreditSummary.plus, (counts for _, counts in made), CreditSummary()
-        )
-        return pa.Table.from_batches(
-            [batch for batch, _ in made], schema=CreditTable(self._scan).schema
-        )
+        return pa.Table.from_batches(list(self.to_batches()), schema=CreditTable(self._scan).schema)
 
     def summary(self) -> CreditSummary:
         """Return what was counted: orders by group, touches that do not count, long paths."""
         return self._counted
+
+    def totals(self, by: str = "channel") -> pa.Table:
+        """Return what each channel is credited with.
+
+        Parameters
+        ----------
+        by
+            ``"group"``, ``"channel"`` or ``"campaign"``: a row each.
+
+        Returns
+        -------
+        pyarrow.Table
+            ``group``, ``channel``, ``campaign`` (as far as `by` goes), ``orders`` (double: the sum
+            of their credit), ``revenue`` (as the amounts, refunds included) and ``share`` (double:
+            of the revenue of all orders). Groups as they are declared, in each the largest revenue
+            first; last, with null group, what is credited to nobody. Groups share orders: their
+            sums are not the shop's, which `summary` has.
+
+        Raises
+        ------
+        ConfigError
+            `by` is none of these, or ``"group"`` where channels do not compete
+            (``compete="channel"``): an order has a winner in each of them then.
+
+        Examples
+        --------
+        >>> import ordercycle as oc
+        >>> data = oc.datasets.generated(customers=300, touches=True)
+        >>> touches = oc.EventHistory.build(
+        ...     data.touches(), columns=oc.EventColumns(attributes=["kind", "channel"])
+        ... )
+        >>> orders = oc.OrderHistory.build(data.orders, columns=data.columns)
+        >>> totals = oc.Attribution().credit(orders, touches).totals()
+        >>> totals.column_names
+        ['group', 'channel', 'orders', 'revenue', 'share']
+        >>> totals["channel"].to_pylist()[0]
+        'Email'
+        """
+        check_choice("by", by, TOTALS_BY)
+        return totals_table(self._scan, self._cells, by)
 
     def explain(self, order: Any) -> pa.Table:
         """Return every touch in reach of an order, and why it won or lost.
@@ -166,7 +204,28 @@ class Credited:
 
     @cached_property
     def _counted(self) -> CreditSummary:
-        return reduce(CreditSummary.plus, (counts for _, counts in self._made()), CreditSummary())
+        return self._keep(reduce(CreditSummary.plus, self._counts(), CreditSummary()))
+
+    @cached_property
+    def _cells(self) -> Cells:
+        scan = self._scan
+        found = scan.scan(lambda met: cells_of(scan, met, scan.rows(met, scan.paths(met))))
+        return reduce(Cells.plus, found, Cells())
+
+    def _keep(self, counts: CreditSummary) -> CreditSummary:
+        """Keep what was counted of all customers, which need not be walked again for it."""
+        counted_ones = in_amounts(counts, self._scan.orders.spec.revenue)
+        self.__dict__["_counted"] = counted_ones
+        return counted_ones
+
+    def _counts(self) -> Iterator[CreditSummary]:
+        scan = self._scan
+
+        def work(met: Meeting) -> CreditSummary:
+            paths = scan.paths(met)
+            return counts_of(scan, met, paths, scan.rows(met, paths))
+
+        return scan.scan(work)
 
     def _made(self) -> Iterator[tuple[pa.RecordBatch, CreditSummary]]:
         scan = self._scan

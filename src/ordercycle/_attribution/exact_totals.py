@@ -53,6 +53,17 @@ def _total_of_floats(values: NDArray[np.float64]) -> Fraction:
     return total
 
 
+def as_number(total: Fraction, kind: pa.DataType) -> int | float | Decimal:
+    """Return a sum as the number that values of a type are in Python, however large it is."""
+    if pa.types.is_floating(kind):
+        return float(total)
+    units = int(total)
+    if pa.types.is_decimal(kind):
+        digits = tuple(map(int, str(abs(units))))
+        return Decimal((int(units < 0), digits, -kind.scale))
+    return units
+
+
 def in_type(total: Fraction, kind: pa.DataType) -> Any:
     """Return a sum as a value of a type: of floats rounded once.
 

@@ -15,7 +15,7 @@ from ordercycle._attribution.credit_table import GROUP, INSTANTS, CreditTable
 from ordercycle._attribution.durations import in_microseconds
 from ordercycle._attribution.side_by_side import HashSpan
 from ordercycle._attribution.touch_classes import CAMPAIGN, CHANNEL_COLUMN, KIND, NONE
-from ordercycle._errors import ConfigError, DataError, printable
+from ordercycle._errors import ConfigError, DataError, Option, printable
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._workspace import Workspace
@@ -71,7 +71,8 @@ def _scalar(scan: CreditScan, order: object) -> pa.Scalar:
     reader = scan.orders.spec.order_ids
     if reader is None:
         raise ConfigError(
-            "the orders have no ids", remedy="build their history with a column of orders"
+            "the orders have no ids",
+            remedy=("name the column of their history that has them: ", Option("Columns.order")),
         )
     try:
         return pa.scalar(order, reader.plain)

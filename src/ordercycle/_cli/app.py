@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from ordercycle._cli.attribution import attribution
 from ordercycle._cli.clv import clv
 from ordercycle._cli.demo import demo
 from ordercycle._cli.errors import OneLineErrors
@@ -65,7 +66,7 @@ def cli() -> None:
     """  # noqa: D301 - click's mark for "keep these lines"
 
 
-for command in (demo, profile, segment, clv, report, warmup):
+for command in (demo, profile, segment, clv, attribution, report, warmup):
     cli.add_command(command)
 
 

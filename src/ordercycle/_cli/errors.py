@@ -22,6 +22,8 @@ PHRASES: dict[tuple[str, Any], str] = {
     ("Columns.registered", None): '--registered ""',
     ("Columns.amount", None): "--no-amount",
     ("Columns.instants", True): "instants = true in [columns] of --source",
+    ("Attribution.reuse", False): "--no-reuse",
+    ("Attribution.strict", True): "--strict",
     ("day_instants", True): "day_instants = true in --source",
     ("read", "CsvFormat()"): "--format csv",
     ("read", "NdJson()"): "--format ndjson",
@@ -38,6 +40,9 @@ FLAGS: dict[str, str] = {
     "attributes": "attribute",
     "values": "value",
     "condition": "where",
+    "groups": "group",
+    "Attribution.windows": "window",
+    "tiers": "tier",
 }
 
 
@@ -132,7 +137,8 @@ def flag(option: Option) -> str:
         values = [f"{key}={value}" for key, value in values.items()]
     elif not isinstance(values, (tuple, list)):
         values = [values]
-    return " ".join(f"{name} {shlex.quote(str(value))}" for value in values)
+    texts = (":".join(one) if isinstance(one, tuple) else str(one) for one in values)
+    return " ".join(f"{name} {shlex.quote(text)}" for text in texts)
 
 
 def _ended(error: Exception) -> click.ClickException:

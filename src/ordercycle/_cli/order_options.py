@@ -139,12 +139,25 @@ def order_options(command: Command) -> Command:
 
 
 def history_of(
-    watch: Watch, options: dict[str, Any], *, quiet: bool, missing: str = "error"
+    watch: Watch,
+    options: dict[str, Any],
+    *,
+    quiet: bool,
+    missing: str = "error",
+    instants: bool = False,
 ) -> OrderHistory:
-    """Build the history that the options describe; missing: as for `OrderHistory.where`."""
+    """Build the history that the options describe; missing: as for `OrderHistory.where`.
+
+    instants: whether they are kept, whatever is said of columns.
+    """
     import ordercycle as oc
 
     orders, customers, named = _arguments(watch, options, quiet=quiet)
+    if instants:
+        source = named["source"]
+        described = None if source is None else source.given.get("columns")
+        columns = named.get("columns", described or Columns())
+        named["columns"] = replace(columns, instants=True)
     where = named.pop("where", None)
     history = oc.OrderHistory.build(orders, customers, **named)
     return history if where is None else history.where(where, missing=missing)
