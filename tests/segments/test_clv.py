@@ -4,6 +4,7 @@ import json
 import math
 import pickle
 import tomllib
+from collections import Counter
 from fractions import Fraction
 
 import numpy as np
@@ -466,3 +467,117 @@ def test_few_spenders_have_no_sandwich_errors(table):
     assert shape[0] > 0
     assert shape[1] is None
     assert any("sandwich errors of 3 parameters of gamma" in text for text in fitted.warnings)
+
+
+def drawn_profile(table: pa.Table, seed: int, draw: int) -> pa.Table:
+    """Return a profile of as many customers of each kind as a draw has."""
+    names = ("order_days", "lifetime_days", "days_since_last_order")
+    kinds = Counter(zip(*(table[name].to_pylist() for name in names), strict=True))
+    rows = []
+    for (days, lifetime, since), customers in kinds.items():
+        word = mixed(mixed(seed) ^ draw)
+        for part in (days - 1, lifetime, lifetime + since):
+            word = mixed(word ^ part)
+        chance = ((word >> 11) + 0.5) / 2**53
+        rows += [(days, lifetime, since)] * poisson_number(customers, chance)
+    columns = list(zip(*rows, strict=True))
+    types = (pa.int64(), pa.int32(), pa.int32())
+    return pa.table(
+        {name: pa.array(one, kind) for name, one, kind in zip(names, columns, types, strict=True)}
+    )
+
+
+def mixed(word: int) -> int:
+    z = (word + 0x9E3779B97F4A7C15) & (2**64 - 1)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        z = ((z ^ (z >> shift)) * factor) & (2**64 - 1)
+    return z ^ (z >> 31)
+
+
+def poisson_number(mean: int, chance: float) -> int:
+    """Return the number that a chance stands for: those next to the mean come first."""
+    for distance in range(200):
+        for number in (mean + distance, mean - distance)[: distance + 1]:
+            if number >= 0:
+                chance -= math.exp(number * math.log(mean) - mean - math.lgamma(number + 1))
+                if chance < 0:
+                    return number
+    raise AssertionError(mean)
+
+
+def test_intervals_are_those_of_models_fitted_to_drawn_customers(table):
+    clv = oc.Clv(model="mbg_nbd", spend=None, horizon_days=90).fit(table)
+    found = clv.intervals(table, draws=2, seed=11, level=0.5)
+    refits = [
+        oc.Clv(model="mbg_nbd", spend=None).fit(drawn_profile(table, 11, draw)) for draw in range(2)
+    ]
+    rows = [
+        {name: estimate for name, (estimate, _) in one.parameters.items()}
+        | {
+            name: pc.sum(one.assign(table, horizon_days=90)[name]).as_py()
+            for name in ("p_active", "expected_orders")
+        }
+        for one in (clv, *refits)
+    ]
+    assert found["name"].to_pylist() == list(rows[0])
+    for row in found.to_pylist():
+        name = row["name"]
+        assert row["estimate"] == pytest.approx(rows[0][name], rel=1e-12)
+        one, other = sorted(of_draw[name] for of_draw in rows[1:])
+        assert row["low"] == pytest.approx(one + (other - one) / 4, rel=1e-5)
+        assert row["high"] == pytest.approx(one + 3 * (other - one) / 4, rel=1e-5)
+
+
+@pytest.mark.parametrize("spend", ["gamma_gamma", "average"])
+def test_intervals_are_the_same_bits_and_hold_totals_and_errors(history, table, spend):
+    clv = oc.Clv(model="mbg_nbd", spend=spend, spend_of="all", horizon_days=90).fit(table)
+    found = clv.intervals(table, draws=40, seed=3)
+    reversed_rows = table.take(list(range(table.num_rows))[::-1])
+    for source in (reversed_rows, table.to_reader(max_chunksize=7)):
+        assert clv.intervals(source, draws=40, seed=3, threads=2) == found
+    assert clv.intervals(history, buyers.AS_OF, draws=40, seed=3, threads=1) == found
+    assert clv.intervals(table, draws=40, seed=4) != found
+    assigned = clv.assign(table)
+    for row in found.to_pylist():
+        assert row["low"] < row["estimate"] < row["high"]
+        if row["name"] in clv.parameters:
+            estimate, error = clv.parameters[row["name"]]
+            assert row["estimate"] == estimate
+            if row["name"] in ("r", "alpha", "mean_spend"):  # those that the data tell well
+                assert 0.4 < (row["high"] - row["low"]) / (4 * error) < 2.5
+        else:
+            total = pc.sum(assigned[row["name"]]).as_py()
+            assert row["estimate"] == pytest.approx(total, rel=1e-10)
+    wider = clv.intervals(table, draws=40, seed=3, level=0.99, horizon_days=180)
+    assert wider["high"][0].as_py() > found["high"][0].as_py()
+    assert wider["estimate"][-1].as_py() > found["estimate"][-1].as_py()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"level": 1}, "level=1 is no share of all draws"),
+        ({"level": "most"}, "level='most'"),
+        ({"draws": 0}, "draws=0 is no number of draws"),
+        ({"seed": -1}, "seed=-1 is no seed"),
+        ({"horizon_days": 0}, "horizon_days=0"),
+    ],
+)
+def test_intervals_of_options_that_make_no_sense_are_refused(table, clv, options, message):
+    with pytest.raises(oc.ConfigError, match=message):
+        clv.intervals(table, **options)
+
+
+def test_intervals_take_what_a_model_was_fitted_to(table, clv):
+    with pytest.raises(oc.ConfigError, match="parameters by hand have no intervals"):
+        oc.Clv(model="bg_nbd", spend=None, parameters=BG).intervals(table)
+    with pytest.raises(oc.ConfigError, match="and the model was fitted to 400 and"):
+        clv.intervals(table.slice(10))
+    with pytest.raises(oc.ConfigError, match="is not fitted"):
+        oc.Clv().intervals(table)
+    few = table.slice(0, 12)
+    with pytest.warns(oc.OrdercycleWarning):
+        hardly = oc.Clv(model="bg_nbd", spend=None).fit(few)
+    if hardly.model == "bg_nbd":
+        with pytest.warns(oc.OrdercycleWarning, match="of 30 draws of customers"):
+            hardly.intervals(few, draws=30)

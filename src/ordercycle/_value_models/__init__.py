@@ -3,7 +3,12 @@
 Arrays go in and come out; nothing here knows of tables, histories or days of the calendar.
 """
 
-from ordercycle._value_models.bootstrap import Draws, poisson_bootstrap
+from ordercycle._value_models.bootstrap import (
+    Draws,
+    mean_bootstrap,
+    poisson_bootstrap,
+    spend_bootstrap,
+)
 from ordercycle._value_models.predictions import Predictions
 from ordercycle._value_models.spend import SpendFit, add_spend_cells, fit_spend, spend_cells
 from ordercycle._value_models.transactions import TransactionFit, fit_transactions
@@ -20,6 +25,8 @@ __all__ = [
     "add_spend_cells",
     "fit_spend",
     "fit_transactions",
+    "mean_bootstrap",
     "poisson_bootstrap",
+    "spend_bootstrap",
     "spend_cells",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -13,13 +15,19 @@ from ordercycle._value_models.cells import as_cells
 from ordercycle._value_models.forms import exps_of, logs_of
 from ordercycle._value_models.newton import maximize
 from ordercycle._value_models.searching import BOUND, LIKELIHOODS, curve_of
+from ordercycle._value_models.spend import SpendFit
+from ordercycle._value_models.spend_search import SPEND_FORMS, SpendSearch
 from ordercycle._value_models.transactions import TransactionFit
 from ordercycle._workspace import Workers, thread_count
 from ordercycle_kernels._types import as_input
 from ordercycle_kernels.order_counts import Cells
 from ordercycle_kernels.resampling import draw_customers
+from ordercycle_kernels.spends import SpendCells
 
 SEEDS = 2**63
+
+#: The parameters of a draw, and whether they are finite.
+Drawn = tuple[list[float], bool]
 
 
 class Draws(NamedTuple):
@@ -52,6 +60,111 @@ def poisson_bootstrap(
     DataError
         If cells are not in ascending order.
     """
+    form, cells = fit.form, as_cells(cells)
+    start = logs_of(form.odds([estimate for estimate, _ in fit.parameters.values()]))
+
+    def refit(customers: NDArray[np.int64]) -> Drawn:
+        with Workers(1) as workers:
+            likelihood = LIKELIHOODS[form.likelihood](_drawn(cells, customers), workers)
+            maximum = maximize(partial(curve_of, likelihood, form), start, BOUND)
+        return form.shown(exps_of(maximum.place)), maximum.found
+
+    return _draws(cells, refit, draws, seed, threads)
+
+
+def spend_bootstrap(
+    fit: SpendFit, cells: SpendCells, draws: int, seed: int, *, threads: int | None = None
+) -> Draws:
+    """Return the parameters of a model of spend for draws of customers, as `poisson_bootstrap`.
+
+    All customers of a cell have the mean of the cell, which is less than 0.03 % off.
+    """
+    form = SPEND_FORMS[fit.model]
+    cells = SpendCells(*(as_input(np.ascontiguousarray(one, np.int64)) for one in cells))
+    values = [estimate - (name == "q") for name, (estimate, _) in fit.parameters.items()]
+    start = logs_of(values)
+
+    def refit(customers: NDArray[np.int64]) -> Drawn:
+        there = customers > 0
+        counts = customers[there]
+        beyond = cells.steps[there] // cells.customers[there] * counts
+        columns = cells.days[there], cells.levels[there], counts, beyond
+        with Workers(1) as workers:
+            search = SpendSearch(SpendCells(*map(as_input, columns)), workers)
+            maximum = maximize(partial(search.curve, form), start, search.bound(start))
+        found = zip(form.names, exps_of(maximum.place), strict=True)
+        return [value + (name == "q") for name, value in found], maximum.found
+
+    return _draws(_as_kinds(cells), refit, draws, seed, threads)
+
+
+def mean_bootstrap(
+    means: NDArray[np.float64],
+    cells: SpendCells,
+    draws: int,
+    seed: int,
+    *,
+    threads: int | None = None,
+) -> Draws:
+    """Return the mean spend of draws of customers; means: of each cell, (s,)."""
+
+    def refit(customers: NDArray[np.int64]) -> Drawn:
+        weights = customers.astype(np.float64)
+        size = math.fsum(weights)
+        return [math.fsum(weights * means) / size if size else math.nan], size > 0
+
+    return _draws(_as_kinds(cells), refit, draws, seed, threads)
+
+
+def _as_kinds(cells: SpendCells) -> Cells:
+    """Return cells of spend as those of purchases, of which draws are made."""
+    return Cells(
+        as_input(np.ascontiguousarray(cells.days, np.int64)),
+        as_input(cells.levels.astype(np.int32)),
+        as_input(np.zeros(cells.days.size, np.int32)),
+        as_input(np.ascontiguousarray(cells.customers, np.int64)),
+    )
+
+
+def _draws(
+    cells: Cells,
+    refit: Callable[[NDArray[np.int64]], Drawn],
+    draws: int,
+    seed: int,
+    threads: int | None,
+) -> Draws:
+    """Return what a fit comes to for draws of the customers of cells; draws are the tasks."""
+    count, number = checked_draws(draws, seed)
+
+    def run(draw: int) -> Drawn:
+        customers = np.empty(cells.frequency.size, np.int64)
+        draw_customers(cells, number, draw, customers)
+        return refit(customers)
+
+    with Workers(thread_count(threads)) as workers:
+        parameters, found = zip(*workers.in_order(run, range(count)), strict=True)
+    return Draws(np.array(parameters), np.array(found))
+
+
+def _drawn(cells: Cells, customers: NDArray[np.int64]) -> Cells:
+    """Return the cells of which a draw has customers."""
+    there = customers > 0
+    return Cells(
+        as_input(cells.frequency[there]),
+        as_input(cells.recency_days[there]),
+        as_input(cells.age_days[there]),
+        as_input(customers[there]),
+    )
+
+
+def checked_draws(draws: object, seed: object) -> tuple[int, int]:
+    """Return a number of draws and a seed.
+
+    Raises
+    ------
+    ConfigError
+        If the one is not positive, or the other no number of 63 bits.
+    """
     count, number = whole_number(draws), whole_number(seed)
     if count is None or count < 1:
         raise ConfigError(
@@ -61,18 +174,4 @@ def poisson_bootstrap(
         raise ConfigError(
             (Option("seed", seed), " is no seed"), remedy="pass a number from 0 to 2**63 - 1"
         )
-    form, cells = fit.form, as_cells(cells)
-    values = [estimate for estimate, _ in fit.parameters.values()]
-    start = logs_of(form.odds(values))
-    parameters = np.empty((count, len(values)))
-    found = np.empty(count, bool)
-    customers = np.empty(cells.frequency.size, np.int64)
-    with Workers(thread_count(threads)) as workers:
-        for draw in range(count):
-            draw_customers(cells, number, draw, customers)
-            drawn = Cells(*cells[:3], as_input(customers))
-            likelihood = LIKELIHOODS[form.likelihood](drawn, workers)
-            maximum = maximize(partial(curve_of, likelihood, form), start, BOUND)
-            parameters[draw] = form.shown(exps_of(maximum.place))
-            found[draw] = maximum.found
-    return Draws(parameters, found)
+    return count, number

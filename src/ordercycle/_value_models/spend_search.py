@@ -194,11 +194,11 @@ class SpendSearch:
                 naturals[2] * (1.0 if 0 in form.places else p) / (1.0 if 1 in form.places else q)
             )
             start = logs_of([scale if place == 2 else naturals[place] for place in form.places])
-            tried.append(maximize(lambda logs: self.curve(form, logs), start, self._bound(start)))
+            tried.append(maximize(lambda logs: self.curve(form, logs), start, self.bound(start)))
         return max(tried, key=lambda one: (one.found, one.value))
 
     @staticmethod
-    def _bound(start: Sequence[float]) -> float:
+    def bound(start: Sequence[float]) -> float:
         """Return how far logarithms may go: that of gamma depends on the unit of money."""
         return BOUND + abs(start[-1])
 

@@ -30,7 +30,8 @@ from ordercycle._segments.value.columns import (
     value_model,
 )
 from ordercycle._segments.value.fit import ERRORS, ClvRound
-from ordercycle._segments.value.inputs import SPEND_OF, ClvInputs
+from ordercycle._segments.value.inputs import SPEND_OF, ClvInputs, day_of, read_of
+from ordercycle._segments.value.intervals import intervals_of
 from ordercycle._segments.value.options import (
     checked_days,
     checked_parameters,
@@ -362,6 +363,82 @@ class Clv(Fittable):
             for one in each_of_days(days)
         }
 
+    def intervals(
+        self,
+        source: Any,
+        as_of: date | str | None = None,
+        *,
+        level: float = 0.95,
+        draws: int = 200,
+        seed: int = 0,
+        horizon_days: int | None = None,
+        discount_rate: float | None = None,
+        threads: int | None = None,
+    ) -> pa.Table:
+        """Return intervals of the parameters, and of what customers do together.
+
+        Customers are drawn at random, each a Poisson number of times, and the model is fitted to
+        them, again and again (a bootstrap). An interval holds the middle part of what comes out. It
+        says how much other customers of this kind would have changed the model; what happens varies
+        around the expectation besides, by chance, and with all that the model leaves out
+        (:meth:`backtest`).
+
+        Parameters
+        ----------
+        source, as_of
+            What it was fitted to.
+        level
+            The share of the draws that an interval holds.
+        draws
+            How many times to draw.
+        seed
+            From 0 to 2**63 - 1; with the same one, the same bits on every machine.
+        horizon_days, discount_rate
+            Instead of the model's own.
+        threads
+            How many threads to use; None: every core this process may use.
+
+        Returns
+        -------
+        pyarrow.Table
+            ``name``, ``estimate``, ``low`` and ``high``: of each parameter; of ``p_active``, the
+            customers who order within the horizon; of ``expected_orders``; and, with spend, of
+            ``predicted_value``.
+
+        Raises
+        ------
+        ConfigError
+            Where it is not fitted, the profile is another one, or an option makes no sense.
+        ColumnError, DataError
+            As for :meth:`fit`.
+
+        Warns
+        -----
+        OrdercycleWarning
+            Where many draws do not tell all parameters.
+
+        Examples
+        --------
+        >>> import ordercycle as oc
+        >>> data = oc.datasets.cdnow()
+        >>> history = oc.OrderHistory.build(data.orders, columns=data.columns)
+        >>> clv = oc.Clv(model="bg_nbd", spend=None).fit(history, "1997-09-30")
+        >>> for row in clv.intervals(history, "1997-09-30", draws=50).to_pylist():
+        ...     print(f"{row['name']:<16}{row['low']:>11,.3f}{row['high']:>11,.3f}")
+        r                     0.242      0.260
+        alpha                31.599     35.825
+        a                     0.634      0.826
+        b                     1.863      2.534
+        p_active          6,872.695  7,114.987
+        expected_orders  20,785.041 22,153.649
+        """
+        day = day_of(source, as_of)
+        forecast = self._forecast(horizon_days, discount_rate)
+        table = as_table(source) if day is None else self._read_of(source, day)
+        return intervals_of(
+            self, forecast, table, level=level, draws=draws, seed=seed, threads=threads
+        )
+
     def backtest(
         self,
         history: OrderHistory,
@@ -409,7 +486,8 @@ class Clv(Fittable):
         >>> history = oc.OrderHistory.build(data.orders, columns=data.columns)
         >>> clv = oc.Clv(model="mbg_nbd", spend=None)
         >>> test = clv.backtest(history, "1998-01-31", horizon_days=120)
-        >>> for row in test.to_table().to_pylist():
+        >>> rows = test.to_table().select(["model", "orders", "orders_actual"])
+        >>> for row in rows.drop_null().to_pylist():
         ...     print(f"{row['model']:<12}{row['orders']:>9,.0f}{row['orders_actual']:>9,}")
         mbg_nbd         7,671    8,352
         same_again      9,172    8,352
@@ -420,6 +498,10 @@ class Clv(Fittable):
         return backtested(
             self, history, split_day, checked_days(days, "horizon_days"), origins=origins
         )
+
+    def _read_of(self, history: OrderHistory, as_of: date | str) -> pa.Table:
+        """Return what a fit reads of the profile of a history."""
+        return read_of(history, as_of, self._first_round().columns or ())
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options and the fitted numbers as plain values.
@@ -457,25 +539,6 @@ class Clv(Fittable):
         return Forecast(
             self._models, checked_days(days, "horizon_days"), checked_rate(rate), self._digest()
         )
-
-
-def day_of(source: Any, as_of: date | str | None) -> date | str | None:
-    """Return the day to profile a history as of; None: the source is a profile.
-
-    Raises
-    ------
-    ConfigError
-        Where a history lacks a day, or a profile is given one.
-    """
-    is_history = isinstance(source, OrderHistory)
-    if is_history and as_of is None:
-        raise ConfigError("a history is fitted to as of a day", remedy=("pass ", Option("as_of")))
-    if not is_history and as_of is not None:
-        raise ConfigError(
-            (Option("as_of", as_of), " goes with a history: a profile has its day"),
-            remedy="leave it out",
-        )
-    return as_of
 
 
 def forecast_of(clv: Clv) -> Forecast:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from ordercycle._arrow_views import fixed_view
 from ordercycle._columns import has_no_money
 from ordercycle._errors import ColumnError, ConfigError, DataError, Option
+from ordercycle._history.order_history import OrderHistory
 from ordercycle._segments.assigning import refuse_undecided, refuse_window, selected
 from ordercycle._segments.counting_rounds import Cells, as_of_cells
 from ordercycle._segments.profile_tables import as_table
@@ -146,7 +149,7 @@ class ClvInputs:
             means = self.means(batch)
             spends, below = _positive_spends(purchases, means, repeats_only=self.repeats_only)
             totals[NO_SPEND] = np.count_nonzero(~np.isnan(means)) - spends.size
-            made[SPEND_TAG], made[BELOW_TAG] = _counted_spends(spends, below)
+            made[SPEND_TAG], made[BELOW_TAG] = counted_sums(spends, below)
         if SQUARES in batch.schema.names:
             squares = batch.column(SQUARES)
             order_days = purchases.order_days
@@ -177,6 +180,34 @@ class ClvInputs:
             batch.column("revenue"),
             batch.column("revenue_first_day") if self.repeats_only else None,
         )
+
+
+def day_of(source: Any, as_of: date | str | None) -> date | str | None:
+    """Return the day to profile a history as of; None: the source is a profile.
+
+    Raises
+    ------
+    ConfigError
+        Where a history lacks a day, or a profile is given one.
+    """
+    is_history = isinstance(source, OrderHistory)
+    if is_history and as_of is None:
+        raise ConfigError("a history is fitted to as of a day", remedy=("pass ", Option("as_of")))
+    if not is_history and as_of is not None:
+        raise ConfigError(
+            (Option("as_of", as_of), " goes with a history: a profile has its day"),
+            remedy="leave it out",
+        )
+    return as_of
+
+
+def read_of(history: OrderHistory, as_of: date | str, names: Collection[str]) -> pa.Table:
+    """Return some columns of the profile of a history, a batch at a time."""
+    batches = [
+        batch.select([name for name in batch.schema.names if name in names])
+        for batch in history.profile_batches(as_of)
+    ]
+    return pa.Table.from_batches(batches)
 
 
 def purchases_of(batch: pa.RecordBatch) -> Purchases:
@@ -377,8 +408,11 @@ def _counted_keys(keys: NDArray[np.int64]) -> Cells:
     return Cells(cells[:filled].copy(), counts[:filled].copy())
 
 
-def _counted_spends(keys: NDArray[np.int64], below: NDArray[np.int64]) -> tuple[Cells, Cells]:
-    """Count spends, which are sorted for it, and add up what is below their highest bits."""
+def counted_sums(keys: NDArray[np.int64], below: NDArray[np.int64]) -> tuple[Cells, Cells]:
+    """Count keys, which are sorted for it, and add up what belongs to them: a sum of 0 is left out.
+
+    Both arrays may be overwritten.
+    """
     other_keys, other_below = np.empty_like(keys), np.empty_like(below)
     if kernels.sort_keys(keys, below, other_keys, other_below):
         keys, below = other_keys, other_below

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import array_of, bitmap
 from ordercycle._errors import ConfigError, Option, check_choice, counted
-from ordercycle._history.order_history import OrderHistory
 from ordercycle._public import public
 from ordercycle._segments.assigning import Produced, refuse_taken, worked
 from ordercycle._segments.counting_rounds import Round, fit_profile
@@ -25,9 +24,9 @@ from ordercycle._segments.next_transition import LookAhead
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.scheme import Scheme
 from ordercycle._segments.scheme_options import SchemeOption
-from ordercycle._segments.value.clv import Clv, day_of, forecast_of, inputs_of
+from ordercycle._segments.value.clv import Clv, forecast_of, inputs_of
 from ordercycle._segments.value.columns import Forecast
-from ordercycle._segments.value.inputs import Purchases, purchases_of
+from ordercycle._segments.value.inputs import Purchases, day_of, purchases_of
 from ordercycle._segments.value.list_cuts import (
     ACTIVE,
     ANCHORS,
@@ -213,7 +212,7 @@ class ValueLists(Scheme):
             As for :meth:`Clv.fit` and :meth:`Clv.assign`.
         """
         day = day_of(table, as_of)
-        table = as_table(table) if day is None else self._read_of(table, day)
+        table = as_table(table) if day is None else self.clv._read_of(table, day)  # noqa: SLF001 - its lists
         lists = self
         if not self.clv.is_fitted:
             lists = with_options(self, clv=self.clv.fit(table, threads=threads))
@@ -224,16 +223,6 @@ class ValueLists(Scheme):
             extra = [name for name in inputs.column_names if name in forecast.names]
             table = lists.clv.assign(table.drop_columns(extra), threads=threads)
         return fit_profile(lists._lists_round(), table, threads=threads)  # noqa: SLF001 - one of us
-
-    def _read_of(self, history: OrderHistory, as_of: date | str) -> pa.Table:
-        """Return what is read of the profile of a history, a batch at a time."""
-        reading = cast("Round[pa.Table, Any]", first_round(self.clv))
-        wanted = reading.columns or ()
-        batches = [
-            batch.select([name for name in batch.schema.names if name in wanted])
-            for batch in history.profile_batches(as_of)
-        ]
-        return pa.Table.from_batches(batches)
 
     def _first_round(self) -> Round[pa.Table, Self]:
         if self.clv.is_fitted:

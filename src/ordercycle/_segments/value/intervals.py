@@ -1,0 +1,233 @@
+"""Intervals of parameters and of totals, by models fitted to customers drawn at random."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle._errors import ConfigError, Option, warn
+from ordercycle._segments.assigning import worked
+from ordercycle._segments.counting_rounds import Cells
+from ordercycle._segments.value.columns import (
+    AVERAGE,
+    SPEND_PARAMETERS,
+    Forecast,
+    value_model,
+)
+from ordercycle._segments.value.fit import transaction_cells
+from ordercycle._segments.value.inputs import (
+    ClvCounts,
+    ClvInputs,
+    counted_sums,
+    means_of,
+    packed,
+    purchase_cells,
+    purchases_of,
+)
+from ordercycle._segments.value.options import float_of
+from ordercycle._value_models import (
+    mean_bootstrap,
+    poisson_bootstrap,
+    spend_bootstrap,
+)
+
+SCHEMA = pa.schema(
+    [
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("estimate", pa.float64(), nullable=False),
+        pa.field("low", pa.float64(), nullable=False),
+        pa.field("high", pa.float64(), nullable=False),
+    ]
+)
+#: The totals, by the column of `assign` that they are of.
+TOTALS = ("p_active", "expected_orders", "predicted_value")
+#: Draws of spend are not those of orders.
+SPEND_SEED = 2**62
+#: Bits of a sum of whole numbers.
+SUM_BITS = 62
+
+Floats = NDArray[np.float64]
+
+
+class Fitted(Protocol):
+    """What is read of a fitted model."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def spend(self) -> str | None: ...
+    @property
+    def parameters(self) -> Any: ...
+    @property
+    def account(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Population:
+    """Customers with orders by x, t_x and T: (n,) cells each.
+
+    customers: how many; spent: the mean spend, of the days that count, of all of a cell together;
+    counts: what a fit needs.
+    """
+
+    repeats: NDArray[np.int64]
+    recency: NDArray[np.int32]
+    age: NDArray[np.int32]
+    customers: Floats
+    spent: Floats
+    counts: ClvCounts
+
+    @classmethod
+    def of(cls, table: pa.Table, inputs: ClvInputs, *, threads: int | None) -> Self:
+        """Return the customers of a profile."""
+        counts = ClvCounts.of(inputs.counted(table))
+        cells, customers = counts.purchases.cell, counts.purchases.count
+        repeats, recency, age = purchase_cells(cells)
+        spent = np.zeros(cells.size)
+        if inputs.has_spend:
+            checked = inputs.of(table)
+            unit = _unit(checked, inputs, threads)
+            sums = Cells.total(
+                worked(lambda task: _sums(task[1], inputs, unit), checked, threads=threads)
+            )
+            spent[np.searchsorted(cells, sums.cell)] = sums.count / unit
+            days = repeats + (not inputs.repeats_only)
+            np.divide(spent, days * customers, out=spent, where=days > 0)
+        return cls(repeats, recency, age, customers.astype(np.float64), spent, counts)
+
+    def totals(self, forecast: Forecast) -> dict[str, float]:
+        """Return how many order, on how many days, and what they spend, of all together."""
+        has_spend = forecast.models.inputs.has_spend
+        spent = self.spent if has_spend else None
+        found = forecast.of(self.repeats, self.recency, self.age, spent)
+        # The expected value of an order day is linear in what a customer spent.
+        columns = [getattr(found, name) for name in TOTALS]
+        return {
+            name: math.fsum(self.customers * column)
+            for name, column in zip(TOTALS, columns, strict=True)
+            if column is not None
+        }
+
+
+def _amounts(batch: pa.RecordBatch, inputs: ClvInputs) -> tuple[NDArray[np.int64], Floats]:
+    """Return the packed purchases of who has orders, and what they spent on days that count."""
+    purchases = purchases_of(batch)
+    days = purchases.order_days - inputs.repeats_only
+    means = inputs.means(batch)
+    amounts = np.where((days > 0) & (means > 0), means * days, 0.0)
+    return packed(purchases), amounts[purchases.has_orders]
+
+
+def _unit(checked: pa.Table, inputs: ClvInputs, threads: int | None) -> float:
+    """Return by what amounts are multiplied so that whole numbers of them add up exactly."""
+
+    def most(task: tuple[int, pa.Table]) -> float:
+        return max(
+            (float(_amounts(one, inputs)[1].max(initial=0.0)) for one in task[1].to_batches()),
+            default=0.0,
+        )
+
+    greatest = max(worked(most, checked, threads=threads), default=0.0)
+    bits = math.frexp(greatest)[1] + checked.num_rows.bit_length()
+    return math.ldexp(1.0, SUM_BITS - bits)
+
+
+def _sums(piece: pa.Table, inputs: ClvInputs, unit: float) -> Cells:
+    """Return what customers of each kind spent, in units."""
+    tables = []
+    for batch in piece.to_batches():
+        keys, amounts = _amounts(batch, inputs)
+        tables.append(counted_sums(keys, np.rint(amounts * unit).astype(np.int64))[1])
+    return Cells.total(tables)
+
+
+def intervals_of(
+    clv: Fitted,
+    forecast: Forecast,
+    table: pa.Table,
+    *,
+    level: float,
+    draws: int,
+    seed: int,
+    threads: int | None,
+) -> pa.Table:
+    """Return estimates of parameters and of totals, with the bounds of their intervals."""
+    share = float_of(level)
+    if not 0 < share < 1:
+        raise ConfigError(
+            (Option("level", level), " is no share of all draws"), remedy="pass one such as 0.95"
+        )
+    population = Population.of(table, forecast.models.inputs, threads=threads)
+    _check_fitted_to(clv, population.counts)
+    parameters, lost = _drawn(clv, forecast, population.counts, draws, seed, threads)
+    # So many reach the bounds, which lie between the draws of their ranks.
+    if lost and lost > (1 - share) / 2 * draws - 1:
+        warn(
+            f"of {draws} draws of customers, {lost} do not tell all parameters: bounds of these "
+            "are where the search stopped, and mean that there is none; those of totals hold"
+        )
+    estimates = {name: estimate for name, (estimate, _) in clv.parameters.items()}
+    rows = [_with_totals(clv, forecast, population, one) for one in (estimates, *parameters)]
+    values = np.array([list(row.values()) for row in rows])
+    low, high = np.quantile(values[1:], [(1 - share) / 2, (1 + share) / 2], axis=0)
+    return pa.table([list(rows[0]), values[0], low, high], schema=SCHEMA)
+
+
+def _check_fitted_to(clv: Fitted, counts: ClvCounts) -> None:
+    """Refuse parameters by hand, and a profile that the model was not fitted to."""
+    if clv.account is None:
+        raise ConfigError(
+            "parameters by hand have no intervals: they come from no customers",
+            remedy="call .fit, which returns the fitted model",
+        )
+    customers = int(counts.purchases.count.sum())
+    likelihood = transaction_cells(counts)
+    again = int(likelihood.customers[likelihood.frequency > 0].sum())
+    if (customers, again) != (clv.account.customers, clv.account.repeat_customers):
+        raise ConfigError(
+            f"the profile has {customers:,} customers with orders, of whom {again:,} ordered "
+            f"again, and the model was fitted to {clv.account.customers:,} and "
+            f"{clv.account.repeat_customers:,}",
+            remedy="pass what it was fitted to",
+        )
+
+
+def _drawn(
+    clv: Fitted, forecast: Forecast, counts: ClvCounts, draws: int, seed: int, threads: int | None
+) -> tuple[list[dict[str, float]], int]:
+    """Return the parameters of each draw, by name, and of how many some are not finite."""
+    models, cells = forecast.models, transaction_cells(counts)
+    parts = [poisson_bootstrap(models.orders, cells, draws, seed, threads=threads)]
+    of_spend = seed ^ SPEND_SEED
+    if models.spend is not None:
+        money = spend_bootstrap(models.spend, counts.spends, draws, of_spend, threads=threads)
+        parts.append(money)
+    elif clv.spend == AVERAGE:
+        means = means_of(counts.spends)
+        parts.append(mean_bootstrap(means, counts.spends, draws, of_spend, threads=threads))
+    names = _names(clv.parameters)
+    found = np.logical_and.reduce([one.found for one in parts])
+    return [
+        dict(zip(names, map(float, values), strict=True))
+        for values in np.concatenate([one.parameters for one in parts], axis=1)
+    ], int(np.count_nonzero(~found))
+
+
+def _names(parameters: Mapping[str, Any]) -> Sequence[str]:
+    """Return the names of parameters, those of orders first, as models have them."""
+    return sorted(parameters, key=lambda name: name in SPEND_PARAMETERS)
+
+
+def _with_totals(
+    clv: Fitted, forecast: Forecast, population: Population, values: Mapping[str, float]
+) -> dict[str, float]:
+    """Return parameters, and the totals that follow."""
+    models = value_model(clv.model, clv.spend, forecast.models.inputs, values)
+    horizon = Forecast(models, forecast.horizon_days, forecast.discount_rate, "")
+    return {name: values[name] for name in clv.parameters} | population.totals(horizon)
