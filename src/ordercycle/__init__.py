@@ -7,6 +7,11 @@ if TYPE_CHECKING:
     from ordercycle._attribution.attribution import Attribution
     from ordercycle._attribution.credit_counts import CreditSummary
     from ordercycle._attribution.credited import Credited
+    from ordercycle._audiences.audience import Audience
+    from ordercycle._audiences.contacts import ContactColumns, Contacts
+    from ordercycle._audiences.overlap import AudienceOverlap, overlap
+    from ordercycle._audiences.reach import Reach
+    from ordercycle._audiences.summaries import AudienceSummary
     from ordercycle._columns import Columns
     from ordercycle._errors import (
         ColumnError,
@@ -60,6 +65,11 @@ else:
             "_attribution.attribution": ("Attribution",),
             "_attribution.credit_counts": ("CreditSummary",),
             "_attribution.credited": ("Credited",),
+            "_audiences.audience": ("Audience",),
+            "_audiences.contacts": ("ContactColumns", "Contacts"),
+            "_audiences.overlap": ("AudienceOverlap", "overlap"),
+            "_audiences.reach": ("Reach",),
+            "_audiences.summaries": ("AudienceSummary",),
             "_columns": ("Columns",),
             "_errors": (
                 "ColumnError",
@@ -106,6 +116,9 @@ else:
 
 __all__ = [
     "Attribution",
+    "Audience",
+    "AudienceOverlap",
+    "AudienceSummary",
     "Backtest",
     "Cadence",
     "CadenceAccount",
@@ -114,6 +127,8 @@ __all__ = [
     "ColumnError",
     "Columns",
     "ConfigError",
+    "ContactColumns",
+    "Contacts",
     "CreditSummary",
     "Credited",
     "CsvFormat",
@@ -136,6 +151,7 @@ __all__ = [
     "OrderHistory",
     "OrdercycleError",
     "OrdercycleWarning",
+    "Reach",
     "Rfm",
     "RfmAccount",
     "RuleCount",
@@ -153,6 +169,7 @@ __all__ = [
     "datasets",
     "features",
     "lint_features",
+    "overlap",
     "register_scheme",
     "scheme_from_dict",
     "source_from_dict",

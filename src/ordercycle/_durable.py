@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,8 +25,8 @@ FRESH_SECONDS = 2.0
 class _SyncedFile(io.FileIO):
     """A new file that goes to the disk while it is written."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "xb")
+    def __init__(self, path: Path, mode: int | None) -> None:
+        super().__init__(path, "xb", opener=None if mode is None else partial(os.open, mode=mode))
         self._unsynced = 0
         self._thread: ThreadPoolExecutor | None = None
         self._syncing: Future[None] | None = None
@@ -56,11 +57,12 @@ class _SyncedFile(io.FileIO):
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, mode: int | None = None) -> Iterator[IO[bytes]]:
     """Open a file that takes its place when the block ends well, and leaves no trace otherwise.
 
     It is written under a temporary name beside its place, synced to disk and renamed, with the
-    mode and, where the system allows it, the owner of the file that it replaces. If the process is
+    mode and, where the system allows it, the owner of the file that it replaces, or with a mode
+    that it has from its first byte on. If the process is
     killed the temporary file stays until the next one is written there, but nothing half-written
     ever has the final name.
     A device or a pipe is written to: to put a file in its place would take it from everybody.
@@ -73,11 +75,12 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     _remove_leftovers(place)
     temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with _SyncedFile(temporary) as file, io.BufferedWriter(file) as stream:
-            _lock(file.fileno())
+        with _SyncedFile(temporary, mode) as file, io.BufferedWriter(file) as stream:
+            lock(file.fileno())
             yield stream
             stream.flush()
-            _keep_mode(file.fileno(), place)
+            if mode is None:
+                _keep_mode(file.fileno(), place)
             file.sync()
         temporary.replace(place)
     except BaseException as error:
@@ -89,7 +92,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         sync_folder(place.parent)
 
 
-def _lock(handle: int) -> bool:
+def lock(handle: int) -> bool:
     """Lock a file, until it is closed or the process ends; return whether nobody else has."""
     try:
         import fcntl
@@ -110,7 +113,7 @@ def _remove_leftovers(place: Path) -> None:
             if name.fullmatch(found.name) and time.time() - found.stat().st_mtime > FRESH_SECONDS:
                 handle = os.open(found, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
                 try:
-                    if _lock(handle):
+                    if lock(handle):
                         found.unlink(missing_ok=True)
                 finally:
                     os.close(handle)

@@ -23,6 +23,7 @@ FLOORS = [
     {"engines"},
     {"_engines"},
     {"_report"},
+    {"_audiences"},
     {"_segments"},
     {"_membership"},
     {"_attribution"},

@@ -1,0 +1,516 @@
+"""Lists of customers: made by a condition, combined, measured, and sent to where they are used."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ordercycle._arrow_views import booleans, rows_of
+from ordercycle._audiences.contacts import Contacts, people_of
+from ordercycle._audiences.csv_files import write_csv
+from ordercycle._audiences.customer_sets import (
+    CustomerSet,
+    Pairs,
+    common_reader,
+    paired,
+    united,
+)
+from ordercycle._audiences.members import members_of
+from ordercycle._audiences.reach import Reach, reach_of
+from ordercycle._audiences.summaries import AudienceSummary, ValueSummary
+from ordercycle._audiences.targets import target_of
+from ordercycle._days import date_of, day_number
+from ordercycle._errors import ColumnError, ConfigError, Option, counted, suggestion
+from ordercycle._expressions.expression_text import language_text
+from ordercycle._public import public
+from ordercycle._segments.assigning import worked
+from ordercycle._segments.customer_features import StreamsAsOf
+from ordercycle._segments.next_transition import DAY_COLUMNS
+from ordercycle._segments.profile_tables import as_table
+from ordercycle._segments.read_rules import ReadRules
+from ordercycle._segments.rule_values import bound
+from ordercycle._workspace import thread_count
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+REVENUE = "revenue"
+#: What the column of values is called within an audience.
+VALUE = "value"
+
+
+class Population(NamedTuple):
+    """The table a list is of: rows, what tells its customers from others, and its revenue."""
+
+    customers: int
+    fingerprint: int
+    revenue: Any
+
+
+class Listed(NamedTuple):
+    """The customers of a list, and columns VALUE and REVENUE of them, where there are such."""
+
+    customers: CustomerSet
+    columns: pa.Table
+    population: Population
+
+
+@public()
+@dataclass(frozen=True, eq=False, repr=False)
+class Audience:
+    """A list of customers with a name and a definition.
+
+    Made by :meth:`where`, combined by ``|``, ``&`` and ``-``, written by :meth:`to_csv`.
+
+    Attributes
+    ----------
+    name
+        What it is called, here and where it is sent.
+    definition
+        The condition that made it, or how it was combined.
+    as_of
+        The day it is of, None where that is not known.
+    customers
+        The ids of its customers: an Arrow array in ascending order of their hashes.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> table = pa.table({
+    ...     "customer_id": ["ann", "bob", "cid", "dan"],
+    ...     "value_list": ["Top", "Top", "Lost", "Active"], "revenue": [90, 40, 70, 20],
+    ... })
+    >>> top = Audience.where(table, "value_list == 'Top'", name="Top", value="revenue")
+    >>> top
+    Audience(Top: 2 of 4 customers, value_list == 'Top')
+    >>> rich = Audience.where(table, "revenue > 50", name="Spent 50", value="revenue")
+    >>> sorted((top | rich).customers.to_pylist()), (top & rich).customers.to_pylist()
+    (['ann', 'bob', 'cid'], ['ann'])
+    >>> (rich - top).named("Rich, not Top")
+    Audience(Rich, not Top: 1 of 4 customers, (revenue > 50) - (value_list == 'Top'))
+    """
+
+    name: str
+    definition: str
+    as_of: date | None
+    _listed: Listed
+
+    @classmethod
+    def where(
+        cls,
+        table: Any,
+        condition: str | pc.Expression,
+        *,
+        name: str,
+        value: str | None = None,
+        as_of: date | str | None = None,
+        streams: Mapping[str, Any] | None = None,
+        threads: int | None = None,
+    ) -> Self:
+        """Return the customers for whom a condition holds.
+
+        Parameters
+        ----------
+        table
+            A profile, or any table with ``customer_id``, one row per customer in any order; from
+            any source that :meth:`OrderHistory.build` takes.
+        condition
+            As of :class:`Rules`: text over the columns of the table, those of schemes included, in
+            which functions of :func:`features` may stand.
+        name
+            What the list is called, here and where it is sent.
+        value
+            The column that says what a customer is worth, such as ``"clv"``.
+        as_of
+            The day of the table. None: as its columns say, where they do.
+        streams
+            Histories by the names that functions in the condition have for them.
+        threads
+            How many threads to use; None: every core this process may use.
+
+        Raises
+        ------
+        ColumnError, ConfigError, DataError
+            As for :meth:`Rules.assign`; also where a customer is null or there twice, or `value`
+            is no column of numbers.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> table = pa.table({"customer_id": [1, 2, 3], "orders": [5, 1, None]})
+        >>> Audience.where(table, "orders >= 2", name="Came back").customers.to_pylist()
+        [1]
+        """
+        check_name(name)
+        table = as_table(table)
+        count = thread_count(threads)
+        customers, rows = CustomerSet.of_table(table, "the table", count)
+        if value is not None:
+            _check_value(table, value)
+        day = _day_of(table, as_of)
+        holds = _holds(table, condition, name, streams, day, threads)
+        in_order = holds if rows is None else holds[rows]
+        places = np.flatnonzero(in_order)
+        wanted = places if rows is None else rows[places]
+        columns = {
+            kept: table.column(column).take(rows_of(wanted.astype(np.int64))).combine_chunks()
+            for kept, column in ((VALUE, value), (REVENUE, _revenue(table)))
+            if column is not None
+        }
+        return cls(
+            name,
+            condition if isinstance(condition, str) else language_text(condition) or str(condition),
+            None if day is None else date_of(day),
+            Listed(customers.taken(places), pa.table(columns), _population(table, customers)),
+        )
+
+    @property
+    def customers(self) -> pa.Array:
+        """The ids of the customers: an Arrow array in ascending order of their hashes."""
+        return self._listed.customers.ids
+
+    @property
+    def has_values(self) -> bool:
+        """Whether it says what its customers are worth."""
+        return VALUE in self._listed.columns.column_names
+
+    def __len__(self) -> int:
+        return int(self._listed.customers.hashes.size)
+
+    def named(self, name: str) -> Self:
+        """Return the same list by another name.
+
+        Raises
+        ------
+        ConfigError
+            It is no name.
+        """
+        check_name(name)
+        return type(self)(name, self.definition, self.as_of, self._listed)
+
+    def __or__(self, other: object) -> Self:
+        return self._with(other, "|")
+
+    def __and__(self, other: object) -> Self:
+        return self._with(other, "&")
+
+    def __sub__(self, other: object) -> Self:
+        return self._with(other, "-")
+
+    def _with(self, other: object, sign: str) -> Self:
+        if not isinstance(other, Audience):
+            raise ConfigError(
+                f"a {type(other).__name__} is no audience", remedy="combine audiences"
+            )
+        names = (repr(self.name), repr(other.name))
+        return type(self)(
+            f"{self.name} {sign} {other.name}",
+            f"({self.definition}) {sign} ({other.definition})",
+            self.as_of if self.as_of == other.as_of else None,
+            _combined(self._listed, other._listed, sign, names),  # noqa: SLF001 - of this class
+        )
+
+    def summary(self) -> AudienceSummary:
+        """Return how many customers there are, what they spent and what they are worth.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> table = pa.table({"customer_id": [1, 2, 3, 4], "revenue": [90, 40, 70, 20]})
+        >>> rich = Audience.where(table, "revenue > 50", name="Rich", value="revenue")
+        >>> print(rich.summary())
+        Rich: 2 customers, 50.0% of 4
+        definition  revenue > 50
+        revenue     160, 72.7% of all
+        value       mean 80, median 80, quantiles 71 (5%) 75 (25%) 85 (75%) 89 (95%)
+        """
+        columns, population = self._listed.columns, self._listed.population
+        has_revenue = REVENUE in columns.column_names
+        share = len(self) / population.customers if population.customers else None
+        return AudienceSummary(
+            self.name,
+            len(self),
+            share,
+            _sum(columns.column(REVENUE)) if has_revenue else None,
+            ValueSummary.of(columns.column(VALUE)) if self.has_values else None,
+            self.as_of,
+            self.definition,
+            population.customers,
+            population.revenue if has_revenue else None,
+        )
+
+    def reach(
+        self, contacts: Contacts, target: str = "meta", *, threads: int | None = None
+    ) -> Reach:
+        """Return whom a target could be told of, by country, and why not the others.
+
+        Parameters
+        ----------
+        contacts
+            How customers are reached.
+        target
+            ``"meta"``, ``"google"``, ``"mailchimp"``, ``"klaviyo"`` or ``"plain"``.
+        threads
+            How many threads to use; None: every core this process may use.
+
+        Raises
+        ------
+        ConfigError, ColumnError
+            There is no such target, or the ids of both can have none in common.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> table = pa.table({"customer_id": [1, 2, 3]})
+        >>> people = pa.table({"customer_id": [1, 2], "email": ["a@example.com", "none"]})
+        >>> contacts = Contacts(people, columns=ContactColumns(phone=()))
+        >>> found = Audience.where(table, "true", name="All").reach(contacts)
+        >>> found.reachable, found.unreachable["no_contact"]
+        (1, 1)
+        """
+        members = members_of(
+            self._listed.customers,
+            self._values(),
+            people_of(contacts),
+            target_of(target),
+            keep_texts=False,
+            threads=thread_count(threads),
+        )
+        return reach_of(members)
+
+    def to_csv(
+        self,
+        path: str | PathLike[str],
+        contacts: Contacts | None = None,
+        target: str = "plain",
+        *,
+        hashed: bool = True,
+        threads: int | None = None,
+    ) -> Reach:
+        """Write a file that a target takes, readable by its owner alone, whole or not at all.
+
+        Parameters
+        ----------
+        path
+            The file; one that is there is replaced.
+        contacts
+            How customers are reached; may be left out for ``"plain"``.
+        target
+            ``"meta"``, ``"google"``, ``"mailchimp"``, ``"klaviyo"`` or ``"plain"``: customer ids,
+            the value where there is one, and the contacts' columns.
+        hashed
+            Whether to hash what the target takes hashed; nothing else ever is.
+        threads
+            How many threads to use; None: every core this process may use.
+
+        Returns
+        -------
+        Reach
+            Who is in the file, and why not the others.
+
+        Raises
+        ------
+        ConfigError, ColumnError
+            As for :meth:`reach`.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> table = pa.table({"customer_id": [1, 2], "clv": [20.1, -3.0]})
+        >>> people = pa.table({"customer_id": [1, 2], "email": ["a@example.com", "B@x.org"]})
+        >>> contacts = Contacts(people, columns=ContactColumns(phone=()))
+        >>> everybody = Audience.where(table, "true", name="All", value="clv")
+        >>> everybody.to_csv("all.csv", contacts, target="meta", hashed=False).values_replaced
+        1
+        >>> import pathlib
+        >>> _, *rows = pathlib.Path("all.csv").read_text().splitlines()
+        >>> for row in rows:
+        ...     print(row)
+        a@example.com,,,,,,,,,,,,,,,,,,20.1
+        b@x.org,,,,,,,,,,,,,,,,,,0
+        """
+        is_alone = contacts is None and target == "plain"
+        people = None if is_alone else people_of(contacts)
+        chosen, count = target_of(target), thread_count(threads)
+        values = self._values()
+        keep = not (hashed and chosen.takes_hashes)
+        members = members_of(
+            self._listed.customers, values, people, chosen, keep_texts=keep, threads=count
+        )
+        stripped = write_csv(
+            Path(path),
+            members,
+            self.name,
+            self._listed.columns.column(VALUE) if self.has_values else None,
+            hashed=hashed,
+            threads=count,
+        )
+        return reach_of(members, stripped=stripped)
+
+    def _values(self) -> NDArray[np.float64] | None:
+        """Return what the customers are worth as floats, NaN where that is not known."""
+        if not self.has_values:
+            return None
+        floats = self._listed.columns.column(VALUE).cast(pa.float64(), safe=False)
+        return np.asarray(floats.fill_null(float("nan")).combine_chunks(), np.float64)
+
+    def __repr__(self) -> str:
+        of = counted(self._listed.population.customers, "customer")
+        return f"Audience({self.name}: {len(self):,} of {of}, {self.definition})"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self.summary()))}</pre>"
+
+
+def check_name(name: object) -> None:
+    """Raise a ConfigError where something is no name of an audience."""
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        raise ConfigError(
+            (Option("name", name), " is no name of an audience"), remedy="pass printable text"
+        )
+
+
+def _check_value(table: pa.Table, value: str) -> None:
+    if table.column_names.count(value) != 1:
+        raise ColumnError(
+            f"the table has no single column {value!r}{suggestion(value, table.column_names)}",
+            remedy=("name a column of numbers with ", Option("value")),
+            column=value,
+        )
+    kind = table.schema.field(value).type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        raise ColumnError(
+            f"{value} is {kind}, which is no value", remedy="name a column of numbers", column=value
+        )
+
+
+def _day_of(table: pa.Table, as_of: date | str | None) -> int | None:
+    """Return the day a table is of, in days since 1970: as given, or as its columns say."""
+    if as_of is not None:
+        return day_number(as_of, "as_of")
+    columns = [table.column(name) for name in DAY_COLUMNS if table.column_names.count(name) == 1]
+    if len(columns) < len(DAY_COLUMNS) or not table.num_rows:
+        return None
+    if any(one.type not in kinds for one, kinds in zip(columns, DAY_COLUMNS.values(), strict=True)):
+        return None
+    days = pc.add(*(one.cast(pa.int32()).cast(pa.int64()) for one in columns))
+    first, last = pc.min_max(days).values()
+    return first.as_py() if first == last else None
+
+
+def _holds(
+    table: pa.Table,
+    condition: str | pc.Expression,
+    name: str,
+    streams: Mapping[str, Any] | None,
+    day: int | None,
+    threads: int | None,
+) -> NDArray[np.bool_]:
+    """Return for which rows a condition holds."""
+    read = ReadRules.of({name: condition}, {})
+    features = None
+    if read.streams:
+        if day is None:
+            raise ConfigError(
+                f"audience {name!r} is about streams, and of no day",
+                remedy=("pass ", Option("as_of"), " with the day of the table"),
+            )
+        source = StreamsAsOf.of({} if streams is None else streams, date_of(day), "error")
+        features = read.scans(source).of(table, threads=threads)
+    featured = read.of_table(table, features)
+    conditions = bound(featured.full, featured.conditions, featured.unseen)
+    found = np.empty(table.num_rows, np.bool_)
+
+    def write(task: tuple[int, pa.Table]) -> None:
+        start, rows = task
+        truth = pc.fill_null(conditions.truths(rows).column(0), fill_value=False)
+        found[start : start + rows.num_rows] = booleans(truth.combine_chunks())
+
+    for _ in worked(write, featured.full, threads=threads):
+        pass
+    return found
+
+
+def _revenue(table: pa.Table) -> str | None:
+    if table.column_names.count(REVENUE) != 1:
+        return None
+    kind = table.schema.field(REVENUE).type
+    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return REVENUE if numeric else None
+
+
+def _sum(column: pa.ChunkedArray) -> Any:
+    if pa.types.is_decimal(column.type):
+        column = column.cast(pa.decimal128(38, column.type.scale))
+    found = pc.sum(column).as_py()
+    return 0 if found is None else found
+
+
+def _population(table: pa.Table, customers: CustomerSet) -> Population:
+    column = _revenue(table)
+    with np.errstate(over="ignore"):
+        fingerprint = int(customers.hashes.sum(dtype=np.uint64)) if customers.hashes.size else 0
+    revenue = None if column is None else _sum(table.column(column))
+    return Population(table.num_rows, fingerprint, revenue)
+
+
+def _combined(one: Listed, other: Listed, sign: str, names: tuple[str, str]) -> Listed:
+    pairs = paired(one.customers, other.customers, names)
+    kept = np.ones(pairs.one.size, np.bool_)
+    if sign == "&":
+        kept = (pairs.one >= 0) & (pairs.other >= 0)
+    elif sign == "-":
+        kept = (pairs.one >= 0) & (pairs.other < 0)
+    pairs = Pairs(pairs.one[kept], pairs.other[kept])
+    population = one.population
+    if sign == "|" and not is_of_same(one, other):
+        # Of two tables no more is known than who is on a list of either.
+        most = max(pairs.one.size, one.population.customers, other.population.customers)
+        population = Population(most, 0, None)
+    reader = common_reader(one.customers, other.customers, names)
+    customers = united(one.customers, other.customers, pairs, reader)
+    return Listed(customers, _columns_of_both(one, other, pairs), population)
+
+
+def is_of_same(one: Listed, other: Listed) -> bool:
+    """Return whether two lists are of tables of the same customers."""
+    return one.population[:2] == other.population[:2]
+
+
+def _columns_of_both(one: Listed, other: Listed, pairs: Pairs) -> pa.Table:
+    """Return values and revenue of customers of either, those of the first where it has them."""
+    made = {}
+    sides = (one.columns, other.columns)
+    border = one.customers.hashes.size
+    rows = rows_of(np.where(pairs.one >= 0, pairs.one, pairs.other + border).astype(np.int64))
+    only_one = not (pairs.one < 0).any()
+    for name in (VALUE, REVENUE):
+        there = [side.column(name) if name in side.column_names else None for side in sides]
+        if there[0] is None:
+            continue
+        if only_one:
+            made[name] = there[0].take(rows)
+        elif there[1] is not None:
+            made[name] = pa.chunked_array(_in_one_type(there[0], there[1])).take(rows)
+        elif name == VALUE:  # some of the customers have none
+            missing = pa.nulls(other.customers.hashes.size, there[0].type)
+            made[name] = pa.chunked_array([*there[0].chunks, missing], there[0].type).take(rows)
+    return pa.table({name: column.combine_chunks() for name, column in made.items()})
+
+
+def _in_one_type(one: pa.ChunkedArray, other: pa.ChunkedArray) -> list[pa.Array]:
+    kind = one.type if one.type == other.type else pa.float64()
+    return [
+        chunk
+        for side in (one, other)
+        for chunk in (side if side.type == kind else side.cast(kind)).chunks
+    ]
