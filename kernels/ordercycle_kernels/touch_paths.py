@@ -99,17 +99,19 @@ def _select_touches(
 
     begins, ends: (c,); kinds, channels: (t,); classes (by kind, and by channel of each;
     negative for none): (x,); excluded: (t,), or (0,) where none is; out_offsets: (c + 1,);
-    out_rows, out_classes: (t,).
+    out_rows, out_classes (all of them are there where there are fewer than w): (w,).
     """
     found = 0
+    last = out_rows.size - 1
     out_offsets[0] = 0
     for customer in range(begins.size):
         for row in range(begins[customer], ends[customer]):
             place = np.int64(kinds[row]) * channel_count + np.int64(channels[row])
             one = classes[place]
             # What does not count is overwritten: a branch would be guessed wrong too often.
-            out_rows[found] = row
-            out_classes[found] = one
+            room = min(found, last)
+            out_rows[room] = row
+            out_classes[room] = one
             found += one >= 0 and not (excluded.size and excluded[row])
         out_offsets[customer + 1] = found
     return found

@@ -110,34 +110,39 @@ def _added(one: Any, other: Any) -> Any:
     return one + other
 
 
-def _different(entries: NDArray[np.int64]) -> int:
-    """Count the different ones of ascending rows."""
-    return int(np.count_nonzero(np.diff(entries))) + 1 if entries.size else 0
+def _distinct(entries: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the different ones of ascending rows."""
+    is_first = np.ones(entries.size, np.bool_)
+    np.not_equal(entries[1:], entries[:-1], out=is_first[1:])
+    return entries[is_first]
 
 
 def counts_of(scan: CreditScan, met: Meeting, paths: Paths, rows: CreditRows) -> CreditSummary:
     """Count the customers of a batch; money is in exact units, as `in_amounts` takes it."""
     orders = met.orders
     has_touch = rows.touches != NO_ORDER
-    is_credited = has_touch & orders.are_orders[rows.entries]
-    entries, touches = rows.entries[is_credited], rows.touches[is_credited]
+    entries, touches = rows.entries[has_touch], rows.touches[has_touch]
+    won = _distinct(entries)  # winners of several groups share an order: it counts once
+    attributed_orders = won.size
+    if orders.has_refunds:
+        are_orders = orders.are_orders[entries]
+        entries, touches = entries[are_orders], touches[are_orders]
+        attributed_orders = int(np.count_nonzero(orders.are_orders[won]))
     groups = dict.fromkeys(scan.finder.classes.group_names, 0)
     if entries.size:
         own = scan.groups_of(met, touches)
         for place, name in enumerate(groups):
-            groups[name] = _different(entries[own == place])
+            groups[name] = _distinct(entries[own == place]).size
     count = int(np.count_nonzero(orders.are_orders))
     amount = scan.orders.spec.amount
     revenue = attributed = None
     if scan.orders.spec.has_amount:
         words = orders.batch.words
         revenue = exact_total(words, is_float=amount.is_float)
-        # Winners of several groups share an order: it counts once.
-        won = np.unique(rows.entries[has_touch])
         attributed = exact_total(words.take(won), is_float=amount.is_float)
     return CreditSummary(
         orders=count,
-        attributed=_different(entries),
+        attributed=attributed_orders,
         groups=groups,
         refunds=orders.are_orders.size - count,
         unknown_refunds=orders.unknown,

@@ -151,7 +151,7 @@ class CreditScan:
     def without_group(self, met: Meeting) -> dict[str | None, int]:
         """Count the touches of each channel that is in no group."""
         classes = self.finder.classes
-        if not (classes.groups == NONE).any():
+        if not classes.has_channels_of_no_group:
             return {}
         counts = np.bincount(met.touches.codes[CHANNEL_COLUMN], minlength=classes.groups.size)
         channels = self.touches.columns.attributes[CHANNEL_COLUMN].by_code

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle._arrow_views import array_of, rows_of
+from ordercycle._arrow_views import array_of, bitmap, rows_of
 from ordercycle._attribution.credit_rows import CreditRows
 from ordercycle._attribution.credit_scan import CreditScan, Meeting
 from ordercycle._attribution.touch_classes import CAMPAIGN, CHANNEL_COLUMN, FORM, KIND
@@ -25,6 +26,22 @@ CODES = pa.int32()
 GROUP = "group"
 #: Attributes of touches, in the order of the table; those that touches do not have are null.
 OF_TOUCHES = (CHANNEL_COLUMN, CAMPAIGN, KIND, FORM)
+
+
+class Shown(NamedTuple):
+    """The touches that rows show: (r,), any where there is none; which there are; None: all."""
+
+    touches: Int64s
+    known: NDArray[np.bool_] | None
+    valid: pa.Buffer | None
+
+    @classmethod
+    def of(cls, touches: Int64s) -> Shown:
+        """Return those of rows, NO_ORDER where there is none; the mask is packed once for all."""
+        known = touches != NO_ORDER
+        if known.all():
+            return cls(touches, None, None)
+        return cls(np.where(known, touches, 0), known, bitmap(known))
 
 
 @dataclass(frozen=True)
@@ -57,65 +74,68 @@ class CreditTable:
     def batch(self, met: Meeting, rows: CreditRows) -> pa.RecordBatch:
         """Return the rows of a batch of customers."""
         schema, orders = self.schema, met.orders
-        is_touched = rows.touches != NO_ORDER
-        touches = np.where(is_touched, rows.touches, 0)
+        shown = Shown.of(rows.touches)
         instants = orders.instants[rows.entries]
-        touched = self.taken(met.touches.instants, touches)
+        touched = self.taken(met.touches.instants, shown.touches)
         # A refund has the id of the order that it refunds, where that is known.
-        its_orders = orders.orders[rows.entries]
-        order_rows = np.where(its_orders == NO_ORDER, rows.entries, its_orders)
+        order_rows = rows.entries
+        if orders.has_refunds:
+            its_orders = orders.orders[rows.entries]
+            order_rows = np.where(its_orders == NO_ORDER, rows.entries, its_orders)
         customers = np.repeat(np.arange(len(orders.batch.ids)), np.diff(orders.batch.offsets))
         ids = IdReader.as_produced(orders.batch.ids, self.scan.orders.id_type)
         order_ids = self.scan.reader.order_ids(orders.batch)
-        names = {name: self.attribute(name, met, touches, is_touched) for name in OF_TOUCHES}
+        names = {name: self.attribute(name, met, shown) for name in OF_TOUCHES}
         arrays = [
             order_ids.take(rows_of(order_rows)).cast(schema.field("order").type),
             ids.take(rows_of(customers[rows.entries])),
             array_of(instants, INSTANTS),
-            self.groups(met, touches, is_touched),
+            self.groups(met, shown),
             *(names[name] for name in OF_TOUCHES),
-            self._events(met, touches, is_touched),
-            array_of(touched, INSTANTS, is_touched),
-            array_of(instants - touched, AGES, is_touched),
-            array_of(rows.shares, pa.float64(), is_touched),
+            self._events(met, shown),
+            array_of(touched, INSTANTS, shown.valid),
+            array_of(instants - touched, AGES, shown.valid),
+            array_of(rows.shares, pa.float64(), shown.valid),
             self._revenue(rows),
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
-    def groups(self, met: Meeting, touches: Int64s, known: NDArray[np.bool_]) -> pa.Array:
+    def groups(self, met: Meeting, shown: Shown) -> pa.Array:
         """Return the group of each touch's channel."""
         classes = self.scan.finder.classes
-        codes = np.zeros(touches.size, np.int32)
-        if met.touches.days.size:
-            codes = self.scan.groups_of(met, touches)
-            known = known & (codes >= 0)
         names = pa.array(classes.group_names, pa.string())
-        return pa.DictionaryArray.from_arrays(array_of(codes, CODES, known), names)
+        if not met.touches.days.size:
+            return pa.DictionaryArray.from_arrays(pa.nulls(shown.touches.size, CODES), names)
+        codes = self.scan.groups_of(met, shown.touches)
+        valid = shown.valid
+        if classes.has_channels_of_no_group:
+            valid = bitmap(codes >= 0 if shown.known is None else shown.known & (codes >= 0))
+        return pa.DictionaryArray.from_arrays(array_of(codes, CODES, valid), names)
 
     def _type_of(self, name: str) -> pa.DataType:
         found = self.scan.touches.columns.attributes.get(name)
         return pa.dictionary(CODES, pa.string() if found is None else found.type)
 
-    def attribute(
-        self, name: str, met: Meeting, touches: Int64s, known: NDArray[np.bool_]
-    ) -> pa.Array:
+    def attribute(self, name: str, met: Meeting, shown: Shown) -> pa.Array:
         """Return an attribute of each touch, as a dictionary in the order of its values."""
         found = self.scan.touches.columns.attributes.get(name)
         if found is None or not met.touches.days.size:
             kind = self._type_of(name)
             nothing = pa.array([], kind.value_type) if found is None else found.in_order.values
-            codes = array_of(np.zeros(touches.size, np.int32), CODES, np.zeros(touches.size, bool))
-            return pa.DictionaryArray.from_arrays(codes, nothing)
-        return dictionary_of(found, met.touches.codes[name][touches], known)
+            return pa.DictionaryArray.from_arrays(pa.nulls(shown.touches.size, CODES), nothing)
+        return dictionary_of(found, met.touches.codes[name][shown.touches], shown)
 
-    def _events(self, met: Meeting, touches: Int64s, known: NDArray[np.bool_]) -> pa.Array:
+    def _events(self, met: Meeting, shown: Shown) -> pa.Array:
         reader, ids = self.scan.touches.spec.details.event_id, met.touches.details.event_ids
         if reader is None or ids is None:
-            return pa.nulls(touches.size)
+            return pa.nulls(shown.touches.size)
         if not met.touches.days.size:
-            return pa.nulls(touches.size, key_type(reader))
-        has_id = known if ids.known is None else known & ids.known[touches]
-        return shown_keys(Keys(ids.words[touches], has_id), reader)
+            return pa.nulls(shown.touches.size, key_type(reader))
+        known = shown.known
+        if ids.known is not None:
+            have = ids.known[shown.touches]
+            known = have if known is None else known & have
+        return shown_keys(Keys(ids.words[shown.touches], known), reader)
 
     def _revenue(self, rows: CreditRows) -> pa.Array:
         revenue = self.scan.orders.spec.revenue
@@ -132,10 +152,14 @@ class CreditTable:
 
 
 def dictionary_of(
-    attribute: Attribute, codes: NDArray[np.uint8 | np.uint16 | np.uint32], known: NDArray[np.bool_]
+    attribute: Attribute, codes: NDArray[np.uint8 | np.uint16 | np.uint32], shown: Shown
 ) -> pa.Array:
     """Return values of codes as a dictionary in the order of values, null where not known."""
     values, ranks = attribute.in_order
     places = codes if ranks is None else ranks[codes]
-    indices = places.astype(np.int32) - np.int32(1)
-    return pa.DictionaryArray.from_arrays(array_of(indices, CODES, known & (places > 0)), values)
+    indices = places.astype(np.int32)
+    indices -= np.int32(1)
+    valid = shown.valid
+    if not places.all():
+        valid = bitmap(places > 0 if shown.known is None else shown.known & (places > 0))
+    return pa.DictionaryArray.from_arrays(array_of(indices, CODES, valid), values)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import array_of, booleans, rows_of
 from ordercycle._attribution.credit_scan import CreditScan, Meeting
-from ordercycle._attribution.credit_table import GROUP, INSTANTS, CreditTable
+from ordercycle._attribution.credit_table import GROUP, INSTANTS, CreditTable, Shown
 from ordercycle._attribution.durations import in_microseconds
 from ordercycle._attribution.side_by_side import HashSpan
 from ordercycle._attribution.touch_classes import CAMPAIGN, CHANNEL_COLUMN, KIND, NONE
@@ -117,18 +117,17 @@ def _explained(scan: CreditScan, met: Meeting, order: int) -> pa.Table:
     for name in reversed(OUTCOMES):
         outcomes[reasons.get(name, np.zeros(rows.size, np.bool_))] = OUTCOMES.index(name)
     table = CreditTable(scan)
-    known = np.ones(rows.size, np.bool_)
+    shown = Shown.of(rows)
     names = pa.DictionaryArray.from_arrays(
         array_of(outcomes.astype(np.int32), pa.int32()), pa.array(OUTCOMES)
     )
     return pa.table(
         {
             **{
-                name: table.attribute(name, met, rows, known)
-                for name in (CHANNEL_COLUMN, CAMPAIGN, KIND)
+                name: table.attribute(name, met, shown) for name in (CHANNEL_COLUMN, CAMPAIGN, KIND)
             },
             "touched_at": array_of(instants[rows], INSTANTS),
-            GROUP: table.groups(met, rows, known),
+            GROUP: table.groups(met, shown),
             "outcome": names.cast(pa.string()),
         }
     )

@@ -39,6 +39,7 @@ class OrderRows(NamedTuple):
     brands: Int64s
     orders: Int64s
     unknown: int
+    has_refunds: bool
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,14 @@ class OrderReader:
         are_orders = batch.are_orders(net_refunds=self.spec.net_refunds)
         orders = np.arange(are_orders.size)
         unknown = 0
-        if not are_orders.all():
+        has_refunds = not are_orders.all()
+        if has_refunds:
             orders[~are_orders] = NO_ORDER
             unknown = self._link(batch, are_orders, orders)
         brands = NO_BRANDS
         if self.brand is not None and self.brands is not None:
             brands = self.brands[details.codes[self.brand]]
-        return OrderRows(batch, details.instants, are_orders, brands, orders, unknown)
+        return OrderRows(batch, details.instants, are_orders, brands, orders, unknown, has_refunds)
 
     def order_ids(self, batch: CustomerBatch) -> pa.Array:
         """Return the ids of a batch's orders, as they are given; nulls where they have none."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ordercycle._arrow_views import array_of, rows_of
 from ordercycle._attribution.credit_scan import CreditScan, Meeting
-from ordercycle._attribution.credit_table import GROUP, INSTANTS, CreditTable
+from ordercycle._attribution.credit_table import GROUP, INSTANTS, CreditTable, Shown
 from ordercycle._attribution.touch_classes import CAMPAIGN, CHANNEL_COLUMN
 
 STEP_NAMES = (CHANNEL_COLUMN, CAMPAIGN)
@@ -43,17 +43,16 @@ class PathTable:
         orders = np.searchsorted(paths.offsets, firsts, side="right") - 1
         ids = scan.reader.order_ids(met.orders.batch).take(rows_of(orders))
         step = schema.field("path").type.value_type
-        known = np.ones(paths.rows.size, np.bool_)
+        shown = Shown.of(paths.rows)
         names = [
-            table.attribute(name, met, paths.rows, known).cast(step.field(name).type)
-            for name in STEP_NAMES
+            table.attribute(name, met, shown).cast(step.field(name).type) for name in STEP_NAMES
         ]
         touched = array_of(table.taken(met.touches.instants, paths.rows), INSTANTS)
         steps = pa.StructArray.from_arrays([*names, touched], fields=list(step))
         ends = rows_of(np.append(firsts, paths.rows.size))
         # The touches of a path are of one group, but where all compete: then the last one says.
         lasts = firsts + paths.lengths[firsts] - 1
-        groups = table.groups(met, paths.rows[lasts], np.ones(lasts.size, np.bool_))
+        groups = table.groups(met, Shown.of(paths.rows[lasts]))
         return pa.RecordBatch.from_arrays(
             [
                 ids.cast(schema.field("order").type),

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -145,6 +146,11 @@ class TouchClasses:
     def competition_count(self) -> int:
         """How many competitions there are."""
         return len({one.competition for one in self.known})
+
+    @cached_property
+    def has_channels_of_no_group(self) -> bool:
+        """Whether there are such channels."""
+        return bool((self.groups == NONE).any())
 
     def rules(self) -> Rules:
         """Return the classes for the kernels."""

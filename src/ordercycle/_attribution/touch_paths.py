@@ -34,6 +34,8 @@ Int64s = NDArray[np.int64]
 #: Numbers without a sign in the order of those with one.
 SIGN = np.uint64(1 << 63)
 NOTHING = np.zeros(0, np.bool_)
+#: Of how many touches one may win, as a first guess: more need a second look.
+QUALIFYING_SHARE, LEAST_ROOM = 4, 64
 
 
 class Qualified(NamedTuple):
@@ -104,20 +106,27 @@ class PathFinder:
         excluded = self.excluded_of(batch)
         kinds, channels = batch.codes[KIND], batch.codes[CHANNEL_COLUMN]
         item = np.promote_types(kinds.dtype, channels.dtype)
+        kinds, channels = kinds.astype(item, copy=False), channels.astype(item, copy=False)
         offsets = np.empty(own.begins.size + 1, np.int64)
-        rows, classes = np.empty((2, kinds.size), np.int64)
-        found = kernels.select_touches[item.name](
-            own.begins,
-            own.ends,
-            kinds.astype(item, copy=False),
-            channels.astype(item, copy=False),
-            self.classes.channels,
-            self.classes.classes,
-            excluded,
-            offsets,
-            rows,
-            classes,
-        )
+        # Few touches may win, and arrays for all of them would be touched for nothing.
+        room = kinds.size // QUALIFYING_SHARE + LEAST_ROOM
+        while True:
+            rows, classes = np.empty((2, room), np.int64)
+            found = kernels.select_touches[item.name](
+                own.begins,
+                own.ends,
+                kinds,
+                channels,
+                self.classes.channels,
+                self.classes.classes,
+                excluded,
+                offsets,
+                rows,
+                classes,
+            )
+            if found < room:
+                break
+            room = found + 1
         rows, classes = rows[:found], classes[:found]
         instants = _instants(batch)[rows]
         self._order_tied(batch, offsets, instants, rows, classes)
