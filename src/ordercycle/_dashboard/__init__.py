@@ -1,0 +1,1 @@
+"""The Segments Dashboard: what schemes, memberships and a history give one page."""

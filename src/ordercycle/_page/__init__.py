@@ -1,0 +1,1 @@
+"""From declared content to one HTML file: charts, markup, styles and scripts."""

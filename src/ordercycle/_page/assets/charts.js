@@ -1,0 +1,142 @@
+// Charts: Vega draws them from specifications that Python declared; here they get data and room.
+
+/** @param {string} text @param {number} most */
+const cut = (text, most) => ([...text].length > most ? `${[...text].slice(0, most - 1).join("")}…` : text);
+
+class Charts {
+  /** @param {Record<string, object>} specs @param {Cube} cube @param {Tables} tables */
+  constructor(specs, cube, tables) {
+    this.specs = specs;
+    this.cube = cube;
+    this.tables = tables;
+    this.symbol = cube.head.symbol;
+    /** @type {Map<Element, [string, View]>} */
+    this.views = new Map();
+  }
+
+  /** Draw, or draw again with other data.
+   * @param {HTMLElement} into @param {string} name @param {Record<string, object[]>} data
+   * @param {Record<string, unknown>} signals @param {{ width: number, height: number, padding: object }} room */
+  draw(into, name, data, signals, room) {
+    let [kind, view] = this.views.get(into) ?? ["", null];
+    if (kind !== name || !view) {
+      into.replaceChildren();
+      view = new vega.View(vega.parse(this.specs[name], {}, { ast: true }), { renderer: "svg", expr: vega.expressionInterpreter, logLevel: vega.None });
+      view.tooltip((_handler, event, _item, value) => showTip(value ? [el("p", {}, value)] : null, event.clientX, event.clientY));
+      view.initialize(into);
+      this.views.set(into, [name, view]);
+    }
+    view.width(Math.max(40, room.width)).height(room.height).padding(room.padding);
+    for (const [key, rows] of Object.entries(data)) view.data(key, rows);
+    for (const [key, value] of Object.entries(signals)) view.signal(key, value);
+    return view.run();
+  }
+
+  /** @param {Metric} metric */
+  axis(metric) {
+    return { share: metric.unit === "share", before: metric.unit === "currency" ? this.symbol : "" };
+  }
+
+  /** Bars of one metric. @param {HTMLElement} into @param {Metric} metric @param {[number, Row][]} rows
+   * @param {Span} span @param {Span | null} prior @param {boolean} isNamed */
+  bars(into, metric, rows, span, prior, isNamed) {
+    const isNarrow = into.clientWidth < 520;
+    const names = isNamed ? (isNarrow ? 96 : 190) : 16;
+    const data = rows.map(([slot, row], place) => {
+      const [now, before] = [this.tables.value(metric, row, span), this.tables.value(metric, row, prior)];
+      const changed = change(metric, now, before);
+      return {
+        row: place, slot, name: isNamed ? cut(this.tables.nameOf(row), isNarrow ? 13 : 26) : "", now: now ?? null,
+        prior: prior ? before ?? null : null, shown: short(metric, now ?? null, this.symbol), tone: changed.tone,
+        change: prior ? `${changed.text} from ${short(metric, before ?? null, this.symbol)}` : "",
+      };
+    });
+    this.draw(into, "bars", { rows: data }, { ...this.axis(metric), above: prior ? -8 : 0 }, {
+      width: into.clientWidth - names - (isNarrow ? 130 : 170), height: rows.length * (prior ? 54 : 36),
+      padding: { left: names, right: isNarrow ? 130 : 170, top: 4, bottom: 28 },
+    });
+  }
+
+  /** Lines of one metric. @param {HTMLElement} into @param {Metric} metric @param {[number, Row][]} rows
+   * @param {Span} span */
+  lines(into, metric, rows, span) {
+    const isNarrow = into.clientWidth < 520;
+    const months = Array.from({ length: span.last - span.first + 1 }, (_, by) => span.first + by);
+    const data = rows.flatMap(([slot, row]) => {
+      const values = months.map((month) => this.tables.value(metric, row, { first: month, last: month, cut: false }) ?? null);
+      // What a segment that is not calculated any more has done is not drawn as 0 for ever.
+      const end = metric.unit !== "share" && this.cube.head.over[metric.above[0]] === "period"
+        ? values.findLastIndex((value) => value !== 0 && value !== null) + 1 : values.length - 1;
+      const last = values.slice(0, end + 1).findLastIndex((value) => value !== null);
+      return values.map((value, place) => ({
+        month: monthName(months[place]), slot, name: cut(this.tables.nameOf(row), isNarrow ? 10 : 22), row,
+        value: place <= end ? value : null, shown: short(metric, value, this.symbol),
+        end: place !== last ? null : this.cube.isOpen({ first: months[place], last: months[place], cut: false }) ? "open" : "done",
+      }));
+    });
+    const marks = rows.flatMap(([, row]) => (this.cube.head.segments[row]?.changed ?? [])
+      .filter((month) => span.first <= month && month <= span.last)
+      .map((month) => ({ month: monthName(month), text: "Conditions for segments changed during this period. Check the event log before comparing." })));
+    const view = this.draw(into, "lines", { rows: data, marks }, { ...this.axis(metric), cursor: "" }, {
+      width: into.clientWidth - 56 - (isNarrow ? 110 : 210), height: isNarrow ? 240 : 320,
+      padding: { left: 56, right: isNarrow ? 110 : 210, top: 22, bottom: 28 },
+    });
+    this.followed(into, view, months, metric, rows);
+  }
+
+  /** Let pointer and arrow keys read the values of a month.
+   * @param {HTMLElement} into @param {View} view @param {number[]} months @param {Metric} metric @param {[number, Row][]} rows */
+  followed(into, view, months, metric, rows) {
+    const place = (/** @type {number} */ by) => view.scale("x")(monthName(months[by])) + 56;
+    let held = months.length - 1;
+    const show = (/** @type {number} */ by, /** @type {boolean} */ isSaid) => {
+      held = by;
+      const name = monthName(months[by]);
+      const values = rows.map(([slot, row]) => ({ slot, row, value: this.tables.value(metric, row, { first: months[by], last: months[by], cut: false }) ?? null }));
+      values.sort((a, b) => (b.value ?? -Infinity) - (a.value ?? -Infinity));
+      view.signal("cursor", name).run();
+      const box = into.getBoundingClientRect();
+      showTip([el("p", { class: "tip-title" }, name), el("table", { class: "tip-table" }, ...values.map(({ slot, row, value }) => el("tr", {},
+        el("td", {}, el("span", { class: `swatch series-${slot}` })), el("td", {}, named(this.tables.nameOf(row))),
+        el("td", { class: "number" }, shown(metric, value, this.symbol)))))], box.left + place(by) + 8, box.top + 30);
+      if (isSaid) say(`${name}: ${values.map(({ row, value }) => `${this.tables.nameOf(row)} ${shown(metric, value, this.symbol)}`).join(", ")}`);
+    };
+    const leave = () => { view.signal("cursor", "").run(); showTip(null); };
+    into.onpointermove = (event) => {
+      const x = event.clientX - into.getBoundingClientRect().left;
+      const near = months.map((_, by) => Math.abs(place(by) - x));
+      show(near.indexOf(Math.min(...near)), false);
+    };
+    into.onpointerleave = into.onblur = leave;
+    into.onkeydown = (event) => {
+      const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (!by) return;
+      event.preventDefault();
+      show(Math.min(months.length - 1, Math.max(0, held + by)), true);
+    };
+  }
+
+  /** A small line of up to 13 months. @param {HTMLElement} into @param {Metric} metric @param {Row} row @param {number} last */
+  sparkline(into, metric, row, last) {
+    const months = Array.from({ length: Math.min(13, last - this.cube.first + 1) }, (_, by) => last - by).reverse();
+    const data = months.map((month) => ({ month: monthName(month), value: this.tables.value(metric, row, { first: month, last: month, cut: false }) ?? null, end: month === last ? "done" : null }));
+    this.draw(into, "sparkline", { rows: data }, {}, { width: into.clientWidth - 8, height: 34, padding: { left: 3, right: 5, top: 4, bottom: 4 } });
+  }
+
+  /** Who moved in a month. @param {HTMLElement} into @param {string[]} names
+   * @param {number[]} ranks the higher, the better @param {number[][]} counts */
+  flows(into, names, ranks, counts) {
+    const none = names.length;
+    const isNarrow = into.clientWidth < 640;
+    const nameOf = (/** @type {number} */ place, /** @type {string} */ nowhere) => cut(names[place] ?? nowhere, isNarrow ? 10 : 22);
+    const rows = counts.flatMap((line, from) => line.map((size, to) => ({
+      from, to, size, from_name: nameOf(from, "New customers"), to_name: nameOf(to, "In no segment"),
+      kind: from === none ? "new" : from === to ? "stayed" : to === none || ranks[to] < ranks[from] ? "down" : "up",
+      text: `${names[from] ?? "New customers"} → ${names[to] ?? "in no segment"}: ${digits(size, 0)}`,
+    }))).filter(({ size, from, to }) => size > 0 && !(from === none && to === none));
+    const side = isNarrow ? 100 : 190;
+    this.draw(into, "flows", { rows }, { places: none + 1 }, {
+      width: into.clientWidth - 2 * side, height: 480, padding: { left: side, right: side, top: 14, bottom: 14 },
+    });
+  }
+}

@@ -1,0 +1,113 @@
+// From amounts that add up to metrics, exact until the last division; what a metric is, is data.
+
+/** @param {Amount} a @param {Amount} b @returns {Amount} */
+function times(a, b) {
+  const product = typeof a === "number" && typeof b === "number" ? a * b + 0 : NaN; // + 0: not -0
+  return Number.isSafeInteger(product) ? product : BigInt(a) * BigInt(b);
+}
+
+/** @param {Amount} a @param {Amount} b @returns {Amount} */
+function plus(a, b) {
+  const sum = typeof a === "number" && typeof b === "number" ? a + b : NaN;
+  return Number.isSafeInteger(sum) ? sum : BigInt(a) + BigInt(b);
+}
+
+/** Divide and round once, to the nearest number and to even ones. @param {Amount} a @param {Amount} b */
+function quotient(a, b) {
+  if (b == 0) return null;
+  if (typeof a === "number" && typeof b === "number") return a / b;
+  const size = (/** @type {Amount} */ x) => { const big = BigInt(x); return big < 0n ? -big : big; };
+  const [above, below] = [size(a), size(b)];
+  const length = (/** @type {bigint} */ x) => x.toString(2).length;
+  // 66 bits and one for what is left: rounding these to 53 rounds the quotient. What is too small
+  // for 53 bits is rounded at its last place.
+  let shift = 66 - (length(above) - length(below));
+  const isSmall = shift > 1087;
+  if (isSmall) shift = 1074;
+  const [n, d] = shift > 0 ? [above << BigInt(shift), below] : [above, below << BigInt(-shift)];
+  let found = n / d;
+  const rest = n % d;
+  if (!isSmall) found |= rest > 0n ? 1n : 0n;
+  else if (2n * rest > d || (2n * rest === d && found % 2n === 1n)) found += 1n;
+  const half = Math.trunc(shift / 2);
+  const value = Number(found) * 2 ** -half * 2 ** -(shift - half);
+  return (a < 0) !== (b < 0) ? -value : value;
+}
+
+class Cube {
+  /** @param {Head} head @param {Held} held */
+  constructor(head, held) {
+    this.head = head;
+    this.first = head.months[0][0];
+    this.all = head.segments.length;
+    this.unit = BigInt(head.unit);
+    const read = (/** @type {any} */ value) => typeof value === "string" ? BigInt(value) : value;
+    for (const part of [held.cells, held.cut]) {
+      for (const rows of Object.values(part)) rows.forEach((row) => row?.forEach((value, at) => { row[at] = read(value); }));
+    }
+    this.cells = /** @type {Record<string, (Amount[] | null)[]>} */ (held.cells);
+    this.cut = /** @type {Record<string, (Amount | null)[][]>} */ (held.cut);
+  }
+
+  /** @param {string} name @param {Row} row @param {Span} span @returns {Amount | null} */
+  quantity(name, row, span) {
+    const months = this.cells[name]?.[row];
+    if (!months) return null;
+    const last = span.last - this.first;
+    const end = span.cut ? this.cut[name][row][last] : months[last];
+    if (end === null || this.head.over[name] !== "period") return end;
+    let sum = end;
+    for (let at = span.first - this.first; at < last; at++) sum = plus(sum, months[at]);
+    return sum;
+  }
+
+  /** A metric of a row; null where it is undefined, undefined where it is not counted.
+   * @param {Metric} metric @param {Row} row @param {Span | null} span */
+  value(metric, row, span) {
+    if (span === null) return null;
+    let [above, below] = /** @type {[Amount, Amount]} */ ([1, 1]);
+    for (const name of metric.above) {
+      const amount = this.quantity(name, row, span);
+      if (amount === null) return undefined;
+      above = times(above, amount);
+    }
+    for (const name of metric.below) {
+      const amount = this.quantity(name, metric.ofAll ? this.all : row, span);
+      if (amount === null) return undefined;
+      below = times(below, amount);
+    }
+    if (metric.money > 0) below = times(below, this.unit ** BigInt(metric.money));
+    if (metric.money < 0) above = times(above, this.unit ** BigInt(-metric.money));
+    const value = quotient(reduced(above), reduced(below));
+    return value === null || !Number.isFinite(value) ? null : value;
+  }
+
+  /** The months to compare with, null where they are not all known.
+   * @param {Span} span @param {string} compare @returns {Span | null} */
+  prior(span, compare) {
+    if (compare === "nothing") return null;
+    const by = compare === "previous_year" ? 12 : span.last - span.first + 1;
+    const [first, last] = [span.first - by, span.last - by];
+    if (first < this.first) return null;
+    const cut = this.isOpen(span);
+    if (cut && Object.values(this.cut).some((rows) => rows[0]?.[last - this.first] === null)) return null;
+    return { first, last, cut };
+  }
+
+  /** Whether the last month of a span is not over. @param {Span} span */
+  isOpen(span) {
+    return this.head.partial && span.last === this.first + this.head.months.length - 1;
+  }
+
+  /** The first and the last day. @param {Span} span */
+  days(span) {
+    const [, end, cut] = this.head.months[span.last - this.first];
+    return [`${String(Math.floor(span.first / 12)).padStart(4, "0")}-${String((span.first % 12) + 1).padStart(2, "0")}-01`,
+      span.cut && cut ? cut : end];
+  }
+}
+
+/** Integers that floats hold exactly are divided as such. @param {Amount} value @returns {Amount} */
+function reduced(value) {
+  return typeof value === "bigint" && BigInt.asIntN(53, value) === value ? Number(value) : value;
+}

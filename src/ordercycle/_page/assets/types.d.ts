@@ -1,0 +1,47 @@
+// What the page is given, and what Vega is; read by `tsc --checkJs`, not by browsers.
+type Amount = number | bigint;
+type Span = { first: number; last: number; cut: boolean };
+type Row = number;
+type Metric = {
+  name: string; export: string; unit: string; counts: boolean; above: string[]; below: string[];
+  ofAll: boolean; money: number; doc: string; better: number;
+};
+type Segment = { name: string; csv: string; rule: string; changed: number[] };
+type Table = {
+  title: string; note: string; rows: string[]; columns: string[]; names: string[][];
+  values: Record<string, (number | null)[][]>; units: Record<string, string>;
+};
+type CohortTable = {
+  months: number[]; sizes: number[]; values: Record<string, (number | null)[][]>;
+  units: Record<string, string>;
+};
+type Head = {
+  title: string; symbol: string; asOf: string; partial: boolean;
+  months: [number, string, string | null][]; segments: Segment[]; all: string; metrics: Metric[];
+  over: Record<string, string>; unit: string; first: number; last: number; compare: string | null;
+  chosen: string[]; place: string[]; minCustomers: number;
+  moves: { segments: string[]; ranks: number[] } | null; grid: Table | null; cohorts: CohortTable | null;
+};
+type Held = {
+  cells: Record<string, ((Amount | string)[] | null)[]>;
+  cut: Record<string, ((Amount | string | null)[] | null)[]>;
+  moves: number[][][] | null;
+};
+type Tone = "good" | "bad" | "flat";
+type State = {
+  mode: string; first: number; last: number; compare: string; segments: number[];
+  charted: (number | null)[]; metrics: Metric[]; metric: Metric; chart: Metric;
+  beside: Metric | null; tab: string; sort: string; down: boolean; open: Set<number>;
+};
+type View = {
+  data(name: string, rows: object[]): View; signal(name: string, value: unknown): View;
+  width(value: number): View; height(value: number): View; padding(value: object): View;
+  runAsync(): Promise<View>; run(): View; scale(name: string): (value: unknown) => number;
+  initialize(at: Element): View; tooltip(show: (...all: any[]) => void): View;
+};
+declare const vega: {
+  parse(spec: object, config: object, options: object): object;
+  View: new (runtime: object, options: object) => View;
+  None: number;
+  expressionInterpreter: object;
+};

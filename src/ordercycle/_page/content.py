@@ -1,0 +1,160 @@
+"""What a page shows, as data: numbers that add up, and what is computed of them.
+
+A page can be read for any of its months. So it holds quantities, which add up, and metrics as
+quotients of products of them, and has no formula of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, TypeAlias
+
+#: A quantity of each row (segments, then All Customers, then others) in each month; None for rows
+#: of which it is not counted.
+Cells: TypeAlias = Mapping[str, Sequence[Sequence[int] | None]]
+
+#: The sign of a change for the better.
+MORE_IS_BETTER, LESS_IS_BETTER, NEITHER = 1, -1, 0
+
+
+@dataclass(frozen=True)
+class ShownMetric:
+    """A quotient of products of quantities.
+
+    money: how many more quantities of money are above than below; better: the sign of a change
+    for the better.
+    """
+
+    name: str
+    export: str
+    unit: str
+    counts: bool  # whether it is always a whole number
+    group: str
+    above: tuple[str, ...]
+    below: tuple[str, ...]
+    of_all: bool
+    money: int
+    doc: str
+    better: int = MORE_IS_BETTER
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it for the script."""
+        return {
+            "name": self.name,
+            "export": self.export,
+            "unit": self.unit,
+            "counts": self.counts,
+            "above": self.above,
+            "below": self.below,
+            "ofAll": self.of_all,
+            "money": self.money,
+            "doc": self.doc,
+            "better": self.better,
+        }
+
+
+@dataclass(frozen=True)
+class ShownSegment:
+    """A row of the tables.
+
+    csv: its name as a field of a CSV file; group: whose it is, such as a scheme's; rule: what its
+    customers have in common, in words; changed: months in which this became something else.
+    """
+
+    name: str
+    csv: str
+    group: str = ""
+    rule: str = ""
+    changed: tuple[int, ...] = ()
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it for the script."""
+        return {"name": self.name, "csv": self.csv, "rule": self.rule, "changed": self.changed}
+
+
+@dataclass(frozen=True)
+class ShownMonth:
+    """A month: the last day that is counted of it, and of a comparison with an unfinished one."""
+
+    number: int  # 12 * year + month - 1
+    end: date
+    cut: date | None = None
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The cube of a page.
+
+    over: what each quantity is about, "period", "all time" or "last month"; unit: how many units
+    of the quantities of money make one of the currency; cut: the cells of months that end early,
+    for comparisons with one that is not over, None where they were not counted.
+    """
+
+    over: Mapping[str, str]
+    money: frozenset[str]
+    unit: int
+    cells: Cells
+    cut: Mapping[str, Sequence[Sequence[int | None]]]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of numbers by two scores."""
+
+    title: str
+    note: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    names: tuple[tuple[str, ...], ...]
+    values: Mapping[str, tuple[tuple[float | None, ...], ...]]
+    units: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Moves:
+    """How many customers went from where to where in each month but the first.
+
+    counts: by month, from and to; the last place is that of no segment.
+    """
+
+    segments: tuple[str, ...]
+    counts: tuple[tuple[tuple[int, ...], ...], ...]
+
+
+@dataclass(frozen=True)
+class Cohorts:
+    """What buyers of each first month did in the months after."""
+
+    months: tuple[int, ...]
+    sizes: tuple[int, ...]
+    values: Mapping[str, tuple[tuple[float | None, ...], ...]]
+    units: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Content:
+    """All that one page shows."""
+
+    title: str
+    currency: str
+    as_of: date
+    is_partial: bool  # whether the last month is not over
+    months: tuple[ShownMonth, ...]
+    segments: tuple[ShownSegment, ...]
+    all_customers: str
+    metrics: tuple[ShownMetric, ...]
+    numbers: Numbers
+    first: int  # the months shown first
+    last: int
+    compare: str | None
+    chosen: tuple[str, ...] = ()  # segments shown first; all where there are none
+    place: tuple[str, ...] = ()  # the columns before the metrics in CSV files
+    min_customers: int = 0
+    notices: tuple[str, ...] = ()
+    moves: Moves | None = None
+    grid: Grid | None = None
+    cohorts: Cohorts | None = None
+    plain: str = ""  # a table for readers without scripts, as HTML
+    about: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,59 @@
+"""Vega: the library in charge of drawing, as Python packages bring it."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+MISSING = (
+    "charts and pages need altair and vl-convert; install them with "
+    'pip install "ordercycle[page]"'
+)
+#: What scripts find in the bundle: Vega without Vega-Lite, a third smaller, and what reads its
+#: expressions where they must not be compiled. Paths and versions are those of vl-convert 1.9.
+SNIPPET = """
+import {parse, View, None} from "/npm/vega@6.2.0/+esm";
+import {expressionInterpreter} from "/npm/vega-interpreter@2.0.0/+esm";
+window.vega = {parse, View, None, expressionInterpreter};
+"""
+
+def altair() -> Any:
+    """Return Altair, in which charts are declared."""
+    try:
+        import altair as module
+    except ImportError:
+        raise ImportError(MISSING) from None
+    return module
+
+
+@cache
+def script() -> str:
+    """Return Vega's script, in which nothing ends the element that holds it."""
+    try:
+        import vl_convert
+    except ImportError:
+        raise ImportError(MISSING) from None
+    text: str = vl_convert.javascript_bundle(SNIPPET)
+    return text.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+@cache
+def compiled(declared: str) -> dict[str, Any]:
+    """Return the Vega specification of one in Vega-Lite, as JSON."""
+    import vl_convert
+
+    spec: dict[str, Any] = vl_convert.vegalite_to_vega(declared)
+    return spec
+
+
+def specification(chart: Any) -> dict[str, Any]:
+    """Return a chart for pages, whose script sets size and data."""
+    spec = compiled(json.dumps(chart.to_dict(), sort_keys=True))
+    return {**spec, "autosize": "none"}
+
+
+def licences() -> str:
+    """Return the licences of what a page brings along."""
+    return (resources.files("ordercycle._page") / "assets" / "licences.txt").read_text()
