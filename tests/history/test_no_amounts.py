@@ -97,4 +97,4 @@ def test_reports_leave_money_out_and_nothing_else(history, with_money):
         header = next(csv.reader(io.StringIO(text.getvalue())))
         assert "Orders" in header
         assert not [name for name in header if "Revenue" in name or "OrderValue" in name]
-    assert found.plot("Orders").get_title(loc="left").startswith("Orders")
+    assert found.plot("Orders").title.startswith("Orders")

@@ -1,72 +1,67 @@
-"""Pictures of the report."""
+"""Charts of the report."""
 
 import builtins
 from datetime import date
 
-import matplotlib as mpl
 import pytest
 from support.reports import lists_of, orders_of, report_of, shop
 
 import ordercycle as oc
 
-mpl.use("Agg")
 
-from matplotlib import pyplot as plt
-from matplotlib.text import Text
-
-
-@pytest.fixture(autouse=True)
-def figures():
-    yield
-    plt.close("all")
+def data_of(chart, at):
+    """Return the rows of a layer of a chart."""
+    data = chart.to_dict()
+    name = {**data, **data["layer"][at]}["data"]["name"]
+    return data["datasets"][name]
 
 
 def test_a_line_per_segment():
     found = report_of(shop(), segments=["Active", "Churned"])
-    ax = found.plot("Revenue", months=("2025-09", "2025-12"))
-    assert [line.get_label() for line in ax.lines] == ["Active", "Churned"]
-    assert list(ax.lines[0].get_ydata()) == [0.0, 30.0, 0.0, 0.0]
-    assert ax.get_title(loc="left") == "Revenue, 2025-09 to 2025-12"
-    assert ax.get_ylabel() == "currency"
-    ax.figure.canvas.draw()
-    assert ax.yaxis.get_major_formatter()(1_250_000.0) == "1,250,000"
+    chart = found.plot("Revenue", months=("2025-09", "2025-12"))
+    rows = [(row["name"], row["month"], row["value"], row["end"]) for row in data_of(chart, -1)]
+    assert rows[:4] == [
+        ("Active", "Sep 2025", 0.0, None),
+        ("Active", "Oct 2025", 30.0, None),
+        ("Active", "Nov 2025", 0.0, None),
+        ("Active", "Dec 2025", 0.0, "done"),
+    ]
+    assert {row[0] for row in rows} == {"Active", "Churned"}
+    assert chart.title == "Revenue, 2025-09 to 2025-12"
 
 
 def test_a_month_without_a_value_is_a_gap():
     found = report_of(shop(), segments=["Active", "Loyal"])
-    ax = found.plot("Average Order Value", months=("2025-09", "2025-11"))
-    (line,) = ax.lines  # nobody was loyal
-    assert [str(value) for value in line.get_ydata()] == ["nan", "30.0", "nan"]
-    assert not report_of(shop(), segments=["Loyal"]).plot("Customer Lifetime").lines
+    chart = found.plot("Average Order Value", months=("2025-09", "2025-11"))
+    rows = [(row["name"], row["value"], row["end"]) for row in data_of(chart, -1)]
+    assert rows == [("Active", None, None), ("Active", 30.0, "done"), ("Active", None, None)]
+    nobody = report_of(shop(), segments=["Loyal"]).plot("Customer Lifetime")
+    assert data_of(nobody, -1) == []
 
 
 def test_bars_for_the_period_and_the_prior_one():
     found = report_of(shop(), segments=["Active", "New – 1 order"])
-    _, given = plt.subplots()
-    ax = found.plot("Share of Revenue (all time)", mode="comparison", ax=given)
-    assert ax is given
-    assert [name.get_text() for name in ax.get_yticklabels()] == list(found.segments)
-    assert len(ax.patches) == 4
-    assert {text.get_text() for text in ax.texts} >= {"0.0%", "100.0%"}
-    ax.figure.canvas.draw()
-    assert ax.yaxis_inverted()  # the first segment is on top
+    chart = found.plot("Share of Revenue (all time)", mode="comparison")
+    rows = data_of(chart, 0)
+    assert [row["name"] for row in rows] == ["Active", "New – 1 order"]
+    assert [row["shown"] for row in rows] == ["74.6%", "10.4%"]
+    assert [row["prior"] for row in rows] == [0.0, 1.0]
+    assert rows[1]["change"] == "-89.6% from 100.0%"
     alone = report_of(shop(), compare=None).plot("Orders", mode="comparison")
-    assert len(alone.patches) == 9
-    assert alone.get_xlabel() == "orders"
+    assert {row["prior"] for row in data_of(alone, 0)} == {None}
+    assert len(data_of(alone, 0)) == 9
 
 
-def test_a_long_title_and_the_legend_are_apart():
-    ax = report_of(shop()).plot("Returning Customer Rate (last month)", mode="comparison")
-    ax.figure.canvas.draw()
-    title = next(one for one in ax.findobj(Text) if one.get_text().startswith("Returning"))
-    assert not title.get_window_extent().overlaps(ax.get_legend().get_window_extent())
-
-
-def test_thirty_lines_can_be_told_apart():
+def test_pictures_are_files(tmp_path):
+    """Thirty long names among them: each line is drawn, and named."""
     history = oc.OrderHistory.build(orders_of([("ann", date(2025, 10, 1), 5.0)]))
-    lists = lists_of([f"list {number}" for number in range(30)])
-    ax = oc.SegmentReport.build(history, lists, period="2025-10").plot("Customers")
-    assert len({(line.get_color(), line.get_linestyle()) for line in ax.lines}) == 30
+    lists = lists_of([f"a list of people whose number is {number}" for number in range(30)])
+    chart = oc.SegmentReport.build(history, lists, period="2025-10").plot("Customers")
+    assert len({row["slot"] for row in data_of(chart, -1)}) == 30
+    chart.save(tmp_path / "x.svg")
+    assert "whose number is 29" in (tmp_path / "x.svg").read_text()
+    chart.save(tmp_path / "x.png")
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_what_cannot_be_drawn():
@@ -79,14 +74,14 @@ def test_what_cannot_be_drawn():
         found.plot("Revenue", mode="comparison", months="2025-10")
 
 
-def test_without_matplotlib_one_learns_how_to_get_it(monkeypatch):
+def test_without_altair_one_learns_how_to_get_it(monkeypatch):
     real = builtins.__import__
 
     def without(name, *arguments, **named):
-        if name.startswith("matplotlib"):
+        if name.startswith("altair"):
             raise ImportError(name)
         return real(name, *arguments, **named)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ImportError, match=r'pip install "ordercycle\[plot\]"'):
+    with pytest.raises(ImportError, match=r'pip install "ordercycle\[page\]"'):
         report_of(shop()).plot("Revenue")

@@ -15,7 +15,7 @@ Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
 #: Lines that have a colour of their own.
 MOST_SERIES = 6
-DASHES = ([1, 0], [1, 0], [1, 0], [6, 3], [2, 3], [8, 3, 2, 3])
+DASHES = ([1, 0], [1, 0], [1, 0], [7, 3], [3, 3], [9, 3, 3, 3])
 LABEL_HEIGHT = 16
 #: Axes: short numbers with a sign before them, such as €1.2M or 40%.
 AXIS_TEXT = (
@@ -56,6 +56,7 @@ def lines(
     rows: Rows | None = None,
     marks: Rows | None = None,
     *,
+    series: int = MOST_SERIES,
     is_share: bool = False,
     before: str = "",
 ) -> LayerChart:
@@ -70,6 +71,8 @@ def lines(
         ``"done"`` at the last value of a line, else null). None: given later, as data `rows`.
     marks
         Months to mark: ``month``, ``text``; as data `marks`.
+    series
+        How many slots there are; behind the first six, colours come again.
     is_share, before
         How the axis is written.
     """
@@ -82,9 +85,12 @@ def lines(
         axis=alt.Axis(title=None, labelAngle=0, labelOverlap="parity", labelPadding=8),
     )
     value = alt.Y("value:Q", title=None, axis=_axis())
-    slot = {"domain": list(range(MOST_SERIES))}
-    colour = alt.Color("slot:N", scale=alt.Scale(**slot, range=list(colours.series)), legend=None)
-    dash = alt.StrokeDash("slot:N", scale=alt.Scale(**slot, range=list(DASHES)), legend=None)
+    slots = list(range(series))
+    range_of = [colours.series[place % MOST_SERIES] for place in slots]
+    dashes = [DASHES[place % MOST_SERIES] for place in slots]
+    scale = alt.Scale(domain=slots, range=range_of)
+    colour = alt.Color("slot:N", scale=scale, legend=None)
+    dash = alt.StrokeDash("slot:N", scale=alt.Scale(domain=slots, range=dashes), legend=None)
     base = alt.Chart(data).encode(x=month)
     drawn = base.mark_line(strokeWidth=2.2, strokeJoin="round").encode(
         y=value, color=colour, strokeDash=dash, detail="name:N"
@@ -94,8 +100,7 @@ def lines(
         .mark_point(filled=True, size=60, opacity=1, strokeWidth=2)
         .encode(
             y=value,
-            stroke=alt.Stroke("slot:N", scale=alt.Scale(**slot, range=list(colours.series)))
-            .legend(None),
+            stroke=alt.Stroke("slot:N", scale=scale, legend=None),
             fill=alt.condition("datum.end == 'open'", alt.value(colours.card), colour),
         )
     )  # fmt: skip
@@ -132,9 +137,7 @@ def _end_labels(base: Any, colours: Colours) -> Any:
     return (
         base.transform_joinaggregate(top="max(value)", low="min(value)")
         .transform_filter("datum.end != null")
-        .transform_window(
-            rank="row_number()", sort=[alt.SortField("value"), alt.SortField("slot")]
-        )
+        .transform_window(rank="row_number()", sort=[alt.SortField("value"), alt.SortField("slot")])
         .transform_calculate(
             gap=f"(max(datum.top, 0) - min(datum.low, 0)) * {LABEL_HEIGHT} / height",
             level="datum.value - datum.rank * datum.gap",
@@ -149,14 +152,17 @@ def _end_labels(base: Any, colours: Colours) -> Any:
             label="datum.name + '  ' + datum.shown",
         )
         .mark_text(align="left", fontSize=12, fontWeight=600, color=colours.text)
-        .encode(
-            x=alt.value(alt.expr("width + 14")), y=alt.Y("place:Q", title=None), text="label:N"
-        )
+        .encode(x=alt.value(alt.expr("width + 14")), y=alt.Y("place:Q", title=None), text="label:N")
     )
 
 
 def bars(
-    colours: Colours, rows: Rows | None = None, *, is_share: bool = False, before: str = ""
+    colours: Colours,
+    rows: Rows | None = None,
+    *,
+    series: int = MOST_SERIES,
+    is_share: bool = False,
+    before: str = "",
 ) -> LayerChart:
     """Draw a bar per segment, above an outlined one for the prior period.
 
@@ -167,12 +173,15 @@ def bars(
     rows
         ``row`` (0, 1, …), ``name``, ``slot``, ``now``, ``shown``, ``prior``, ``change`` (text),
         ``tone`` (``"good"``, ``"bad"`` or ``"flat"``). None: given later, as data `rows`.
+    series
+        As for :func:`lines`.
     is_share, before
         How the axis is written.
     """
     alt = altair()
-    slot = {"domain": list(range(MOST_SERIES)), "range": list(colours.series)}
-    colour = {"scale": alt.Scale(**slot), "legend": None}
+    slots = list(range(series))
+    range_of = [colours.series[place % MOST_SERIES] for place in slots]
+    colour = {"scale": alt.Scale(domain=slots, range=range_of), "legend": None}
     base = alt.Chart(_data("rows", rows)).encode(
         y=alt.Y("row:O", sort=None, axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
     )
@@ -208,6 +217,7 @@ def bars(
         ),
     ]  # fmt: skip
     chart = alt.layer(*layers).add_params(above, below)
+    chart = chart.resolve_scale(color="independent", stroke="independent")
     height = 220 if rows is None else 52 * max(1, len(rows))
     chart = chart.properties(width=560, height=height)
     return _finished(chart, colours, is_share=is_share, before=before)
@@ -398,13 +408,14 @@ def _axis() -> Any:
     )
 
 
-def _finished(chart: Any, colours: Colours, *, is_share: bool, before: str) -> Any:
+def _finished(chart: Any, colours: Colours, *, is_share: bool, before: str) -> LayerChart:
     alt = altair()
     params = [alt.param(name="share", value=is_share), alt.param(name="before", value=before)]
-    return (
+    finished: LayerChart = (
         chart.add_params(*params)
         .configure(font=colours.font, background="transparent", aria=False)
         .configure_view(stroke=None)
+        .configure_title(anchor="start", color=colours.text, fontWeight=600, offset=14)
         .configure_axis(
             gridColor=colours.line,
             labelColor=colours.muted,
@@ -414,3 +425,4 @@ def _finished(chart: Any, colours: Colours, *, is_share: bool, before: str) -> A
         )
         .configure_axisX(grid=False)
     )
+    return finished

@@ -23,8 +23,8 @@ MORE_IS_BETTER, LESS_IS_BETTER, NEITHER = 1, -1, 0
 class ShownMetric:
     """A quotient of products of quantities.
 
-    money: how many more quantities of money are above than below; better: the sign of a change
-    for the better.
+    scale: what the products above and below are multiplied by; better: the sign of a change for
+    the better.
     """
 
     name: str
@@ -35,7 +35,7 @@ class ShownMetric:
     above: tuple[str, ...]
     below: tuple[str, ...]
     of_all: bool
-    money: int
+    scale: tuple[int, int]
     doc: str
     better: int = MORE_IS_BETTER
 
@@ -49,7 +49,7 @@ class ShownMetric:
             "above": self.above,
             "below": self.below,
             "ofAll": self.of_all,
-            "money": self.money,
+            "scale": [str(one) for one in self.scale],
             "doc": self.doc,
             "better": self.better,
         }
@@ -87,14 +87,14 @@ class ShownMonth:
 class Numbers:
     """The cube of a page.
 
-    over: what each quantity is about, "period", "all time" or "last month"; unit: how many units
-    of the quantities of money make one of the currency; cut: the cells of months that end early,
-    for comparisons with one that is not over, None where they were not counted.
+    over: what each quantity is about, "period", "all time" or "last month"; derived: quantities
+    that are sums of products of others, each with its sign, where "last day" may be a factor; cut:
+    the cells of months that end early, for comparisons with one that is not over, None where they
+    were not counted.
     """
 
     over: Mapping[str, str]
-    money: frozenset[str]
-    unit: int
+    derived: Mapping[str, Sequence[tuple[int, Sequence[str]]]]
     cells: Cells
     cut: Mapping[str, Sequence[Sequence[int | None]]]
 
@@ -151,6 +151,8 @@ class Content:
     compare: str | None
     chosen: tuple[str, ...] = ()  # segments shown first; all where there are none
     place: tuple[str, ...] = ()  # the columns before the metrics in CSV files
+    brand: str = ""  # as CSV files name it
+    target: str = ""
     min_customers: int = 0
     notices: tuple[str, ...] = ()
     moves: Moves | None = None

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ordercycle._errors import ConfigError, Option
 from ordercycle._page.content import Content, Numbers
 
 #: Integers up to here are exact in JavaScript's numbers, and so are their sums.
@@ -15,13 +16,7 @@ EXACT = 2**53 - 1
 
 
 def as_json(data: Any) -> str:
-    """Return JSON that is safe within a script element.
-
-    Examples
-    --------
-    >>> as_json("</script>")
-    '"\\\\u003c/script>"'
-    """
+    """Return JSON that is safe within a script element, which nothing in it ends."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for mark in "<\u2028\u2029":
         text = text.replace(mark, f"\\u{ord(mark):04x}")
@@ -39,7 +34,7 @@ def head_of(content: Content) -> dict[str, Any]:
     numbers = content.numbers
     return {
         "title": content.title,
-        "symbol": symbol_of(content.currency),
+        "symbol": symbol_of(checked_currency(content.currency)),
         "asOf": content.as_of.isoformat(),
         "partial": content.is_partial,
         "months": [
@@ -50,12 +45,14 @@ def head_of(content: Content) -> dict[str, Any]:
         "all": content.all_customers,
         "metrics": [one.as_data() for one in content.metrics],
         "over": dict(numbers.over),
-        "unit": str(numbers.unit),
+        "derived": numbers.derived,
         "first": content.first,
         "last": content.last,
         "compare": content.compare,
         "chosen": list(content.chosen),
         "place": list(content.place),
+        "brand": content.brand,
+        "target": content.target,
         "minCustomers": content.min_customers,
         "moves": content.moves and {"segments": content.moves.segments},
         "grid": content.grid and vars(content.grid),
@@ -95,3 +92,13 @@ SYMBOLS = {
 def symbol_of(currency: str) -> str:
     """Return what stands before amounts."""
     return SYMBOLS.get(currency, f"{currency}\u00a0")
+
+
+def checked_currency(currency: object) -> str:
+    """Return a currency's code, or raise a ConfigError."""
+    if not (isinstance(currency, str) and len(currency) == 3 and currency.isalpha()):
+        raise ConfigError(
+            (Option("currency", currency), " is no code of a currency"),
+            remedy="write it in three letters, as in 'EUR'",
+        )
+    return currency.upper()

@@ -8,8 +8,7 @@ from importlib import resources
 from typing import Any
 
 MISSING = (
-    "charts and pages need altair and vl-convert; install them with "
-    'pip install "ordercycle[page]"'
+    'charts and pages need altair and vl-convert; install them with pip install "ordercycle[page]"'
 )
 #: What scripts find in the bundle: Vega without Vega-Lite, a third smaller, and what reads its
 #: expressions where they must not be compiled. Paths and versions are those of vl-convert 1.9.
@@ -19,13 +18,14 @@ import {expressionInterpreter} from "/npm/vega-interpreter@2.0.0/+esm";
 window.vega = {parse, View, None, expressionInterpreter};
 """
 
+
 def altair() -> Any:
     """Return Altair, in which charts are declared."""
     try:
-        import altair as module
+        import altair as alt
     except ImportError:
         raise ImportError(MISSING) from None
-    return module
+    return alt
 
 
 @cache

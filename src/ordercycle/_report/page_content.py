@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
+from functools import reduce
+from math import prod
+from operator import or_
 from typing import Any
 
 from ordercycle._page.content import (
@@ -20,16 +24,10 @@ from ordercycle._page.content import (
 )
 from ordercycle._report.export import PLACE
 from ordercycle._report.metric_values import Figures
-from ordercycle._report.metrics import (
-    COUNTED,
-    DERIVED,
-    PERIOD,
-    QUANTITIES,
-    Metric,
-    known_metrics,
-)
+from ordercycle._report.metrics import COUNTED, PERIOD, Metric
 from ordercycle._report.months import Months, Period
-from ordercycle._report.report_spec import ALL_CUSTOMERS
+from ordercycle._report.quantities import DERIVED, DISTINCT, LAST_DAY, Quantity
+from ordercycle._report.report_spec import ALL_CUSTOMERS, DEFAULT_TARGET
 from ordercycle._spreadsheets import harmless
 
 #: Metrics that are better when they are smaller.
@@ -83,7 +81,6 @@ def content_of(
         Counts months up to an earlier day.
     """
     plan = figures.plan
-    metrics = known_metrics(has_money=plan.has_money)
     last = months.each()[-1]
     as_of = plan.ends(last)
     is_partial = as_of < last.last_day
@@ -92,6 +89,7 @@ def content_of(
         cut = Period.to(last, as_of).earlier(last.first - month.first) if is_partial else None
         ends.append(ShownMonth(month.first, plan.ends(month), cut and cut.last_day))
         cuts.append(cut if month != last else None)
+    numbers, units = _numbers(figures, months, cuts, cut_figures)
     return Content(
         title=look.title,
         currency=look.currency,
@@ -100,19 +98,34 @@ def content_of(
         months=tuple(ends),
         segments=_segments(plan.segments, look),
         all_customers=ALL_CUSTOMERS,
-        metrics=tuple(map(shown_metric, metrics)),
-        numbers=_numbers(figures, metrics, months, cuts, cut_figures),
+        metrics=tuple(_shown(metric, units) for metric in metrics_of(figures)),
+        numbers=numbers,
         first=shown.first,
         last=shown.last,
         compare=compare,
         chosen=look.chosen,
         place=PLACE,
+        brand="",
+        target=DEFAULT_TARGET,
     )
 
 
-def shown_metric(metric: Metric) -> ShownMetric:
-    """Return a metric for a page."""
-    money = sum(map(_is_money, metric.numerator)) - sum(map(_is_money, metric.denominator))
+def metrics_of(figures: Figures) -> list[Metric]:
+    """Return the metrics of a page: all whose quantities add up over months."""
+    return [
+        metric
+        for metric in figures.catalogue.metrics
+        if all(one.over != DISTINCT for one in figures.catalogue.quantities(metric))
+    ]
+
+
+def _shown(metric: Metric, units: Mapping[str, Fraction]) -> ShownMetric:
+    """Return a metric for a page; units: how many of a quantity's whole numbers make one."""
+    above, below = (
+        prod((units[name] for name in names), start=Fraction(1))
+        for names in (metric.numerator, metric.denominator)
+    )
+    unit = above / below
     return ShownMetric(
         name=metric.name,
         export=metric.export,
@@ -122,7 +135,7 @@ def shown_metric(metric: Metric) -> ShownMetric:
         above=metric.numerator,
         below=metric.denominator,
         of_all=metric.of_all,
-        money=money,
+        scale=(unit.denominator, unit.numerator),
         doc=metric.doc,
         better=LESS_IS_BETTER if metric.name in BETTER_SMALL else MORE_IS_BETTER,
     )
@@ -146,69 +159,55 @@ def _csv_field(name: str) -> str:
 
 def _numbers(
     figures: Figures,
-    metrics: Sequence[Metric],
     months: Months,
     cuts: Sequence[Period | None],
     cut_figures: CutFigures,
-) -> Numbers:
-    names = dict.fromkeys(
-        name for metric in metrics for name in (*metric.numerator, *metric.denominator)
-    )
-    cells: dict[str, list[list[int]]] = {}
-    for name in names:
-        by_month = [figures.quantity(name, month) for month in months.each()]
-        cells[name] = [list(row) for row in zip(*by_month, strict=True)]
-    cut: dict[str, list[list[int | None]]] = {}
+) -> tuple[Numbers, dict[str, Fraction]]:
+    """Return the numbers, and how many whole numbers of each quantity make one."""
+    catalogue = figures.catalogue
+    metrics = metrics_of(figures)
+    bases = {one.name: one for metric in metrics for one in catalogue.quantities(metric)}
+    cells = {
+        name: _by_row(figures.quantity(name, month) for month in months.each()) for name in bases
+    }
+    cut: dict[str, list[list[Any]]] = {}
     if any(cuts):
         nothing: list[int | None] = [None] * len(figures.rows)
-        counted = [one and cut_figures(one) for one in cuts]
-        for name in names:
-            by_month_cut = [
+        counted = [(one, one and cut_figures(one)) for one in cuts]
+        for name in bases:
+            cut[name] = _by_row(
                 nothing if found is None or period is None else found.quantity(name, period.months)
-                for found, period in zip(counted, cuts, strict=True)
-            ]
-            cut[name] = [list(row) for row in zip(*by_month_cut, strict=True)]
-    money = frozenset(filter(_is_money, names))
-    unit = figures.plan.unit
-    shift = _common_zeros([cells, cut], money) if figures.plan.amount.is_float else 0
-    for table in (cells, cut):
-        for name in money & table.keys():
-            table[name] = [[_shifted(one, shift) for one in row] for row in table[name]]
-    return Numbers(
-        over={name: _over(name) for name in names},
-        money=money,
-        unit=int(unit) >> shift,
-        cells=cells,
-        cut=cut,
-    )
+                for period, found in counted
+            )
+    units: dict[str, Fraction] = {LAST_DAY: Fraction(1)}
+    for kind, unit in figures.plan.units.items():
+        names = [name for name, one in bases.items() if one.unit == kind]
+        shift = _common_zeros([cells, cut], names) if unit.numerator >= 2**1074 else 0
+        units |= dict.fromkeys(names, unit / 2**shift)
+        for table in (cells, cut):
+            for name in names if shift else ():
+                table[name] = [[one and one >> shift for one in row] for row in table.get(name, ())]
+    used = {name for metric in metrics for name in metric.parts}
+    derived = {name: DERIVED[name].terms for name in used if name in DERIVED}
+    for name, terms in derived.items():
+        units[name] = prod((units[part] for part in terms[0][1]), start=Fraction(1))
+    return Numbers(_overs(bases), dict(sorted(derived.items())), cells, cut), units
 
 
-def _shifted(amount: int | None, shift: int) -> Any:
-    return None if amount is None else amount >> shift
+def _by_row(months: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    """Return the numbers of each row, given those of each month."""
+    return [list(row) for row in zip(*months, strict=True)]
 
 
-def _common_zeros(tables: Sequence[Mapping[str, Any]], money: frozenset[str]) -> int:
+def _common_zeros(tables: Sequence[Mapping[str, Any]], names: Sequence[str]) -> int:
     """Return how many bits all amounts end with that are 0."""
-    bits = 0
-    for table in tables:
-        for name in money & table.keys():
-            for row in table[name]:
-                for amount in row:
-                    bits |= abs(amount or 0)
+    rows = (row for table in tables for name in names for row in table.get(name, ()))
+    bits = reduce(or_, (abs(amount) for row in rows for amount in row if amount), 0)
     return min((bits & -bits).bit_length() - 1, 1074) if bits else 1074
 
 
-def _over(name: str) -> str:
-    """Return what a quantity is about; those that are derived, like all of their parts."""
-    derived = DERIVED.get(name)
-    if derived is None:
-        return QUANTITIES[name].over
-    (over,) = {QUANTITIES[part].over for part in derived.parts}
-    return over
-
-
-def _is_money(name: str) -> bool:
-    return name in QUANTITIES and QUANTITIES[name].is_money
+def _overs(quantities: Mapping[str, Quantity]) -> dict[str, str]:
+    return {name: one.over for name, one in quantities.items()}
 
 
 def month_numbers(days: Sequence[date]) -> tuple[int, ...]:

@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from ordercycle._errors import ConfigError, Option, OrdercycleWarning, check_choice
 from ordercycle._history.order_history import OrderHistory, grouped_orders
+from ordercycle._page.content import Content
+from ordercycle._page.document import document
 from ordercycle._public import public
 from ordercycle._report.as_of import AsOf, Known
 from ordercycle._report.catalogue import Catalogue
@@ -20,13 +22,15 @@ from ordercycle._report.cube import Cube, count
 from ordercycle._report.export import comparison_csv, dynamics_csv, write_text
 from ordercycle._report.metric_values import Figures, Reported
 from ordercycle._report.metrics import Metric
-from ordercycle._report.months import Months, Period
+from ordercycle._report.months import PRIOR, Months, Period
+from ordercycle._report.page_content import Look, content_of
+from ordercycle._report.plot import bar_chart, line_chart
 from ordercycle._report.rendering import as_html, as_text
 from ordercycle._report.report_spec import Memberships, Plan, listed
 from ordercycle._report.tables import comparison_table, dynamics_table
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from altair import LayerChart
 
 MODES = ("comparison", "dynamics")
 
@@ -297,15 +301,60 @@ class SegmentReport:
             text = dynamics_csv(self._metrics, filled, self._months(months))
         write_text(text, path)
 
+    def to_html(
+        self,
+        path: str | os.PathLike[str] | IO[str],
+        *,
+        title: str = "Segments",
+        currency: str = "EUR",
+    ) -> None:
+        """Write the report as one page that needs nothing else: the extra ``page``.
+
+        It can be read for any of the months that the report has counted, from the first customer's
+        to the end of the period, and asks no network for anything.
+
+        Parameters
+        ----------
+        path
+            The file; one that is there is replaced. Or a text stream such as ``sys.stdout``.
+        title
+            What the page is called.
+        currency
+            Of the amounts, three letters such as ``"EUR"``.
+
+        Raises
+        ------
+        ConfigError
+            The currency has other than three letters.
+        ImportError
+            Altair or vl-convert is not installed.
+        StorageError
+            The file cannot be written.
+        """
+        write_text(document(self._content(Look(title=title, currency=currency))), path)
+
+    def _content(self, look: Look, months: Months | None = None) -> Content:
+        """Return what a page shows: of some months, or of all from the first customer's on."""
+        period, previous = self._as_of.period.months, self._as_of.previous
+        known = Months(min(self._figures.first_month, period.first), period.last)
+        compare = None
+        if previous is not None:
+            is_year = period.first - previous.months.first == PRIOR["previous_year"](period.size)
+            compare = "previous_year" if is_year else "previous_period"
+
+        def counted(part: Period) -> Figures | None:
+            return next((one for one in self._counted if one.plan.has(part)), None)
+
+        return content_of(self._figures, months or known, period, compare, look, counted)
+
     def plot(
         self,
         metric: str,
         *,
         mode: str = "dynamics",
         months: str | Sequence[str] | None = None,
-        ax: Axes | None = None,
-    ) -> Axes:
-        """Draw a metric with matplotlib, the extra ``plot``.
+    ) -> LayerChart:
+        """Draw a metric with Altair, the extra ``page``.
 
         Parameters
         ----------
@@ -313,34 +362,31 @@ class SegmentReport:
             Its name.
         mode
             ``"dynamics"``: a line per segment over the months. ``"comparison"``: a bar per
-            segment for the period, beside one for the prior period.
+            segment for the period, above one for the prior period.
         months
             The months of the dynamics, as for :meth:`dynamics`.
-        ax
-            Where to draw; None: on new axes.
 
         Returns
         -------
-        matplotlib.axes.Axes
+        altair.LayerChart
+            For notebooks; ``.save("report.png")`` or ``.save("report.svg")`` writes a picture.
 
         Raises
         ------
         ConfigError
             As for :meth:`dynamics` and :meth:`to_csv`.
         ImportError
-            matplotlib is not installed.
+            Altair is not installed.
         """
-        from ordercycle._report import plot
-
         check_choice("mode", mode, MODES)
         chosen = self._metric(metric)
         if mode == "dynamics":
-            return plot.draw_dynamics(chosen, self._months(months), ax)
+            return line_chart(chosen, self._months(months))
         if months is not None:
             raise ConfigError(
                 (Option("months"), " chooses dynamics"), remedy=("add ", Option("mode", "dynamics"))
             )
-        return plot.draw_comparison(chosen, *self._compared, ax)
+        return bar_chart(chosen, *self._compared)
 
     def __repr__(self) -> str:
         return as_text(*self._compared)

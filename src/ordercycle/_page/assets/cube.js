@@ -40,7 +40,6 @@ class Cube {
     this.head = head;
     this.first = head.months[0][0];
     this.all = head.segments.length;
-    this.unit = BigInt(head.unit);
     const read = (/** @type {any} */ value) => typeof value === "string" ? BigInt(value) : value;
     for (const part of [held.cells, held.cut]) {
       for (const rows of Object.values(part)) rows.forEach((row) => row?.forEach((value, at) => { row[at] = read(value); }));
@@ -51,6 +50,16 @@ class Cube {
 
   /** @param {string} name @param {Row} row @param {Span} span @returns {Amount | null} */
   quantity(name, row, span) {
+    if (name === "last day") return Date.parse(this.days(span)[1]) / 86_400_000;
+    if (name in this.head.derived) {
+      /** @type {Amount} */ let sum = 0;
+      for (const [sign, names] of this.head.derived[name]) {
+        const product = this.product(names, row, span, sign);
+        if (product === null) return null;
+        sum = plus(sum, product);
+      }
+      return sum;
+    }
     const months = this.cells[name]?.[row];
     if (!months) return null;
     const last = span.last - this.first;
@@ -61,24 +70,24 @@ class Cube {
     return sum;
   }
 
+  /** @param {string[]} names @param {Row} row @param {Span} span @param {Amount} by @returns {Amount | null} */
+  product(names, row, span, by) {
+    for (const name of names) {
+      const amount = this.quantity(name, row, span);
+      if (amount === null) return null;
+      by = times(by, amount);
+    }
+    return by;
+  }
+
   /** A metric of a row; null where it is undefined, undefined where it is not counted.
    * @param {Metric} metric @param {Row} row @param {Span | null} span */
   value(metric, row, span) {
     if (span === null) return null;
-    let [above, below] = /** @type {[Amount, Amount]} */ ([1, 1]);
-    for (const name of metric.above) {
-      const amount = this.quantity(name, row, span);
-      if (amount === null) return undefined;
-      above = times(above, amount);
-    }
-    for (const name of metric.below) {
-      const amount = this.quantity(name, metric.ofAll ? this.all : row, span);
-      if (amount === null) return undefined;
-      below = times(below, amount);
-    }
-    if (metric.money > 0) below = times(below, this.unit ** BigInt(metric.money));
-    if (metric.money < 0) above = times(above, this.unit ** BigInt(-metric.money));
-    const value = quotient(reduced(above), reduced(below));
+    const above = this.product(metric.above, row, span, whole(metric.scale[0]));
+    const below = this.product(metric.below, metric.ofAll ? this.all : row, span, whole(metric.scale[1]));
+    if (above === null || below === null) return undefined;
+    const value = quotient(whole(above), whole(below));
     return value === null || !Number.isFinite(value) ? null : value;
   }
 
@@ -107,7 +116,8 @@ class Cube {
   }
 }
 
-/** Integers that floats hold exactly are divided as such. @param {Amount} value @returns {Amount} */
-function reduced(value) {
-  return typeof value === "bigint" && BigInt.asIntN(53, value) === value ? Number(value) : value;
+/** An integer, as a number where that is exact. @param {Amount | string} value @returns {Amount} */
+function whole(value) {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : BigInt(value);
 }

@@ -29,7 +29,7 @@ function shown(metric, value, symbol) {
     case "share": return signed(value, `${digits(size * 100, 1)}%`);
     case "currency": return signed(value, symbol + digits(size, size === 0 || size >= 1000 ? 0 : 2));
     case "days": return signed(value, digits(size, 1));
-    default: return signed(value, digits(size, metric.counts ? 0 : 2));
+    default: return signed(value, digits(size, metric.counts && Number.isInteger(size) ? 0 : 2));
   }
 }
 
@@ -72,7 +72,7 @@ function exactText(value) {
 function csv(cube, segments, span, prior, isMonthly) {
   const { head } = cube;
   const text = (/** @type {Metric} */ metric, /** @type {number | null | undefined} */ value) =>
-    value == null ? "" : metric.counts ? BigInt(value).toString() : exactText(value);
+    value == null ? "" : metric.counts && Number.isInteger(value) ? BigInt(value).toString() : exactText(value);
   const lines = [[...head.place, ...head.metrics.map((one) => one.export)].join(",")];
   const parts = isMonthly
     ? Array.from({ length: span.last - span.first + 1 }, (_, at) => ({ first: span.first + at, last: span.first + at, cut: false }))
@@ -82,7 +82,7 @@ function csv(cube, segments, span, prior, isMonthly) {
     const day = isMonthly ? cube.days(part)[0] : "";
     for (const row of [...segments, cube.all]) {
       const name = row === cube.all ? head.all : head.segments[row].csv;
-      lines.push([...ends, day, name, ...head.metrics.map((one) => text(one, cube.value(one, row, part)))].join(","));
+      lines.push([...ends, day, head.brand, head.target, name, "", "", "", ...head.metrics.map((one) => text(one, cube.value(one, row, part)))].join(","));
     }
   }
   return lines.join("\n") + "\n";

@@ -4,7 +4,7 @@ type Span = { first: number; last: number; cut: boolean };
 type Row = number;
 type Metric = {
   name: string; export: string; unit: string; counts: boolean; above: string[]; below: string[];
-  ofAll: boolean; money: number; doc: string; better: number;
+  ofAll: boolean; scale: [string, string]; doc: string; better: number;
 };
 type Segment = { name: string; csv: string; rule: string; changed: number[] };
 type Table = {
@@ -18,8 +18,8 @@ type CohortTable = {
 type Head = {
   title: string; symbol: string; asOf: string; partial: boolean;
   months: [number, string, string | null][]; segments: Segment[]; all: string; metrics: Metric[];
-  over: Record<string, string>; unit: string; first: number; last: number; compare: string | null;
-  chosen: string[]; place: string[]; minCustomers: number;
+  over: Record<string, string>; derived: Record<string, [number, string[]][]>; first: number; last: number; compare: string | null;
+  chosen: string[]; place: string[]; brand: string; target: string; minCustomers: number;
   moves: { segments: string[]; ranks: number[] } | null; grid: Table | null; cohorts: CohortTable | null;
 };
 type Held = {
