@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     )
     from ordercycle._event_columns import EventColumns
     from ordercycle._events.event_history import EventHistory, EventSummary
+    from ordercycle._experiments.experiment import Experiment
+    from ordercycle._experiments.planning import sample_size
+    from ordercycle._experiments.result import ExperimentResult
     from ordercycle._history.customer_card import CustomerCard
     from ordercycle._history.order_history import OrderHistory
     from ordercycle._history.source_options import SourceOptions, source_from_dict
@@ -82,6 +85,9 @@ else:
             ),
             "_event_columns": ("EventColumns",),
             "_events.event_history": ("EventHistory", "EventSummary"),
+            "_experiments.experiment": ("Experiment",),
+            "_experiments.planning": ("sample_size",),
+            "_experiments.result": ("ExperimentResult",),
             "_history.customer_card": ("CustomerCard",),
             "_history.order_history": ("OrderHistory",),
             "_history.source_options": ("SourceOptions", "source_from_dict"),
@@ -138,6 +144,8 @@ __all__ = [
     "EventHistory",
     "EventSummary",
     "ExcelSheet",
+    "Experiment",
+    "ExperimentResult",
     "Explanation",
     "FeatureCount",
     "FeaturesLint",
@@ -171,6 +179,7 @@ __all__ = [
     "lint_features",
     "overlap",
     "register_scheme",
+    "sample_size",
     "scheme_from_dict",
     "source_from_dict",
     "transition_matrix",
