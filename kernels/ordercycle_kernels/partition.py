@@ -25,11 +25,13 @@ from ordercycle_kernels._types import (
     Items,
     ItemsOut,
     UInt32s,
+    UInt64Out,
     UInt64s,
 )
 
 P = ParamSpec("P")
 
+ONE, TWO, THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 LOW_BITS, HALF = np.uint64(2**32 - 1), np.uint64(32)
 
 # n = rows of a morsel, p = partitions; shift = 64 - log2(p)
@@ -120,9 +122,48 @@ def _deposit(values: Items, offsets: Int64s, begins: Int64s, out_values: ItemsOu
     values: (n,); offsets: (p + 1,) into values; begins: (p,) into out_values: (places,).
     """
     for partition in range(begins.size):
-        start, begin = offsets[partition], begins[partition]
-        for row in range(offsets[partition + 1] - start):
-            out_values[begin + row] = values[start + row]
+        start, begin = np.uint64(offsets[partition]), np.uint64(begins[partition])
+        for row in range(np.uint64(offsets[partition + 1]) - start):
+            out_values[begin + np.uint64(row)] = values[start + np.uint64(row)]
+
+
+@kernel
+def scatter_three(
+    firsts: UInt64s, seconds: UInt64s, thirds: UInt64s, targets: Int32s, out_records: UInt64Out
+) -> None:
+    """Move rows of three columns to their targets, in one piece.
+
+    firsts, seconds, thirds, targets: (n,); out_records: (3 * places,).
+    """
+    for row in range(np.uint64(targets.size)):
+        if targets[row] >= 0:
+            place = np.uint64(targets[row]) * THREE
+            out_records[place] = firsts[row]
+            out_records[place + ONE] = seconds[row]
+            out_records[place + TWO] = thirds[row]
+
+
+@kernel
+def deposit_three(
+    records: UInt64s,
+    offsets: Int64s,
+    begins: Int64s,
+    out_firsts: UInt64Out,
+    out_seconds: UInt64Out,
+    out_thirds: UInt64Out,
+) -> None:
+    """Copy a morsel's slice of each partition to its place, in three columns.
+
+    records: (3 * n,); offsets: (p + 1,), rows of records; begins: (p,) into out_firsts,
+    out_seconds, out_thirds: (places,).
+    """
+    for partition in range(begins.size):
+        start, begin = np.uint64(offsets[partition]), np.uint64(begins[partition])
+        for row in range(np.uint64(offsets[partition + 1]) - start):
+            record, place = (start + np.uint64(row)) * THREE, begin + np.uint64(row)
+            out_firsts[place] = records[record]
+            out_seconds[place] = records[record + ONE]
+            out_thirds[place] = records[record + TWO]
 
 
 def _gather(values: Items, rows: Int32s, out_values: ItemsOut) -> None:

@@ -89,3 +89,24 @@ def test_codes_become_places_in_the_order_of_rows(item, places, data):
         np.array(codes, np.uint32), np.array(rows, np.int32), np.array(places, item), out
     )
     assert out.tolist() == [places[codes[row]] for row in rows]
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 2**64 - 1)] * 3), min_size=1), st.data())
+def test_three_columns_are_moved_in_one_piece(rows, data):
+    order = data.draw(st.permutations(range(len(rows))))
+    is_dropped = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
+    targets = np.array([-1 if out else to for out, to in zip(is_dropped, order, strict=True)], "i4")
+    columns = [np.array([row[place] for row in rows], np.uint64) for place in range(3)]
+    records = np.zeros(3 * len(rows), np.uint64)
+    partition.scatter_three(*columns, targets, records)
+    laid_out = [(0, 0, 0)] * len(rows)
+    for row, target in enumerate(targets):
+        if target >= 0:
+            laid_out[target] = rows[row]
+    assert records.tolist() == [word for row in laid_out for word in row]
+    cut = data.draw(st.integers(0, len(rows)))
+    offsets, begins = np.array([0, cut, len(rows)]), np.array([len(rows) - cut + 1, 0])
+    out = [np.zeros(len(rows) + 1, np.uint64) for _ in range(3)]
+    partition.deposit_three(records, offsets, begins, *out)
+    expected = [*laid_out[cut:], (0, 0, 0), *laid_out[:cut]]
+    assert list(zip(*(each.tolist() for each in out), strict=True)) == expected

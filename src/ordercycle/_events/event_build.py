@@ -15,6 +15,7 @@ from ordercycle._events.event_options import EventOptions
 from ordercycle._events.event_spec import EventSpec
 from ordercycle._events.stored_events import EventCounts, StoredEvents
 from ordercycle._grouping.details import DetailWriter
+from ordercycle._grouping.event_writer import EventWriter
 from ordercycle._grouping.total_order import TotalOrder
 from ordercycle._history.build import batch_rows_of, batches_for
 from ordercycle._history.grouped import Run, as_parts, keep
@@ -59,10 +60,11 @@ def build(
         grouper = EventGrouper(
             blocks=ingested.blocks,
             partition_bits=ingested.partition_bits,
+            layout=reader.layout,
             ids=spec.ids,
             customer_column=spec.columns.customer,
             order=TotalOrder.of(details, codes),
-            writer=DetailWriter(details.payload, codes),
+            writer=EventWriter(DetailWriter(details.payload, codes), workers.workspace),
             days=(ingested.tally.first_day or 0, ingested.tally.last_day or 0),
             workspace=workers.workspace,
         )
@@ -89,6 +91,7 @@ def _read(
         )
         if like is not None:
             like.details.begin(reader.details)
+            reader.widen()
         return reader
 
     ids_in = (columns.customer, *columns.keys, columns.id)

@@ -6,7 +6,7 @@ nulls first; then by id.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,9 +55,13 @@ class TotalOrder:
 
     def keys_of(self, columns: Columns) -> Iterator[NDArray[np.int64]]:
         """Yield what rows of one day are ordered by, one after the other: (n,) each."""
-        payload = self.payload
-        if payload.has_instants:
+        if self.payload.has_instants:
             yield columns[INSTANT]
+        yield from self._keys_of_others(columns)
+
+    def _keys_of_others(self, columns: Columns) -> Iterator[NDArray[np.int64]]:
+        """Yield what rows of one time are ordered by."""
+        payload = self.payload
         if self.amount is not None:
             yield from _ordered_numbers(columns[AMOUNT], columns.get(AMOUNT_HIGH), self.amount)
         for name, column in payload.codes.items():
@@ -91,12 +95,18 @@ class TotalOrder:
 
         offsets: (c + 1,) into order, (n,), rows by customer and day; begins, scratch: (n,).
         """
-        tied = event_order.begin_days(offsets, columns[DAY], order, begins)
-        if tied:
-            for keys in self.keys_of(columns):
-                tied = event_order.break_ties(keys, order, begins, scratch)
-                if not tied:
-                    break
+        if event_order.begin_days(offsets, columns[DAY], order, begins):
+            _break_ties(self.keys_of(columns), order, begins, scratch)
+
+    def order_instants(
+        self,
+        columns: Columns,
+        order: NDArray[np.int32],
+        begins: NDArray[np.bool_],
+        scratch: NDArray[np.int32],
+    ) -> None:
+        """Order the rows of a customer's instant: begins says where those of each begin."""
+        _break_ties(self._keys_of_others(columns), order, begins, scratch)
 
     def once(
         self,
@@ -120,6 +130,18 @@ class TotalOrder:
             return offsets, order
         before = np.concatenate([[0], np.cumsum(kept)])
         return before[offsets], order[kept]
+
+
+def _break_ties(
+    keys: Iterable[NDArray[np.int64]],
+    order: NDArray[np.int32],
+    begins: NDArray[np.bool_],
+    scratch: NDArray[np.int32],
+) -> None:
+    """Order tied rows by one key after the other, while any are tied."""
+    for each in keys:
+        if not event_order.break_ties(each, order, begins, scratch):
+            break
 
 
 def _ordered_words(words: NDArray[np.uint64], reader: IdReader) -> NDArray[np.int64]:

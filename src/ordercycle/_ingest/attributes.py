@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import fixed_view, validity, without_view
 from ordercycle._errors import ColumnError, DataError
+from ordercycle_kernels.code_words import codes_of_entries
+from ordercycle_kernels.partition import as_moved
 
 #: The most values of an attribute.
 MOST_VALUES = 2**31
@@ -102,18 +104,21 @@ class Attribute:
             array = array.cast(without_view(array.type)).dictionary_encode()
         entries = array.dictionary.cast(without_view(array.dictionary.type))
         rows = fixed_view(array.indices, array.type.index_type.to_pandas_dtype())
-        rows = rows.astype(np.int64, copy=False)
         present = validity(array.indices)
         if counts is not None:
             present = counts if present is None else present & counts
         codes = self._codes_of_entries(entries)
         if present is None:
             self._complete(entries, codes, rows)
-            codes.take(rows, out=out, mode="clip")
+        else:
+            self._complete(entries, codes, rows[present])
+        if not codes.size:  # there are no values
+            out[:] = 0
             return
-        self._complete(entries, codes, rows[present])
-        out[:] = 0
-        out[present] = codes[rows[present]]
+        indices = as_moved(rows)
+        codes_of_entries[indices.dtype.name](indices, codes, out)
+        if present is not None:
+            out *= present
 
     def sorted(self, first: int = 0) -> tuple[pa.Array, NDArray[np.uint32]]:
         """Return the values in their order, and the place of each code there, that of null first.

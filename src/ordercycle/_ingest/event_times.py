@@ -15,7 +15,9 @@ from ordercycle._ingest.time_zones import zone_table
 from ordercycle_kernels import calendar
 
 PER_SECOND = 10**6
+PER_DAY = PER_SECOND * SECONDS_PER_DAY
 
+Int32s = NDArray[np.int32]
 Int64s = NDArray[np.int64]
 
 
@@ -55,6 +57,40 @@ class InstantReader:
             np.floor_divide(times, per_second // PER_SECOND, out=out)
         if not self.time.are_instants and self.time.times.timezone != "UTC":
             calendar.instants_of_local_times(*local_table(self.time.times.timezone), out)
+
+
+@dataclass(frozen=True)
+class InstantDays:
+    """The business days of instants."""
+
+    timezone: str
+
+    @classmethod
+    def of(cls, time: TimeReader) -> InstantDays | None:
+        """Return those of a column; None where instants do not tell, or not in their order.
+
+        They do not where local times are moved to where there are any: that may be another day.
+        """
+        zone = time.times.timezone
+        is_told = pa.types.is_timestamp(time.kind) and (time.are_instants or zone == "UTC")
+        return cls(zone) if is_told and days_ascend_in(zone) else None
+
+    def of_instants(self, instants: Int64s, out: Int32s) -> None:
+        """Write the day of each instant: (n,) each."""
+        if self.timezone == "UTC":
+            calendar.local_days(instants, PER_DAY, out)
+        else:
+            zone = zone_table(self.timezone)
+            begins, offsets = zone.begins * PER_SECOND, zone.offsets * PER_SECOND
+            calendar.zoned_days(instants, PER_DAY, begins, offsets, zone.first_of_day, out)
+
+
+@cache
+def days_ascend_in(zone: str) -> bool:
+    """Return whether no clock of a zone is put back to the day before."""
+    begins, offsets, _ = zone_table(zone)
+    before, after = begins[1:] - 1 + offsets[:-1], begins[1:] + offsets[1:]
+    return bool((before // SECONDS_PER_DAY <= after // SECONDS_PER_DAY).all())
 
 
 @cache

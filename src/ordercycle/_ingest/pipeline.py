@@ -197,11 +197,12 @@ class _Plan:
     def _bits(self, rows: _BlockRows) -> int:
         """Return the base-two logarithm of the number of partitions, given the first block."""
         known = rows.size if rows.are_all else self.source.rows
+        best = min(PARTITION_ROWS, self.reader.partition_rows or PARTITION_ROWS)
         if self.spill is not None:
             batch_rows = self.spill.batch_rows(self._row_bytes, self.threads)
-            bits = partition_bits_for(known, min(PARTITION_ROWS, batch_rows))
+            bits = partition_bits_for(known, min(best, batch_rows))
         else:
-            bits = partition_bits_for(known)
+            bits = partition_bits_for(known, best)
             if self.in_runs and bits > LEAST_BITS_OF_RUNS:
                 bits -= 1
         return max(self.least_bits, bits)

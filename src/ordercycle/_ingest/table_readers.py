@@ -44,22 +44,39 @@ class RowReader(ABC):
     _problems: Problems
     #: The columns read, of any type of fixed width, and the readers of those that hold ids.
     columns: dict[str, str]
+    morsel_columns: dict[str, str]  # and those that are of no use beyond a morsel
     id_readers: dict[str, IdReader]
     ids_are_numbers: bool  # plain integers, all of them
+    #: Rows of a partition to aim for, where these are fewer than usual.
+    partition_rows: int | None = None
 
     def _prepare(self, table: str, columns: Mapping[str, str], ids: Mapping[str, pa.Field]) -> None:
         """Declare what is read: columns with their types, and of ids by use, a field each."""
         self._ids = {use: IdColumn(field, table, use) for use, field in ids.items()}
         self.id_readers = {use: column.ids for use, column in self._ids.items()}
-        self.columns = {}
-        for column in self._ids.values():
-            self.columns |= column.columns
-        self.columns |= columns
+        self._declare(columns)
         self.ids_are_numbers = all(column.are_numbers for column in self._ids.values())
         #: The columns of hashes that are read once and kept until the rows are written.
         self.kept_hashes = tuple(
             ID_COLUMNS[use].hash for use, column in self._ids.items() if column.hashes_are_kept
         )
+
+    def _declare(
+        self, columns: Mapping[str, str], scratch: Mapping[str, str] | None = None
+    ) -> None:
+        """Declare what is read beside ids; scratch: what columns are made of, in morsels only."""
+        self.columns = {}
+        for column in self._ids.values():
+            self.columns |= column.columns
+        self.columns |= columns
+        self.morsel_columns = self.columns | dict(scratch or {})
+
+    def widen(self) -> bool:
+        """Return whether what was read since the last time asks for wider columns.
+
+        Then these are declared from now on, and the rows of the block are laid out again.
+        """
+        return False
 
     @property
     def can_be_read_by_runs(self) -> bool:

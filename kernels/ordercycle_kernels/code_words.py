@@ -1,0 +1,58 @@
+"""Codes of several attributes in one word each row: put in, and taken out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ordercycle_kernels._jit import kernel
+from ordercycle_kernels._types import Items, ItemsOut, UInt32Out, UInt32s, UInt64Out, UInt64s
+from ordercycle_kernels.partition import per_width
+
+# n = rows; a code is the `bits` bits of its word above `shift`
+
+ONE = np.uint64(1)
+
+
+def _codes_of_entries(indices: Items, codes: UInt32s, out_codes: UInt32Out) -> None:
+    """Take the codes of a dictionary's entries: indices, out_codes: (n,); codes: (k,).
+
+    What is outside the dictionary, as nulls may be, takes the last one.
+    """
+    last = np.uint64(codes.size - 1)
+    for row in range(indices.size):
+        out_codes[row] = codes[min(np.uint64(indices[row]), last)]
+
+
+codes_of_entries = per_width(_codes_of_entries)
+
+
+@kernel
+def put_codes(codes: UInt32s, shift: int, out_words: UInt64Out) -> None:
+    """Put codes into words, which those without a shift begin: codes, out_words: (n,)."""
+    above = np.uint64(shift)
+    if shift == 0:
+        for row in range(codes.size):
+            out_words[row] = np.uint64(codes[row])
+    else:
+        for row in range(codes.size):
+            out_words[row] |= np.uint64(codes[row]) << above
+
+
+@kernel
+def take_codes(words: UInt64s, shift: int, bits: int, out_codes: UInt32Out) -> None:
+    """Take codes out of words: words, out_codes: (n,)."""
+    above, mask = np.uint64(shift), (ONE << np.uint64(bits)) - ONE
+    for row in range(words.size):
+        out_codes[row] = np.uint32((words[row] >> above) & mask)
+
+
+def _places_of_codes(
+    words: UInt64s, shift: int, bits: int, places: Items, out_places: ItemsOut
+) -> None:
+    """Take the places of codes in words: words, out_places: (n,); places: (k,), of each code."""
+    above, mask = np.uint64(shift), (ONE << np.uint64(bits)) - ONE
+    for row in range(words.size):
+        out_places[row] = places[(words[row] >> above) & mask]
+
+
+places_of_codes = per_width(_places_of_codes, ("uint8", "uint16", "uint32"))
