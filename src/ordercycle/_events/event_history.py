@@ -30,6 +30,7 @@ from ordercycle._history.detail_format import (
     shown_fields,
     shown_keys,
 )
+from ordercycle._history.forgetting import forget
 from ordercycle._history.look_ups import customer_only
 from ordercycle._history.options import Progress
 from ordercycle._history.source_options import SourceOptions
@@ -71,6 +72,8 @@ class EventSummary:
         Of the events; None where there are none.
     bytes
         What the history takes.
+    forgotten
+        Customers who were forgotten: numbers that mean nobody, among the customers.
     """
 
     rows: int
@@ -85,6 +88,7 @@ class EventSummary:
     first_day: date | None
     last_day: date | None
     bytes: int
+    forgotten: int = 0
 
 
 class _Seen(NamedTuple):
@@ -289,6 +293,54 @@ class EventHistory:
         extended = append(stored, events, batch=batch, repeated=repeated, reading=reading)
         return self if extended is stored else EventHistory(extended)
 
+    def forget(self, ids: Iterable[Any], *, key: bytes | None = None) -> EventHistory:
+        """Return the history with customers who are nobody any more.
+
+        Their events stay, so that sums of all customers are as before, under a number that means
+        nobody; metrics of customers leave them out. Of one key, id and type the number is
+        always the same: that of :meth:`OrderHistory.forget` too, so that events
+        and orders stay together. Nobody who does not have the key can tell whose a number was.
+        A saved history is written anew in its folder, in one step, and its old files are removed:
+        after a crash, it holds all of these customers or none of them.
+
+        Parameters
+        ----------
+        ids
+            Customers, as they were given; those whom the history does not have are passed over.
+        key
+            A secret of 16 to 64 bytes, such as ``secrets.token_bytes(32)``. None: one of this
+            process, which ends with it. Whoever keeps a key keeps the way back to the ids.
+
+        Returns
+        -------
+        EventHistory
+            This one stays as it was, but for its files. What arrives later under an id that was
+            forgotten is of a new customer. Attributes and ids of events stay as they are.
+
+        Raises
+        ------
+        ConfigError
+            Where this is a view; ids are of another type, or of fewer than 32 bits.
+        DataError
+            A number would be another customer's.
+        StorageError
+            Where the folder was changed since the history was opened, or cannot be written.
+
+        Examples
+        --------
+        >>> import datetime, pyarrow as pa
+        >>> history = EventHistory.build(pa.table({
+        ...     "customer_id": ["ann", "bob"],
+        ...     "occurred_at": [datetime.datetime(2026, 1, 5), datetime.datetime(2026, 1, 6)],
+        ... }))
+        >>> after = history.forget(["ann"])
+        >>> after.summary().events, after.summary().forgotten
+        (2, 1)
+        """
+        grouped = self._stored.itself("changed")
+        made = forget(grouped, ids, key)
+        return self if made is grouped else EventHistory(made)
+
     def __repr__(self) -> str:
         counts, size = self._seen
         span = "" if counts.first_day is None else f", {_date(counts.first_day)} to "
@@ -326,6 +378,7 @@ class EventHistory:
             first_day=_date(counts.first_day),
             last_day=_date(counts.last_day),
             bytes=self._seen.bytes,
+            forgotten=len(stored.forgotten),
         )
 
     @cached_property

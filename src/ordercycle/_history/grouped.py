@@ -155,6 +155,8 @@ class Grouped(Generic[B]):
     spill: Spill | None = None  # where parts that were too many for memory are
     #: The conditions that orders or events have to satisfy, all of them, as they were written.
     views: tuple[tuple[str, Condition], ...] = ()
+    #: Ids that stand for customers who were forgotten, plain.
+    forgotten: tuple[Any, ...] = ()
 
     @classmethod
     def opened(cls, manifest: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Self:

@@ -141,6 +141,12 @@ COMMON: dict[str, Check] = {
     "names": _all(_is_text),
     "runs": _is_runs,
 }
+#: The ids of customers who were forgotten, which a manifest has where there are any: bytes in
+#: hexadecimal digits.
+FORGOTTEN = "forgotten"
+OPTIONAL: dict[str, Check] = {
+    FORGOTTEN: _all(lambda one: isinstance(one, str) or type(one) is int),
+}
 
 #: What is in the manifests of histories with codes of attributes.
 OF_ATTRIBUTES: dict[str, Check] = {
@@ -261,6 +267,7 @@ def _text_of(file: Path, wanted: Kind) -> bytes:
 def _check(file: Path, manifest: Mapping[str, Any], kind: Kind) -> None:
     """Raise a StorageError where a value is none that a writer writes."""
     content = kind.content_of(manifest["version"])
+    content = {**content, **{key: one for key, one in OPTIONAL.items() if key in manifest}}
     wrong = sorted(manifest.keys() ^ content.keys())
     wrong += [key for key, check in content.items() if key in manifest and not check(manifest[key])]
     if not wrong:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any, Unpack
@@ -18,6 +18,7 @@ from ordercycle._history.appending import append
 from ordercycle._history.build import group
 from ordercycle._history.customer_card import CustomerCard
 from ordercycle._history.detail_format import hashed_keys
+from ordercycle._history.forgetting import forget
 from ordercycle._history.grouped_orders import GroupedOrders
 from ordercycle._history.look_ups import customer_only, look_up
 from ordercycle._history.options import BuildArguments, BuildOptions, Progress, with_options
@@ -338,6 +339,57 @@ class OrderHistory:
         )
         return self if extended is grouped else OrderHistory(extended)
 
+    def forget(self, ids: Iterable[Any], *, key: bytes | None = None) -> OrderHistory:
+        """Return the history with customers who are nobody any more.
+
+        Their orders stay, so that sums of all customers are as before, under a number that means
+        nobody; metrics of customers leave them out. Of one key, id and type the number is
+        always the same: that of :meth:`EventHistory.forget` too, so that touches
+        and orders stay together. Nobody who does not have the key can tell whose a number was.
+        A saved history is written anew in its folder, in one step, and its old files are removed:
+        after a crash, it holds all of these customers or none of them.
+
+        Parameters
+        ----------
+        ids
+            Customers, as they were given; those whom the history does not have are passed over.
+        key
+            A secret of 16 to 64 bytes, such as ``secrets.token_bytes(32)``. None: one of this
+            process, which ends with it. Whoever keeps a key keeps the way back to the ids.
+
+        Returns
+        -------
+        OrderHistory
+            This one stays as it was, but for its files. What arrives later under an id that was
+            forgotten is of a new customer. Attributes and ids of orders stay as they are.
+
+        Raises
+        ------
+        ConfigError
+            Where this is a view; ids are of another type, or of fewer than 32 bits.
+        DataError
+            A number would be another customer's.
+        StorageError
+            Where the folder was changed since the history was opened, or cannot be written.
+
+        Examples
+        --------
+        >>> import datetime, pyarrow as pa
+        >>> history = OrderHistory.build(pa.table({
+        ...     "customer_id": ["ann", "bob"],
+        ...     "ordered_at": [datetime.date(2026, 1, 5), datetime.date(2026, 1, 6)],
+        ...     "amount": [10.0, 20.0],
+        ... }))
+        >>> after = history.forget(["ann"])
+        >>> after.summary().orders, after.summary().forgotten
+        (2, 1)
+        >>> sorted(after.profile("2026-02-01")["customer_id"].to_pylist())[0]
+        'bob'
+        """
+        grouped = self._grouped.itself("changed")
+        made = forget(grouped, ids, key)
+        return self if made is grouped else OrderHistory(made)
+
     def summary(self) -> HistorySummary:
         """Return what the history was built from: rows, orders, customers and what was dropped.
 
@@ -351,8 +403,10 @@ class OrderHistory:
         grouped, details = self._grouped, self._grouped.spec.details
         has_more = details is not None and bool(details.values or details.attributes.lookups)
         if grouped.views or (with_details and has_more):
-            return seen_summary(grouped)
-        return summarised(grouped.spec, grouped.tally, grouped.counts, grouped.nbytes)
+            made = seen_summary(grouped)
+        else:
+            made = summarised(grouped.spec, grouped.tally, grouped.counts, grouped.nbytes)
+        return replace(made, forgotten=len(grouped.forgotten))
 
     def where(self, condition: str | pc.Expression, *, missing: str = "error") -> OrderHistory:
         """Return a view of the orders and refunds that satisfy a condition.

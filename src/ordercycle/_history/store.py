@@ -21,6 +21,7 @@ from ordercycle._errors import StorageError
 from ordercycle._history.batch_files import FileEntry, write_file
 from ordercycle._history.grouped import Folder, Grouped, Part, SavedTable, cut
 from ordercycle._history.manifest import (
+    FORGOTTEN,
     MANIFEST,
     Kind,
     files_of,
@@ -141,6 +142,7 @@ def _opened(
     }
     try:
         history = opened.opened(manifest, {name: one.table for name, one in tables.items()})
+        forgotten = _forgotten_of(manifest.get(FORGOTTEN, []), history)
     except (KeyError, TypeError, ValueError, OSError, OverflowError) as error:
         raise unsound(path / MANIFEST, error) from error
     made = history.format
@@ -159,7 +161,16 @@ def _opened(
         threads=threads,
         names=tuple(manifest["names"]),
         folder=Folder(path, manifest["token"], runs, tables),
+        forgotten=forgotten,
     )
+
+
+def _forgotten_of(written: Sequence[Any], history: Grouped[Any]) -> tuple[Any, ...]:
+    """Return the ids of customers who were forgotten, or raise a TypeError or ValueError."""
+    ids = history.format.ids
+    if not ids.is_integer and not ids.is_text:
+        written = [bytes.fromhex(one) for one in written]
+    return tuple(pa.array(written, ids.plain).to_pylist())
 
 
 def _stored(files: Iterable[StoredFile]) -> list[Stored]:
@@ -188,6 +199,7 @@ def _manifest_of(history: Grouped[Any], folder: Folder) -> dict[str, Any]:
     described = history.format.described()
     if history.format.tables is not None:
         described["tables"] = {name: saved.entry._asdict() for name, saved in folder.tables.items()}
+    forgotten = [one.hex() if isinstance(one, bytes) else one for one in history.forgotten]
     return {
         "format": kind.format,
         "version": kind.version,
@@ -198,6 +210,7 @@ def _manifest_of(history: Grouped[Any], folder: Folder) -> dict[str, Any]:
         "counts": history.counts._asdict(),
         "names": list(history.names),
         "runs": [[entry._asdict() for entry in run] for run in folder.runs],
+        **({FORGOTTEN: forgotten} if forgotten else {}),
     }
 
 

@@ -23,6 +23,7 @@ NOTES = {
     "split_orders": ("order of several days", "orders of several days"),
     "unknown": ("unknown customer", "unknown customers"),
     "undated": ("customer without any date", "customers without any date"),
+    "forgotten": ("forgotten customer", "forgotten customers"),
 }
 
 
@@ -55,6 +56,8 @@ class HistorySummary:
         Customers with orders that the customers table does not list (0 without one).
     undated
         Listed customers with no registration, order or refund: never in a profile.
+    forgotten
+        Customers who were forgotten: numbers that mean nobody, among the customers.
     first_day, last_day
         Of the orders read; None where there are none.
     bytes
@@ -81,6 +84,7 @@ class HistorySummary:
     bytes: int
     nulls: dict[str, int] = field(default_factory=dict)
     unmatched: dict[str, int] = field(default_factory=dict)
+    forgotten: int = 0
 
     def notes(self) -> Iterator[str]:
         """Yield in words what is special about the rows, as far as there is any of it."""
