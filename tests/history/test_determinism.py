@@ -12,7 +12,7 @@ import ordercycle as oc
 from ordercycle._ingest.run_writer import has_long_runs
 from ordercycle._ingest.table_readers import OrderReader
 
-ROWS = 300_000
+ROWS = 90_000
 AS_OF = date(2024, 6, 30)
 WHOLE = oc.Columns(registered=None)
 LINES = oc.Columns(order="order_id", registered=None)
@@ -48,29 +48,38 @@ def wild_amounts(random: np.random.Generator, rows: int) -> np.ndarray:
 def even() -> pa.Table:
     """Return orders spread over many customers."""
     random = np.random.default_rng(1)
-    customers = random.integers(-(2**63), 2**63 - 1, 40_000)[random.integers(0, 40_000, ROWS)]
+    customers = random.integers(-(2**63), 2**63 - 1, 12_000)[random.integers(0, 12_000, ROWS)]
     return order_table(customers, wild_amounts(random, ROWS), 2)
 
 
 def skewed() -> pa.Table:
     """Return orders of which half are one customer's."""
     random = np.random.default_rng(3)
-    customers = np.where(random.random(ROWS) < 0.5, 77, random.integers(0, 90_000, ROWS))
+    customers = np.where(random.random(ROWS) < 0.5, 77, random.integers(0, 27_000, ROWS))
     return order_table(customers, wild_amounts(random, ROWS), 4)
 
 
 def named() -> pa.Table:
     """Return orders with text ids and prices in cents, some rows without a customer."""
     random = np.random.default_rng(5)
-    numbers = random.integers(0, 30_000, ROWS)
+    numbers = random.integers(0, 9_000, ROWS)
     table = order_table(numbers, random.normal(40, 60, ROWS).round(2), 6)
-    names = [None if number < 300 else f"customer {number}" for number in numbers.tolist()]
+    names = [None if number < 90 else f"customer {number}" for number in numbers.tolist()]
     orders = [f"order {number}" for number in table["order_id"].to_pylist()]
     table = table.set_column(0, "customer_id", pa.array(names, pa.string()))
     return table.set_column(3, "order_id", pa.array(orders, pa.string()))
 
 
 TABLES = {"even": even, "skewed": skewed, "named": named}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_morsels():
+    """Cut these tables into as many morsels and partitions as the defaults cut larger ones into."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 2**16)
+        patch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 30_000)
+        yield
 
 
 @pytest.fixture(scope="module", params=list(TABLES))
@@ -205,10 +214,10 @@ def test_rows_that_lie_together_do_not_change_a_bit(
 def test_streams_that_cut_a_customer_do_not_change_a_bit(
     orders, columns, reference, clustering, monkeypatch
 ):
-    monkeypatch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 2**12 + 1)
-    monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 2**14 + 1)
-    monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 1_000)
-    batches = CLUSTERINGS[clustering](orders).to_batches(4_999)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 2**11 + 1)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 2**13 + 1)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 3_000)
+    batches = CLUSTERINGS[clustering](orders).to_batches(1_499)
     for least in ALWAYS, 2.0:
         monkeypatch.setattr("ordercycle._ingest.run_writer.LONG_RUN_ROWS", least)
         streamed = pa.RecordBatchReader.from_batches(orders.schema, batches)
@@ -268,7 +277,7 @@ def test_the_source_does_not_change_a_bit(orders, columns, reference, tmp_path):
         results(pa.RecordBatchReader.from_batches(orders.schema, small), columns, 2), reference
     )
     assert_same_bits(results(iter(shuffled(orders, 9).to_batches()), columns, 1), reference)
-    pq.write_table(orders, tmp_path / "orders.parquet", row_group_size=50_000)
+    pq.write_table(orders, tmp_path / "orders.parquet", row_group_size=15_000)
     assert_same_bits(results(tmp_path, columns, 2), reference)
 
 
@@ -285,12 +294,12 @@ def test_a_part_of_the_customers_has_the_same_rows_in_the_same_order(orders, col
 def test_the_number_of_partitions_does_not_change_a_bit(
     orders, columns, reference, threads, monkeypatch
 ):
-    monkeypatch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 2**13)
-    monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 2**16)
-    monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 1_000)
-    monkeypatch.setattr("ordercycle._history.build.BATCH_ROWS", 2**15)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 2**12)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 2**14)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 3_000)
+    monkeypatch.setattr("ordercycle._history.build.BATCH_ROWS", 2**13)
     assert_same_bits(results(orders, columns, threads), reference)
-    streamed = pa.RecordBatchReader.from_batches(orders.schema, orders.to_batches(5_000))
+    streamed = pa.RecordBatchReader.from_batches(orders.schema, orders.to_batches(1_500))
     assert_same_bits(results(streamed, columns, threads), reference)
 
 
@@ -302,7 +311,7 @@ def test_heavy_hitters_grouped_by_all_threads_have_the_same_bits(
     monkeypatch.setattr("ordercycle._grouping.heavy_hitters.ENOUGH", 4)
     monkeypatch.setattr("ordercycle._grouping.heavy_hitters.CHUNK_ROWS", 2**12)
     assert_same_bits(results(orders, columns, threads), reference)
-    streamed = pa.RecordBatchReader.from_batches(orders.schema, orders.to_batches(50_000))
+    streamed = pa.RecordBatchReader.from_batches(orders.schema, orders.to_batches(15_000))
     assert_same_bits(results(streamed, columns, threads), reference)
 
 
@@ -321,12 +330,12 @@ def test_room_set_aside_for_a_file_does_not_change_a_bit(
     orders, columns, reference, spare_rows, tmp_path, monkeypatch
 ):
     """Also where some blocks find no room."""
-    monkeypatch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 2**13)
-    monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 2**15)
-    monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 10_000)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 2**12)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 2**13)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 3_000)
     monkeypatch.setattr("ordercycle._ingest.blocks.SPARE_ROWS", spare_rows)
     monkeypatch.setattr("ordercycle._ingest.blocks.SPARE_SHARE", 4 if spare_rows else 10**9)
-    pq.write_table(orders, tmp_path / "orders.parquet", row_group_size=20_000)
+    pq.write_table(orders, tmp_path / "orders.parquet", row_group_size=6_000)
     assert_same_bits(results(tmp_path, columns, 2), reference)
 
 
@@ -336,14 +345,14 @@ def test_words_set_aside_for_a_file_do_not_change_a_bit(
     orders, columns, reference, spreads, windows, tmp_path, monkeypatch
 ):
     """Also where some blocks find no room, or have other days than the first."""
-    monkeypatch.setattr("ordercycle._ingest.pipeline.STEP_ROWS", 2**15)
+    monkeypatch.setattr("ordercycle._ingest.pipeline.STEP_ROWS", 2**13)
     monkeypatch.setattr("ordercycle._ingest.order_words.LEAST_STREAM_ROWS", 1)
     monkeypatch.setattr("ordercycle._ingest.order_words.MOST_BITS", 11 if windows > 1 else 9)
     monkeypatch.setattr("ordercycle._ingest.order_words.WINDOW_ROWS", windows)
     monkeypatch.setattr("ordercycle._ingest.order_words.SPREADS", spreads)
     monkeypatch.setattr("ordercycle._ingest.order_words.SPARE_ROWS", spreads)
     sorted_orders = orders.sort_by("ordered_at")
-    pq.write_table(sorted_orders, tmp_path / "orders.parquet", row_group_size=20_000)
+    pq.write_table(sorted_orders, tmp_path / "orders.parquet", row_group_size=6_000)
     assert_same_bits(results(tmp_path, columns, 2), reference)
 
 
