@@ -4,7 +4,7 @@ import os
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 from pyarrow import parquet
 from support.command_line import day
 
@@ -21,7 +21,31 @@ settings.register_profile(
 )
 settings.load_profile("ordercycle")
 # Which lines run shows with few examples: --hypothesis-profile=brief, for the coverage of .ci/run.
-settings.register_profile("brief", max_examples=5)
+BRIEF = "brief"
+settings.register_profile(BRIEF, max_examples=5)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Have the brief profile hold for tests that say how many examples they draw as well."""
+    if config.getoption("--hypothesis-profile") != BRIEF:
+        return
+    few = settings.get_profile(BRIEF).max_examples
+    for item in items:
+        test = getattr(item, "function", None)
+        if test is not None and is_hypothesis_test(test):
+            own = test._hypothesis_internal_use_settings
+            own = settings(own, max_examples=min(few, own.max_examples))
+            test._hypothesis_internal_use_settings = own
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Distribute files, and what needs Spark as one of them."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from support.scheduling import FilesAndSpark
+
+    return FilesAndSpark(config, log)
 
 
 @pytest.fixture

@@ -34,14 +34,20 @@ import subprocess
 import sys
 
 import pytest
+from support.scheduling import OF_SPARK, needs_spark
 
 JAVA = "17"
+#: Compiled quickly rather than well, and without threads that collect garbage: of the processor
+#: time of these tests, three quarters were Java's, most of it for compiling.
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
 def pytest_collection_modifyitems(items):
-    """Leave out what the engines say of themselves."""
+    """Leave out what the engines say of themselves; have tests on Spark where one worker is."""
     for item in items:
         if "engines" in item.path.parts:
+            if needs_spark(item) and item.path.name not in OF_SPARK:
+                raise pytest.UsageError(f"{item.path.name} needs Spark: add it to OF_SPARK")
             for ignored in (
                 # PySpark 4 names the pandas it was tested with; no pandas is used here.
                 "ignore:PySpark does not yet fully support pandas:FutureWarning",
@@ -78,6 +84,8 @@ def session(java):  # noqa: ARG001
     os.environ["PYSPARK_PYTHON"] = sys.executable
     builder = SparkSession.builder.master("local-cluster[2,1,1024]").appName("ordercycle tests")
     for name, value in {
+        "spark.driver.extraJavaOptions": JAVA_OPTIONS,
+        "spark.executor.extraJavaOptions": JAVA_OPTIONS,
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
