@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ordercycle._history.source_options import SourceOptions, source_from_dict
     from ordercycle._history.summary import HistorySummary
     from ordercycle._membership.membership import Membership
+    from ordercycle._report.holdout_lift import HoldoutLift
     from ordercycle._report.segment_report import SegmentReport
     from ordercycle._segments.backtest.backtest import Backtest
     from ordercycle._segments.cadence import Cadence
@@ -93,6 +94,7 @@ else:
             "_history.source_options": ("SourceOptions", "source_from_dict"),
             "_history.summary": ("HistorySummary",),
             "_membership.membership": ("Membership",),
+            "_report.holdout_lift": ("HoldoutLift",),
             "_report.segment_report": ("SegmentReport",),
             "_segments.backtest.backtest": ("Backtest",),
             "_segments.cadence": ("Cadence",),
@@ -151,6 +153,7 @@ __all__ = [
     "FeaturesLint",
     "GapAccount",
     "HistorySummary",
+    "HoldoutLift",
     "Lifecycle",
     "LifecyclePreset",
     "MapLint",

@@ -260,3 +260,8 @@ class Credited:
             for name, value in self._told()
         )
         return f"<table>{rows}</table>"
+
+
+def scan_of(credited: Credited) -> CreditScan:
+    """Return what credits are computed with, for tables that walk the same streams."""
+    return credited._scan  # noqa: SLF001 - what users have no use for

@@ -38,6 +38,7 @@ LARGEST, SMALLEST = 2.0**500, 2.0**-450
 EXACT = 2**53
 FLOAT_UNIT = 2**1074
 CHUNK_BITS = 32
+AMOUNTS = "amounts"
 
 
 class Sums(NamedTuple):
@@ -234,18 +235,10 @@ class WindowScan:
         self, batch: CustomerBatch, begins: NDArray[np.int64], ends: NDArray[np.int64]
     ) -> NDArray[Any]:
         """Return what each customer's rows add up to."""
-        spec = self.orders.spec
-        if not spec.has_amount:
+        if not self.orders.spec.has_amount:
             return np.zeros(begins.size, np.float64 if self.is_float else np.int64)
-        lows, highs = batch.words
-        if spec.amount.is_float:
-            floats = np.empty(begins.size, np.float64)
-            kernels.sum_float_rows(begins, ends, lows, floats)
-            return self._checked(floats, "amounts")
-        whole = np.empty(begins.size, np.int64)
-        if kernels.sum_integer_rows(begins, ends, lows.view(np.int64), highs, whole) >= 0:
-            raise _too_large("amounts")
-        return self._as_wanted(whole, "amounts")
+        found = summed_amounts(batch, begins, ends, is_float=self.orders.spec.amount.is_float)
+        return found if found.dtype == np.float64 else self._as_wanted(found, AMOUNTS)
 
     def _covariates(self, batch: CustomerBatch, workspace: Workspace) -> NDArray[Any]:
         """Return the covariate of each customer as of the day of assignment, 0 where null."""
@@ -267,7 +260,7 @@ class WindowScan:
         spread = np.zeros(existing.size, found.dtype)
         spread[existing] = found
         is_float = spread.dtype == np.float64
-        return self._checked(spread, name) if is_float else self._as_wanted(spread, name)
+        return _checked(spread, name) if is_float else self._as_wanted(spread, name)
 
     def _as_wanted(self, whole: NDArray[np.int64], what: str) -> NDArray[Any]:
         """Return whole numbers as floats where sums are of floats."""
@@ -276,14 +269,6 @@ class WindowScan:
         if whole.size and max(-int(whole.min()), int(whole.max())) > EXACT:
             raise _too_large(what)
         return whole.astype(np.float64)
-
-    @staticmethod
-    def _checked(values: NDArray[np.float64], what: str) -> NDArray[np.float64]:
-        """Return floats whose products neither over- nor underflow."""
-        sizes = np.abs(values)
-        if ((sizes > LARGEST) | ((sizes < SMALLEST) & (sizes > 0.0))).any():
-            raise _too_large(what)
-        return values
 
     def _first_views(self, batch: CustomerBatch, views: Any) -> NDArray[np.int32]:
         """Return the day of each customer's first view, NO_DAY where there is none yet."""
@@ -314,6 +299,41 @@ class WindowScan:
         return groups
 
 
+def summed_amounts(
+    batch: CustomerBatch, begins: NDArray[np.int64], ends: NDArray[np.int64], *, is_float: bool
+) -> NDArray[Any]:
+    """Return what ranges of rows add up to: floats, or whole units, that can be squared.
+
+    Raises
+    ------
+    DataError
+        One of the sums cannot.
+    """
+    lows, highs = batch.words
+    if is_float:
+        floats = np.empty(begins.size, np.float64)
+        kernels.sum_float_rows(begins, ends, lows, floats)
+        return _checked(floats, AMOUNTS)
+    whole = np.empty(begins.size, np.int64)
+    if kernels.sum_integer_rows(begins, ends, lows.view(np.int64), highs, whole) >= 0:
+        raise _too_large(AMOUNTS)
+    return whole
+
+
+def whole_sum(chunks: NDArray[np.int64], places: int, *, is_float: bool) -> Fraction:
+    """Return an exact sum of its chunks; places: decimal ones by which its unit is smaller."""
+    whole = sum(chunk << (CHUNK_BITS * place) for place, chunk in enumerate(chunks.tolist()))
+    return Fraction(whole, 10**places * (FLOAT_UNIT if is_float else 1))
+
+
+def _checked(values: NDArray[np.float64], what: str) -> NDArray[np.float64]:
+    """Return floats whose products neither over- nor underflow."""
+    sizes = np.abs(values)
+    if ((sizes > LARGEST) | ((sizes < SMALLEST) & (sizes > 0.0))).any():
+        raise _too_large(what)
+    return values
+
+
 def _too_large(what: str) -> DataError:
     return DataError(
         f"{what}: a customer's value is too large, or too close to 0, to be squared",
@@ -327,9 +347,6 @@ def moments(scan: WindowScan, sums: Sums, cells: NDArray[np.int64] | list[int]) 
     of_value, of_covariate = scan.scales
     found = {}
     for product, rows in zip(PRODUCTS, sums.products, strict=False):
-        chunks = rows[cells].sum(axis=0).tolist()
-        whole = sum(chunk << (CHUNK_BITS * place) for place, chunk in enumerate(chunks))
         places = product.count("y") * of_value + product.count("x") * of_covariate
-        unit = 10**places * (FLOAT_UNIT if scan.is_float else 1)
-        found[product] = Fraction(whole, unit)
+        found[product] = whole_sum(rows[cells].sum(axis=0), places, is_float=scan.is_float)
     return Moments(count, **found)
