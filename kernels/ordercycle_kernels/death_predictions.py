@@ -89,19 +89,23 @@ def alive_of_deaths(
     """
     for row in range(frequency.size):
         orders, recency, age = frequency[row], recency_days[row], age_days[row]
-        if recency == age:
-            out_alive[row] = 1.0
-            continue
         shape, order_log, death_log = r + orders, order_logs[recency], death_logs[recency]
+        log = shape * (order_logs[age] - order_log) + s * (death_logs[age] - death_log)
+        out_alive[row] = min(log, MOST_ODDS)
+    # What is looked up has no vector instructions; the exponentials do.
+    for row in range(frequency.size):
+        out_alive[row] = exponential(out_alive[row])
+    for row in range(frequency.size):
+        orders, recency, age = frequency[row], recency_days[row], age_days[row]
         integral = integrals[orders, recency]
+        shape, order_log, death_log = r + orders, order_logs[recency], death_logs[recency]
         for day in range((recency // BLOCK + 1) * BLOCK, age + 1, BLOCK):
             log = shape * (order_logs[day] - order_log) + s * (death_logs[day] - death_log)
             integral += exponential(-log) * integrals[orders, day]
-        log = shape * (order_logs[age] - order_log) + s * (death_logs[age] - death_log)
-        # s / (beta + u) in one, as both may be very large.
-        integral = s * (integral - exponential(-log) * integrals[orders, age])
-        odds = exponential(min(log, MOST_ODDS)) * integral
-        out_alive[row] = 1.0 / (1.0 + odds)
+        # s / (beta + u) in one, as both may be very large. Nothing is left of a last day before
+        # which all is: rounding may take it below 0.
+        odds = s * (out_alive[row] * integral - integrals[orders, age])
+        out_alive[row] = 1.0 / (1.0 + max(odds, 0.0)) if recency < age else 1.0
 
 
 @kernel

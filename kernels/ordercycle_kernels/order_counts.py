@@ -47,6 +47,8 @@ PRODUCTS = 10
 NOBODY_LEAVES = -1
 #: Where second derivatives by the first and second, the first and third parameter ... stand.
 R_R, R_AL, R_A, R_B, AL_AL, AL_A, AL_B, A_A, A_B, B_B = range(5, 15)
+#: Customers who are predicted at a time: what is known of them stays near.
+ROWS = 1024
 #: Cells whose sums are one row: rows are added in their order, whoever computed them.
 CHUNK = 16_384
 
@@ -276,12 +278,13 @@ def alive_of_dropouts(
     """
     for row in range(frequency.size):
         orders = frequency[row]
-        if orders == 0 and is_first == 0:
-            out_alive[row] = 1.0
-            continue
         log = tables.day_logs[age_days[row]] - tables.day_logs[recency_days[row]]
         odds = tables.odds[orders] + (r + orders) * log
-        out_alive[row] = 1.0 / (1.0 + exponential(min(odds, MOST_ODDS)))
+        never_left = orders == 0 and is_first == 0
+        out_alive[row] = -MOST_ODDS if never_left else min(odds, MOST_ODDS)
+    # What is looked up above has no vector instructions; the exponentials do.
+    for row in range(frequency.size):
+        out_alive[row] = 1.0 / (1.0 + exponential(out_alive[row]))
 
 
 @kernel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ from ordercycle._arrow_views import array_of, bitmap
 from ordercycle._errors import ConfigError, Option
 from ordercycle._segments.assigning import worked
 from ordercycle._segments.value.inputs import ClvInputs, as_floats, purchases_of
-from ordercycle._value_models import SpendFit, TransactionFit
+from ordercycle._value_models import Predictions, SpendFit, TransactionFit
 from ordercycle._value_models.spend_search import SPEND_FORMS
 
 #: The columns of orders, and those of money.
@@ -40,19 +40,20 @@ class ValueModel:
     mean_spend: float | None
     inputs: ClvInputs
 
-    def order_values(
-        self, days: NDArray[np.int64], means: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Return the expected spend on a day with an order.
+    def write_order_values(
+        self, days: NDArray[np.int64], means: NDArray[np.float64], out: NDArray[np.float64]
+    ) -> None:
+        """Write the expected spend on a day with an order.
 
-        days, means: (n,) those of each customer that count, and the mean spend on them, NaN
+        days, means, out: (n,) those of each customer that count, and the mean spend on them, NaN
         where there are none.
         """
+        if self.spend is not None:
+            self.spend.expected_value(days, means, out)
+            return
         known = days > 0
         spent = np.where(known & (means > 0), means, 0.0)  # who brought nothing, brings nothing
-        if self.spend is None:
-            return np.where(known, spent, np.float64(self.mean_spend or 0.0))
-        return np.asarray(self.spend.expected_value(days, spent))
+        out[:] = np.where(known, spent, np.float64(self.mean_spend or 0.0))
 
 
 class Predicted(NamedTuple):
@@ -64,6 +65,20 @@ class Predicted(NamedTuple):
     expected_order_value: NDArray[np.float64] | None
     predicted_value: NDArray[np.float64] | None
     clv: NDArray[np.float64] | None
+
+    @classmethod
+    def empty(cls, size: int, *, has_money: bool) -> Self:
+        """Return room for the predictions of so many customers."""
+        alive, active, orders = (np.empty(size) for _ in ORDER_COLUMNS)
+        money = [np.empty(size) if has_money else None for _ in MONEY_COLUMNS]
+        return cls(alive, active, orders, *money)
+
+    def part(self, rows: slice) -> Predicted:
+        """Return the room of some rows."""
+        money = (None if values is None else values[rows] for values in self[3:])
+        return Predicted(
+            self.p_alive[rows], self.p_active[rows], self.expected_orders[rows], *money
+        )
 
 
 @dataclass(frozen=True)
@@ -111,20 +126,26 @@ class Forecast:
         age: NDArray[np.int32],
         means: NDArray[np.float64] | None = None,
         revenue: NDArray[np.float64] | None = None,
+        out: Predicted | None = None,
     ) -> Predicted:
-        """Predict customers with orders: (k,) each; means, revenue: None without money."""
-        found = self.models.orders.predict(
-            repeats, recency, age, self.horizon_days, self.discount_rate
+        """Predict customers with orders: (k,) each; means, revenue: None without money.
+
+        out: where to write it; None: to arrays of their own.
+        """
+        if out is None:
+            out = Predicted.empty(repeats.size, has_money=means is not None)
+        found = Predictions(*out[:3], np.empty(repeats.size))
+        self.models.orders.predict(
+            repeats, recency, age, self.horizon_days, self.discount_rate, out=found
         )
-        value = predicted = total = None
-        if means is not None:
-            days = repeats if self.models.inputs.repeats_only else repeats + 1
-            value = self.models.order_values(days, means)
-            predicted = found.discounted_orders * value
-            total = predicted if revenue is None else predicted + revenue
-        return Predicted(
-            found.p_alive, found.p_active, found.expected_orders, value, predicted, total
-        )
+        value, predicted, total = out[3:]
+        if means is None or value is None or predicted is None or total is None:
+            return out
+        days = repeats if self.models.inputs.repeats_only else repeats + 1
+        self.models.write_order_values(days, means, value)
+        np.multiply(found.discounted_orders, value, out=predicted)
+        total[:] = predicted if revenue is None else predicted + revenue
+        return out
 
 
 def value_model(
@@ -156,28 +177,28 @@ def predicted_columns(
 ) -> list[pa.ChunkedArray]:
     """Return the columns of a forecast, of a profile whose inputs were checked."""
     rows = inputs.num_rows
-    made = {name: np.empty(rows, np.float64) for name in forecast.names}
+    made = Predicted.empty(rows, has_money=forecast.models.inputs.has_spend)
     has_orders = np.empty(rows, np.bool_)
 
     def write(task: tuple[int, pa.Table]) -> None:
         start, piece = task
         for batch in piece.to_batches():
             part = slice(start, start + batch.num_rows)
-            has_orders[part], columns = predict_batch(batch, forecast)
-            for name, values in columns.items():
-                made[name][part] = values
+            has_orders[part] = predict_batch(batch, forecast, made.part(part))
             start = part.stop
 
     for _ in worked(write, inputs, threads=threads):
         pass
     valid = None if has_orders.all() else bitmap(has_orders)
-    return [pa.chunked_array([array_of(values, pa.float64(), valid)]) for values in made.values()]
+    return [
+        pa.chunked_array([array_of(values, pa.float64(), valid)])
+        for values in made
+        if values is not None
+    ]
 
 
-def predict_batch(
-    batch: pa.RecordBatch, forecast: Forecast
-) -> tuple[NDArray[np.bool_], dict[str, NDArray[np.float64]]]:
-    """Return who of a checked batch has orders, and the columns, 0 for the others."""
+def predict_batch(batch: pa.RecordBatch, forecast: Forecast, out: Predicted) -> NDArray[np.bool_]:
+    """Write what is predicted of a checked batch, 0 without orders; return who has orders."""
     inputs = forecast.models.inputs
     purchases = purchases_of(batch)
     known = purchases.has_orders
@@ -187,21 +208,20 @@ def predict_batch(
         return values if everybody else values[known]
 
     recency = of_known(purchases.lifetimes)
-    money: tuple[NDArray[np.float64], ...] = ()
+    means = revenue = None
     if inputs.has_spend:
-        money = of_known(inputs.means(batch)), of_known(as_floats(batch.column("revenue")))
+        means, revenue = of_known(inputs.means(batch)), of_known(as_floats(batch.column("revenue")))
     found = forecast.of(
         of_known(purchases.order_days) - 1,
         recency,
         recency + of_known(purchases.since_last),
-        *money,
+        means,
+        revenue,
+        out if everybody else None,
     )
-    columns = {}
-    for name in forecast.names:
-        values = getattr(found, name)
-        if everybody:
-            columns[name] = values
-        else:
-            columns[name] = np.zeros(known.size, np.float64)
-            columns[name][known] = values
-    return known, columns
+    if not everybody:
+        for values, place in zip(found, out, strict=True):
+            if values is not None and place is not None:
+                place[:] = 0.0
+                place[known] = values
+    return known

@@ -31,7 +31,7 @@ from ordercycle._segments.order_statistics import KeyType, Search
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.score_maps import FrozenDict
 from ordercycle._segments.value.clv import Clv, forecast_of
-from ordercycle._segments.value.columns import Forecast, predict_batch
+from ordercycle._segments.value.columns import Forecast, Predicted, predict_batch
 from ordercycle._segments.value.inputs import as_floats, purchases_of
 from ordercycle._segments.value.list_cuts import LOST, SEGMENTS, TOP, Cuts, Values
 from ordercycle_kernels.exact_sums import FLOAT_CHUNKS
@@ -367,7 +367,9 @@ def with_forecast(batch: pa.RecordBatch, forecast: Forecast) -> tuple[Values, di
         known = purchases_of(batch).has_orders
         columns = {name: fixed_view(batch.column(name), np.float64) for name in forecast.names}
     else:
-        known, columns = predict_batch(batch, forecast)
+        room = Predicted.empty(batch.num_rows, has_money=forecast.models.inputs.has_spend)
+        known = predict_batch(batch, forecast, room)
+        columns = {name: getattr(room, name) for name in forecast.names}
     revenue = as_floats(batch.column("revenue"))
     active, value, total = (columns[name] for name in ("p_active", "predicted_value", "clv"))
     return Values(known, active, value, total, revenue), columns
