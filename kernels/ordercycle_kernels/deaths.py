@@ -34,9 +34,8 @@ from ordercycle_kernels.elementary import (
     exponential,
     logarithm,
     logarithm_of_one_plus,
-    positive_part,
 )
-from ordercycle_kernels.order_counts import CHUNK, Cells, add_compensated
+from ordercycle_kernels.order_counts import CHUNK, Cells, add_compensated, positive_parts
 
 #: Nodes of Gauss and Legendre on a panel, and their weights: those of one side.
 NODES = 8
@@ -215,6 +214,40 @@ def end_of_run(cells: Cells, cell: int, end: int) -> tuple[int, int]:
     return stop, last_day
 
 
+@helper
+def fill_death_odds(
+    cells: Cells,
+    tables: DeathTables,
+    k: float,
+    s: float,
+    moments: Float64s,
+    start: int,
+    stop: int,
+    scratch: Float64Table,
+) -> None:
+    """Write of some cells of the same orders what vector instructions compute: scratch.
+
+    Rows: ln(1 + e**D), its first and its second derivative, the part of the integral's scale that
+    is left at T, and the integral; any numbers where the last order is on the day of the profile.
+    """
+    values, firsts, seconds, rests, integrals = (
+        scratch[0], scratch[1], scratch[2], scratch[3], scratch[4],
+    )  # fmt: skip
+    for place in range(stop - start):
+        recency, age = cells.recency_days[start + place], cells.age_days[start + place]
+        log = k * (tables.order_logs[age] - tables.order_logs[recency])
+        values[place] = log + s * (tables.death_logs[age] - tables.death_logs[recency])
+    for place in range(stop - start):
+        rests[place] = exponential(-values[place])
+    for place in range(stop - start):
+        recency, age = cells.recency_days[start + place], cells.age_days[start + place]
+        integral = moments[recency * MOMENTS] - rests[place] * moments[age * MOMENTS]
+        integrals[place] = integral if recency < age else 1.0
+    for place in range(stop - start):
+        values[place] += logarithm(s * integrals[place])
+    positive_parts(values[: stop - start], firsts, seconds)
+
+
 @kernel
 def sum_deaths(
     cells: Cells,
@@ -222,17 +255,18 @@ def sum_deaths(
     firsts: Int64s,
     parameters: Float64s,
     first_chunk: int,
-    scratch: Float64Out,
+    nodes: Float64Out,
     moments: Float64Out,
+    scratch: Float64Table,
     out_rows: Float64Table,
 ) -> None:
     """Write the sums of ln(1 + e**D) of chunks of cells, from a chunk on.
 
-    firsts (panels of days): (d,); parameters: (4,); scratch: (p * NODES,); moments (scratch):
-    (d * MOMENTS,); out_rows: (c, SUMS).
+    firsts (panels of days): (d,); parameters: (4,); nodes (scratch): (p * NODES,); moments
+    (scratch): (d * MOMENTS,); scratch: (5, CHUNK); out_rows: (c, SUMS).
     """
     r, s = parameters[0], parameters[2]
-    log_s, one_s, s_1 = logarithm(s), 1.0 / s, s + 1.0
+    one_s, s_1 = 1.0 / s, s + 1.0
     for row in range(out_rows.shape[0]):
         sums = out_rows[row]
         sums[:] = 0.0
@@ -242,22 +276,19 @@ def sum_deaths(
             k = r + cells.frequency[cell]
             stop, last_day = end_of_run(cells, cell, end)
             first_day = cells.recency_days[cell]
-            fill_moments(k, s, first_day, last_day, firsts, tables, scratch, moments)
+            fill_moments(k, s, first_day, last_day, firsts, tables, nodes, moments)
+            fill_death_odds(cells, tables, k, s, moments, cell, stop, scratch)
             for place in range(cell, stop):
                 recency, age = cells.recency_days[place], cells.age_days[place]
                 if recency == age:
                     continue
-                log = k * (tables.order_logs[age] - tables.order_logs[recency])
-                log += s * (tables.death_logs[age] - tables.death_logs[recency])
-                rest = exponential(-log)
+                row_of = place - cell
+                value, rest = scratch[0, row_of], scratch[3, row_of]
                 whole = moments[recency * MOMENTS : (recency + 1) * MOMENTS]
                 after = moments[age * MOMENTS : (age + 1) * MOMENTS]
-                integral = whole[0] - rest * after[0]
-                scale = 1.0 / integral
-                value, left, bend = positive_part(log_s + log + logarithm(integral))
+                scale = 1.0 / scratch[4, row_of]
                 customers = float(cells.customers[place])
-                left *= customers
-                bend *= customers
+                left, bend = customers * scratch[1, row_of], customers * scratch[2, row_of]
                 m_a = scale * (whole[1] - rest * after[1])
                 m_i = scale * (whole[2] - rest * after[2])
                 m_b = scale * (whole[3] - rest * after[3])
@@ -305,17 +336,18 @@ def sum_death_products(
     firsts: Int64s,
     parameters: Float64s,
     first_chunk: int,
-    scratch: Float64Out,
+    nodes: Float64Out,
     moments: Float64Out,
+    scratch: Float64Table,
     out_rows: Float64Table,
 ) -> None:
     """Write sums of products of customers' scores by logarithms of parameters.
 
     scores (derivatives of the sum in A by r): (x,); firsts (panels of days): (d,); parameters:
-    (4,); scratch: (p * NODES,); moments (scratch): (d * MOMENTS,); out_rows: (c, PRODUCTS).
+    (4,); nodes (scratch): (p * NODES,); moments (scratch): (d * MOMENTS,); scratch: (5, CHUNK);
+    out_rows: (c, PRODUCTS).
     """
     r, alpha, s, beta = parameters
-    log_s = logarithm(s)
     for row in range(out_rows.shape[0]):
         sums = out_rows[row]
         sums[:] = 0.0
@@ -326,7 +358,8 @@ def sum_death_products(
             k = r + orders
             stop, last_day = end_of_run(cells, cell, end)
             first_day = cells.recency_days[cell]
-            fill_moments(k, s, first_day, last_day, firsts, tables, scratch, moments)
+            fill_moments(k, s, first_day, last_day, firsts, tables, nodes, moments)
+            fill_death_odds(cells, tables, k, s, moments, cell, stop, scratch)
             for place in range(cell, stop):
                 recency, age = cells.recency_days[place], cells.age_days[place]
                 order_log, death_log = tables.order_logs[age], tables.death_logs[age]
@@ -336,14 +369,10 @@ def sum_death_products(
                 by_s = -s * death_log
                 by_beta = s * age * death_rate
                 if recency < age:
-                    log = k * (order_log - tables.order_logs[recency])
-                    log += s * (death_log - tables.death_logs[recency])
-                    rest = exponential(-log)
+                    left, rest = scratch[1, place - cell], scratch[3, place - cell]
                     whole = moments[recency * MOMENTS : (recency + 1) * MOMENTS]
                     after = moments[age * MOMENTS : (age + 1) * MOMENTS]
-                    integral = whole[0] - rest * after[0]
-                    _, left, _ = positive_part(log_s + log + logarithm(integral))
-                    share = left / integral
+                    share = left / scratch[4, place - cell]
                     by_r += r * (left * order_log - share * (whole[1] - rest * after[1]))
                     mean = share * (whole[2] - rest * after[2])
                     by_alpha += alpha * k * (left * order_rate - mean)

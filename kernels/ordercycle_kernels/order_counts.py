@@ -90,6 +90,36 @@ def add_compensated(sums: Float64Table, place: int, value: float) -> None:
     sums[1, place] += (before - (total - share)) + (value - share)
 
 
+@helper
+def positive_parts(values: Float64Out, out_firsts: Float64Out, out_seconds: Float64Out) -> None:
+    """Put ln(1 + e**x) in place of x, and its two derivatives beside it, by vector instructions.
+
+    values: (m,); out_firsts, out_seconds: (m,) or more.
+    """
+    firsts, seconds = out_firsts[: values.size], out_seconds[: values.size]
+    for place in range(values.size):
+        total, first, second = positive_part(values[place])
+        values[place], firsts[place], seconds[place] = total, first, second
+
+
+@helper
+def fill_log_odds(
+    cells: Cells,
+    tables: DropoutTables,
+    r: float,
+    start: int,
+    stop: int,
+    out_odds: Float64Out,
+    out_logs: Float64Out,
+) -> None:
+    """Write D of some cells, and ln(1 + T / alpha) - ln(1 + t / alpha) in it."""
+    for place in range(stop - start):
+        orders, recency = cells.frequency[start + place], cells.recency_days[start + place]
+        log = tables.day_logs[cells.age_days[start + place]] - tables.day_logs[recency]
+        out_logs[place] = log
+        out_odds[place] = tables.odds[orders] + (r + orders) * log
+
+
 @kernel
 def count_margins(cells: Cells, out_by_orders: Int64Out, out_by_age: Int64Out) -> None:
     """Add customers by x, and by T customers and their orders after the first.
@@ -206,13 +236,20 @@ def sum_dropouts(
     a: float,
     is_first: int,
     first_chunk: int,
+    scratch: Float64Table,
     out_rows: Float64Table,
 ) -> None:
-    """Write the sums of ln(1 + e**D) of chunks of cells, from a chunk on: out_rows: (c, SUMS)."""
+    """Write the sums of ln(1 + e**D) of chunks of cells, from a chunk on.
+
+    scratch: (4, CHUNK); out_rows: (c, SUMS).
+    """
+    values, firsts, seconds, logs = scratch[0], scratch[1], scratch[2], scratch[3]
     for row in range(out_rows.shape[0]):
         out_rows[row] = 0.0
-        cell = (first_chunk + row) * CHUNK
+        first_cell = cell = (first_chunk + row) * CHUNK
         end = min(cell + CHUNK, cells.frequency.size)
+        fill_log_odds(cells, tables, r, cell, end, values, logs)
+        positive_parts(values[: end - cell], firsts, seconds)
         while cell < end:
             orders = cells.frequency[cell]
             stop = cell + 1
@@ -221,18 +258,16 @@ def sum_dropouts(
             if orders == 0 and is_first == 0:
                 cell = stop
                 continue
-            shape, odds, last = r + orders, tables.odds[orders], tables.last_rates[orders]
+            shape, last = r + orders, tables.last_rates[orders]
             total = s = s_l = s_u = s_uu = v = v_l = v_u = v_ll = v_lu = v_uu = 0.0
             for place in range(cell, stop):
                 recency, age = cells.recency_days[place], cells.age_days[place]
-                log = tables.day_logs[age] - tables.day_logs[recency]
                 old, new = tables.day_rates[recency], tables.day_rates[age]
-                slope = new - old
-                value, first, second = positive_part(odds + shape * log)
+                slope, log = new - old, logs[place - first_cell]
                 customers = float(cells.customers[place])
-                first *= customers
-                second *= customers
-                total += customers * value
+                first = customers * firsts[place - first_cell]
+                second = customers * seconds[place - first_cell]
+                total += customers * values[place - first_cell]
                 s += first
                 s_l += first * log
                 s_u += first * slope
@@ -313,6 +348,7 @@ def sum_score_products(
     parameters: Float64s,
     is_first: int,
     first_chunk: int,
+    scratch: Float64Table,
     out_rows: Float64Table,
 ) -> None:
     """Write sums of products of customers' scores, from a chunk of cells on.
@@ -320,25 +356,28 @@ def sum_score_products(
     A score is a derivative of a customer's log-likelihood by the logarithm of a parameter; products
     are those of the upper triangle.
 
-    scores: (3, x); parameters: (4,); is_first: f, or NOBODY_LEAVES; out_rows: (c, PRODUCTS).
+    scores: (3, x); parameters: (4,); is_first: f, or NOBODY_LEAVES; scratch: (4, CHUNK);
+    out_rows: (c, PRODUCTS).
     """
     r, alpha, a, b = parameters
+    values, lefts, logs = scratch[0], scratch[1], scratch[3]
     for row in range(out_rows.shape[0]):
         sums = out_rows[row]
         sums[:] = 0.0
         start = (first_chunk + row) * CHUNK
-        for cell in range(start, min(start + CHUNK, cells.frequency.size)):
+        stop = min(start + CHUNK, cells.frequency.size)
+        fill_log_odds(cells, tables, r, start, stop, values, logs)
+        positive_parts(values[: stop - start], lefts, scratch[2])
+        for cell in range(start, stop):
             orders, age = cells.frequency[cell], cells.age_days[cell]
             shape = r + orders
             by_r = scores[0, orders] - tables.day_logs[age]
             by_alpha = (r * age / alpha - orders) * tables.day_rates[age]
             by_a, by_b = scores[1, orders], scores[2, orders]
             if is_first == 1 or (is_first == 0 and orders > 0):
-                recency = cells.recency_days[cell]
-                log = tables.day_logs[age] - tables.day_logs[recency]
+                recency, left = cells.recency_days[cell], lefts[cell - start]
                 slope = tables.day_rates[age] - tables.day_rates[recency]
-                _, left, _ = positive_part(tables.odds[orders] + shape * log)
-                by_r += left * log
+                by_r += left * logs[cell - start]
                 by_alpha += left * shape * slope
                 by_a += left / a
                 by_b -= left * tables.last_rates[orders]

@@ -75,14 +75,35 @@ def log_mean(cells: SpendCells, cell: int) -> float:
 
 
 @helper
-def sides(value: float) -> tuple[float, float, float, float]:
-    """Return ln(1 + e**x) and -ln(1 + e**-x), and e**x / (1 + e**x) and 1 less that."""
-    small = exponential(-abs(value))
-    extra = logarithm_of_one_plus(small)
-    share = 1.0 / (1.0 + small)
-    if value >= 0.0:
-        return value + extra, -extra, share, small * share
-    return extra, value - extra, small * share, share
+def fill_sides(
+    cells: SpendCells, start: int, stop: int, log_scale: float, scratch: Float64Table
+) -> None:
+    """Write of some cells of the same days what vector instructions compute: scratch.
+
+    Rows: ln m; x = ln(n m / gamma); ln(1 + e**-|x|); and the smaller and the larger one of
+    e**x / (1 + e**x) and 1 less that.
+    """
+    means, values, extras, lesser, greater = (
+        scratch[0], scratch[1], scratch[2], scratch[3], scratch[4],
+    )  # fmt: skip
+    less = log_scale - logarithm(float(cells.days[start]))
+    for place in range(stop - start):
+        means[place] = log_mean(cells, start + place)
+    for place in range(stop - start):
+        value = means[place] - less
+        small = exponential(-abs(value))
+        values[place], extras[place] = value, logarithm_of_one_plus(small)
+        share = 1.0 / (1.0 + small)
+        lesser[place], greater[place] = small * share, share
+
+
+@helper
+def end_of_days(cells: SpendCells, cell: int, end: int) -> int:
+    """Return the first cell with other days."""
+    stop = cell
+    while stop < end and cells.days[stop] == cells.days[cell]:
+        stop += 1
+    return stop
 
 
 @kernel
@@ -92,11 +113,12 @@ def sum_spends(
     q: float,
     log_scale: float,
     first_chunk: int,
+    scratch: Float64Table,
     out_rows: Float64Table,
 ) -> None:
     """Write the sums of chunks of cells, from a chunk on.
 
-    log_scale: ln gamma; out_rows: (c, SPEND_SUMS).
+    log_scale: ln gamma; scratch: (5, CHUNK); out_rows: (c, SPEND_SUMS).
     """
     for row in range(out_rows.shape[0]):
         sums = out_rows[row]
@@ -104,22 +126,22 @@ def sum_spends(
         cell = (first_chunk + row) * CHUNK
         end = min(cell + CHUNK, cells.days.size)
         while cell < end:
-            days = cells.days[cell]
-            log_days = logarithm(float(days))
+            days, stop = cells.days[cell], end_of_days(cells, cell, end)
+            fill_sides(cells, cell, stop, log_scale, scratch)
             count = means = above = below = share = rest = curve = 0.0
-            while cell < end and cells.days[cell] == days:
-                customers = float(cells.customers[cell])
-                mean = log_mean(cells, cell)
-                value = log_days + mean - log_scale
-                log_above, log_below, one, other = sides(value)
+            for place in range(stop - cell):
+                customers = float(cells.customers[cell + place])
+                value, extra = scratch[1, place], scratch[2, place]
+                lesser, greater = scratch[3, place], scratch[4, place]
+                is_above = value >= 0.0
                 count += customers
-                means += customers * mean
-                above += customers * log_above
-                below += customers * log_below
-                share += customers * one
-                rest += customers * other
-                curve += customers * one * other
-                cell += 1
+                means += customers * scratch[0, place]
+                above += customers * (max(value, 0.0) + extra)
+                below += customers * (min(value, 0.0) - extra)
+                share += customers * (greater if is_above else lesser)
+                rest += customers * (lesser if is_above else greater)
+                curve += customers * lesser * greater
+            cell = stop
             shape = p * days
             sums[0] += shape * below - q * above - means - count * log_beta(shape, q)
             sums[1] += days * (below + count * digamma_rise(shape, q))
@@ -140,11 +162,12 @@ def sum_spend_products(
     q: float,
     log_scale: float,
     first_chunk: int,
+    scratch: Float64Table,
     out_rows: Float64Table,
 ) -> None:
     """Write sums of products of customers' scores by p, q and ln gamma, from a chunk of cells on.
 
-    log_scale: ln gamma; out_rows: (c, SPEND_PRODUCTS).
+    log_scale: ln gamma; scratch: (5, CHUNK); out_rows: (c, SPEND_PRODUCTS).
     """
     for row in range(out_rows.shape[0]):
         sums = out_rows[row]
@@ -152,13 +175,17 @@ def sum_spend_products(
         cell = (first_chunk + row) * CHUNK
         end = min(cell + CHUNK, cells.days.size)
         while cell < end:
-            days = cells.days[cell]
-            log_days, shape = logarithm(float(days)), p * days
+            days, stop = cells.days[cell], end_of_days(cells, cell, end)
+            shape = p * days
             rise_of_shape, rise_of_q = digamma_rise(shape, q), digamma_rise(q, shape)
-            while cell < end and cells.days[cell] == days:
-                customers = float(cells.customers[cell])
-                value = log_days + log_mean(cells, cell) - log_scale
-                log_above, log_below, one, other = sides(value)
+            fill_sides(cells, cell, stop, log_scale, scratch)
+            for place in range(stop - cell):
+                customers = float(cells.customers[cell + place])
+                value, extra = scratch[1, place], scratch[2, place]
+                lesser, greater = scratch[3, place], scratch[4, place]
+                log_above, log_below = max(value, 0.0) + extra, min(value, 0.0) - extra
+                one = greater if value >= 0.0 else lesser
+                other = lesser if value >= 0.0 else greater
                 by_p = days * (log_below + rise_of_shape)
                 by_q = rise_of_q - log_above
                 by_scale = q * one - shape * other
@@ -168,7 +195,7 @@ def sum_spend_products(
                 sums[3] += customers * by_q * by_q
                 sums[4] += customers * by_q * by_scale
                 sums[5] += customers * by_scale * by_scale
-                cell += 1
+            cell = stop
 
 
 @kernel

@@ -99,7 +99,8 @@ def test_sums_of_bg_and_mbg(parameters, f):
     by_orders, by_age = margins()
     order_counts.sum_counts(r, alpha, by_orders, by_age, sums)
     order_counts.sum_survivals(a, b, f, by_orders, sums)
-    order_counts.sum_dropouts(cells(), tables(parameters, f), r, a, f, 0, rows)
+    scratch = np.full((4, order_counts.CHUNK), 77.0)
+    order_counts.sum_dropouts(cells(), tables(parameters, f), r, a, f, 0, scratch, rows)
     order_counts.add_chunks(rows, sums)
     check_sums(sums[0] + sums[1], lambda *given: exact(given, f), parameters)
 
@@ -131,8 +132,9 @@ def test_products_of_scores(parameters, f):
     r, _, a, b = parameters
     scores, rows = np.full((3, 61), 77.0), np.full((1, order_counts.PRODUCTS), 77.0)
     order_counts.fill_score_tables(r, a, b, f, scores)
+    room = np.full((4, order_counts.CHUNK), 77.0)
     order_counts.sum_score_products(
-        cells(), tables(parameters, max(f, 0)), scores, np.array(parameters), f, 0, rows
+        cells(), tables(parameters, max(f, 0)), scores, np.array(parameters), f, 0, room, rows
     )
     with mpmath.workdps(80):
         wanted = [mpf(0)] * 10

@@ -52,7 +52,8 @@ def log_likelihood(p, q, scale, days, log_mean):
 def test_sums_of_spends(parameters):
     p, q, scale = parameters
     rows = np.full((1, spends.SPEND_SUMS), 77.0)
-    spends.sum_spends(cells(), p, q, math.log(scale), 0, rows)
+    scratch = np.full((5, spends.CHUNK), 77.0)
+    spends.sum_spends(cells(), p, q, math.log(scale), 0, scratch, rows)
 
     def function(p, q, log_scale):
         return sum(
@@ -74,7 +75,8 @@ def test_sums_of_spends(parameters):
 def test_products_of_scores(parameters):
     p, q, scale = parameters
     rows = np.full((1, spends.SPEND_PRODUCTS), 77.0)
-    spends.sum_spend_products(cells(), p, q, math.log(scale), 0, rows)
+    scratch = np.full((5, spends.CHUNK), 77.0)
+    spends.sum_spend_products(cells(), p, q, math.log(scale), 0, scratch, rows)
     with mpmath.workdps(80):
         log_scale = mpf(math.log(scale))
         wanted = [mpf(0)] * spends.SPEND_PRODUCTS

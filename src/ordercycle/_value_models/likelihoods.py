@@ -122,7 +122,8 @@ class DropoutLikelihood:
         tables = self.tables(parameters)
 
         def task(first: int, rows: NDArray[np.float64]) -> None:
-            sum_dropouts(self.cells, tables, r, a, self.is_first, first, rows)
+            scratch = np.empty((4, CHUNK))
+            sum_dropouts(self.cells, tables, r, a, self.is_first, first, scratch, rows)
 
         sums = np.zeros((2, SUMS))
         sum_counts(r, alpha, self.margins.by_orders, self.margins.by_age, sums)
@@ -148,7 +149,8 @@ def _score_products(
     given = np.array(parameters)
 
     def task(first: int, rows: NDArray[np.float64]) -> None:
-        sum_score_products(likelihood.cells, tables, scores, given, is_first, first, rows)
+        scratch = np.empty((4, CHUNK))
+        sum_score_products(likelihood.cells, tables, scores, given, is_first, first, scratch, rows)
 
     size = likelihood.cells.frequency.size
     return added(sums_of_chunks(size, likelihood.workers, task, PRODUCTS))
@@ -201,9 +203,10 @@ class DeathSetup:
         tables = DeathTables(*map(as_input, (*of_days, *of_nodes, factors)))
         return cls(firsts, tables, given)
 
-    def scratch(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return room for the integrals of one number of orders."""
-        return np.empty(self.tables.weights.size), np.empty(self.firsts.size * MOMENTS)
+    def scratch(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return room for the integrals of one number of orders, and for the cells of a chunk."""
+        nodes = np.empty(self.tables.weights.size)
+        return nodes, np.empty(self.firsts.size * MOMENTS), np.empty((5, CHUNK))
 
 
 class DeathLikelihood:

@@ -141,6 +141,7 @@ def _rotate(values: Matrix, vectors: Matrix, i: int, j: int) -> None:
         one, other = rows[i], rows[j]
         rows[i] = [cosine * x - sine * y for x, y in zip(one, other, strict=True)]
         rows[j] = [sine * x + cosine * y for x, y in zip(one, other, strict=True)]
+    values[i][j] = values[j][i] = 0.0  # but for rounding, for ever
 
 
 def inverse(matrix: Matrix) -> Matrix:

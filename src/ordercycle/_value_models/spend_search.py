@@ -24,7 +24,9 @@ from ordercycle._value_models.newton import (
 )
 from ordercycle._value_models.searching import BOUND, NO_BETTER, WEAK_CURVATURE, WEAK_ERROR
 from ordercycle._workspace import Workers
+from ordercycle_kernels._types import as_input
 from ordercycle_kernels.spends import (
+    CHUNK,
     LEVEL,
     SPEND_PRODUCTS,
     SPEND_SUMS,
@@ -78,6 +80,8 @@ SPEND_FORMS = {
         SpendForm("gamma_gamma, one spend a customer", ("q", "scale"), (1, 2)),
     )
 }
+#: The search starts on about so many cells, and ends on all.
+CELLS_TO_START = 8_192
 #: Starts of p and q; gamma gives customers the right mean.
 STARTS = ((1.0, 3.0), (5.0, 4.0), (0.5, 1.5))
 
@@ -109,7 +113,7 @@ class SpendSearch:
         log_scale = logs_of([scale])[0]
 
         def task(first: int, rows: NDArray[np.float64]) -> None:
-            sum_spends(self.cells, p, q, log_scale, first, rows)
+            sum_spends(self.cells, p, q, log_scale, first, np.empty((5, CHUNK)), rows)
 
         value, *rest = added(sums_of_chunks(self.cells.days.size, self.workers, task, SPEND_SUMS))
         slopes = (p, q - 1.0, 1.0)
@@ -130,7 +134,8 @@ class SpendSearch:
         log_scale = logs_of([scale])[0]
 
         def task(first: int, rows: NDArray[np.float64]) -> None:
-            sum_spend_products(self.cells, p, q, log_scale, first, rows)
+            scratch = np.empty((5, CHUNK))
+            sum_spend_products(self.cells, p, q, log_scale, first, scratch, rows)
 
         sums = added(sums_of_chunks(self.cells.days.size, self.workers, task, SPEND_PRODUCTS))
         filling = symmetric([float(one) for one in sums], 3)
@@ -185,17 +190,37 @@ class SpendSearch:
         return FoundSpend(form, self._climb(form))
 
     def _climb(self, form: SpendForm) -> Maximum:
+        """Climb from each start on some customers, and from the best place on all."""
+        step = self.cells.days.size // CELLS_TO_START
+        if step < 2:
+            return self._best_of(form, self._starts(form))
+        columns = (as_input(np.ascontiguousarray(one[::step])) for one in self.cells)
+        sample = SpendSearch(SpendCells(*columns), self.workers)
+        found = sample._best_of(form, sample._starts(form))
+        starts = [found.place] if found.found else self._starts(form)
+        return self._best_of(form, starts)
+
+    def _best_of(self, form: SpendForm, starts: Sequence[Sequence[float]]) -> Maximum:
+        """Return the highest maximum that is reached from some starts, the first of equals."""
+        tried = [
+            maximize(lambda logs: self.curve(form, logs), start, self.bound(start))
+            for start in starts
+        ]
+        return max(tried, key=lambda one: (one.found, one.value))
+
+    def _starts(self, form: SpendForm) -> list[list[float]]:
         mean = exps_of([self._mean_log()])[0]
-        tried = []
+        starts = []
         for p, q in STARTS:
             # By the order of p, q - 1 and gamma; limits divide or multiply gamma by the other two.
             naturals = (p, q - 1.0, mean * (q - 1.0) / p)
             scale = (
                 naturals[2] * (1.0 if 0 in form.places else p) / (1.0 if 1 in form.places else q)
             )
-            start = logs_of([scale if place == 2 else naturals[place] for place in form.places])
-            tried.append(maximize(lambda logs: self.curve(form, logs), start, self.bound(start)))
-        return max(tried, key=lambda one: (one.found, one.value))
+            starts.append(
+                logs_of([scale if place == 2 else naturals[place] for place in form.places])
+            )
+        return starts
 
     @staticmethod
     def bound(start: Sequence[float]) -> float:
