@@ -38,6 +38,24 @@ def put_codes(codes: UInt32s, shift: int, out_words: UInt64Out) -> None:
             out_words[row] |= np.uint64(codes[row]) << above
 
 
+def _put_entries(indices: Items, codes: UInt32s, shift: int, out_words: UInt64Out) -> None:
+    """Put the codes of a dictionary's entries into words, as `put_codes` does.
+
+    indices, out_words: (n,); codes: (k,), the last for what is outside the dictionary.
+    """
+    above, last = np.uint64(shift), np.uint64(codes.size - 1)
+    if shift == 0:
+        for row in range(indices.size):
+            out_words[row] = np.uint64(codes[min(np.uint64(indices[row]), last)])
+    else:
+        for row in range(indices.size):
+            code = np.uint64(codes[min(np.uint64(indices[row]), last)])
+            out_words[row] |= code << above
+
+
+put_entries = per_width(_put_entries)
+
+
 @kernel
 def take_codes(words: UInt64s, shift: int, bits: int, out_codes: UInt32Out) -> None:
     """Take codes out of words: words, out_codes: (n,)."""

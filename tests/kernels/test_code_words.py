@@ -41,4 +41,10 @@ def test_entries_have_codes(item, data):
     indices = data.draw(st.lists(st.integers(0, len(codes) - 1) | st.just(most)))
     out = np.empty(len(indices), np.uint32)
     code_words.codes_of_entries[item](np.array(indices, item), np.array(codes, np.uint32), out)
-    assert out.tolist() == [codes[min(index, len(codes) - 1)] for index in indices]
+    expected = [codes[min(index, len(codes) - 1)] for index in indices]
+    assert out.tolist() == expected
+    words = np.full(len(indices), 2**64 - 1, np.uint64)
+    for shift in (0, 32):
+        entries = np.array(indices, item), np.array(codes, np.uint32)
+        code_words.put_entries[item](*entries, shift, words)
+    assert words.tolist() == [code << 32 | code for code in expected]

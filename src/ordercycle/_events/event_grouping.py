@@ -57,12 +57,17 @@ class EventGrouper:
     days: tuple[int, int]  # first and last day of all events
     workspace: Workspace
 
-    def batch(self, partitions: range) -> GroupedEvents:
-        """Group a range of partitions."""
+    def room(self, rows: int) -> Columns:
+        """Return memory for so many events.
+
+        At once for all: many small arrays would cost several times as much to touch first.
+        """
+        return {DAY: np.empty(rows, np.int32), **self.writer.details.room(rows)}
+
+    def batch(self, partitions: range, room: Columns) -> GroupedEvents:
+        """Group a range of partitions into room for their rows."""
         blocks = load(self.blocks, partitions, self.workspace, "events")
-        rows = sum(int(block.sizes[partitions.start : partitions.stop].sum()) for block in blocks)
-        # At once for all: many small arrays would cost several times as much to touch first.
-        room = {DAY: np.empty(rows, np.int32), **self.writer.details.room(rows)}
+        rows = room[DAY].size
         ids: list[Ids] = []
         offsets = [np.zeros(1, np.int64)]
         filled = 0

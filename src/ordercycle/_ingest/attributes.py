@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import fixed_view, validity, without_view
 from ordercycle._errors import ColumnError, DataError
-from ordercycle_kernels.code_words import codes_of_entries
+from ordercycle_kernels.code_words import codes_of_entries, put_codes, put_entries
 from ordercycle_kernels.partition import as_moved
 
 #: The most values of an attribute.
@@ -100,6 +100,28 @@ class Attribute:
 
         counts: (n,), or None where all rows do; out: (n,).
         """
+        _take(*self._entries_of(array, counts), out)
+
+    def put(
+        self,
+        array: pa.Array,
+        counts: NDArray[np.bool_] | None,
+        shift: int,
+        out_words: NDArray[np.uint64],
+    ) -> None:
+        """Put the codes of rows into words that hold those of other attributes too: (n,)."""
+        indices, codes, present = self._entries_of(array, counts)
+        if present is None and codes.size:
+            put_entries[indices.dtype.name](indices, codes, shift, out_words)
+        else:
+            out = np.empty(len(array), np.uint32)
+            _take(indices, codes, present, out)
+            put_codes(out, shift, out_words)
+
+    def _entries_of(
+        self, array: pa.Array, counts: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[Any], Codes, NDArray[np.bool_] | None]:
+        """Return the entry of each row, the codes of entries, and which rows have one (or None)."""
         if not pa.types.is_dictionary(array.type):
             array = array.cast(without_view(array.type)).dictionary_encode()
         entries = array.dictionary.cast(without_view(array.dictionary.type))
@@ -108,17 +130,8 @@ class Attribute:
         if counts is not None:
             present = counts if present is None else present & counts
         codes = self._codes_of_entries(entries)
-        if present is None:
-            self._complete(entries, codes, rows)
-        else:
-            self._complete(entries, codes, rows[present])
-        if not codes.size:  # there are no values
-            out[:] = 0
-            return
-        indices = as_moved(rows)
-        codes_of_entries[indices.dtype.name](indices, codes, out)
-        if present is not None:
-            out *= present
+        self._complete(entries, codes, rows if present is None else rows[present])
+        return as_moved(rows), codes, present
 
     def sorted(self, first: int = 0) -> tuple[pa.Array, NDArray[np.uint32]]:
         """Return the values in their order, and the place of each code there, that of null first.
@@ -180,3 +193,15 @@ class Attribute:
                     column=self.name,
                 )
         return np.array(found, np.uint32)
+
+
+def _take(
+    indices: NDArray[Any], codes: Codes, present: NDArray[np.bool_] | None, out: Codes
+) -> None:
+    """Write the codes of entries, 0 where there is none."""
+    if not codes.size:  # nor are there any entries
+        out[:] = 0
+        return
+    codes_of_entries[indices.dtype.name](indices, codes, out)
+    if present is not None:
+        out *= present

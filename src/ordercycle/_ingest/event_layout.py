@@ -47,11 +47,10 @@ class CodeWords:
         """The columns of words, and their types."""
         return {word: "uint64" for word, _ in self.places.values()}
 
-    def put(self, columns: Mapping[str, NDArray[Any]], window: slice | None = None) -> None:
-        """Put the codes of some rows into words."""
-        rows = slice(None) if window is None else window
+    def put(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Put codes in columns of their own into words."""
         for column, (word, shift) in self.places.items():
-            code_words.put_codes(columns[column][rows], shift, columns[word][rows])
+            code_words.put_codes(columns[column], shift, columns[word])
 
     def codes(self, columns: Mapping[str, NDArray[Any]], column: str) -> NDArray[np.uint32]:
         """Return the codes of an attribute."""
@@ -81,16 +80,14 @@ class EventLayout:
     @property
     def types(self) -> dict[str, str]:
         """The columns, and their types."""
-        types = {} if self.days is not None else {DAY: "int32"}
-        types |= {
-            name: kind for name, kind in self.payload.types.items() if name not in self.scratch
-        }
-        return types | self.codes.types
+        types = {DAY: "int32"} | self.payload.types | self.codes.types
+        return {name: kind for name, kind in types.items() if name not in self.implied}
 
     @property
-    def scratch(self) -> dict[str, str]:
-        """The columns that are read on the way to others."""
-        return {DAY: "int32"} | dict.fromkeys(self.payload.codes.values(), "uint32")
+    def implied(self) -> set[str]:
+        """The columns that follow from others."""
+        days = set() if self.days is None else {DAY}
+        return days | set(self.payload.codes.values())
 
     @property
     def widened(self) -> Self:
@@ -136,7 +133,7 @@ class EventColumns(Mapping[str, NDArray[Any]]):
 
     def __iter__(self) -> Iterator[str]:
         yield from self._columns
-        yield from self._layout.scratch.keys() - self._columns.keys()
+        yield from self._layout.implied - self._columns.keys()
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

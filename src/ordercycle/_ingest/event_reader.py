@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ordercycle._event_columns import EventColumns
 from ordercycle._ingest.bad_values import Problems
@@ -10,12 +12,13 @@ from ordercycle._ingest.blocks import CUSTOMER_IDS
 from ordercycle._ingest.event_layout import EventLayout
 from ordercycle._ingest.event_times import InstantDays, InstantReader
 from ordercycle._ingest.morsels import BatchSlice, Morsel
-from ordercycle._ingest.payload import DetailColumns, PayloadReader
+from ordercycle._ingest.payload import DAY, INSTANT, DetailColumns, PayloadReader
 from ordercycle._ingest.table_readers import StreamReader
 from ordercycle._policies import Policies
 
-#: Rows of a partition that is ordered in the cache.
-PARTITION_ROWS = 2**14
+#: Rows of a partition that is ordered in the cache, and of a morsel that is laid out there: as
+#: three words each and once more by partition, these take 3 MB, which a thread touches first.
+PARTITION_ROWS, MORSEL_ROWS = 2**14, 2**16
 
 
 class EventReader(StreamReader):
@@ -43,9 +46,9 @@ class EventReader(StreamReader):
         self.layout = EventLayout.of(self.details.payload, InstantDays.of(self.time))
         ids = {CUSTOMER_IDS: schema.field(columns.customer)}
         self._prepare(problems.table, {}, ids)
-        self._declare(self.layout.types, self.layout.scratch)
+        self._declare(self.layout.types, {DAY: "int32"})
         if self.layout.days is not None and self.id_readers[CUSTOMER_IDS].is_integer:
-            self.partition_rows = PARTITION_ROWS
+            self.partition_rows, self.morsel_rows = PARTITION_ROWS, MORSEL_ROWS
 
     def widen(self) -> bool:
         """Give codes more bits where there are more values than those they have tell."""
@@ -53,11 +56,29 @@ class EventReader(StreamReader):
         if all(len(attribute) < most for attribute in self.details.attributes.values()):
             return False
         self.layout = self.layout.widened
-        self._declare(self.layout.types, self.layout.scratch)
+        self._declare(self.layout.types, {DAY: "int32"})
         return True
 
     def read_values(self, part: BatchSlice, window: slice, morsel: Morsel) -> None:
-        """Read days, and all else that is declared."""
-        known = self._read_days(part, window, morsel)
-        self.details.read(part, window, morsel, known)
-        self.layout.codes.put(morsel.columns, window)
+        """Read times, and all else that is declared."""
+        self.details.read_instants(part, window, morsel)
+        known = self._read_times(part, window, morsel)
+        codes, details = self.layout.codes, self.details
+        for name, attribute in details.attributes.items():
+            word, shift = codes.places[details.payload.codes[name]]
+            attribute.put(part.batch.column(name), known, shift, morsel.columns[word][window])
+        details.read_others(part, window, morsel, known)
+
+    def _read_times(
+        self, part: BatchSlice, window: slice, morsel: Morsel
+    ) -> NDArray[np.bool_] | None:
+        """Do as `_read_days`: by the first and the last instant, where these tell all days."""
+        days, times = self.layout.days, part.batch.column(self._time)
+        every = self._marks(part).known is None and times.null_count == 0 and len(times) > 0
+        if days is not None and every and self.details.instants.are_exact:
+            ends = days.ends(morsel.columns[INSTANT][window])
+            if ends is not None:
+                morsel.tally.rows += len(times)
+                morsel.tally.see_days(*ends)
+                return None
+        return self._read_days(part, window, morsel)

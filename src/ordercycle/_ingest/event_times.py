@@ -37,6 +37,19 @@ class InstantReader:
         """Whether times are more than days."""
         return bool(pa.types.is_timestamp(self.time.kind))
 
+    @property
+    def are_exact(self) -> bool:
+        """Whether times are microseconds in UTC or parts of them: no instant is out of reach."""
+        kind = self.time.kind
+        is_fine = pa.types.is_timestamp(kind) and UNITS_PER_SECOND[kind.unit] >= PER_SECOND
+        return bool(is_fine) and (self.time.are_instants or self.time.times.timezone == "UTC")
+
+    def given(self, array: pa.Array) -> Int64s | None:
+        """Return instants that are so given, those of nulls anything; None for others."""
+        if not self.are_exact or pa.types.is_null(array.type) or self.time.kind.unit != "us":
+            return None
+        return fixed_view(array, np.int64)
+
     def instants_into(self, array: pa.Array, out: Int64s) -> None:
         """Write the instants; those of nulls, and outside the years 1900 to 2199, are anything."""
         kind = self.time.kind
@@ -74,6 +87,13 @@ class InstantDays:
         zone = time.times.timezone
         is_told = pa.types.is_timestamp(time.kind) and (time.are_instants or zone == "UTC")
         return cls(zone) if is_told and days_ascend_in(zone) else None
+
+    def ends(self, instants: Int64s) -> tuple[int, int] | None:
+        """Return the first and the last day, or None where one of them is not accepted."""
+        days = np.empty(2, np.int32)
+        self.of_instants(np.array([instants.min(), instants.max()]), days)
+        first, last = days.tolist()
+        return None if calendar.NO_DAY in (first, last) else (first, last)
 
     def of_instants(self, instants: Int64s, out: Int32s) -> None:
         """Write the day of each instant: (n,) each."""

@@ -149,11 +149,27 @@ class PayloadReader:
         self, part: BatchSlice, window: slice, morsel: Morsel, known: NDArray[np.bool_] | None
     ) -> None:
         """Read instants, codes, keys and values; known: (n,), the rows that count, None for all."""
-        payload, batch = self.payload, part.batch
-        if payload.has_instants:
-            self.instants.instants_into(batch.column(self.time), morsel.columns[INSTANT][window])
+        self.read_instants(part, window, morsel)
         for name, attribute in self.attributes.items():
-            attribute.read(batch.column(name), known, morsel.columns[payload.codes[name]][window])
+            codes = morsel.columns[self.payload.codes[name]][window]
+            attribute.read(part.batch.column(name), known, codes)
+        self.read_others(part, window, morsel, known)
+
+    def read_instants(self, part: BatchSlice, window: slice, morsel: Morsel) -> None:
+        """Read instants, where there are any: as they are, if that is what they are."""
+        if self.payload.has_instants:
+            times = part.batch.column(self.time)
+            given = self.instants.given(times)
+            if given is None:
+                self.instants.instants_into(times, morsel.columns[INSTANT][window])
+            else:
+                morsel.put(INSTANT, window, given)
+
+    def read_others(
+        self, part: BatchSlice, window: slice, morsel: Morsel, known: NDArray[np.bool_] | None
+    ) -> None:
+        """Read keys, values and ids."""
+        payload = self.payload
         for column in {column for column, _ in payload.known.values()}:
             morsel.columns[column][window] = 0
         for name, reader in self.keys.items():

@@ -137,6 +137,11 @@ class _Plan:
         self._row_bytes = 0  # of the last batch, where memory has a limit
         self.cuts_steps = self._can_preallocate()  # while blocks are steps of a single one
 
+    @property
+    def morsel_rows(self) -> int:
+        """The rows of a morsel, at most."""
+        return min(MORSEL_ROWS, self.reader.morsel_rows or MORSEL_ROWS)
+
     def cut(self) -> Iterator[_BlockRows]:
         """Yield the rows of one block after the other."""
         slices: list[BatchSlice] = []
@@ -144,7 +149,7 @@ class _Plan:
         are_all = True
         for batch in self.source.batches:
             least_rows = self._least_rows(batch)
-            slice_rows = min(MORSEL_ROWS, least_rows)
+            slice_rows = min(self.morsel_rows, least_rows)
             for start in range(0, batch.num_rows, slice_rows):
                 if gathered and gathered >= least_rows:
                     are_all = False
@@ -226,7 +231,7 @@ def _writer(rows: _BlockRows, plan: _Plan, problems: Problems, workers: Workers)
     if plan.word_bits is not None and not plan.in_runs:
         words = plan.preallocated if isinstance(plan.preallocated, PreallocatedWords) else None
         return WordWriter(rows.slices, plan.reader, problems, plan.word_bits, bits, workers, words)
-    morsels = Morsels.of(rows.slices, MORSEL_ROWS, workers.workspace)
+    morsels = Morsels.of(rows.slices, plan.morsel_rows, workers.workspace)
     if plan.in_runs:
         return RunWriter(morsels, plan.reader, problems, bits, workers)
     # Every batch of a stream may bring a dictionary of its own.

@@ -47,8 +47,9 @@ class RowReader(ABC):
     morsel_columns: dict[str, str]  # and those that are of no use beyond a morsel
     id_readers: dict[str, IdReader]
     ids_are_numbers: bool  # plain integers, all of them
-    #: Rows of a partition to aim for, where these are fewer than usual.
+    #: Rows of a partition to aim for, and of a morsel, where these are fewer than usual.
     partition_rows: int | None = None
+    morsel_rows: int | None = None
 
     def _prepare(self, table: str, columns: Mapping[str, str], ids: Mapping[str, pa.Field]) -> None:
         """Declare what is read: columns with their types, and of ids by use, a field each."""
