@@ -31,6 +31,8 @@ def test_codes_come_out_as_they_went_in(item, data):
         moved = np.empty(len(rows), item)
         code_words.places_of_codes[item](words, place * bits, bits, places, moved)
         assert moved.tolist() == places[codes].tolist()
+        code_words.narrow_codes[item](words, place * bits, moved)
+        assert moved.tolist() == [word >> place * bits & np.iinfo(item).max for word in expected]
 
 
 @pytest.mark.parametrize("item", ["uint8", "uint16", "uint32", "uint64"])
@@ -48,3 +50,18 @@ def test_entries_have_codes(item, data):
         entries = np.array(indices, item), np.array(codes, np.uint32)
         code_words.put_entries[item](*entries, shift, words)
     assert words.tolist() == [code << 32 | code for code in expected]
+
+
+@given(st.lists(st.lists(st.integers(0, 2**64 - 1)), min_size=1), st.data())
+def test_words_of_partitions_are_taken_in_an_order(parts, data):
+    begins = np.cumsum([0] + [len(part) + 1 for part in parts])[:-1]
+    ends = begins + [len(part) for part in parts]
+    words = np.array([word for part in parts for word in (*part, 9)], np.uint64)
+    rows = [
+        row
+        for begin, end in zip(begins, ends, strict=True)
+        for row in data.draw(st.permutations(range(begin, end)))
+    ]
+    out = np.empty(len(rows), np.uint64)
+    code_words.gather_words(words, begins, ends, np.array(rows, np.int32), out)
+    assert out.tolist() == words[rows].tolist()

@@ -34,12 +34,12 @@ class GroupedEvents(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """Customers of some rows, and the rows of these: as they lie in columns of the layout."""
+    """Customers of some rows, and the rows of these: as they lie in the layout."""
 
     ids: Ids
     offsets: NDArray[np.int64]  # (c + 1,)
     order: NDArray[np.int32]  # (n,)
-    columns: Columns
+    stretch: Stretch
     layout: EventLayout
 
 
@@ -108,7 +108,7 @@ class EventGrouper:
                     name: values[filled : filled + found.order.size]
                     for name, values in room.items()
                 }
-                self.writer.write(found.columns, found.layout, found.order, out)
+                self.writer.write(found.stretch, found.layout, found.order, out)
                 filled += found.order.size
                 yield found
 
@@ -117,7 +117,7 @@ class EventGrouper:
         if len(blocks) == 1:
             return Stretch.of(blocks[0], partitions)
         rows = self._collected(blocks, partitions.start)
-        return Stretch(rows.columns, np.zeros(1, np.int64), np.array([rows.size]))
+        return Stretch.of_rows(rows.columns, rows.size)
 
     def _collected(self, blocks: Sequence[Block], number: int) -> PartitionRows:
         """Return the rows of a partition, all in one layout."""
@@ -147,8 +147,8 @@ class EventGrouper:
             out = {name: values[: order.size] for name, values in out.items()}
             gather["uint64"](as_moved(columns[INSTANT]), order, as_moved(out[INSTANT]))
         layout.days.of_instants(out[INSTANT], out[DAY])
-        self.writer.write(columns, layout, order, out, are_there={DAY, INSTANT})
-        return _Found(found.hashes, offsets, order, columns, layout)
+        self.writer.write(stretch, layout, order, out, are_there={DAY, INSTANT})
+        return _Found(found.hashes, offsets, order, stretch, layout)
 
     def _by_day(self, rows: PartitionRows) -> _Found:
         """Find a partition's customers, and bring their rows in order."""
@@ -171,7 +171,7 @@ class EventGrouper:
         scratch = self.workspace.array("tied", rows.size, np.int32)
         self.order.order_days(every, offsets, order, begins, scratch)
         offsets, order = self.order.once(every, offsets, order, self.workspace)
-        return _Found(found.ids, offsets, order, columns, layout)
+        return _Found(found.ids, offsets, order, Stretch.of_rows(columns, rows.size), layout)
 
 
 def _without_rest(values: NDArray[Any], size: int) -> NDArray[Any]:

@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle._grouping.details import Columns, DetailWriter
+from ordercycle._grouping.details import DetailWriter
+from ordercycle._grouping.instant_order import Stretch
 from ordercycle._ingest.event_layout import EventLayout
 from ordercycle._workspace import Workspace
-from ordercycle_kernels.code_words import places_of_codes
+from ordercycle_kernels.code_words import gather_words, narrow_codes, places_of_codes
 from ordercycle_kernels.partition import as_moved, gather
+
+#: Bits of a byte.
+BYTE = 8
 
 
 @dataclass(frozen=True)
@@ -33,23 +37,36 @@ class EventWriter:
             for name, column in details.payload.codes.items()
         }
 
+    @cached_property
+    def _unchanged(self) -> set[str]:
+        """The columns whose codes are kept as they are."""
+        kept = self._kept_codes
+        return {name for name, codes in kept.items() if (codes == np.arange(codes.size)).all()}
+
     def write(
         self,
-        columns: Columns,
+        stretch: Stretch,
         layout: EventLayout,
         order: NDArray[np.int32],
         out: Mapping[str, NDArray[Any]],
         are_there: Collection[str] = (),
     ) -> None:
         """Write rows in an order: out: (n,) each; are_there: columns that are written already."""
+        columns = stretch.columns
         for name in out.keys() - layout.codes.places.keys() - set(are_there):
             moved = as_moved(out[name])
             gather[moved.dtype.name](as_moved(columns[name]), order, moved)
-        words = {
-            name: self.workspace.array(name, order.size, np.uint64) for name in layout.codes.types
-        }
+        array = self.workspace.array
+        words = {name: array(name, order.size, np.uint64) for name in layout.codes.types}
         for name, moved in words.items():
-            gather["uint64"](columns[name], order, moved)
+            if order.size == stretch.size:
+                gather_words(columns[name], stretch.begins, stretch.ends, order, moved)
+            else:
+                gather["uint64"](columns[name], order, moved)
+        bits = layout.codes.bits
         for name, (word, shift) in layout.codes.places.items():
-            write, bits = places_of_codes[out[name].dtype.name], layout.codes.bits
-            write(words[word], shift, bits, self._kept_codes[name], out[name])
+            kept, item = out[name], out[name].dtype.name
+            if name in self._unchanged and BYTE * kept.itemsize <= bits:
+                narrow_codes[item](words[word], shift, kept)
+            else:
+                places_of_codes[item](words[word], shift, bits, self._kept_codes[name], kept)

@@ -34,6 +34,11 @@ class Stretch(NamedTuple):
         columns = {name: values[items] for name, values in rows.columns.items()}
         return cls(columns, rows.begins[here] - items.start, rows.ends[here] - items.start)
 
+    @classmethod
+    def of_rows(cls, columns: Mapping[str, NDArray[Any]], size: int) -> Stretch:
+        """Return the rows of one partition."""
+        return cls(columns, np.zeros(1, np.int64), np.array([size], np.int64))
+
     @property
     def size(self) -> int:
         """The number of rows."""

@@ -18,6 +18,8 @@ from ordercycle_kernels.partition import as_moved
 
 #: The most values of an attribute.
 MOST_VALUES = 2**31
+#: So many values are put in order at once where they are the first.
+FEW_VALUES = 2**16
 #: What codes of so many values, null among them, are kept as.
 CODE_TYPES = (np.uint8, np.uint16, np.uint32)
 
@@ -161,6 +163,9 @@ class Attribute:
             return
         used = np.flatnonzero(np.bincount(rows, minlength=len(entries))) if rows.size else rows
         new = used[codes[used] == MOST_VALUES]
+        if not self._codes and new.size <= FEW_VALUES:
+            # In their order, codes stay what they are if there are no others.
+            new = new[np.asarray(pc.array_sort_indices(entries.take(pa.array(new))))]
         if new.size:
             codes[new] = self._found(entries.take(pa.array(new)))
 
