@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ordercycle._history.order_history import OrderHistory
     from ordercycle._history.source_options import SourceOptions, source_from_dict
     from ordercycle._history.summary import HistorySummary
+    from ordercycle._journeys.journey import Journey, enters
+    from ordercycle._journeys.run import JourneyRun
     from ordercycle._membership.membership import Membership
     from ordercycle._report.holdout_lift import HoldoutLift
     from ordercycle._report.segment_report import SegmentReport
@@ -93,6 +95,8 @@ else:
             "_history.order_history": ("OrderHistory",),
             "_history.source_options": ("SourceOptions", "source_from_dict"),
             "_history.summary": ("HistorySummary",),
+            "_journeys.journey": ("Journey", "enters"),
+            "_journeys.run": ("JourneyRun",),
             "_membership.membership": ("Membership",),
             "_report.holdout_lift": ("HoldoutLift",),
             "_report.segment_report": ("SegmentReport",),
@@ -154,6 +158,8 @@ __all__ = [
     "GapAccount",
     "HistorySummary",
     "HoldoutLift",
+    "Journey",
+    "JourneyRun",
     "Lifecycle",
     "LifecyclePreset",
     "MapLint",
@@ -178,6 +184,7 @@ __all__ = [
     "ValueListsAccount",
     "WarmupResult",
     "datasets",
+    "enters",
     "features",
     "lint_features",
     "overlap",

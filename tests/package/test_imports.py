@@ -25,6 +25,7 @@ FLOORS = [
     {"_dashboard"},
     {"_report"},
     {"_audiences"},
+    {"_journeys"},
     {"_experiments"},
     {"_segments"},
     {"_membership"},

@@ -119,7 +119,7 @@ class OrderReader:
         has_refunds = not are_orders.all()
         if has_refunds:
             orders[~are_orders] = NO_ORDER
-            unknown = self._link(batch, are_orders, orders)
+            unknown = self.linked(batch, are_orders, orders)
         brands = NO_BRANDS
         if self.brand is not None and self.brands is not None:
             brands = self.brands[details.codes[self.brand]]
@@ -130,7 +130,7 @@ class OrderReader:
         reader = self.spec.order_ids
         return pa.nulls(batch.days.size) if reader is None else order_ids_of(batch, reader)
 
-    def _link(self, batch: CustomerBatch, are_orders: NDArray[np.bool_], orders: Int64s) -> int:
+    def linked(self, batch: CustomerBatch, are_orders: NDArray[np.bool_], orders: Int64s) -> int:
         """Write of which order each refund is, and return of how many that is not known."""
         size = are_orders.size
         if batch.keys is None:

@@ -41,8 +41,10 @@ class Arms:
     hash: str = HASHES[0]
 
     @classmethod
-    def of(cls, option: str, given: Any, salt: str, hash_name: str = HASHES[0]) -> Arms:
-        """Return arms of a mapping of names to weights: percent, or fractions.
+    def of(
+        cls, option: str, given: Any, salt: str, hash_name: str = HASHES[0], *, fewest: int = 2
+    ) -> Arms:
+        """Return arms of a mapping of names to weights: percent, or fractions, also as text.
 
         Raises
         ------
@@ -50,13 +52,14 @@ class Arms:
             They are no mapping, have no names, wrong weights, or do not add up.
         """
         check_choice("hash", hash_name, HASHES)
-        if not isinstance(given, Mapping) or len(given) < 2:
+        if not isinstance(given, Mapping) or len(given) < fewest:
             raise ConfigError(
-                (Option(option, given), " names no two arms"),
+                (Option(option, given), " names no two arms" if fewest > 1 else " names no arm"),
                 remedy='pass them with their shares in percent, as {"control": 10, "banner": 90}',
             )
         if len(given) > MOST_ARMS:
             raise ConfigError((Option(option), f" has {len(given)} arms, more than {MOST_ARMS}"))
+        given = {name: _share(weight) for name, weight in given.items()}
         for name, weight in given.items():
             _check_arm(option, name, weight)
         fractions = any(isinstance(weight, Fraction) for weight in given.values())
@@ -103,6 +106,14 @@ class Arms:
         ends = [-(-end * BUCKETS // 1) for end in accumulate(self.weights)]  # rounded up
         limits = np.array(ends[:-1], np.int64)
         return np.searchsorted(limits, buckets, side="right").astype(np.int8)
+
+
+def _share(given: Any) -> Any:
+    """Return a share of a TOML file, where fractions are text: ``"1/3"``."""
+    try:
+        return Fraction(given) if isinstance(given, str) else given
+    except (ValueError, ZeroDivisionError):
+        return given
 
 
 def _check_arm(option: str, name: Any, weight: Any) -> None:

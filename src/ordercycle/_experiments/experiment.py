@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from datetime import date
-from fractions import Fraction
 from typing import Any, Self
 
 import pyarrow as pa
@@ -156,10 +155,7 @@ class Experiment:
                     printable(f"an experiment has no option {name!r}{hint}"),
                     remedy=f"there are experiment, {', '.join(OPTIONS[1:])}",
                 )
-        if isinstance(options.get("arms"), Mapping):
-            options["arms"] = {name: _share(one) for name, one in options["arms"].items()}
-        else:
-            options.setdefault("arms", None)
+        options.setdefault("arms", None)
         return cls(**options)
 
     def assign(self, ids: Any) -> Any:
@@ -393,16 +389,6 @@ class Experiment:
         )
         scan.check_covariate()
         return scan
-
-
-def _share(one: Any) -> Any:
-    """Return a share of a TOML file: whole percents, or a fraction as text."""
-    if not isinstance(one, str):
-        return one
-    try:
-        return Fraction(one)
-    except (ValueError, ZeroDivisionError):
-        return one
 
 
 def _check_alpha(alpha: float) -> None:

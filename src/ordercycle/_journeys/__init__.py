@@ -1,0 +1,1 @@
+"""Journeys: who enters, what is due, who converted, as a function of history."""

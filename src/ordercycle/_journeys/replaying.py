@@ -1,0 +1,455 @@
+"""A journey replayed over a history: parts of all streams side by side, one scan of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ordercycle._attribution.order_rows import OrderReader
+from ordercycle._attribution.side_by_side import Rows, SideBySide
+from ordercycle._days import date_of, day_number
+from ordercycle._errors import ColumnError, ConfigError, Option, OrdercycleError, printable, within
+from ordercycle._experiments.arms import salt_word
+from ordercycle._expressions.language import parsed
+from ordercycle._grouping.batches import CustomerBatch
+from ordercycle._history.grouped import WITH_PATHS
+from ordercycle._history.grouped_orders import GroupedOrders
+from ordercycle._history.order_events import OrderEvents
+from ordercycle._history.order_history import OrderHistory, grouped_orders
+from ordercycle._ingest.id_bytes import hashes_of
+from ordercycle._journeys.definition import Definition
+from ordercycle._journeys.ledger import Ledger
+from ordercycle._journeys.past_profiles import profiles_on
+from ordercycle._journeys.sources import Signal, Sources
+from ordercycle._journeys.steps import LAST, ORDER, Action, Wait
+from ordercycle._membership.membership import Membership
+from ordercycle._membership.timeline import Timeline
+from ordercycle._segments.rules import Rules
+from ordercycle._streams.conditions import Condition, fitted
+from ordercycle._workspace import Workspace
+from ordercycle_kernels import journeys as kernels
+from ordercycle_kernels import windows
+from ordercycle_kernels._types import as_input
+from ordercycle_kernels.calendar import FIRST_DAY, NO_DAY
+
+POLICIES = {
+    "once": kernels.ONCE,
+    "each_entry": kernels.EACH_ENTRY,
+    "after_days": kernels.AFTER_DAYS,
+    "after_end": kernels.AFTER_END,
+}
+KEY_PREFIX = "action/1:"
+#: A segment by which those that a trigger's condition keeps are told from the others.
+KEPT = "kept"
+
+
+class Found(NamedTuple):
+    """Entries and the steps that they reached, of all parts one behind the other.
+
+    ids: (k,), plain; hashes, entries (rows of the kernel): (ENTRY_ROWS, k); arms, segments: (k,);
+    numbers: (k,), the how manieth of the customer, from 1; values: (k,), floats or words of whole
+    numbers, None where there are none; visits: (VISIT_ROWS, n), whose entries count all parts.
+    """
+
+    ids: pa.Array
+    hashes: NDArray[np.uint64]
+    entries: NDArray[np.int64]
+    arms: NDArray[np.int8]
+    segments: NDArray[np.int16]
+    numbers: NDArray[np.int32]
+    values: NDArray[Any] | None
+    visits: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A journey, what it reads, and the last day that is known."""
+
+    definition: Definition
+    orders: GroupedOrders
+    sources: Sources
+    as_of: int
+    first_day: int
+    ledger: Ledger
+    where: Rules | None
+    converting: Condition | None
+    program: kernels.Program
+    _workspace: Workspace = field(default_factory=Workspace, compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        definition: Definition,
+        history: OrderHistory,
+        sources: Sources,
+        as_of: int,
+        ledger: Any,
+    ) -> Replay:
+        """Check that a history and what else is read fit a definition; errors: Journey.replay."""
+        orders = grouped_orders(history)
+        first = int(FIRST_DAY) if definition.starts_on is None else definition.starts_on
+        if as_of < first:
+            raise ConfigError(
+                (
+                    Option("as_of", str(date_of(as_of))),
+                    f" is before the journey starts, on {date_of(first)}",
+                ),
+                remedy=("pass a later day, or let it start earlier by ", Option("starts_on")),
+            )
+        memberships = [sources.trigger.membership]
+        if sources.conversion is not None:
+            memberships.append(sources.conversion.membership)
+        for one in memberships:
+            _check_membership(one, history, orders, first, as_of)
+        for stream in sources.streams:
+            if orders.spec.ids.together_with(stream.events.spec.ids) is None:
+                name = stream.events.spec.columns.customer
+                raise ColumnError(
+                    f"{name} is {stream.events.spec.ids.given} in a stream and "
+                    f"{orders.spec.ids.given} in the orders, which have no ids in common",
+                    remedy="cast one to the type of the other",
+                    column=name,
+                )
+        return cls(
+            definition,
+            orders,
+            sources,
+            as_of,
+            first,
+            Ledger.of(ledger),
+            _where(definition.trigger.get("where")),
+            _converting(definition.conversion.get("where"), orders),
+            _program(definition, sources, as_of),
+        )
+
+    @property
+    def salt(self) -> np.uint64:
+        """What the keys of actions begin with: the journey and its version."""
+        return salt_word(f"{KEY_PREFIX}{self.definition.name}/{self.definition.digest}")
+
+    @property
+    def window(self) -> int:
+        """For how many days conversions count."""
+        return int(self.definition.conversion["within_days"])
+
+    def found(self) -> Found:
+        """Return all entries, in the order of customers and days."""
+        streams = [one.events for one in self.sources.streams]
+        if streams:
+            scan = SideBySide((self.orders, *streams), self.orders.threads)
+            parts = list(scan.scan(self._of))
+        else:
+            parts = list(self.orders.scan(lambda _, batch, __: self._of([batch])))
+        starts = np.cumsum([0, *(part.entries.shape[1] for part in parts)])
+        for part, start in zip(parts, starts.tolist(), strict=False):
+            part.visits[kernels.ENTRY] += start
+        values = [part.values for part in parts if part.values is not None]
+        return Found(
+            pa.concat_arrays([part.ids for part in parts]),
+            np.concatenate([part.hashes for part in parts]),
+            np.concatenate([part.entries for part in parts], axis=1),
+            np.concatenate([part.arms for part in parts]),
+            np.concatenate([part.segments for part in parts]),
+            np.concatenate([part.numbers for part in parts]),
+            np.concatenate(values) if values else None,
+            np.concatenate([part.visits for part in parts], axis=1),
+        )
+
+    def _of(self, batches: Sequence[Any]) -> Found:
+        """Return the entries of the customers of a range of hashes."""
+        batch: CustomerBatch = batches[0]
+        trigger = self.sources.trigger
+        timeline = trigger.intervals.timeline(0, batch, self._workspace)
+        offsets, days, stops, codes = self._candidates(batch, timeline)
+        kept = np.ones(days.size, np.bool_)
+        if self.where is not None and days.size:
+            owners = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))
+            kept = self._satisfying(self.where, batch, owners, days)
+        candidates = kernels.Candidates(
+            as_input(offsets), as_input(days), as_input(stops), as_input(kept)
+        )
+        happened, valued = self._happened(batches, batch, timeline)
+        entries = np.empty((kernels.ENTRY_ROWS, days.size), np.int64)
+        visits = np.empty((kernels.VISIT_ROWS, days.size * len(self.definition.steps)), np.int64)
+        counts = np.zeros(2, np.int64)
+        hashes = hashes_of(batch.ids)
+        known = self.ledger.until(self.as_of)
+        sent = kernels.Sent(
+            as_input(hashes if known.keys.size else hashes[:0]),
+            as_input(np.array([self.salt], np.uint64)),
+            as_input(known.keys),
+            as_input(known.days),
+        )
+        kernels.walk_journeys(candidates, happened, self.program, sent, entries, visits, counts)
+        entries, visits = entries[:, : counts[0]], visits[:, : counts[1]].copy()
+        customers = entries[kernels.CUSTOMER]
+        ids = batch.ids.take(pa.array(customers))
+        of_customers = hashes[customers]
+        first = np.ones(customers.size, np.bool_)
+        first[1:] = customers[1:] != customers[:-1]
+        begins = np.maximum.accumulate(np.where(first, np.arange(customers.size), 0))
+        return Found(
+            ids,
+            of_customers,
+            entries.copy(),
+            self.definition.arms.codes(ids, of_customers),
+            codes[entries[kernels.CANDIDATE]],
+            (np.arange(customers.size) - begins + 1).astype(np.int32),
+            self._values(batch, entries, valued),
+            visits,
+        )
+
+    def _candidates(
+        self, batch: CustomerBatch, timeline: Timeline
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32], NDArray[np.int16]]:
+        """Return the days on which customers would enter: offsets, days, stops and segments."""
+        trigger = self.sources.trigger
+        known = trigger.membership.known_from
+        present = self.first_day if self.definition.already_in == "enter" else int(NO_DAY)
+        span = (
+            self.first_day,
+            self.as_of,
+            present,
+            int(NO_DAY) if known is None else day_number(known, "known_from"),
+        )
+        rules = kernels.Rules(
+            as_input(trigger.wanted),
+            as_input(trigger.earlier),
+            as_input(np.array(span, np.int64)),
+            as_input(np.array([not trigger.earlier.any()])),
+        )
+        offsets = np.empty(timeline.offsets.size, np.int64)
+        days, stops = np.empty((2, timeline.codes.size), np.int32)
+        codes = np.empty(timeline.codes.size, np.int16)
+        kernels.find_entries(
+            timeline.offsets,
+            timeline.codes,
+            timeline.starts,
+            timeline.stops,
+            batch.visible,
+            rules,
+            offsets,
+            days,
+            stops,
+            codes,
+        )
+        count = int(offsets[-1])
+        return offsets, days[:count], stops[:count], codes[:count]
+
+    def _satisfying(
+        self,
+        where: Rules,
+        batch: CustomerBatch,
+        owners: NDArray[np.int64],
+        days: NDArray[np.int32],
+    ) -> NDArray[np.bool_]:
+        """Return which candidates satisfy the trigger's condition as of their days."""
+        profiles = profiles_on(self.orders, batch, owners, days)
+        found = where.assign(profiles, column=KEPT, threads=1).column(KEPT)
+        codes = pa.concat_arrays([chunk.indices for chunk in found.chunks])
+        satisfying: NDArray[np.bool_] = np.asarray(codes.to_numpy()) == 0
+        return satisfying
+
+    def _happened(
+        self, batches: Sequence[Any], batch: CustomerBatch, timeline: Timeline
+    ) -> tuple[kernels.Happened, NDArray[np.bool_] | None]:
+        """Return what customers did, and which orders and refunds have value, None for all."""
+        are_orders = batch.are_orders(net_refunds=self.orders.spec.net_refunds)
+        valued: NDArray[np.bool_] | None = None
+        offsets, days, convert = batch.offsets, batch.days, are_orders
+        if self.converting is not None:
+            convert = are_orders & self.converting.holds(OrderEvents(batch, self.orders.spec))
+            valued = self._valued(batch, are_orders, convert)
+        elif self.sources.conversion is not None:
+            segments = self.sources.conversion
+            if segments.intervals is not self.sources.trigger.intervals:
+                timeline = segments.intervals.timeline(0, batch, self._workspace)
+            known = segments.membership.known_from
+            first = int(NO_DAY) if known is None else day_number(known, "known_from")
+            offsets, days = timeline.offsets, timeline.starts
+            # What is open when memberships begin was not entered then.
+            convert = segments.wanted[timeline.codes] & (days != first)
+        begins, ends, event_days, signals = self._events(batches, batch.ids)
+        arrays: tuple[NDArray[Any], ...] = (
+            batch.offsets, batch.days, are_orders, begins, ends, event_days, signals,
+            offsets, days, convert,
+        )  # fmt: skip
+        return kernels.Happened(*map(as_input, arrays)), valued
+
+    def _valued(
+        self, batch: CustomerBatch, are_orders: NDArray[np.bool_], convert: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Return which entries have value: orders that convert, and refunds of these.
+
+        Refunds of which it is not known what they refund count, all of them.
+        """
+        orders = np.arange(are_orders.size)
+        orders[~are_orders] = -1
+        if not are_orders.all():
+            OrderReader(self.orders.spec, None, None).linked(batch, are_orders, orders)
+        linked = orders >= 0
+        return np.where(linked, convert[np.where(linked, orders, 0)], np.True_)
+
+    def _events(
+        self, batches: Sequence[Any], ids: pa.Array
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.uint64]]:
+        """Return where the events of each customer are, their days and their signals."""
+        found = []
+        for stream, events in zip(self.sources.streams, batches[1:], strict=True):
+            rows = Rows.of(events, ids)
+            found.append((rows, events.days, stream.signals(events)))
+        if len(found) == 1:
+            (rows, days, signals) = found[0]
+            return rows.begins, rows.ends, days, signals
+        none = np.zeros(len(ids), np.int64)
+        if not found:
+            return none, none, np.empty(0, np.int32), np.empty(0, np.uint64)
+        owners, all_days, all_signals = [], [], []
+        for rows, days, signals in found:
+            sizes = rows.ends - rows.begins
+            taken = np.arange(sizes.sum()) + np.repeat(
+                rows.begins - (np.cumsum(sizes) - sizes), sizes
+            )
+            owners.append(np.repeat(np.arange(len(ids)), sizes))
+            all_days.append(days[taken])
+            all_signals.append(signals[taken])
+        whose, when = np.concatenate(owners), np.concatenate(all_days)
+        order = np.lexsort((when, whose))
+        ends = np.cumsum(np.bincount(whose, minlength=len(ids)))
+        begins = np.concatenate([[0], ends[:-1]])
+        return begins, ends, when[order], np.concatenate(all_signals)[order]
+
+    def _values(
+        self,
+        batch: CustomerBatch,
+        entries: NDArray[np.int64],
+        valued: NDArray[np.bool_] | None,
+    ) -> NDArray[Any] | None:
+        """Return what the orders of each entry's window are worth; None where that is unknown."""
+        spec = self.orders.spec
+        if not spec.has_amount or self.sources.conversion is not None:
+            return None
+        begins = np.ascontiguousarray(entries[kernels.BEGIN])
+        ends = np.ascontiguousarray(entries[kernels.STOP])
+        lows, highs = batch.words
+        if valued is not None and not valued.all():
+            lows = np.where(valued, lows, lows.dtype.type(0))
+            highs = np.where(valued, highs, 0) if highs.size else highs
+        if spec.amount.is_float:
+            floats = np.empty(begins.size, np.float64)
+            windows.sum_float_rows(begins, ends, lows, floats)
+            return floats
+        whole = np.empty(begins.size, np.int64)
+        if windows.sum_integer_rows(begins, ends, lows.view(np.int64), highs, whole) >= 0:
+            raise ConfigError(
+                "what a customer ordered in a window is beyond 64 bits",
+                remedy="cast the amounts to float64",
+            )
+        return whole
+
+
+def _check_membership(
+    membership: Membership,
+    history: OrderHistory,
+    orders: GroupedOrders,
+    first: int,
+    as_of: int,
+) -> None:
+    if not membership.belongs_to(history):
+        raise ConfigError(
+            (Option("memberships"), " are of another history"),
+            remedy="make them of the history that is replayed",
+        )
+    until, since = membership.known_until, membership.known_from
+    if until is not None and as_of > day_number(until, "end") and not membership.is_held:
+        raise ConfigError(
+            (
+                Option("as_of", str(date_of(as_of))),
+                f" is after {until}, the last day that the memberships know",
+            ),
+            remedy=("make them with a later ", Option("end")),
+        )
+    if since is None or orders.first_day is None or first == FIRST_DAY:
+        return
+    if first < day_number(since, "start") > orders.first_day:
+        raise ConfigError(
+            (
+                Option("starts_on", str(date_of(first))),
+                f" is before {since}, the first day that the memberships know",
+            ),
+            remedy=("make them with an earlier ", Option("start")),
+        )
+
+
+def _where(text: str | None) -> Rules | None:
+    """Return the condition of a trigger as rules of one segment."""
+    if text is None:
+        return None
+    try:
+        rules = Rules({KEPT: text}, column=KEPT)
+    except OrdercycleError as error:
+        raise within(error, "trigger: ") from None
+    if rules.reads_streams:
+        raise ConfigError(
+            printable(f"trigger: {text!r} reads streams, and is read of profiles alone"),
+            remedy="make segments of it by Rules, and enter these",
+        )
+    return rules
+
+
+def _converting(text: str | None, orders: GroupedOrders) -> Condition | None:
+    if text is None:
+        return None
+    try:
+        return fitted(parsed(text, WITH_PATHS), orders.columns)
+    except OrdercycleError as error:
+        raise within(error, "conversion: ") from None
+
+
+def _program(definition: Definition, sources: Sources, as_of: int) -> kernels.Program:
+    """Return the steps as the numbers that a walk reads."""
+    steps = definition.steps
+    names = [one.name for one in steps]
+
+    def place(name: str) -> int:
+        return kernels.END if name == LAST else names.index(name)
+
+    def waited(one: Action | Wait) -> int:
+        if isinstance(one, Action):
+            return 0
+        return sources.number_of(Signal(one.event, one.of_step))
+
+    exits = 0
+    for one in definition.exit:
+        event = one.partition(":")[2]
+        if event and event != ORDER:
+            exits |= 1 << sources.number_of(Signal(event, None))
+    options = (
+        POLICIES[definition.reentry["policy"]],
+        definition.reentry.get("days", 0),
+        definition.conversion["within_days"],
+        "converted" in definition.exit,
+        "left_segment" in definition.exit,
+        f"event:{ORDER}" in definition.exit,
+        as_of,
+    )
+    return kernels.Program(
+        kinds=_numbers([one.kind for one in steps]),
+        days=_numbers([one.days for one in steps]),
+        waited=_numbers([waited(one) for one in steps]),
+        following=_numbers([place(one.then) for one in steps]),
+        otherwise=_numbers(
+            [place(one.otherwise) if isinstance(one, Wait) else kernels.END for one in steps]
+        ),
+        options=_numbers(options),
+        exits=as_input(np.array([exits], np.uint64)),
+    )
+
+
+def _numbers(values: Sequence[int]) -> NDArray[np.int64]:
+    return as_input(np.array(values, np.int64))

@@ -1,0 +1,366 @@
+"""What journeys come to, by hand; what is refused; and what is doubtful."""
+
+import tomllib
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pytest
+
+import ordercycle as oc
+from ordercycle._journeys.survival import survival
+
+DAY = date(2026, 1, 1)
+WIN_BACK = """
+journey = "win-back"
+starts_on = 2026-01-05
+trigger = { enters = "At-risk", of = "lifecycle", from = ["Loyal"], where = "revenue > 100" }
+reentry = { policy = "after_days", days = 180 }
+conversion = { event = "order", where = "amount >= 10", within_days = 30 }
+exit = ["converted", "event:unsubscribed"]
+arms = { control = 10, treatment = 90 }
+
+[[steps]]
+name = "hello"
+action = "mail/we-miss-you"
+
+[[steps]]
+name = "clicked"
+wait_for = { event = "clicked", step = "hello", within_days = 3 }
+then = "offer"
+otherwise = "reminder"
+
+[[steps]]
+name = "reminder"
+action = "mail/reminder"
+then = "end"
+
+[[steps]]
+name = "offer"
+action = "mail/offer"
+wait_days = 1
+"""
+
+
+def day(number):
+    return DAY + timedelta(days=number)
+
+
+def built(orders, **options):
+    """Return a history of (customer, day, amount)."""
+    return oc.OrderHistory.build(
+        pa.table(
+            {
+                "customer_id": [one[0] for one in orders],
+                "ordered_at": [day(one[1]) for one in orders],
+                "amount": [one[2] for one in orders],
+            }
+        ),
+        **options,
+    )
+
+
+def members(intervals):
+    """Return memberships of (customer, segment, from, to)."""
+    return oc.Membership.from_table(
+        pa.table(
+            {
+                "customer_id": [one[0] for one in intervals],
+                "segment": [one[1] for one in intervals],
+                "valid_from": [day(one[2]) for one in intervals],
+                "valid_to": pa.array([None if one[3] is None else day(one[3]) for one in intervals],
+                                     pa.date32()),
+            }
+        )
+    )  # fmt: skip
+
+
+def events(rows, attributes=("event", "step")):
+    table = pa.table(
+        {
+            "customer_id": pa.array([one[0] for one in rows], pa.string()),
+            "occurred_at": pa.array([day(one[1]) for one in rows], pa.date32()),
+            "event": pa.array([one[2] for one in rows], pa.string()),
+            "step": pa.array([one[3] for one in rows], pa.string()),
+        }
+    )
+    return oc.EventHistory.build(table, columns=oc.EventColumns(attributes=attributes))
+
+
+ORDERS = [("ann", 0, 150), ("bob", 0, 150), ("eve", 0, 50), ("ann", 20, 40), ("ann", 22, -5)]
+INTERVALS = [
+    (who, segment, start, stop)
+    for who in ("ann", "bob", "eve")
+    for segment, start, stop in (("Loyal", 0, 10), ("At-risk", 10, None))
+]
+CLICKS = [("ann", 12, "clicked", "hello"), ("bob", 15, "unsubscribed", None)]
+
+
+def replayed(as_of=60, **changes):
+    data = {**tomllib.loads(WIN_BACK), "arms": {"treatment": 100}, **changes}
+    journey = oc.Journey.from_dict(data)
+    return journey.replay(
+        built(ORDERS),
+        memberships={"lifecycle": members(INTERVALS)},
+        streams={"touches": events(CLICKS)},
+        as_of=day(as_of),
+    )
+
+
+def by_customer(table):
+    return {row["customer_id"]: row for row in table.to_pylist()}
+
+
+def test_the_journey_of_the_reference():
+    run = replayed()
+    entries, states = by_customer(run.entries()), by_customer(run.states())
+    assert entries.keys() == {"ann", "bob"}  # eve's revenue is 50
+    ann, bob = entries["ann"], entries["bob"]
+    assert (ann["triggered_on"], ann["window_ends_on"]) == (day(10), day(40))
+    assert (ann["converted_on"], ann["days_to_convert"], ann["conversions"]) == (day(20), 10, 1)
+    assert ann["value"] == 35  # net of the refund
+    assert ann["status"] == "completed"  # before the conversion
+    assert bob["status"] == "completed"  # before the unsubscription
+    assert states["bob"]["step"] == "reminder"  # due the day after the wait
+    feed = run.feed(day(0), day(60)).to_pylist()
+    assert [(row["customer_id"], row["action"], row["due_on"]) for row in sorted(
+        feed, key=lambda row: (row["customer_id"], row["due_on"])
+    )] == [
+        ("ann", "mail/we-miss-you", day(10)),
+        ("ann", "mail/offer", day(13)),
+        ("bob", "mail/we-miss-you", day(10)),
+        ("bob", "mail/reminder", day(14)),
+    ]  # fmt: skip
+
+
+def test_analytics_of_the_source_text():
+    row = replayed().analytics().to_pylist()[0]
+    assert row == {
+        "Triggered journey": 2,
+        "Converted": 1,
+        "Conversion rate": 0.5,
+        "Days to convert (Avg)": 10.0,
+        "conversion_rate_so_far": 0.5,
+    }
+    early = replayed(as_of=25).analytics().to_pylist()[0]
+    assert (early["Converted"], early["Conversion rate"]) == (1, None)
+    assert early["conversion_rate_so_far"] == 0.5
+    run = replayed(arms={"control": 50, "treatment": 50})
+    arms = run.analytics(by="arm").to_pylist()
+    assert [row["arm"] for row in arms] == ["control", "treatment"]
+    assert sum(row["Triggered journey"] for row in arms) == 2
+    for by, name in (("cohort", "2026-01"), ("segment", "At-risk")):
+        assert run.analytics(by=by)[by].to_pylist() == [name]
+    assert run.analytics("version").num_rows == 1
+    assert run.funnel()["reached"].to_pylist() == [2, 2, 2, 1, 1]
+    curve = replayed().time_to_convert().to_pylist()
+    # All windows are closed: the share that converted is that of the curve.
+    assert 1.0 - curve[-1]["survival"] == 0.5
+    assert next(row["day"] for row in curve if row["survival"] < 1.0) == 10
+
+
+def test_control_walks_and_gets_nothing():
+    run = replayed(arms={"control": 100})
+    assert set(run.entries()["status"].to_pylist()) == {"held_out"}
+    assert run.states()["step"].null_count == 0
+    assert run.feed(day(0), day(60)).num_rows == 0
+
+
+def test_what_was_sent_and_no_longer_follows_is_withdrawn():
+    run = replayed()
+    sent = run.feed(day(10)).select(["action_key"]).append_column(
+        "sent_on", pa.array([day(10)] * 2)
+    )  # fmt: skip
+    strange = pa.table({"action_key": ["0123456789abcdef"], "sent_on": [day(3)]})
+    ledger = pa.concat_tables([sent.cast(strange.schema), strange])
+    journey = oc.Journey.from_dict({**tomllib.loads(WIN_BACK), "arms": {"treatment": 100}})
+    options = {"memberships": {"lifecycle": members(INTERVALS)}, "as_of": day(60)}
+    options["streams"] = {"touches": events(CLICKS)}
+    again = journey.replay(built(ORDERS), ledger=ledger, **options)
+    assert again.withdrawn().to_pylist() == strange.to_pylist()
+    assert again.feed(day(10)).num_rows == 0
+    assert again.feed(day(0), day(60)).num_rows == 2
+    # An order that arrives late: bob was no longer to be written to.
+    late = built([*ORDERS, ("bob", 12, 70)])
+    other = journey.replay(late, ledger=run.feed(day(14)).append_column(
+        "sent_on", pa.array([day(14)])
+    ), **options)  # fmt: skip
+    assert other.withdrawn().num_rows == 1
+    for bad, said in (
+        ({"action_key": ["x"], "sent_on": [day(1)]}, "no key"),
+        ({"action_key": ["0" * 16], "sent_on": pa.array([None], pa.date32())}, "null"),
+        ({"action_key": ["0" * 16]}, "sent_on"),
+        ({"action_key": ["0" * 16], "sent_on": ["soon"]}, "sent_on"),
+    ):
+        with pytest.raises((oc.DataError, oc.ColumnError), match=said):
+            journey.replay(built(ORDERS), ledger=pa.table(bad), **options)
+
+
+def test_refunds_count_where_their_orders_do():
+    orders = pa.table(
+        {
+            "customer_id": ["ann"] * 5,
+            "ordered_at": [day(at) for at in (0, 20, 21, 22, 23)],
+            "amount": [150, 40, 5, -10, -3],
+            "order_id": ["a", "b", "c", "b", "c"],
+        }
+    )
+    history = oc.OrderHistory.build(orders, columns=oc.Columns(order="order_id"))
+    journey = oc.Journey.from_dict({**tomllib.loads(WIN_BACK), "exit": []})
+    run = journey.replay(
+        history, memberships={"lifecycle": members(INTERVALS[:2])},
+        streams={"touches": events(CLICKS)}, as_of=day(60),
+    )  # fmt: skip
+    assert run.entries()["value"].to_pylist() == [30]
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.decimal128(12, 2), pa.decimal128(30, 2)])
+def test_values_have_the_type_of_amounts(kind):
+    orders = pa.table(
+        {
+            "customer_id": ["ann", "ann"],
+            "ordered_at": [day(0), day(20)],
+            "amount": pa.array([150, 40], pa.int32()).cast(kind),
+        }
+    )
+    journey = oc.Journey.from_dict({**tomllib.loads(WIN_BACK), "exit": []})
+    run = journey.replay(
+        oc.OrderHistory.build(orders), memberships={"lifecycle": members(INTERVALS[:2])},
+        streams={"touches": events(CLICKS)}, as_of=day(60),
+    )  # fmt: skip
+    assert run.entries()["value"].to_pylist() == [40]
+    assert run.feed(day(0), day(60)).num_rows
+
+
+def test_segments_that_began_before_memberships_are_no_entries():
+    history = built([(f"c{at}", at, 10) for at in range(60)])
+    journey = oc.Journey("hi", oc.enters("Inactive", of="l"), [{"name": "a", "action": "m"}],
+                         arms={"treatment": 100})  # fmt: skip
+    rules = oc.Rules({"Inactive": "days_since_last_order >= 10"})
+    whole = rules.membership(history, end=day(59), every="day")
+    cut = rules.membership(history, start=day(40), end=day(59), every="day")
+    runs = [
+        journey.replay(history, memberships={"l": one}, as_of=day(59)).entries()
+        for one in (whole, cut)
+    ]
+    assert runs[0].num_rows == 50
+    assert sorted(runs[1]["triggered_on"].to_pylist()) == [day(at) for at in range(41, 60)]
+    early = oc.Journey.from_dict({**journey.to_dict(), "starts_on": str(day(30))})
+    with pytest.raises(oc.ConfigError, match="the first day that the memberships know"):
+        early.replay(history, memberships={"l": cut}, as_of=day(59))
+    lifecycle = oc.Lifecycle().membership(history, end=day(50))
+    with pytest.raises(oc.ConfigError, match="the last day that the memberships know"):
+        oc.Journey("hi", oc.enters("At-risk", of="l"), [{"name": "a", "action": "m"}]).replay(
+            history, memberships={"l": lifecycle}, as_of=day(59)
+        )
+
+
+STEPS = [{"name": "a", "action": "m"}, {"name": "b", "action": "n"}]
+WAIT = {"event": "clicked", "within_days": 2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"steps": []}, "no steps"),
+        ({"steps": [{**STEPS[0], "then": "end"}, STEPS[1]]}, "no way leads to the step 'b'"),
+        ({"steps": [STEPS[0], {**STEPS[1], "then": "a"}]}, "in a loop: a > b > a"),
+        ({"steps": [{**STEPS[0], "then": "bb"}]}, "no step"),
+        ({"steps": [STEPS[0], STEPS[0]]}, "twice"),
+        ({"steps": [{"name": "end", "action": "m"}]}, "the word for the end"),
+        ({"steps": [{"name": "a"}]}, "either an action or a wait_for"),
+        ({"steps": [{"name": "a", "action": "m", "wait_day": 1}]}, "did you mean 'wait_days'"),
+        ({"steps": [{"name": "a", "wait_for": {"event": "x"}}]}, "lacks 'within_days'"),
+        ({"steps": [{"name": "a", "action": "m", "wait_days": -1}]}, "wait_days"),
+        ({"steps": [STEPS[0], {"name": "w", "wait_for": {**WAIT, "step": "w"}}]}, "no action"),
+        ({"steps": [STEPS[0], {"name": "w", "wait_for":
+            {"event": "order", "step": "a", "within_days": 1}}]}, "orders"),
+        ({"arms": {"control": 10, "treatment": 80}}, "adds up to 90"),
+        ({"reentry": {"policy": "after_days"}}, "'after_days'"),
+        ({"reentry": {"policy": "twice"}}, "not an option"),
+        ({"conversion": {"event": "order"}}, "within_days"),
+        ({"exit": ["convert"]}, "not an option"),
+        ({"exit": "converted"}, "no list"),
+        ({"already_in": "enter", "starts_on": None}, "has no day"),
+        ({"trigger": {"enters": "A"}}, "lacks 'of'"),
+        ({"trigger": {"enters": "A", "of": "m", "were": "x"}}, "did you mean 'where'"),
+        ({"steq": 1}, "no option 'steq'"),
+    ],
+)  # fmt: skip
+def test_definitions_that_are_refused(changes, said):
+    with pytest.raises(oc.ConfigError, match=said):
+        oc.Journey.from_dict({**tomllib.loads(WIN_BACK), **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "error", "said"),
+    [
+        ({"trigger": {"enters": "At risk", "of": "lifecycle"}}, {}, oc.ConfigError,
+         "did you mean 'At-risk'"),
+        ({"trigger": {"enters": "At-risk", "of": "life"}}, {}, oc.ConfigError, "not there"),
+        ({"trigger": {"enters": "At-risk", "of": "lifecycle", "where": "revenu > 1"}}, {},
+         oc.ColumnError, "revenu"),
+        ({"conversion": {"event": "order", "where": "brand == 'x'", "within_days": 3}}, {},
+         oc.ColumnError, "conversion: "),
+        ({}, {"streams": {}}, oc.ConfigError, "of no stream"),
+        ({}, {"streams": {"t": events(CLICKS[:1])}}, oc.ConfigError, "'unsubscribed', unknown"),
+        ({}, {"streams": {"t": events(CLICKS, ("event",))}}, oc.ColumnError, "no attribute 'step'"),
+        ({}, {"streams": {"t": 1}}, oc.ConfigError, "no EventHistory"),
+        ({}, {"streams": 1}, oc.ConfigError, "no mapping"),
+        ({}, {"memberships": {"lifecycle": 1}}, oc.ConfigError, "is a int"),
+        ({}, {"as_of": day(2)}, oc.ConfigError, "before the journey starts"),
+    ],
+)  # fmt: skip
+def test_replays_that_are_refused(changes, options, error, said):
+    journey = oc.Journey.from_dict({**tomllib.loads(WIN_BACK), **changes})
+    options = {
+        "memberships": {"lifecycle": members(INTERVALS)},
+        "streams": {"touches": events(CLICKS)},
+        "as_of": day(60),
+        **options,
+    }
+    with pytest.raises(error, match=said):
+        journey.replay(built(ORDERS), **options)
+
+
+def test_feeds_of_days_that_are_not_known():
+    run = replayed(as_of=20)
+    for days, said in (((day(21),), "not known"), ((day(9), day(8)), "before")):
+        with pytest.raises(oc.ConfigError, match=said):
+            run.feed(*days)
+
+
+def test_a_definition_comes_back_and_its_version_with_it():
+    journey = oc.Journey.from_dict(tomllib.loads(WIN_BACK))
+    again = oc.Journey.from_dict(journey.to_dict())
+    assert again == journey
+    assert again.digest == journey.digest
+    assert hash(again) == hash(journey)
+    other = oc.Journey.from_dict({**tomllib.loads(WIN_BACK), "exit": []})
+    assert other.digest != journey.digest
+    assert journey.lint(memberships={"lifecycle": members(INTERVALS)}) == ()
+    doubts = oc.Journey.from_dict(
+        {**tomllib.loads(WIN_BACK), "exit": [], "arms": {"treatment": 100},
+         "conversion": {"event": "order", "within_days": 2}}
+    ).lint()  # fmt: skip
+    assert len(doubts) == 3
+    with pytest.raises(oc.ConfigError, match="unknown"):
+        journey.lint(memberships={"lifecycle": members([("ann", "Loyal", 0, 3)])})
+
+
+def test_kaplan_and_meier_of_freireich_6_mp():
+    """21 patients of Freireich (1963): remissions in weeks, nine relapses, twelve censored."""
+    relapses = {6: 3, 7: 1, 10: 1, 13: 1, 16: 1, 22: 1, 23: 1}
+    lost = {6: 1, 9: 1, 10: 1, 11: 1, 17: 1, 19: 1, 20: 1, 25: 1, 32: 2, 34: 1, 35: 1}
+    weeks = range(1, 36)
+    found = survival(
+        21, [relapses.get(one, 0) for one in weeks], [lost.get(one, 0) for one in weeks]
+    )
+    shares = {6: 0.8571, 7: 0.8067, 10: 0.7529, 13: 0.6902, 16: 0.6275, 22: 0.5378, 23: 0.4482}
+    errors = {6: 0.0764, 7: 0.0869, 10: 0.0963, 13: 0.1068, 16: 0.1141, 22: 0.1282, 23: 0.1346}
+    for week, share in shares.items():
+        one = found[week - 1]
+        assert (one.day, one.share) == (week, pytest.approx(share, abs=5e-5))
+        assert one.error == pytest.approx(errors[week], abs=5e-5)
+        assert one.low < one.share < one.high
+    assert len(found) == 35
+    assert survival(2, [2, 0], [0, 0])[-1].share == 0.0
