@@ -8,22 +8,34 @@
 
 and compares which touch wins each order. Touches are drawn evenly over two years: a tenth as many
 orders, a hundredth as many customers; six in a hundred touches are clicks.
+
+``python -m benchmarks.peers.credits --memory-limit 300MB --touches 5000000 20000000`` writes
+touches and orders to Parquet and credits them by the command line, in a process of its own whose
+memory is sampled from outside: memory stays where the limit is, and a touch takes as long whatever
+their number. What a billion would take follows from the largest, and is said to be an estimate.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+from pyarrow import parquet
 
 import ordercycle as oc
+
+from .memory import ALLOWANCE, UNITS, peak_of
 
 KINDS = ("click", "delivery", "open")
 KIND_SHARES = (0.06, 0.74, 0.2)
@@ -61,10 +73,10 @@ def asof_joins() -> str:
     return f"SELECT id, arg_max(touch, (moment, touch)) AS touch FROM ({found}) GROUP BY 1"
 
 
-def drawn(touches: int, seed: int = 1) -> tuple[pa.Table, pa.Table]:
+def drawn(touches: int, seed: int = 1, customers: int | None = None) -> tuple[pa.Table, pa.Table]:
     """Return touches and orders, kinds and channels as codes."""
     random = np.random.default_rng(seed)
-    customers = max(1, touches // 100)
+    customers = customers or max(1, touches // 100)
 
     def rows(size: int) -> dict[str, Any]:
         return {
@@ -125,21 +137,120 @@ def asked(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
     return connection.sql(query).to_arrow_table()
 
 
+#: Touches of a file, which are drawn, written and let go of at a time.
+FILE_TOUCHES = 2_500_000
+BILLION = 1_000_000_000
+
+
+class Bounded(NamedTuple):
+    """What crediting so many touches took: bytes at most, seconds elapsed and of processors."""
+
+    touches: int
+    resident: float
+    seconds: float
+    processor: float
+
+    def __str__(self) -> str:
+        per_touch = (self.seconds / self.touches * 1e9, self.processor / self.touches * 1e9)
+        return (
+            f"{self.touches:>13,} touches {self.resident / 1e6:6.0f} MB resident "
+            f"{self.seconds:7.1f} s {per_touch[0]:6.1f} ns elapsed {per_touch[1]:6.1f} ns of "
+            "processors a touch"
+        )
+
+
+def write_files(folder: Path, touches: int) -> None:
+    """Write touches and orders of the same customers, a file of each at a time."""
+    instants = pa.timestamp("us", "UTC")
+    for number, before in enumerate(range(0, touches, FILE_TOUCHES)):
+        size = min(FILE_TOUCHES, touches - before)
+        events, orders = drawn(size, seed=number + 1, customers=max(1, touches // 100))
+        names = {"kind": KINDS, "channel": CHANNELS}
+        columns = {
+            "event_id": pa.array(np.asarray(events["id"]) + before),
+            "customer_id": events["customer"],
+            "occurred_at": events["moment"].cast(instants),
+            **{
+                name: pa.DictionaryArray.from_arrays(events[name].combine_chunks(), values)
+                for name, values in names.items()
+            },
+        }
+        parquet.write_table(pa.table(columns), folder / f"touches-{number:04}.parquet")
+        rows = {
+            "order_id": pa.array(np.asarray(orders["id"]) + before // 10),
+            "customer_id": orders["customer"],
+            "ordered_at": orders["moment"].cast(instants),
+            "amount": orders["amount"],
+        }
+        parquet.write_table(pa.table(rows), folder / f"orders-{number:04}.parquet")
+
+
+def bounded(touches: int, limit: str, folder: str | None) -> Bounded:
+    """Return what the command line takes to credit so many touches under a memory limit."""
+    with TemporaryDirectory(prefix="ordercycle-credits-", dir=folder) as place:
+        write_files(Path(place), touches)
+        before = _children()
+        peak = peak_of(
+            *("-m", "ordercycle", "attribution", f"{place}/orders-*.parquet"),
+            *("--order", "order_id", "--touches", f"{place}/touches-*.parquet"),
+            *("--memory-limit", limit, "--spill-directory", place, "--quiet"),
+            *("--out", f"{place}/credits.parquet"),
+        )
+        rows = parquet.ParquetFile(f"{place}/credits.parquet").metadata.num_rows
+        if rows < touches // 10:
+            raise RuntimeError(f"{rows} rows of {touches // 10} orders")
+        return Bounded(touches, peak.resident, peak.seconds, _children() - before)
+
+
+def _children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def print_bounded(sizes: list[int], limit: str, folder: str | None) -> int:
+    """Print what growing numbers of touches take, and what a billion would."""
+    allowed = float(limit[:-2]) * UNITS[limit[-2:]] + ALLOWANCE
+    broken = 0
+    for size in sizes:
+        found = bounded(size, limit, folder)
+        kept = found.resident <= allowed
+        broken += not kept
+        print(found, "" if kept else "BROKEN", flush=True)
+    minutes = found.seconds / found.touches * BILLION / 60
+    print(f"a billion, estimated from the last of these: {minutes:.0f} minutes")
+    return 1 if broken else 0
+
+
 def winners(ids: pa.ChunkedArray, touches: pa.ChunkedArray) -> dict[int, int]:
     """Return the touch that wins each order."""
     pairs = zip(ids.to_pylist(), touches.to_pylist(), strict=True)
     return {order: touch for order, touch in pairs if touch is not None}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--touches", type=int, default=5_000_000)
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.peers.credits", description="Credit orders to touches."
+    )
+    parser.add_argument("--touches", type=int, nargs="+", default=[5_000_000])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--memory-limit", help="as in 300MB or 4GB: from files, by the command line"
+    )
+    parser.add_argument("--folder", help="where files go: about 60 bytes a touch")
     given = parser.parse_args()
-    touches, orders = drawn(given.touches)
+    if given.memory_limit is not None:
+        return print_bounded(given.touches, given.memory_limit, given.folder)
+    for size in given.touches:
+        compare(size, given.rounds)
+    return 0
+
+
+def compare(size: int, rounds: int) -> None:
+    """Print what crediting takes here and with DuckDB, and whether the same touches win."""
+    touches, orders = drawn(size)
     made = credited(touches, orders)
     made.to_table()
-    table, *ours = timed(made.to_table, given.rounds)
+    table, *ours = timed(made.to_table, rounds)
     wanted = winners(table["order"], table["event"])
     with duckdb.connect() as connection:
         for name, rows in (("touches", touches), ("orders", orders)):
@@ -147,13 +258,13 @@ def main() -> None:
             connection.execute(f"CREATE TABLE {name} AS SELECT * FROM rows")
         lines = [("ordercycle, with its table", *ours, True)]
         for name, query in (("DuckDB, hash join", HASH_JOIN), ("DuckDB, ASOF", asof_joins())):
-            found, *seconds = timed(partial(asked, connection, query), given.rounds)
+            found, *seconds = timed(partial(asked, connection, query), rounds)
             lines.append((name, *seconds, winners(found["id"], found["touch"]) == wanted))
     for name, wall, processor, is_equal in lines:
-        per_touch = [f"{seconds / given.touches * 1e9:6.1f} ns" for seconds in (wall, processor)]
+        per_touch = [f"{seconds / size * 1e9:6.1f} ns" for seconds in (wall, processor)]
         same = "same winners" if is_equal else "OTHER WINNERS"
         print(f"{name:27} {per_touch[0]} elapsed {per_touch[1]} of processors a touch, {same}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

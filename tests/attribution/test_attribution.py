@@ -21,6 +21,9 @@ BAD_OPTIONS = [
     ({"window": "5w"}, "no duration"),
     ({"window": 5}, "no duration"),
     ({"window": timedelta(hours=-1)}, "not negative"),
+    ({"window": timedelta.max}, "longer than 109,800 days"),
+    ({"windows": {"click": "999999d"}}, "'999999d' of 'click' is longer than 109,800 days"),
+    ({"half_life": "200000d"}, "longer than 109,800 days"),
     ({"windows": {("SMS", "delivery"): "soon"}}, "'soon' of .*SMS.*no duration"),
     ({"windows": "12h"}, "names no windows"),
     ({"windows": {("SMS",): "1h"}}, "is no kind of touches"),
@@ -180,6 +183,28 @@ def test_windows_that_are_none():
             credited.windows("CRM Orders", days)
     with pytest.raises(oc.ConfigError, match="did you mean 'Revenue from Campaigns'"):
         credited.windows("Revenue from Campaign", [1])
+
+
+def test_long_windows_and_short_half_lives():
+    orders, touches = orders_of(ORDERS), touches_of(TOUCHES)
+    longest = {"window": "109800d", "windows": {"click": "1m"}}
+    assert oc.Attribution(**longest).credit(orders, touches).summary().attributed == 0
+    tiny = oc.Attribution(window="1m", windows={"click": "90000d"}).credit(orders, touches)
+    assert tiny.windows("CRM Orders", [1, 36_500])["value"].to_pylist() == [1, 1]
+    twice = touches_of([*TOUCHES, ("ann", MOMENT, "click", "Email", "late")])
+    made = oc.Attribution(model="time_decay", half_life=timedelta(microseconds=1))
+    assert made.credit(orders, twice).to_table()["revenue"].to_pylist() == [0, 60, 40]
+
+
+def test_campaigns_without_a_row_of_their_own_count():
+    names = pa.table({"campaign": ["receipt"], "type": ["transactional"]})
+    rows = [*TOUCHES, ("bob", MOMENT - HOUR, "click", "Email", "receipt")]
+    touches = touches_of(rows, lookups={"campaign": names})
+    assert touches.summary().unmatched == {"campaign": 1}
+    model = oc.Attribution(exclude="campaign.type == 'transactional'")
+    credited = model.credit(orders_of(ORDERS), touches)
+    assert credited.to_table()["campaign"].to_pylist() == ["spring", None]
+    assert credited.summary().excluded == 1
 
 
 def test_refunds_of_unknown_orders_are_nobodys():

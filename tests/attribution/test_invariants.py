@@ -61,6 +61,33 @@ def test_the_winners_are_those_that_were_planted(data, streams):
     )
 
 
+def test_refunds_follow_the_winners_that_were_planted(data, streams):
+    table = oc.Attribution(exclude="machine").credit(*streams).to_table()
+    planted = defaultdict(set)
+    for order, group, event in zip(*data.truth().to_pydict().values(), strict=True):
+        planted[order].add((group, event))
+    refunds = [row for row in table.to_pylist() if row["revenue"] < 0]
+    found = defaultdict(set)
+    for row in refunds:
+        if row["group"] is not None:
+            assert row["credit"] == 0
+            found[row["order"]].add((row["group"], row["event"]))
+    named = {row["refund_of"] for row in data.orders.to_pylist()} - {None}
+    wanted = {order: planted[order] for order in named if planted[order]}
+    assert len(wanted) > 5
+    assert found == wanted
+
+
+def test_rows_that_come_late_change_nothing(data, streams):
+    model = oc.Attribution(exclude="machine")
+    touches = merged(data.touches(), data.merges())
+    third = touches.num_rows // 3
+    stream = oc.EventHistory.build(touches.slice(0, third), columns=COLUMNS)
+    for first in (third, 2 * third):  # with rows that come twice, in another batch as well
+        stream = stream.append(touches.slice(first - 50, touches.num_rows - first + 50))
+    assert model.credit(streams[0], stream).to_table().equals(model.credit(*streams).to_table())
+
+
 def test_machines_win_where_they_are_not_left_out(data, streams):
     table = oc.Attribution().credit(*streams).to_table()
     wrong = set(winners(table)) - set(

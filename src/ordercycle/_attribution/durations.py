@@ -8,6 +8,8 @@ from datetime import timedelta
 from ordercycle._errors import ConfigError, Option
 
 MICROSECOND = timedelta(microseconds=1)
+#: No two instants between 1900 and 2199 are further apart.
+LONGEST = timedelta(days=366 * 300)
 #: Units of durations, by the letter that stands for them; days are of 24 hours.
 UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 TEXT = re.compile(r"(\d{1,6})([dhm])")
@@ -19,22 +21,26 @@ def duration_of(given: object, *where: str | Option) -> timedelta:
     Raises
     ------
     ConfigError
-        It is neither, or negative.
+        It is neither, negative, or longer than all that there can be.
 
     Examples
     --------
     >>> duration_of("12h", "window")
     datetime.timedelta(seconds=43200)
     """
-    if isinstance(given, timedelta) and given >= timedelta(0):
-        return given
     matched = TEXT.fullmatch(given) if isinstance(given, str) else None
-    if matched is None:
+    found = given if matched is None else int(matched[1]) * UNITS[matched[2]]
+    if not isinstance(found, timedelta) or found < timedelta(0):
         raise ConfigError(
             (*where, " is no duration"),
             remedy='pass text such as "5d", "12h" or "30m", or a timedelta that is not negative',
         )
-    return int(matched[1]) * UNITS[matched[2]]
+    if found > LONGEST:
+        raise ConfigError(
+            (*where, f" is longer than {LONGEST.days:,} days, which orders and touches can span"),
+            remedy="pass a shorter one",
+        )
+    return found
 
 
 def duration_text(duration: timedelta) -> str:

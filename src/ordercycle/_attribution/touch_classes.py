@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import is_text
 from ordercycle._attribution.attribution_options import AttributionOptions
-from ordercycle._attribution.durations import in_microseconds
+from ordercycle._attribution.durations import LONGEST, in_microseconds
 from ordercycle._attribution.option_checks import (
     ALL,
     CHANNEL,
@@ -165,7 +165,8 @@ class TouchClasses:
     def scaled(self, model: AttributionOptions, days: int) -> TouchClasses:
         """Return the classes with windows as much longer as so many days are than the window.
 
-        Windows are made up to whole microseconds, in which ages are.
+        Windows are made up to whole microseconds, in which ages are, and are not longer than the
+        longest age.
         """
         factor = Fraction(
             days * in_microseconds(timedelta(days=1)), in_microseconds(model.lengths[None])
@@ -173,7 +174,8 @@ class TouchClasses:
 
         def longer(window: timedelta) -> timedelta:
             exact = in_microseconds(window) * factor
-            return timedelta(microseconds=-(-exact.numerator // exact.denominator))
+            whole = -(-exact.numerator // exact.denominator)
+            return timedelta(microseconds=min(whole, in_microseconds(LONGEST)))
 
         known = (one._replace(window=longer(one.window)) for one in self.known)
         return replace(self, known=tuple(known))
