@@ -71,7 +71,7 @@ def test_every_order_id_type(kind):
 def check_some(types: st.SearchStrategy[Types]) -> None:
     """Check a handful of cases of given types."""
 
-    @examples(12)
+    @examples(8)
     @given(case=cases(types), layout=layouts())
     def run(case, layout):
         orders = layout.table(order_columns(case, NAMES))
@@ -120,16 +120,17 @@ def test_a_duckdb_relation():
         check_frame(connection.from_arrow(frame_case()[1]))
 
 
-def test_a_table_of_many_partitions():
+def test_a_table_of_many_partitions(monkeypatch):
+    monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 10_000)
     random = Random(11)  # noqa: S311
     rows = [
         RawRow(
-            # Half of the rows are those of a thousand customers, the rest of one in five orders.
-            random.randint(0, 1_000) if random.random() < 0.5 else random.randint(0, 30_000),
+            # Half of the rows are those of two hundred customers, the rest of one in five orders.
+            random.randint(0, 200) if random.random() < 0.5 else random.randint(0, 6_000),
             random.randint(18_000 * 86_400, 19_500 * 86_400),
             exact_decimal(random.randint(-2_000, 20_000), 2),
         )
-        for _ in range(150_000)
+        for _ in range(30_000)
     ]
     types = Types(pa.int64(), pa.timestamp("s", "UTC"), pa.decimal128(10, 2), None, pa.date32())
     policies = Policies(timezone="America/New_York", times_without_zone="local")
@@ -141,8 +142,8 @@ def test_a_table_of_many_partitions():
 @pytest.mark.parametrize("kind", ORDER_KINDS, ids=str)
 def test_many_order_ids_of_every_type(kind, lines):
     random = Random(13)  # noqa: S311
-    numbers = [number for number in range(3_000) for _ in range(lines)]
-    ids = many_ids(kind, 3_000)
+    numbers = [number for number in range(1_200) for _ in range(lines)]
+    ids = many_ids(kind, 1_200)
     rows = [
         RawRow(number % 11, 19_000 + random.randint(0, 400), random.randint(-5, 50), ids[number])
         for number in numbers
@@ -161,10 +162,10 @@ def test_many_customers_of_every_type(kind):
     elif kind == pa.dictionary(pa.int8(), pa.string()):
         ids = many_ids(kind, 60)
     else:
-        ids = many_ids(kind, 3_000)
+        ids = many_ids(kind, 1_200)
     rows = [
         RawRow(random.choice(ids), 19_000 + random.randint(0, 400), random.randint(-5, 50))
-        for _ in range(9_000)
+        for _ in range(3_600)
     ]
     types = Types(kind, pa.date32(), pa.int64(), None, pa.date32())
     listed = [(name, 19_100) for name in ids[::2]]
