@@ -23,18 +23,23 @@ settings.load_profile("ordercycle")
 # Which lines run shows with few examples: --hypothesis-profile=brief, for the coverage of .ci/run.
 BRIEF = "brief"
 settings.register_profile(BRIEF, max_examples=5)
+#: Where CI is set, more of the same examples every time would find little: other runs draw others.
+MOST_IN_CI = 100
 
 
 def pytest_collection_modifyitems(config, items):
-    """Have the brief profile hold for tests that say how many examples they draw as well."""
-    if config.getoption("--hypothesis-profile") != BRIEF:
+    """Bound the examples of tests that say by themselves how many they draw."""
+    if config.getoption("--hypothesis-profile") == BRIEF:
+        most = settings.get_profile(BRIEF).max_examples
+    elif "CI" in os.environ:
+        most = MOST_IN_CI
+    else:
         return
-    few = settings.get_profile(BRIEF).max_examples
     for item in items:
         test = getattr(item, "function", None)
         if test is not None and is_hypothesis_test(test):
             own = test._hypothesis_internal_use_settings
-            own = settings(own, max_examples=min(few, own.max_examples))
+            own = settings(own, max_examples=min(most, own.max_examples))
             test._hypothesis_internal_use_settings = own
 
 
