@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PUBLIC_MODULES = (
     "ordercycle",
+    "ordercycle.connect",
     "ordercycle.datasets",
     "ordercycle.engines.spark",
     "ordercycle.engines.dask",

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ordercycle._attribution.credited import Credited
     from ordercycle._audiences.audience import Audience
     from ordercycle._audiences.contacts import ContactColumns, Contacts
+    from ordercycle._audiences.forgetting import forget
     from ordercycle._audiences.overlap import AudienceOverlap, overlap
     from ordercycle._audiences.reach import Reach
     from ordercycle._audiences.summaries import AudienceSummary
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         OrdercycleWarning,
         SourceError,
         StorageError,
+        SyncError,
     )
     from ordercycle._event_columns import EventColumns
     from ordercycle._events.event_history import EventHistory, EventSummary
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
     from ordercycle._segments.value.lists import ValueLists
     from ordercycle._segments.value.lists_fit import ValueListsAccount
     from ordercycle._sources.file_formats import CsvFormat, ExcelSheet, NdJson
+    from ordercycle._sync.credentials import Secret, env
+    from ordercycle._sync.syncing import SyncReport
     from ordercycle._warm_up import WarmupResult, warmup
 else:
     from ordercycle._public import loaded_when_used
@@ -73,6 +77,7 @@ else:
             "_attribution.credited": ("Credited",),
             "_audiences.audience": ("Audience",),
             "_audiences.contacts": ("ContactColumns", "Contacts"),
+            "_audiences.forgetting": ("forget",),
             "_audiences.overlap": ("AudienceOverlap", "overlap"),
             "_audiences.reach": ("Reach",),
             "_audiences.summaries": ("AudienceSummary",),
@@ -85,6 +90,7 @@ else:
                 "OrdercycleWarning",
                 "SourceError",
                 "StorageError",
+                "SyncError",
             ),
             "_event_columns": ("EventColumns",),
             "_events.event_history": ("EventHistory", "EventSummary"),
@@ -122,6 +128,8 @@ else:
             "_segments.value.lists": ("ValueLists",),
             "_segments.value.lists_fit": ("ValueListsAccount",),
             "_sources.file_formats": ("CsvFormat", "ExcelSheet", "NdJson"),
+            "_sync.credentials": ("Secret", "env"),
+            "_sync.syncing": ("SyncReport",),
             "_warm_up": ("WarmupResult", "warmup"),
         },
     )
@@ -176,16 +184,21 @@ __all__ = [
     "RulesLint",
     "Scheme",
     "SchemeOption",
+    "Secret",
     "SegmentReport",
     "SourceError",
     "SourceOptions",
     "StorageError",
+    "SyncError",
+    "SyncReport",
     "ValueLists",
     "ValueListsAccount",
     "WarmupResult",
     "datasets",
     "enters",
+    "env",
     "features",
+    "forget",
     "lint_features",
     "overlap",
     "register_scheme",

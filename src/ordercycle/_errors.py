@@ -202,6 +202,32 @@ class StorageError(OrdercycleError):
 
 
 @public()
+class SyncError(OrdercycleError):
+    """A vendor refuses what it is sent, or does not answer.
+
+    Holds codes and counts, and nothing of what was sent.
+
+    Attributes
+    ----------
+    code, subcode : int or None
+        The vendor's.
+    """
+
+    def __init__(
+        self,
+        what: Text = "",
+        *,
+        remedy: Text | None = None,
+        code: int | None = None,
+        subcode: int | None = None,
+        **where: Any,
+    ) -> None:
+        super().__init__(what, remedy=remedy, **where)
+        self.code = code
+        self.subcode = subcode
+
+
+@public()
 class OrdercycleWarning(UserWarning):
     """A result stands on weak ground: says why, and what to look at.
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 import ordercycle as oc
-from ordercycle._audiences import normalising
+from ordercycle._sync.digests import digests, hexadecimal
 
 EMPTY = hashlib.sha256(b"").hexdigest()
 PEOPLE = oc.ContactColumns(
@@ -132,7 +132,7 @@ def test_numbers_of_google_are_e164(tmp_path):
     ],
 )  # fmt: skip
 def test_tiktok(given, digest):
-    (found,) = normalising.hexadecimal(normalising.digests(pa.array([given], pa.large_string())))
+    (found,) = hexadecimal(digests(pa.array([given], pa.large_string())))
     assert found.as_py().startswith(digest)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import ordercycle
+import ordercycle.connect
 import ordercycle.engines
 import ordercycle_kernels
 
@@ -25,6 +26,8 @@ FLOORS = [
     {"_dashboard"},
     {"_report"},
     {"_audiences"},
+    {"connect"},
+    {"_sync"},
     {"_journeys"},
     {"_experiments"},
     {"_segments"},
@@ -195,7 +198,7 @@ def test_public_names_are_loaded_from_where_type_checkers_find_them():
     homes = {alias.name: node.module for node in named.body for alias in node.names}
     assert homes.keys() == set(ordercycle.__all__)
     shown = {name for name in dir(ordercycle) if not name.startswith("_")}
-    assert shown == {*ordercycle.__all__, "engines"}
+    assert shown == {*ordercycle.__all__, "connect", "engines"}
     for name, home in homes.items():
         if home == "ordercycle":
             assert getattr(ordercycle, name).__name__ == f"ordercycle.{name}"
@@ -211,7 +214,7 @@ def test_every_public_name_has_a_docstring():
 
 
 def test_what_is_public_says_where_users_find_it():
-    for module in (ordercycle, ordercycle.datasets):
+    for module in (ordercycle, ordercycle.connect, ordercycle.datasets):
         for name in set(module.__all__) - {"datasets"}:
             assert getattr(module, name).__module__ == module.__name__, name
 
@@ -220,6 +223,7 @@ def test_everything_else_is_private():
     shown = {
         "__init__",
         "__main__",
+        "connect",
         "datasets",
         "engines.__init__",
         "engines.dask",

@@ -26,6 +26,7 @@ from ordercycle._audiences.customer_sets import (
 )
 from ordercycle._audiences.members import members_of
 from ordercycle._audiences.reach import Reach, reach_of
+from ordercycle._audiences.sending import rows_to_send
 from ordercycle._audiences.summaries import AudienceSummary, ValueSummary
 from ordercycle._audiences.targets import target_of
 from ordercycle._days import date_of, day_number
@@ -38,6 +39,8 @@ from ordercycle._segments.next_transition import DAY_COLUMNS
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.read_rules import ReadRules
 from ordercycle._segments.rule_values import bound
+from ordercycle._sync.connection import connection_of
+from ordercycle._sync.syncing import SyncOptions, SyncReport, sync
 from ordercycle._workspace import thread_count
 
 if TYPE_CHECKING:
@@ -69,7 +72,8 @@ class Listed(NamedTuple):
 class Audience:
     """A list of customers with a name and a definition.
 
-    Made by :meth:`where`, combined by ``|``, ``&`` and ``-``, written by :meth:`to_csv`.
+    Made by :meth:`where`, combined by ``|``, ``&`` and ``-``, written by :meth:`to_csv`, sent by
+    :meth:`sync`.
 
     Attributes
     ----------
@@ -355,6 +359,74 @@ class Audience:
             threads=count,
         )
         return reach_of(members, stripped=stripped)
+
+    def sync(
+        self,
+        connector: Any,
+        contacts: Contacts,
+        state: str | PathLike[str],
+        mode: str = "changes",
+        *,
+        dry_run: bool = False,
+        largest_removal: float = 0.5,
+        allow_empty: bool = False,
+        threads: int | None = None,
+    ) -> SyncReport:
+        """Bring the list of a vendor in line with this one, by what changed since the last time.
+
+        What was sent is remembered in a folder, readable by its owner alone. A plan is written
+        before anything is sent, and each batch is noted once it is acknowledged: after a crash the
+        next call finishes the plan, sends again what was on its way, and nothing else twice.
+
+        Parameters
+        ----------
+        connector
+            Of :mod:`ordercycle.connect`.
+        contacts
+            How customers are reached.
+        state
+            The folder, which holds the state of any number of audiences.
+        mode
+            ``"changes"``: add who is new, remove who left; ``"replace"``: make the list anew,
+            whatever was in it; ``"add_only"``: remove nobody.
+        dry_run
+            Return what would be done: nothing is sent and no file is left.
+        largest_removal
+            The share of those sent before that may be removed at once.
+        allow_empty
+            Whether an audience that nobody is in, or can be reached of, may be sent.
+        threads
+            How many threads to use; None: every core this process may use.
+
+        Returns
+        -------
+        SyncReport
+            How many were added, removed, changed and left as they were.
+
+        Raises
+        ------
+        ConfigError
+            A guard holds it back, or the connector and the audience do not fit.
+        StorageError
+            The state is damaged, of something else, open to others, or in use by another sync.
+        SyncError
+            The vendor refuses, or does not answer.
+        """
+        connection = connection_of(connector)
+        people = people_of(contacts)
+        options = SyncOptions.of(mode, dry_run, largest_removal, allow_empty)
+        connection.check(has_consent=people.consents is not None)
+        count = thread_count(threads)
+        members = members_of(
+            self._listed.customers,
+            self._values(),
+            people,
+            target_of(connection.target),
+            keep_texts=connection.layout.texts,
+            threads=count,
+        )
+        wanted = rows_to_send(members, connection, threads=count)
+        return sync(self.name, wanted, connection, Path(state), options)
 
     def _values(self) -> NDArray[np.float64] | None:
         """Return what the customers are worth as floats, NaN where that is not known."""

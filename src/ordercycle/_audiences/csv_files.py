@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 from ordercycle._arrow_views import rows_of
 from ordercycle._audiences import normalising
 from ordercycle._audiences.members import ADDRESS, ROWS_PER_TASK, Members, cleaned_of
-from ordercycle._audiences.normalising import TEXT, Texts
+from ordercycle._audiences.normalising import Texts
 from ordercycle._audiences.targets import Column
 from ordercycle._durable import replacing
 from ordercycle._segments.profile_tables import CUSTOMER
 from ordercycle._spreadsheets import FORMULA_STARTS, harmless
+from ordercycle._sync.digests import TEXT, digests, hexadecimal
 from ordercycle._workspace import Workers
 
 #: Files with personal data are their owner's alone.
@@ -141,7 +142,7 @@ def _details(members: Members, role: str, *, digest: bool) -> Make:
         if members.target.finds_by_address:
             texts = _with_all_of_address(members, texts, start, stop)
         if digest:
-            return normalising.hexadecimal(normalising.digests(texts)), 0
+            return hexadecimal(digests(texts)), 0
         return _stripped(texts)
 
     return made
@@ -169,7 +170,7 @@ def _identifiers(members: Members, kind: str, number: int, *, digest: bool) -> M
 
     def made(start: int, stop: int) -> tuple[Texts, int]:
         if digest or found.texts is None:
-            return normalising.hexadecimal(found.digests.slice(start, stop - start)), 0
+            return hexadecimal(found.digests.slice(start, stop - start)), 0
         return found.texts.slice(start, stop - start), 0
 
     return made

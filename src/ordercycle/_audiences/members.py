@@ -15,11 +15,12 @@ from ordercycle._arrow_views import booleans, mask_of, rows_of
 from ordercycle._audiences import normalising
 from ordercycle._audiences.contacts import People
 from ordercycle._audiences.customer_sets import CustomerSet, paired
-from ordercycle._audiences.normalising import DIGEST, TEXT, Texts
+from ordercycle._audiences.normalising import Texts
 from ordercycle._audiences.regions import NUMBERING
 from ordercycle._audiences.targets import Target
 from ordercycle._errors import ColumnError
 from ordercycle._segments.hash_order import in_hash_order
+from ordercycle._sync.digests import DIGEST, TEXT, digests
 from ordercycle._workspace import Workers
 from ordercycle_kernels.contact_texts import NO_REGION
 from ordercycle_kernels.sha256 import DIGEST_BYTES
@@ -258,8 +259,9 @@ def _identifier(
 ) -> Identifier:
     texts = normalising.as_texts(contacts.column(column, rows), column)
     cleaned = cleaned_of(kind, texts, target, contacts, rows)
-    digests = normalising.digests(cleaned.texts)
-    return Identifier(kind, digests, cleaned.texts if keep_texts else None, cleaned.unusable)
+    return Identifier(
+        kind, digests(cleaned.texts), cleaned.texts if keep_texts else None, cleaned.unusable
+    )
 
 
 def cleaned_of(
@@ -378,22 +380,22 @@ def _suppressed(
     if not given:
         return found[rows]
     denied = [bytes.fromhex(one.strip()) for one in given.get("hashes", ())]
-    digests = [pa.array(denied, DIGEST)]
+    found_by = [pa.array(denied, DIGEST)]
     for key, kind in (("emails", "email"), ("phones", "phone")):
         texts = pa.array(given.get(key, ()), TEXT)
         cleaned = cleaned_of(kind, texts, target, contacts, None)
-        digests.append(normalising.digests(cleaned.texts).drop_null())
+        found_by.append(digests(cleaned.texts).drop_null())
     if "customers" in given:
         pairs = paired(customers, given["customers"], ("the audience", "the suppressed customers"))
         found[pairs.one[(pairs.one >= 0) & (pairs.other >= 0)]] = True
         theirs = contacts.rows_of(given["customers"], "the suppressed customers")
         theirs = theirs[theirs >= 0]
-        digests += [
+        found_by += [
             one.digests.drop_null()
             for one in _identifiers(contacts, target, theirs, keep_texts=False, threads=1)
         ]
     suppressed = found[rows]
-    values = pa.concat_arrays(digests)
+    values = pa.concat_arrays(found_by)
     for one in identifiers:
         suppressed |= booleans(pc.is_in(one.digests, value_set=values)) & one.known
     return suppressed

@@ -9,13 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ordercycle._arrow_views import bitmap, booleans, bytes_view
+from ordercycle._arrow_views import bitmap, bytes_view
 from ordercycle._audiences.regions import CALLED, COUNTRIES, NUMBERING, STATES
 from ordercycle._errors import ColumnError
+from ordercycle._sync.digests import TEXT, bytes_of
 from ordercycle_kernels import contact_texts as kernels
-from ordercycle_kernels import sha256 as hashing
 
-TEXT = pa.large_string()
 #: Of unseen characters: those that only look like nothing.
 UNSEEN = "[\u200b-\u200f\u202a-\u202e\u2060\ufeff]"
 Texts: TypeAlias = pa.Array
@@ -81,7 +80,7 @@ def addresses(texts: Texts, changes: int) -> Cleaned:
         # What begins with a sign of another alphabet is no address for a spreadsheet's sake.
         odd = pc.match_substring_regex(texts, r"^[^\p{L}\p{N}_]|\p{C}|\p{Z}.*@.*\p{Z}|＠")
         texts = pc.if_else(odd, "?", texts)
-    offsets, data = _bytes_of(texts)
+    offsets, data = bytes_of(texts)
     kinds, ends = np.empty(len(texts), np.int8), np.empty(len(texts) + 1, np.int64)
     made = np.empty(data.size, np.uint8)
     kernels.clean_addresses(offsets, data, changes, kinds, ends, made)
@@ -92,20 +91,12 @@ def numbers(texts: Texts, regions: NDArray[np.int16]) -> Cleaned:
     """Return telephone numbers as digits from the calling code on."""
     if not is_ascii(texts):
         texts = plain_texts(texts)
-    offsets, data = _bytes_of(texts)
+    offsets, data = bytes_of(texts)
     kinds, ends = np.empty(len(texts), np.int8), np.empty(len(texts) + 1, np.int64)
     made = np.empty(data.size + 3 * len(texts), np.uint8)
     numbering = (NUMBERING.codes, NUMBERING.trunks, NUMBERING.lengths)
     kernels.clean_numbers(offsets, data, regions, *numbering, kinds, ends, made)
     return _cleaned(kinds, ends, made)
-
-
-def _bytes_of(texts: Texts) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Return offsets from 0 and the bytes of texts, those of nulls left out."""
-    if texts.null_count:
-        texts = texts.fill_null("")
-    offsets, data = bytes_view(texts)
-    return offsets - offsets[0], data[offsets[0] : offsets[-1]]
 
 
 def _cleaned(kinds: NDArray[np.int8], ends: NDArray[np.int64], data: NDArray[np.uint8]) -> Cleaned:
@@ -210,33 +201,3 @@ def _days(texts: Texts) -> pa.Array:
 def day_parts(days: pa.Array, pattern: str) -> Texts:
     """Return parts of days as digits, such as ``"%Y%m%d"``."""
     return pc.strftime(days, pattern).cast(TEXT)
-
-
-#: Digests are fixed_size_binary of so many bytes.
-DIGEST = pa.binary(hashing.DIGEST_BYTES)
-
-
-def digests(texts: Texts) -> pa.Array:
-    """Return the SHA-256 of texts: fixed_size_binary(32), null where there is no text."""
-    offsets, data = _bytes_of(texts)
-    words, state = np.empty(hashing.ROUNDS, np.uint32), np.empty(hashing.STATE, np.uint32)
-    made = np.empty(len(texts) * hashing.DIGEST_BYTES, np.uint8)
-    hashing.sha256(offsets, data, words, state, made)
-    known = np.diff(offsets) > 0
-    valid = None if known.all() else bitmap(known)
-    return pa.Array.from_buffers(DIGEST, len(texts), [valid, pa.py_buffer(made)])
-
-
-def hexadecimal(found: pa.Array) -> Texts:
-    """Return digests as lower-case hexadecimal digits."""
-    known = np.ones(len(found), np.bool_)
-    if found.null_count:
-        known = booleans(found.is_valid())
-    width = hashing.DIGEST_BYTES
-    data = np.frombuffer(found.buffers()[1], np.uint8)[found.offset * width :][: len(found) * width]
-    ends = np.empty(len(found) + 1, np.int64)
-    digits = np.empty(len(found) * hashing.HEX_DIGITS, np.uint8)
-    hashing.write_hexadecimal(data, known, ends, digits)
-    valid = None if known.all() else bitmap(known)
-    buffers = [valid, pa.py_buffer(ends), pa.py_buffer(digits)]
-    return pa.Array.from_buffers(TEXT, len(found), buffers)
