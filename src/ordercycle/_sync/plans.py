@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import rows_of
-from ordercycle._errors import ConfigError, Option
+from ordercycle._errors import ConfigError, Option, counted
 from ordercycle._sync.connection import Connection, Layout, Outcome
 from ordercycle._sync.sent_rows import (
     HASH,
@@ -58,7 +58,7 @@ def plan_of(sent: pa.Table, wanted: Wanted, connection: Connection, mode: str) -
     replaces = mode == "replace" and connection.replaces
     if replaces and rows.num_rows > MOST_REPLACED:
         raise ConfigError(
-            f"{rows.num_rows:,} rows are more than {connection.vendor} replaces at once",
+            f"{connection.vendor} does not replace {counted(rows.num_rows, 'row')} at once",
             remedy=("pass ", Option("mode", "changes")),
         )
     identified = [HASH, TIE, *layout.identifiers]
