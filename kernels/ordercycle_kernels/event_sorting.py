@@ -1,8 +1,8 @@
 """Bring a partition's events in the order of customer and instant, in the cache.
 
 Rows are sorted as keys of one word: bits of the customer's hash, of the instant, and the row. A
-few passes by digits leave little to do: what more bits would have told apart. How much that may be
-is bounded, so that ids or times that were chosen to be slow end elsewhere.
+few passes by digits leave little to do: what more bits would have told apart. Where that is much,
+as with ids or times that were chosen so, rows are merged instead.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ordercycle_kernels._types import (
 DIGIT_BITS = np.uint64(11)
 DIGIT_VALUES = np.int64(2048)
 COUNTERS = 3 * DIGIT_VALUES
-#: Rows may be moved so many places, on average, before it is given up.
+#: Rows may be moved so many places, on average, before they are merged instead.
 MOST_MOVES = np.int64(16)
 
 NONE, ONE, ALL_BITS = np.uint64(0), np.uint64(1), np.uint64(64)
@@ -32,8 +32,8 @@ DIGIT, VALUES = np.uint64(2047), np.uint64(2048)
 ONE_MORE = np.uint32(1)
 NOT_SORTED = np.int64(-1)
 
-# n = rows of a partition, m = of the largest, r = of some partitions, w = of a block,
-# p = partitions
+# n = rows of a partition or of a history, m = of the largest partition, r = of some partitions,
+# w = of a block, p = partitions, c = customers
 
 
 @helper
@@ -102,37 +102,73 @@ def sort_keys(
 
 
 @helper
-def settle(
+def comes_before(hashes: UInt64s, instants: Int64s, one: np.uint64, other: np.uint64) -> bool:
+    """Return whether row `one` comes before row `other`: hashes, instants: (n,)."""
+    if hashes[one] != hashes[other]:
+        return hashes[one] < hashes[other]
+    return instants[one] < instants[other]
+
+
+@helper
+def merge_rows(
+    hashes: UInt64s, instants: Int64s, rows: UInt64Out, scratch: UInt64Out, size: np.uint64
+) -> None:
+    """Sort rows by hash and instant, where neighbouring stretches are not in order already.
+
+    hashes, instants: (n,); rows, scratch: (m,), of which the first `size` are sorted.
+    """
+    width = ONE
+    while width < size:
+        left = NONE
+        while left + width < size:
+            middle, right = left + width, min(left + width + width, size)
+            if comes_before(hashes, instants, rows[middle], rows[middle - ONE]):
+                one, other = left, middle
+                for place in range(left, right):
+                    takes_other = one >= middle or (
+                        other < right and comes_before(hashes, instants, rows[other], rows[one])
+                    )
+                    if takes_other:
+                        scratch[place] = rows[other]
+                        other += ONE
+                    else:
+                        scratch[place] = rows[one]
+                        one += ONE
+                for place in range(left, right):
+                    rows[place] = scratch[place]
+            left = right
+        width += width
+
+
+@helper
+def insert_rows(
     hashes: UInt64s,
     instants: Int64s,
-    keys: UInt64s,
-    row_bits: np.uint64,
+    rows: UInt64s,
     out_order: Int32Out,
-    out_hashes: UInt64Out,
-    out_instants: Int64Out,
+    sorted_hashes: UInt64Out,
+    sorted_instants: Int64Out,
 ) -> int:
-    """Take rows in the order of their keys, and sort what these leave by insertion.
+    """Take rows that are nearly in order, and insert those that are not where they belong.
 
-    hashes, instants, out_order, out_hashes, out_instants: (n,); keys: (m,). Returns what
-    `order_events` does.
+    hashes, instants, out_order: (n,); rows, sorted_hashes, sorted_instants: (m,). Returns how many
+    rows share hash and instant with another, or NOT_SORTED where there is too much to do.
     """
-    of_row = (ONE << row_bits) - ONE
-    moves = 0
-    tied = 0
+    moves = tied = 0
     last_hash, last_instant = NONE, np.int64(-(2**63))
     for position in range(np.uint64(hashes.size)):
-        row = keys[position] & of_row
+        row = rows[position]
         hashed, instant = hashes[row], instants[row]
         place = np.uint64(position)
         if (hashed < last_hash) | ((hashed == last_hash) & (instant <= last_instant)):
             while place > NONE:
                 previous = place - ONE
-                other = out_hashes[previous]
-                if other < hashed or (other == hashed and out_instants[previous] <= instant):
-                    tied += other == hashed and out_instants[previous] == instant
+                other = sorted_hashes[previous]
+                if other < hashed or (other == hashed and sorted_instants[previous] <= instant):
+                    tied += other == hashed and sorted_instants[previous] == instant
                     break
-                out_hashes[place] = other
-                out_instants[place] = out_instants[previous]
+                sorted_hashes[place] = other
+                sorted_instants[place] = sorted_instants[previous]
                 out_order[place] = out_order[previous]
                 place = previous
                 moves += 1
@@ -140,8 +176,8 @@ def settle(
                 return NOT_SORTED
         else:
             last_hash, last_instant = hashed, instant
-        out_hashes[place] = hashed
-        out_instants[place] = instant
+        sorted_hashes[place] = hashed
+        sorted_instants[place] = instant
         out_order[place] = np.int32(row)
     return tied
 
@@ -158,90 +194,73 @@ def order_events(
     counters: UInt32Out,
     keys: UInt64Out,
     spare: UInt64Out,
+    sorted_instants: Int64Out,
     out_order: Int32Out,
-    out_hashes: UInt64Out,
     out_instants: Int64Out,
+    out_hashes: UInt64Out,
+    out_ends: Int64Out,
+    out_tied: Int64Out,
 ) -> int:
-    """List the rows of partitions by hash and instant; return how many share both with another.
+    """List the rows of partitions by hash and instant; return how many hashes there are.
 
     hashes, instants: (w,), of which begins, ends: (p,) are those of each partition;
     first_instant: none is before it; time_shift: by which instants, less the first, are shifted to
-    be a digit; counters: (COUNTERS,); keys, spare: (m,), as many as the largest partition has;
-    out_order: (r,), rows of all partitions; out_hashes, out_instants: (r,), in this order.
-    Returns NOT_SORTED where it was given up.
+    be a digit; counters: (COUNTERS,); keys, spare, sorted_instants: (m,), as many as the largest
+    partition has; out_order, out_instants: (r,), rows and instants of all partitions, in this
+    order; out_hashes: (r,), each hash once; out_ends: (r,), where its rows end in out_order;
+    out_tied: (1,), how many rows share hash and instant with another.
+
+    The instants may be written where they were, or before: a partition is read before it is.
     """
     first = np.uint64(np.int64(first_instant))
     filled = tied = 0
+    customer = NONE
     for partition in range(begins.size):
         start, stop = begins[partition], ends[partition]
         if start == stop:
             continue
+        size = np.uint64(stop - start)
+        of_hashes, at = hashes[start:stop], instants[start:stop]
+        order = out_order[filled : filled + stop - start]
         row_bits = NONE
-        while (1 << np.int64(row_bits)) < stop - start:
+        while (ONE << row_bits) < size:
             row_bits += ONE
-        sort_keys(
-            hashes[start:stop],
-            instants[start:stop],
-            np.uint64(partition_bits),
-            first,
-            np.uint64(time_shift),
-            row_bits,
-            counters,
-            keys,
-            spare,
-        )
-        end = filled + stop - start
-        found = settle(
-            hashes[start:stop],
-            instants[start:stop],
-            spare,
-            row_bits,
-            out_order[filled:end],
-            out_hashes[filled:end],
-            out_instants[filled:end],
-        )
+        above = np.uint64(partition_bits)
+        shift = np.uint64(time_shift)
+        sort_keys(of_hashes, at, above, first, shift, row_bits, counters, keys, spare)
+        of_row = (ONE << row_bits) - ONE
+        for position in range(size):
+            spare[position] &= of_row
+        found = insert_rows(of_hashes, at, spare, order, keys, sorted_instants)
         if found == NOT_SORTED:
-            return NOT_SORTED
-        for position in range(filled, end):
-            out_order[position] += np.int32(start)
+            merge_rows(of_hashes, at, spare, keys, size)
+            found = insert_rows(of_hashes, at, spare, order, keys, sorted_instants)
         tied += found
-        filled = end
-    return tied
+        # Written for every row, and overwritten by the customer's next one.
+        own = keys[NONE]
+        for position in range(size):
+            hashed = keys[position]
+            customer += np.uint64(hashed != own)
+            out_hashes[customer] = hashed
+            out_ends[customer] = filled + np.int64(position) + 1
+            own = hashed
+            out_order[filled + np.int64(position)] += np.int32(start)
+            out_instants[filled + np.int64(position)] = sorted_instants[position]
+        customer += ONE
+        filled += stop - start
+    out_tied[0] = tied
+    return np.int64(customer)
 
 
 @kernel
-def begin_instants(hashes: UInt64s, instants: Int64s, out_begins: BoolOut) -> None:
+def begin_instants(ends: Int64s, instants: Int64s, out_begins: BoolOut) -> None:
     """Mark rows that differ from the one before in customer or instant.
 
-    hashes, instants, out_begins: (n,).
+    ends: (c,), where each customer's rows end; instants, out_begins: (n,).
     """
-    for row in range(1, hashes.size):
-        differs = (hashes[row] != hashes[row - 1]) | (instants[row] != instants[row - 1])
-        out_begins[row] = differs
-    if hashes.size > 0:
+    for row in range(1, instants.size):
+        out_begins[row] = instants[row] != instants[row - 1]
+    if instants.size > 0:
         out_begins[0] = True
-
-
-@kernel
-def list_hashes(hashes: UInt64s, out_hashes: UInt64Out, out_offsets: Int64Out) -> int:
-    """List the customers of rows by hash: return how many there are.
-
-    hashes: (n,), ascending; out_hashes: (n,); out_offsets: (n + 1,), where each begins, and the
-    last ends.
-    """
-    rows = np.uint64(hashes.size)
-    out_offsets[0] = 0
-    if rows == NONE:
-        return 0
-    # Written for every row, and overwritten by the customer's next one.
-    customer = NONE
-    own = hashes[NONE]
-    for row in range(ONE, rows):
-        following = hashes[row]
-        out_hashes[customer] = own
-        out_offsets[customer + ONE] = np.int64(row)
-        customer += np.uint64(following != own)
-        own = following
-    out_hashes[customer] = own
-    out_offsets[customer + ONE] = np.int64(rows)
-    return np.int64(customer) + 1
+    for customer in range(ends.size - 1):
+        out_begins[ends[customer]] = True

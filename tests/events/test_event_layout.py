@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.cutting import cut_small, spill_everything
 
 import ordercycle as oc
-from ordercycle._events import event_grouping
+from ordercycle._events.event_grouping import EventGrouper
 from ordercycle._ingest import event_layout
 from ordercycle._ingest.event_times import InstantDays, days_ascend_in
 from ordercycle_kernels import hashing
@@ -82,7 +82,8 @@ def alone(patch):
 
 
 WAYS = {
-    "general": lambda patch: patch.setattr(event_grouping, "order_by_instant", lambda *_: None),
+    "general": lambda patch: patch.setattr(EventGrouper, "_is_by_instant", False),
+    "beside": lambda patch: patch.setattr(EventGrouper, "_is_in_place", False),
     "days in a column": lambda patch: patch.setattr(InstantDays, "of", lambda _time: None),
     "widened": lambda patch: patch.setattr(event_layout, "NARROW", 2),
     "both": alone,

@@ -32,61 +32,49 @@ def partitions(draw):
     return bits, first, shift, found
 
 
-def ordered(bits, first, shift, parts):
-    """Return what is tied, the order, hashes and instants: a row is behind each part."""
+def ordered(bits, first, shift, parts, *, in_place=False):
+    """Return rows in order, instants, hashes, their ends, ties and places: parts have gaps."""
     begins = np.cumsum([0] + [len(part) + 1 for part in parts])[:-1]
     ends = begins + [len(part) for part in parts]
     rows = [row for part in parts for row in (*part, (7, 7))]
     hashes = np.array([hashed for hashed, _ in rows], np.uint64)
     instants = np.array([instant for _, instant in rows], np.int64)
     size, largest = sum(map(len, parts)), max(map(len, parts))
-    counters = np.full(event_sorting.COUNTERS, 9, np.uint32)
-    keys, spare = (np.empty(largest, np.uint64) for _ in range(2))
-    order, out_hashes, out_instants = (np.empty(size, kind) for kind in ("i4", "u8", "i8"))
-    tied = event_sorting.order_events(
-        hashes, instants, begins, ends, bits, first, shift, counters, keys, spare,
-        order, out_hashes, out_instants,
+    counters, tied = np.full(event_sorting.COUNTERS, 9, np.uint32), np.empty(1, np.int64)
+    keys, spare, of_part = (np.empty(largest, kind) for kind in ("u8", "u8", "i8"))
+    order, out_hashes, out_ends = (np.empty(size, kind) for kind in ("i4", "u8", "i8"))
+    out_instants = instants[:size] if in_place else np.empty(size, np.int64)
+    found = event_sorting.order_events(
+        hashes, instants, begins, ends, bits, first, shift, counters, keys, spare, of_part,
+        order, out_instants, out_hashes, out_ends, tied,
     )  # fmt: skip
-    return tied, order.tolist(), out_hashes, out_instants
+    in_order = [rows[row] for row in order]
+    return in_order, out_instants, out_hashes[:found].tolist(), out_ends[:found], tied[0], order
 
 
-@given(partitions())
-@example((0, 0, 0, [[(2**64 - 1, 2047), (0, 0), (0, 2047), (2**64 - 1, 0)]]))
-def test_rows_are_listed_by_hash_and_instant(case):
-    parts = case[-1]
-    rows = [row for part in parts for row in (*part, (7, 7))]
-    tied, order, hashes, instants = ordered(*case)
-    expected = [row for part in parts for row in sorted(part)]
-    assert [rows[row] for row in order] == expected
-    assert list(zip(hashes.tolist(), instants.tolist(), strict=True)) == expected
-    assert len(set(order)) == len(expected)
+@given(case=partitions(), in_place=st.booleans())
+@example(case=(0, 0, 0, [[(2**64 - 1, 2047), (0, 0), (0, 2047), (2**64 - 1, 0)]]), in_place=True)
+def test_rows_are_listed_by_hash_and_instant(case, in_place):
+    found, instants, hashes, ends, tied, order = ordered(*case, in_place=in_place)
+    expected = [row for part in case[-1] for row in sorted(part)]
+    assert found == expected
+    assert len(set(order.tolist())) == len(expected)
+    assert instants.tolist() == [instant for _, instant in expected]
+    groups = [(key, len(list(rows))) for key, rows in itertools.groupby(row[0] for row in expected)]
+    assert hashes == [key for key, _ in groups]
+    assert np.diff(ends, prepend=0).tolist() == [size for _, size in groups]
     alike = [one == other for one, other in itertools.pairwise(expected)]
     assert tied == sum(alike)
     begins = np.empty(len(expected), np.bool_)
-    event_sorting.begin_instants(hashes, instants, begins)
+    event_sorting.begin_instants(ends, instants, begins)
     assert begins.tolist() == [True, *(not same for same in alike)][: len(expected)]
-    customers, offsets = np.empty(len(expected), np.uint64), np.empty(len(expected) + 1, np.int64)
-    found = event_sorting.list_hashes(hashes, customers, offsets)
-    groups = [(key, len(list(group))) for key, group in itertools.groupby(hashes.tolist())]
-    assert customers[:found].tolist() == [key for key, _ in groups]
-    assert np.diff(offsets[: found + 1]).tolist() == [size for _, size in groups]
-    assert offsets[0] == 0
 
 
 @settings(max_examples=20)
-@given(st.integers(1, 400), st.sampled_from([0, 30]), st.randoms(use_true_random=False))
-def test_it_is_done_or_given_up_where_no_digit_tells_rows_apart(size, shift, random):
-    part = [(random.randint(0, 3), random.randint(0, 99)) for _ in range(size)]
-    tied, order, hashes, _ = ordered(0, 0, shift, [part])
-    if tied == event_sorting.NOT_SORTED:
-        assert size > event_sorting.MOST_MOVES
-    else:
-        assert [part[row] for row in order] == sorted(part)
-        assert hashes.tolist() == sorted(hashed for hashed, _ in part)
-    if size <= event_sorting.MOST_MOVES:
-        assert tied != event_sorting.NOT_SORTED
-
-
-def test_rows_that_collide_are_given_up():
-    part = [(row % 2, 4000 - row) for row in range(4000)]
-    assert ordered(0, 0, 30, [part])[0] == event_sorting.NOT_SORTED
+@given(st.integers(1, 900), st.sampled_from([0, 30]), st.randoms(use_true_random=False))
+def test_rows_are_ordered_where_no_digit_tells_them_apart(size, shift, random):
+    part = [(random.randint(0, 3), random.randint(0, 999)) for _ in range(size)]
+    found, _, hashes, _, tied, _ = ordered(0, 0, shift, [part])
+    assert found == sorted(part)
+    assert hashes == sorted({hashed for hashed, _ in part})
+    assert tied == sum(one == other for one, other in itertools.pairwise(found))

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._events.event_format import EventFormat
-from ordercycle._events.event_grouping import EventGrouper
+from ordercycle._events.event_grouping import EventGrouper, rows_of
 from ordercycle._events.event_options import EventOptions
 from ordercycle._events.event_spec import EventSpec
 from ordercycle._events.stored_events import EventCounts, StoredEvents
-from ordercycle._grouping.details import Columns, DetailWriter
+from ordercycle._grouping.details import DetailWriter
 from ordercycle._grouping.event_writer import EventWriter
 from ordercycle._grouping.total_order import TotalOrder
 from ordercycle._history.build import batch_rows_of, batches_for
@@ -135,12 +135,12 @@ def _grouped(
     number = min(partitions, batches_for(rows, batch_rows), most_batches or partitions)
     width = partitions // number
     file = SpillFile(spill.folder) if spill is not None and ingested.is_spilled else None
-    room = grouper.room(rows) if spill is None else None
+    room = None if ingested.is_spilled else grouper.room(rows)
 
     def group(batch: int) -> tuple[Run, EventCounts]:
         first, last = int(ends[batch * width]), int(ends[(batch + 1) * width])
-        here = grouper.room(last - first) if room is None else _part(room, slice(first, last))
-        found = grouper.batch(range(batch * width, (batch + 1) * width), here)
+        here = grouper.room(last - first) if room is None else rows_of(room, slice(first, last))
+        found = grouper.batch(range(batch * width, (batch + 1) * width), here, last - first)
         counts = EventCounts.of(found.customers, found.repeated)
         return keep(found.customers, made, file, workers.workspace), counts
 
@@ -151,8 +151,3 @@ def _grouped(
         runs.append(run)
         counts.append(counted)
     return runs, reduce(EventCounts.plus, counts)
-
-
-def _part(room: Columns, rows: slice) -> Columns:
-    """Return the memory for some rows."""
-    return {name: values[rows] for name, values in room.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,13 +18,18 @@ from ordercycle._grouping.details import Columns, Details
 from ordercycle._grouping.event_writer import EventWriter
 from ordercycle._grouping.instant_order import Stretch, order_by_instant, stretches
 from ordercycle._grouping.total_order import TotalOrder
-from ordercycle._ingest.blocks import CUSTOMER_IDS, Block, PartitionRows, collect, load
+from ordercycle._ingest.blocks import CUSTOMER_IDS, HASH, Block, PartitionRows, collect, load
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.event_layout import EventColumns, EventLayout
+from ordercycle._ingest.event_times import InstantDays
 from ordercycle._ingest.payload import DAY, INSTANT
+from ordercycle._ingest.spill import SpilledSection
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import grouping
 from ordercycle_kernels.partition import as_moved, gather
+
+#: Bytes of a hash.
+HASH_BYTES = 8
 
 
 class GroupedEvents(NamedTuple):
@@ -34,13 +40,11 @@ class GroupedEvents(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """Customers of some rows, and the rows of these: as they lie in the layout."""
+    """Customers of some rows, and where the events of each begin, and those of the last end."""
 
     ids: Ids
     offsets: NDArray[np.int64]  # (c + 1,)
-    order: NDArray[np.int32]  # (n,)
-    stretch: Stretch
-    layout: EventLayout
+    size: int  # how many events they have
 
 
 @dataclass(frozen=True)
@@ -58,24 +62,70 @@ class EventGrouper:
     workspace: Workspace
 
     def room(self, rows: int) -> Columns:
-        """Return memory for so many events.
+        """Return memory for so many events, but for what takes that of their rows.
 
         At once for all: many small arrays would cost several times as much to touch first.
         """
-        return {DAY: np.empty(rows, np.int32), **self.writer.details.room(rows)}
+        there = {INSTANT, *self._narrow} if self._is_in_place else set()
+        types = {name: kind for name, kind in self._types.items() if name not in there}
+        return {name: np.empty(rows, kind) for name, kind in types.items()}
 
-    def batch(self, partitions: range, room: Columns) -> GroupedEvents:
-        """Group a range of partitions into room for their rows."""
+    @property
+    def _types(self) -> dict[str, Any]:
+        """The columns that are kept, and their types."""
+        return {DAY: "int32", **self.writer.details.types}
+
+    @property
+    def _is_by_instant(self) -> bool:
+        """Whether rows have a hash that is their customer, and an instant that tells the day."""
+        return self.layout.days is not None and self.ids.is_integer
+
+    @property
+    def _is_in_place(self) -> bool:
+        """Whether events can take the memory of their rows, as these are all of one block."""
+        is_one = len(self.blocks) == 1 and not isinstance(self.blocks[0].rows, SpilledSection)
+        return is_one and self._is_by_instant and self.order.payload.event_id is None
+
+    @cached_property
+    def _narrow(self) -> dict[str, np.dtype[Any]]:
+        """Days and codes that together take the memory of hashes: none, where some were left."""
+        names = (DAY, *self.order.payload.codes.values())
+        kinds = {name: np.dtype(self._types[name]) for name in names}
+        found, taken = {}, 0
+        for name, kind in sorted(kinds.items(), key=lambda one: -one[1].itemsize):
+            if taken + kind.itemsize <= HASH_BYTES:
+                found[name] = kind
+                taken += kind.itemsize
+        return found if taken >= HASH_BYTES - 1 else {}
+
+    def _in_place(self, partitions: range) -> Columns:
+        """Return the memory of rows for what takes it: each column of neighbouring partitions."""
+        section, here = self.blocks[0].rows, slice(partitions.start, partitions.stop)
+        rows = int(self.blocks[0].sizes[here].sum())
+        begin = int(section.begins[partitions.start])
+        found = {INSTANT: section.columns[INSTANT][begin : begin + rows]}
+        bytes_of = section.columns[HASH][begin : begin + rows].view(np.uint8)
+        taken = 0
+        for name, kind in self._narrow.items():
+            size = rows * kind.itemsize
+            found[name] = bytes_of[taken : taken + size].view(kind)
+            taken += size
+        return found
+
+    def batch(self, partitions: range, room: Columns, rows: int) -> GroupedEvents:
+        """Group a range of partitions into room for their rows, which are so many."""
         blocks = load(self.blocks, partitions, self.workspace, "events")
-        rows = room[DAY].size
+        stretched = stretches(blocks, partitions)
+        if self._is_in_place:  # all are ordered before anything is written
+            room, stretched = {**room, **self._in_place(partitions)}, [partitions]
         ids: list[Ids] = []
         offsets = [np.zeros(1, np.int64)]
         filled = 0
-        for stretch in stretches(blocks, partitions):
+        for stretch in stretched:
             for found in self._write(blocks, stretch, room, filled):
                 ids.append(found.ids)
                 offsets.append(found.offsets[1:] + filled)
-                filled += found.order.size
+                filled += found.size
         columns = {name: _without_rest(out, filled) for name, out in room.items()}
         days = columns.pop(DAY)
         customers = CustomerEvents(
@@ -93,23 +143,17 @@ class EventGrouper:
         self, blocks: Sequence[Block], partitions: range, room: Columns, filled: int
     ) -> Iterator[_Found]:
         """Write the events of neighbouring partitions behind those that fill the room."""
-        if self.layout.days is not None and self.ids.is_integer:
+        if self._is_by_instant and self.layout.days is not None:
             stretch = self._stretch(blocks, partitions)
-            out = {name: values[filled : filled + stretch.size] for name, values in room.items()}
-            found = self._by_instant(stretch, out) if stretch.size else None
-            if found is not None:
-                yield found
-                return
+            if stretch.size:
+                out = rows_of(room, slice(filled, filled + stretch.size))
+                yield self._by_instant(stretch, out, self.layout.days)
+            return
         for number in partitions:
             here = self._collected(blocks, number)
             if here.size:
-                found = self._by_day(here)
-                out = {
-                    name: values[filled : filled + found.order.size]
-                    for name, values in room.items()
-                }
-                self.writer.write(found.stretch, found.layout, found.order, out)
-                filled += found.order.size
+                found = self._by_day(here, rows_of(room, slice(filled, filled + here.size)))
+                filled += found.size
                 yield found
 
     def _stretch(self, blocks: Sequence[Block], partitions: range) -> Stretch:
@@ -128,34 +172,35 @@ class EventGrouper:
         widened = [replace(part, columns=self.layout.widen(part.columns)) for part in parts]
         return PartitionRows.joined(widened, self.workspace, "events")
 
-    def _by_instant(self, stretch: Stretch, out: Columns) -> _Found | None:
-        """Write customers whose hash is their identity; None where the general way is better."""
+    def _by_instant(self, stretch: Stretch, out: Columns, days: InstantDays) -> _Found:
+        """Write customers whose hash is their identity."""
         columns, layout = stretch.columns, self.layout.of_columns(stretch.columns)
-        if layout.days is None:
-            return None
         found = order_by_instant(
             stretch, self.partition_bits, self.days, out[INSTANT], self.workspace
         )
-        if found is None:
-            return None
         every = EventColumns(columns, layout)
         if found.begins is not None:
             scratch = self.workspace.array("tied", stretch.size, np.int32)
             self.order.order_instants(every, found.order, found.begins, scratch)
         offsets, order = self.order.once(every, found.offsets, found.order, self.workspace)
-        if order.size < stretch.size:
-            out = {name: values[: order.size] for name, values in out.items()}
+        parts = stretch.cut()
+        if order.size < stretch.size:  # some came again
+            parts = iter([(stretch, slice(order.size))])
+            out = rows_of(out, slice(order.size))
             gather["uint64"](as_moved(columns[INSTANT]), order, as_moved(out[INSTANT]))
-        layout.days.of_instants(out[INSTANT], out[DAY])
-        self.writer.write(stretch, layout, order, out, are_there={DAY, INSTANT})
-        return _Found(found.hashes, offsets, order, stretch, layout)
+        days.of_instants(out[INSTANT], out[DAY])
+        for part, rows in parts:
+            here = rows_of(out, rows)
+            self.writer.write(part, layout, order[rows], here, are_there={DAY, INSTANT})
+        return _Found(found.hashes, offsets, order.size)
 
-    def _by_day(self, rows: PartitionRows) -> _Found:
-        """Find a partition's customers, and bring their rows in order."""
+    def _by_day(self, rows: PartitionRows, out: Columns) -> _Found:
+        """Write the customers of a partition, whoever they are."""
         layout = self.layout.of_columns(rows.columns)
         columns = dict(rows.columns)
         every = EventColumns(columns, layout)
         columns[DAY] = every[DAY]
+        rows = replace(rows, columns=columns)
         if self.ids.is_integer:
             found = find_by_hash(rows.hashes, self.partition_bits, self.workspace)
         else:
@@ -164,14 +209,19 @@ class EventGrouper:
         lists = self.workspace.zeros("lists", found.sizes.size, np.int32)
         offsets = np.empty(found.taken.size + 1, np.int64)
         grouping.place_customers(found.taken, lists, found.sizes, offsets)
-        order = rows_by_customer_and_day(
-            replace(rows, columns=columns), self.days, found.slots, found.sizes, self.workspace
-        )
+        order = rows_by_customer_and_day(rows, self.days, found.slots, found.sizes, self.workspace)
         begins = self.workspace.array("begins", rows.size, np.bool_)
         scratch = self.workspace.array("tied", rows.size, np.int32)
         self.order.order_days(every, offsets, order, begins, scratch)
         offsets, order = self.order.once(every, offsets, order, self.workspace)
-        return _Found(found.ids, offsets, order, Stretch.of_rows(columns, rows.size), layout)
+        stretch = Stretch.of_rows(columns, rows.size)
+        self.writer.write(stretch, layout, order, rows_of(out, slice(order.size)))
+        return _Found(found.ids, offsets, order.size)
+
+
+def rows_of(columns: Columns, rows: slice) -> dict[str, NDArray[Any]]:
+    """Return some rows of columns, as views."""
+    return {name: values[rows] for name, values in columns.items()}
 
 
 def _without_rest(values: NDArray[Any], size: int) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +14,8 @@ from ordercycle._ingest.payload import INSTANT
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import event_sorting as kernels
 
-#: Rows of the partitions that are ordered together: few enough that what is asked of them next is
-#: still in the cache, many enough that Python's share is nothing.
+#: Rows of the partitions that are worked on together: few enough that what is asked of them next
+#: is still in the cache, many enough that Python's share is nothing.
 STRETCH_ROWS = 2**17
 
 
@@ -44,6 +44,16 @@ class Stretch(NamedTuple):
         """The number of rows."""
         return int((self.ends - self.begins).sum())
 
+    def cut(self) -> Iterator[tuple[Stretch, slice]]:
+        """Yield parts that stay in the cache, and where their rows are among those of all."""
+        bounds = np.concatenate([[0], np.cumsum(self.ends - self.begins)])
+        first = 0
+        for last in range(1, bounds.size):
+            if last + 1 == bounds.size or bounds[last + 1] - bounds[first] > STRETCH_ROWS:
+                part = self._replace(begins=self.begins[first:last], ends=self.ends[first:last])
+                yield part, slice(int(bounds[first]), int(bounds[last]))
+                first = last
+
 
 class Timeline(NamedTuple):
     """Customers by ascending hash, and their rows by instant; arrays of rows are lent."""
@@ -55,7 +65,7 @@ class Timeline(NamedTuple):
 
 
 def stretches(blocks: Sequence[Block], partitions: range) -> list[range]:
-    """Cut partitions into ranges to order at once: of several blocks, each by itself."""
+    """Cut partitions into ranges to work on at once: of several blocks, each by itself."""
     if len(blocks) != 1:
         return [range(number, number + 1) for number in partitions]
     found, rows = [], 0
@@ -75,10 +85,10 @@ def order_by_instant(
     days: tuple[int, int],
     out_instants: NDArray[np.int64],
     workspace: Workspace,
-) -> Timeline | None:
-    """Order rows whose days are in a range; None where another way is better.
+) -> Timeline:
+    """Order rows whose days are in a range.
 
-    out_instants: (n,), their instants in this order.
+    out_instants: (n,), their instants in this order: perhaps in the memory of those of the rows.
     """
     array, size = workspace.array, stretch.size
     largest = int((stretch.ends - stretch.begins).max(initial=0))
@@ -86,7 +96,9 @@ def order_by_instant(
     span = (days[1] - days[0] + 3) * PER_DAY
     order = array("events.order", size, np.int32)
     hashes = array("events.hashes", size, np.uint64)
-    tied = kernels.order_events(
+    ends = array("events.ends", size, np.int64)
+    tied = np.zeros(1, np.int64)
+    found = kernels.order_events(
         stretch.columns[HASH],
         stretch.columns[INSTANT],
         stretch.begins,
@@ -97,17 +109,15 @@ def order_by_instant(
         array("events.counters", int(kernels.COUNTERS), np.uint32),
         array("events.keys", largest, np.uint64),
         array("events.spare", largest, np.uint64),
+        array("events.instants", largest, np.int64),
         order,
-        hashes,
         out_instants,
+        hashes,
+        ends,
+        tied,
     )
-    if tied == kernels.NOT_SORTED:
-        return None
     begins = None
-    if tied:
+    if tied[0]:
         begins = array("begins", size, np.bool_)
-        kernels.begin_instants(hashes, out_instants, begins)
-    customers = array("events.customers", size, np.uint64)
-    offsets = array("events.offsets", size + 1, np.int64)
-    number = kernels.list_hashes(hashes, customers, offsets)
-    return Timeline(customers[:number].copy(), offsets[: number + 1].copy(), order, begins)
+        kernels.begin_instants(ends[:found], out_instants, begins)
+    return Timeline(hashes[:found].copy(), np.concatenate([[0], ends[:found]]), order, begins)
