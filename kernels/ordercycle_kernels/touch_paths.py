@@ -14,6 +14,7 @@ import numpy as np
 
 from ordercycle_kernels._jit import helper, inlined, kernel
 from ordercycle_kernels._types import (
+    BoolOut,
     Bools,
     Int32Out,
     Int32s,
@@ -122,6 +123,37 @@ select_touches = {
     items: kernel(_select_touches, items=items, name=f"select_touches_{items}")
     for items in ("uint8", "uint16", "uint32")
 }
+
+
+@kernel
+def mark_bursts(
+    begins: Int64s,
+    ends: Int64s,
+    instants: Int64s,
+    clicks: Bools,
+    count: int,
+    width: int,
+    recent: Int64Out,
+    out_marks: BoolOut,
+) -> None:
+    """Mark clicks of customers of which `count` or more come within less than a width of time.
+
+    begins, ends: (c,); instants (by time), clicks, out_marks (those that are marked stay so):
+    (t,); recent: (count,).
+    """
+    for customer in range(begins.size):
+        seen, marked = 0, begins[customer]
+        for row in range(begins[customer], ends[customer]):
+            if not clicks[row]:
+                continue
+            recent[seen % count] = row
+            seen += 1
+            first = recent[seen % count]
+            if seen < count or instants[row] - instants[first] >= width:
+                continue
+            for one in range(max(first, marked), row + 1):
+                out_marks[one] |= clicks[one]
+            marked = row + 1
 
 
 @kernel

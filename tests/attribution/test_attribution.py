@@ -44,6 +44,10 @@ BAD_OPTIONS = [
     ({"strict": 1}, "is not true or false"),
     ({"reuse": "no"}, "is not true or false"),
     ({"half_life": "0d"}, "no time at all"),
+    ({"bursts": "4"}, "names no bursts"),
+    ({"bursts": (4, "1s")}, "4 is no number of clicks and a time"),
+    ({"bursts": ((1, "1s"),)}, "is no number of clicks"),
+    ({"bursts": ((4, "1 s"),)}, "'1 s' of 4 clicks is no duration"),
     ({"most_touches": 0}, "no number of touches"),
     ({"most_touches": 1.5}, "no number of touches"),
     ({"most_touches": 10_000}, "from 1 to"),
@@ -64,6 +68,10 @@ def test_models_are_data():
     assert model == eval(repr(model), {"Attribution": oc.Attribution})  # noqa: S307 - our own
     assert repr(model) == "Attribution(model='linear', window='90m', groups={'site': ('Popup',)})"
     assert repr(oc.Attribution()) == "Attribution()"
+    quick = oc.Attribution(bursts=((4, "1s"),))
+    assert repr(quick) == "Attribution(bursts=((4, '1s'),))"
+    assert quick == eval(repr(quick), {"Attribution": oc.Attribution})  # noqa: S307 - our own
+    assert quick.to_dict()["bursts"] == [[4, "1s"]]
     assert model.to_dict()["windows"] == {"SMS delivery": "12h"}
 
 

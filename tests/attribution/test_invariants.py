@@ -61,6 +61,18 @@ def test_the_winners_are_those_that_were_planted(data, streams):
     )
 
 
+def test_machines_give_themselves_away(data, streams):
+    credited = oc.Attribution(bursts=((4, "1s"), (5, "10s"))).credit(*streams)
+    assert winners(credited.to_table()) == sorted(
+        zip(*(column.to_pylist() for column in data.truth().columns), strict=True)
+    )
+    flagged = oc.Attribution(exclude="machine").credit(*streams).summary()
+    assert credited.summary().excluded == flagged.excluded
+    slow = oc.Attribution(bursts=((6, "10s"),), exclude="kind == 'open'").credit(*streams)
+    opens = oc.Attribution(exclude="kind == 'open'").credit(*streams)
+    assert slow.summary() == opens.summary()
+
+
 def test_refunds_follow_the_winners_that_were_planted(data, streams):
     table = oc.Attribution(exclude="machine").credit(*streams).to_table()
     planted = defaultdict(set)

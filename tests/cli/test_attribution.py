@@ -136,7 +136,8 @@ def test_saved_touches_and_every_rule():
         "--preset", "last_click", "--window", "20d", "--no-reuse", "--tier", "SMS:delivery",
         "--tier", "click", "--qualify", "click", "--qualify", "SMS:delivery", "--group",
         "mail=Email,SMS", "--group", "site=*", "--most-touches", "3", "--half-life", "2d",
-        "--model", "time_decay", "--clock", "touch", "--compete", "channel", "--quiet",
+        "--model", "time_decay", "--clock", "touch", "--compete", "channel", "--burst", "9=1s",
+        "--quiet",
         touches="saved",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
@@ -157,6 +158,8 @@ FAILURES = [
     (["--window", "click=soon"], "touches.parquet", 2, "--window: 'soon' of 'click'"),
     (["--window", "=5d"], "touches.parquet", 2, "names no touches"),
     (["--window", "5d", "--window", "6d"], "touches.parquet", 2, "two windows of 'all touches'"),
+    (["--burst", "four=1s"], "touches.parquet", 2, "names no clicks and a time"),
+    (["--burst", "1=1s"], "touches.parquet", 2, "--burst: (1, '1s') is no number of clicks"),
     (["--group", "site"], "touches.parquet", 2, "names no channels"),
     (["--group", "a=X", "--group", "a=Y"], "touches.parquet", 2, "two groups 'a'"),
     (["--group", "a=X", "--group", "b=X"], "touches.parquet", 2, "--group: 'X' is in 'a' and in"),

@@ -174,6 +174,40 @@ def test_touches_that_may_win(customers, item, has_excluded, data):
         assert list(zip(rows[:count].tolist(), found[:count].tolist(), strict=True)) == wanted
 
 
+CLICKS = st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=12)
+
+
+@given(st.lists(CLICKS, max_size=3), st.integers(2, 4), st.integers(0, 9), st.booleans())
+def test_clicks_in_bursts(customers, count, width, is_marked):
+    customers = [sorted(own) for own in customers]
+    touches = [one for own in customers for one in own]
+    ends = np.cumsum([0, *map(len, customers)])
+    marks = np.full(len(touches), is_marked)
+    touch_paths.mark_bursts(
+        ends[:-1],
+        ends[1:],
+        np.array([at for at, _ in touches], np.int64),
+        np.array([is_click for _, is_click in touches], np.bool_),
+        count,
+        width,
+        np.empty(count, np.int64),
+        marks,
+    )
+    wanted = []
+    for own in customers:
+        clicks = [at for at, is_click in own if is_click]
+        bursts = [
+            (first, first + width)
+            for first in clicks
+            if sum(first <= at < first + width for at in clicks) >= count
+        ]
+        wanted += [
+            is_marked or (is_click and any(first <= at < end for first, end in bursts))
+            for at, is_click in own
+        ]
+    assert marks.tolist() == wanted
+
+
 @given(st.lists(st.lists(st.integers(0, 3)), max_size=4))
 def test_touches_of_one_instant(customers):
     customers = [sorted(own) for own in customers]

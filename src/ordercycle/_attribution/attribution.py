@@ -48,6 +48,10 @@ class Attribution(AttributionOptions):
     exclude
         A condition over touches that neither win nor count as deliveries, in the language of
         :meth:`EventHistory.where`: machines, bots, one-time codes.
+    bursts
+        Clicks of a customer that are a machine's, and do not count: pairs of a number and a
+        duration, ``((4, "1s"), (5, "10s"))``: of four clicks or more within less than a second,
+        or five within less than ten, all.
     brand
         The name of an attribute of orders and touches: a touch wins orders of its brand only.
     clock
@@ -185,6 +189,9 @@ DEFAULT = AttributionOptions()
 def _shown(value: Any) -> str:
     if isinstance(value, timedelta):
         return repr(duration_text(value))
+    if isinstance(value, tuple):
+        inner = ", ".join(map(_shown, value))
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
     if isinstance(value, Mapping):
         items = (f"{name!r}: {_shown(one)}" for name, one in value.items())
         return f"{{{', '.join(items)}}}"

@@ -17,6 +17,7 @@ from ordercycle._attribution.option_checks import (
     Name,
     check_flags,
     check_model,
+    checked_bursts,
     checked_groups,
     checked_most,
     checked_names,
@@ -41,6 +42,7 @@ class AttributionOptions:
     groups: Groups = field(default_factory=lambda: dict(DEFAULT_GROUPS))
     compete: str = GROUP
     exclude: str | None = None
+    bursts: tuple[tuple[int, str | timedelta], ...] = ()
     brand: str | None = None
     clock: str = TOUCH
     reuse: bool = True
@@ -59,6 +61,7 @@ class AttributionOptions:
             "qualify": checked_names("qualify", self.qualify, least=1),
             "groups": checked_groups(self.groups),
             "exclude": _checked_condition(self.exclude),
+            "bursts": checked_bursts(self.bursts),
             "brand": _checked_brand(self.brand),
             "tiers": tiers,
             "half_life": duration_of(

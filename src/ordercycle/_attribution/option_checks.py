@@ -26,6 +26,8 @@ COMPETE = GROUP, ALL, CHANNEL = "group", "all", "channel"
 CLOCKS = TOUCH, DELIVERY = "touch", "delivery"
 #: Weights of so many touches, and what is divided by them, fit the words of kernels.
 MOST_TOUCHES = 1000
+#: Of a burst.
+MOST_CLICKS = 10_000
 
 CAMPAIGNS, PERSONALIZATION, IN_APP = "campaigns", "personalization", "in_app"
 DEFAULT_GROUPS: Groups = {
@@ -202,6 +204,33 @@ def check_flags(*, reuse: object, strict: object, model: str, tiers: Sequence[Na
             (Option("Attribution.strict", strict), " and ", Option("tiers"), " contradict"),
             remedy="strict takes the latest touch of all, whatever its tier: leave one out",
         )
+
+
+def checked_bursts(given: Any) -> tuple[tuple[int, timedelta], ...]:
+    """Return numbers of clicks and the lengths of time in which as many are a machine's.
+
+    Raises
+    ------
+    ConfigError
+        They are others.
+    """
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise ConfigError(
+            (Option("Attribution.bursts", given), " names no bursts"),
+            remedy='pass pairs such as ((4, "1s"), (5, "10s"))',
+        )
+    bursts = []
+    for one in given:
+        is_pair = isinstance(one, tuple | list) and len(one) == 2
+        number = whole_number(one[0]) if is_pair else None
+        if number is None or not 2 <= number <= MOST_CLICKS:
+            raise ConfigError(
+                (Option("Attribution.bursts"), f": {one!r} is no number of clicks and a time"),
+                remedy=f'pass from 2 to {MOST_CLICKS:,} clicks and a duration, as (4, "1s")',
+            )
+        where = (Option("Attribution.bursts"), f": {one[1]!r} of {number} clicks")
+        bursts.append((number, duration_of(one[1], *where)))
+    return tuple(bursts)
 
 
 def checked_most(given: object) -> int:

@@ -10,12 +10,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._attribution.attribution_options import AttributionOptions
+from ordercycle._attribution.durations import duration_of, in_microseconds
 from ordercycle._attribution.option_checks import DELIVERY, LAST
 from ordercycle._attribution.order_rows import OrderRows
 from ordercycle._attribution.side_by_side import Rows
 from ordercycle._attribution.touch_classes import (
     CAMPAIGN,
     CHANNEL_COLUMN,
+    CLICK,
     KIND,
     MESSAGE,
     TouchClasses,
@@ -99,7 +101,25 @@ class PathFinder:
 
     def excluded_of(self, batch: CustomerEvents) -> NDArray[np.bool_]:
         """Return which touches do not count: (t,), or (0,) where all do."""
-        return NOTHING if self.excluded is None else self.excluded.holds(batch)
+        excluded = NOTHING if self.excluded is None else self.excluded.holds(batch)
+        if not self.model.bursts or not batch.days.size:
+            return excluded
+        code = self.stored.columns.attributes[KIND].by_code.index(pa.scalar(CLICK)).as_py()
+        marks = excluded.copy() if excluded.size else np.zeros(batch.days.size, np.bool_)
+        if code >= 0:
+            clicks = batch.codes[KIND] == code
+            for count, width in self.model.bursts:
+                kernels.mark_bursts(
+                    batch.offsets[:-1],
+                    batch.offsets[1:],
+                    _instants(batch),
+                    clicks,
+                    count,
+                    in_microseconds(duration_of(width)),
+                    np.empty(count, np.int64),
+                    marks,
+                )
+        return marks
 
     def qualified(self, batch: CustomerEvents, own: Rows) -> Qualified:
         """Return the touches of customers that may win; own: the rows of each customer."""

@@ -43,6 +43,7 @@ FLAGS: dict[str, str] = {
     "groups": "group",
     "Attribution.windows": "window",
     "tiers": "tier",
+    "bursts": "burst",
 }
 
 

@@ -203,6 +203,18 @@ def _groups(
     return found
 
 
+def _bursts(
+    _ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]
+) -> tuple[tuple[int, str], ...]:
+    found = []
+    for text in given:
+        number, sign, duration = text.partition("=")
+        if not sign or not number.isdecimal():
+            raise click.BadParameter(f"{text!r} names no clicks and a time, as in 4=1s")
+        found.append((int(number), duration))
+    return tuple(found)
+
+
 PRESETS = ("maestra", "klaviyo", "last_click")
 MODELS = ("last_touch", "first_touch", "linear", "position", "time_decay")
 
@@ -262,6 +274,15 @@ RULES = (
         help="Touches that do not count, as in \"machine or campaign.type == 'transactional'\".",
     ),
     click.option(
+        "--burst",
+        "bursts",
+        multiple=True,
+        callback=_bursts,
+        metavar="N=DURATION",
+        help="So many clicks of a customer within less than a duration, as 4=1s, are a machine's "
+        "and do not count; may be given several times.",
+    ),
+    click.option(
         "--brand",
         metavar="COLUMN",
         help="An attribute of orders and touches: a touch wins orders of its brand only.",
@@ -301,6 +322,7 @@ RULE_NAMES = (
     "groups",
     "compete",
     "exclude",
+    "bursts",
     "brand",
     "clock",
     "no_reuse",
