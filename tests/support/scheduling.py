@@ -6,7 +6,14 @@ from xdist.scheduler import LoadFileScheduling
 #: Files of one Spark session, which takes several Java processes on every worker that starts it.
 OF_SPARK = frozenset(
     f"test_{name}.py"
-    for name in ("spark", "options", "spark_files", "spark_workers", "stores_in_tasks")
+    for name in (
+        "spark",
+        "options",
+        "spark_files",
+        "spark_streaming",
+        "spark_workers",
+        "stores_in_tasks",
+    )
 )
 
 

@@ -15,6 +15,8 @@ from ordercycle._cli.attribution import attribution
 from ordercycle._cli.clv import clv
 from ordercycle._cli.demo import demo
 from ordercycle._cli.errors import OneLineErrors
+from ordercycle._cli.experiment import experiment
+from ordercycle._cli.journey import journey
 from ordercycle._cli.profile import profile
 from ordercycle._cli.report import report
 from ordercycle._cli.segment import segment
@@ -66,7 +68,7 @@ def cli() -> None:
     """  # noqa: D301 - click's mark for "keep these lines"
 
 
-for command in (demo, profile, segment, clv, attribution, report, warmup):
+for command in (demo, profile, segment, clv, attribution, report, journey, experiment, warmup):
     cli.add_command(command)
 
 

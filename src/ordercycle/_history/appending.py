@@ -65,10 +65,12 @@ def append(
     batch: str | None,
     repeated: str,
     reading: Mapping[str, Any],
+    before: Callable[[pa.Array], None] | None = None,
 ) -> GroupedOrders:
     """Return the history with more orders; the parameters are those of OrderHistory.append.
 
-    reading: source, read, filesystem and progress.
+    reading: source, read, filesystem and progress; before: called with the ids of all who arrive,
+    plain, when these are checked and the history is still what it was.
     """
     if is_there(history, batch, repeated):
         return history
@@ -88,6 +90,8 @@ def append(
     pieces = pieces_of(arriving, len(history.parts), made)
     counts = _checked(made.spec, history, pieces)
     changed = replace(history, format=made, counts=counts)
+    if before is not None:
+        before(pa.concat_arrays([piece.ids for piece in pieces]))
     return extended(changed, arriving.tally, pieces, batch)
 
 

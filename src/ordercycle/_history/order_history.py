@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Any, Unpack
+from typing import Any, Protocol, Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +39,13 @@ from ordercycle._profile import ProfileBuilder, checked_window
 from ordercycle._public import public
 from ordercycle._sources.file_formats import FileFormat
 from ordercycle._workspace import thread_count
+
+
+class Compares(Protocol):
+    """What tells who is in another segment: a scheme."""
+
+    def transitions(self, before: Any, after: Any) -> pa.Table:
+        """Return who moved between two profiles."""
 
 
 @public()
@@ -389,6 +396,88 @@ class OrderHistory:
         grouped = self._grouped.itself("changed")
         made = forget(grouped, ids, key)
         return self if made is grouped else OrderHistory(made)
+
+    def append_and_compare(
+        self,
+        orders: Any,
+        scheme: Compares,
+        customers: Any = None,
+        *,
+        as_of: date | str,
+        window_days: int | None = None,
+        batch: str | None = None,
+        repeated: str = "error",
+        **reading: Any,
+    ) -> tuple[OrderHistory, pa.Table]:
+        """Return the history with more orders, and whom these moved to another segment.
+
+        Only customers who arrive are looked at, before and after, as of the same day; those whom
+        the passing of days moves are told by :meth:`Scheme.next_transition`.
+
+        Parameters
+        ----------
+        orders, customers, batch, repeated
+            As for :meth:`append`; a batch that is there already and skipped moves nobody.
+        scheme
+            The segments, of a scheme that needs no fit or has one: its numbers stay as they are.
+        as_of, window_days
+            The profiles that are compared, as for :meth:`profile`.
+        **reading
+            ``source``, ``read``, ``filesystem`` and ``progress``, as for :meth:`append`.
+
+        Returns
+        -------
+        history : OrderHistory
+            As :meth:`append` returns it; a saved one is extended in its folder.
+        moved : pyarrow.Table
+            ``customer_id``, ``from_segment``, ``to_segment``, as :func:`transitions` returns them.
+
+        Raises
+        ------
+        ConfigError, ColumnError
+            Where the scheme is not fitted, or reads what profiles do not have: then nothing is
+            appended. Otherwise as for :meth:`append`.
+
+        Examples
+        --------
+        >>> import datetime, ordercycle as oc, pyarrow as pa
+        >>> def orders(customer, *days):
+        ...     days = [datetime.date(2026, 1, day) for day in days]
+        ...     return pa.table({
+        ...         "customer_id": [customer] * len(days), "ordered_at": days,
+        ...         "amount": [9] * len(days),
+        ...     })
+        >>> history = oc.OrderHistory.build(orders("ann", 1))
+        >>> rules = oc.Rules({"Regular": "orders >= 2"}, default="New")
+        >>> history, moved = history.append_and_compare(orders("ann", 5), rules, as_of="2026-01-09")
+        >>> moved.to_pylist()
+        [{'customer_id': 'ann', 'from_segment': 'New', 'to_segment': 'Regular'}]
+        """
+        grouped = self._grouped.itself("appended to")
+        day, window = day_number(as_of, "as_of"), checked_window(window_days)
+        nobody = grouped.profiles(day, window).schema.empty_table()
+        moved = scheme.transitions(nobody, nobody)  # whatever is wrong with it, before all else
+        known: list[tuple[pa.Array, pa.Table]] = []
+
+        def profiles(of: GroupedOrders, ids: pa.Array) -> pa.Table:
+            builder = of.profiles(day, window)
+            return pa.Table.from_batches(
+                list(look_up(of, ids, builder.batch)), schema=builder.schema
+            )
+
+        extended = append(
+            grouped,
+            orders,
+            customers,
+            batch=batch,
+            repeated=repeated,
+            reading=reading,
+            before=lambda ids: known.append((ids, profiles(grouped, ids))),
+        )
+        if extended is grouped:
+            return self, moved
+        ((ids, before),) = known
+        return OrderHistory(extended), scheme.transitions(before, profiles(extended, ids))
 
     def summary(self) -> HistorySummary:
         """Return what the history was built from: rows, orders, customers and what was dropped.

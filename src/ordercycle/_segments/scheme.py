@@ -43,6 +43,7 @@ from ordercycle._segments.fittable import Fittable
 from ordercycle._segments.next_transition import LookAhead, next_segments
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.recalculation import Assigning, ProfileOf, Steps, recalculated
+from ordercycle._segments.transitions import transitions
 
 
 @public()
@@ -186,6 +187,27 @@ class Scheme(Fittable):
         for _ in worked(write, read, threads=threads):
             pass
         return table.append_column(produced.field, produced.column(codes))
+
+    def transitions(self, before: Any, after: Any) -> pa.Table:
+        """Return who entered, left or moved between two profiles.
+
+        Parameters
+        ----------
+        before, after
+            Profiles, as for :meth:`assign`.
+
+        Returns
+        -------
+        pyarrow.Table
+            ``customer_id``, ``from_segment``, ``to_segment``: what :func:`transitions` says of
+            both, assigned by the scheme.
+
+        Raises
+        ------
+        ColumnError, DataError, ConfigError
+            As for :meth:`assign`.
+        """
+        return transitions(self.assign(before), self.assign(after), self.name)
 
     def next_transition(self, table: Any, *, threads: int | None = None) -> pa.Table:
         """Add each customer's next segment if nothing more is bought, and from which day on.
