@@ -29,6 +29,7 @@ SKETCHED = {
     "README.md",
     "docs/getting-started.md",
     "docs/guides/from-your-export.md",
+    "docs/guides/live-segments.md",
     "docs/scaling/spark.md",
 }
 
