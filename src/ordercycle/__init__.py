@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ordercycle._audiences.reach import Reach
     from ordercycle._audiences.summaries import AudienceSummary
     from ordercycle._columns import Columns
+    from ordercycle._dashboard.dashboard import Dashboard
     from ordercycle._errors import (
         ColumnError,
         ConfigError,
@@ -82,6 +83,7 @@ else:
             "_audiences.reach": ("Reach",),
             "_audiences.summaries": ("AudienceSummary",),
             "_columns": ("Columns",),
+            "_dashboard.dashboard": ("Dashboard",),
             "_errors": (
                 "ColumnError",
                 "ConfigError",
@@ -153,6 +155,7 @@ __all__ = [
     "Credited",
     "CsvFormat",
     "CustomerCard",
+    "Dashboard",
     "DataError",
     "EventColumns",
     "EventHistory",

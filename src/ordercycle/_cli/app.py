@@ -13,6 +13,7 @@ import click
 
 from ordercycle._cli.attribution import attribution
 from ordercycle._cli.clv import clv
+from ordercycle._cli.dashboard import dashboard
 from ordercycle._cli.demo import demo
 from ordercycle._cli.errors import OneLineErrors
 from ordercycle._cli.experiment import experiment
@@ -68,7 +69,18 @@ def cli() -> None:
     """  # noqa: D301 - click's mark for "keep these lines"
 
 
-for command in (demo, profile, segment, clv, attribution, report, journey, experiment, warmup):
+for command in (
+    demo,
+    profile,
+    segment,
+    clv,
+    attribution,
+    report,
+    dashboard,
+    journey,
+    experiment,
+    warmup,
+):
     cli.add_command(command)
 
 

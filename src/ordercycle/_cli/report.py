@@ -134,7 +134,7 @@ def report(  # noqa: PLR0913 - one argument per option
         made = oc.SegmentReport.build(
             history,
             _memberships(schemes, history, every, there, missing),
-            period=_range(period),
+            period=months_of(period),
             compare=None if compare == "none" else compare.replace("-", "_"),
             segments=list(segments) or None,
             as_of=None if as_of is None else as_of.date(),
@@ -143,7 +143,7 @@ def report(  # noqa: PLR0913 - one argument per option
             sys.stdout if out is None else out,
             mode=mode,
             metric=metric,
-            months=None if months is None else _range(months),
+            months=None if months is None else months_of(months),
         )
     if not quiet:
         written = f"{counted(len(made.segments), 'segment')}, {made.period}, in {out or 'stdout'}"
@@ -190,7 +190,7 @@ def _read_by(schemes: Sequence[Scheme], streams: Mapping[str, Any], missing: str
     return {"streams": streams, "missing": missing}
 
 
-def _range(months: str) -> str | tuple[str, str]:
+def months_of(months: str) -> str | tuple[str, str]:
     """Return the first and the last month of a text such as 2025-10:2025-12, or the only one."""
     first, colon, last = months.partition(":")
     return (first, last) if colon else first

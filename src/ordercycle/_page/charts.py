@@ -78,10 +78,12 @@ def lines(
     """
     alt = altair()
     data = _data("rows", rows)
+    known = [] if rows is None else list(dict.fromkeys(row["month"] for row in rows))
+    months = alt.param(name="months", value=known)
     month = alt.X(
         "month:O",
         sort=None,
-        scale=alt.Scale(type="point", padding=0.1),
+        scale=alt.Scale(type="point", padding=0.1, domain=alt.expr("months")),
         axis=alt.Axis(title=None, labelAngle=0, labelOverlap="parity", labelPadding=8),
     )
     value = alt.Y("value:Q", title=None, axis=_axis())
@@ -113,7 +115,9 @@ def lines(
     changed = alt.Chart(_data("marks", marks)).encode(x=month)
     badge = alt.value(8)
     layers = [
-        changed.mark_rule(strokeDash=[4, 3], color=colours.notice).encode(y=badge),
+        changed.mark_rule(strokeDash=[4, 3], color=colours.notice).encode(
+            y=badge, y2=alt.value(alt.expr("height"))
+        ),
         changed.mark_point(filled=True, size=240, color=colours.notice, opacity=1).encode(
             y=badge, tooltip=alt.Tooltip("text:N", title=" ")
         ),
@@ -126,7 +130,7 @@ def lines(
         ends,
         _end_labels(base, colours),
     ]
-    chart = alt.layer(*layers).add_params(alt.param(name="cursor", value=""))
+    chart = alt.layer(*layers).add_params(months, alt.param(name="cursor", value=""))
     chart = chart.properties(width=760, height=300)
     return _finished(chart, colours, is_share=is_share, before=before)
 

@@ -7,7 +7,7 @@ quotients of products of them, and has no formula of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeAlias
 
@@ -59,11 +59,13 @@ class ShownMetric:
 class ShownSegment:
     """A row of the tables.
 
-    csv: its name as a field of a CSV file; group: whose it is, such as a scheme's; rule: what its
-    customers have in common, in words; changed: months in which this became something else.
+    short: its name without that of its group; csv: its name as a field of a CSV file; group: whose
+    it is, such as a scheme's; rule: what its customers have in common, in words; changed: months in
+    which this became something else.
     """
 
     name: str
+    short: str
     csv: str
     group: str = ""
     rule: str = ""
@@ -71,7 +73,13 @@ class ShownSegment:
 
     def as_data(self) -> dict[str, Any]:
         """Return it for the script."""
-        return {"name": self.name, "csv": self.csv, "rule": self.rule, "changed": self.changed}
+        return {
+            "name": self.name,
+            "short": self.short,
+            "csv": self.csv,
+            "rule": self.rule,
+            "changed": self.changed,
+        }
 
 
 @dataclass(frozen=True)
@@ -116,11 +124,13 @@ class Grid:
 class Moves:
     """How many customers went from where to where in each month but the first.
 
-    counts: by month, from and to; the last place is that of no segment.
+    ranks: of the segments, the higher the better; counts: by month, from and to, the last place is
+    that of no segment.
     """
 
     segments: tuple[str, ...]
-    counts: tuple[tuple[tuple[int, ...], ...], ...]
+    ranks: tuple[int, ...]
+    counts: Sequence[Sequence[Sequence[int]]]
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,7 @@ class Cohorts:
     """What buyers of each first month did in the months after."""
 
     months: tuple[int, ...]
-    sizes: tuple[int, ...]
+    sizes: Sequence[int | None]
     values: Mapping[str, tuple[tuple[float | None, ...], ...]]
     units: Mapping[str, str]
 
@@ -159,4 +169,3 @@ class Content:
     grid: Grid | None = None
     cohorts: Cohorts | None = None
     plain: str = ""  # a table for readers without scripts, as HTML
-    about: Mapping[str, str] = field(default_factory=dict)

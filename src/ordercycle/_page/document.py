@@ -30,7 +30,7 @@ def document(content: Content) -> str:
         "sparkline": vega.specification(charts.sparkline(PAGE)),
         "flows": charts.flows(PAGE),
     }
-    metrics = content.metrics
+    metrics, cube = content.metrics, packed(cube_of(content))
     return Template(_asset("page.html")).substitute(
         policy=_policy(drawn, script),
         title=escape(content.title),
@@ -51,11 +51,11 @@ def document(content: Content) -> str:
         panels=markup.panels(content),
         notices="",
         noscript=f"<noscript>{content.plain}</noscript>",
-        about=markup.about(content, vega.licences()),
+        about=markup.about(_about(content, cube), vega.licences()),
         most_segments=MOST_SEGMENTS,
         most_series=MOST_SERIES,
         head=as_json(head_of(content)),
-        cube=packed(cube_of(content)),
+        cube=cube,
         specs=as_json(specs),
         vega=drawn,
         script=script,
@@ -68,6 +68,21 @@ def framed(page: str) -> str:
         f'<iframe srcdoc="{escape(page)}" sandbox="allow-scripts allow-downloads" '
         'style="width:100%;height:900px;border:0" title="Segments"></iframe>'
     )
+
+
+def _about(content: Content, cube: str) -> dict[str, str]:
+    """Return what a reader may ask of the page; the same numbers have the same digest."""
+    first, last = content.months[0].number, content.months[-1].number
+    small = f"fewer than {content.min_customers} customers are not shown"
+    return {
+        "Months": f"{markup.month_name(first)} – {markup.month_name(last)}",
+        "Last day": content.as_of.isoformat(),
+        "Currency": content.currency,
+        "Segments": str(len(content.segments)),
+        **({"Small numbers": small} if content.min_customers > 1 else {}),
+        "Customers": "none are in this file: it holds sums per segment and month",
+        "Digest of the numbers": hashlib.sha256(cube.encode()).hexdigest()[:16],
+    }
 
 
 def _month_of(content: Content) -> int:

@@ -54,7 +54,8 @@ def head_of(content: Content) -> dict[str, Any]:
         "brand": content.brand,
         "target": content.target,
         "minCustomers": content.min_customers,
-        "moves": content.moves and {"segments": content.moves.segments},
+        "moves": content.moves
+        and {"segments": content.moves.segments, "ranks": content.moves.ranks},
         "grid": content.grid and vars(content.grid),
         "cohorts": content.cohorts and vars(content.cohorts),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import groupby
 
@@ -152,10 +152,10 @@ def panels(content: Content) -> str:
     return "".join(html)
 
 
-def about(content: Content, licences: str) -> str:
+def about(facts: Mapping[str, str], licences: str) -> str:
     """Return what a reader may want to know of the page itself."""
     items = "".join(
-        f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in content.about.items()
+        f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts.items()
     )
     return (
         f"<h2>About this page</h2><dl>{items}</dl><details><summary>Licences</summary>"

@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import reduce
 from math import prod
 from operator import or_
-from typing import Any
+from typing import Any, TypeAlias
 
 from ordercycle._page.content import (
     LESS_IS_BETTER,
@@ -35,8 +35,10 @@ BETTER_SMALL = {
     "Time to First Order", "Time Between Orders", "Days Since Last Order", "Missed Purchase Cycles",
 }  # fmt: skip
 
-#: The numbers of a month that ends on an earlier day, None where they are not counted.
-CutFigures = Callable[[Period], Figures | None]
+#: A quantity of each row, by name.
+Counted: TypeAlias = Callable[[str], list[int]]
+#: The quantities of a month that ends on an earlier day; None where they are not counted.
+CountedUpTo: TypeAlias = Callable[[Period], Counted | None]
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def content_of(
     shown: Months,
     compare: str | None,
     look: Look,
-    cut_figures: CutFigures,
+    count_up_to: CountedUpTo,
 ) -> Content:
     """Return what a page needs of counted months.
 
@@ -77,7 +79,7 @@ def content_of(
         What they are compared with at first.
     look
         Words.
-    cut_figures
+    count_up_to
         Counts months up to an earlier day.
     """
     plan = figures.plan
@@ -89,7 +91,7 @@ def content_of(
         cut = Period.to(last, as_of).earlier(last.first - month.first) if is_partial else None
         ends.append(ShownMonth(month.first, plan.ends(month), cut and cut.last_day))
         cuts.append(cut if month != last else None)
-    numbers, units = _numbers(figures, months, cuts, cut_figures)
+    numbers, units = _numbers(figures, months, cuts, count_up_to)
     return Content(
         title=look.title,
         currency=look.currency,
@@ -145,7 +147,14 @@ def _segments(names: Sequence[str], look: Look) -> tuple[ShownSegment, ...]:
     groups = look.groups or [""] * len(names)
     rules, changes = look.rules or {}, look.changes or {}
     return tuple(
-        ShownSegment(name, _csv_field(name), group, rules.get(name, ""), changes.get(name, ()))
+        ShownSegment(
+            name=name,
+            short=name.removeprefix(f"{group}: "),
+            csv=_csv_field(name),
+            group=group,
+            rule=rules.get(name, ""),
+            changed=changes.get(name, ()),
+        )
         for name, group in zip(names, groups, strict=True)
     )
 
@@ -161,7 +170,7 @@ def _numbers(
     figures: Figures,
     months: Months,
     cuts: Sequence[Period | None],
-    cut_figures: CutFigures,
+    count_up_to: CountedUpTo,
 ) -> tuple[Numbers, dict[str, Fraction]]:
     """Return the numbers, and how many whole numbers of each quantity make one."""
     catalogue = figures.catalogue
@@ -173,12 +182,9 @@ def _numbers(
     cut: dict[str, list[list[Any]]] = {}
     if any(cuts):
         nothing: list[int | None] = [None] * len(figures.rows)
-        counted = [(one, one and cut_figures(one)) for one in cuts]
+        counted = [one and count_up_to(one) for one in cuts]
         for name in bases:
-            cut[name] = _by_row(
-                nothing if found is None or period is None else found.quantity(name, period.months)
-                for period, found in counted
-            )
+            cut[name] = _by_row(nothing if found is None else found(name) for found in counted)
     units: dict[str, Fraction] = {LAST_DAY: Fraction(1)}
     for kind, unit in figures.plan.units.items():
         names = [name for name, one in bases.items() if one.unit == kind]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from fractions import Fraction
 from typing import TypeAlias
@@ -113,6 +113,34 @@ class Plan:
         """How many integers the cells are, and as many again for segments that overlap."""
         rows, columns, width = self.shape
         return 2 * rows * columns * width
+
+
+class HalfMonths(Plan):
+    """The same with two columns a month: up to a day of it, that of the last day, and the rest.
+
+    What earlier months were up to the same day is so counted for all of them in one pass. `months`
+    counts the halves: those of a month m are 2 * m and 2 * m + 1.
+    """
+
+    @classmethod
+    def of_plan(cls, plan: Plan) -> HalfMonths:
+        """Return a plan with months in halves."""
+        return cls(**{one.name: getattr(plan, one.name) for one in fields(Plan)})
+
+    @property
+    def months(self) -> Months:
+        """The halves that are counted: of the last month, the first one."""
+        return Months(2 * self.period.months.first, 2 * self.period.months.last)
+
+    def columns_of_days(self) -> NDArray[np.int32]:
+        """Return for each day that is counted its half's place, counted from 1."""
+        first, last = (number_of(day) for day in (self.period.first_day, self.period.last_day))
+        days = np.arange(first, last + 1).astype("datetime64[D]")
+        months = self.period.months.columns_of_days()[: days.size]
+        of_month = (days - days.astype("datetime64[M]")).astype(np.int64) + 1
+        is_first = of_month <= self.period.last_day.day
+        halves: NDArray[np.int32] = (2 * months - is_first).astype(np.int32)
+        return halves
 
 
 def unit_of(amount: AmountReader) -> Fraction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import IO, TYPE_CHECKING
 
@@ -23,10 +24,10 @@ from ordercycle._report.export import comparison_csv, dynamics_csv, write_text
 from ordercycle._report.metric_values import Figures, Reported
 from ordercycle._report.metrics import Metric
 from ordercycle._report.months import PRIOR, Months, Period
-from ordercycle._report.page_content import Look, content_of
+from ordercycle._report.page_content import Counted, Look, content_of
 from ordercycle._report.plot import bar_chart, line_chart
 from ordercycle._report.rendering import as_html, as_text
-from ordercycle._report.report_spec import Memberships, Plan, listed
+from ordercycle._report.report_spec import HalfMonths, Memberships, Plan, listed
 from ordercycle._report.tables import comparison_table, dynamics_table
 
 if TYPE_CHECKING:
@@ -58,11 +59,12 @@ class SegmentReport:
         self,
         cubes: Sequence[Cube],
         as_of: AsOf,
-        recount: Callable[[Period], Cube] | None = None,
+        recount: Callable[..., Cube] | None = None,
     ) -> None:
         self._counted = [Figures(cube) for cube in cubes]
         self._as_of = as_of
         self._recount = recount
+        self._halves: Figures | None = None  # of months up to the day of the last one
 
     @classmethod
     def build(
@@ -159,13 +161,15 @@ class SegmentReport:
         refuse_foreign(memberships, history)
         chosen = AsOf.chosen(months, compare, as_of, Known.of(history), memberships)
 
-        def counted(part: Period) -> Cube:
+        def counted(part: Period, *, halved: bool = False) -> Cube:
             plan = Plan.of(
                 membership,
                 period=part,
                 segments=segments,
                 kind=grouped_orders(history).spec,
             )
+            if halved:
+                plan = HalfMonths.of_plan(plan)
             return count(history, memberships, plan)
 
         ordered = months_of(history)
@@ -342,10 +346,20 @@ class SegmentReport:
             is_year = period.first - previous.months.first == PRIOR["previous_year"](period.size)
             compare = "previous_year" if is_year else "previous_period"
 
-        def counted(part: Period) -> Figures | None:
-            return next((one for one in self._counted if one.plan.has(part)), None)
+        made = content_of(self._figures, months or known, period, compare, look, self._up_to)
+        return replace(made, plain=as_html(*self._compared))
 
-        return content_of(self._figures, months or known, period, compare, look, counted)
+    def _up_to(self, part: Period) -> Counted | None:
+        """Return the quantities of a month up to an earlier day, where they can be counted."""
+        found = next((one for one in self._counted if one.plan.has(part)), None)
+        if found is not None:
+            return lambda name: found.quantity(name, part.months)
+        if self._recount is None:
+            return None
+        if self._halves is None:
+            self._halves = Figures(self._recount(self._figures.plan.period, halved=True))
+        halves, half = self._halves, 2 * part.months.first
+        return lambda name: halves.quantity(name, Months(half, half))
 
     def plot(
         self,
@@ -440,3 +454,8 @@ class SegmentReport:
         if recount is not None:
             self._counted += [Figures(recount(part)) for part in missing]
         return [self._reported(part) for part in parts]
+
+
+def content_of_report(report: SegmentReport, look: Look, months: Months) -> Content:
+    """Return what a page shows of some months of a report."""
+    return report._content(look, months)  # noqa: SLF001 - what users have no use for

@@ -252,7 +252,11 @@ fitted from 2 repeat customers)
             "expected_gap": mean,
             "expected_deviation": deviation,
         }
-        return Reason(REASONS[segment].format(days=counted(self.just_ordered_days, "day")), numbers)
+        return Reason(self._in_words()[segment], numbers)
+
+    def _in_words(self) -> Mapping[str, str]:
+        days = counted(self.just_ordered_days, "day")
+        return {segment: text.format(days=days) for segment, text in REASONS.items()}
 
     def _rhythm_of(self, row: Mapping[str, Any]) -> tuple[float, float]:
         """Return the mean of a customer's gaps and their standard deviation, as they are expected.

@@ -465,8 +465,11 @@ repeat customer)
         numbers = table.select(list(REASONS_READ)).to_pylist()[0]
         if numbers["days_since_last_order"] is None:
             del numbers["days_since_last_order"]
+        return Reason(self._in_words()[str(segment)], numbers)
+
+    def _in_words(self) -> Mapping[str, str]:
         days = {name: counted(getattr(self, name), "day") for name in THRESHOLDS}
-        return Reason(REASONS[str(segment)].format(**days), numbers)
+        return {segment: text.format(**days) for segment, text in REASONS.items()}
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Self:

@@ -323,15 +323,22 @@ class Rfm(Scheme):
             if segment is not None:
                 numbers[f"{score}_score"] = row[f"{score}_score"]
         if segment is not None:
-            given = self.map if isinstance(self.map, Mapping) else MAPS[self.map](self.bins)
-            several = given[segment]
-            patterns = (several,) if isinstance(several, str) else several
-            scores = " or ".join(map(in_letters, patterns))
-            return Reason(f"{segment!r} stands for scores {scores}", numbers)
+            return Reason(f"{segment!r} stands for {self._in_words()[segment]}", numbers)
         _, is_scored = replace(self._values, where=None).of(table)
         if is_scored[0]:
             return Reason(f"left out, as it does not hold that {self._where_text()}", numbers)
         return Reason(f"scores are of those who have {self._values.has_all}", numbers)
+
+    def _in_words(self) -> Mapping[str, str]:
+        given = self.map if isinstance(self.map, Mapping) else MAPS[self.map](self.bins)
+        patterns = {
+            segment: (several,) if isinstance(several, str) else several
+            for segment, several in given.items()
+        }
+        return {
+            segment: f"scores {' or '.join(map(in_letters, several))}"
+            for segment, several in patterns.items()
+        }
 
     def assign(self, table: Any, *, threads: int | None = None) -> pa.Table:
         """Add scores and a name to each customer of a profile.

@@ -254,9 +254,14 @@ class Rules(Scheme):
             for name, shown in columns_read(featured.conditions[rule])
             if name in row
         }
+        return Reason(self._in_words()[str(segment)], numbers)
+
+    def _in_words(self) -> Mapping[str, str]:
         text = dict(self._shown())
-        rule = "no rule holds" if segment == self.default else text[str(segment)]
-        return Reason(rule, numbers)
+        return {
+            segment: "no rule holds" if segment == self.default else text[segment]
+            for segment in self.segments
+        }
 
     def _assigned(
         self, table: pa.Table, name: str, scans: CustomerFeatures | None, threads: int | None

@@ -411,6 +411,10 @@ class Scheme(Fittable):
         row = table.select(list(read)).to_pylist()[0]
         return Reason(f"{type(self).__name__} decides by these columns", row)
 
+    def _in_words(self) -> Mapping[str, str]:
+        """Return what the customers of segments have in common, where the scheme can say it."""
+        return {}
+
     def _refitted(self, profile_of: ProfileOf) -> Self | None:
         """Return the scheme fitted to a profile, or None where nobody is there to fit to."""
         table = profile_of(lambda name: self.reads is None or name in self.reads)
@@ -467,6 +471,11 @@ def findings(
 ) -> Iterator[str]:
     """Yield what users should know of a scheme after it was assigned to the pieces of a profile."""
     return scheme._findings(counts, pieces, source)  # noqa: SLF001 - for subclasses to override
+
+
+def in_words(scheme: Scheme) -> Mapping[str, str]:
+    """Return what the customers of segments have in common, where the scheme can say it."""
+    return scheme._in_words()  # noqa: SLF001 - for subclasses to override
 
 
 def assigning(scheme: Scheme, source: StreamsAsOf | None) -> Assigning:

@@ -41,19 +41,19 @@ class Charts {
    * @param {Span} span @param {Span | null} prior @param {boolean} isNamed */
   bars(into, metric, rows, span, prior, isNamed) {
     const isNarrow = into.clientWidth < 520;
-    const names = isNamed ? (isNarrow ? 96 : 190) : 16;
+    const names = isNamed ? (isNarrow ? 104 : 190) : 16;
     const data = rows.map(([slot, row], place) => {
       const [now, before] = [this.tables.value(metric, row, span), this.tables.value(metric, row, prior)];
       const changed = change(metric, now, before);
       return {
-        row: place, slot, name: isNamed ? cut(this.tables.nameOf(row), isNarrow ? 13 : 26) : "", now: now ?? null,
+        row: place, slot, name: isNamed ? cut(this.tables.shortName(row), isNarrow ? 12 : 26) : "", now: now ?? null,
         prior: prior ? before ?? null : null, shown: short(metric, now ?? null, this.symbol), tone: changed.tone,
         change: prior ? `${changed.text} from ${short(metric, before ?? null, this.symbol)}` : "",
       };
     });
     this.draw(into, "bars", { rows: data }, { ...this.axis(metric), above: prior ? -8 : 0 }, {
-      width: into.clientWidth - names - (isNarrow ? 130 : 170), height: rows.length * (prior ? 54 : 36),
-      padding: { left: names, right: isNarrow ? 130 : 170, top: 4, bottom: 28 },
+      width: into.clientWidth - names - (isNarrow ? 122 : 170), height: rows.length * (prior ? 54 : 36),
+      padding: { left: names, right: isNarrow ? 122 : 170, top: 4, bottom: 28 },
     });
   }
 
@@ -69,7 +69,7 @@ class Charts {
         ? values.findLastIndex((value) => value !== 0 && value !== null) + 1 : values.length - 1;
       const last = values.slice(0, end + 1).findLastIndex((value) => value !== null);
       return values.map((value, place) => ({
-        month: monthName(months[place]), slot, name: cut(this.tables.nameOf(row), isNarrow ? 10 : 22), row,
+        month: monthName(months[place]), slot, name: cut(this.tables.shortName(row), isNarrow ? 10 : 22), row,
         value: place <= end ? value : null, shown: short(metric, value, this.symbol),
         end: place !== last ? null : this.cube.isOpen({ first: months[place], last: months[place], cut: false }) ? "open" : "done",
       }));
@@ -77,7 +77,7 @@ class Charts {
     const marks = rows.flatMap(([, row]) => (this.cube.head.segments[row]?.changed ?? [])
       .filter((month) => span.first <= month && month <= span.last)
       .map((month) => ({ month: monthName(month), text: "Conditions for segments changed during this period. Check the event log before comparing." })));
-    const view = this.draw(into, "lines", { rows: data, marks }, { ...this.axis(metric), cursor: "" }, {
+    const view = this.draw(into, "lines", { rows: data, marks }, { ...this.axis(metric), cursor: "", months: months.map(monthName) }, {
       width: into.clientWidth - 56 - (isNarrow ? 110 : 210), height: isNarrow ? 240 : 320,
       padding: { left: 56, right: isNarrow ? 110 : 210, top: 22, bottom: 28 },
     });

@@ -158,11 +158,12 @@ async function start() {
     const counts = held.moves?.[month - cube.first - 1] ?? [];
     at("map-note").textContent = `Where customers were at the end of ${monthName(month - 1)} and of ${monthName(month)}${month === lastMonth && head.partial ? `, up to ${head.asOf}` : ""}. Grey: stayed. Green: moved up. Orange: moved down. Blue: new.`;
     charts.flows(at("flows"), segments, ranks, counts);
+    const isLost = counts.some((line) => line[segments.length] > 0);
     const largest = Math.max(1, ...counts.flatMap((line, from) => line.filter((_, to) => from !== to)));
     const everyone = [...segments, "New customers"];
-    tables.heat(at("map-table"), "Who moved where", ["From ↓ to →", ...segments, "In no segment", "Stayed"], everyone.map((name, from) => {
+    tables.heat(at("map-table"), "Who moved where", ["From ↓ to →", ...segments, ...(isLost ? ["In no segment"] : []), "Stayed"], everyone.map((name, from) => {
       const all = counts[from].reduce((a, b) => a + b, 0);
-      return { name, cells: [...counts[from].map((size, to) => from === to && from < segments.length
+      return { name, cells: [...counts[from].slice(0, isLost ? undefined : -1).map((size, to) => from === to && from < segments.length
         ? { text: digits(size, 0), value: size, level: -1, kind: "stayed" }
         : { text: size ? digits(size, 0) : "", value: size, level: size ? Math.sqrt(size / largest) : -1 }),
       { text: from === segments.length || !all ? "" : `${digits((counts[from][from] / all) * 100, 1)}%`, value: all ? counts[from][from] / all : null, level: -1, kind: "plain" }] };
@@ -186,8 +187,8 @@ async function start() {
     const name = at("cohort-value").value;
     const largest = Math.max(1e-9, ...values[name].flat().map((value) => value ?? 0));
     tables.heat(at("cohort-table"), name, ["First order in", "Buyers", ...values[name][0].map((_, by) => String(by + 1))], months.map((month, y) => ({ name: monthName(month), cells: [
-      { text: digits(sizes[y], 0), value: sizes[y], level: -1, kind: "plain" },
-      ...values[name][y].map((value) => ({ text: value === null ? "" : inUnit(units[name], value), value, level: value === null ? -1 : value / largest, kind: value === null ? "none" : "" }))] })));
+      { text: sizes[y] === null ? NONE : digits(sizes[y], 0), value: sizes[y], level: -1, kind: "plain" },
+      ...values[name][y].map((value) => ({ text: value === null ? "" : units[name] === "share" ? `${digits(value * 100, 0)}%` : inUnit(units[name], value), value, level: value === null ? -1 : value / largest, kind: value === null ? "none" : "" }))] })));
   }
 
   /** @type {Record<string, () => void>} */

@@ -54,6 +54,11 @@ class Tables {
     return row === this.cube.all ? this.head.all : this.head.segments[row].name;
   }
 
+  /** Without the name of its group, in charts. @param {Row} row */
+  shortName(row) {
+    return this.head.segments[row]?.short ?? this.head.all;
+  }
+
   /** @param {Row} row @param {Span} span */
   heading(row, span) {
     const segment = this.head.segments[row];
@@ -116,11 +121,9 @@ class Tables {
   tile(label, metric, row, span, prior, line) {
     const [now, before] = [this.value(metric, row, span), this.value(metric, row, prior)];
     const changed = change(metric, now, before);
-    return el("div", { class: "tile" },
-      el("div", {}, el("h3", {}, named(label)),
-        el("p", { class: "large", "data-value": now == null ? "" : String(now) }, shown(metric, now, this.head.symbol)),
-        el("p", { class: "small" }, ...(prior ? [el("span", { class: changed.tone }, changed.text), ` from ${shown(metric, before, this.head.symbol)}`] : ["no prior months"]))),
-      line);
+    return el("div", { class: "tile" }, el("h3", {}, named(label)), line,
+      el("p", { class: "large", "data-value": now == null ? "" : String(now) }, shown(metric, now, this.head.symbol)),
+      el("p", { class: "small" }, ...(prior ? [el("span", { class: changed.tone }, changed.text), ` from ${shown(metric, before, this.head.symbol)}`] : ["no prior months"])));
   }
 
   /** A table of coloured numbers.

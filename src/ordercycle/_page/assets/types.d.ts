@@ -6,13 +6,13 @@ type Metric = {
   name: string; export: string; unit: string; counts: boolean; above: string[]; below: string[];
   ofAll: boolean; scale: [string, string]; doc: string; better: number;
 };
-type Segment = { name: string; csv: string; rule: string; changed: number[] };
+type Segment = { name: string; short: string; csv: string; rule: string; changed: number[] };
 type Table = {
   title: string; note: string; rows: string[]; columns: string[]; names: string[][];
   values: Record<string, (number | null)[][]>; units: Record<string, string>;
 };
 type CohortTable = {
-  months: number[]; sizes: number[]; values: Record<string, (number | null)[][]>;
+  months: number[]; sizes: (number | null)[]; values: Record<string, (number | null)[][]>;
   units: Record<string, string>;
 };
 type Head = {

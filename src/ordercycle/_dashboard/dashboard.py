@@ -1,0 +1,236 @@
+"""The Segments Dashboard: one page of all that schemes and memberships say of a history."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from functools import cached_property
+from typing import IO
+
+from ordercycle._dashboard.cohorts import cohorts_of
+from ordercycle._dashboard.grid import CUSTOMERS, grid_of
+from ordercycle._dashboard.memberships import Named, changed_months, last_day_of, named_memberships
+from ordercycle._dashboard.moves import moves_of
+from ordercycle._dashboard.small import cohorts_without_few, grid_without_few, without_few
+from ordercycle._errors import ConfigError, Option
+from ordercycle._history.order_history import OrderHistory
+from ordercycle._membership.intervals import check_history
+from ordercycle._membership.membership import Membership
+from ordercycle._page.content import Cohorts, Content, Grid, Moves
+from ordercycle._page.document import document, framed
+from ordercycle._page.encoding import checked_currency
+from ordercycle._public import public
+from ordercycle._report.export import write_text
+from ordercycle._report.months import Months, Period
+from ordercycle._report.page_content import Look
+from ordercycle._report.segment_report import SegmentReport, content_of_report
+from ordercycle._segments.rfm import Rfm
+from ordercycle._segments.scheme import Scheme
+
+#: How many months a page has, and how many of them it shows first.
+MONTHS, SHOWN = 24, 12
+
+
+@public()
+class Dashboard:
+    """Segments side by side and over time, as one HTML page that needs nothing else.
+
+    Made by :meth:`build`; :meth:`save` writes it, and a notebook shows it. The page holds sums per
+    segment and month and no customer: any of its months can be read, compared and exported in a
+    browser, with the numbers of :class:`SegmentReport` to the last bit. It asks no network for
+    anything.
+
+    Attributes
+    ----------
+    report
+        The report of all months of the page.
+    """
+
+    def __init__(self, content: Content, report: SegmentReport) -> None:
+        self._shown = content
+        self.report = report
+
+    @classmethod
+    def build(  # noqa: PLR0913 - what a page shows, each by its name
+        cls,
+        history: OrderHistory,
+        schemes: Sequence[Scheme],
+        *,
+        memberships: Mapping[str, Membership] | None = None,
+        segments: Sequence[str] | None = None,
+        months: str | Sequence[str] | None = None,
+        as_of: date | str | None = None,
+        changes: Mapping[str, date | str | Sequence[date | str]] | None = None,
+        title: str = "Segments",
+        currency: str = "EUR",
+        min_customers: int = 0,
+    ) -> Dashboard:
+        """Count everything that the page shows, in a few passes over the history.
+
+        Parameters
+        ----------
+        history
+            The orders.
+        schemes
+            The schemes whose segments are compared. Those that are recalculated are so every
+            month, fitted again each time where they fit to profiles. The first one also shows who
+            moved from which segment to which; the first :class:`Rfm` has a view of its own.
+        memberships
+            Further ones by name: imported ones and lists.
+        segments
+            The names of the segments, in this order, 30 at most; None: all. Of several schemes and
+            memberships, segments are called as in ``"rfm: Champions"``.
+        months
+            The first and the last month of the page; None: the last 24 up to the last day that is
+            known, and no earlier ones than orders are known of.
+        as_of
+            The last day that counts; None: the last of the months, or the last known day where
+            they are not over.
+        changes
+            On which days the conditions of a segment were changed, by its name: the page marks
+            these months.
+        title
+            What the page is called.
+        currency
+            Of the amounts, three letters.
+        min_customers
+            Segments that never have as many customers at the end of a month are merged into one,
+            ``"Other"``, and rows with fewer on the last day of a period show no numbers. A
+            courtesy towards the people in small segments, and no anonymization: what is left out
+            can be the difference between others.
+
+        Returns
+        -------
+        Dashboard
+
+        Raises
+        ------
+        ConfigError
+            There is no segment, there are more than 30, two have one name, a name in `changes` is
+            unknown, or an option makes no sense.
+
+        Examples
+        --------
+        >>> import datetime, ordercycle as oc, pyarrow as pa
+        >>> orders = pa.table({
+        ...     "customer_id": ["ann", "ann", "bob"],
+        ...     "ordered_at": [datetime.date(2025, month, 15) for month in (9, 12, 11)],
+        ...     "amount": [20.0, 30.0, 12.5],
+        ... })
+        >>> history = oc.OrderHistory.build(orders)
+        >>> page = oc.Dashboard.build(history, [oc.Lifecycle()], as_of="2025-12-31")
+        >>> page
+        Dashboard('Segments', 9 segments, 2025-09 to 2025-12)
+        >>> page.save("segments.html")
+        """
+        check_history(history)
+        code = checked_currency(currency)
+        if not isinstance(min_customers, int) or isinstance(min_customers, bool):
+            raise ConfigError(
+                (Option("min_customers", min_customers), " is no number of customers"),
+                remedy="pass a whole number",
+            )
+        named = named_memberships(history, schemes, memberships or {})
+        end = last_day_of(history, named, months, as_of)
+        last = Months.between(end, end)
+        chosen = _months(history, last) if months is None else Months.of(months, "months")
+        period = Period.to(chosen, end)
+
+        def reported(of: Named, names: Sequence[str] | None) -> SegmentReport:
+            span = tuple(str(month) for month in (period.months.each()[0], last))
+            return SegmentReport.build(
+                history, of.passed, period=span, compare=None, segments=names, as_of=end
+            )
+
+        report = reported(named, segments)
+        few = _few(report, period.months, min_customers)
+        if few:
+            named, kept = named.merged(history, few, report.segments)
+            report = reported(named, kept)
+        look = Look(
+            title=title,
+            currency=code,
+            groups=[named.groups[name] for name in report.segments],
+            rules=named.rules,
+            changes=changed_months(changes or {}, report.segments, few),
+            chosen=tuple(name for name in report.segments if name in named.first),
+        )
+        content = replace(
+            content_of_report(report, look, period.months),
+            first=max(period.months.first, last.first - SHOWN + 1),
+            compare="previous_year" if period.months.size > SHOWN else "previous_period",
+            min_customers=min_customers,
+            moves=without_few(_moves(history, named, period), min_customers),
+            grid=grid_without_few(_grid(history, schemes, end), CUSTOMERS, min_customers),
+            cohorts=cohorts_without_few(_cohorts(history, period), min_customers),
+        )
+        return cls(content, report)
+
+    def save(self, path: str | os.PathLike[str] | IO[str]) -> None:
+        """Write the page, whole or not at all.
+
+        Parameters
+        ----------
+        path
+            The file; one that is there is replaced. Or a text stream such as ``sys.stdout``.
+
+        Raises
+        ------
+        ImportError
+            Altair or vl-convert is not installed: the extra ``page``.
+        StorageError
+            The file cannot be written.
+        """
+        write_text(self._page, path)
+
+    @cached_property
+    def _page(self) -> str:
+        return document(self._shown)
+
+    def __repr__(self) -> str:
+        shown = self._shown
+        months = Months(shown.months[0].number, shown.months[-1].number)
+        return f"Dashboard({shown.title!r}, {len(shown.segments)} segments, {months})"
+
+    def _repr_html_(self) -> str:
+        return framed(self._page)
+
+
+def _months(history: OrderHistory, last: Months) -> Months:
+    """Return the last months up to one, and none from before the first order."""
+    first_day = history.summary().first_day
+    first = last.first - MONTHS + 1
+    if first_day is not None:
+        first = min(last.first, max(first, Months.between(first_day, first_day).first))
+    return Months(first, last.first)
+
+
+def _few(report: SegmentReport, months: Months, least: int) -> list[str]:
+    """Return the segments that have fewer customers at the end of all months."""
+    if least <= 1:
+        return []
+    table = report.dynamics("Customers", tuple(str(months.each()[at]) for at in (0, -1)))
+    most: dict[str, float] = dict.fromkeys(report.segments, 0)
+    for row in table.to_pylist():
+        if row["segment"] in most:
+            most[row["segment"]] = max(most[row["segment"]], row["value"])
+    return [name for name, customers in most.items() if customers < least]
+
+
+def _moves(history: OrderHistory, named: Named, period: Period) -> Moves | None:
+    months = period.months.each()
+    if named.scheme is None or len(months) < 2:
+        return None
+    ends = [min(month.last_day, period.last_day) for month in months]
+    return moves_of(history, named.memberships[named.scheme], ends)
+
+
+def _grid(history: OrderHistory, schemes: Sequence[Scheme], as_of: date) -> Grid | None:
+    scheme = next((one for one in schemes if isinstance(one, Rfm)), None)
+    return None if scheme is None else grid_of(history, scheme, as_of)
+
+
+def _cohorts(history: OrderHistory, period: Period) -> Cohorts | None:
+    return cohorts_of(history, period) if period.months.size > 1 else None

@@ -1,0 +1,77 @@
+"""RFM as a grid: customers, revenue and orders by their scores of recency and frequency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ordercycle._history.order_history import OrderHistory
+from ordercycle._page.content import Grid
+from ordercycle._segments.rfm import Rfm
+
+CUSTOMERS, REVENUE, VALUE = "Customers", "Revenue (all time)", "Average Order Value (all time)"
+SCORES = ["recency_score", "frequency_score"]
+
+
+def grid_of(history: OrderHistory, scheme: Rfm, as_of: date) -> Grid | None:
+    """Return the grid as of a day; None where nobody has scores."""
+    profile = history.profile(as_of)
+    if not profile.num_rows:
+        return None
+    scored = (scheme.fit(profile) if scheme.refits else scheme).assign(profile)
+    scored = scored.filter(pc.is_valid(scored[SCORES[0]]))
+    if not scored.num_rows:
+        return None
+    has_money = "revenue" in scored.column_names
+    sums = [("orders", "sum"), *([("revenue", "sum")] if has_money else [])]
+    cells = _by_scores(scored.group_by(SCORES).aggregate([([], "count_all"), *sums]))
+    names = scored.select([*SCORES, scheme.name])
+    names = names.set_column(2, "segment", names[scheme.name].cast(pa.string()))
+    sizes = names.group_by([*SCORES, "segment"]).aggregate([([], "count_all")])
+    named = _by_scores(sizes.sort_by([("count_all", "ascending"), ("segment", "descending")]))
+    values = {CUSTOMERS: _table(scheme, cells, lambda row: row["count_all"])}
+    units = {CUSTOMERS: "customers"}
+    if has_money:
+        values[REVENUE] = _table(scheme, cells, lambda row: float(row["revenue_sum"]))
+        values[VALUE] = _table(scheme, cells, _mean_value)
+        units |= {REVENUE: "currency", VALUE: "currency"}
+    scores = range(1, scheme.bins + 1)
+    return Grid(
+        title="Recency and frequency",
+        note=f"As of {as_of}, by score; {scheme.bins} is best. In a cell: the segment that most of "
+        "its customers are in.",
+        rows=tuple(f"F{score}" for score in reversed(scores)),
+        columns=tuple(f"R{score}" for score in scores),
+        names=_table(scheme, named, lambda row: row["segment"] or "", missing=""),
+        values=values,
+        units=units,
+    )
+
+
+def _by_scores(table: pa.Table) -> dict[tuple[int, int], dict[str, Any]]:
+    return {(row[SCORES[0]], row[SCORES[1]]): row for row in table.to_pylist()}
+
+
+def _table(
+    scheme: Rfm,
+    cells: Mapping[tuple[int, int], dict[str, Any]],
+    value: Any,
+    missing: Any = None,
+) -> tuple[tuple[Any, ...], ...]:
+    """Return a value of each cell: frequency down from the best, recency up to it."""
+    scores = range(1, scheme.bins + 1)
+    return tuple(
+        tuple(
+            value(cells[recency, frequency]) if (recency, frequency) in cells else missing
+            for recency in scores
+        )
+        for frequency in reversed(scores)
+    )
+
+
+def _mean_value(row: Mapping[str, Any]) -> float | None:
+    return float(row["revenue_sum"]) / row["orders_sum"] if row["orders_sum"] else None
