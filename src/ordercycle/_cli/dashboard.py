@@ -51,7 +51,11 @@ def _html_only(_ctx: click.Context, _option: click.Parameter, value: Path) -> Pa
 )
 @click.option("--title", default="Segments", show_default=True, help="What the page is called.")
 @click.option(
-    "--currency", default="EUR", show_default=True, help="Of the amounts, in three letters."
+    "--amounts-in",
+    default="EUR",
+    show_default=True,
+    metavar="CODE",
+    help="The currency of the amounts, in three letters.",
 )
 @click.option(
     "--min-customers",
@@ -81,7 +85,7 @@ def dashboard(  # noqa: PLR0913 - one argument per option
     as_of: datetime | None,
     segments: tuple[str, ...],
     title: str,
-    currency: str,
+    amounts_in: str,
     min_customers: int,
     out: Path,
     is_opened: bool,
@@ -116,7 +120,7 @@ def dashboard(  # noqa: PLR0913 - one argument per option
             months=None if months is None else months_of(months),
             as_of=None if as_of is None else as_of.date(),
             title=title,
-            currency=currency,
+            currency=amounts_in,
             min_customers=min_customers,
         )
         page.save(out)

@@ -73,7 +73,7 @@ def segment_options(content: Content) -> str:
     ]  # fmt: skip
     numbered = enumerate(content.segments)
     for group, segments in groupby(numbered, key=lambda item: item[1].group):
-        html.append(f"<h3>{_named(group)}</h3>" if group else "")
+        html.append(f'<p class="label">{_named(group)}</p>' if group else "")
         for row, segment in segments:
             checked = " checked" if segment.name in chosen else ""
             html.append(
@@ -92,7 +92,7 @@ def metric_options(metrics: Sequence[ShownMetric], *, many: bool) -> str:
     html = []
     groups = dict.fromkeys(one.group for one in metrics)
     for group in groups:
-        html.append(f"<h3>{escape(group)}</h3>")
+        html.append(f'<p class="label">{escape(group)}</p>')
         for one in metrics:
             if one.group != group:
                 continue
@@ -176,7 +176,7 @@ def _card(title: str, note: str = "", box: str = "") -> str:
 
 def _heats(key: str, title: str) -> str:
     return (
-        f'<div class="scroller" tabindex="0" role="region" aria-label="{escape(title)}">'
+        f'<div class="scroller" tabindex="0" role="region" aria-label="{escape(title)}: table">'
         f'<table class="heats" id="{key}"></table></div>'
     )
 

@@ -29,7 +29,9 @@ class Charts {
     view.width(Math.max(40, room.width)).height(room.height).padding(room.padding);
     for (const [key, rows] of Object.entries(data)) view.data(key, rows);
     for (const [key, value] of Object.entries(signals)) view.signal(key, value);
-    return view.run();
+    view.run();
+    into.querySelector("svg")?.setAttribute("aria-hidden", "true"); // its element has a sentence
+    return view;
   }
 
   /** @param {Metric} metric */

@@ -227,7 +227,7 @@ async function start() {
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   }
 
-  form.addEventListener("change", changed);
+  document.addEventListener("change", (event) => { if (Reflect.get(event.target ?? {}, "form") === form) changed(); });
   form.addEventListener("submit", (event) => event.preventDefault());
   at("export").addEventListener("click", save);
   at("copy").addEventListener("click", async () => {

@@ -121,7 +121,7 @@ class Tables {
   tile(label, metric, row, span, prior, line) {
     const [now, before] = [this.value(metric, row, span), this.value(metric, row, prior)];
     const changed = change(metric, now, before);
-    return el("div", { class: "tile" }, el("h3", {}, named(label)), line,
+    return el("div", { class: "tile" }, el("p", { class: "label" }, named(label)), line,
       el("p", { class: "large", "data-value": now == null ? "" : String(now) }, shown(metric, now, this.head.symbol)),
       el("p", { class: "small" }, ...(prior ? [el("span", { class: changed.tone }, changed.text), ` from ${shown(metric, before, this.head.symbol)}`] : ["no prior months"])));
   }
