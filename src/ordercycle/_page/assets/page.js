@@ -252,7 +252,7 @@ async function start() {
       if (by) { next.click(); next.focus(); }
     });
   });
-  document.querySelectorAll(".panel").forEach((panel) => panel.addEventListener("toggle", () => {
+  form.querySelectorAll(".panel").forEach((panel) => panel.addEventListener("toggle", () => {
     const box = document.querySelector(`[popovertarget="${panel.id}"]`)?.getBoundingClientRect();
     if (!box) return;
     const { style, offsetWidth } = /** @type {HTMLElement} */ (panel);
