@@ -110,11 +110,12 @@ def _select_touches(
             place = np.int64(kinds[row]) * channel_count + np.int64(channels[row])
             one = classes[place]
             # What does not count is overwritten: a branch would be guessed wrong too often.
-            room = min(found, last)
-            out_rows[room] = row
-            out_classes[room] = one
+            out_rows[min(found, last)] = row
             found += one >= 0 and not (excluded.size and excluded[row])
         out_offsets[customer + 1] = found
+    for one in range(min(found, last + 1)):  # few: to write them above costs a store a touch
+        row = out_rows[one]
+        out_classes[one] = classes[np.int64(kinds[row]) * channel_count + np.int64(channels[row])]
     return found
 
 

@@ -109,14 +109,22 @@ def rows_of_credits(
     entries, places = entries[:found], places[:found]
     known = places != kernels.NO_ORDER
     touches = np.full(found, kernels.NO_ORDER)
-    shares = np.full(found, np.nan)
     of_known = places[known]
     touches[known] = credited.rows[of_known]
-    shares[known] = credited.weights[of_known] / credited.wholes[of_known]
-    shares[known & ~orders.are_orders[entries]] = 0.0
+    is_whole = not credited.lengths.size or int(credited.lengths.max()) == 1
+    shares = np.where(known, 1.0, np.nan)
+    if not is_whole:
+        shares[known] = credited.weights[of_known] / credited.wholes[of_known]
+    if orders.has_refunds:
+        shares[known & ~orders.are_orders[entries]] = 0.0
     parts = AmountWords(NO_WORDS, NO_WORDS)
     if has_amount:
-        parts = _parts(orders.batch.words, entries, places, known, credited, is_float=is_float)
+        words = orders.batch.words
+        parts = (
+            words.take(entries)
+            if is_whole
+            else _parts(words, entries, places, known, credited, is_float=is_float)
+        )
     return CreditRows(entries, touches, shares, parts)
 
 
@@ -130,8 +138,6 @@ def _parts(
     is_float: bool,
 ) -> AmountWords:
     """Return the part of its entry's amount that each row has."""
-    if not credited.lengths.size or int(credited.lengths.max()) == 1:
-        return words.take(entries)
     lengths = np.ones(entries.size, np.int32)
     weights = np.ones(entries.size, np.int64)
     lengths[known] = credited.lengths[places[known]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -50,7 +51,7 @@ class CreditTable:
 
     scan: CreditScan
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """The names and types of the columns."""
         spec = self.scan.orders.spec
@@ -75,7 +76,9 @@ class CreditTable:
         """Return the rows of a batch of customers."""
         schema, orders = self.schema, met.orders
         shown = Shown.of(rows.touches)
-        instants = orders.instants[rows.entries]
+        # An entry has a row at least: as many rows are one for each, in their order.
+        is_one_each = rows.entries.size == orders.are_orders.size
+        instants = orders.instants if is_one_each else orders.instants[rows.entries]
         touched = self.taken(met.touches.instants, shown.touches)
         # A refund has the id of the order that it refunds, where that is known.
         order_rows = rows.entries
@@ -83,12 +86,16 @@ class CreditTable:
             its_orders = orders.orders[rows.entries]
             order_rows = np.where(its_orders == NO_ORDER, rows.entries, its_orders)
         customers = np.repeat(np.arange(len(orders.batch.ids)), np.diff(orders.batch.offsets))
+        if not is_one_each:
+            customers = customers[rows.entries]
         ids = IdReader.as_produced(orders.batch.ids, self.scan.orders.id_type)
         order_ids = self.scan.reader.order_ids(orders.batch)
+        if orders.has_refunds or not is_one_each:
+            order_ids = order_ids.take(rows_of(order_rows))
         names = {name: self.attribute(name, met, shown) for name in OF_TOUCHES}
         arrays = [
-            order_ids.take(rows_of(order_rows)).cast(schema.field("order").type),
-            ids.take(rows_of(customers[rows.entries])),
+            order_ids.cast(schema.field("order").type),
+            ids.take(rows_of(customers)),
             array_of(instants, INSTANTS),
             self.groups(met, shown),
             *(names[name] for name in OF_TOUCHES),
