@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from ordercycle._audiences.audience import Audience
     from ordercycle._audiences.contacts import ContactColumns, Contacts
     from ordercycle._audiences.forgetting import forget
+    from ordercycle._audiences.lists import (
+        AudienceLists,
+        audiences_from_dict,
+        ready_made_audiences,
+    )
     from ordercycle._audiences.overlap import AudienceOverlap, overlap
     from ordercycle._audiences.reach import Reach
     from ordercycle._audiences.summaries import AudienceSummary
@@ -79,6 +84,7 @@ else:
             "_audiences.audience": ("Audience",),
             "_audiences.contacts": ("ContactColumns", "Contacts"),
             "_audiences.forgetting": ("forget",),
+            "_audiences.lists": ("AudienceLists", "audiences_from_dict", "ready_made_audiences"),
             "_audiences.overlap": ("AudienceOverlap", "overlap"),
             "_audiences.reach": ("Reach",),
             "_audiences.summaries": ("AudienceSummary",),
@@ -139,6 +145,7 @@ else:
 __all__ = [
     "Attribution",
     "Audience",
+    "AudienceLists",
     "AudienceOverlap",
     "AudienceSummary",
     "Backtest",
@@ -197,6 +204,7 @@ __all__ = [
     "ValueLists",
     "ValueListsAccount",
     "WarmupResult",
+    "audiences_from_dict",
     "datasets",
     "enters",
     "env",
@@ -204,6 +212,7 @@ __all__ = [
     "forget",
     "lint_features",
     "overlap",
+    "ready_made_audiences",
     "register_scheme",
     "sample_size",
     "scheme_from_dict",

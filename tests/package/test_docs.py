@@ -16,6 +16,7 @@ from support.command_line import run
 import ordercycle as oc
 from ordercycle._cli.feature_files import FeatureFile
 from ordercycle._cli.scheme_files import read_scheme
+from ordercycle._cli.stream_files import StreamTable
 from ordercycle._cli.touch_files import TouchFile
 from ordercycle._features.functions import FUNCTIONS
 
@@ -28,6 +29,7 @@ BLOCK = re.compile(r"^```(\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SKETCHED = {
     "README.md",
     "docs/getting-started.md",
+    "docs/guides/audiences.md",
     "docs/guides/from-your-export.md",
     "docs/guides/live-segments.md",
     "docs/scaling/spark.md",
@@ -89,7 +91,10 @@ def test_toml_is_a_scheme_or_features_or_a_source(page, text, tmp_path):  # noqa
     data = tomllib.loads(text)
     file = tmp_path / "shown.toml"
     file.write_text(text, encoding="utf-8")
-    if "scheme" in data:
+    if "audiences" in data:
+        tables = StreamTable.all_of(file, data.pop("streams", {}))
+        assert set(oc.audiences_from_dict(data).reads_streams) <= set(tables)
+    elif "scheme" in data:
         assert read_scheme(file).scheme
     elif "attribution" in data:
         assert TouchFile.read(str(file)).streams

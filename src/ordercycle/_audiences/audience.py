@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 from ordercycle._arrow_views import booleans, rows_of
 from ordercycle._audiences.contacts import Contacts, people_of
 from ordercycle._audiences.csv_files import write_csv
-from ordercycle._audiences.customer_sets import (
-    CustomerSet,
-    Pairs,
-    common_reader,
-    paired,
-    united,
+from ordercycle._audiences.customer_sets import CustomerSet
+from ordercycle._audiences.listed import (
+    REVENUE,
+    VALUE,
+    Listed,
+    combined,
+    population_of,
+    revenue_of,
+    sum_of,
 )
 from ordercycle._audiences.members import members_of
 from ordercycle._audiences.reach import Reach, reach_of
@@ -37,7 +40,7 @@ from ordercycle._segments.assigning import worked
 from ordercycle._segments.customer_features import StreamsAsOf
 from ordercycle._segments.next_transition import DAY_COLUMNS
 from ordercycle._segments.profile_tables import as_table
-from ordercycle._segments.read_rules import ReadRules
+from ordercycle._segments.read_rules import FeaturedTable, ReadRules
 from ordercycle._segments.rule_values import bound
 from ordercycle._sync.connection import connection_of
 from ordercycle._sync.syncing import SyncOptions, SyncReport, sync
@@ -45,26 +48,6 @@ from ordercycle._workspace import thread_count
 
 if TYPE_CHECKING:
     from os import PathLike
-
-REVENUE = "revenue"
-#: What the column of values is called within an audience.
-VALUE = "value"
-
-
-class Population(NamedTuple):
-    """The table a list is of: rows, what tells its customers from others, and its revenue."""
-
-    customers: int
-    fingerprint: int
-    revenue: Any
-
-
-class Listed(NamedTuple):
-    """The customers of a list, and columns VALUE and REVENUE of them, where there are such."""
-
-    customers: CustomerSet
-    columns: pa.Table
-    population: Population
 
 
 @public()
@@ -154,28 +137,15 @@ class Audience:
         >>> Audience.where(table, "orders >= 2", name="Came back").customers.to_pylist()
         [1]
         """
-        check_name(name)
-        table = as_table(table)
-        count = thread_count(threads)
-        customers, rows = CustomerSet.of_table(table, "the table", count)
-        if value is not None:
-            _check_value(table, value)
-        day = _day_of(table, as_of)
-        holds = _holds(table, condition, name, streams, day, threads)
-        in_order = holds if rows is None else holds[rows]
-        places = np.flatnonzero(in_order)
-        wanted = places if rows is None else rows[places]
-        columns = {
-            kept: table.column(column).take(rows_of(wanted.astype(np.int64))).combine_chunks()
-            for kept, column in ((VALUE, value), (REVENUE, _revenue(table)))
-            if column is not None
-        }
-        return cls(
-            name,
-            condition if isinstance(condition, str) else language_text(condition) or str(condition),
-            None if day is None else date_of(day),
-            Listed(customers.taken(places), pa.table(columns), _population(table, customers)),
-        )
+        made = audiences_of(
+            table,
+            {name: condition},
+            {} if value is None else {name: value},
+            as_of=as_of,
+            streams=streams,
+            threads=threads,
+        )[name]
+        return cls(made.name, made.definition, made.as_of, made._listed)  # noqa: SLF001 - one class
 
     @property
     def customers(self) -> pa.Array:
@@ -220,7 +190,7 @@ class Audience:
             f"{self.name} {sign} {other.name}",
             f"({self.definition}) {sign} ({other.definition})",
             self.as_of if self.as_of == other.as_of else None,
-            _combined(self._listed, other._listed, sign, names),  # noqa: SLF001 - of this class
+            combined(self._listed, other._listed, sign, names),  # noqa: SLF001 - of this class
         )
 
     def summary(self) -> AudienceSummary:
@@ -244,7 +214,7 @@ class Audience:
             self.name,
             len(self),
             share,
-            _sum(columns.column(REVENUE)) if has_revenue else None,
+            sum_of(columns.column(REVENUE)) if has_revenue else None,
             ValueSummary.of(columns.column(VALUE)) if self.has_values else None,
             self.as_of,
             self.definition,
@@ -479,110 +449,87 @@ def _day_of(table: pa.Table, as_of: date | str | None) -> int | None:
     return first.as_py() if first == last else None
 
 
-def _holds(
+def audiences_of(
+    table: Any,
+    conditions: Mapping[str, str | pc.Expression],
+    values: Mapping[str, str],
+    *,
+    features: Mapping[str, str] | None = None,
+    streams: Mapping[str, Any] | None = None,
+    as_of: date | str | None = None,
+    missing: str = "error",
+    threads: int | None = None,
+) -> dict[str, Audience]:
+    """Return audiences by the names of conditions, all of one table; as `Audience.where`.
+
+    values: columns of values, features among them, by the names of the audiences that have some.
+    """
+    for name in conditions:
+        check_name(name)
+    table, count = as_table(table), thread_count(threads)
+    customers, rows = CustomerSet.of_table(table, "the table", count)
+    day = _day_of(table, as_of)
+    read = ReadRules.of(dict(conditions), {} if features is None else features)
+    featured = _featured(table, read, streams, day, missing, threads)
+    shown = featured.shown
+    for value in values.values():
+        _check_value(shown, value)
+    holds = _holds(featured, list(conditions), threads)
+    population = population_of(table, customers)
+    made = {}
+    for name, condition in conditions.items():
+        in_order = holds[name] if rows is None else holds[name][rows]
+        places = np.flatnonzero(in_order)
+        wanted = rows_of((places if rows is None else rows[places]).astype(np.int64))
+        columns = {
+            kept: shown.column(column).take(wanted).combine_chunks()
+            for kept, column in ((VALUE, values.get(name)), (REVENUE, revenue_of(table)))
+            if column is not None
+        }
+        text = condition if isinstance(condition, str) else language_text(condition)
+        made[name] = Audience(
+            name,
+            str(condition) if text is None else text,
+            None if day is None else date_of(day),
+            Listed(customers.taken(places), pa.table(columns), population),
+        )
+    return made
+
+
+def _featured(
     table: pa.Table,
-    condition: str | pc.Expression,
-    name: str,
+    read: ReadRules,
     streams: Mapping[str, Any] | None,
     day: int | None,
+    missing: str,
     threads: int | None,
-) -> NDArray[np.bool_]:
-    """Return for which rows a condition holds."""
-    read = ReadRules.of({name: condition}, {})
-    features = None
-    if read.streams:
-        if day is None:
-            raise ConfigError(
-                f"audience {name!r} is about streams, and of no day",
-                remedy=("pass ", Option("as_of"), " with the day of the table"),
-            )
-        source = StreamsAsOf.of({} if streams is None else streams, date_of(day), "error")
-        features = read.scans(source).of(table, threads=threads)
-    featured = read.of_table(table, features)
+) -> FeaturedTable:
+    """Return a table with what conditions read of streams."""
+    if not read.streams:
+        return read.of_table(table, None)
+    if day is None:
+        raise ConfigError(
+            f"streams are read as of a day ({', '.join(read.streams)}), and the table is of none",
+            remedy=("pass ", Option("as_of"), " with the day of the table"),
+        )
+    source = StreamsAsOf.of({} if streams is None else streams, date_of(day), missing)
+    return read.of_table(table, read.scans(source).of(table, threads=threads))
+
+
+def _holds(
+    featured: FeaturedTable, names: list[str], threads: int | None
+) -> dict[str, NDArray[np.bool_]]:
+    """Return for which rows each condition holds."""
     conditions = bound(featured.full, featured.conditions, featured.unseen)
-    found = np.empty(table.num_rows, np.bool_)
+    found = {name: np.empty(featured.full.num_rows, np.bool_) for name in names}
 
     def write(task: tuple[int, pa.Table]) -> None:
         start, rows = task
-        truth = pc.fill_null(conditions.truths(rows).column(0), fill_value=False)
-        found[start : start + rows.num_rows] = booleans(truth.combine_chunks())
+        truths = conditions.truths(rows)
+        for name in names:
+            truth = pc.fill_null(truths.column(name), fill_value=False)
+            found[name][start : start + rows.num_rows] = booleans(truth.combine_chunks())
 
     for _ in worked(write, featured.full, threads=threads):
         pass
     return found
-
-
-def _revenue(table: pa.Table) -> str | None:
-    if table.column_names.count(REVENUE) != 1:
-        return None
-    kind = table.schema.field(REVENUE).type
-    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    return REVENUE if numeric else None
-
-
-def _sum(column: pa.ChunkedArray) -> Any:
-    if pa.types.is_decimal(column.type):
-        column = column.cast(pa.decimal128(38, column.type.scale))
-    found = pc.sum(column).as_py()
-    return 0 if found is None else found
-
-
-def _population(table: pa.Table, customers: CustomerSet) -> Population:
-    column = _revenue(table)
-    with np.errstate(over="ignore"):
-        fingerprint = int(customers.hashes.sum(dtype=np.uint64)) if customers.hashes.size else 0
-    revenue = None if column is None else _sum(table.column(column))
-    return Population(table.num_rows, fingerprint, revenue)
-
-
-def _combined(one: Listed, other: Listed, sign: str, names: tuple[str, str]) -> Listed:
-    pairs = paired(one.customers, other.customers, names)
-    kept = np.ones(pairs.one.size, np.bool_)
-    if sign == "&":
-        kept = (pairs.one >= 0) & (pairs.other >= 0)
-    elif sign == "-":
-        kept = (pairs.one >= 0) & (pairs.other < 0)
-    pairs = Pairs(pairs.one[kept], pairs.other[kept])
-    population = one.population
-    if sign == "|" and not is_of_same(one, other):
-        # Of two tables no more is known than who is on a list of either.
-        most = max(pairs.one.size, one.population.customers, other.population.customers)
-        population = Population(most, 0, None)
-    reader = common_reader(one.customers, other.customers, names)
-    customers = united(one.customers, other.customers, pairs, reader)
-    return Listed(customers, _columns_of_both(one, other, pairs), population)
-
-
-def is_of_same(one: Listed, other: Listed) -> bool:
-    """Return whether two lists are of tables of the same customers."""
-    return one.population[:2] == other.population[:2]
-
-
-def _columns_of_both(one: Listed, other: Listed, pairs: Pairs) -> pa.Table:
-    """Return values and revenue of customers of either, those of the first where it has them."""
-    made = {}
-    sides = (one.columns, other.columns)
-    border = one.customers.hashes.size
-    rows = rows_of(np.where(pairs.one >= 0, pairs.one, pairs.other + border).astype(np.int64))
-    only_one = not (pairs.one < 0).any()
-    for name in (VALUE, REVENUE):
-        there = [side.column(name) if name in side.column_names else None for side in sides]
-        if there[0] is None:
-            continue
-        if only_one:
-            made[name] = there[0].take(rows)
-        elif there[1] is not None:
-            made[name] = pa.chunked_array(_in_one_type(there[0], there[1])).take(rows)
-        elif name == VALUE:  # some of the customers have none
-            missing = pa.nulls(other.customers.hashes.size, there[0].type)
-            made[name] = pa.chunked_array([*there[0].chunks, missing], there[0].type).take(rows)
-    return pa.table({name: column.combine_chunks() for name, column in made.items()})
-
-
-def _in_one_type(one: pa.ChunkedArray, other: pa.ChunkedArray) -> list[pa.Array]:
-    kind = one.type if one.type == other.type else pa.float64()
-    return [
-        chunk
-        for side in (one, other)
-        for chunk in (side if side.type == kind else side.cast(kind)).chunks
-    ]

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle._audiences.audience import Audience, Listed, is_of_same
+from ordercycle._audiences.audience import Audience
 from ordercycle._audiences.customer_sets import common_reader, paired, united
+from ordercycle._audiences.listed import Listed, is_of_same
 from ordercycle._errors import ConfigError, Option
 from ordercycle._public import public
 

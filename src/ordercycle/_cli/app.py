@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from ordercycle._cli.attribution import attribution
+from ordercycle._cli.audience import audience, sync
 from ordercycle._cli.clv import clv
 from ordercycle._cli.dashboard import dashboard
 from ordercycle._cli.demo import demo
@@ -77,6 +78,8 @@ for command in (
     attribution,
     report,
     dashboard,
+    audience,
+    sync,
     journey,
     experiment,
     warmup,
