@@ -312,9 +312,9 @@ class Audience:
         a@example.com,,,,,,,,,,,,,,,,,,20.1
         b@x.org,,,,,,,,,,,,,,,,,,0
         """
-        is_alone = contacts is None and target == "plain"
-        people = None if is_alone else people_of(contacts)
         chosen, count = target_of(target), thread_count(threads)
+        is_alone = contacts is None and not chosen.identifiers
+        people = None if is_alone else people_of(contacts)
         values = self._values()
         keep = not (hashed and chosen.takes_hashes)
         members = members_of(
