@@ -4,6 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from pyarrow import ipc, parquet
+from support import buyers
 from support.dask_shops import computed, local
 from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
@@ -31,6 +32,20 @@ def test_files_give_the_bits_of_one_machine(tmp_path, kind, on, request, monkeyp
     expected = local(orders, customers).profile(AS_OF)
     expected = expected.set_column(0, "customer_id", expected["customer_id"].cast(plain))
     assert_same_bits(found, expected)
+
+
+def test_models_of_value_and_their_lists(tmp_path):
+    orders = buyers.orders(150)
+    for number, start in enumerate(range(0, orders.num_rows, 300)):
+        parquet.write_table(orders.slice(start, 300), tmp_path / f"orders-{number}.parquet")
+    table = oc.OrderHistory.build(orders).profile(buyers.AS_OF)
+    files = str(tmp_path / "*.parquet")
+    profiles = dask.profile(files, as_of=buyers.AS_OF, partitions=2)
+    lists = dask.fit(profiles, oc.ValueLists(oc.Clv(model="mbg_nbd"), top_share=0.2))
+    assert lists == oc.ValueLists(oc.Clv(model="mbg_nbd"), top_share=0.2).fit(table)
+    names = ["customer_id", "p_alive", "expected_orders", "clv", "high_value"]
+    found = computed(dask.assign(profiles, lists)[names], scheduler="sync")
+    assert_same_bits(found, lists.assign(table).select(names))
 
 
 def test_integers_with_missing_values_stay_integers(tmp_path):

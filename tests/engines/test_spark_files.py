@@ -4,6 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from pyarrow import csv, ipc, parquet
+from support import buyers
 from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
@@ -58,6 +59,24 @@ def test_everything_else_takes_files_as_well(session, folder):  # noqa: ARG001 -
     report = spark.segment_report(folder, oc.Lifecycle(), **period, **options)
     expected = oc.SegmentReport.build(history, oc.Lifecycle().membership(history), **period)
     assert report.comparison().equals(expected.comparison())
+
+
+def test_models_of_value_and_their_lists(session, tmp_path):  # noqa: ARG001 - the active one
+    orders = buyers.orders(150)
+    for number, start in enumerate(range(0, orders.num_rows, 300)):
+        parquet.write_table(orders.slice(start, 300), tmp_path / f"orders-{number}.parquet")
+    table = oc.OrderHistory.build(orders).profile(buyers.AS_OF)
+    profiles = spark.profile(tmp_path, as_of=buyers.AS_OF, partitions=2)
+    clv = spark.fit(profiles, oc.Clv(model="mbg_nbd", horizon_days=180))
+    assert clv == oc.Clv(model="mbg_nbd", horizon_days=180).fit(table)
+    lists = spark.fit(profiles, oc.ValueLists(clv, top_share=0.2))
+    assert lists == oc.ValueLists(clv, top_share=0.2).fit(table)
+    names = ["customer_id", "p_active", "predicted_value", "clv", "value_list", "high_value"]
+    found = spark.assign(profiles, lists).select(*names).toArrow()
+    expected = lists.assign(table).select(names)
+    plain = expected["value_list"].cast(pa.string())
+    expected = expected.set_column(4, "value_list", plain)
+    assert_same_bits(found, expected.replace_schema_metadata().cast(found.schema))
 
 
 def test_csv_and_folders_that_name_a_column(session, tmp_path):  # noqa: ARG001

@@ -157,7 +157,8 @@ def fit(profile_df: DataFrame, scheme: S) -> S:
         What :func:`profile` returns, windowed or not, or any DataFrame with the columns that the
         scheme reads.
     scheme
-        An `Rfm` or a `Cadence`; a `Lifecycle` needs the orders: :func:`fit_lifecycle`.
+        An `Rfm`, a `Cadence`, a `Clv` or a `ValueLists`; a `Lifecycle` needs the orders:
+        :func:`fit_lifecycle`.
     """
     return verbs.fit(DASK, profile_df, scheme)
 
