@@ -20,8 +20,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from ordercycle_kernels._jit import helper, kernel
 from ordercycle_kernels._types import (
     Float64Out,
@@ -53,9 +51,10 @@ GAUSS_WEIGHTS = (
 )
 #: A day is cut into panels over which neither alpha + u nor beta + u grows by more than half, and
 #: the integrand falls by no more than e**3: eight nodes are exact to 15 digits there.
-LOG_GROWTH, STEEPEST = 0.4054651081081644, 3.0
-#: More are not needed where customers stay for an hour at least.
-MOST_PANELS = 256
+GROWTH, STEEPEST = 0.5, 3.0
+#: Where the integrand has fallen by e**-45, the rest of the day is one panel, of which no digit
+#: counts.
+FALLEN = 45.0
 #: 1, four functions of the time of leaving, and the ten products of two of them; one is unused.
 MOMENTS = 16
 
@@ -83,28 +82,38 @@ class DeathTables(NamedTuple):
     factors: Float64s
 
 
+@helper
+def end_of_part(parameters: Float64s, day: int, start: float) -> float:
+    """Return where a panel of a day ends that starts there; both are parts of the day, 0 to 1."""
+    r, alpha, s, beta = parameters
+    fallen = r * logarithm_of_one_plus(start / (alpha + day))
+    fallen += (s + 1.0) * logarithm_of_one_plus(start / (beta + day))
+    if fallen > FALLEN:
+        return 1.0
+    # Nobody has ordered on more days than there were.
+    steepness = (r + day) / (alpha + day + start) + (s + 1.0) / (beta + day + start)
+    widest = GROWTH * (min(alpha, beta) + day + start)
+    return min(start + min(widest, STEEPEST / steepness), 1.0)
+
+
 @kernel
 def count_panels(parameters: Float64s, out_firsts: Int64Out) -> None:
     """Write the first panel of each day, and behind the last day how many there are.
 
     parameters: (4,); out_firsts: (d,).
     """
-    r, alpha, s, beta = parameters
-    lesser = min(alpha, beta)
     out_firsts[0] = 0
     for day in range(out_firsts.size - 1):
-        growth = logarithm_of_one_plus(1.0 / (lesser + day))
-        # Nobody has ordered on more days than there were.
-        fall = (r + day) * logarithm_of_one_plus(1.0 / (alpha + day))
-        fall += (s + 1.0) * logarithm_of_one_plus(1.0 / (beta + day))
-        panels = np.ceil(max(growth / LOG_GROWTH, fall / STEEPEST))
-        out_firsts[day + 1] = out_firsts[day] + int(min(max(panels, 1.0), MOST_PANELS))
+        panels, start = 0, 0.0
+        while start < 1.0:
+            start = end_of_part(parameters, day, start)
+            panels += 1
+        out_firsts[day + 1] = out_firsts[day] + panels
 
 
 @kernel
 def fill_panels(
-    alpha: float,
-    beta: float,
+    parameters: Float64s,
     firsts: Int64s,
     out_order_growths: Float64Out,
     out_death_growths: Float64Out,
@@ -113,29 +122,27 @@ def fill_panels(
 ) -> None:
     """Write what depends on nodes alone.
 
-    firsts (panels of days): (d,); out_order_growths, out_death_growths, out_weights:
-    (p * NODES,); out_factors: (p * NODES * MOMENTS,), or (0,) where no moments are needed.
+    parameters: (4,); firsts (panels of days): (d,); out_order_growths, out_death_growths,
+    out_weights: (p * NODES,); out_factors: (p * NODES * MOMENTS,), or (0,) where no moments are
+    needed.
     """
-    lesser = min(alpha, beta)
+    _, alpha, _, beta = parameters
     for day in range(firsts.size - 1):
-        panels = firsts[day + 1] - firsts[day]
-        growth = logarithm_of_one_plus(1.0 / (lesser + day)) / panels
-        start = float(day)
-        for panel in range(panels):
-            stop = (lesser + day) * exponential((panel + 1) * growth) - lesser
-            if panel == panels - 1:
-                stop = day + 1.0
+        start = 0.0
+        for panel in range(firsts[day + 1] - firsts[day]):
+            stop = end_of_part(parameters, day, start)
             half, middle = 0.5 * (stop - start), 0.5 * (stop + start)
             for node in range(NODES):
                 side = node if node < NODES // 2 else NODES - 1 - node
                 sign = -1.0 if node < NODES // 2 else 1.0
-                time = middle + sign * half * GAUSS_NODES[side]
+                part = middle + sign * half * GAUSS_NODES[side]
+                time = day + part
                 place = (firsts[day] + panel) * NODES + node
                 order_rate, death_rate = 1.0 / (alpha + time), 1.0 / (beta + time)
                 order_log = logarithm_of_one_plus(time / alpha)
                 death_log = logarithm_of_one_plus(time / beta)
-                out_order_growths[place] = logarithm_of_one_plus((time - day) / (alpha + day))
-                out_death_growths[place] = logarithm_of_one_plus((time - day) / (beta + day))
+                out_order_growths[place] = logarithm_of_one_plus(part / (alpha + day))
+                out_death_growths[place] = logarithm_of_one_plus(part / (beta + day))
                 out_weights[place] = half * GAUSS_WEIGHTS[side] * death_rate
                 if out_factors.size == 0:
                     continue

@@ -38,7 +38,7 @@ def test_probabilities_to_be_alive(parameters):
     nodes = int(firsts[-1]) * deaths.NODES
     growths, weights, logs = np.zeros((2, nodes)), np.zeros(nodes), np.zeros((4, ALL_DAYS))
     factors = np.zeros(0)
-    deaths.fill_panels(alpha, beta, firsts, growths[0], growths[1], weights, factors)
+    deaths.fill_panels(np.array(parameters), firsts, growths[0], growths[1], weights, factors)
     order_counts.fill_day_tables(alpha, logs[0], logs[1])
     order_counts.fill_day_tables(beta, logs[2], logs[3])
     day_growths = np.append(np.diff(logs[::2], axis=1), np.zeros((2, 1)), axis=1).ravel()

@@ -49,7 +49,7 @@ def setup(parameters):
     order_counts.fill_day_tables(beta, *of_days[2:])
     nodes = int(firsts[-1]) * deaths.NODES
     of_nodes, factors = np.full((3, nodes), 77.0), np.full(nodes * deaths.MOMENTS, 77.0)
-    deaths.fill_panels(alpha, beta, firsts, of_nodes[0], of_nodes[1], of_nodes[2], factors)
+    deaths.fill_panels(np.array(parameters), firsts, of_nodes[0], of_nodes[1], of_nodes[2], factors)
     tables = deaths.DeathTables(*map(as_input, (*of_days, *of_nodes, factors)))
     room = np.full((5, deaths.CHUNK), 77.0)
     scratch = np.zeros(nodes), np.zeros(DAYS * deaths.MOMENTS), room

@@ -3,13 +3,17 @@
 import math
 from concurrent.futures import ThreadPoolExecutor
 
+import mpmath
 import numpy as np
 import pytest
 
 from ordercycle import ConfigError, DataError
 from ordercycle._value_models import Cells, TransactionFit, fit_transactions, predictions
+from ordercycle._value_models.cells import as_cells
 from ordercycle._value_models.forms import FORMS
+from ordercycle._value_models.searching import LIKELIHOODS
 from ordercycle._value_models.transactions import KEPT_PREDICTORS
+from ordercycle._workspace import Workers
 
 BG = {"r": 0.243, "alpha": 4.414 * 7, "a": 0.793, "b": 2.426}
 
@@ -219,3 +223,48 @@ def test_what_is_all_but_certain_is_no_more_than_certain():
     fit = TransactionFit.of_parameters("pareto_nbd", parameters)
     zero = np.zeros(1, np.int32)
     assert fit.predict(np.zeros(1, np.int64), zero, zero, 3650).p_active[0] == 1.0
+
+
+#: r, alpha, s, beta: customers who leave, or order, a million times a day, or a billion times.
+EXTREMES = [
+    (1.0, 50.0, 1e12, 1.0),
+    (1e12, 50.0, 0.6, 80.0),
+    (1e12, 1e-9, 0.6, 80.0),
+    (1.0, 50.0, 1e6, 1e3),
+    (1e12, 1e-9, 1e12, 1e-9),
+    (1e-9, 1e-9, 0.5, 1e-9),
+]
+
+
+@pytest.mark.parametrize("parameters", EXTREMES, ids=str)
+def test_extreme_parameters_of_pareto_nbd_are_those_of_mpmath(parameters):
+    """Their integrals fall within a moment, which no fixed nodes of a day would see."""
+    x, last, age = 3, 500, 900
+    with Workers(1) as workers:
+        customer = as_cells(cells((x, last, age, 1)))
+        found = LIKELIHOODS["pareto_nbd"](customer, workers).sums(parameters)[0]
+    with mpmath.workdps(40):
+        r, alpha, s, beta = map(mpmath.mpf, parameters)
+        start, end = mpmath.mpf(last), mpmath.mpf(age)
+        moment = 1 / ((r + x) / (alpha + start) + (s + 1) / (beta + start))
+
+        def integrand(time):
+            log = (r + x) * mpmath.log1p(time / (alpha + start))
+            return mpmath.exp(-log - s * mpmath.log1p(time / (beta + start))) / (
+                beta + start + time
+            )
+
+        places = {min(moment * 2**power, end - start) for power in range(-2, 60, 2)}
+        integral = mpmath.quad(integrand, [0, *sorted(places)])
+        stay = (r + x) * mpmath.log1p(age / alpha) + s * mpmath.log1p(age / beta)
+        grown = (r + x) * mpmath.log((alpha + age) / (alpha + start))
+        grown += s * mpmath.log((beta + age) / (beta + start))
+        orders = mpmath.fsum(mpmath.log((r + one) / alpha) for one in range(x))
+        wanted = orders - stay + mpmath.log1p(s * integral * mpmath.exp(grown))
+    assert found == pytest.approx(float(wanted), rel=1e-11)
+    fit = TransactionFit.of_parameters(
+        "pareto_nbd", dict(zip(("r", "alpha", "s", "beta"), parameters, strict=True))
+    )
+    alive = fit.predict(np.array([x]), np.array([last]), np.array([age]), 365).p_alive[0]
+    exact = 1 / (1 + s * integral * mpmath.exp(grown))
+    assert alive == pytest.approx(float(exact), rel=1e-9, abs=1e-280)

@@ -199,7 +199,7 @@ class DeathSetup:
         fill_day_tables(beta, of_days[2], of_days[3])
         of_nodes = np.empty((3, nodes))
         factors = np.empty(nodes * moments)
-        fill_panels(alpha, beta, firsts, of_nodes[0], of_nodes[1], of_nodes[2], factors)
+        fill_panels(given, firsts, of_nodes[0], of_nodes[1], of_nodes[2], factors)
         tables = DeathTables(*map(as_input, (*of_days, *of_nodes, factors)))
         return cls(firsts, tables, given)
 
