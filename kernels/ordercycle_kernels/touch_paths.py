@@ -192,7 +192,7 @@ def slot_of(message: np.uint64, customer: int, size: int) -> np.int64:
 
 
 @kernel
-def delivery_starts(
+def delivery_rows(
     begins: Int64s,
     ends: Int64s,
     instants: Int64s,
@@ -204,17 +204,17 @@ def delivery_starts(
     rows: Int64s,
     table: Int64Out,
     latest: Int64Out,
-    out_starts: Int64Out,
+    out_rows: Int64Out,
 ) -> int:
-    """Write when what was touched was delivered; return of how many touches that is not known.
+    """Write the delivery of what was touched; return of how many touches that is not known.
 
     It is the last delivery of the same message until then; without one, of the same campaign;
-    without one, the touch itself.
+    without one, NO_TOUCH.
 
     begins, ends: (c,); instants, deliveries: (t,); messages, has_message: (t,), or (0,) where there
     are none; campaigns (codes, 0 is none): (t,); offsets: (c + 1,); rows (of touches, by time):
     (q,); table (zeros, a power of two and at least 2t): (s,); latest (zeros,
-    one per code): (a,); out_starts: (q,).
+    one per code): (a,); out_rows: (q,).
     """
     unknown = 0
     for customer in range(begins.size):
@@ -244,7 +244,7 @@ def delivery_starts(
             if found == 0 and campaigns[row] != 0 and latest[campaigns[row]] > begins[customer]:
                 found = latest[campaigns[row]]
             unknown += found == 0
-            out_starts[place] = instants[found - 1] if found else instants[row]
+            out_rows[place] = found - 1 if found else np.int64(NO_TOUCH)
     return unknown
 
 

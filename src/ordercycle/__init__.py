@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from ordercycle._journeys.run import JourneyRun
     from ordercycle._membership.membership import Membership
     from ordercycle._report.holdout_lift import HoldoutLift
+    from ordercycle._report.loyalty import Loyalty
+    from ordercycle._report.own_metrics import Metric
+    from ordercycle._report.reach import ReachedCustomers, reach
     from ordercycle._report.segment_report import SegmentReport
     from ordercycle._segments.backtest.backtest import Backtest
     from ordercycle._segments.cadence import Cadence
@@ -113,6 +116,9 @@ else:
             "_journeys.run": ("JourneyRun",),
             "_membership.membership": ("Membership",),
             "_report.holdout_lift": ("HoldoutLift",),
+            "_report.loyalty": ("Loyalty",),
+            "_report.own_metrics": ("Metric",),
+            "_report.reach": ("ReachedCustomers", "reach"),
             "_report.segment_report": ("SegmentReport",),
             "_segments.backtest.backtest": ("Backtest",),
             "_segments.cadence": ("Cadence",),
@@ -180,13 +186,16 @@ __all__ = [
     "JourneyRun",
     "Lifecycle",
     "LifecyclePreset",
+    "Loyalty",
     "MapLint",
     "Membership",
+    "Metric",
     "NdJson",
     "OrderHistory",
     "OrdercycleError",
     "OrdercycleWarning",
     "Reach",
+    "ReachedCustomers",
     "Rfm",
     "RfmAccount",
     "RuleCount",
@@ -212,6 +221,7 @@ __all__ = [
     "forget",
     "lint_features",
     "overlap",
+    "reach",
     "ready_made_audiences",
     "register_scheme",
     "sample_size",

@@ -234,11 +234,12 @@ def test_windows_start_with_deliveries(model, customers, has_messages):
     ends = np.cumsum([0, *(len(one.touches) for one in customers)])
     rows = [row for row, touch in enumerate(touches) if model.takes_part(touch)]
     offsets = np.array([sum(row < end for row in rows) for end in ends])
-    starts = np.full(len(rows), 77)
-    unknown = touch_paths.delivery_starts(
+    found = np.full(len(rows), 77)
+    instants = [microseconds(touch.at) for touch in touches]
+    unknown = touch_paths.delivery_rows(
         ends[:-1],
         ends[1:],
-        np.array([microseconds(touch.at) for touch in touches], np.int64),
+        np.array(instants, np.int64),
         np.array([touch.kind == "delivery" and not touch.is_excluded for touch in touches], bool),
         np.array([touch.message or 0 for touch in touches if has_messages], np.uint64),
         np.array([touch.message is not None for touch in touches if has_messages], bool),
@@ -253,8 +254,12 @@ def test_windows_start_with_deliveries(model, customers, has_messages):
         np.array(rows, np.int64),
         np.zeros(64, np.int64),
         np.zeros(len(CAMPAIGNS) + 1, np.int64),
-        starts,
+        found,
     )
+    starts = [
+        instants[row if delivery == touch_paths.NO_TOUCH else delivery]
+        for row, delivery in zip(rows, found.tolist(), strict=True)
+    ]
     clock = type(model)(clock="delivery")
     wanted, missing = [], 0
     for row in rows:
@@ -273,7 +278,7 @@ def test_windows_start_with_deliveries(model, customers, has_messages):
             )
         ]
         missing += not same
-    assert starts.tolist() == wanted
+    assert starts == wanted
     assert unknown == missing
 
 

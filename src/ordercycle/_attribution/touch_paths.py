@@ -152,8 +152,9 @@ class PathFinder:
         self._order_tied(batch, offsets, instants, rows, classes)
         starts, undelivered = instants, 0
         if self.model.clock == DELIVERY:
-            starts = np.empty_like(instants)
-            undelivered = self._start(batch, own, excluded, offsets, rows, starts)
+            deliveries = self.deliveries_in(batch, excluded)
+            sent, undelivered = self.deliveries_of(batch, own, deliveries, offsets, rows)
+            starts = _instants(batch)[np.where(sent == kernels.NO_TOUCH, rows, sent)]
         return Qualified(
             offsets, rows, classes, instants, starts, int(np.count_nonzero(excluded)), undelivered
         )
@@ -191,30 +192,40 @@ class PathFinder:
             keys.append(ids.known[rows].astype(np.int64))
         return keys
 
-    def _start(
+    def deliveries_in(
+        self, batch: CustomerEvents, excluded: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Return which touches are deliveries, and are not excluded: (t,)."""
+        code = self.stored.columns.attributes[KIND].by_code.index(pa.scalar(DELIVERY)).as_py()
+        if code < 0:
+            return np.zeros(batch.days.size, np.bool_)
+        found: NDArray[np.bool_] = batch.codes[KIND] == code
+        return found & ~excluded if excluded.size else found
+
+    def deliveries_of(
         self,
         batch: CustomerEvents,
         own: Rows,
-        excluded: NDArray[np.bool_],
+        deliveries: NDArray[np.bool_],
         offsets: Int64s,
         rows: Int64s,
-        out_starts: Int64s,
-    ) -> int:
-        """Write when the windows of touches start, and return of how many that is not known."""
+    ) -> tuple[Int64s, int]:
+        """Return the delivery of each touch, NO_TOUCH where it is not known, and how often.
+
+        own: the rows of each customer; deliveries: which touches are; offsets: (c + 1,), into rows:
+        of touches, by time.
+        """
         size = batch.days.size
-        columns = self.stored.columns
-        code = columns.attributes[KIND].by_code.index(pa.scalar(DELIVERY)).as_py()
-        deliveries = batch.codes[KIND] == code if code >= 0 else np.zeros(size, np.bool_)
-        if excluded.size:
-            deliveries &= ~excluded
         messages = batch.keys.get(MESSAGE, Keys(np.zeros(0, np.uint64)))
         known = messages.known
         if known is None:
             known = np.ones(messages.words.size, np.bool_)
-        campaigns = np.zeros(size, np.int64)
+        campaigns, codes = np.zeros(size, np.int64), 0
         if CAMPAIGN in batch.codes:
             campaigns = batch.codes[CAMPAIGN].astype(np.int64)
-        return kernels.delivery_starts(
+            codes = len(self.stored.columns.attributes[CAMPAIGN].values)
+        found = np.empty(rows.size, np.int64)
+        unknown = kernels.delivery_rows(
             own.begins,
             own.ends,
             _instants(batch),
@@ -225,9 +236,10 @@ class PathFinder:
             offsets,
             rows,
             np.zeros(1 << max(1, (2 * size - 1).bit_length()), np.int64),
-            np.zeros(int(campaigns.max(initial=0)) + 1, np.int64),
-            out_starts,
+            np.zeros(codes + 1, np.int64),
+            found,
         )
+        return found, unknown
 
     # --- Their orders -----------------------------------------------------------------------------
 

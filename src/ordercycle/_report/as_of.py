@@ -22,10 +22,15 @@ class Known:
     #: The days of the first and the last order, where they are known without reading.
     first: date | None = None
     last: date | None = None
+    #: The day of the last touch, where there are touches.
+    touched: date | None = None
 
     @classmethod
-    def of(cls, history: OrderHistory) -> Known:
-        """Return what a history knows; orders up to the end of a period spare a pass."""
+    def of(cls, history: OrderHistory, touched: date | None = None) -> Known:
+        """Return what a history knows; orders up to the end of a period spare a pass.
+
+        touched: the day of the last touch.
+        """
         found: list[KnownDays] = []
 
         def days() -> KnownDays:
@@ -38,14 +43,14 @@ class Known:
         dropped = made.refunds if spec.policies.refunds == "drop" else 0
         # Rows that are dropped have days that the history does not hold.
         if made.anonymous or made.nobody or dropped or spec.drop_unknown:
-            return cls(days)
-        return cls(days, made.first_day, made.last_day)
+            return cls(days, touched=touched)
+        return cls(days, made.first_day, made.last_day, touched)
 
     def end_of(self, months: Months) -> date:
         """Return the last day of months, or the last known day where they are not over."""
-        if self.last is not None and self.last >= months.last_day:
+        if max(self.last or date.min, self.touched or date.min) >= months.last_day:
             return months.last_day
-        return self.days().end_of(months)
+        return self.days().end_of(months, self.touched)
 
     @property
     def last_order(self) -> date:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ordercycle._errors import ConfigError, Option, suggestion
@@ -29,6 +29,9 @@ NEEDS = {
     DISCOUNTED: "loyalty",
 }
 
+#: What the names of metrics end in of which only the present is known.
+SNAPSHOT = "(snapshot)"
+
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -42,6 +45,7 @@ class Catalogue:
     groups: frozenset[str] = frozenset()
     own: tuple[Metric, ...] = ()
     own_quantities: Mapping[str, Quantity] | None = None
+    is_snapshot: bool = False  # of who is subscribed nothing is known but the present
 
     def quantity(self, name: str) -> Quantity:
         """Return a quantity by its name."""
@@ -56,7 +60,13 @@ class Catalogue:
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
         """The metrics, in order."""
-        return tuple(one for one in (*METRICS, *self.own) if not self._lacks(one))
+        found = (one for one in (*METRICS, *self.own) if not self._lacks(one))
+        if not self.is_snapshot:
+            return tuple(found)
+        return tuple(
+            replace(one, name=f"{one.name} {SNAPSHOT}") if "subscribers" in one.parts else one
+            for one in found
+        )
 
     def metric(self, name: str) -> Metric:
         """Return a metric, or raise a ConfigError that says which there are."""
@@ -85,6 +95,35 @@ class Catalogue:
                 remedy=("pass ", Option("metrics", [names])),
             )
         return tuple(self.metric(name) for name in names)
+
+    def by_grain(self, names: Sequence[str] | None, grain: str) -> tuple[Metric, ...]:
+        """Return metrics that are known by channel or type; None: all of them."""
+        if names is None:
+            return tuple(one for one in self.metrics if grain in one.grains)
+        chosen = self.named(names)
+        for one in chosen:
+            if grain not in one.grains:
+                known = [repr(other.name) for other in self.by_grain(None, grain)]
+                raise ConfigError(
+                    f"{one.name!r} is not counted by {grain.replace('_', ' ')}",
+                    remedy=f"these are: {', '.join(known) or 'none'}",
+                )
+        return chosen
+
+    def by_campaign(self, name: str) -> Metric:
+        """Return a metric that is known by campaign."""
+        metric = self.metric(name)
+        if not self._has_campaigns(metric):
+            known = [repr(one.name) for one in self.metrics if self._has_campaigns(one)]
+            raise ConfigError(
+                f"{name!r} is not counted by campaign",
+                remedy=f"these are: {', '.join(known) or 'none'}",
+            )
+        return metric
+
+    def _has_campaigns(self, metric: Metric) -> bool:
+        parts = [one for name in metric.numerator for one in base_quantities(name, self.quantity)]
+        return all(one.campaigns is not None for one in parts)
 
     def _lacks(self, metric: Metric) -> bool:
         return any(

@@ -62,7 +62,7 @@ class Cube:
         tracks = [
             track
             for timeline, rows in zip(timelines, self.plan.rows, strict=True)
-            for track in _tracks(timeline, rows, self.plan)
+            for track in tracks_of(timeline, rows, self.plan)
         ]
         for number, track in enumerate(tracks):
             if self._growth > MOST_GROWTH:
@@ -145,7 +145,7 @@ def count(history: OrderHistory, memberships: Sequence[Membership], plan: Plan) 
     return reduce(Cube.plus, idle, Cube(plan))
 
 
-def _tracks(timeline: Timeline, rows: NDArray[np.int64], plan: Plan) -> list[kernels.Track]:
+def tracks_of(timeline: Timeline, rows: NDArray[np.int64], plan: Plan) -> list[kernels.Track]:
     """Return where customers are when, as tracks on which each is in one place at a time."""
     track = _track(timeline, rows)
     if overlap_kernels.count_overlaps(track.offsets, track.starts, track.stops) == 0:

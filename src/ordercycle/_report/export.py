@@ -7,13 +7,14 @@ import os
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from ordercycle._durable import replacing
 from ordercycle._errors import StorageError
-from ordercycle._report.metric_values import Reported
+from ordercycle._report.metric_values import EVERYTHING, Grain, Reported
 from ordercycle._report.metrics import COUNTED, Metric
-from ordercycle._report.report_spec import DEFAULT_TARGET
+from ordercycle._report.quantities import GRAINS
+from ordercycle._report.sources import View
 from ordercycle._spreadsheets import harmless
 
 #: The columns before those of the metrics; an empty one means all.
@@ -24,23 +25,30 @@ END = "\r\n"
 Row = list[str]
 
 
-def comparison_csv(metrics: Sequence[Metric], periods: Sequence[Reported]) -> str:
+class Keys(NamedTuple):
+    """Which rows there are: of a brand and target action, and of channels behind their segment."""
+
+    view: View = EVERYTHING
+    grains: tuple[Grain, ...] = ()
+
+
+def comparison_csv(keys: Keys, metrics: Sequence[Metric], periods: Sequence[Reported]) -> str:
     """Return a row per period and segment."""
     rows: list[Row] = []
     for reported in periods:
         period = reported.period
-        rows += _rows(metrics, metrics, reported, (period.first_day, period.last_day), None)
+        rows += _rows(keys, metrics, metrics, reported, (period.first_day, period.last_day), None)
     return _csv(metrics, rows)
 
 
 def dynamics_csv(
-    metrics: Sequence[Metric], filled: Sequence[Metric], months: Sequence[Reported]
+    keys: Keys, metrics: Sequence[Metric], filled: Sequence[Metric], months: Sequence[Reported]
 ) -> str:
     """Return a row per month and segment; metrics that are not filled stay empty."""
     ends = months[0].period.first_day, months[-1].period.last_day
     rows: list[Row] = []
     for month in months:
-        rows += _rows(metrics, filled, month, ends, month.period.first_day)
+        rows += _rows(keys, metrics, filled, month, ends, month.period.first_day)
     return _csv(metrics, rows)
 
 
@@ -58,23 +66,35 @@ def write_text(text: str, target: str | os.PathLike[str] | IO[str]) -> None:
 
 
 def _rows(
+    keys: Keys,
     metrics: Sequence[Metric],
     filled: Sequence[Metric],
     reported: Reported,
     ends: tuple[date, date],
     day: date | None,
 ) -> list[Row]:
-    """Return a row per segment: metrics of a period, which is within the days of `ends`."""
-    columns = [
-        [_text(metric, value) for value in reported.values(metric)]
-        if metric in filled
-        else [""] * len(reported.rows)
-        for metric in metrics
-    ]
-    head = [*map(str, ends), "" if day is None else str(day), "", DEFAULT_TARGET]
+    """Return the rows of each segment: metrics of a period, which is within the days of `ends`."""
+    view = keys.view
+    head = [*map(str, ends), "" if day is None else str(day), view.brand or "", view.target]
+    by_grain = []
+    for grain in (None, *keys.grains):
+        columns = [
+            [_text(metric, value) for value in reported.values(metric, grain)]
+            if metric in filled and (grain is None or grain.kind in metric.grains)
+            else [""] * len(reported.rows)
+            for metric in metrics
+        ]
+        place = [grain.value if grain and grain.kind == kind else "" for kind in GRAINS]
+        by_grain.append((place, columns))
     return [
-        [*head, harmless(segment), "", "", "", *(column[row] for column in columns)]
+        [
+            *map(harmless, head),
+            harmless(segment),
+            *map(harmless, place),
+            *(column[row] for column in columns),
+        ]
         for row, segment in enumerate(reported.rows)
+        for place, columns in by_grain
     ]
 
 

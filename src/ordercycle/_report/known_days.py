@@ -103,16 +103,17 @@ class KnownDays(NamedTuple):
     def _all(self) -> NDArray[np.int64]:
         return np.union1d(self.ordered, self.registered)
 
-    def end_of(self, months: Months) -> date:
+    def end_of(self, months: Months, touched: date | None = None) -> date:
         """Return the last day of months, or the last known day where they are not over.
 
         They are not over where the last known day lies in them, and they end more days later than
         the longest quiet stretch of the 90 days before: so long, nothing has been without orders.
+        touched: the day of the last touch, which is known as well.
         """
-        last = self.last
+        last = max((day for day in (self.last, touched) if day is not None), default=None)
         if last is None or not months.first_day <= last < months.last_day:
             return months.last_day
-        is_over = (months.last_day - last).days <= self.quiet_end
+        is_over = self.last is not None and (months.last_day - last).days <= self.quiet_end
         return months.last_day if is_over else last
 
     def begins_by(self, day: date) -> bool:

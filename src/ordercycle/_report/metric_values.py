@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache
+from functools import cache, reduce
 from math import prod
 from typing import Any, NamedTuple
 
@@ -12,27 +12,43 @@ from numpy.typing import NDArray
 
 from ordercycle._days import number_of
 from ordercycle._errors import DataError
+from ordercycle._report.blocks import Key, powers_of_chunks
 from ordercycle._report.catalogue import Catalogue
+from ordercycle._report.counting import Counted
 from ordercycle._report.cube import Cube
 from ordercycle._report.metrics import Metric
 from ordercycle._report.months import Months, Period
-from ordercycle._report.quantities import DERIVED, DURING, LAST_DAY, LAST_MONTH, Quantity
-from ordercycle._report.report_spec import ALL_CUSTOMERS
+from ordercycle._report.quantities import (
+    BASE,
+    CAMPAIGN,
+    DERIVED,
+    DISTINCT,
+    DURING,
+    LAST_DAY,
+    LAST_MONTH,
+    Quantity,
+)
+from ordercycle._report.report_spec import ALL_CUSTOMERS, DEFAULT_TARGET
+from ordercycle._report.sources import View
 from ordercycle_kernels import cube as cells
-from ordercycle_kernels.exact_sums import CHUNK_BITS
 
 Values = list[float | None]
+EVERYTHING = View(None, DEFAULT_TARGET)
 
 
-class Figures:
-    """The numbers of a cube: one per row of the report, All Customers last, and range of months."""
+class Grain(NamedTuple):
+    """What a number is of: a channel, a type or a campaign."""
+
+    kind: str
+    value: str
+
+
+class OrderCells:
+    """The cells of all orders of a view, by row, All Customers last, and month."""
 
     def __init__(self, cube: Cube) -> None:
         cube.carry()
-        self.plan = cube.plan
-        #: The names of the rows.
-        self.rows = (*self.plan.segments, ALL_CUSTOMERS)
-        rows, columns, width = self.plan.shape
+        rows, columns, width = cube.plan.shape
         own = cube.own.reshape(rows, columns, width)
         # Everybody is on one row of `own` at a time, be it that of no segment.
         everybody = own.sum(axis=0)
@@ -40,27 +56,59 @@ class Figures:
         segments = own[:-1]
         if cube.further is not None:
             segments = segments + cube.further.reshape(rows, columns, width)[:-1]
-        self._of_months = np.concatenate([segments, everybody[None]])
-        self._so_far = self._of_months.cumsum(axis=1)
-        there = self._so_far[-1, 1:, cells.CUSTOMERS] > 0
+        self.of_months = np.concatenate([segments, everybody[None]])
+        self._powers = powers_of_chunks(cube.plan.chunks)
+
+    def field(self, quantity: Quantity, field: int) -> NDArray[Any]:
+        """Return a field by row and column, as Python's integers where it is money."""
+        if quantity.is_sum:  # a sum of money has every third item from its first chunk on
+            return np.asarray(
+                self.of_months[:, :, field :: cells.SUMS].astype(object) @ self._powers
+            )
+        return self.of_months[:, :, field]
+
+    def cells(self, quantity: Quantity) -> NDArray[Any]:
+        """Return what a quantity adds up from, by row and column: (rows, columns)."""
+        return reduce(np.add, (self.field(quantity, one) for one in quantity.fields))
+
+
+class Figures:
+    """The numbers of a cube: one per row of the report, All Customers last, and range of months."""
+
+    def __init__(self, counted: Cube | Counted) -> None:
+        self.counted = counted if isinstance(counted, Counted) else None
+        self.plan = counted.plan
+        #: The names of the rows.
+        self.rows = (*self.plan.segments, ALL_CUSTOMERS)
+        views = {EVERYTHING: counted} if isinstance(counted, Cube) else counted.views
+        self._orders = {view: OrderCells(cube) for view, cube in views.items()}
+        #: The first view: all brands, and the first target action.
+        self.first_view = next(iter(views))
+        self._of_months = self._orders[self.first_view].of_months
+        there = self._of_months[-1].cumsum(axis=0)[1:, cells.CUSTOMERS] > 0
         #: The first month with a customer, or the last where there is none.
         self.first_month = self.plan.months.first + (
             int(there.argmax()) if there.any() else self.plan.months.size - 1
         )
-        self._powers = np.array(
-            [1 << chunk * int(CHUNK_BITS) for chunk in range(self.plan.chunks)], object
-        )
         self._amounts = cache(self._read)
+        self._cells = cache(self._read_cells)
 
     @property
     def catalogue(self) -> Catalogue:
         """The metrics that there are."""
         return self.plan.catalogue
 
-    def values(self, metric: Metric, months: Months) -> Values:
+    def values(
+        self, metric: Metric, months: Months, view: View | None = None, grain: Grain | None = None
+    ) -> Values:
         """Return a metric of each segment and of All Customers; None where it is undefined."""
-        above = [self.quantity(name, months) for name in metric.numerator]
-        below = [self.quantity(name, months) for name in metric.denominator]
+        view = self.first_view if view is None else view
+        names = (*metric.numerator, *metric.denominator)
+        found = [self._amounts(name, months, view, grain) for name in names]
+        numbers = [one for one in found if one is not None]
+        if len(numbers) < len(names):
+            return [None] * len(self.rows)
+        above, below = numbers[: len(metric.numerator)], numbers[len(metric.numerator) :]
         if metric.of_all:
             below = [[amounts[-1]] * len(amounts) for amounts in below]
         units = self.unit_of(metric)
@@ -91,54 +139,133 @@ class Figures:
             return Fraction(1)
         return self.plan.units[self.catalogue.quantity(name).unit]
 
-    def quantity(self, name: str, months: Months) -> list[int]:
-        """Return a quantity of each segment and of All Customers, as an exact integer."""
-        return self._amounts(name, months)
+    def quantity(
+        self, name: str, months: Months, view: View | None = None, grain: Grain | None = None
+    ) -> list[int]:
+        """Return a quantity of each segment and of All Customers, as an exact integer.
 
-    def _read(self, name: str, months: Months) -> list[int]:
+        One that is not counted for a view is 0 there.
+        """
+        view = self.first_view if view is None else view
+        return self._amounts(name, months, view, grain) or [0] * len(self.rows)
+
+    def _read(self, name: str, months: Months, view: View, grain: Grain | None) -> list[int] | None:
         derived = DERIVED.get(name)
         if derived is not None:
-            parts = [self.quantity(part, months) for part in derived.parts]
+            parts = [self._amounts(part, months, view, grain) for part in derived.parts]
+            known = [part for part in parts if part is not None]
+            if len(known) < len(parts):
+                return None
             return [
                 derived.value(dict(zip(derived.parts, amounts, strict=True)))
-                for amounts in zip(*parts, strict=True)
+                for amounts in zip(*known, strict=True)
             ]
         if name == LAST_DAY:
             return [number_of(self.plan.ends(months))] * len(self.rows)
-        quantity = self.catalogue.quantity(name)
-        total: Any = sum(self._cells(quantity, field, months) for field in quantity.fields)
+        found = self.cells(name, view, grain)
+        if found is None:
+            return None
+        first, last = (month - self.plan.months.first + 1 for month in months)
+        over = self.catalogue.quantity(name).over
+        if over == DISTINCT:
+            return [int(row) for row in _distinct(found, first, last)]
+        if over == DURING:
+            total = found[:, first : last + 1].sum(axis=1)
+        elif over == LAST_MONTH:
+            total = found[:, last]
+        else:
+            total = found[:, : last + 1].sum(axis=1)
         return [int(amount) for amount in total]
 
-    def _cells(self, quantity: Quantity, field: int, months: Months) -> NDArray[Any]:
-        """Return one of a quantity's fields: (rows,), as Python integers where it is money."""
-        first, last = (month - self.plan.months.first + 1 for month in months)
-        # A sum of money has every third item from its first chunk on.
-        width = slice(field, None, cells.SUMS) if quantity.is_sum else slice(field, field + 1)
-        if quantity.over == DURING:
-            found = self._of_months[:, first : last + 1, width].sum(axis=1)
-        elif quantity.over == LAST_MONTH:
-            found = self._of_months[:, last, width]
-        else:
-            found = self._so_far[:, last, width]
+    def cells(
+        self, name: str, view: View | None = None, grain: Grain | None = None
+    ) -> NDArray[Any] | None:
+        """Return what a quantity adds up from: by row, All Customers last, and column.
+
+        Columns are months, behind one for all before; of different customers, pairs of months l < m
+        in m * (m - 1) / 2 + l, counted from 1 on, and 0 for never before. Whole numbers, as
+        Python's integers where they are sums. None where it is not counted for a view.
+        """
+        return self._cells(name, self.first_view if view is None else view, grain)
+
+    def has_any(self, grain: Grain) -> bool:
+        """Return whether anything was counted of a channel or type."""
+        quantities = {
+            one.name: one
+            for metric in self.catalogue.metrics
+            for one in self.catalogue.quantities(metric)
+            if grain.kind in one.grains
+        }
+        return any(bool(np.any(self.cells(name, None, grain))) for name in quantities)
+
+    def _read_cells(self, name: str, view: View, grain: Grain | None) -> NDArray[Any] | None:
+        quantity = self.catalogue.quantity(name)
+        if quantity.block == BASE:
+            return self._orders[view].cells(quantity)
+        if self.counted is None:
+            raise AssertionError(f"{name} is of no cells of orders, and nothing else was counted")
+        block, key = self._place(quantity, grain)
+        cells_of = self.counted.blocks[block]
+        number = self.counted.sources.number_of(view, block)
+        place = cells_of.plan.keys.get(key)
+        if number is None:
+            return None
+        if place is None:
+            shape = (len(self.rows), cells_of.plan.width)
+            is_pair = quantity.over == DISTINCT
+            return np.zeros(shape if is_pair else (len(self.rows), self.plan.shape[1]), np.int64)
+        found = cells_of.of_key(number * len(cells_of.plan.keys) + place)
+        if cells_of.plan.has_pairs:
+            return found if quantity.over == DISTINCT else _by_month(found, cells_of.plan.columns)
         if quantity.is_sum:
-            return np.asarray(found.astype(object) @ self._powers)
-        return np.asarray(found[:, 0])
+            powers = powers_of_chunks(cells_of.plan.chunks)
+            return np.asarray(found[:, :, 1:].astype(object) @ powers)
+        return found[:, :, 0]
+
+    def _place(self, quantity: Quantity, grain: Grain | None) -> tuple[str, Key]:
+        """Return the block and the key of a quantity; of what is not known by a grain, all."""
+        if grain is None:
+            return quantity.block, Key(quantity.group)
+        if grain.kind == CAMPAIGN and quantity.campaigns is not None:
+            return quantity.campaigns, Key(quantity.group, *grain)
+        if grain.kind in quantity.grains:
+            return quantity.block, Key(quantity.group, *grain)
+        return quantity.block, Key(quantity.group)
+
+
+def _distinct(pairs: NDArray[np.int64], first: int, last: int) -> NDArray[np.int64]:
+    """Return how many different customers came in columns first to last, of each row."""
+    total = np.zeros(pairs.shape[0], np.int64)
+    for month in range(first, last + 1):
+        begin = month * (month - 1) // 2
+        total += pairs[:, begin : begin + first].sum(axis=1)
+    return total
+
+
+def _by_month(pairs: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
+    """Return how many customers came in each column: (rows, columns)."""
+    found = np.zeros((pairs.shape[0], columns), np.int64)
+    for month in range(1, columns):
+        begin = month * (month - 1) // 2
+        found[:, month] = pairs[:, begin : begin + month].sum(axis=1)
+    return found
 
 
 class Reported(NamedTuple):
-    """The numbers of a period."""
+    """The numbers of a period, of all orders or of a view."""
 
     figures: Figures
     period: Period
+    view: View | None = None
 
     @property
     def rows(self) -> tuple[str, ...]:
         """The names of the rows."""
         return self.figures.rows
 
-    def values(self, metric: Metric) -> Values:
-        """Return a metric of each row."""
-        return self.figures.values(metric, self.period.months)
+    def values(self, metric: Metric, grain: Grain | None = None) -> Values:
+        """Return a metric of each row; grain: of which channel, type or campaign."""
+        return self.figures.values(metric, self.period.months, self.view, grain)
 
 
 def _quotient(above: int, below: int, metric: Metric) -> float | None:

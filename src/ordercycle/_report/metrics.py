@@ -65,7 +65,7 @@ class GroupNames:
 def group_metrics(names: GroupNames) -> tuple[Metric, ...]:
     """Return the revenue, its share, the orders and their average that a group won."""
     group, what = names.group, names.what
-    revenue, orders = f"{group} revenue", f"{group} orders"
+    revenue, orders = f"revenue from {group}", f"orders from {group}"
     titles = (
         f"Revenue from {what}", f"Share of Revenue from {what}", f"Orders from {what}",
         f"Average Order Value from {what}",
@@ -250,12 +250,12 @@ METRICS = (
     *group_metrics(OF_CAMPAIGNS),
     Metric(
         "Campaign Conversion to Goal", "CampaignsConversionRate", SHARE, PERIOD,
-        ("converted orders",), ("deliveries",), grains=OF_MESSAGES,
-        doc="orders credited to campaigns / deliveries, of customers who are known",
+        ("orders from campaigns",), ("deliveries",), grains=OF_MESSAGES,
+        doc="Orders from Campaigns / Deliveries",
     ),
     Metric(
         "Revenue per Recipient from Campaigns", "AverageRevenuePerRecipient", REVENUE, PERIOD,
-        ("campaigns revenue",), ("reach",), grains=OF_MESSAGES,
+        ("revenue from campaigns",), ("reach",), grains=OF_MESSAGES,
         doc="Revenue from Campaigns / different customers with a delivery in the period",
     ),
     Metric(

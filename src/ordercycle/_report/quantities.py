@@ -22,7 +22,6 @@ WHOLE, MONEY, SHARES, DISCOUNT, POINTS = "whole", "money", "orders", "discount",
 #: Where the cells of a quantity are: those of all orders, or a block of further ones.
 BASE = "orders"
 CREDITED, SENT = "credited", "sent"
-CONVERTED, SENT_CONVERTED = "converted", "sent and converted"
 DELIVERED, OPENED, CLICKED, UNSUBSCRIBED = "delivered", "opened", "clicked", "unsubscribed"
 REACHED, BOUGHT = "reached", "bought"
 SUBSCRIBED, MEMBERS = "subscribed", "members"
@@ -69,7 +68,7 @@ def _credited(group: str, grains: tuple[str, ...], campaigns: str | None) -> tup
     """Return what a group's touches are credited with."""
     return tuple(
         Quantity(
-            f"{group} {what}", DURING, unit=unit, block=CREDITED, grains=grains, group=group,
+            f"{what} from {group}", DURING, unit=unit, block=CREDITED, grains=grains, group=group,
             campaigns=campaigns,
         )
         for what, unit in (("revenue", MONEY), ("orders", SHARES))
@@ -77,7 +76,7 @@ def _credited(group: str, grains: tuple[str, ...], campaigns: str | None) -> tup
 
 
 #: All groups together, of which an order counts once.
-CRM = "crm"
+CRM = "any group"
 CAMPAIGNS, PERSONALIZATION, IN_APP = "campaigns", "personalization", "in_app"
 #: What groups are known by.
 GROUP_GRAINS = {
@@ -126,16 +125,6 @@ QUANTITIES: Mapping[str, Quantity] = {
         *(
             Quantity(name, over, block=REACHED, grains=OF_MESSAGES, campaigns=REACHED)
             for name, over in (("recipients", LAST_MONTH), ("reach", DISTINCT))
-        ),
-        # What a person who was forgotten did is in neither side of a conversion.
-        Quantity(
-            "converted orders",
-            DURING,
-            unit=SHARES,
-            block=CONVERTED,
-            grains=OF_MESSAGES,
-            group=CAMPAIGNS,
-            campaigns=SENT_CONVERTED,
         ),
         Quantity("subscribers", SO_FAR, block=SUBSCRIBED, grains=(CHANNEL,)),
         Quantity("members", SO_FAR, block=MEMBERS),

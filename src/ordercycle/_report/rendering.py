@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from ordercycle._errors import printable
@@ -39,8 +40,8 @@ def formatted(metric: Metric, value: float | None) -> str:
     return FORMATS.get(metric.unit, "{:,.2f}").format(value)
 
 
-def as_text(reported: Reported, previous: Reported | None) -> str:
-    """Return the most read metrics of all segments, each with its change."""
+def as_text(reported: Reported, previous: Reported | None, remarks: Sequence[str] = ()) -> str:
+    """Return the most read metrics of all segments, each with its change, and remarks."""
     names, rows = _cells(IN_TEXT, reported, previous)
     heads = [
         "",
@@ -52,11 +53,11 @@ def as_text(reported: Reported, previous: Reported | None) -> str:
     for first, *others in lines:
         cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
         text.append(f"{first:<{widths[0]}}  {'  '.join(cells)}".rstrip())
-    return "\n".join(text)
+    return "\n".join([*text, *map(printable, remarks)])
 
 
-def as_html(reported: Reported, previous: Reported | None) -> str:
-    """Return a table of the metrics that people look at first."""
+def as_html(reported: Reported, previous: Reported | None, remarks: Sequence[str] = ()) -> str:
+    """Return a table of the metrics that people look at first, and remarks."""
     names, rows = _cells(IN_NOTEBOOKS, reported, previous)
     span = "" if previous is None else ' colspan="2"'
     heads = "".join(f"<th{span}>{escape(name)}</th>" for name in names)
@@ -67,6 +68,7 @@ def as_html(reported: Reported, previous: Reported | None) -> str:
     return (
         f"<table><caption>{escape(_title(reported, previous))}</caption>"
         f"<thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+        + "".join(f"<p>{escape(printable(one))}</p>" for one in remarks)
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 from fractions import Fraction
 from typing import TypeAlias
@@ -42,6 +42,7 @@ class Plan:
     amount: AmountReader
     net_refunds: bool
     catalogue: Catalogue  # the metrics there are: without amounts, those about money are not
+    further_units: Mapping[str, Fraction] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -51,8 +52,13 @@ class Plan:
         period: Period,
         segments: Sequence[str] | None,
         kind: HistorySpec,
+        catalogue: Catalogue | None = None,
+        units: Mapping[str, Fraction] | None = None,
     ) -> Plan:
-        """Return the plan for the chosen segments, or for all of them."""
+        """Return the plan for the chosen segments, or for all of them.
+
+        catalogue, units: of what is counted beside orders.
+        """
         named = _names(memberships)
         known = [name for names in named for name in names]
         _refuse_ambiguous(known)
@@ -68,13 +74,24 @@ class Plan:
             np.array([row_of.get(name, nowhere) for name in names], np.int64) for names in named
         )
         return cls(
-            period, chosen, tuple(rows), kind.amount, kind.net_refunds, Catalogue(kind.has_amount)
+            period,
+            chosen,
+            tuple(rows),
+            kind.amount,
+            kind.net_refunds,
+            Catalogue(kind.has_amount) if catalogue is None else catalogue,
+            units or {},
         )
 
     @property
     def months(self) -> Months:
         """The months that are counted."""
         return self.period.months
+
+    @property
+    def units(self) -> dict[str, Fraction]:
+        """How many of a quantity's whole numbers make one, by what these stand for."""
+        return {WHOLE: Fraction(1), MONEY: unit_of(self.amount), **self.further_units}
 
     def columns_of_days(self) -> NDArray[np.int32]:
         """Return for each day that is counted its month's place, counted from 1."""
@@ -93,11 +110,6 @@ class Plan:
     def chunks(self) -> int:
         """How many chunks a sum of money has."""
         return FLOAT_CHUNKS if self.amount.is_float else INTEGER_CHUNKS
-
-    @property
-    def units(self) -> dict[str, Fraction]:
-        """How many units of the sums of a quantity make one, by what its numbers stand for."""
-        return {WHOLE: Fraction(1), MONEY: unit_of(self.amount)}
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import IO, TYPE_CHECKING
+from json import dumps
+from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ordercycle._errors import ConfigError, Option, OrdercycleWarning, check_choice
+from ordercycle._attribution.credited import Credited
+from ordercycle._days import number_of
+from ordercycle._errors import (
+    ConfigError,
+    Option,
+    OrdercycleWarning,
+    check_choice,
+    suggestion,
+    whole_number,
+)
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._page.content import Content
 from ordercycle._page.document import document
@@ -19,16 +29,36 @@ from ordercycle._public import public
 from ordercycle._report.as_of import AsOf, Known
 from ordercycle._report.catalogue import Catalogue
 from ordercycle._report.checks import months_of, refuse_foreign, warnings_of
+from ordercycle._report.counting import Counted, ReportScan
 from ordercycle._report.cube import Cube, count
-from ordercycle._report.export import comparison_csv, dynamics_csv, write_text
-from ordercycle._report.metric_values import Figures, Reported
+from ordercycle._report.event_log import EventLog
+from ordercycle._report.export import Keys, comparison_csv, dynamics_csv, write_text
+from ordercycle._report.loyalty import Loyalty
+from ordercycle._report.metadata import metadata_of, notes_of
+from ordercycle._report.metric_values import EVERYTHING, Figures, Grain, Reported
 from ordercycle._report.metrics import Metric
 from ordercycle._report.months import PRIOR, Months, Period
-from ordercycle._report.page_content import Counted, Look, content_of
+from ordercycle._report.own_metrics import Metric as OwnMetric
+from ordercycle._report.own_metrics import check_own
+from ordercycle._report.page_content import Counted as CountedPart
+from ordercycle._report.page_content import Look, content_of
 from ordercycle._report.plot import bar_chart, line_chart
+from ordercycle._report.quantities import GRAINS
 from ordercycle._report.rendering import as_html, as_text
-from ordercycle._report.report_spec import HalfMonths, Memberships, Plan, listed
-from ordercycle._report.tables import comparison_table, dynamics_table
+from ordercycle._report.report_spec import (
+    DEFAULT_TARGET,
+    HalfMonths,
+    Memberships,
+    Plan,
+    listed,
+)
+from ordercycle._report.sources import NONE_TEXT, Sources, View
+from ordercycle._report.tables import (
+    campaigns_table,
+    channels_table,
+    comparison_table,
+    dynamics_table,
+)
 
 if TYPE_CHECKING:
     from altair import LayerChart
@@ -57,17 +87,21 @@ class SegmentReport:
 
     def __init__(
         self,
-        cubes: Sequence[Cube],
+        cubes: Sequence[Cube | Counted],
         as_of: AsOf,
-        recount: Callable[..., Cube] | None = None,
+        recount: Callable[..., Cube | Counted] | None = None,
+        scan: ReportScan | None = None,
+        log: EventLog | None = None,
     ) -> None:
         self._counted = [Figures(cube) for cube in cubes]
         self._as_of = as_of
         self._recount = recount
         self._halves: Figures | None = None  # of months up to the day of the last one
+        self._scan = scan
+        self._log = EventLog.of(None) if log is None else log
 
     @classmethod
-    def build(
+    def build(  # noqa: PLR0913 - one argument per source
         cls,
         history: OrderHistory,
         membership: Memberships,
@@ -76,6 +110,13 @@ class SegmentReport:
         compare: str | None = "previous_year",
         segments: Sequence[str] | None = None,
         as_of: date | str | None = None,
+        credited: Credited | None = None,
+        subscriptions: Any = None,
+        loyalty: Loyalty | None = None,
+        brand: str | None = None,
+        targets: Mapping[str, Any] | None = None,
+        metrics: Sequence[OwnMetric] = (),
+        changes: Any = None,
     ) -> SegmentReport:
         """Count all segments in all months of the history, in one pass over it.
 
@@ -101,6 +142,25 @@ class SegmentReport:
             where it ends more days after the last day of any order, refund or registration of the
             history than the longest stretch of days without any of these was in the 90 days up to
             that day.
+        credited
+            What :meth:`Attribution.credit` returns for the history: the report has channels,
+            campaigns and messages then, of the touches that orders are credited to.
+        subscriptions
+            A table of ``customer_id``, ``channel`` and ``topic``, with ``valid_from``,
+            ``valid_to``, ``contact_from`` and ``contact_to`` (the day after the last, null for
+            none) or, as a snapshot of the present, without these.
+        loyalty
+            The loyalty programme.
+        brand
+            An attribute of orders: the report has the numbers of each of its values, and of all.
+        targets
+            Target actions: the condition of the orders of each, None for all of them, by its name,
+            instead of ``{"Orders": None}``. Memberships stay those of all orders.
+        metrics
+            Metrics of one's own.
+        changes
+            The event log: a table of ``segment``, ``changed_on`` and ``note``, of when the
+            conditions of segments changed.
 
         Returns
         -------
@@ -112,7 +172,9 @@ class SegmentReport:
         ConfigError
             A month or an option makes no sense, a membership is none, was made from another
             history or ends before `as_of`, there is no such segment, there are more than 30, or
-            two have one name.
+            two have one name. So has what is credited, or it is none.
+        ColumnError
+            Orders have no such brand, discount or column of a target action.
         DataError
             An average is too large for a float64.
 
@@ -123,7 +185,8 @@ class SegmentReport:
             report is as of that day. The prior period begins before the first order is known. The
             period lies before the first or after the last order; it has orders that come
             after what a membership knows, or it or the prior period some that come before;
-            intervals are of customers whom the history does not have.
+            intervals are of customers whom the history does not have. Refunds are of no known
+            order, campaigns have no row in the lookup, or points are of unknown kinds.
 
         Notes
         -----
@@ -159,26 +222,50 @@ class SegmentReport:
         months = Months.of(period, "period")
         memberships = listed(membership)
         refuse_foreign(memberships, history)
-        chosen = AsOf.chosen(months, compare, as_of, Known.of(history), memberships)
+        orders = grouped_orders(history)
+        sources = Sources.of(
+            orders,
+            credited=credited,
+            subscriptions=subscriptions,
+            loyalty=loyalty,
+            brand=brand,
+            targets=targets,
+            own=check_own(metrics),
+        )
+        if loyalty is not None:
+            refuse_foreign([loyalty.members], history)
+        known = Known.of(history, sources.last_touch)
+        chosen = AsOf.chosen(months, compare, as_of, known, memberships)
+        scan = ReportScan(sources, tuple(memberships))
+        log = EventLog.of(changes)
 
-        def counted(part: Period, *, halved: bool = False) -> Cube:
+        def counted(part: Period, *, halved: bool = False) -> Cube | Counted:
             plan = Plan.of(
                 membership,
                 period=part,
                 segments=segments,
-                kind=grouped_orders(history).spec,
+                kind=orders.spec,
+                catalogue=sources.catalogue(has_money=orders.spec.has_amount),
+                units=sources.units,
             )
             if halved:
                 plan = HalfMonths.of_plan(plan)
-            return count(history, memberships, plan)
+            if sources.is_of_orders:
+                return count(history, memberships, plan)
+            is_known = chosen.given or not part.is_whole
+            return scan.count(plan, number_of(part.last_day) if is_known else None)
 
         ordered = months_of(history)
         first = months.first if ordered is None else min(months.first, ordered.first)
         covered = Months(first, chosen.period.months.last)
-        cubes = [counted(part) for part in chosen.counted(covered)]
-        for warning in (*chosen.warnings(), *warnings_of(memberships, history, chosen)):
+        made = cls([counted(part) for part in chosen.counted(covered)], chosen, counted, scan, log)
+        for warning in (
+            *chosen.warnings(),
+            *warnings_of(memberships, history, chosen),
+            *made._notes,
+        ):
             warnings.warn(OrdercycleWarning(warning), stacklevel=2)
-        return cls(cubes, chosen, counted)
+        return made
 
     @property
     def _figures(self) -> Figures:
@@ -205,7 +292,24 @@ class SegmentReport:
         """The day that the report is as of."""
         return self._as_of.period.last_day
 
-    def comparison(self, metrics: Sequence[str] | None = None) -> pa.Table:
+    @property
+    def brands(self) -> tuple[str, ...]:
+        """The brands that it has numbers of, besides all together."""
+        sources = self._sources
+        return () if sources is None or sources.brands is None else sources.brands.texts
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The target actions, the first one being what is meant where none is named."""
+        return (DEFAULT_TARGET,) if self._sources is None else tuple(self._sources.targets)
+
+    def comparison(
+        self,
+        metrics: Sequence[str] | None = None,
+        *,
+        brand: str | None = None,
+        target: str | None = None,
+    ) -> pa.Table:
         """Return metrics of the period beside those of the prior period.
 
         Parameters
@@ -213,6 +317,9 @@ class SegmentReport:
         metrics
             Their names, in the order of the rows; None: all, in the order of the export. Of orders
             without amounts, those about money are left out, here and everywhere.
+        brand, target
+            Of the orders of which brand and target action; None: of all brands, and of the first
+            target action. What does not know brands or target actions is null for them.
 
         Returns
         -------
@@ -224,11 +331,135 @@ class SegmentReport:
         Raises
         ------
         ConfigError
-            There is no such metric, or it is about money and the orders have no amounts.
+            There is no such metric, brand or target action, or the metric is about what this
+            report was made without.
         """
-        return comparison_table(self._catalogue.named(metrics), *self._compared)
+        view = self._view(brand, target)
+        return comparison_table(self._catalogue.named(metrics), *self._compared(view))
 
-    def dynamics(self, metric: str, months: str | Sequence[str] | None = None) -> pa.Table:
+    def channels(
+        self,
+        segment: str | None = None,
+        metrics: Sequence[str] | None = None,
+        *,
+        by: str = "channel",
+        brand: str | None = None,
+        target: str | None = None,
+    ) -> pa.Table:
+        """Return metrics of each channel, beside those of the prior period.
+
+        An order belongs to the channel of the touch that it is credited to. A share is one of all
+        revenue of the segment. With ``compete="channel"`` an order may have a winner in each
+        channel, and channels do not add up to their group then.
+
+        Parameters
+        ----------
+        segment
+            The segment; None: all of them, and All Customers.
+        metrics
+            Their names; None: all that are counted by channel.
+        by
+            ``"channel"``, ``"mailing_type"`` (the lookup ``type`` of campaigns) or ``"form_type"``.
+        brand, target
+            As for :meth:`comparison`.
+
+        Returns
+        -------
+        pyarrow.Table
+            ``segment``, ``channel`` and the columns of :meth:`comparison`.
+
+        Raises
+        ------
+        ConfigError
+            There is no such segment or metric, a metric is not counted by channel, or the report
+            was made without touches.
+        """
+        check_choice("by", by, GRAINS)
+        reported, previous = self._compared(self._view(brand, target))
+        rows = range(len(reported.rows)) if segment is None else [self._row(segment)]
+        chosen = self._catalogue.by_grain(metrics, by)
+        grains = self._grains(by)
+        tables = [channels_table(chosen, row, grains, reported, previous) for row in rows]
+        return pa.concat_tables(tables)
+
+    def top_campaigns(
+        self,
+        metric: str = "Revenue from Campaigns",
+        *,
+        campaigns: int = 10,
+        segments: int = 5,
+        brand: str | None = None,
+        target: str | None = None,
+    ) -> pa.Table:
+        """Return the campaigns with most of a metric, and the segments that it is of.
+
+        What a campaign brought counts on the day on which its message was sent, in the segment that
+        the customer was in on that day: another anchor than that of all other tables, in which
+        orders count on their own day.
+
+        Parameters
+        ----------
+        metric
+            The name of a metric that is counted by campaign.
+        campaigns, segments
+            How many at most: of campaigns those with the most of All Customers, by name where they
+            have the same; of segments those with the most.
+        brand, target
+            As for :meth:`comparison`.
+
+        Returns
+        -------
+        pyarrow.Table
+            ``campaign``; ``segment``, All Customers first; ``value``; ``anchor``, ``"send"``;
+            ``open``: whether orders may still come, as the last known day lies before the send and
+            the longest window.
+
+        Raises
+        ------
+        ConfigError
+            There is no such metric, or it is not counted by campaign.
+        """
+        found = self._catalogue.by_campaign(metric)
+        view = self._view(brand, target)
+        reported, _ = self._compared(view)
+        for option, number in (("campaigns", campaigns), ("segments", segments)):
+            if whole_number(number) is None or number < 0:
+                raise ConfigError((Option(option, number), " is no number of rows"))
+        counted = reported.figures.counted
+        names = () if counted is None else counted.sources.campaigns
+        days = (number_of(reported.period.first_day), number_of(reported.period.last_day))
+        return campaigns_table(
+            found,
+            reported,
+            names,
+            campaigns,
+            segments,
+            lambda name: counted is not None and counted.is_unfinished(name, *days),
+        )
+
+    def changes(self) -> pa.Table:
+        """Return when the conditions of segments changed within the period or the prior one.
+
+        Returns
+        -------
+        pyarrow.Table
+            ``segment``, ``changed_on``, ``note``, and ``of``: ``"period"`` or ``"previous"``.
+        """
+        return self._log.table(self.segments, self._as_of.period, self._as_of.previous)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the report was made with: the same again gives the same numbers, to the bit."""
+        return metadata_of(self._figures, self._as_of, self.targets, self._notes)
+
+    def dynamics(
+        self,
+        metric: str,
+        months: str | Sequence[str] | None = None,
+        *,
+        brand: str | None = None,
+        target: str | None = None,
+    ) -> pa.Table:
         """Return a metric month by month, each month a period of its own.
 
         The last month of a report "to date" ends on its day, and so does a later month that is
@@ -241,6 +472,8 @@ class SegmentReport:
         months
             The first and the last month; None: from the first customer's to the end of the period.
             Months after the period, or before the history and the report, cost a further pass.
+        brand, target
+            As for :meth:`comparison`.
 
         Returns
         -------
@@ -251,10 +484,11 @@ class SegmentReport:
         Raises
         ------
         ConfigError
-            There is no such metric, the months make no sense or begin after the `as_of` that was
-            given, or the report was made by another engine, for fewer months.
+            There is no such metric, brand or target action, the months make no sense or begin
+            after the `as_of` that was given, or the report was made by another engine, for fewer
+            months.
         """
-        return dynamics_table(self._metric(metric), self._months(months))
+        return dynamics_table(self._metric(metric), self._months(months, self._view(brand, target)))
 
     def to_csv(
         self,
@@ -263,6 +497,9 @@ class SegmentReport:
         mode: str = "comparison",
         metric: str | None = None,
         months: str | Sequence[str] | None = None,
+        by: str | None = None,
+        brand: str | None = None,
+        target: str | None = None,
     ) -> None:
         """Write the report as CSV with the usual export columns, whole or not at all.
 
@@ -283,6 +520,16 @@ class SegmentReport:
             The only metric to fill in, in dynamics; None: all.
         months
             The months of the dynamics, as for :meth:`dynamics`.
+        by
+            ``"channel"``, ``"mailing_type"`` or ``"form_type"``: behind the row of a segment there
+            is one for each of these, with the metrics that are counted by them.
+        brand, target
+            As for :meth:`comparison`.
+
+        Notes
+        -----
+        Beside a file, what the report was made with (:attr:`metadata`) is written as JSON, under
+        the name of the file and ``.json``, where the report has more than orders.
 
         Raises
         ------
@@ -292,18 +539,22 @@ class SegmentReport:
             The file cannot be written.
         """
         check_choice("mode", mode, MODES)
+        view = self._view(brand, target)
+        keys = Keys(view, () if by is None else self._grains(by))
         if mode == "comparison":
             if metric is not None or months is not None:
                 raise ConfigError(
                     (Option("metric"), " and ", Option("months"), " choose dynamics"),
                     remedy=("add ", Option("mode", "dynamics")),
                 )
-            periods = [one for one in self._compared if one is not None]
-            text = comparison_csv(self._metrics, periods)
+            periods = [one for one in self._compared(view) if one is not None]
+            text = comparison_csv(keys, self._metrics, periods)
         else:
             filled = self._metrics if metric is None else (self._metric(metric),)
-            text = dynamics_csv(self._metrics, filled, self._months(months))
+            text = dynamics_csv(keys, self._metrics, filled, self._months(months, view))
         write_text(text, path)
+        if self._sources is not None and isinstance(path, str | os.PathLike):
+            write_text(f"{dumps(self.metadata, indent=2)}\n", f"{os.fspath(path)}.json")
 
     def to_html(
         self,
@@ -347,9 +598,9 @@ class SegmentReport:
             compare = "previous_year" if is_year else "previous_period"
 
         made = content_of(self._figures, months or known, period, compare, look, self._up_to)
-        return replace(made, plain=as_html(*self._compared))
+        return replace(made, plain=as_html(*self._compared()))
 
-    def _up_to(self, part: Period) -> Counted | None:
+    def _up_to(self, part: Period) -> CountedPart | None:
         """Return the quantities of a month up to an earlier day, where they can be counted."""
         found = next((one for one in self._counted if one.plan.has(part)), None)
         if found is not None:
@@ -400,13 +651,23 @@ class SegmentReport:
             raise ConfigError(
                 (Option("months"), " chooses dynamics"), remedy=("add ", Option("mode", "dynamics"))
             )
-        return bar_chart(chosen, *self._compared)
+        return bar_chart(chosen, *self._compared())
 
     def __repr__(self) -> str:
-        return as_text(*self._compared)
+        return as_text(*self._compared(), self._remarks)
 
     def _repr_html_(self) -> str:
-        return as_html(*self._compared)
+        return as_html(*self._compared(), self._remarks)
+
+    @property
+    def _remarks(self) -> list[str]:
+        """What stands under the numbers: changes of segments, and what is to know of streams."""
+        changed = [
+            f"{row['segment']} changed on {row['changed_on']}"
+            + ("" if row["note"] is None else f": {row['note']}")
+            for row in self.changes().to_pylist()
+        ]
+        return [*changed, *self._notes]
 
     @property
     def _catalogue(self) -> Catalogue:
@@ -421,18 +682,69 @@ class SegmentReport:
     def _metric(self, name: str) -> Metric:
         return self._catalogue.metric(name)
 
-    @property
-    def _compared(self) -> tuple[Reported, Reported | None]:
-        """The period and the prior one."""
+    def _compared(self, view: View | None = None) -> tuple[Reported, Reported | None]:
+        """Return the period and the prior one, of all orders or of a view."""
         period, previous = self._as_of.period, self._as_of.previous
-        return self._reported(period), None if previous is None else self._reported(previous)
+        before = None if previous is None else self._reported(previous, view)
+        return self._reported(period, view), before
 
-    def _reported(self, period: Period) -> Reported:
+    def _reported(self, period: Period, view: View | None) -> Reported:
         """Return the numbers of a period, which was counted."""
         figures = next(one for one in self._counted if one.plan.has(period))
-        return Reported(figures, period)
+        return Reported(figures, period, view)
 
-    def _months(self, months: str | Sequence[str] | None) -> list[Reported]:
+    @property
+    def _sources(self) -> Sources | None:
+        """What the report was made of beside orders; None where that is nothing."""
+        counted = self._figures.counted
+        return None if counted is None else counted.sources
+
+    @property
+    def _notes(self) -> list[str]:
+        """What a reader has to know of the streams."""
+        counted = self._figures.counted
+        return [] if counted is None else notes_of(counted)
+
+    def _view(self, brand: str | None, target: str | None) -> View:
+        """Return a view, or raise a ConfigError for one that there is not."""
+        sources = self._sources
+        if sources is None and self._scan is not None:
+            sources = self._scan.sources
+        if sources is not None:
+            return sources.view(brand, target)
+        for option, given in (("brand", brand), ("target", target)):
+            if given is not None and given != DEFAULT_TARGET:
+                raise ConfigError((Option(option, given), ": this report has all orders only"))
+        return EVERYTHING
+
+    def _row(self, segment: str) -> int:
+        """Return the row of a segment."""
+        if segment not in self._figures.rows:
+            raise ConfigError(
+                f"there is no segment {segment!r}{suggestion(str(segment), self._figures.rows)}",
+                remedy=f"there are {', '.join(map(repr, self._figures.rows))}",
+            )
+        return self._figures.rows.index(segment)
+
+    def _grains(self, by: str) -> tuple[Grain, ...]:
+        """Return the channels or types of the streams."""
+        check_choice("by", by, GRAINS)
+        names = () if self._sources is None else self._sources.values_of(by)
+        if not names:
+            raise ConfigError(
+                (Option("by", by), f": the report knows no {by.replace('_', ' ')}"),
+                remedy=(
+                    "build the report with ",
+                    Option("credited"),
+                    ", of touches that have it",
+                ),
+            )
+        grains = [Grain(by, name) for name in names]
+        return tuple(one for one in grains if one.value != NONE_TEXT or self._figures.has_any(one))
+
+    def _months(
+        self, months: str | Sequence[str] | None, view: View | None = None
+    ) -> list[Reported]:
         """Return the numbers of months one by one, and see to it that they are counted."""
         period = self._as_of.period.months
         wanted = Months(min(self._figures.first_month, period.first), period.last)
@@ -453,7 +765,7 @@ class SegmentReport:
             missing.append(Period.whole(whole[0].spanning(whole[-1])))
         if recount is not None:
             self._counted += [Figures(recount(part)) for part in missing]
-        return [self._reported(part) for part in parts]
+        return [self._reported(part, view) for part in parts]
 
 
 def content_of_report(report: SegmentReport, look: Look, months: Months) -> Content:

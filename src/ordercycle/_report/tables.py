@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
 
-from ordercycle._report.metric_values import Reported, Values
+from ordercycle._report.metric_values import Grain, Reported, Values
 from ordercycle._report.metrics import Metric
+from ordercycle._report.quantities import CAMPAIGN
 
 COMPARISON_SCHEMA = pa.schema(
     [
@@ -19,6 +20,24 @@ COMPARISON_SCHEMA = pa.schema(
         pa.field("previous", pa.float64()),
         pa.field("change", pa.float64()),
         pa.field("change_ratio", pa.float64()),
+    ]
+)
+CHANNELS_SCHEMA = pa.schema(
+    [
+        COMPARISON_SCHEMA.field("segment"),
+        pa.field("channel", pa.string(), nullable=False),
+        *(COMPARISON_SCHEMA.field(place) for place in range(1, 6)),
+    ]
+)
+#: On which day what a campaign brought is counted: that of the send.
+SEND = "send"
+CAMPAIGNS_SCHEMA = pa.schema(
+    [
+        pa.field("campaign", pa.string(), nullable=False),
+        pa.field("segment", pa.string(), nullable=False),
+        pa.field("value", pa.float64()),
+        pa.field("anchor", pa.string(), nullable=False),
+        pa.field("open", pa.bool_(), nullable=False),
     ]
 )
 DYNAMICS_SCHEMA = pa.schema(
@@ -50,10 +69,7 @@ def comparison_table(
         for row, segment in enumerate(reported.rows)
         for metric, of_metric in zip(metrics, columns, strict=True)
     ]
-    named = {"period": str(reported.period)}
-    if previous is not None:
-        named["previous"] = str(previous.period)
-    return _table(rows, COMPARISON_SCHEMA).replace_schema_metadata(named)
+    return _table(rows, COMPARISON_SCHEMA).replace_schema_metadata(_named(reported, previous))
 
 
 def dynamics_table(metric: Metric, months: Sequence[Reported]) -> pa.Table:
@@ -86,3 +102,75 @@ def _finite(value: float) -> float | None:
 def _table(rows: list[Any], schema: pa.Schema) -> pa.Table:
     arrays = [pa.array([row[place] for row in rows], one.type) for place, one in enumerate(schema)]
     return pa.table(arrays, schema=schema)
+
+
+def channels_table(
+    metrics: Sequence[Metric],
+    row: int,
+    grains: Sequence[Grain],
+    reported: Reported,
+    previous: Reported | None,
+) -> pa.Table:
+    """Return metrics of a row by channel or type, beside those of another period."""
+    rows = []
+    for grain in grains:
+        for metric in metrics:
+            value = reported.values(metric, grain)[row]
+            before = None if previous is None else previous.values(metric, grain)[row]
+            rows.append(
+                (
+                    reported.rows[row],
+                    grain.value,
+                    metric.name,
+                    value,
+                    before,
+                    _change(value, before),
+                    change_ratio(value, before),
+                )
+            )
+    return _table(rows, CHANNELS_SCHEMA).replace_schema_metadata(
+        _named(reported, previous) | {"by": grains[0].kind if grains else ""}
+    )
+
+
+def campaigns_table(
+    metric: Metric,
+    reported: Reported,
+    names: Sequence[str],
+    most: int,
+    segments: int,
+    is_open: Callable[[str], bool],
+) -> pa.Table:
+    """Return the campaigns with most of a metric, by all customers, and their segments.
+
+    is_open: whether orders may still come from what was sent of a campaign.
+    """
+    found = [(name, reported.values(metric, Grain(CAMPAIGN, name))) for name in names]
+    ranked = sorted(
+        ((name, values) for name, values in found if values[-1]),
+        key=lambda one: (-(one[1][-1] or 0.0), one[0]),
+    )
+    rows = []
+    for name, values in ranked[:most]:
+        is_still_open = is_open(name)
+        rows.append((name, reported.rows[-1], values[-1], SEND, is_still_open))
+        of_segments = [
+            (segment, value)
+            for segment, value in zip(reported.rows[:-1], values, strict=False)
+            if value
+        ]
+        of_segments.sort(key=lambda one: -(one[1] or 0.0))
+        rows += [
+            (name, segment, value, SEND, is_still_open) for segment, value in of_segments[:segments]
+        ]
+    return _table(rows, CAMPAIGNS_SCHEMA).replace_schema_metadata(
+        _named(reported, None) | {"metric": metric.name, "anchor": SEND}
+    )
+
+
+def _named(reported: Reported, previous: Reported | None) -> dict[str, str]:
+    """Return the names of periods, for metadata."""
+    named = {"period": str(reported.period)}
+    if previous is not None:
+        named["previous"] = str(previous.period)
+    return named

@@ -1,0 +1,272 @@
+"""Counting a report of several streams: batch by batch, in one walk over all of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ordercycle._attribution.credit_counts import CreditSummary
+from ordercycle._attribution.side_by_side import Rows, SideBySide
+from ordercycle._days import number_of
+from ordercycle._grouping.batches import CustomerBatch
+from ordercycle._membership.intervals import Intervals
+from ordercycle._membership.membership import Membership, intervals_of
+from ordercycle._membership.timeline import Timeline
+from ordercycle._report.blocks import BlockCells
+from ordercycle._report.cube import Cube, tracks_of
+from ordercycle._report.facts import FactReader, Facts, Situation
+from ordercycle._report.quantities import MEMBERS, SUBSCRIBED
+from ordercycle._report.report_spec import Plan
+from ordercycle._report.sources import Sources, View
+from ordercycle._workspace import Workspace
+from ordercycle_kernels import cube as cube_kernels
+from ordercycle_kernels import report_facts as kernels
+from ordercycle_kernels._types import as_input
+from ordercycle_kernels.timeline import OPEN
+
+R = TypeVar("R")
+Int64s = NDArray[np.int64]
+
+
+@dataclass
+class Counted:
+    """What a report is read from: cells of all orders by view, and of the blocks beside them."""
+
+    plan: Plan
+    sources: Sources
+    views: dict[View, Cube]
+    blocks: dict[str, BlockCells] = field(default_factory=dict)
+    summary: CreditSummary = field(default_factory=CreditSummary)
+    #: Campaigns and days on which they were sent, from which orders may still come.
+    unfinished: set[tuple[str, int]] = field(default_factory=set)
+
+    @classmethod
+    def nothing(cls, plan: Plan, sources: Sources) -> Counted:
+        """Return what is counted of nobody."""
+        blocks = {name: BlockCells(one) for name, one in sources.blocks(plan).items()}
+        return cls(plan, sources, {view: Cube(plan) for view in sources.views}, blocks)
+
+    @classmethod
+    def of_orders(cls, cube: Cube, sources: Sources) -> Counted:
+        """Return what is counted of orders alone."""
+        return cls(cube.plan, sources, {sources.views[0]: cube})
+
+    def plus(self, other: Counted) -> Counted:
+        """Return what both have counted; the blocks are those of the first."""
+        for name, cells in self.blocks.items():
+            cells.plus(other.blocks[name])
+        views = {view: cube.plus(other.views[view]) for view, cube in self.views.items()}
+        summary = self.summary.plus(other.summary)
+        unfinished = self.unfinished | other.unfinished
+        return Counted(self.plan, self.sources, views, self.blocks, summary, unfinished)
+
+    def is_unfinished(self, campaign: str, first: int, last: int) -> bool:
+        """Return whether a campaign was sent on such a day from the first to the last."""
+        return any(one == campaign and first <= day <= last for one, day in self.unfinished)
+
+
+class Places:
+    """Where the facts of a batch are in the report: on which rows, in which months."""
+
+    def __init__(
+        self, plan: Plan, batch: CustomerBatch, timelines: Sequence[Timeline], columns: NDArray[Any]
+    ) -> None:
+        self.batch = batch
+        self._plan = plan
+        self._columns = columns
+        self._first = number_of(plan.period.first_day)
+        self.rows_of_all = len(plan.segments)
+        nowhere = len(plan.segments)
+        self.tracks = [
+            cube_kernels.Track(
+                track.offsets, track.codes, track.starts, track.stops,
+                as_input(np.where(track.rows == nowhere, np.int64(-1), track.rows)),
+            )
+            for timeline, rows in zip(timelines, plan.rows, strict=True)
+            for track in tracks_of(timeline, rows, plan)
+        ]  # fmt: skip
+        self.timelines = [
+            cube_kernels.Track(
+                as_input(one.offsets), as_input(one.codes), as_input(one.starts),
+                as_input(one.stops), as_input(np.where(rows == nowhere, np.int64(-1), rows)),
+            )
+            for one, rows in zip(timelines, plan.rows, strict=True)
+        ]  # fmt: skip
+
+    def columns(self, days: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the column of each day: 0 before the months, negative after them."""
+        behind = days.astype(np.int64) - self._first
+        inside = np.clip(behind, 0, self._columns.size - 1)
+        found = np.where(behind < 0, np.int32(0), self._columns[inside])
+        return np.where(behind >= self._columns.size, np.int32(-1), found).astype(np.int32)
+
+    def rows(self, offsets: Int64s, days: NDArray[np.int32]) -> Iterator[Int64s]:
+        """Yield on which rows facts are: by each track, and on that of All Customers."""
+        for track in self.tracks:
+            found = np.empty(days.size, np.int64)
+            kernels.rows_at(track, offsets, days, found)
+            yield found
+        yield np.full(days.size, self.rows_of_all)
+
+
+class Worker:
+    """What one thread counts, and its room."""
+
+    def __init__(self, plan: Plan, sources: Sources, until: int | None) -> None:
+        self.counted = Counted.nothing(plan, sources)
+        self._columns = plan.columns_of_days()
+        self._reader = FactReader(sources, until)
+        self._unfinished = sources.unfinished_since(until)
+        self._customers = 0
+
+    def add(
+        self,
+        there: Situation,
+        timelines: Sequence[Timeline],
+        states: Mapping[str, list[kernels.States]],
+    ) -> None:
+        """Count a batch of customers."""
+        counted = self.counted
+        for seen in self._reader.views(there.batch):
+            counted.views[seen.view].add(seen.batch, timelines)
+        places = Places(counted.plan, there.batch, timelines, self._columns)
+        touches = self._reader.of_touches(there)
+        if touches is not None:
+            counted.summary = counted.summary.plus(touches.summary)
+            counted.unfinished |= touches.sent_since(self._unfinished)
+        for facts in self._reader.facts(there, touches):
+            self._add(places, facts)
+        for block, one in states.items():
+            self._add_states(places, block, one)
+        self._customers += len(there.batch.ids)
+
+    def _add(self, places: Places, facts: Facts) -> None:
+        """Count facts on all of their rows, under all of their keys."""
+        if not facts.days.size:
+            return
+        cells = self.counted.blocks[facts.block]
+        plan = cells.plan
+        months = places.columns(facts.days)
+        for rows in places.rows(facts.offsets, facts.days):
+            for keys in facts.keys:
+                its = keys * plan.rows + rows
+                if plan.has_pairs:
+                    its[(keys < 0) | (rows < 0) | (months < 1)] = kernels.NOWHERE
+                    cells.add_pairs(facts.offsets, its, months, self._customers)
+                    continue
+                its = its * plan.columns + months
+                its[(keys < 0) | (rows < 0) | (months < 0)] = kernels.NOWHERE
+                words = facts.words if plan.chunks else None
+                cells.add(its, facts.counts, words, facts.are_less)
+
+    def _add_states(self, places: Places, block: str, states: list[kernels.States]) -> None:
+        """Count who is in a state at the end of months: who comes into it, less who leaves."""
+        cells = self.counted.blocks[block]
+        plan = cells.plan
+        for behind, one in enumerate(states):
+            everyone = one.codes.astype(np.int64) * plan.rows + places.rows_of_all
+            found = [meetings(track, one, plan.rows) for track in places.timelines]
+            for its, starts, stops in (*found, (everyone, one.starts, one.stops)):
+                for days, sign in ((starts, 1), (stops, -1)):
+                    months = places.columns(days)
+                    at = (its + behind * plan.rows) * plan.columns + months
+                    at[(months < 0) | (days == OPEN)] = kernels.NOWHERE
+                    cells.add(at, np.full(its.size, sign))
+
+
+def meetings(
+    track: cube_kernels.Track, states: kernels.States, rows: int
+) -> tuple[Int64s, NDArray[np.int32], NDArray[np.int32]]:
+    """Return when customers are on a row and in a state at once: where, from when, until when."""
+    room = states.codes.size
+    while True:
+        places = np.empty(room, np.int64)
+        starts, stops = np.empty((2, room), np.int32)
+        found = kernels.meet_states(track, states, rows, places, starts, stops)
+        if found <= room:
+            return places[:found], starts[:found], stops[:found]
+        room = found
+
+
+def as_states(timeline: Timeline) -> kernels.States:
+    """Return intervals as states, for kernels."""
+    arrays: list[NDArray[Any]] = [
+        timeline.offsets, timeline.codes, timeline.starts, timeline.stops
+    ]  # fmt: skip
+    return kernels.States(*map(as_input, arrays))
+
+
+@dataclass(frozen=True)
+class ReportScan:
+    """The walk over all streams of a report."""
+
+    sources: Sources
+    memberships: tuple[Membership, ...]
+
+    def count(self, plan: Plan, until: int | None = None) -> Counted:
+        """Return what is counted of all customers; until: after which day orders do not exist."""
+        idle: deque[Worker] = deque()
+
+        def work(there: Situation, workspace: Workspace) -> None:
+            try:
+                worker = idle.pop()
+            except IndexError:  # other threads have theirs
+                worker = Worker(plan, self.sources, until)
+            timelines = [one.timeline(0, there.batch, workspace) for one in self._intervals]
+            worker.add(there, timelines, self._states(there, workspace))
+            idle.append(worker)
+
+        for _ in self.scan(work):
+            pass
+        return reduce(
+            Counted.plus, (one.counted for one in idle), Counted.nothing(plan, self.sources)
+        )
+
+    def scan(self, work: Callable[[Situation, Workspace], R]) -> Iterator[R]:
+        """Yield what work makes of each batch of customers."""
+        streams = SideBySide(self.sources.streams, self.sources.orders.threads)
+        workspace = Workspace()  # a set of arrays per thread
+        return streams.scan(lambda batches: work(self.situation(batches, workspace), workspace))
+
+    def situation(self, batches: Sequence[Any], workspace: Workspace) -> Situation:
+        """Return a batch of customers, and all that happened to them."""
+        sources = self.sources
+        met = None
+        if sources.touched is None:
+            batch: CustomerBatch = batches[0]
+            hidden = batch.hidden(drop_unknown=sources.orders.spec.drop_unknown)
+            if hidden is not None:
+                batch = batch.select(~hidden)
+        else:
+            met = sources.touched.scan.meeting(batches)
+            batch = met.orders.batch
+        points = None if sources.points is None else batches[-1]
+        members = None
+        if sources.loyalty is not None:
+            intervals = intervals_of(sources.loyalty.members)
+            members = as_states(intervals.timeline(0, batch, workspace))
+        return Situation(
+            batch, met, points, None if points is None else Rows.of(points, batch.ids), members
+        )
+
+    @property
+    def _intervals(self) -> list[Intervals]:
+        return [intervals_of(one) for one in self.memberships]
+
+    def _states(self, there: Situation, workspace: Workspace) -> dict[str, list[kernels.States]]:
+        """Return the states whose customers are counted, by block, in the order of the keys."""
+        found = {}
+        if there.member_states is not None:
+            found[MEMBERS] = [there.member_states]
+        if self.sources.subscriptions is not None:
+            both = (self.sources.subscriptions.anywhere, self.sources.subscriptions.by_channel)
+            found[SUBSCRIBED] = [
+                as_states(intervals_of(one).timeline(0, there.batch, workspace)) for one in both
+            ]
+        return found

@@ -1,0 +1,104 @@
+"""What a report was made with, and what a reader of it has to know of its streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from ordercycle._attribution.option_checks import CHANNEL
+from ordercycle._attribution.touch_classes import CAMPAIGN
+from ordercycle._errors import counted, printable
+from ordercycle._report.as_of import AsOf
+from ordercycle._report.counting import Counted
+from ordercycle._report.loyalty import unknown_kinds
+from ordercycle._report.metric_values import Figures
+from ordercycle._report.sources import TYPE, Sources
+
+#: Campaigns that a note names.
+MOST_NAMED = 5
+
+
+def notes_of(made: Counted) -> list[str]:
+    """Return what a reader has to know of the streams of a report, in words."""
+    return [printable(one) for one in _notes(made)]
+
+
+def _notes(made: Counted) -> Iterator[str]:
+    sources, summary = made.sources, made.summary
+    touched = sources.touched
+    if touched is not None:
+        if summary.unknown_refunds:
+            refunds = counted(summary.unknown_refunds, "refund is", "refunds are")
+            yield f"{refunds} of no known order, and credited to nobody"
+        if summary.without_group:
+            absent = counted(sum(summary.without_group.values()), "touch is", "touches are")
+            named = ", ".join(map(repr, summary.without_group))
+            yield f"{absent} of channels in no group ({named}), and never win"
+        if summary.long_paths:
+            yield f"{counted(summary.long_paths, 'path was', 'paths were')} cut"
+        missing = _without_row(sources)
+        if missing:
+            named = ", ".join(map(repr, missing[:MOST_NAMED]))
+            more = ", ..." if len(missing) > MOST_NAMED else ""
+            has = "has" if len(missing) == 1 else "have"
+            yield f"{counted(len(missing), 'campaign')} {has} no row in the lookup ({named}{more})"
+        if touched.scan.model.compete == CHANNEL:
+            yield "an order may have a winner in each channel: channels do not add up to groups"
+    if sources.points is not None:
+        kinds = unknown_kinds(sources.points)
+        if kinds:
+            yield f"points of kinds that are not known count nowhere: {', '.join(kinds)}"
+
+
+def _without_row(sources: Sources) -> list[str]:
+    """Return the campaigns that have no type, where others have one."""
+    touched = sources.touched
+    if touched is None:
+        return []
+    attribute = touched.scan.touches.columns.attributes.get(CAMPAIGN)
+    if attribute is None or TYPE not in attribute.lookups:
+        return []
+    absent = np.asarray(pc.is_null(attribute.lookups[TYPE].values))
+    return [str(one) for one, is_absent in zip(attribute.values.to_pylist(), absent) if is_absent]  # noqa: B905 - of one length
+
+
+def metadata_of(
+    figures: Figures, as_of: AsOf, targets: Sequence[str], notes: Sequence[str]
+) -> dict[str, Any]:
+    """Return what a report was made with, as plain data."""
+    from importlib.metadata import version  # loads what mail needs
+
+    found: dict[str, Any] = {
+        "period": str(as_of.period),
+        "previous": None if as_of.previous is None else str(as_of.previous),
+        "as_of": str(as_of.period.last_day),
+        "segments": list(figures.plan.segments),
+        "targets": list(targets),
+        "notes": list(notes),
+        "version": version("ordercycle"),
+    }
+    made = figures.counted
+    if made is None:
+        return found
+    sources = made.sources
+    found["orders"] = sources.orders.entries
+    found["brand"] = sources.brand
+    found["metrics"] = [
+        {"name": one.name, "numerator": one.numerator, "denominator": one.denominator,
+         "where": one.where}
+        for one in sources.own
+    ]  # fmt: skip
+    if sources.touched is not None:
+        scan = sources.touched.scan
+        found["attribution"] = scan.model.to_dict()
+        found["touches"] = scan.touches.entries
+        found["visits"] = None if scan.visits is None else scan.visits.entries
+    if sources.subscriptions is not None:
+        found["subscriptions"] = "snapshot" if sources.subscriptions.is_snapshot else "intervals"
+    if sources.loyalty is not None:
+        found["discount"] = list(sources.loyalty.discount or ())
+        found["points"] = None if sources.points is None else sources.points.entries
+    return found

@@ -1,0 +1,229 @@
+"""Hypothesis strategies: shops with orders, touches, members and subscribers, and their reports."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+from hypothesis import strategies as st
+from oracle.attribution import Model, Touch
+from oracle.channel_report import Customer, Points, Shop, Stay, Subscription
+from support.crediting import (
+    ORDERS,
+    TOUCHES,
+    attribution,
+    distinct,
+    order_table,
+    touch_table,
+    visit_table,
+)
+from support.touches import DAY, Person, models, people
+
+import ordercycle as oc
+
+SEGMENTS = ("first list", "second list")
+TYPES = {"spring": "bulk", "Autumn": "automated"}
+SENT_ON = {"spring": date(2026, 2, 20)}
+FORMS = ("popup", None, "widget")
+OPENED = ("open", "unsubscribe")
+POINT_KINDS = ["awarded", "redeemed", "expired", "reversed_award", "reversed_redemption", None]
+TOPICS = [("Email", "a"), ("Email", "b"), ("SMS", "a")]
+TARGETS = {"Orders": None, "Paid": "status == 'paid'"}
+#: Touches are of ten days: so they lie in one month, or in two.
+SHIFTS = [timedelta(0), -5 * DAY, -5 * DAY, 26 * DAY]
+
+
+def form_of(touch: Touch) -> str | None:
+    return FORMS[(touch.message or 0) % len(FORMS)]
+
+
+def days() -> st.SearchStrategy[date]:
+    """Draw days around those of orders and touches."""
+    return st.integers(0, 60).map(lambda behind: date(2026, 2, 15) + timedelta(days=behind))
+
+
+@st.composite
+def stays(draw, name: str) -> list[Stay]:
+    """Draw stays of a name that do not overlap."""
+    bounds = sorted(draw(st.lists(days(), max_size=3, unique=True)))
+    stops = [*bounds[1::2], None]
+    return [Stay(*pair, name) for pair in zip(bounds[::2], stops, strict=False)]
+
+
+def moved(person: Person, shift: timedelta) -> Person:
+    return Person(
+        [one._replace(at=one.at + shift) for one in person.entries],
+        [one._replace(at=one.at + shift) for one in person.touches],
+        [one + shift for one in person.visits],
+    )
+
+
+@st.composite
+def customers(draw, kind: str) -> Customer:
+    person = moved(draw(people(kind=kind)), draw(st.sampled_from(SHIFTS)))
+    more = [
+        one._replace(kind=draw(st.sampled_from(["delivery", *OPENED])), at=one.at + later * DAY)
+        for one in person.touches[:4]
+        for later in draw(st.lists(st.sampled_from([0, 3, 20, 31]), max_size=2))
+    ]
+    touches = sorted((*person.touches, *more), key=lambda one: one.at)
+    both = st.tuples(days(), st.none() | st.integers(1, 40))
+    subscriptions = [
+        Subscription(
+            channel,
+            topic,
+            *(
+                Stay(start, None if size is None else start + timedelta(days=size))
+                for start, size in draw(st.tuples(both, both))
+            ),
+        )
+        for channel, topic in draw(
+            st.lists(
+                st.tuples(st.sampled_from(["Email", "SMS"]), st.sampled_from("ab")), max_size=3
+            )
+        )
+    ]
+    points = draw(
+        st.lists(
+            st.builds(Points, days(), st.sampled_from(POINT_KINDS), st.integers(0, 100)), max_size=4
+        )
+    )
+    return Customer(
+        person.entries,
+        touches,
+        person.visits,
+        [stay for name in SEGMENTS for stay in draw(stays(name))],
+        draw(stays("members")),
+        points,
+        subscriptions,
+    )
+
+
+@st.composite
+def shops(draw, kind: str = "int", model: st.SearchStrategy[Model] | None = None) -> Shop:
+    found = draw(st.lists(customers(kind), max_size=4))
+    people_of = distinct([Person(one.entries, one.touches, one.visits) for one in found])
+    return Shop(
+        [
+            replace(one, entries=person.entries, touches=person.touches)
+            for one, person in zip(found, people_of, strict=True)
+        ],
+        draw(models() if model is None else model),
+        TYPES,
+        SENT_ON,
+        form_of,
+        lambda entry: None if entry.id % 3 == 0 else entry.id % 7,
+        lambda entry: entry.id % 2 == 0,
+    )
+
+
+def orders_of(shop: Shop, kind: str, **options) -> oc.OrderHistory:
+    persons = [Person(one.entries, one.touches, one.visits) for one in shop.customers]
+    entries = [entry for one in shop.customers for entry in one.entries]
+    paid = ["paid" if shop.is_paid(one) else "open" for one in entries]
+    discounts = [shop.discount_of(one) for one in entries]
+    table = order_table(persons, kind)
+    table = table.append_column("status", pa.array(paid, pa.string()))
+    table = table.append_column("discount", pa.array(discounts, pa.int64()))
+    listed = pa.table(
+        {
+            "customer_id": pa.array(range(len(persons)), pa.int64()),
+            "registered_at": pa.array([date(2026, 1, 1)] * len(persons), pa.date32()),
+        }
+    )
+    columns = replace(ORDERS, attributes=("brand", "status"), values=("discount",))
+    return oc.OrderHistory.build(table, listed, columns=columns, **options)
+
+
+def credited_of(shop: Shop, orders: oc.OrderHistory, **options) -> oc.Credited:
+    persons = [Person(one.entries, one.touches, one.visits) for one in shop.customers]
+    forms = [form_of(touch) for one in persons for touch in one.touches]
+    table = touch_table(persons).append_column("form", pa.array(forms, pa.string()))
+    campaigns = pa.table(
+        {
+            "campaign": list(TYPES),
+            "type": list(TYPES.values()),
+            "sent_at": pa.array([SENT_ON.get(name) for name in TYPES], pa.date32()),
+        }
+    )
+    columns = replace(TOUCHES, attributes=(*TOUCHES.attributes, "form"))
+    touches = oc.EventHistory.build(
+        table, columns=columns, lookups={"campaign": campaigns}, **options
+    )
+    visits = oc.EventHistory.build(visit_table(persons), **options)
+    return attribution(shop.model).credit(orders, touches, visits)
+
+
+def interval_table(rows: list[tuple[int, Stay]]) -> pa.Table:
+    return pa.table(
+        {
+            "customer_id": pa.array([number for number, _ in rows], pa.int64()),
+            "segment": pa.DictionaryArray.from_arrays(
+                pa.array([SEGMENTS.index(one.name) for _, one in rows], pa.int8()),
+                pa.array(SEGMENTS),
+            )
+            if all(one.name in SEGMENTS for _, one in rows)
+            else pa.array([one.name for _, one in rows]),
+            "valid_from": pa.array([one.start for _, one in rows], pa.date32()),
+            "valid_to": pa.array([one.stop for _, one in rows], pa.date32()),
+        }
+    )
+
+
+def membership_of(shop: Shop) -> oc.Membership:
+    rows = [(number, one) for number, own in enumerate(shop.customers) for one in own.stays]
+    return oc.Membership.from_table(interval_table(rows))
+
+
+def loyalty_of(shop: Shop) -> oc.Loyalty:
+    everyone = list(enumerate(shop.customers))
+    members = [(number, one) for number, own in everyone for one in own.memberships]
+    rows = [(number, one) for number, own in everyone for one in own.points]
+    noon = [datetime(*one.day.timetuple()[:3], 12, tzinfo=UTC) for _, one in rows]
+    points = oc.EventHistory.build(
+        pa.table(
+            {
+                "customer_id": pa.array([number for number, _ in rows], pa.int64()),
+                "occurred_at": pa.array(noon, pa.timestamp("us", "UTC")),
+                "kind": pa.array([one.kind for _, one in rows], pa.string()),
+                "points": pa.array([one.points for _, one in rows], pa.int64()),
+            }
+        ),
+        columns=oc.EventColumns(attributes=("kind",), values=("points",)),
+    )
+    table = interval_table(members).drop_columns(["segment"])
+    return oc.Loyalty(members=table, points=points, discount="discount")
+
+
+def subscriptions_of(shop: Shop) -> pa.Table:
+    rows = [(number, one) for number, own in enumerate(shop.customers) for one in own.subscriptions]
+
+    def dates(values):
+        return pa.array(list(values), pa.date32())
+
+    return pa.table(
+        {
+            "customer_id": pa.array([number for number, _ in rows], pa.int64()),
+            "channel": pa.array([one.channel for _, one in rows], pa.string()),
+            "topic": pa.array([one.topic for _, one in rows], pa.string()),
+            "valid_from": dates(one.subscribed.start for _, one in rows),
+            "valid_to": dates(one.subscribed.stop for _, one in rows),
+            "contact_from": dates(one.contact.start for _, one in rows),
+            "contact_to": dates(one.contact.stop for _, one in rows),
+        }
+    )
+
+
+def report_of(shop: Shop, kind: str, period, threads: int | None = None, **options):
+    """Return the report of a shop, with all that it knows."""
+    orders = orders_of(shop, kind, threads=threads)
+    return oc.SegmentReport.build(
+        orders,
+        membership_of(shop),
+        period=period,
+        compare=None,
+        credited=credited_of(shop, orders, threads=threads),
+        subscriptions=subscriptions_of(shop),
+        loyalty=loyalty_of(shop),
+        targets=TARGETS,
+        **options,
+    )
