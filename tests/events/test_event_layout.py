@@ -1,9 +1,11 @@
 """Events have the same bits however they lie in a block, and whichever way they are ordered."""
 
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -67,9 +69,12 @@ def streams(draw):
     return pa.concat_tables(parts), of
 
 
-def results(table, columns, source, **options):
-    """Return all that comes of events: read at once, or batch by batch."""
-    events = table if source == "table" else table.to_reader()
+def results(table, columns, source, folder, **options):
+    """Return all that comes of events: read at once, batch by batch, or step by step."""
+    events = table.to_reader() if source == "reader" else table
+    if source == "file":
+        events = Path(folder, "events.parquet")
+        pq.write_table(table, events, row_group_size=7)
     history = oc.EventHistory.build(events, columns=columns, **options)
     summary = history.summary()
     return pa.Table.from_batches(history.to_batches()), summary.repeated, summary.events
@@ -94,23 +99,25 @@ WAYS = {
 @given(
     case=streams(),
     way=st.sampled_from(list(WAYS)),
-    source=st.sampled_from(["table", "reader"]),
+    source=st.sampled_from(["table", "reader", "file"]),
     cut=st.sampled_from([None, "small", "spilled"]),
     zone=st.sampled_from(["UTC", "Europe/Madrid", "Pacific/Apia", "America/St_Johns"]),
 )
 def test_no_way_leaves_a_trace(case, way, source, cut, zone):
     table, columns = case
-    expected = results(table, columns, "table", timezone=zone)
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+    expected = results(table, columns, "table", None, timezone=zone)
+    temporary = tempfile.TemporaryDirectory
+    with pytest.MonkeyPatch.context() as patch, temporary() as folder, temporary() as files:
         options = {"timezone": zone, "threads": 2}
         if cut is not None:
             cut_small(patch)
+            patch.setattr("ordercycle._ingest.pipeline.STEP_ROWS", 8)
         if cut == "spilled":
             spill_everything(patch, 300)
             options |= {"memory_limit": "1GB", "spill_directory": folder}
-        assert results(table, columns, source, **options) == expected
+        assert results(table, columns, source, files, **options) == expected
         WAYS[way](patch)
-        assert results(table, columns, source, **options) == expected
+        assert results(table, columns, source, files, **options) == expected
 
 
 def test_more_values_than_a_narrow_code_tells():
