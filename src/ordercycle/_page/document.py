@@ -24,12 +24,6 @@ def document(content: Content) -> str:
     """Return the whole page: it needs nothing else, and asks no network for anything."""
     drawn = vega.script()
     script = _script()
-    specs = {
-        "lines": vega.specification(charts.lines(PAGE)),
-        "bars": vega.specification(charts.bars(PAGE)),
-        "sparkline": vega.specification(charts.sparkline(PAGE)),
-        "flows": charts.flows(PAGE),
-    }
     metrics, cube = content.metrics, packed(cube_of(content))
     return Template(_asset("page.html")).substitute(
         policy=_policy(drawn, script),
@@ -56,7 +50,7 @@ def document(content: Content) -> str:
         most_series=MOST_SERIES,
         head=as_json(head_of(content)),
         cube=cube,
-        specs=as_json(specs),
+        specs=_specifications(),
         vega=drawn,
         script=script,
     )
@@ -109,6 +103,19 @@ def _hash(script: str) -> str:
 @cache
 def _asset(name: str) -> str:
     return (resources.files("ordercycle._page") / "assets" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _specifications() -> str:
+    """Return the charts, which are the same in every page."""
+    return as_json(
+        {
+            "lines": vega.specification(charts.lines(PAGE)),
+            "bars": vega.specification(charts.bars(PAGE)),
+            "sparkline": vega.specification(charts.sparkline(PAGE)),
+            "flows": charts.flows(PAGE),
+        }
+    )
 
 
 @cache

@@ -43,7 +43,7 @@ class Charts {
    * @param {Span} span @param {Span | null} prior @param {boolean} isNamed */
   bars(into, metric, rows, span, prior, isNamed) {
     const isNarrow = into.clientWidth < 520;
-    const names = isNamed ? (isNarrow ? 104 : 190) : 16;
+    const names = isNamed ? (isNarrow ? 100 : 190) : 16;
     const data = rows.map(([slot, row], place) => {
       const [now, before] = [this.tables.value(metric, row, span), this.tables.value(metric, row, prior)];
       const changed = change(metric, now, before);
@@ -54,8 +54,8 @@ class Charts {
       };
     });
     this.draw(into, "bars", { rows: data }, { ...this.axis(metric), above: prior ? -8 : 0 }, {
-      width: into.clientWidth - names - (isNarrow ? 122 : 170), height: rows.length * (prior ? 54 : 36),
-      padding: { left: names, right: isNarrow ? 122 : 170, top: 4, bottom: 28 },
+      width: into.clientWidth - names - (isNarrow ? 134 : 170), height: rows.length * (prior ? 54 : 36),
+      padding: { left: names, right: isNarrow ? 134 : 170, top: 4, bottom: 28 },
     });
   }
 
@@ -71,8 +71,8 @@ class Charts {
         ? values.findLastIndex((value) => value !== 0 && value !== null) + 1 : values.length - 1;
       const last = values.slice(0, end + 1).findLastIndex((value) => value !== null);
       return values.map((value, place) => ({
-        month: monthName(months[place]), slot, name: cut(this.tables.shortName(row), isNarrow ? 10 : 22), row,
-        value: place <= end ? value : null, shown: short(metric, value, this.symbol),
+        month: monthName(months[place]), slot, name: cut(this.tables.shortName(row), isNarrow ? 14 : 22), row,
+        value: place <= end ? value : null, shown: isNarrow ? "" : short(metric, value, this.symbol),
         end: place !== last ? null : this.cube.isOpen({ first: months[place], last: months[place], cut: false }) ? "open" : "done",
       }));
     });
@@ -130,13 +130,13 @@ class Charts {
   flows(into, names, ranks, counts) {
     const none = names.length;
     const isNarrow = into.clientWidth < 640;
-    const nameOf = (/** @type {number} */ place, /** @type {string} */ nowhere) => cut(names[place] ?? nowhere, isNarrow ? 10 : 22);
+    const nameOf = (/** @type {number} */ place, /** @type {string} */ nowhere) => cut(names[place] ?? nowhere, isNarrow ? 9 : 22);
     const rows = counts.flatMap((line, from) => line.map((size, to) => ({
       from, to, size, from_name: nameOf(from, "New customers"), to_name: nameOf(to, "In no segment"),
       kind: from === none ? "new" : from === to ? "stayed" : to === none || ranks[to] < ranks[from] ? "down" : "up",
       text: `${names[from] ?? "New customers"} → ${names[to] ?? "in no segment"}: ${digits(size, 0)}`,
     }))).filter(({ size, from, to }) => size > 0 && !(from === none && to === none));
-    const side = isNarrow ? 100 : 190;
+    const side = isNarrow ? 116 : 190;
     this.draw(into, "flows", { rows }, { places: none + 1 }, {
       width: into.clientWidth - 2 * side, height: 480, padding: { left: side, right: side, top: 14, bottom: 14 },
     });
