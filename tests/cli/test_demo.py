@@ -32,12 +32,15 @@ def test_demo_tells_of_the_groceries(tmp_path, monkeypatch):
         "2,469",
         *oc.Lifecycle.preset("fashion").segments,
         "ordercycle-demo.parquet",
+        "ordercycle-demo.html",
     ):
         assert words in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
     table = parquet.read_table("ordercycle-demo.parquet")
     assert table.num_rows == 2_469
     assert pc.sum(table["orders"]).as_py() == 155_848
+    page = (tmp_path / "ordercycle-demo.html").read_text()
+    assert "<h1><bdi>A year of grocery baskets</bdi></h1>" in page
     assert run("demo").exit_code == 0  # replaces its own result
 
 

@@ -52,8 +52,8 @@ def demo(
 ) -> None:
     """Show it all on real grocery baskets.
 
-    A year of baskets is read, profiled and segmented; the findings are shown on stdout and the
-    profiles written to a file.
+    A year of baskets is read, profiled and segmented; the findings are shown on stdout, the
+    profiles written to a file, and a page of the segments over time beside it.
 
     \b
     Examples:
@@ -63,6 +63,7 @@ def demo(
     overwrite = overwrite or out is None
     out = out or RESULT
     refuse_existing(out, overwrite=overwrite)
+    refuse_existing(out.with_suffix(".html"), overwrite=overwrite)
     import ordercycle as oc
     from ordercycle._demo.output import Pace, present
     from ordercycle._demo.scenes import generated, groceries
@@ -79,6 +80,9 @@ def demo(
             outcome = run(scene, write=writer.write, clock=watch_and_time, threads=threads)
             watch_and_time.lap("write")
         watch_and_time.lap("write")
+        page = None if outcome.page is None else out.with_suffix(".html")
+        if outcome.page is not None and page is not None:
+            outcome.page.save(page)
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal may not know every sign
-    present(outcome, Pace(kernels, watch_and_time.seconds), out)
+    present(outcome, Pace(kernels, watch_and_time.seconds), out, page)

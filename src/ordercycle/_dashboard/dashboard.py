@@ -157,10 +157,12 @@ class Dashboard:
             changes=changed_months(changes or {}, report.segments, few),
             chosen=tuple(name for name in report.segments if name in named.first),
         )
+        # A year beside the one before, or less, so that there is something to compare with.
+        shown = min(SHOWN, max(1, period.months.size // 2))
         content = replace(
             content_of_report(report, look, period.months),
-            first=max(period.months.first, last.first - SHOWN + 1),
-            compare="previous_year" if period.months.size > SHOWN else "previous_period",
+            first=last.first - shown + 1,
+            compare="previous_year" if period.months.size >= shown + 12 else "previous_period",
             min_customers=min_customers,
             moves=without_few(_moves(history, named, period), min_customers),
             grid=grid_without_few(_grid(history, schemes, end), CUSTOMERS, min_customers),

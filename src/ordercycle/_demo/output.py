@@ -38,8 +38,14 @@ class Pace(NamedTuple):
     seconds: dict[str, float]
 
 
-def present(outcome: Outcome, pace: Pace, out: Path, console: Console | None = None) -> None:
-    """Print the whole story."""
+def present(
+    outcome: Outcome,
+    pace: Pace,
+    out: Path,
+    page: Path | None = None,
+    console: Console | None = None,
+) -> None:
+    """Print the whole story; page: where the dashboard is."""
     console = console or Console(highlight=False)
     for part in (
         _title(outcome),
@@ -48,7 +54,7 @@ def present(outcome: Outcome, pace: Pace, out: Path, console: Console | None = N
         _meanings(outcome),
         _samples(outcome),
         _speed(outcome, pace),
-        _result(outcome, out),
+        _result(outcome, out, page),
     ):
         console.print(part)
 
@@ -222,11 +228,19 @@ def _rate(count: int, seconds: float) -> str:
     return f"{per_second / 1e6:.1f} million" if per_second >= MILLION else f"{per_second:,.0f}"
 
 
-def _result(outcome: Outcome, out: Path) -> Group:
+def _page(page: Path | None) -> list[str | tuple[str, str]]:
+    """Say where the dashboard is, or how to get one."""
+    if page is None:
+        return ['pip install "ordercycle[page]" adds a page to look at them in a browser\n\n']
+    return [(str(page), "bold"), ": segments over time, in a browser\n\n"]
+
+
+def _result(outcome: Outcome, out: Path, page: Path | None) -> Group:
     customers = sum(segment.customers for segment in outcome.segments)
     where = Text.assemble(
         (str(out), "bold"),
-        f": {counted(customers, 'profile')}, each with its segment\n\n",
+        f": {counted(customers, 'profile')}, each with its segment\n",
+        *_page(page),
         "The same with orders of your own:\n",
         f"  ordercycle profile orders.parquet --as-of {outcome.as_of} --out profile.parquet\n",
         "  ordercycle segment profile.parquet --out segments.parquet",

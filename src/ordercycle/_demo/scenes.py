@@ -37,6 +37,8 @@ class Scene:
         What a row and a customer are called here.
     currency
         Sign in front of amounts.
+    code
+        The currency in three letters.
     generating
         Where generated orders leave the seconds they took.
     """
@@ -51,6 +53,7 @@ class Scene:
     rows_are: str = "order rows"
     customers_are: str = "customers"
     currency: str = ""
+    code: str = "EUR"
     generating: list[float] = field(default_factory=list)
 
 
@@ -79,6 +82,7 @@ def groceries() -> Scene:
         rows_are="basket lines",
         customers_are="households",
         currency="$",
+        code="USD",
     )
 
 

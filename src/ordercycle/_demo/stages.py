@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 SEGMENT = "lifecycle"
 ROWS_PER_WRITE = 131_072
+#: Scores of RFM are fitted again for every month: of more customers, this would take longer than
+#: all else that is shown.
+MOST_FITTED = 200_000
 SAMPLE_POOL = 64  # customers per segment, of whom the one with the middle number of orders is shown
 
 
@@ -63,6 +67,7 @@ class Outcome:
     thresholds: Any
     as_of: date
     segments: list[SegmentTotals]
+    page: oc.Dashboard | None
     samples: dict[str, dict[str, Any]]
 
 
@@ -118,8 +123,21 @@ def run(
         thresholds=presets[preset],
         as_of=as_of,
         segments=_totals(table, names, lifecycle.segments),
+        page=_page(history, lifecycle, scene, as_of),
         samples={name: _sample(table, names, name) for name in pc.unique(names).to_pylist()},
     )
+
+
+def _page(
+    history: oc.OrderHistory, lifecycle: oc.Lifecycle, scene: Scene, as_of: date
+) -> oc.Dashboard | None:
+    """Return the dashboard of a scene; None where there is nothing to draw it with."""
+    if find_spec("altair") is None or find_spec("vl_convert") is None:
+        return None
+    schemes: list[oc.Scheme] = [lifecycle]
+    if history.summary().customers <= MOST_FITTED:
+        schemes.append(oc.Rfm())
+    return oc.Dashboard.build(history, schemes, as_of=as_of, title=scene.title, currency=scene.code)
 
 
 def _profiles(history: oc.OrderHistory, as_of: date, clock: Stopwatch) -> pa.Table:

@@ -86,7 +86,7 @@ async function start() {
     if (at(`tab-${said.get("tab")}`)) state.tab = String(said.get("tab"));
     state.charted = Array(6).fill(null);
     const revenue = (/** @type {Row} */ row) => cube.value(head.metrics[0], row, span()) ?? 0;
-    const best = [...state.segments].sort((a, b) => revenue(b) - revenue(a)).slice(0, 5).sort((a, b) => a - b);
+    const best = state.segments.filter((row) => revenue(row) > 0).sort((a, b) => revenue(b) - revenue(a)).slice(0, 5).sort((a, b) => a - b);
     best.forEach((row, slot) => { if (!said.has("mode")) state.charted[slot] = row; });
     for (const text of said.getAll("show")) {
       const row = names.get(text.slice(2));
@@ -118,7 +118,7 @@ async function start() {
     const touched = state.segments.filter((row) => head.segments[row].changed.some((month) => now.first <= month && month <= now.last));
     const notices = [
       touched.length ? `Conditions of ${touched.map((row) => tables.nameOf(row)).join(", ")} changed during these months. Read about the change before comparing.` : "",
-      cube.isOpen(now) ? `${monthName(now.last)} is not over: it is counted up to ${cube.days(now)[1]}, and so is what it is compared with.` : "",
+      cube.isOpen(now) ? `${monthName(now.last)} is not over: it is counted up to ${cube.days(now)[1]}${prior ? ", and so is what it is compared with" : ""}.` : "",
       state.compare !== "nothing" && !prior ? `There are no prior months to compare with: the page begins with ${monthName(cube.first)}.` : "",
       state.segments.length ? "" : "No segment is chosen: choose some under Segments.",
       shownMetrics.length ? "" : "No metric is chosen: choose some under Metrics.",
