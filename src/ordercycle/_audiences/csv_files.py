@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -36,8 +36,20 @@ class _Part(NamedTuple):
     stripped: int
 
 
+class _Cells(NamedTuple):
+    """A column of some members: texts, None where all are empty.
+
+    stripped: how many lost the beginning of a formula; may_need_quotes: whether what they hold may
+    have to stand in quotes, as nothing does that we wrote.
+    """
+
+    texts: Texts | None
+    stripped: int = 0
+    may_need_quotes: bool = True
+
+
 #: What makes a column of some of the members, from one row to another.
-Make = Callable[[int, int], tuple[Texts, int]]
+Make = Callable[[int, int], _Cells]
 
 
 def write_csv(
@@ -61,25 +73,36 @@ def write_csv(
     def written(start: int) -> _Part:
         stop = min(start + ROWS_PER_TASK, len(members))
         made = [write(start, stop) for write in writes]
-        return _Part(_lines([texts for texts, _ in made]), sum(count for _, count in made))
+        return _Part(_lines(made, stop - start), sum(one.stripped for one in made))
 
     with (
         replacing(path, mode=PRIVATE) as stream,
         Workers(max(1, min(threads, -(-len(members) // ROWS_PER_TASK)))) as workers,
     ):
-        stream.write(_lines([pa.array([name], TEXT) for name, _ in columns]))
+        stream.write(_lines([_Cells(pa.array([name], TEXT)) for name, _ in columns], 1))
         for part in workers.in_order(written, range(0, len(members), ROWS_PER_TASK)):
             stream.write(part.data)
             stripped += part.stripped
     return stripped
 
 
-def _lines(columns: Sequence[Texts]) -> pa.Buffer:
+def _lines(columns: Sequence[_Cells], count: int) -> pa.Buffer:
     """Return rows of CSV, with quotes around what needs them and nowhere else."""
-    ready = [_quoted(column.fill_null("")) for column in columns]
-    lines = pc.binary_join_element_wise(*ready, pa.scalar(",", TEXT))
-    ended = pc.binary_join_element_wise(lines, pa.scalar("", TEXT), pa.scalar("\n", TEXT))
-    return ended.buffers()[2]
+    pieces: list[Any] = []
+    between = ""
+    for place, column in enumerate(columns):
+        between += "," if place else ""
+        if column.texts is not None:
+            texts = column.texts.fill_null("") if column.texts.null_count else column.texts
+            pieces += [between] if between else []
+            pieces.append(_quoted(texts) if column.may_need_quotes else texts)
+            between = ""
+    if not any(isinstance(one, pa.Array) for one in pieces):
+        pieces.append(pa.array([""] * count, TEXT))
+    # What is empty in all rows is a text of commas, not a column: of Meta's 19 most are.
+    parts = [one if isinstance(one, pa.Array) else pa.scalar(one, TEXT) for one in pieces]
+    end = pa.scalar(f"{between}\n", TEXT)
+    return pc.binary_join_element_wise(*parts, end, pa.scalar("", TEXT)).buffers()[2]
 
 
 def _quoted(texts: Texts) -> Texts:
@@ -126,31 +149,32 @@ def _made(members: Members, audience: str, column: Column, number: int, *, hashe
     return _nothing if made is None else made
 
 
-def _nothing(start: int, stop: int) -> tuple[Texts, int]:
-    return pa.nulls(stop - start, TEXT), 0
+def _nothing(_start: int, _stop: int) -> _Cells:
+    return _Cells(None)
 
 
 def _same(text: str) -> Make:
-    return lambda start, stop: (pa.array([text] * (stop - start), TEXT), 0)
+    return lambda start, stop: _Cells(pa.array([text] * (stop - start), TEXT))
 
 
 def _details(members: Members, role: str, *, digest: bool) -> Make:
-    def made(start: int, stop: int) -> tuple[Texts, int]:
+    def made(start: int, stop: int) -> _Cells:
         texts = members.details(role, start, stop)
         if texts is None:
             return _nothing(start, stop)
         if members.target.finds_by_address:
             texts = _with_all_of_address(members, texts, start, stop)
         if digest:
-            return hexadecimal(digests(texts)), 0
+            return _Cells(hexadecimal(digests(texts)), may_need_quotes=False)
         return _stripped(texts)
 
     return made
 
 
 def _values(members: Members) -> Make:
-    def made(start: int, stop: int) -> tuple[Texts, int]:
-        return pa.array(members.values[start:stop]).cast(TEXT), 0  # type: ignore[index]
+    def made(start: int, stop: int) -> _Cells:
+        values = pa.array(members.values[start:stop])  # type: ignore[index]
+        return _Cells(values.cast(TEXT), may_need_quotes=False)
 
     return made
 
@@ -168,10 +192,11 @@ def _identifiers(members: Members, kind: str, number: int, *, digest: bool) -> M
         return None
     found = there[number]
 
-    def made(start: int, stop: int) -> tuple[Texts, int]:
+    def made(start: int, stop: int) -> _Cells:
         if digest or found.texts is None:
-            return hexadecimal(found.digests.slice(start, stop - start)), 0
-        return found.texts.slice(start, stop - start), 0
+            digits = hexadecimal(found.digests.slice(start, stop - start))
+            return _Cells(digits, may_need_quotes=False)
+        return _Cells(found.texts.slice(start, stop - start))
 
     return made
 
@@ -182,14 +207,14 @@ def _further_numbers(members: Members) -> Make | None:
     if contacts is None or not contacts.columns.phone:
         return None
 
-    def made(start: int, stop: int) -> tuple[Texts, int]:
+    def made(start: int, stop: int) -> _Cells:
         rows = members.contact_rows[start:stop]
         found = None
         for column in contacts.columns.phone:
             texts = normalising.as_texts(contacts.column(column, rows), column)
             cleaned = cleaned_of("phone", texts, members.target, contacts, rows).texts
             found = cleaned if found is None else pc.coalesce(found, cleaned)
-        return found, 0
+        return _Cells(found)
 
     return made
 
@@ -205,27 +230,28 @@ def _with_all_of_address(members: Members, texts: Texts, start: int, stop: int) 
     return pc.if_else(whole, texts, pa.scalar(None, TEXT))
 
 
-def _stripped(texts: Texts) -> tuple[Texts, int]:
+def _stripped(texts: Texts) -> _Cells:
     """Return texts without what a spreadsheet would take for a formula, and how many changed."""
     marked = pc.fill_null(pc.match_substring_regex(texts, LEADING_MARKS), fill_value=False)
     count = pc.sum(marked).as_py() or 0
     if not count:
-        return texts, 0
+        return _Cells(texts)
     changed = normalising.plain_texts(pc.replace_substring_regex(texts, LEADING_MARKS, ""))
-    return pc.if_else(marked, changed, texts), count
+    return _Cells(pc.if_else(marked, changed, texts), count)
 
 
 def _plain_columns(members: Members, values: pa.ChunkedArray | None) -> Iterator[tuple[str, Make]]:
     ids = members.customers.ids
 
-    def customers(start: int, stop: int) -> tuple[Texts, int]:
-        return _harmless_ids(ids.take(rows_of(members.rows[start:stop]))), 0
+    def customers(start: int, stop: int) -> _Cells:
+        return _Cells(_harmless_ids(ids.take(rows_of(members.rows[start:stop]))))
 
     yield CUSTOMER, customers
     if values is not None:
 
-        def worth(start: int, stop: int) -> tuple[Texts, int]:
-            return values.take(rows_of(members.rows[start:stop])).combine_chunks().cast(TEXT), 0
+        def worth(start: int, stop: int) -> _Cells:
+            taken = values.take(rows_of(members.rows[start:stop])).combine_chunks()
+            return _Cells(taken.cast(TEXT), may_need_quotes=False)
 
         yield "value", worth
     if members.contacts is None:

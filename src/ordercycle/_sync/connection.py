@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -13,7 +13,8 @@ from ordercycle._public import public
 
 
 @public("ordercycle.connect")
-class RemoteAudience(NamedTuple):
+@dataclass(frozen=True)
+class RemoteAudience:
     """A list as a vendor has it.
 
     Attributes
@@ -117,13 +118,6 @@ class Connection(Protocol):
     def forget(self, rows: pa.Table) -> None:
         """Remove people from all lists."""
         ...
-
-
-@runtime_checkable
-class Connector(Protocol):
-    """What users pass: it has a connection."""
-
-    _connection: Any
 
 
 def connection_of(connector: object) -> Connection:
