@@ -276,6 +276,25 @@ def test_a_list_that_was_deleted_there_is_made_again(tmp_path, vendor, meta):
     assert vendor.members("Top") == found_by(range(5))
 
 
+def test_who_left_meanwhile_is_sent_to_the_new_list_once_back(tmp_path, vendor, meta):
+    audience(range(5)).sync(meta, people(range(5)), tmp_path / "s")
+    vendor.audiences.clear()
+    with pytest.warns(oc.OrdercycleWarning, match="no longer there"):
+        audience(range(1, 5)).sync(meta, people(range(5)), tmp_path / "s")
+    assert audience(range(5)).sync(meta, people(range(5)), tmp_path / "s").added == 1
+    assert vendor.members("Top") == found_by(range(5))
+
+
+def test_a_plan_for_a_list_that_was_deleted_is_dropped(tmp_path, vendor, meta):
+    vendor.fail(meta_error(190, status=401), on="/users")
+    with pytest.raises(oc.SyncError):
+        audience(range(9)).sync(meta, people(range(9)), tmp_path / "s")
+    vendor.audiences.clear()
+    vendor.audiences["5"] = {"id": "5", "name": "Other", "is_value_based": False, "members": {}}
+    audience(range(3, 9)).sync(meta, people(range(9)), tmp_path / "s")
+    assert vendor.members("Top") == found_by(range(3, 9))
+
+
 def test_two_lists_of_one_name(tmp_path, vendor, meta):
     vendor.add_audience("Top")
     vendor.add_audience("Top")

@@ -123,13 +123,17 @@ def sync(
         folder.check()
         return _rehearsed(name, wanted, connection, folder, options)
     with folder.locked():
-        tally = Tally()
+        tally, remote = Tally(), connection.find(name)
         pending = folder.plan()
-        if pending is not None:
+        if pending is not None and remote is not None and remote.id == pending.facts["remote"]:
             finish(connection, folder, pending, tally)
-        remote = connection.find(name)
+        elif pending is not None:  # of a list that is gone
+            folder.drop_plan()
         _check_kind(name, remote, wanted, connection)
-        saved = _still_true(folder.sent(), remote, connection, options)
+        before = folder.sent()
+        saved = _still_true(before, remote, connection, options)
+        if saved is None and before is not None:
+            folder.write_sent(nobody(connection.layout, wanted.table.schema), {"remote": ""})
         sent = _sent_before(saved, wanted, connection)
         if options.mode == "replace" and not connection.replaces and remote is not None:
             sent = _as_present(wanted, connection, remote)
@@ -218,7 +222,7 @@ def _check_kind(
             has, lacks = ("here has", "there has none")
         raise ConfigError(
             f"the list {name!r} {has} values, and the one {lacks}",
-            remedy="give the audience another name: the vendor makes one from the other for nobody",
+            remedy="give the audience another name: the vendor does not turn one into the other",
         )
 
 
