@@ -18,6 +18,7 @@ from ordercycle_kernels._types import (
     Int16s,
     Int32Out,
     Int32s,
+    Int32Table,
     Int64Out,
     Int64s,
     Int64Table,
@@ -40,12 +41,11 @@ ORDER_SIGNAL = -1
 WAITING, COMPLETED, CONVERTED, LEFT = 0, 1, 2, 3
 #: Who enters again.
 ONCE, EACH_ENTRY, AFTER_DAYS, AFTER_END = 0, 1, 2, 3
-#: Rows of what is written of an entry.
-CUSTOMER, TRIGGERED, CONVERTED_ON, CONVERSIONS, STATUS, STEP, SINCE, NEXT_STEP, DUE, CANDIDATE = (
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
-)  # fmt: skip
-BEGIN, STOP = 10, 11
-ENTRY_ROWS = 12
+#: Rows of what is written of an entry, and of where it comes from in its part.
+TRIGGERED, CONVERTED_ON, CONVERSIONS, STATUS, STEP, SINCE, NEXT_STEP, DUE = 0, 1, 2, 3, 4, 5, 6, 7
+ENTRY_ROWS = 8
+CUSTOMER, CANDIDATE, BEGIN, STOP = 0, 1, 2, 3
+PLACE_ROWS = 4
 #: Rows of what is written of a visit of a step.
 ENTRY, VISITED, ON = 0, 1, 2
 VISIT_ROWS = 3
@@ -239,7 +239,7 @@ def sent_day(sent: Sent, customer: int, triggered: int, step: int, due: int) -> 
 
 
 @helper
-def put_visit(entry: int, step: int, day: int, place: int, out_visits: Int64Table) -> int:
+def put_visit(entry: int, step: int, day: int, place: int, out_visits: Int32Table) -> int:
     """Write that a step was reached; return the place behind it."""
     out_visits[ENTRY, place] = entry
     out_visits[VISITED, place] = step
@@ -318,14 +318,16 @@ def walk_journeys(
     happened: Happened,
     program: Program,
     sent: Sent,
-    out_entries: Int64Table,
-    out_visits: Int64Table,
+    out_entries: Int32Table,
+    out_places: Int64Table,
+    out_visits: Int32Table,
     out_counts: Int64Out,
 ) -> None:
     """Write entries, how far each has come, and the steps that it has reached.
 
-    out_entries: (ENTRY_ROWS, k), days as NEVER and steps as END where there are none; out_visits:
-    (VISIT_ROWS, room), as many as candidates times steps; out_counts: (2,), how many of each.
+    out_entries: (ENTRY_ROWS, k), days as NEVER and steps as END where there are none; out_places:
+    (PLACE_ROWS, k); out_visits: (VISIT_ROWS, room), as many as candidates times steps; out_counts:
+    (2,), how many entries and visits.
     """
     window, last = program.options[2], program.options[6]
     entries = visits = 0
@@ -397,7 +399,7 @@ def walk_journeys(
             ):
                 count += 1 if happened.convert[row] else 0
                 row += 1
-            out_entries[CUSTOMER, entries] = customer
+            out_places[CUSTOMER, entries] = customer
             out_entries[TRIGGERED, entries] = triggered
             out_entries[CONVERTED_ON, entries] = converted
             out_entries[CONVERSIONS, entries] = count
@@ -406,9 +408,9 @@ def walk_journeys(
             out_entries[SINCE, entries] = since
             out_entries[NEXT_STEP, entries] = coming
             out_entries[DUE, entries] = due
-            out_entries[CANDIDATE, entries] = candidate
-            out_entries[BEGIN, entries] = begin
-            out_entries[STOP, entries] = row
+            out_places[CANDIDATE, entries] = candidate
+            out_places[BEGIN, entries] = begin
+            out_places[STOP, entries] = row
             entries += 1
             candidate = following
     out_counts[0] = entries

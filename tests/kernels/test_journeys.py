@@ -53,13 +53,16 @@ def test_a_walk_through_a_wait():
     ann = np.array([77], np.uint64)
     journeys.action_keys(ann, np.uint64(5), np.array([10], np.int32), np.array([0], np.uint8), keys)
     for sent, due in ((numbers(kind=np.uint64), 14), (as_input(keys), 15)):
-        entries = np.empty((journeys.ENTRY_ROWS, 1), np.int64)
-        visits, counts = np.empty((journeys.VISIT_ROWS, 3), np.int64), np.empty(2, np.int64)
+        entries = np.empty((journeys.ENTRY_ROWS, 1), np.int32)
+        places = np.empty((journeys.PLACE_ROWS, 1), np.int64)
+        visits, counts = np.empty((journeys.VISIT_ROWS, 3), np.int32), np.empty(2, np.int64)
         of_sent = journeys.Sent(
             as_input(ann if sent.size else ann[:0]), numbers(5, kind=np.uint64), sent,
             numbers(*[11] * sent.size, kind=np.int32),
         )  # fmt: skip
-        journeys.walk_journeys(candidates, happened, program, of_sent, entries, visits, counts)
+        journeys.walk_journeys(
+            candidates, happened, program, of_sent, entries, places, visits, counts
+        )
         assert counts.tolist() == [1, 3]
         assert visits[journeys.VISITED].tolist() == [0, 1, 2]
         assert visits[journeys.ON, 2] == due

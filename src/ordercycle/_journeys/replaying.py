@@ -58,12 +58,12 @@ class Found(NamedTuple):
 
     ids: pa.Array
     hashes: NDArray[np.uint64]
-    entries: NDArray[np.int64]
+    entries: NDArray[np.int32]
     arms: NDArray[np.int8]
     segments: NDArray[np.int16]
     numbers: NDArray[np.int32]
     values: NDArray[Any] | None
-    visits: NDArray[np.int64]
+    visits: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -174,8 +174,10 @@ class Replay:
             as_input(offsets), as_input(days), as_input(stops), as_input(kept)
         )
         happened, valued = self._happened(batches, batch, timeline)
-        entries = np.empty((kernels.ENTRY_ROWS, days.size), np.int64)
-        visits = np.empty((kernels.VISIT_ROWS, days.size * len(self.definition.steps)), np.int64)
+        entries = self._room("entries", kernels.ENTRY_ROWS, days.size, np.int32)
+        places = self._room("places", kernels.PLACE_ROWS, days.size, np.int64)
+        most = days.size * len(self.definition.steps)
+        visits = self._room("visits", kernels.VISIT_ROWS, most, np.int32)
         counts = np.zeros(2, np.int64)
         hashes = hashes_of(batch.ids)
         known = self.ledger.until(self.as_of)
@@ -185,9 +187,11 @@ class Replay:
             as_input(known.keys),
             as_input(known.days),
         )
-        kernels.walk_journeys(candidates, happened, self.program, sent, entries, visits, counts)
-        entries, visits = entries[:, : counts[0]], visits[:, : counts[1]].copy()
-        customers = entries[kernels.CUSTOMER]
+        kernels.walk_journeys(
+            candidates, happened, self.program, sent, entries, places, visits, counts
+        )
+        places = places[:, : counts[0]]
+        customers = places[kernels.CUSTOMER].copy()
         ids = batch.ids.take(pa.array(customers))
         of_customers = hashes[customers]
         first = np.ones(customers.size, np.bool_)
@@ -196,13 +200,17 @@ class Replay:
         return Found(
             ids,
             of_customers,
-            entries.copy(),
+            entries[:, : counts[0]].copy(),
             self.definition.arms.codes(ids, of_customers),
-            codes[entries[kernels.CANDIDATE]],
+            codes[places[kernels.CANDIDATE]],
             (np.arange(customers.size) - begins + 1).astype(np.int32),
-            self._values(batch, entries, valued),
-            visits,
+            self._values(batch, places, valued),
+            visits[:, : counts[1]].copy(),
         )
+
+    def _room(self, name: str, rows: int, columns: int, kind: type[Any]) -> NDArray[Any]:
+        """Return scratch memory of the thread: (rows, columns)."""
+        return self._workspace.array(f"journey.{name}", rows * columns, kind).reshape(rows, columns)
 
     def _candidates(
         self, batch: CustomerBatch, timeline: Timeline
@@ -327,15 +335,15 @@ class Replay:
     def _values(
         self,
         batch: CustomerBatch,
-        entries: NDArray[np.int64],
+        places: NDArray[np.int64],
         valued: NDArray[np.bool_] | None,
     ) -> NDArray[Any] | None:
         """Return what the orders of each entry's window are worth; None where that is unknown."""
         spec = self.orders.spec
         if not spec.has_amount or self.sources.conversion is not None:
             return None
-        begins = np.ascontiguousarray(entries[kernels.BEGIN])
-        ends = np.ascontiguousarray(entries[kernels.STOP])
+        begins = np.ascontiguousarray(places[kernels.BEGIN])
+        ends = np.ascontiguousarray(places[kernels.STOP])
         lows, highs = batch.words
         if valued is not None and not valued.all():
             lows = np.where(valued, lows, lows.dtype.type(0))

@@ -291,8 +291,8 @@ class JourneyRun:
     def _ids(self) -> pa.Array:
         return IdReader.as_produced(self._found.ids, self._replay.orders.id_type)
 
-    def _row(self, number: int) -> NDArray[np.int64]:
-        row: NDArray[np.int64] = self._found.entries[number]
+    def _row(self, number: int) -> NDArray[np.int32]:
+        row: NDArray[np.int32] = self._found.entries[number]
         return row
 
     @property
@@ -322,12 +322,12 @@ class JourneyRun:
         return array_of(values, kind)
 
     @cached_property
-    def _actions(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    def _actions(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
         """Return the entry, the step and the day of all actions but those of control."""
         entries, steps, days = self._found.visits
         is_action = np.array([isinstance(one, Action) for one in self._definition.steps])
         sent = is_action[steps] & ~self._held_out[entries]
-        return entries[sent], steps[sent], days[sent]
+        return entries[sent].astype(np.int64), steps[sent].astype(np.int64), days[sent]
 
     def _keys(self, entries: NDArray[np.int64], steps: NDArray[np.int64]) -> NDArray[np.uint64]:
         keys = np.empty(entries.size, np.uint64)
@@ -381,11 +381,11 @@ class JourneyRun:
         return pa.table({"customer_id": self._ids, **columns})
 
 
-def _days(numbers: NDArray[np.int64], known: NDArray[np.bool_] | None = None) -> pa.Array:
+def _days(numbers: NDArray[Any], known: NDArray[np.bool_] | None = None) -> pa.Array:
     return array_of(numbers.astype(np.int32), pa.date32(), known)
 
 
-def _integers(numbers: NDArray[np.int64], known: NDArray[np.bool_] | None = None) -> pa.Array:
+def _integers(numbers: NDArray[Any], known: NDArray[np.bool_] | None = None) -> pa.Array:
     return array_of(numbers.astype(np.int32), pa.int32(), known)
 
 
