@@ -238,6 +238,8 @@ def test_the_path_is_what_was_known_each_day():
         assert path[at - 15] == then.path().to_pylist()[-1]
         assert then.to_table()["always_low"][1].as_py() == path[at - 15]["low"]
     assert all(a["p"] >= b["p"] for a, b in pairwise(path))
+    drawn = max(whole.plot().to_dict()["datasets"].values(), key=len)
+    assert [row["low"] for row in drawn] == [row["low"] for row in path]
 
 
 def test_segments_of_the_day_of_assignment():

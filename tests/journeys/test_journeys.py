@@ -158,6 +158,20 @@ def test_analytics_of_the_source_text():
     assert next(row["day"] for row in curve if row["survival"] < 1.0) == 10
 
 
+def test_pictures_show_the_tables():
+    run = replayed()
+    drawn = run.plot("funnel").to_dict()
+    (values,) = drawn["datasets"].values()
+    assert [row["now"] for row in values] == run.funnel()["reached"].to_pylist()
+    drawn = run.plot("time_to_convert").to_dict()
+    values = max(drawn["datasets"].values(), key=len)
+    shares = [1.0 - share for share in run.time_to_convert()["survival"].to_pylist()]
+    assert [row["value"] for row in values] == shares
+    assert all(row["low"] <= row["value"] <= row["high"] for row in values)
+    with pytest.raises(oc.ConfigError, match="not an option"):
+        run.plot("funel")
+
+
 def test_control_walks_and_gets_nothing():
     run = replayed(arms={"control": 100})
     assert set(run.entries()["status"].to_pylist()) == {"held_out"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,11 @@ from ordercycle._experiments.several import (
     shrunk,
 )
 from ordercycle._experiments.window_scan import Sums, WindowScan, moments
+from ordercycle._page.charts import LIGHT, bands
 from ordercycle._public import public
+
+if TYPE_CHECKING:
+    from altair import LayerChart
 
 #: Conversions of an arm below which nothing is said that holds only of many.
 FEWEST_CONVERSIONS = 5
@@ -216,6 +220,34 @@ class ExperimentResult:
             [pa.array(column, kind) for column, kind in zip(columns, PATH.types, strict=True)],
             schema=PATH,
         )
+
+    def plot(self) -> LayerChart:
+        """Draw the path of the always-valid interval with Altair, the extra ``page``.
+
+        Returns
+        -------
+        altair.LayerChart
+            A line for each arm within its interval; ``.save("path.png")`` writes a picture.
+
+        Raises
+        ------
+        ImportError
+            Altair is not installed.
+        """
+        others = [name for name in self.arms if name != self.control]
+        rows = [
+            {
+                "at": str(row["day"]),
+                "slot": others.index(row["arm"]),
+                "name": row["arm"],
+                "value": row["difference"],
+                "low": row["low"],
+                "high": row["high"],
+            }
+            for row in self.path().to_pylist()
+        ]
+        chart = bands(LIGHT, rows, across="T", title="day", series=len(others))
+        return chart.properties(title=f"Conversion beside {self.control}, always valid")
 
     def segments(self) -> pa.Table:
         """Return what arms did in each segment of the day of assignment, beside control.

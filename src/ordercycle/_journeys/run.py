@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +19,13 @@ from ordercycle._journeys.ledger import texts_of
 from ordercycle._journeys.replaying import Found, Replay
 from ordercycle._journeys.steps import Action
 from ordercycle._journeys.survival import survival
+from ordercycle._page.charts import LIGHT, bands, bars
 from ordercycle._public import public
 from ordercycle_kernels import journeys as kernels
 from ordercycle_kernels.calendar import LAST_DAY
+
+if TYPE_CHECKING:
+    from altair import LayerChart
 
 CONTROL = "control"
 #: In the order of the kernel's numbers; the last one is of the arm that gets nothing.
@@ -282,6 +286,61 @@ class JourneyRun:
                 "upper": pa.array([one.high for one in rows], pa.float64()),
             }
         )
+
+    def plot(self, what: str = "funnel", arm: str | None = None) -> LayerChart:
+        """Draw the funnel, or the time to convert, with Altair, the extra ``page``.
+
+        Parameters
+        ----------
+        what
+            ``"funnel"``: a bar for each step. ``"time_to_convert"``: the share that has converted
+            by the days after the entry, within its interval.
+        arm
+            One of the arms; None: all.
+
+        Returns
+        -------
+        altair.LayerChart
+            For notebooks; ``.save("funnel.png")`` writes a picture.
+
+        Raises
+        ------
+        ConfigError
+            There is no such picture, or no such arm.
+        ImportError
+            Altair is not installed.
+        """
+        check_choice("what", what, ("funnel", "time_to_convert"))
+        of = self._definition.name if arm is None else f"{self._definition.name}, {arm}"
+        if what == "funnel":
+            steps = self.funnel(arm).to_pylist()
+            rows = [
+                {
+                    "row": place,
+                    "slot": 0,
+                    "name": step["step"],
+                    "now": step["reached"],
+                    "prior": None,
+                    "shown": f"{step['reached']:,}",
+                    "change": "",
+                    "tone": "flat",
+                }
+                for place, step in enumerate(steps)
+            ]
+            return bars(LIGHT, rows, series=1).properties(title=f"Steps reached: {of}")
+        curve = [
+            {
+                "at": row["day"],
+                "slot": 0,
+                "name": of,
+                "value": 1.0 - row["survival"],
+                "low": 1.0 - row["upper"],
+                "high": 1.0 - row["lower"],
+            }
+            for row in self.time_to_convert(arm).to_pylist()
+        ]
+        chart = bands(LIGHT, curve, across="Q", title="days after the entry", series=1)
+        return chart.properties(title=f"Converted: {of}")
 
     @property
     def _names(self) -> tuple[str, ...]:

@@ -227,6 +227,53 @@ def bars(
     return _finished(chart, colours, is_share=is_share, before=before)
 
 
+def bands(colours: Colours, rows: Rows, *, across: str, title: str, series: int) -> LayerChart:
+    """Draw a line per name within its interval, as shares.
+
+    Parameters
+    ----------
+    colours
+        What to draw with.
+    rows
+        ``at`` (a number of days, or a day as text), ``slot``, ``name``, ``value``, ``low``,
+        ``high``; null where there is none.
+    across
+        ``"Q"`` where `at` is a number, ``"T"`` where it is a day.
+    title
+        Of that axis.
+    series
+        How many slots there are; behind the first six, colours come again.
+    """
+    alt = altair()
+    slots = list(range(series))
+    range_of = [colours.series[place % MOST_SERIES] for place in slots]
+    colour = alt.Color("slot:N", scale=alt.Scale(domain=slots, range=range_of), legend=None)
+    dashes = alt.Scale(domain=slots, range=[DASHES[place % MOST_SERIES] for place in slots])
+    base = alt.Chart(_data("rows", rows)).encode(
+        x=alt.X(f"at:{across}", axis=alt.Axis(title=title, labelAngle=0)), detail="name:N"
+    )
+    shown = [
+        alt.Tooltip(f"at:{across}", title=title),
+        alt.Tooltip("name:N", title=" "),
+        *(alt.Tooltip(f"{name}:Q", format=".2%") for name in ("value", "low", "high")),
+    ]
+    chart = alt.layer(
+        base.mark_area(opacity=0.18, interpolate="step-after").encode(
+            y=alt.Y("low:Q", title=None, axis=_axis()), y2="high:Q", color=colour
+        ),
+        base.mark_line(strokeWidth=2.2, interpolate="step-after").encode(
+            y=alt.Y("value:Q", title=None),
+            color=colour,
+            strokeDash=alt.StrokeDash("slot:N", scale=dashes, legend=None),
+        ),
+        base.mark_point(filled=True, size=120, opacity=0).encode(y="value:Q", tooltip=shown),
+        alt.Chart(_data("zero", [{"zero": 0}]))
+        .mark_rule(color=colours.muted, strokeDash=[2, 2])
+        .encode(y="zero:Q"),
+    )
+    return _finished(chart.properties(width=760, height=300), colours, is_share=True, before="")
+
+
 def sparkline(colours: Colours) -> LayerChart:
     """Draw a small line, given later as data `rows` of ``month``, ``value`` and ``end``."""
     alt = altair()
