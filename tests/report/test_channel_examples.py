@@ -1,0 +1,186 @@
+"""The worked examples of reports with channels and loyalty, by their names, and bad input."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+import ordercycle as oc
+
+pytestmark = pytest.mark.filterwarnings("ignore::ordercycle.OrdercycleWarning")
+EVENTS = ("customer_id", "occurred_at", "kind", "channel", "campaign")
+
+
+def table(names, rows):
+    return pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+
+
+def at(month, day, hour=12):
+    return datetime(2026, month, day, hour, tzinfo=UTC)
+
+
+def orders_of(rows):
+    names = ("customer_id", "order_id", "ordered_at", "amount")
+    columns = oc.Columns(order="order_id", instants=True)
+    return oc.OrderHistory.build(table(names, rows), columns=columns)
+
+
+def touches_of(rows, **options):
+    columns = oc.EventColumns(attributes=("kind", "channel", "campaign"))
+    return oc.EventHistory.build(table(EVENTS, rows), columns=columns, **options)
+
+
+def lists_of(rows):
+    names = ("customer_id", "segment", "valid_from", "valid_to")
+    return oc.Membership.from_table(table(names, rows))
+
+
+def everybody(orders):
+    return oc.Lifecycle().membership(orders)
+
+
+def value(report, metric, segment="All Customers", **options):
+    rows = report.comparison([metric], **options).to_pylist()
+    return next(row["value"] for row in rows if row["segment"] == segment)
+
+
+def test_e3_recipients():
+    months = {"ann": (1, 1, 2), "bob": (1, 3), "dan": (2,)}
+    rows = [
+        (who, at(month, 10 + place), "delivery", "Email", "news")
+        for who, own in months.items()
+        for place, month in enumerate(own)
+    ]
+    rows.append(("bob", at(3, 20), "delivery", "SMS", "news"))
+    rows += [(who, at(3, 25), "delivery", "SMS", "code") for who in ("bob", "cat")]
+    names = ("ann", "bob", "cat", "dan")
+    orders = orders_of([(who, place, at(1, 1), 1) for place, who in enumerate(names)])
+    touches = touches_of(rows)
+    model = oc.Attribution(window="1m", windows={}, exclude="campaign == 'code'")
+    credited = model.credit(orders, touches)
+    report = oc.SegmentReport.build(
+        orders, everybody(orders), period=("2026-01", "2026-03"), compare=None, credited=credited,
+        as_of="2026-03-31",
+    )  # fmt: skip
+    assert value(report, "Recipients") == 1
+    assert value(report, "Reach") == 3
+    assert value(report, "Deliveries") == 7
+    assert value(report, "Delivered Campaigns per Recipient") == 7 / 5
+    reach = report.channels("All Customers", ["Reach"]).to_pylist()
+    assert [(row["channel"], row["value"]) for row in reach] == [("Email", 3), ("SMS", 1)]
+    monthly = report.dynamics("Recipients", ("2026-01", "2026-03")).to_pylist()
+    assert [row["value"] for row in monthly if row["segment"] == "All Customers"] == [2, 2, 1]
+    found = oc.reach(touches.where("campaign == 'news'"))
+    assert found.between("2026-02", "2026-03") == found.between("2026-01", "2026-03") == 3
+    pairs = [tuple(row.values()) for row in found.to_table().to_pylist()]
+    first, second, third = (date(2026, month, 1) for month in (1, 2, 3))
+    assert pairs == [(None, first, 2), (None, second, 1), (first, second, 1), (first, third, 1)]
+
+
+def test_e5_anchors():
+    touches = touches_of(
+        [(1, at(4, 28), "delivery", "Email", "back"), (1, at(4, 29), "click", "Email", "back")]
+    )
+    lists = lists_of(
+        [
+            (1, "Churned", date(2026, 1, 1), date(2026, 5, 2)),
+            (1, "Active", date(2026, 5, 2), None),
+        ]
+    )
+    customers = pa.table({"customer_id": [1], "registered_at": [date(2026, 1, 1)]})
+    orders = oc.OrderHistory.build(
+        table(("customer_id", "order_id", "ordered_at", "amount"), [(1, 1, at(5, 2), 100)]),
+        customers,
+        columns=oc.Columns(order="order_id", instants=True),
+    )
+    credited = oc.Attribution().credit(orders, touches)
+    april, may = (
+        oc.SegmentReport.build(orders, lists, period=month, compare=None, credited=credited)
+        for month in ("2026-04", "2026-05")
+    )
+    assert value(april, "Revenue from Campaigns", "Churned") == 0
+    assert value(may, "Revenue from Campaigns", "Active") == 100
+    rows = [tuple(row.values()) for row in april.top_campaigns().to_pylist()]
+    assert rows == [
+        ("back", "All Customers", 100.0, "send", True),
+        ("back", "Churned", 100.0, "send", True),
+    ]
+    assert may.top_campaigns().num_rows == 0
+
+
+def test_e7_and_e8_loyalty():
+    amounts = {"ann": (60, 30, 30), "bob": (20, 20, 30, 30)}
+    rows = [(who, at(3, 15), one) for who, own in amounts.items() for one in own]
+    rows.append(("ann", at(3, 5), 1000))
+    orders = orders_of([(who, place, day, one) for place, (who, day, one) in enumerate(rows)])
+    members = pa.table(
+        {
+            "customer_id": ["ann"],
+            "valid_from": [date(2026, 3, 10)],
+            "valid_to": pa.array([None], pa.date32()),
+        }
+    )
+    ledger = [
+        ("awarded", 150),
+        ("redeemed", 30),
+        ("expired", 70),
+        ("awarded", 40),
+        ("redeemed", 20),
+    ]
+    points = oc.EventHistory.build(
+        pa.table(
+            {
+                "customer_id": ["ann"] * 5,
+                "occurred_at": [at(3, 11) + timedelta(days=place) for place in range(5)],
+                "kind": [kind for kind, _ in ledger],
+                "points": [number for _, number in ledger],
+            }
+        ),
+        columns=oc.EventColumns(attributes=("kind",), values=("points",)),
+    )
+    report = oc.SegmentReport.build(
+        orders, everybody(orders), period="2026-03", compare=None, as_of="2026-03-31",
+        loyalty=oc.Loyalty(members=members, points=points),
+    )  # fmt: skip
+    assert value(report, "Average Order Value (members)") == 40
+    assert value(report, "Revenue (non-members)") == 1100
+    assert value(report, "Redemption Rate") == 50 / 190
+    assert value(report, "Loyalty Program Members") == 1
+
+
+def test_bad_input():
+    orders = orders_of([(1, 1, at(1, 5), 10)])
+    with pytest.raises(oc.ConfigError, match="credited"):
+        oc.SegmentReport.build(orders, everybody(orders), period="2026-01", credited=orders)
+    other = oc.Attribution().credit(
+        orders_of([(1, 1, at(1, 5), 10)]), touches_of([(1, at(1, 4), "click", "Email", "x")])
+    )
+    with pytest.raises(oc.ConfigError, match="another history"):
+        oc.SegmentReport.build(orders, everybody(orders), period="2026-01", credited=other)
+    with pytest.raises(oc.ColumnError, match="no such attribute"):
+        oc.SegmentReport.build(orders, everybody(orders), period="2026-01", brand="shop")
+    with pytest.raises(oc.ConfigError, match="about touches"):
+        oc.SegmentReport.build(
+            orders, everybody(orders), period="2026-01",
+            metrics=[oc.Metric("x", "deliveries", unit="messages")],
+        )  # fmt: skip
+    points = oc.EventHistory.build(
+        pa.table({"customer_id": [1], "occurred_at": [at(1, 5)], "points": [5]}),
+        columns=oc.EventColumns(values=("points",)),
+    )
+    with pytest.raises(oc.ColumnError, match="no attribute 'kind'"):
+        oc.Loyalty(members=lists_of([(1, "m", date(2026, 1, 1), date(2026, 2, 1))]), points=points)
+    plain = oc.SegmentReport.build(orders, everybody(orders), period="2026-01", as_of="2026-01-31")
+    with pytest.raises(oc.ConfigError, match="needs more than orders"):
+        plain.comparison(["Total CRM Revenue"])
+    with pytest.raises(oc.ConfigError, match="knows no channel"):
+        plain.channels()
+    snapshot = pa.table({"customer_id": [1], "channel": ["Email"], "topic": ["news"]})
+    log = pa.table({"segment": ["Promising"], "changed_on": [date(2026, 1, 9)], "note": ["n"]})
+    found = oc.SegmentReport.build(
+        orders, everybody(orders), period="2026-01", as_of="2026-01-31", subscriptions=snapshot,
+        changes=log,
+    )  # fmt: skip
+    assert value(found, "Subscribers (snapshot)") == 1
+    assert found.changes().to_pylist()[0]["of"] == "period"
+    assert "Promising changed on 2026-01-09: n" in repr(found)
