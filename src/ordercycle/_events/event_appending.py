@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ordercycle._errors import ConfigError, Option
 from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._events.event_build import build
 from ordercycle._events.event_format import EventFormat
@@ -17,9 +16,8 @@ from ordercycle._events.event_merging import merge_events, with_repeats
 from ordercycle._events.event_options import EventOptions
 from ordercycle._events.event_spec import EventSpec
 from ordercycle._events.stored_events import EventCounts, StoredEvents
-from ordercycle._history.appending import extended, is_there, pieces_of, refuse_other_policies
+from ordercycle._history.appending import as_described, extended, is_there, pieces_of
 from ordercycle._history.common_details import common_details, together
-from ordercycle._history.options import with_source
 from ordercycle._history.places import find_places
 from ordercycle._workspace import Workspace
 
@@ -54,24 +52,10 @@ def append(
 
 
 def _options(history: StoredEvents, reading: Mapping[str, Any]) -> EventOptions:
-    """Return how more events are read: as those of the history, from where the caller says.
-
-    Raises
-    ------
-    ConfigError
-        Where a source says of columns or rows what does not hold for the history.
-    """
+    """Return how more events are read: as those of the history, from where the caller says."""
     spec = history.spec
-    given = with_source({name: one for name, one in reading.items() if one is not None})
-    described = EventOptions.of(given)
-    if given.get("columns") is not None and described.columns != spec.columns:
-        raise ConfigError(
-            (Option("source"), f" names other columns than the history, which has {spec.columns}"),
-            remedy="leave them out, or build a history of its own",
-        )
-    refuse_other_policies(given, described.policies, spec.policies)
     return replace(
-        described,
+        as_described(spec, reading, EventOptions.of),
         columns=spec.columns,
         policies=spec.policies,
         day_instants=spec.day_instants,

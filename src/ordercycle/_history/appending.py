@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -49,6 +49,21 @@ from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workers, Workspace
 
 G = TypeVar("G", bound=Grouped[Any])
+
+
+class Described(Protocol):
+    """A history's spec, or options of a build, of orders or of events."""
+
+    @property
+    def columns(self) -> Any:
+        """Columns by their roles."""
+
+    @property
+    def policies(self) -> Policies:
+        """What rows mean."""
+
+
+D = TypeVar("D", bound=Described)
 
 REPEATED = ("error", "skip")
 #: Runs on top of a base are merged whenever they are read: with this many, or with this share of
@@ -134,22 +149,9 @@ def extended(history: G, tally: Tally, pieces: Sequence[Any], batch: str | None)
 
 
 def _options(history: GroupedOrders, reading: Mapping[str, Any]) -> BuildOptions:
-    """Return how more orders are read: as those of the history, from where the caller says.
-
-    Raises
-    ------
-    ConfigError
-        Where a source says of columns or rows what does not hold for the history.
-    """
+    """Return how more orders are read: as those of the history, from where the caller says."""
     spec = history.spec
-    given = with_source({name: one for name, one in reading.items() if one is not None})
-    described = BuildOptions.of(given)
-    if given.get("columns") is not None and described.columns != spec.columns:
-        raise ConfigError(
-            (Option("source"), f" names other columns than the history, which has {spec.columns}"),
-            remedy="leave them out, or build a history of its own",
-        )
-    refuse_other_policies(given, described.policies, spec.policies)
+    described = as_described(spec, reading, BuildOptions.of)
     # Who is unknown is judged later, with all that are listed.
     policies = replace(spec.policies, unknown="add")
     return replace(
@@ -162,15 +164,34 @@ def _options(history: GroupedOrders, reading: Mapping[str, Any]) -> BuildOptions
     )
 
 
-def refuse_other_policies(given: Mapping[str, Any], described: Policies, own: Policies) -> None:
-    """Raise a ConfigError where an option that is given says otherwise than those of a history."""
+def as_described(
+    spec: Described, reading: Mapping[str, Any], options_of: Callable[[dict[str, Any]], D]
+) -> D:
+    """Return options of what arrives as the caller and the source describe it.
+
+    spec: of the history; options_of: makes options of those that are given by name.
+
+    Raises
+    ------
+    ConfigError
+        Where a source says of columns or rows what does not hold for the history.
+    """
+    given = with_source({name: one for name, one in reading.items() if one is not None})
+    described = options_of(given)
+    if given.get("columns") is not None and described.columns != spec.columns:
+        raise ConfigError(
+            (Option("source"), f" names other columns than the history, which has {spec.columns}"),
+            remedy="leave them out, or build a history of its own",
+        )
+    own = spec.policies
     for name in POLICIES:
-        if name in given and getattr(described, name) != getattr(own, name):
+        if name in given and getattr(described.policies, name) != getattr(own, name):
             raise ConfigError(
                 (Option(name, given[name]), " is not what the history was built with: ",
                  Option(name, getattr(own, name))),
                 remedy="leave it out, or build a history of its own",
             )  # fmt: skip
+    return described
 
 
 def _compacted(history: G) -> G:
