@@ -1,7 +1,8 @@
-"""What the benchmarks' own commands print: phases, estimates, and the commands of the docs."""
+"""The benchmarks' own commands: what they print, that the docs name them, that suites run."""
 
 import argparse
 import importlib
+import inspect
 import re
 import shlex
 import sys
@@ -65,3 +66,33 @@ def test_every_section_of_the_docs_is_made_by_commands_that_are_understood(monke
         monkeypatch.setattr(sys, "argv", [name, *arguments])
         with pytest.raises(Understood):
             importlib.import_module(name).main()
+
+
+SUITES = ("events", "profiles", "schemes")
+
+
+def benchmarks_of(suite):
+    module = importlib.import_module(f"benchmarks.suites.{suite}")
+    return [
+        one
+        for name, one in vars(module).items()
+        if inspect.isclass(one) and one.__module__ == module.__name__ and name[0] != "_"
+    ]
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_benchmark_of_the_history_runs_on_its_smallest_table(suite):
+    for kind in benchmarks_of(suite):
+        smallest = [options[0] for options in kind.params]
+        made = kind()
+        made.setup(*smallest)
+        names = [name for name in dir(made) if re.match("(time|peakmem)_", name)]
+        assert names
+        for name in names:
+            getattr(made, name)(*smallest)
+        getattr(made, "teardown", lambda *_: None)(*smallest)
+
+
+def test_every_suite_is_tested():
+    found = {path.stem for path in (ROOT / "benchmarks" / "suites").glob("[a-z]*.py")}
+    assert found == {*SUITES, "start_up"}
