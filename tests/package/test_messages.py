@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 from dataclasses import is_dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def modules():
     return [path for path in paths if path.relative_to(SRC).parts[0] not in PYTHON_ONLY]
 
 
+@cache
 def options():
     """Return the names of all arguments of what is public."""
     found = set()
