@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle._errors import ConfigError, Option, warn
+from ordercycle._errors import ConfigError, Option, counted, warn
 from ordercycle._segments.assigning import worked
 from ordercycle._segments.counting_rounds import Cells
 from ordercycle._segments.value.columns import (
@@ -191,8 +191,8 @@ def _check_fitted_to(clv: Fitted, counts: ClvCounts) -> None:
     again = int(likelihood.customers[likelihood.frequency > 0].sum())
     if (customers, again) != (clv.account.customers, clv.account.repeat_customers):
         raise ConfigError(
-            f"the profile has {customers:,} customers with orders, of whom {again:,} ordered "
-            f"again, and the model was fitted to {clv.account.customers:,} and "
+            f"the profile has {counted(customers, 'customer')} with orders, of whom {again:,} "
+            f"ordered again, and the model was fitted to {clv.account.customers:,} and "
             f"{clv.account.repeat_customers:,}",
             remedy="pass what it was fitted to",
         )
