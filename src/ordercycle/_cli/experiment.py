@@ -18,6 +18,7 @@ from ordercycle._cli.results import (
     result_writer,
 )
 from ordercycle._cli.stream_files import STREAMS, StreamTable, found_in, opened, read_toml
+from ordercycle._errors import counted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -109,4 +110,4 @@ def experiment(  # noqa: PLR0913 - one argument per option
         with result_writer(out, overwrite=overwrite, harmless=None) as writer:
             writer.write(table)
     if not quiet:
-        say(f"{said} -> {table.num_rows:,} rows in {out or 'stdout'}")
+        say(f"{said} -> {counted(table.num_rows, 'row')} in {out or 'stdout'}")

@@ -17,6 +17,7 @@ from ordercycle._cli.results import (
     result_writer,
 )
 from ordercycle._cli.stream_files import STREAMS, StreamTable, found_in, opened, read_toml
+from ordercycle._errors import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,7 +127,7 @@ def journey(  # noqa: PLR0913 - one argument per option
     if not quiet:
         for doubt in definition.lint():
             say(f"Note: {doubt}")
-        say(f"{run!r} -> {table.num_rows:,} rows in {out or 'stdout'}")
+        say(f"{run!r} -> {counted(table.num_rows, 'row')} in {out or 'stdout'}")
 
 
 def _read(file: Path) -> tuple[Journey, dict[str, Any], dict[str, StreamTable]]:
