@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ordercycle._errors import ConfigError
+from ordercycle._errors import ConfigError, counted
 from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle_kernels import report_facts as kernels
 from ordercycle_kernels._types import as_input
@@ -69,8 +69,8 @@ class BlockPlan:
         """Return the plan, or raise a ConfigError where it is far too large."""
         if self.places > MOST_PLACES:
             raise ConfigError(
-                f"{len(self.keys):,} keys, {self.rows} segments and {self.columns:,} months make "
-                f"{self.places:,} cells",
+                f"{counted(len(self.keys), 'key')}, {counted(self.rows, 'segment')} and "
+                f"{counted(self.columns, 'month')} make {counted(self.places, 'cell')}",
                 remedy="report fewer months or segments, or fewer values of what the keys are of",
             )
         return self

@@ -197,7 +197,7 @@ class Sources:
         if loyalty is not None and not isinstance(loyalty, Loyalty):
             raise ConfigError(
                 (Option("loyalty", loyalty), " is no loyalty programme"),
-                remedy="pass oc.Loyalty(members=...)",
+                remedy="pass an oc.Loyalty",
             )
         found = cls(
             orders,
