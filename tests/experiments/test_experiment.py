@@ -373,6 +373,7 @@ def test_rehearsals_find_nothing_as_often_as_alpha_says():
     ).to_pylist()[0]
     assert row["customers"] == 1500
     assert row["baseline"] == pytest.approx(0.2, abs=0.03)
+    assert row["baseline_low"] < row["baseline"] < row["baseline_high"]
     assert 0.02 <= row["false_positives"] <= 0.08
     assert row["false_positives_always"] <= 0.02
     assert row["r2"] > 0.0

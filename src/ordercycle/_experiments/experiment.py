@@ -304,9 +304,10 @@ class Experiment:
         pyarrow.Table
             One row. ``runs``; ``false_positives``: the share of comparisons with p below `alpha`;
             ``false_positives_always``: with an always-valid interval without 0; ``srm_failures``;
-            ``customers``, with a closed window; ``baseline``: their conversion rate; ``value_mean``
-            and ``value_sd`` by customer; ``r2``: the share of the value's variance that the
-            covariate explains; ``smallest_lift``: the lift that is found in four of five cases in
+            ``customers``, with a closed window; ``baseline``: their conversion rate,
+            ``baseline_low``, ``baseline_high`` (Wilson); ``value_mean`` and ``value_sd`` by
+            customer; ``r2``: the share of the value's variance that the covariate explains;
+            ``smallest_lift``: the lift that is found in four of five cases in
             the arms as planned, by the fixed interval; ``smallest_lift_always``: by the
             always-valid one; ``days``: from assignment until all windows closed.
 

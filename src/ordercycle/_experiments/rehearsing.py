@@ -14,7 +14,7 @@ from ordercycle._errors import ConfigError
 from ordercycle._experiments.arms import HASHES, Arms
 from ordercycle._experiments.distributions import STANDARD, normal_quantile
 from ordercycle._experiments.means import explained_share
-from ordercycle._experiments.rates import Rate, score_p
+from ordercycle._experiments.rates import Rate, score_p, wilson
 from ordercycle._experiments.sequential import always_valid, multiplier
 from ordercycle._experiments.several import SRM_LIMIT, sample_ratio_p
 from ordercycle._experiments.window_scan import WindowScan, moments
@@ -63,6 +63,7 @@ def rehearsed(
                 always += not interval.low <= 0.0 <= interval.high
     has_value = scan.orders.spec.has_amount
     rate = converted / customers
+    low, high = wilson(Rate(customers, converted), normal_quantile(alpha))
     row: dict[str, Any] = {
         "runs": runs,
         "false_positives": positives / tests if tests else None,
@@ -70,6 +71,8 @@ def rehearsed(
         "srm_failures": failures / runs,
         "customers": customers,
         "baseline": rate,
+        "baseline_low": low,
+        "baseline_high": high,
         "value_mean": found.mean if has_value else None,
         "value_sd": math.sqrt(found.variance) if has_value else None,
         "r2": explained_share(found) if scan.covariate is not None and has_value else None,
