@@ -259,8 +259,8 @@ class Experiment:
         ... )
         >>> for row in result.to_table().to_pylist():
         ...     print(row["arm"], row["customers"], row["Conversion"], row["Conversion value"])
-        control 49 17 170
-        banner 51 17 170
+        control 45 15 150
+        banner 55 19 190
         """
         scan = self._scan(history, exposures, since, as_of, window_days, covariate, by)
         _check_alpha(alpha)
