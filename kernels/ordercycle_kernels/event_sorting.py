@@ -1,8 +1,9 @@
 """Bring a partition's events in the order of customer and instant, in the cache.
 
 Rows are sorted as keys of one word: bits of the customer's hash, of the instant, and the row. A
-few passes by digits leave little to do: what more bits would have told apart. Where that is much,
-as with ids or times that were chosen so, rows are merged instead.
+few passes by digits, one more in partitions of many rows, leave little to do: what more bits would
+have told apart. Where that is much, as with ids or times that were chosen so, rows are merged
+instead.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from ordercycle_kernels._types import (
     UInt64s,
 )
 
-#: Bits of a digit: of the instant there is one, of the hash there are two.
+#: Bits of a digit: of the hash there are two, of the instant one, or two of many rows.
 DIGIT_BITS = np.uint64(11)
 DIGIT_VALUES = np.int64(2048)
-COUNTERS = 3 * DIGIT_VALUES
+COUNTERS = 4 * DIGIT_VALUES
+#: Beyond so many rows, most may be one customer's, and hundreds share one digit of the instant.
+MANY_ROWS = np.uint64(2**16)
 #: Rows may be moved so many places, on average, before they are merged instead.
 MOST_MOVES = np.int64(16)
 
@@ -34,6 +37,51 @@ NOT_SORTED = np.int64(-1)
 
 # n = rows of a partition or of a history, m = of the largest partition, r = of some partitions,
 # w = of a block, p = partitions, c = customers
+
+
+@helper
+def spread_by_instant(
+    hashes: UInt64s,
+    instants: Int64s,
+    partition_bits: np.uint64,
+    first: np.uint64,
+    shift: np.uint64,
+    row_bits: np.uint64,
+    counters: UInt32Out,
+    keys: UInt64Out,
+    spare: UInt64Out,
+) -> None:
+    """Write keys of rows by two digits of the instant: of the upper one, counters are sums already.
+
+    hashes, instants: (n,); counters: (COUNTERS,); keys, spare: (m,), which hold the sorted keys.
+    A key has the upper digit as well until it is sorted by it: 64 bits, with 31 of the row.
+    """
+    rows = np.uint64(hashes.size)
+    of_hash = ALL_BITS - DIGIT_BITS - DIGIT_BITS
+    by_upper = row_bits + DIGIT_BITS + DIGIT_BITS
+    of_key = (ONE << by_upper) - ONE
+    finer = shift - min(shift, DIGIT_BITS)
+    lower = np.uint64(COUNTERS - DIGIT_VALUES)
+    for row in range(rows):
+        counters[lower + (((np.uint64(instants[row]) - first) >> finer) & DIGIT)] += ONE_MORE
+    total = np.uint32(0)
+    for value in range(lower, lower + VALUES):
+        count = counters[value]
+        counters[value] = total
+        total += count
+    for row in range(rows):
+        bits = (hashes[row] << partition_bits) >> of_hash
+        since = np.uint64(instants[row]) - first
+        value = lower + ((since >> finer) & DIGIT)
+        place = np.uint64(counters[value])
+        counters[value] += ONE_MORE
+        keys[place] = ((since >> shift) << by_upper) | (bits << row_bits) | np.uint64(row)
+    for row in range(rows):
+        key = keys[row]
+        value = key >> by_upper
+        place = np.uint64(counters[value])
+        counters[value] += ONE_MORE
+        spare[place] = key & of_key
 
 
 @helper
@@ -55,7 +103,8 @@ def sort_keys(
     rows = np.uint64(hashes.size)
     of_hash = ALL_BITS - DIGIT_BITS - DIGIT_BITS
     high, low = VALUES, VALUES + VALUES  # where the counters of a digit begin
-    counters[:] = 0
+    for counter in range(COUNTERS if rows > MANY_ROWS else COUNTERS - DIGIT_VALUES):
+        counters[counter] = 0
     before = instants[0]
     descents = NONE
     for row in range(rows):
@@ -81,12 +130,17 @@ def sort_keys(
             counters[value] += ONE_MORE
             keys[place] = (bits << row_bits) | np.uint64(row)
     else:
-        for row in range(rows):
-            bits = (hashes[row] << partition_bits) >> of_hash
-            value = (np.uint64(instants[row]) - first) >> shift
-            place = np.uint64(counters[value])
-            counters[value] += ONE_MORE
-            spare[place] = (bits << row_bits) | np.uint64(row)
+        if rows > MANY_ROWS:
+            spread_by_instant(
+                hashes, instants, partition_bits, first, shift, row_bits, counters, keys, spare
+            )
+        else:
+            for row in range(rows):
+                bits = (hashes[row] << partition_bits) >> of_hash
+                value = (np.uint64(instants[row]) - first) >> shift
+                place = np.uint64(counters[value])
+                counters[value] += ONE_MORE
+                spare[place] = (bits << row_bits) | np.uint64(row)
         for row in range(rows):
             key = spare[row]
             value = low + ((key >> row_bits) & DIGIT)

@@ -78,3 +78,20 @@ def test_rows_are_ordered_where_no_digit_tells_them_apart(size, shift, random):
     assert found == sorted(part)
     assert hashes == sorted({hashed for hashed, _ in part})
     assert tied == sum(one == other for one, other in itertools.pairwise(found))
+
+
+@pytest.mark.parametrize("shift", [3, 30])
+def test_rows_of_a_customer_with_most_of_a_large_partition_are_ordered(shift):
+    size = int(event_sorting.MANY_ROWS) + 1
+    random = np.random.default_rng(shift)
+    hashes = np.where(random.random(size) < 0.5, 7, random.integers(0, 2**62, size))
+    instants = random.integers(0, 2048 << shift, size)
+    part = list(zip(hashes.tolist(), instants.tolist(), strict=True))
+    _, found, _, ends, tied, order = ordered(1, 0, shift, [part])
+    expected = np.lexsort([instants, hashes])
+    assert (hashes[order] == hashes[expected]).all()
+    assert (found == instants[expected]).all()
+    same = (np.diff(hashes[expected]) == 0) & (np.diff(found) == 0)
+    assert tied == same.sum()
+    assert order.size == np.unique(order).size
+    assert ends.size == np.unique(hashes).size
