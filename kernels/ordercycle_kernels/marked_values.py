@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ordercycle_kernels._jit import kernel
+from ordercycle_kernels._jit import helper, kernel
 from ordercycle_kernels._types import (
     Int64Out,
     Int64s,
@@ -87,6 +87,23 @@ def number_values(
     return customer
 
 
+@helper
+def count_values_of_one(
+    begin: int, stop: int, numbers: UInt32s, marks: UInt64s, shift: np.uint64, of_value: UInt64Out
+) -> int:
+    """Return how many distinct values a customer's events have, of one selection.
+
+    numbers, marks: (n,); of_value (0 before): (v,).
+    """
+    count = ZERO
+    for event in range(begin, stop):
+        number, mark = np.int64(numbers[event]), (marks[event] >> shift) & ONE
+        seen = of_value[number]
+        count += mark & ~seen
+        of_value[number] = seen | mark
+    return np.int64(count)
+
+
 @kernel
 def count_values(
     offsets: Int64s,
@@ -104,10 +121,16 @@ def count_values(
     words = np.empty(8, np.uint64)
     bits, _ = selections_of_bits(shifts)
     is_skipping = cost_one_by_one(marks, bits, MARKED_NS) <= EVERY_NS
+    is_one = shifts.size == 1 and not is_skipping
     for customer in range(offsets.size - 1):
         clear_counts(customer, out_counts)
         start, stop = offsets[customer], offsets[customer + 1]
         begin = start
+        if is_one:
+            out_counts[0, customer] = count_values_of_one(
+                start, stop, numbers, marks, shifts[0], of_value
+            )
+            begin = stop
         while begin < stop:
             end, counts = min(stop, begin + MOST_COUNTED), NO_COUNTS
             for event in range(begin, end):

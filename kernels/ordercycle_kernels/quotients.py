@@ -1,8 +1,9 @@
 """Quotients of exact sums, rounded once.
 
 Two sums, each of two floats, are divided in a few instructions, together with a bound of what the
-result may be wrong by; where that leaves two floats to choose from, whole numbers are divided
-bit by bit.
+result may be wrong by. Where that leaves two floats to choose from, the middle of the two times the
+divisor is compared with the dividend; where that takes more than a few floats, whole numbers are
+divided bit by bit.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from ordercycle_kernels._jit import helper, kernel
 from ordercycle_kernels._types import BoolOut, Float64Out, Float64s, Int64Out, Int64Table
 from ordercycle_kernels.exact_sums import CHUNK_BITS, CHUNK_MASK
+from ordercycle_kernels.marked_sums import two_sum
 
 #: Splits a float into halves whose products are exact (Dekker).
 SPLITTER = 134217729.0
@@ -48,6 +50,30 @@ def two_product(one: float, other: float) -> tuple[float, float]:
 def is_usual(value: float) -> bool:
     """Return whether a float is neither so large nor so small that its products lose digits."""
     return SMALL < abs(value) < LARGE
+
+
+@helper
+def nearer_of(
+    low: float, high: float, one: float, one_error: float, other: float, other_error: float
+) -> tuple[float, bool]:
+    """Return to which of two floats a quotient of sums is rounded, and whether that is known.
+
+    The quotient is near the middle of the two, of which one is rounded to. Where they are
+    neighbours and the divisor is a float, what the dividend has beyond the middle's product is a
+    sum of four floats, mostly of two.
+    """
+    middle = low + (high - low) * 0.5
+    if other_error != 0.0 or low < middle < high:
+        return low, False
+    product, error = two_product(low, other)
+    half, half_lost = two_sum(one - product, -((high - low) * 0.5 * other))
+    rest, rest_lost = two_sum(one_error, -error)
+    beyond = half + rest
+    if half_lost != 0.0 or rest_lost != 0.0 or not is_usual(low):
+        return low, False
+    if beyond == 0.0:  # the even one is where the middle was rounded to
+        return middle, True
+    return (high if (beyond > 0.0) == (other > 0.0) else low), True
 
 
 @kernel
@@ -85,7 +111,7 @@ def divide_sums(
             # A sum is 0 where its first float is: the second is what the first was rounded by.
             continue
         quotient = one / other
-        if other_error == 0.0 and math.frexp(abs(other))[0] == 0.5 and is_usual(quotient):
+        if other_error == 0.0 and is_usual(quotient) and math.frexp(abs(other))[0] == 0.5:
             # Halves of sums that no float holds are often as near to one float as to another.
             out_quotients[row] = quotient
             continue
@@ -99,7 +125,10 @@ def divide_sums(
         bound = ((abs(rest) + abs(one_error) + abs(owed)) / abs(other)) * ROUNDINGS
         low, high = quotient + (share - bound), quotient + (share + bound)
         out_quotients[row] = low
-        out_uncertain[row] = low != high
+        if low != high:
+            nearest, is_known = nearer_of(low, high, one, one_error, other, other_error)
+            out_quotients[row] = nearest
+            out_uncertain[row] = not is_known
 
 
 @helper

@@ -73,12 +73,28 @@ def test_few_means_of_money_are_uncertain():
         found, uncertain = np.zeros(20_000), np.zeros(20_000, bool)
         counts = np.full(20_000, float(divisor))
         quotients.divide_sums(numerators, errors, counts, counts * 0, found, uncertain)
-        assert uncertain.mean() < 0.05  # those that are as near to one float as to another
+        assert not uncertain.any()
         assert found[~uncertain].tolist() == [
             float(total / divisor)
             for total, skipped in zip(totals, uncertain, strict=True)
             if not skipped
         ]
+
+
+@given(st.integers(2**52, 2**53 - 2), st.integers(-2, 2), st.integers(1, 2**20), st.booleans())
+def test_quotients_near_the_middle_of_two_floats(whole, beyond, divisor, is_negative):
+    exact = Fraction(2 * whole + 1, 2) * divisor + Fraction(beyond, 2**20)
+    exact *= -1 if is_negative else 1
+    near = float(exact)
+    error = float(exact - Fraction(near))
+    found, uncertain = np.full(2, 77.0), np.zeros(2, bool)
+    quotients.divide_sums(
+        np.array([near, -near]), np.array([error, -error]), np.array([1.0, -1.0]) * divisor,
+        np.zeros(2), found, uncertain,
+    )  # fmt: skip
+    nearest = float((Fraction(near) + Fraction(error)) / divisor)
+    assert not uncertain.any()
+    assert found.tolist() == [nearest, nearest]
 
 
 @given(st.lists(st.integers(0, 2**53 - 1), min_size=1), st.integers(0, 22))
