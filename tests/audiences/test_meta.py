@@ -302,6 +302,48 @@ def test_two_lists_of_one_name(tmp_path, vendor, meta):
         audience(range(5)).sync(meta, people(range(5)), tmp_path / "s")
 
 
+def flipped(content):
+    """Return bytes with one bit of a digest changed, as a bad disk does."""
+    place = content.index(bytes.fromhex(hashed(address(3))))
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"batch":0,"rejected":3}',
+        b'{"batch":0,"rejected":"x"}',
+        b'{"batch":0,"rejected":[-1]}',
+        b'{"batch":0,"unknown":[5]}',
+        b'{"batch":true}',
+    ],
+)
+def test_a_journal_that_is_damaged(tmp_path, vendor, meta, line):
+    vendor.fail(meta_error(190, status=401), on="users")
+    with pytest.raises(oc.SyncError):
+        audience(range(5)).sync(meta, people(range(5)), tmp_path / "s")
+    (folder,) = (tmp_path / "s").iterdir()
+    (folder / "journal").write_bytes(line + b"\n")
+    with pytest.raises(oc.StorageError, match="journal is damaged"):
+        audience(range(5)).sync(meta, people(range(5)), tmp_path / "s")
+
+
+@pytest.mark.filterwarnings("ignore:the list that was synced before")
+def test_people_are_forgotten_though_the_list_of_a_plan_is_gone(tmp_path, vendor, meta):
+    audience(range(5)).sync(meta, people(range(5)), tmp_path / "s")
+    vendor.fail(meta_error(190, status=401), on="users")
+    with pytest.raises(oc.SyncError):
+        audience(range(1, 6)).sync(meta, people(range(6)), tmp_path / "s")
+    vendor.audiences.clear()
+    assert oc.forget(["c3"], connectors=[meta], state=tmp_path / "s") == {"Top": 1}
+    content = b"".join(one.read_bytes() for one in (tmp_path / "s").rglob("*") if one.is_file())
+    assert bytes.fromhex(hashed(address(3))) not in content
+    assert bytes.fromhex(hashed(address(2))) in content
+
+
 def test_state_that_is_damaged_foreign_open_or_in_use(tmp_path, vendor, meta):
     def sync(**options):
         return audience(range(5)).sync(meta, people(range(5)), tmp_path / "s", **options)
@@ -312,6 +354,7 @@ def test_state_that_is_damaged_foreign_open_or_in_use(tmp_path, vendor, meta):
     for name, content in (
         ("sent.arrow", whole["sent.arrow"][:200]),
         ("sent.arrow", b""),
+        ("sent.arrow", flipped(whole["sent.arrow"])),
         ("state.json", b"{}"),
         ("state.json", whole["state.json"].replace(b'"Top"', b'"Tip"')),
         ("state.json", whole["state.json"].replace(b'"version": 1', b'"version": 9')),
@@ -390,7 +433,8 @@ def encodings(text):
 
 def test_what_is_no_connector_account_token_or_address(monkeypatch):
     for wrong in ({"account": "act_x"}, {"api_version": "26"}, {"token": ""}, {"token": 5},
-                  {"base_url": "http://graph.example.com"}, {"base_url": "https://me:pw@example.com"},
+                  {"base_url": "http://graph.example.com"}, {"base_url": "https://example.com\n.x"},
+                  {"base_url": "https://me:pw@example.com"},
                   {"base_url": "ftp://127.0.0.1"}, {"base_url": None}):  # fmt: skip
         with pytest.raises(oc.ConfigError) as found:
             Meta(**{"account": "1", "token": TOKEN, **wrong})

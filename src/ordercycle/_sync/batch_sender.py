@@ -52,7 +52,17 @@ class Tally:
         self.unknown += len(outcome.unknown)
 
 
-def outcome_of(entry: dict[str, Any]) -> Outcome:
+def acknowledged(folder: AudienceFolder, plan: Saved) -> dict[int, Outcome]:
+    """Return what became of the batches of a plan that were acknowledged."""
+    sizes = {number: rows.num_rows for number, rows in batches_of(plan.table)}
+    found = {number: _outcome_of(entry) for number, entry in folder.acknowledged().items()}
+    for number, outcome in found.items():
+        if max((*outcome.rejected, *outcome.unknown), default=-1) >= sizes.get(number, 0):
+            folder.refuse_journal()
+    return found
+
+
+def _outcome_of(entry: dict[str, Any]) -> Outcome:
     return Outcome(
         tuple(entry.get("rejected", ())),
         tuple(entry.get("unknown", ())),
@@ -86,7 +96,7 @@ def send_plan(
     connection: Connection, folder: AudienceFolder, plan: Saved, tally: Tally
 ) -> dict[int, Outcome]:
     """Send the batches of a plan that are not acknowledged: removals, then the others."""
-    outcomes = {number: outcome_of(entry) for number, entry in folder.acknowledged().items()}
+    outcomes = acknowledged(folder, plan)
     remote = RemoteAudience(plan.facts["remote"], plan.facts["name"], plan.facts["values"])
     listed = list(batches_of(plan.table))
     removals = [one for one in listed if actions_of(one[1])[0] < NEW]

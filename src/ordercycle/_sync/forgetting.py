@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import rows_of
 from ordercycle._errors import ConfigError, Option
-from ordercycle._sync.batch_sender import Tally
 from ordercycle._sync.connection import Connection
 from ordercycle._sync.sent_rows import TIE, hashes_of, one_piece
 from ordercycle._sync.state_folder import AudienceFolder, Saved
-from ordercycle._sync.syncing import finish
+from ordercycle._sync.syncing import finish_or_drop
 
 
 def forget(keys: pa.Table, connections: Mapping[str, Connection], state: Path) -> dict[str, int]:
@@ -40,7 +39,7 @@ def forget(keys: pa.Table, connections: Mapping[str, Connection], state: Path) -
         with folder.locked():
             pending = folder.plan()
             if pending is not None:
-                finish(connection, folder, pending, Tally())
+                finish_or_drop(connection, folder, pending, connection.find(folder.audience))
             saved = folder.sent()
             if saved is None:
                 continue

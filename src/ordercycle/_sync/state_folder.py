@@ -12,11 +12,12 @@ import json
 import os
 import re
 import stat
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NoReturn
 
 import pyarrow as pa
 
@@ -28,6 +29,16 @@ SENT, PLAN, JOURNAL, MANIFEST, LOCK = "sent.arrow", "plan.arrow", "journal", "st
 FORMAT, VERSION = "ordercycle audience state", 1
 #: The key of a file's own facts in its schema.
 FACTS = b"ordercycle"
+#: What a file ends with, behind what Arrow reads: the checksum of all before it.
+CHECKSUM_BYTES = 4
+#: What is with every file, and the columns without which it is none of ours.
+NEEDED = {
+    SENT: ({"remote"}, {"hash", "tie", "stale"}),
+    PLAN: (
+        {"remote", "name", "values", "mode", "session", "started", "left"},
+        {"action", "batch", "hash", "tie"},
+    ),
+}
 REMEDY = "move the folder away; the next sync then begins anew, best by replacing what is there"
 
 
@@ -157,10 +168,15 @@ class AudienceFolder:
         for line in lines:
             try:
                 entry = json.loads(line)
-                found[int(entry["batch"])] = entry
-            except (ValueError, KeyError, TypeError):
-                raise StorageError(f"{path} is damaged", remedy=REMEDY) from None
+                _check_entry(entry)
+                found[entry["batch"]] = entry
+            except (ValueError, KeyError, TypeError, AttributeError):
+                self.refuse_journal()
         return found
+
+    def refuse_journal(self) -> NoReturn:
+        """Raise a StorageError for a journal that is not of the plan."""
+        raise StorageError(f"{self.folder / JOURNAL} is damaged", remedy=REMEDY) from None
 
     @contextmanager
     def journal(self) -> Iterator[Journal]:
@@ -184,7 +200,12 @@ class AudienceFolder:
             return None
         try:
             with pa.memory_map(str(path)) as source:
-                table = pa.ipc.open_file(source).read_all()
+                whole = source.read_buffer()
+            content = whole.slice(0, max(whole.size - CHECKSUM_BYTES, 0))
+            # A flipped bit would be sent as somebody to remove.
+            checksum = whole.slice(content.size).to_pybytes()
+            is_whole = checksum == _checksum(zlib.crc32(content))
+            table = pa.ipc.open_file(pa.BufferReader(content)).read_all()
             facts = json.loads(table.schema.metadata[FACTS])
             is_ours = (facts["format"], facts["version"]) == (FORMAT, VERSION)
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
@@ -193,17 +214,44 @@ class AudienceFolder:
             raise StorageError(
                 f"{path} is of another version of the library", remedy="use that version"
             )
+        its_facts, columns = NEEDED[name]
+        if not (is_whole and its_facts <= facts.keys() and columns <= {*table.column_names}):
+            raise StorageError(f"{path} is damaged", remedy=REMEDY)
         return Saved(table, facts)
 
     def _write(self, name: str, table: pa.Table, facts: dict[str, Any]) -> None:
         whole = {"format": FORMAT, "version": VERSION, **facts}
         table = table.replace_schema_metadata({FACTS: json.dumps(whole).encode()})
-        with (
-            replacing(self.folder / name, mode=PRIVATE_FILE) as stream,
-            pa.ipc.new_file(stream, table.schema) as writer,
-        ):
-            # In one piece, so that it is read without being put together.
-            writer.write_table(table.combine_chunks())
+        with replacing(self.folder / name, mode=PRIVATE_FILE) as stream:
+            counted = _Checked(stream)
+            with pa.ipc.new_file(pa.PythonFile(counted, "w"), table.schema) as writer:
+                # In one piece, so that it is read without being put together.
+                writer.write_table(table.combine_chunks())
+            stream.write(_checksum(counted.crc32))
+
+
+class _Checked:
+    """A stream whose checksum is taken on the way."""
+
+    closed = False
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.crc32 = 0
+
+    def write(self, content: Any) -> int:
+        self.crc32 = zlib.crc32(content, self.crc32)
+        return self._stream.write(content)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Leave the stream open: it is closed by who opened it."""
+
+
+def _checksum(crc32: int) -> bytes:
+    return crc32.to_bytes(CHECKSUM_BYTES, "little")
 
 
 class Journal:
@@ -218,6 +266,15 @@ class Journal:
         while line:
             line = line[os.write(self._handle, line) :]
         os.fsync(self._handle)
+
+
+def _check_entry(entry: Any) -> None:
+    """Raise a ValueError or a KeyError where a line of the journal is none."""
+    numbers = [entry["batch"], entry.get("invalid", 0)]
+    for name in ("rejected", "unknown"):
+        numbers += entry.get(name, [])
+    if not all(type(one) is int and one >= 0 for one in numbers):
+        raise ValueError
 
 
 def _manifest(path: Path) -> dict[str, Any]:

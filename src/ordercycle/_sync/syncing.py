@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from ordercycle._errors import ConfigError, Option, check_choice, counted, warn
 from ordercycle._public import public
-from ordercycle._sync.batch_sender import Tally, outcome_of, send_plan
+from ordercycle._sync.batch_sender import Tally, acknowledged, send_plan
 from ordercycle._sync.connection import Connection, Outcome, RemoteAudience
 from ordercycle._sync.plans import LEFT, Planned, actions_of, batches_of, folded, plan_of
 from ordercycle._sync.sent_rows import (
@@ -123,12 +123,9 @@ def sync(
         folder.check()
         return _rehearsed(name, wanted, connection, folder, options)
     with folder.locked():
-        tally, remote = Tally(), connection.find(name)
-        pending = folder.plan()
-        if pending is not None and remote is not None and remote.id == pending.facts["remote"]:
-            finish(connection, folder, pending, tally)
-        elif pending is not None:  # of a list that is gone
-            folder.drop_plan()
+        remote, pending, tally = connection.find(name), folder.plan(), Tally()
+        if pending is not None:
+            tally = finish_or_drop(connection, folder, pending, remote)
         _check_kind(name, remote, wanted, connection)
         before = folder.sent()
         saved = _still_true(before, remote, connection, options)
@@ -182,8 +179,7 @@ def _rehearsed(
     _check_kind(name, remote, wanted, connection)
     saved, pending, tally = folder.sent(), folder.plan(), Tally()
     if pending is not None and not _is_folded(saved, pending):
-        done = folder.acknowledged()
-        outcomes = {number: outcome_of(entry) for number, entry in done.items()}
+        outcomes = acknowledged(folder, pending)
         for number, rows in batches_of(pending.table):
             if number not in outcomes:
                 outcomes[number] = Outcome()
@@ -285,6 +281,18 @@ def _is_folded(saved: Saved | None, plan: Saved) -> bool:
 
 def _facts(remote: RemoteAudience) -> dict[str, Any]:
     return {"remote": remote.id, "name": remote.name, "values": remote.is_value_based}
+
+
+def finish_or_drop(
+    connection: Connection, folder: AudienceFolder, plan: Saved, remote: RemoteAudience | None
+) -> Tally:
+    """Finish a plan that was interrupted, unless the list that it is of is gone."""
+    tally = Tally()
+    if remote is not None and remote.id == plan.facts["remote"]:
+        finish(connection, folder, plan, tally)
+    else:
+        folder.drop_plan()
+    return tally
 
 
 def finish(connection: Connection, folder: AudienceFolder, plan: Saved, tally: Tally) -> None:

@@ -130,7 +130,8 @@ def checked_url(given: Any) -> str:
     except (ValueError, TypeError, AttributeError):
         host, found = "", urlsplit("")
     is_safe = found.scheme == "https" or (found.scheme == "http" and is_loopback(host))
-    if not host or not is_safe or found.query or found.fragment or found.username:
+    is_plain = str(given).isprintable() and " " not in str(given)
+    if not (host and is_safe and is_plain) or found.query or found.fragment or found.username:
         raise ConfigError(
             (Option("base_url"), " is neither https nor of this machine"),
             remedy="pass one that begins with https:// and has no user, query or fragment",
