@@ -52,7 +52,8 @@ class ContactColumns:
         Further columns, where there are such. Countries are codes of two letters, genders m or f
         (or male, female), `born` is a date or ISO text. What cannot be read is left empty.
     consent
-        Whether a customer may be reached: a boolean column. Null is no.
+        Whether a customer may be reached: a boolean column. Null is no. Whoever shares an address
+        or number with somebody who said no is not reached by it either.
 
     Raises
     ------
@@ -127,7 +128,8 @@ class Contacts:
         are taken to begin with the calling code.
     suppress
         Whom not to reach, whatever else holds: ``customers`` (ids), ``emails``, ``phones`` and
-        ``hashes`` (SHA-256 of an address or number, as 64 hexadecimal digits).
+        ``hashes`` (SHA-256 of an address or number, as 64 hexadecimal digits). Each holds for every
+        target, in whichever way it writes addresses and numbers.
 
     Raises
     ------
@@ -190,7 +192,8 @@ class Contacts:
 class People:
     """The table of contacts: its rows, and its customers in the order of their hashes.
 
-    rows: (c,) of the table, of the customers in their order; None: the table is in it.
+    rows: (c,) of the table, of the customers in their order; None: the table is in it. consents:
+    (c,) of the rows of the table; refused: rows of those who said no, which nulls do not.
     """
 
     columns: ContactColumns
@@ -200,6 +203,7 @@ class People:
     customers: CustomerSet
     rows: NDArray[np.int32] | None
     consents: NDArray[np.bool_] | None
+    refused: NDArray[np.int64] | None
 
     @classmethod
     def of(
@@ -214,10 +218,12 @@ class People:
         table = _read(source, columns, threads)
         of_customers = pa.table({CUSTOMER: table.column(columns.customer)})
         customers, rows = CustomerSet.of_table(of_customers, WHAT, threads)
-        consents = None
+        consents = refused = None
         if columns.consent is not None:
-            consents = _booleans(table.column(columns.consent), columns.consent)
-        return cls(columns, default_region, suppress, table, customers, rows, consents)
+            given = table.column(columns.consent)
+            consents = _booleans(given, columns.consent)
+            refused = np.flatnonzero(~consents & ~_blanks(given))
+        return cls(columns, default_region, suppress, table, customers, rows, consents, refused)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -344,6 +350,16 @@ def _with_large_texts(table: pa.Table) -> pa.Table:
         if is_text(one.type) and not pa.types.is_large_string(one.type):
             table = table.set_column(place, one.name, table.column(place).cast(pa.large_string()))
     return table
+
+
+def _blanks(column: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Return where nothing is said: nulls, and texts of nothing, as files have them."""
+    blank = column.is_null()
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if is_text(kind):
+        words = pc.utf8_trim_whitespace(column.cast(pa.large_string()))
+        blank = pc.or_(blank, pc.fill_null(pc.equal(words, ""), fill_value=True))
+    return np.asarray(blank.combine_chunks().cast(pa.uint8())).astype(np.bool_)
 
 
 _TRUE = ("true", "t", "yes", "y", "1")

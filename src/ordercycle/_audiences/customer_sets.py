@@ -139,10 +139,17 @@ def given_ids(ids: Any, what: str) -> CustomerSet:
         They are no ids.
     """
     if not isinstance(ids, pa.Array | pa.ChunkedArray):
-        ids = pa.array(list(ids) if not isinstance(ids, np.ndarray) else ids)
+        try:
+            ids = pa.array(ids if isinstance(ids, np.ndarray) else list(ids))
+        except (TypeError, pa.ArrowException):
+            raise ColumnError(
+                f"{what} are no list of ids", remedy="pass a list, or an array", column=CUSTOMER
+            ) from None
     if pa.types.is_null(ids.type):
         ids = ids.cast(pa.large_string())
-    distinct = ids.unique() if not pa.types.is_dictionary(ids.type) else ids
+    if pa.types.is_dictionary(ids.type):
+        ids = ids.cast(ids.type.value_type)
+    distinct = ids.unique()
     table = pa.table({CUSTOMER: distinct})
     return CustomerSet.of_table(table, what, 1)[0]
 

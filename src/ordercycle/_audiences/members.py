@@ -17,7 +17,7 @@ from ordercycle._audiences.contacts import People
 from ordercycle._audiences.customer_sets import CustomerSet, paired
 from ordercycle._audiences.normalising import Texts
 from ordercycle._audiences.regions import NUMBERING
-from ordercycle._audiences.targets import Target
+from ordercycle._audiences.targets import FORMS, Target
 from ordercycle._errors import ColumnError
 from ordercycle._segments.hash_order import in_hash_order
 from ordercycle._sync.digests import DIGEST, TEXT, digests
@@ -142,8 +142,12 @@ def members_of(
     _mark(causes, contact_rows < 0, "no_contact")
     _mark(causes, ~contacts.consented(contact_rows), "no_consent")
     asked = np.flatnonzero(causes < 0)
+    _refuse_too_many(contacts, target)
     identifiers = _identifiers(contacts, target, contact_rows[asked], keep_texts, threads)
-    suppressed = _suppressed(customers, contacts, target, asked, identifiers)
+    its_contacts = contact_rows[asked]
+    refused = _found_by(identifiers, _refusers(contacts, target))
+    _mark(causes, refused, "no_consent", asked)
+    suppressed = _suppressed(customers, contacts, target, asked, its_contacts, identifiers)
     _mark(causes, suppressed, "suppressed", asked)
     known = _any([one.known for one in identifiers], asked.size)
     unusable = _any([one.unusable for one in identifiers], asked.size)
@@ -185,11 +189,13 @@ def members_of(
 
 def _mark(
     causes: NDArray[np.int8],
-    which: NDArray[np.bool_],
+    which: NDArray[np.bool_] | None,
     cause: str,
     rows: NDArray[np.int64] | None = None,
 ) -> None:
     """Say of those of some rows who are not reached why, unless there is a reason already."""
+    if which is None:
+        return
     marked = np.flatnonzero(which) if rows is None else rows[which]
     marked = marked[causes[marked] < 0]
     causes[marked] = CAUSES.index(cause)
@@ -208,7 +214,6 @@ def _identifiers(
     """Return all columns by which customers may be found."""
     kinds = target.identifiers or ("email", "phone")
     wanted = [(kind, column) for kind, column in contacts.columns.by_role() if kind in kinds]
-    _refuse_too_many(contacts, target)
 
     def read(start: int) -> list[Identifier]:
         return [
@@ -278,7 +283,11 @@ def cleaned_of(
             kept = pc.if_else(odd, pa.scalar(None, TEXT), cleaned.texts)
             return normalising.Cleaned(kept, cleaned.unusable | booleans(odd))
         return cleaned
-    cleaned = normalising.numbers(texts, _regions(contacts, len(texts), rows))
+    return _numbers(texts, _regions(contacts, len(texts), rows), target)
+
+
+def _numbers(texts: Texts, regions: NDArray[np.int16], target: Target) -> normalising.Cleaned:
+    cleaned = normalising.numbers(texts, regions)
     if not target.plus:
         return cleaned
     with_plus = pc.binary_join_element_wise(
@@ -312,13 +321,7 @@ COLUMN_OF = {
 
 def detail(contacts: People, target: Target, role: str, rows: NDArray[np.int64]) -> Texts | None:
     """Return what is known of customers beside identifiers, as a target writes it."""
-    wanted = {
-        "born_year": "born",
-        "born_month": "born",
-        "born_day": "born",
-        "country_code": "country",
-    }
-    column = getattr(contacts.columns, wanted.get(role, role), None)
+    column = getattr(contacts.columns, COLUMN_OF.get(role, role), None)
     if column is None:
         return None
     given = contacts.column(column, rows)
@@ -367,38 +370,83 @@ def _has_address(contacts: People, target: Target, rows: NDArray[np.int64]) -> N
     return found
 
 
+def _found_by(
+    identifiers: Sequence[Identifier], found: Sequence[pa.Array]
+) -> NDArray[np.bool_] | None:
+    """Return who of some customers is found by any of some digests; None where there are none."""
+    values = pa.concat_arrays([pa.array([], DIGEST), *(one.drop_null() for one in found)])
+    if not len(values) or not identifiers:
+        return None
+    return _any(
+        [booleans(pc.is_in(one.digests, value_set=values)) & one.known for one in identifiers],
+        len(identifiers[0].digests),
+    )
+
+
+def _refusers(contacts: People, target: Target) -> list[pa.Array]:
+    """Return what finds those who said no: who shares it is not reached by it either."""
+    if contacts.refused is None or not contacts.refused.size:
+        return []
+    found = _identifiers(contacts, target, contacts.refused, keep_texts=False, threads=1)
+    return [one.digests for one in found]
+
+
 def _suppressed(
     customers: CustomerSet,
     contacts: People,
     target: Target,
     rows: NDArray[np.int64],
+    contact_rows: NDArray[np.int64],
     identifiers: Sequence[Identifier],
-) -> NDArray[np.bool_]:
-    """Return who of some customers is not to be reached, by id or by any identifier."""
+) -> NDArray[np.bool_] | None:
+    """Return who of some customers is not to be reached, by id or by any address or number.
+
+    Whichever target it is, and whichever way what is suppressed is written.
+    """
     given = contacts.suppress
-    found = np.zeros(customers.hashes.size, np.bool_)
     if not given:
-        return found[rows]
-    denied = [bytes.fromhex(one.strip()) for one in given.get("hashes", ())]
-    found_by = [pa.array(denied, DIGEST)]
-    for key, kind in (("emails", "email"), ("phones", "phone")):
-        texts = pa.array(given.get(key, ()), TEXT)
-        cleaned = cleaned_of(kind, texts, target, contacts, None)
-        found_by.append(digests(cleaned.texts).drop_null())
+        return None
+    of_all = np.zeros(customers.hashes.size, np.bool_)
+    theirs = NOBODY
     if "customers" in given:
         pairs = paired(customers, given["customers"], ("the audience", "the suppressed customers"))
-        found[pairs.one[(pairs.one >= 0) & (pairs.other >= 0)]] = True
+        of_all[pairs.one[(pairs.one >= 0) & (pairs.other >= 0)]] = True
         theirs = contacts.rows_of(given["customers"], "the suppressed customers")
         theirs = theirs[theirs >= 0]
-        found_by += [
-            one.digests.drop_null()
-            for one in _identifiers(contacts, target, theirs, keep_texts=False, threads=1)
-        ]
-    suppressed = found[rows]
-    values = pa.concat_arrays(found_by)
-    for one in identifiers:
-        suppressed |= booleans(pc.is_in(one.digests, value_set=values)) & one.known
+    suppressed = of_all[rows]
+    hashes = pa.array([bytes.fromhex(one.strip()) for one in given.get("hashes", ())], DIGEST)
+    for form in FORMS:
+        found = identifiers
+        if form is not target:
+            found = _identifiers(contacts, form, contact_rows, keep_texts=False, threads=1)
+        denied = [hashes, *_denied(contacts, form)]
+        if theirs.size:
+            its = _identifiers(contacts, form, theirs, keep_texts=False, threads=1)
+            denied += [one.digests for one in its]
+        found_by = _found_by(found, denied)
+        if found_by is not None:
+            suppressed |= found_by
     return suppressed
+
+
+def _denied(contacts: People, form: Target) -> list[pa.Array]:
+    """Return digests of suppressed addresses and numbers, national ones as of any country."""
+    given = contacts.suppress
+    emails = pa.array(given.get("emails", ()), TEXT)
+    found = [digests(normalising.addresses(emails, form.addresses).texts)]
+    numbers = pa.array(given.get("phones", ()), TEXT)
+    if len(numbers):
+        places = {NUMBERING.places.get(contacts.default_region or "", NO_REGION)}
+        column = contacts.columns.country
+        if column is not None:
+            every = np.arange(len(contacts))
+            texts = normalising.as_texts(contacts.column(column, every), column)
+            codes = normalising.countries(texts).unique().to_pylist()
+            places |= {NUMBERING.places[one] for one in codes if one in NUMBERING.places}
+        for place in sorted(places):
+            regions = np.full(len(numbers), place, np.int16)
+            found.append(digests(_numbers(numbers, regions, form).texts))
+    return found
 
 
 def _values(

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import bitmap, bytes_view
-from ordercycle._audiences.regions import CALLED, COUNTRIES, NUMBERING, STATES
+from ordercycle._audiences.regions import ARMED_FORCES, CALLED, COUNTRIES, NUMBERING, STATES
 from ordercycle._errors import ColumnError
 from ordercycle._sync.digests import TEXT, bytes_of
 from ordercycle_kernels import contact_texts as kernels
@@ -78,7 +78,7 @@ def addresses(texts: Texts, changes: int) -> Cleaned:
     if not is_ascii(texts):
         texts = pc.utf8_lower(plain_texts(texts))
         # What begins with a sign of another alphabet is no address for a spreadsheet's sake.
-        odd = pc.match_substring_regex(texts, r"^[^\p{L}\p{N}_]|\p{C}|\p{Z}.*@.*\p{Z}|＠")
+        odd = pc.match_substring_regex(texts, r"^[^\p{L}\p{N}_]|\p{C}|[^\P{Z} ]|＠")
         texts = pc.if_else(odd, "?", texts)
     offsets, data = bytes_of(texts)
     kinds, ends = np.empty(len(texts), np.int8), np.empty(len(texts) + 1, np.int64)
@@ -117,8 +117,9 @@ def cities(texts: Texts) -> Texts:
 
 
 def _without(texts: Texts, pattern: str, spaces: str = "") -> Texts:
-    texts = pc.replace_substring_regex(pc.replace_substring_regex(texts, r"\s+", " "), pattern, "")
-    return plain_texts(texts if spaces else pc.replace_substring(texts, " ", ""))
+    texts = pc.replace_substring_regex(texts, r"[\s\p{Z}]", " ")
+    texts = pc.replace_substring_regex(texts, pattern, "")
+    return plain_texts(pc.replace_substring_regex(texts, " +", spaces))
 
 
 def countries(texts: Texts) -> Texts:
@@ -135,15 +136,21 @@ def _country(text: str) -> str | None:
 
 
 def states(texts: Texts, of_country: Texts) -> Texts:
-    """Return states: two letters in the United States, elsewhere as cities."""
+    """Return states: two letters in the United States, elsewhere as cities.
+
+    Where no country is known, a state of the United States is known by its name; in that country,
+    what is none of its states is left out.
+    """
     there = cities(texts)
     encoded = there.dictionary_encode()
-    codes = set(STATES.values())
+    codes = {*STATES.values(), *ARMED_FORCES}
     american = [
         STATES.get(one, one if one in codes else None) for one in encoded.dictionary.to_pylist()
     ]
+    named = pa.array([STATES.get(one, one) for one in encoded.dictionary.to_pylist()], TEXT)
+    elsewhere = pc.if_else(of_country.is_null(), named.take(encoded.indices), there)
     in_america = pc.fill_null(pc.equal(of_country, "US"), fill_value=False)
-    return pc.if_else(in_america, pa.array(american, TEXT).take(encoded.indices), there)
+    return pc.if_else(in_america, pa.array(american, TEXT).take(encoded.indices), elsewhere)
 
 
 def postcodes(texts: Texts, of_country: Texts) -> Texts:

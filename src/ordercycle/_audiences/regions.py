@@ -111,4 +111,6 @@ texas:tx utah:ut vermont:vt virginia:va washington:wa westvirginia:wv wisconsin:
 puertorico:pr guam:gu americansamoa:as usvirginislands:vi virginislands:vi
 northernmarianaislands:mp
 """
+#: What stands for a state where the armed forces get their mail.
+ARMED_FORCES = ("aa", "ae", "ap")
 STATES = dict(entry.split(":") for entry in _STATES.split())

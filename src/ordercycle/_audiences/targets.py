@@ -130,6 +130,8 @@ TARGETS = {
         Target("plain", (), None, plus=True, details="plain", most_per_identifier=None),
     )
 }
+#: All ways in which targets write addresses and numbers, each once.
+FORMS = (TARGETS["meta"], TARGETS["google"])
 
 
 def target_of(name: str) -> Target:
