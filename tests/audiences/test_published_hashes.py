@@ -6,9 +6,11 @@ import hashlib
 
 import pyarrow as pa
 import pytest
+from support.vendors import KEY, FakeMailchimp
 
 import ordercycle as oc
 from ordercycle._sync.digests import digests, hexadecimal
+from ordercycle.connect import Mailchimp
 
 EMPTY = hashlib.sha256(b"").hexdigest()
 PEOPLE = oc.ContactColumns(
@@ -119,6 +121,20 @@ def test_googles_addresses(tmp_path, given, right):
 def test_numbers_of_google_are_e164(tmp_path):
     found = written(tmp_path, "google", hashed=False, phone="+44-113-496-0987")
     assert found["Phone"] == "+441134960987"
+
+
+def test_mailchimps_members_are_deleted_by_their_md5(tmp_path):
+    """62eeb292... is what its guide has for Urist.McVankab@freddiesjokes.com."""
+    vendor = FakeMailchimp(members=["urist.mcvankab@freddiesjokes.com"])
+    mailchimp = Mailchimp(vendor.listed, KEY, base_url="http://localhost:9")
+    mailchimp._connection.transport = vendor
+    people = {"customer_id": [1], "email": ["Urist.McVankab@freddiesjokes.com"]}
+    contacts = oc.Contacts(pa.table(people), oc.ContactColumns(phone=()))
+    audience = oc.Audience.where(pa.table({"customer_id": [1]}), "true", name="One")
+    audience.sync(mailchimp, contacts, tmp_path / "s")
+    oc.forget([1], connectors=[mailchimp], state=tmp_path / "s")
+    assert vendor.writes()[-1].split("/")[5] == "62eeb292278cc15f5817cb78f7790b08"
+    assert not vendor.statuses
 
 
 @pytest.mark.parametrize(
