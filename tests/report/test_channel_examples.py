@@ -6,6 +6,9 @@ import pyarrow as pa
 import pytest
 
 import ordercycle as oc
+from ordercycle._report.months import Months
+from ordercycle._report.page_content import Look
+from ordercycle._report.segment_report import content_of_report
 
 pytestmark = pytest.mark.filterwarnings("ignore::ordercycle.OrdercycleWarning")
 EVENTS = ("customer_id", "occurred_at", "kind", "channel", "campaign")
@@ -77,6 +80,49 @@ def test_e3_recipients():
     assert pairs == [(None, first, 2), (None, second, 1), (first, second, 1), (first, third, 1)]
 
 
+def test_e4_conversion():
+    def shop(key):
+        # Customer 0 has 1 of 6 orders from campaigns, and 20 of 200 deliveries.
+        rows = [(who, at(3, 2 + place)) for who in range(10) for place in range(20)]
+        touches = [(who, when, "delivery", "Email", "news") for who, when in rows]
+        touches += [(who, at(3, 22), "click", "Email", "news") for who in range(6)]
+        bought = [(who, who, at(3, 23), 10) for who in range(6)]
+        bought += [(who, 10 + who, at(3, 1), 5) for who in range(10)]
+        orders, stream = orders_of(bought), touches_of(touches)
+        return (orders, stream) if key is None else (
+            orders.forget([0], key=key), stream.forget([0], key=key)
+        )  # fmt: skip
+
+    def reported(key):
+        orders, touches = shop(key)
+        members = pa.table({"customer_id": [1], "channel": ["Email"], "topic": ["news"]})
+        return oc.SegmentReport.build(
+            orders, everybody(orders), period="2026-03", compare=None, as_of="2026-03-31",
+            credited=oc.Attribution().credit(orders, touches), subscriptions=members,
+            metrics=[oc.Metric("Orders per Customer", "orders", "customers", unit="orders")],
+        )  # fmt: skip
+
+    whole, left = reported(None), reported(bytes(32))
+    rate = "Campaign Conversion to Goal"
+    assert (value(whole, rate), value(left, rate)) == (6 / 200, 5 / 180)
+    kept = (
+        "Orders from Campaigns", "Revenue from Campaigns", "Deliveries", "Revenue", "Orders",
+        "Revenue (all time)", "Orders (all time)", "Average Order Value", "Subscribers (snapshot)",
+    )  # fmt: skip
+    assert [value(left, name) for name in kept] == [value(whole, name) for name in kept]
+    assert value(left, "Orders from Campaigns") == 6
+    for name in ("Customers", "Recipients", "Reach", "New Customer Registrations"):
+        assert (value(whole, name), value(left, name)) == (10, 9)
+    assert value(left, "First-Order Conversion (all time)") == 1
+    assert value(left, "Repeat-Order Conversion (all time)") == 5 / 9
+    assert value(left, "Share of Repeat Orders (all time)") == 5 / 14
+    assert value(left, "Orders per Customer (all time)") == value(left, "Orders per Customer")
+    assert value(left, "Orders per Customer") == 14 / 9
+    assert value(left, "Delivered Campaigns per Recipient") == 20
+    [email] = left.channels("All Customers", [rate]).to_pylist()
+    assert email["value"] == 5 / 180
+
+
 def test_e5_anchors():
     touches = touches_of(
         [(1, at(4, 28), "delivery", "Email", "back"), (1, at(4, 29), "click", "Email", "back")]
@@ -146,6 +192,42 @@ def test_e7_and_e8_loyalty():
     assert value(report, "Revenue (non-members)") == 1100
     assert value(report, "Redemption Rate") == 50 / 190
     assert value(report, "Loyalty Program Members") == 1
+
+
+def test_forgotten_customers_of_a_plain_report():
+    orders = orders_of([(who, who, at(1 + who % 3, 5), 10 * who) for who in range(1, 10)])
+    others = orders_of([(who, who, at(1 + who % 3, 5), 10 * who) for who in range(1, 8)])
+
+    def tables(history):
+        report = oc.SegmentReport.build(
+            history, everybody(history), period="2026-03", compare="previous_period",
+            as_of="2026-03-20",
+        )  # fmt: skip
+        content = content_of_report(report, Look(), Months.of(("2026-01", "2026-03"), "months"))
+        rows = report.comparison().to_pylist()
+        return content, {(row["metric"], row["segment"]): row for row in rows}
+
+    def paged(content, metric):
+        shown = next(one for one in content.metrics if one.name == metric)
+        return [content.numbers.cells[name] for name in (*shown.above, *shown.below)]
+
+    (_, whole), (rest_page, rest) = tables(orders), tables(others)
+    page, left = tables(orders.forget([8, 9], key=bytes(32)))
+    sums = {
+        "Revenue", "Orders", "Average Order Value", "Revenue (all time)", "Orders (all time)",
+        "Share of Revenue (all time)", "Share of Orders (all time)",
+        "Average Order Value (all time)",
+    }  # fmt: skip
+    assert left
+    for (name, segment), row in left.items():
+        expected = whole if name in sums else rest
+        assert row == expected[name, segment], (name, segment)
+    for name in ("Customers", "Orders per Buyer (all time)", "First-Order Conversion (all time)"):
+        assert paged(page, name) == paged(rest_page, name)
+    assert page.numbers.cells["customers"] == rest_page.numbers.cells["customers"]
+    for terms in page.numbers.derived.values():
+        names = {name for _, several in terms for name in several}
+        assert names <= {*page.numbers.cells, "last day"}
 
 
 def test_bad_input():

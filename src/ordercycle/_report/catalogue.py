@@ -14,10 +14,12 @@ from ordercycle._report.quantities import (
     CREDITED,
     DELIVERED,
     DISCOUNTED,
+    KNOWN,
     QUANTITIES,
     SUBSCRIBED,
     Quantity,
     base_quantities,
+    of_known,
 )
 
 #: What metrics need that a report may be without, by the blocks of their cells.
@@ -37,7 +39,9 @@ SNAPSHOT = "(snapshot)"
 class Catalogue:
     """The metrics of a report, in the order of its columns, and the quantities of them.
 
-    blocks: which further cells there are; groups: of the attribution, and all of them together.
+    blocks: which further cells there are; groups: of the attribution, and all of them together;
+    has_forgotten: whether there may be orders of customers who are forgotten. Then metrics of
+    customers leave these out, above and below: a quotient is of the same customers.
     """
 
     has_money: bool
@@ -46,11 +50,15 @@ class Catalogue:
     own: tuple[Metric, ...] = ()
     own_quantities: Mapping[str, Quantity] | None = None
     is_snapshot: bool = False  # of who is subscribed nothing is known but the present
+    has_forgotten: bool = False
 
     def quantity(self, name: str) -> Quantity:
         """Return a quantity by its name."""
-        found = QUANTITIES.get(name)
-        return (self.own_quantities or {})[name] if found is None else found
+        whole = name.removesuffix(KNOWN)
+        found = QUANTITIES.get(whole)
+        if found is None:
+            found = (self.own_quantities or {})[whole]
+        return found if whole == name else replace(found, name=name)
 
     def quantities(self, metric: Metric) -> tuple[Quantity, ...]:
         """Return what a metric is made of, each quantity once."""
@@ -60,13 +68,15 @@ class Catalogue:
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
         """The metrics, in order."""
-        found = (one for one in (*METRICS, *self.own) if not self._lacks(one))
-        if not self.is_snapshot:
-            return tuple(found)
-        return tuple(
-            replace(one, name=f"{one.name} {SNAPSHOT}") if "subscribers" in one.parts else one
-            for one in found
-        )
+        found = [one for one in (*METRICS, *self.own) if not self._lacks(one)]
+        if self.is_snapshot:
+            found = [
+                replace(one, name=f"{one.name} {SNAPSHOT}") if "subscribers" in one.parts else one
+                for one in found
+            ]
+        if self.has_forgotten:
+            found = [self._of_known(one) for one in found]
+        return tuple(found)
 
     def metric(self, name: str) -> Metric:
         """Return a metric, or raise a ConfigError that says which there are."""
@@ -120,6 +130,16 @@ class Catalogue:
                 remedy=f"these are: {', '.join(known) or 'none'}",
             )
         return metric
+
+    def _of_known(self, metric: Metric) -> Metric:
+        """Return a metric without customers who are forgotten, where it is of customers."""
+        if not metric.of_customers and not any(one.of_customers for one in self.quantities(metric)):
+            return metric
+        return replace(
+            metric,
+            numerator=tuple(map(of_known, metric.numerator)),
+            denominator=tuple(map(of_known, metric.denominator)),
+        )
 
     def _has_campaigns(self, metric: Metric) -> bool:
         parts = [one for name in metric.numerator for one in base_quantities(name, self.quantity)]

@@ -19,7 +19,7 @@ from ordercycle._membership.intervals import Intervals
 from ordercycle._membership.membership import Membership, intervals_of
 from ordercycle._membership.timeline import Timeline
 from ordercycle._report.blocks import BlockCells
-from ordercycle._report.cube import Cube, tracks_of
+from ordercycle._report.cube import Cube, tracks_of, without_forgotten
 from ordercycle._report.facts import FactReader, Facts, Situation
 from ordercycle._report.quantities import MEMBERS, SUBSCRIBED
 from ordercycle._report.report_spec import Plan
@@ -45,6 +45,8 @@ class Counted:
     summary: CreditSummary = field(default_factory=CreditSummary)
     #: Campaigns and days on which they were sent, from which orders may still come.
     unfinished: set[tuple[str, int]] = field(default_factory=set)
+    #: The same without customers who are forgotten, where there are any.
+    known: Counted | None = None
 
     @classmethod
     def nothing(cls, plan: Plan, sources: Sources) -> Counted:
@@ -209,8 +211,11 @@ class ReportScan:
     sources: Sources
     memberships: tuple[Membership, ...]
 
-    def count(self, plan: Plan, until: int | None = None) -> Counted:
-        """Return what is counted of all customers; until: after which day orders do not exist."""
+    def count(self, plan: Plan, until: int | None = None, *, known_only: bool = False) -> Counted:
+        """Return what is counted of all customers.
+
+        until: after which day orders do not exist; known_only: without customers who are forgotten.
+        """
         idle: deque[Worker] = deque()
 
         def work(there: Situation, workspace: Workspace) -> None:
@@ -222,17 +227,26 @@ class ReportScan:
             worker.add(there, timelines, self._states(there, workspace))
             idle.append(worker)
 
-        for _ in self.scan(work):
+        for _ in self.scan(work, known_only=known_only):
             pass
         return reduce(
             Counted.plus, (one.counted for one in idle), Counted.nothing(plan, self.sources)
         )
 
-    def scan(self, work: Callable[[Situation, Workspace], R]) -> Iterator[R]:
-        """Yield what work makes of each batch of customers."""
+    def scan(
+        self, work: Callable[[Situation, Workspace], R], *, known_only: bool = False
+    ) -> Iterator[R]:
+        """Yield what work makes of each batch of customers; known_only: as for `count`."""
         streams = SideBySide(self.sources.streams, self.sources.orders.threads)
         workspace = Workspace()  # a set of arrays per thread
-        return streams.scan(lambda batches: work(self.situation(batches, workspace), workspace))
+
+        def situation(batches: Sequence[Any]) -> Situation:
+            if known_only:
+                everyone, *others = batches
+                batches = [without_forgotten(self.sources.orders, everyone), *others]
+            return self.situation(batches, workspace)
+
+        return streams.scan(lambda batches: work(situation(batches), workspace))
 
     def situation(self, batches: Sequence[Any], workspace: Workspace) -> Situation:
         """Return a batch of customers, and all that happened to them."""

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from ordercycle._days import number_of
 from ordercycle._grouping.batches import CustomerBatch
+from ordercycle._history.forgetting import forgotten_in
+from ordercycle._history.grouped_orders import GroupedOrders
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.membership import Membership, intervals_of
 from ordercycle._membership.timeline import Timeline
@@ -44,6 +46,8 @@ class Cube:
         self.plan = plan
         self.own = self._nothing() if own is None else own
         self.further = further
+        #: The same without customers who are forgotten, where there are any.
+        self.known: Cube | None = None
         self._days = as_input(plan.columns_of_days())
         self._growth = 0
 
@@ -127,12 +131,23 @@ class Cube:
         return np.zeros((rows * columns, width), np.int64)
 
 
-def count(history: OrderHistory, memberships: Sequence[Membership], plan: Plan) -> Cube:
-    """Return the cube of a history, of which each thread counts some parts."""
+def count(
+    history: OrderHistory,
+    memberships: Sequence[Membership],
+    plan: Plan,
+    *,
+    known_only: bool = False,
+) -> Cube:
+    """Return the cube of a history, of which each thread counts some parts.
+
+    known_only: without customers who are forgotten.
+    """
     idle: deque[Cube] = deque()
     sources = [intervals_of(membership) for membership in memberships]
+    orders = grouped_orders(history)
 
-    def add(number: int, customers: CustomerBatch, workspace: Workspace) -> None:
+    def add(number: int, everyone: CustomerBatch, workspace: Workspace) -> None:
+        customers = without_forgotten(orders, everyone) if known_only else everyone
         try:
             cube = idle.pop()
         except IndexError:  # other threads have theirs
@@ -140,9 +155,15 @@ def count(history: OrderHistory, memberships: Sequence[Membership], plan: Plan) 
         cube.add(customers, [one.timeline(number, customers, workspace) for one in sources])
         idle.append(cube)
 
-    for _ in grouped_orders(history).scan(add):
+    for _ in orders.scan(add):
         pass
     return reduce(Cube.plus, idle, Cube(plan))
+
+
+def without_forgotten(orders: GroupedOrders, customers: CustomerBatch) -> CustomerBatch:
+    """Return the customers of a batch but for those who are forgotten."""
+    forgotten = forgotten_in(orders, customers.ids)
+    return customers if forgotten is None else customers.select(~forgotten)
 
 
 def tracks_of(timeline: Timeline, rows: NDArray[np.int64], plan: Plan) -> list[kernels.Track]:

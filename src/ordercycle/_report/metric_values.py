@@ -24,9 +24,11 @@ from ordercycle._report.quantities import (
     DERIVED,
     DISTINCT,
     DURING,
+    KNOWN,
     LAST_DAY,
     LAST_MONTH,
     Quantity,
+    derived_of,
 )
 from ordercycle._report.report_spec import ALL_CUSTOMERS, DEFAULT_TARGET
 from ordercycle._report.sources import View
@@ -78,6 +80,8 @@ class Figures:
     def __init__(self, counted: Cube | Counted) -> None:
         self.counted = counted if isinstance(counted, Counted) else None
         self.plan = counted.plan
+        #: The same without customers who are forgotten.
+        self._without_forgotten = self if counted.known is None else Figures(counted.known)
         #: The names of the rows.
         self.rows = (*self.plan.segments, ALL_CUSTOMERS)
         views = {EVERYTHING: counted} if isinstance(counted, Cube) else counted.views
@@ -104,7 +108,7 @@ class Figures:
         """Return a metric of each segment and of All Customers; None where it is undefined."""
         view = self.first_view if view is None else view
         names = (*metric.numerator, *metric.denominator)
-        found = [self._amounts(name, months, view, grain) for name in names]
+        found = [self.amounts(name, months, view, grain) for name in names]
         numbers = [one for one in found if one is not None]
         if len(numbers) < len(names):
             return [None] * len(self.rows)
@@ -131,7 +135,7 @@ class Figures:
 
     def _unit(self, name: str) -> Fraction:
         """Return how many of a quantity's whole numbers make one."""
-        derived = DERIVED.get(name)
+        derived = derived_of(name)
         if derived is not None:
             _, parts = derived.terms[0]
             return prod((self._unit(part) for part in parts), start=Fraction(1))
@@ -147,7 +151,16 @@ class Figures:
         One that is not counted for a view is 0 there.
         """
         view = self.first_view if view is None else view
-        return self._amounts(name, months, view, grain) or [0] * len(self.rows)
+        return self.amounts(name, months, view, grain) or [0] * len(self.rows)
+
+    def amounts(
+        self, name: str, months: Months, view: View, grain: Grain | None
+    ) -> list[int] | None:
+        """Return a quantity as `quantity` does; None where it is not counted for a view."""
+        if name.endswith(KNOWN):
+            whole = name.removesuffix(KNOWN)
+            return self._without_forgotten.amounts(whole, months, view, grain)
+        return self._amounts(name, months, view, grain)
 
     def _read(self, name: str, months: Months, view: View, grain: Grain | None) -> list[int] | None:
         derived = DERIVED.get(name)
@@ -186,6 +199,8 @@ class Figures:
         in m * (m - 1) / 2 + l, counted from 1 on, and 0 for never before. Whole numbers, as
         Python's integers where they are sums. None where it is not counted for a view.
         """
+        if name.endswith(KNOWN):
+            return self._without_forgotten.cells(name.removesuffix(KNOWN), view, grain)
         return self._cells(name, self.first_view if view is None else view, grain)
 
     def has_any(self, grain: Grain) -> bool:

@@ -41,6 +41,7 @@ class Metric:
     of_all: bool = False  # the denominator is that of All Customers
     doc: str = ""
     grains: tuple[str, ...] = ()  # what it is also known by, beside everything
+    of_customers: bool = False  # though none of its quantities is: see `Catalogue`
 
     @property
     def is_money(self) -> bool:
@@ -250,7 +251,7 @@ METRICS = (
     *group_metrics(OF_CAMPAIGNS),
     Metric(
         "Campaign Conversion to Goal", "CampaignsConversionRate", SHARE, PERIOD,
-        ("orders from campaigns",), ("deliveries",), grains=OF_MESSAGES,
+        ("orders from campaigns",), ("deliveries",), grains=OF_MESSAGES, of_customers=True,
         doc="Orders from Campaigns / Deliveries",
     ),
     Metric(

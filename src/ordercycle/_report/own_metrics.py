@@ -168,7 +168,11 @@ def _of_condition(where: str) -> Iterator[tuple[str, Quantity]]:
         ("period buyers", DISTINCT, QUANTITIES["period buyers"].unit, BOUGHT),
     ):
         name = f"{quantity} where {where}"
-        yield name, Quantity(name, over, unit=unit, block=block, group=where)
+        is_of_customers = over == DISTINCT
+        made = Quantity(
+            name, over, unit=unit, block=block, group=where, of_customers=is_of_customers
+        )
+        yield name, made
 
 
 def _quantity_name(metric: Metric, quantity: str) -> str:

@@ -26,7 +26,7 @@ from ordercycle._report.export import PLACE
 from ordercycle._report.metric_values import Figures
 from ordercycle._report.metrics import COUNTED, PERIOD, Metric
 from ordercycle._report.months import Months, Period
-from ordercycle._report.quantities import DERIVED, DISTINCT, LAST_DAY, Quantity
+from ordercycle._report.quantities import DISTINCT, LAST_DAY, Quantity, derived_of, of_known
 from ordercycle._report.report_spec import ALL_CUSTOMERS, DEFAULT_TARGET
 from ordercycle._spreadsheets import harmless
 
@@ -176,15 +176,18 @@ def _numbers(
     catalogue = figures.catalogue
     metrics = metrics_of(figures)
     bases = {one.name: one for metric in metrics for one in catalogue.quantities(metric)}
+    # By which pages hide the numbers of few customers.
+    bases.setdefault("customers", catalogue.quantity(of_known("customers")))
     cells = {
-        name: _by_row(figures.quantity(name, month) for month in months.each()) for name in bases
+        name: _by_row(figures.quantity(one.name, month) for month in months.each())
+        for name, one in bases.items()
     }
     cut: dict[str, list[list[Any]]] = {}
     if any(cuts):
         nothing: list[int | None] = [None] * len(figures.rows)
         counted = [one and count_up_to(one) for one in cuts]
-        for name in bases:
-            cut[name] = _by_row(nothing if found is None else found(name) for found in counted)
+        for name, one in bases.items():
+            cut[name] = _by_row(nothing if found is None else found(one.name) for found in counted)
     units: dict[str, Fraction] = {LAST_DAY: Fraction(1)}
     for kind, unit in figures.plan.units.items():
         names = [name for name, one in bases.items() if one.unit == kind]
@@ -194,7 +197,7 @@ def _numbers(
             for name in names if shift else ():
                 table[name] = [[one and one >> shift for one in row] for row in table.get(name, ())]
     used = {name for metric in metrics for name in metric.parts}
-    derived = {name: DERIVED[name].terms for name in used if name in DERIVED}
+    derived = {name: found.terms for name in used if (found := derived_of(name)) is not None}
     for name, terms in derived.items():
         units[name] = prod((units[part] for part in terms[0][1]), start=Fraction(1))
     return Numbers(_overs(bases), dict(sorted(derived.items())), cells, cut), units

@@ -33,6 +33,8 @@ GRAINS = (CHANNEL, MAILING_TYPE, FORM_TYPE)
 
 #: What stands for the last day of the period in products.
 LAST_DAY = "last day"
+#: What the names of quantities end in that leave out customers who are forgotten.
+KNOWN = " of known customers"
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Quantity:
 
     fields: of a cell of all orders, added; of blocks, the unit says which: counts are whole
     numbers. grains: what it is known by, beside everything; group: of which attribution group it
-    is; follows: whether it follows brand and target; campaigns: which block has it by campaign.
+    is; campaigns: which block has it by campaign; of_customers: whether it is about customers one
+    by one, and leaves out those who are forgotten.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Quantity:
     grains: tuple[str, ...] = ()
     group: str | None = None
     campaigns: str | None = None
+    of_customers: bool = False
 
     @property
     def is_money(self) -> bool:
@@ -99,18 +103,18 @@ QUANTITIES: Mapping[str, Quantity] = {
     for one in (
         Quantity("revenue", DURING, (cells.REVENUE,), MONEY),
         Quantity("orders", DURING, (cells.ORDERS,)),
-        Quantity("monthly buyers", DURING, (cells.MONTHLY_BUYERS,)),
-        Quantity("registrations", DURING, (cells.ENTERED,)),
-        Quantity("customers", SO_FAR, (cells.CUSTOMERS,)),
+        Quantity("monthly buyers", DURING, (cells.MONTHLY_BUYERS,), of_customers=True),
+        Quantity("registrations", DURING, (cells.ENTERED,), of_customers=True),
+        Quantity("customers", SO_FAR, (cells.CUSTOMERS,), of_customers=True),
         Quantity("all revenue", SO_FAR, (cells.REVENUE, cells.MOVED_REVENUE), MONEY),
-        Quantity("first revenue", SO_FAR, (cells.FIRST_REVENUE,), MONEY),
+        Quantity("first revenue", SO_FAR, (cells.FIRST_REVENUE,), MONEY, of_customers=True),
         Quantity("all orders", SO_FAR, (cells.ORDERS, cells.MOVED_ORDERS)),
-        Quantity("buyers", SO_FAR, (cells.BUYERS,)),
-        Quantity("repeat buyers", SO_FAR, (cells.REPEAT_BUYERS,)),
-        Quantity("first order days", SO_FAR, (cells.FIRST_ORDER_DAYS,)),
-        Quantity("waiting days", SO_FAR, (cells.WAITING_DAYS,)),
-        Quantity("lifetime days", SO_FAR, (cells.LIFETIME_DAYS,)),
-        Quantity("returning customers", LAST_MONTH, (cells.RETURNING,)),
+        Quantity("buyers", SO_FAR, (cells.BUYERS,), of_customers=True),
+        Quantity("repeat buyers", SO_FAR, (cells.REPEAT_BUYERS,), of_customers=True),
+        Quantity("first order days", SO_FAR, (cells.FIRST_ORDER_DAYS,), of_customers=True),
+        Quantity("waiting days", SO_FAR, (cells.WAITING_DAYS,), of_customers=True),
+        Quantity("lifetime days", SO_FAR, (cells.LIFETIME_DAYS,), of_customers=True),
+        Quantity("returning customers", LAST_MONTH, (cells.RETURNING,), of_customers=True),
         *(one for group in GROUP_GRAINS for one in credited_quantities(group)),
         *(
             Quantity(name, DURING, block=block, grains=OF_MESSAGES, campaigns=block)
@@ -119,21 +123,31 @@ QUANTITIES: Mapping[str, Quantity] = {
                 ("opened deliveries", OPENED),
                 ("clicked deliveries", CLICKED),
                 ("unsubscribed deliveries", UNSUBSCRIBED),
-                ("monthly recipients", REACHED),
             )
         ),
         *(
-            Quantity(name, over, block=REACHED, grains=OF_MESSAGES, campaigns=REACHED)
-            for name, over in (("recipients", LAST_MONTH), ("reach", DISTINCT))
+            Quantity(
+                name,
+                over,
+                block=REACHED,
+                grains=OF_MESSAGES,
+                campaigns=REACHED,
+                of_customers=True,
+            )
+            for name, over in (
+                ("monthly recipients", DURING),
+                ("recipients", LAST_MONTH),
+                ("reach", DISTINCT),
+            )
         ),
-        Quantity("subscribers", SO_FAR, block=SUBSCRIBED, grains=(CHANNEL,)),
-        Quantity("members", SO_FAR, block=MEMBERS),
+        Quantity("subscribers", SO_FAR, block=SUBSCRIBED, grains=(CHANNEL,), of_customers=True),
+        Quantity("members", SO_FAR, block=MEMBERS, of_customers=True),
         Quantity("member revenue", DURING, unit=MONEY, block=BY_MEMBERS),
         Quantity("member orders", DURING, block=BY_MEMBERS),
         Quantity("member discount", DURING, unit=DISCOUNT, block=DISCOUNTED),
         Quantity("awarded points", DURING, unit=POINTS, block=AWARDED),
         Quantity("redeemed points", DURING, unit=POINTS, block=REDEEMED),
-        Quantity("period buyers", DISTINCT, block=BOUGHT),
+        Quantity("period buyers", DISTINCT, block=BOUGHT, of_customers=True),
     )
 }
 
@@ -185,11 +199,25 @@ DERIVED: Mapping[str, Derived] = {
 }
 
 
+def of_known(name: str) -> str:
+    """Return the name of a quantity that leaves out customers who are forgotten."""
+    return name if name == LAST_DAY else f"{name}{KNOWN}"
+
+
+def derived_of(name: str) -> Derived | None:
+    """Return how a quantity follows from others; None where it does not."""
+    found = DERIVED.get(name.removesuffix(KNOWN))
+    if found is None or not name.endswith(KNOWN):
+        return found
+    terms = tuple((sign, tuple(map(of_known, names))) for sign, names in found.terms)
+    return Derived(name, terms)
+
+
 def base_quantities(
     name: str, quantity: Callable[[str], Quantity] = QUANTITIES.__getitem__
 ) -> tuple[Quantity, ...]:
     """Return the quantities, each once, that one is or follows from."""
-    derived = DERIVED.get(name)
+    derived = derived_of(name)
     if derived is None:
         return () if name == LAST_DAY else (quantity(name),)
     found = {one.name: one for part in derived.parts for one in base_quantities(part, quantity)}

@@ -251,9 +251,16 @@ class SegmentReport:
             if halved:
                 plan = HalfMonths.of_plan(plan)
             if sources.is_of_orders:
-                return count(history, memberships, plan)
+                cube = count(history, memberships, plan)
+                if orders.forgotten:
+                    cube.known = count(history, memberships, plan, known_only=True)
+                return cube
             is_known = chosen.given or not part.is_whole
-            return scan.count(plan, number_of(part.last_day) if is_known else None)
+            until = number_of(part.last_day) if is_known else None
+            found = scan.count(plan, until)
+            if orders.forgotten:
+                found.known = scan.count(plan, until, known_only=True)
+            return found
 
         ordered = months_of(history)
         first = months.first if ordered is None else min(months.first, ordered.first)

@@ -357,6 +357,7 @@ class Sources:
             (*further, *own),
             quantities,
             is_snapshot=is_snapshot,
+            has_forgotten=bool(self.orders.forgotten),
         )
 
     @property
