@@ -9,7 +9,7 @@ import axe_playwright_python
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
-from support.pages import NARROW, exported
+from support.pages import NARROW, WIDE, exported
 from support.reports import lists_of, orders_of, random_orders, shop
 
 import ordercycle as oc
@@ -17,6 +17,7 @@ from ordercycle._cli.app import cli
 
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 TABS = ("Report", "Lifecycle map", "RFM", "Cohorts")
+MONTHS = [f"{date(2025, month, 1):%b} 2025" for month in range(1, 13)]
 HOSTILE = [
     "<script>alert(1)</script>",
     '=HYPERLINK("x")',
@@ -163,22 +164,54 @@ def test_states_that_are_empty(browser, page_file):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_everybody_can_read_it(browser, page_file, theme):
     """No complaint of axe in any view, and no scrolling sideways on a phone."""
+    # Dark differs in colours alone.
+    rules = {"runOnly": ["color-contrast"]} if theme == "dark" else {}
     with browser.open(page_file, theme=theme, bypass_csp=True) as page:
         page.add_script_tag(path=AXE)
+
+        def complaints(within):
+            found = page.evaluate(
+                "([within, rules]) => axe.run(within, rules).then(found => found.violations)",
+                [within, rules],
+            )
+            return [(one["id"], one["nodes"][0]["html"]) for one in found]
+
         for tab in TABS:
             page.get_by_role("tab", name=tab).click()
-            found = page.evaluate("axe.run().then(found => found.violations)")
-            assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+            assert complaints("html") == []
         page.get_by_role("tab", name="Report").click()
         for name in ("Period", "Segments", "Metrics", "About"):
             page.get_by_role("button", name=name).click()
-            found = page.evaluate("axe.run().then(found => found.violations)")
-            assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+            assert complaints(".panel:popover-open") == []
             page.keyboard.press("Escape")
         page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
         for tab in TABS:
             page.get_by_role("tab", name=tab).click()
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_charts_stay_within_their_room(browser, page_file):
+    """Months in their order, also beside a mark in the middle; no text cut off, wide or narrow."""
+    segments = [
+        "lifecycle: Loyal",
+        "lifecycle: Churned",
+        *(f"lists: {one}" for one in HOSTILE[2:4]),
+    ]
+    chosen = "".join(f"&segment={one}&show={at}%20{one}" for at, one in enumerate(segments))
+    outside = """() => [...document.querySelectorAll("#plot text, .spark text")].filter((text) => {
+        const room = text.closest("svg").getBoundingClientRect();
+        const inner = text.getBoundingClientRect();
+        return inner.left < room.left - 1 || inner.right > room.right + 1;
+    }).map((text) => text.textContent)"""
+    for size in (WIDE, NARROW):
+        for mode in ("comparison", "dynamics"):
+            fragment = f"#mode={mode}&first={12 * 2025}&compare=previous_year{chosen}"
+            with browser.open(page_file, fragment, size=size) as page:
+                assert page.evaluate(outside) == []
+                texts = page.locator("#plot text").all_text_contents()
+        months = [text for text in texts if text.endswith(" 2025")]
+        assert months[0] == "Jan 2025"
+        assert months == sorted(months, key=MONTHS.index)
 
 
 def test_names_stay_text_and_files_harmless(browser, page_file):

@@ -84,7 +84,9 @@ def lines(
         "month:O",
         sort=None,
         scale=alt.Scale(type="point", padding=0.1, domain=alt.expr("months")),
-        axis=alt.Axis(title=None, labelAngle=0, labelOverlap="parity", labelPadding=8),
+        axis=alt.Axis(
+            title=None, labelAngle=0, labelOverlap="parity", labelSeparation=8, labelPadding=8
+        ),
     )
     value = alt.Y("value:Q", title=None, axis=_axis())
     slots = list(range(series))
@@ -455,7 +457,13 @@ def _data(name: str, rows: Rows | None) -> Any:
 
 def _axis() -> Any:
     return altair().Axis(
-        labelExpr=AXIS_TEXT, tickCount=5, labelPadding=8, domain=False, ticks=False
+        labelExpr=AXIS_TEXT,
+        tickCount=5,
+        labelPadding=8,
+        labelOverlap="greedy",
+        labelSeparation=8,
+        domain=False,
+        ticks=False,
     )
 
 

@@ -164,7 +164,6 @@ class Content:
     brand: str = ""  # as CSV files name it
     target: str = ""
     min_customers: int = 0
-    notices: tuple[str, ...] = ()
     moves: Moves | None = None
     grid: Grid | None = None
     cohorts: Cohorts | None = None

@@ -43,7 +43,6 @@ def document(content: Content) -> str:
         beside_metrics=markup.metric_choices(metrics),
         tabs=markup.tabs(content),
         panels=markup.panels(content),
-        notices="",
         noscript=f"<noscript>{content.plain}</noscript>",
         about=markup.about(_about(content, cube), vega.licences()),
         most_segments=MOST_SEGMENTS,

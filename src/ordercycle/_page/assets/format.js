@@ -13,9 +13,13 @@ function spanName(first, last) {
   return `${isOneYear ? MONTHS[first % 12] : monthName(first)} – ${monthName(last)}`;
 }
 
-/** @param {number} value @param {number} least @param {number} [most] */
-const digits = (value, least, most = least) =>
-  (value === 0 ? 0 : value).toLocaleString("en-US", { minimumFractionDigits: least, maximumFractionDigits: most });
+/** To make a format takes far longer than to use it. */
+const FORMATS = [0, 1, 2].map((size) =>
+  new Intl.NumberFormat("en-US", { minimumFractionDigits: size, maximumFractionDigits: size }));
+const COMPACT = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
+
+/** @param {number} value @param {number} size how many digits behind the point */
+const digits = (value, size) => FORMATS[size].format(value === 0 ? 0 : value);
 
 /** @param {number} value @param {string} text */
 const signed = (value, text) => (value < 0 ? `−${text}` : text);
@@ -36,7 +40,7 @@ function shown(metric, value, symbol) {
 /** A value in few letters, for charts. @param {Metric} metric @param {number | null} value @param {string} symbol */
 function short(metric, value, symbol) {
   if (value === null || metric.unit === "share" || Math.abs(value) < 1000) return shown(metric, value, symbol);
-  const text = Math.abs(value).toLocaleString("en-US", { notation: "compact", maximumFractionDigits: 1 });
+  const text = COMPACT.format(Math.abs(value));
   return signed(value, (metric.unit === "currency" ? symbol : "") + text);
 }
 

@@ -32,7 +32,8 @@ async function start() {
   const lastMonth = cube.first + head.months.length - 1;
   const byExport = new Map(head.metrics.map((one) => [one.export, one]));
   /** @type {State} */
-  const state = { mode: "comparison", first: head.first, last: head.last, compare: head.compare ?? "nothing", segments: [], charted: [], metrics: [], metric: head.metrics[0], chart: head.metrics[0], beside: null, tab: "report", sort: "", down: true, open: new Set() };
+  const state = { mode: "comparison", first: head.first, last: head.last, compare: head.compare ?? "nothing", segments: [], charted: [], metrics: [], metric: head.metrics[0], chart: head.metrics[0], beside: null, tab: "report", sort: "", down: true };
+  const sparks = Array.from({ length: 4 }, () => el("div", { class: "spark", "aria-hidden": "true" }));
   const span = () => ({ first: state.first, last: state.last, cut: false });
   /** @param {string} name @returns {any[]} */
   const inputs = (name) => [...form.elements].filter((one) => Reflect.get(one, "name") === name);
@@ -43,7 +44,7 @@ async function start() {
     const one = (/** @type {string} */ name) => String(said.get(name) ?? "");
     state.mode = one("mode");
     [state.first, state.last] = [Number(one("first")), Number(one("last"))].sort((a, b) => a - b);
-    [state.compare, state.tab] = [one("compare"), state.tab];
+    state.compare = one("compare");
     state.segments = said.getAll("segment").map(Number);
     state.metrics = said.getAll("metric").flatMap((name) => byExport.get(String(name)) ?? []);
     state.metric = byExport.get(one("dynamic")) ?? head.metrics[0];
@@ -118,7 +119,7 @@ async function start() {
     const touched = state.segments.filter((row) => head.segments[row].changed.some((month) => now.first <= month && month <= now.last));
     const notices = [
       touched.length ? `Conditions of ${touched.map((row) => tables.nameOf(row)).join(", ")} changed during these months. Read about the change before comparing.` : "",
-      cube.isOpen(now) ? `${monthName(now.last)} is not over: it is counted up to ${cube.days(now)[1]}${prior ? ", and so is what it is compared with" : ""}.` : "",
+      cube.isOpen(now) ? `${monthName(now.last)} is not over: it is counted up to ${cube.days(now)[1]}${prior ? ", what it is compared with up to the same day" : ""}.` : "",
       state.compare !== "nothing" && !prior ? `There are no prior months to compare with: the page begins with ${monthName(cube.first)}.` : "",
       state.segments.length ? "" : "No segment is chosen: choose some under Segments.",
       shownMetrics.length ? "" : "No metric is chosen: choose some under Metrics.",
@@ -127,9 +128,8 @@ async function start() {
     const tiles = isDynamic
       ? [cube.all, ...rows.map(([, row]) => row).filter((row) => row !== cube.all)].slice(0, 4).map((row) => /** @type {[string, Metric, Row]} */ ([tables.nameOf(row), state.metric, row]))
       : state.metrics.slice(0, 4).map((one) => /** @type {[string, Metric, Row]} */ ([one.name, one, cube.all]));
-    const small = tiles.map(() => el("div", { class: "spark", "aria-hidden": "true" }));
-    at("tiles").replaceChildren(...tiles.map(([label, metric, row], place) => tables.tile(label, metric, row, now, prior, small[place])));
-    tiles.forEach(([, metric, row], place) => charts.sparkline(small[place], metric, row, now.last));
+    at("tiles").replaceChildren(...tiles.map(([label, metric, row], place) => tables.tile(label, metric, row, now, prior, sparks[place])));
+    tiles.forEach(([, metric, row], place) => charts.sparkline(sparks[place], metric, row, now.last));
     const metric = isDynamic ? state.metric : state.chart;
     const months = spanName(now.first, now.last);
     at("chart-title").textContent = isDynamic ? `${metric.name} by month` : state.beside ? `${metric.name} and ${state.beside.name}` : metric.name;
@@ -256,18 +256,22 @@ async function start() {
     const box = document.querySelector(`[popovertarget="${panel.id}"]`)?.getBoundingClientRect();
     if (!box) return;
     const { style, offsetWidth } = /** @type {HTMLElement} */ (panel);
-    [style.top, style.left] = [`${box.bottom + 6}px`, `${Math.max(8, Math.min(box.left, innerWidth - offsetWidth - 8))}px`];
+    const top = Math.max(8, Math.min(box.bottom + 6, innerHeight - 320)); // with room for a list
+    [style.top, style.left] = [`${top}px`, `${Math.max(8, Math.min(box.left, innerWidth - offsetWidth - 8))}px`];
+    style.maxHeight = `${Math.min(620, innerHeight - top - 8)}px`;
   }));
   for (const [name, isOpening] of /** @type {[string, boolean][]} */ ([["pointerover", true], ["focusin", true], ["click", true], ["pointerout", false], ["focusout", false]])) {
     document.addEventListener(name, (event) => {
       const from = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest?.("[data-says]"));
       const box = from?.getBoundingClientRect();
-      if (from && box) showTip(isOpening ? [el("p", { class: "tip-title" }, from.textContent ?? ""), el("p", {}, from.dataset.says ?? "")] : null, box.left, box.bottom);
+      const says = from?.dataset.says;
+      if (from && box) showTip(isOpening ? [el("p", { class: "tip-title" }, from.textContent), ...(says ? [el("p", {}, says)] : [])] : null, box.left, box.bottom);
     });
   }
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") showTip(null); });
   addEventListener("hashchange", () => { choose(location.hash); draw(); });
-  addEventListener("resize", () => draw());
+  let width = innerWidth;
+  addEventListener("resize", () => { if (width !== innerWidth) { width = innerWidth; draw(); } });
   choose(location.hash);
   draw();
   document.documentElement.dataset.ready = "";

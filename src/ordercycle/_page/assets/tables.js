@@ -18,8 +18,9 @@ function el(tag, attributes, ...children) {
 /** A name that may be in any script and direction. @param {string} text */
 const named = (text) => el("bdi", { class: "name" }, text);
 
-/** A name with an explanation that opens beside it. @param {string} name @param {string} says */
-const explained = (name, says) => says
+/** A name with an explanation, or itself in full where it is long, that opens beside it.
+ * @param {string} name @param {string} says */
+const explained = (name, says) => says || name.length > 32
   ? el("button", { type: "button", class: "explained", "data-says": says }, named(name)) : named(name);
 
 /** @param {string} shownText @param {number | null | undefined} value @param {string} kind @param {string} [tone] */
@@ -112,7 +113,8 @@ class Tables {
       })));
     at("table").replaceChildren(
       el("caption", { class: "sr" }, `${state.metric.name} of each segment by month`),
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Segment"), ...months.map((month) => el("th", { scope: "col" }, monthName(month))))),
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Segment"), ...months.map((month) => el("th", { scope: "col" },
+        monthName(month) + (this.cube.isOpen({ first: month, last: month, cut: false }) ? ", so far" : ""))))),
       el("tbody", {}, ...body));
   }
 
@@ -121,7 +123,7 @@ class Tables {
   tile(label, metric, row, span, prior, line) {
     const [now, before] = [this.value(metric, row, span), this.value(metric, row, prior)];
     const changed = change(metric, now, before);
-    return el("div", { class: "tile" }, el("p", { class: "label" }, named(label)), line,
+    return el("div", { class: "tile" }, el("p", { class: "label", title: label }, named(label)), line,
       el("p", { class: "large", "data-value": now == null ? "" : String(now) }, shown(metric, now, this.head.symbol)),
       el("p", { class: "small" }, ...(prior ? [el("span", { class: changed.tone }, changed.text), ` from ${shown(metric, before, this.head.symbol)}`] : ["no prior months"])));
   }

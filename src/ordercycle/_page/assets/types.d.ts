@@ -31,7 +31,7 @@ type Tone = "good" | "bad" | "flat";
 type State = {
   mode: string; first: number; last: number; compare: string; segments: number[];
   charted: (number | null)[]; metrics: Metric[]; metric: Metric; chart: Metric;
-  beside: Metric | null; tab: string; sort: string; down: boolean; open: Set<number>;
+  beside: Metric | null; tab: string; sort: string; down: boolean;
 };
 type View = {
   data(name: string, rows: object[]): View; signal(name: string, value: unknown): View;
