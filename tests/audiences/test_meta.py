@@ -302,6 +302,25 @@ def test_two_lists_of_one_name(tmp_path, vendor, meta):
         audience(range(5)).sync(meta, people(range(5)), tmp_path / "s")
 
 
+def test_rows_that_the_vendor_takes_for_wrong(tmp_path, vendor, meta):
+    """They are sent again next time; of which it says nothing, only their number is known."""
+    meta._connection.batch_rows = 8
+    vendor.bad_rows = {hashed(address(9))}  # halves a batch: places are of the whole of it
+    vendor.invalid = {
+        hashed(address(1)): json.dumps,
+        hashed(address(4)): lambda row: row,
+        hashed(address(10)): lambda row: {json.dumps(row, indent=1): "no such person"},
+        hashed(address(6)): lambda _: None,
+        hashed(address(7)): lambda _: "[",
+    }
+    found = audience(range(12)).sync(meta, people(range(12)), tmp_path / "s")
+    assert (found.added, found.rejected) == (8, 6)
+    vendor.bad_rows, vendor.invalid = set(), {}
+    found = audience(range(12)).sync(meta, people(range(12)), tmp_path / "s")
+    assert (found.added, found.unchanged, found.rejected) == (4, 8, 0)
+    assert vendor.members("Top") == found_by([0, 1, 2, 3, 4, 5, 8, 9, 10, 11])
+
+
 def flipped(content):
     """Return bytes with one bit of a digest changed, as a bad disk does."""
     place = content.index(bytes.fromhex(hashed(address(3))))

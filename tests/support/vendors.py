@@ -98,6 +98,7 @@ class FakeMeta(Vendor):
         self.sessions = {}  # rows by session and batch, of replacements
         self.removed = []  # rows of acknowledged removals
         self.bad_rows = set()  # identifiers that have the whole batch refused
+        self.invalid = {}  # identifiers of rows that are not taken: how the answer says so
         self.smallest = 0
         self.secret = None
 
@@ -186,12 +187,20 @@ class FakeMeta(Vendor):
             if key in ("EMAIL", "PHONE") and value
         ]
 
+    def _taken_out(self, data):
+        """Take invalid rows out; return how the answer speaks of each, None where it does not."""
+        invalid = [(row, one) for row in data for one in row if one in self.invalid]
+        for row, _ in invalid:
+            data.remove(row)
+        return [self.invalid[one](row) for row, one in invalid]
+
     def _users(self, audience, endpoint, form):
         payload = self._payload(form)
         session = json.loads(form["session"])
         assert session["session_id"] > 0
         assert session["batch_seq"] > 0
         schema, data = payload["schema"], payload["data"]
+        received, samples = len(data), self._taken_out(data)
         removing = form.get("method") == "DELETE"
         if any(value in self.bad_rows for row in data for value in row):
             return meta_error(100)
@@ -214,7 +223,9 @@ class FakeMeta(Vendor):
             batches[session["batch_seq"]] = True
             self._add(audience, payload)
         answer = {"audience_id": audience["id"], "session_id": str(session["session_id"]),
-                  "num_received": len(data), "num_invalid_entries": 0}  # fmt: skip
+                  "num_received": received, "num_invalid_entries": len(samples)}  # fmt: skip
+        if samples:
+            answer["invalid_entry_samples"] = [one for one in samples if one is not None]
         return said(answer)
 
     def _add(self, audience, payload):

@@ -6,7 +6,8 @@ import hashlib
 import hmac
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -214,8 +215,10 @@ class MetaConnection:
         """Remove people from all audiences of the account."""
         for start in range(0, rows.num_rows, BATCH_ROWS):
             part = rows.slice(start, BATCH_ROWS).select(list(self.layout.identifiers))
-            form = {"method": "DELETE", "payload": json.dumps(_payload(part))}
-            self._post(f"act_{self._account}/usersofanyaudience", form, _received)
+            payload = _payload(part)
+            form = {"method": "DELETE", "payload": json.dumps(payload)}
+            read = partial(_received, payload["data"])
+            self._post(f"act_{self._account}/usersofanyaudience", form, read)
 
     def _halved(
         self,
@@ -236,9 +239,10 @@ class MetaConnection:
             sequence = self._sequences.following(batch.session, batch.batches)
             try:
                 found = self._sent(remote, batch, endpoint, part, sequence, method=method)
+                rejected += [first + start + one for one in found.rejected]
             except _NotTakenError:
                 found = self._halved(remote, batch, endpoint, part, first + start, method)
-            rejected += found.rejected
+                rejected += found.rejected
             invalid += found.invalid
         return Outcome(rejected=tuple(rejected), invalid=invalid)
 
@@ -257,10 +261,12 @@ class MetaConnection:
             "last_batch_flag": batch.is_last and rows.num_rows == batch.rows.num_rows,
             "estimated_num_total": batch.total,
         }
-        form = {"payload": json.dumps(_payload(rows)), "session": json.dumps(session)}
+        payload = _payload(rows)
+        form = {"payload": json.dumps(payload), "session": json.dumps(session)}
         if method is not None:
             form["method"] = method
-        found: Outcome = self._post(f"{remote.id}/{endpoint}", form, _received)
+        read = partial(_received, payload["data"])
+        found: Outcome = self._post(f"{remote.id}/{endpoint}", form, read)
         return found
 
     def _get(self, path: str, query: dict[str, str], read: Callable[[Any], Any]) -> Any:
@@ -347,14 +353,43 @@ def _page(found: Any) -> Any:
     return found
 
 
-def _received(found: Any) -> Any:
-    """Return what became of rows: how many were not taken is all that is said."""
+def _received(rows: list[list[Any]], found: Any) -> Any:
+    """Return what became of rows: how many were not taken, and which, of up to a hundred."""
     invalid = found.get("num_invalid_entries", 0)
     if "session_id" not in found and "num_received" not in found and "success" not in found:
         return _senseless()
     if isinstance(invalid, bool) or not isinstance(invalid, int) or invalid < 0:
         return _senseless()
-    return Outcome(invalid=invalid)
+    rejected = _places_of(found.get("invalid_entry_samples"), rows) if invalid else ()
+    return Outcome(rejected=rejected, invalid=max(invalid - len(rejected), 0))
+
+
+def _places_of(samples: Any, rows: list[list[Any]]) -> tuple[int, ...]:
+    """Return where rows are that an answer repeats: a list of them, or a table of reasons by row.
+
+    What is none of the rows is passed over: only their number is binding.
+    """
+    given = {json.dumps(row) for row in map(_row_of, _entries(samples)) if row is not None}
+    if not given:
+        return ()
+    return tuple(place for place, row in enumerate(rows) if json.dumps(row) in given)
+
+
+def _entries(samples: Any) -> Iterator[Any]:
+    if isinstance(samples, dict):
+        yield from samples
+    elif isinstance(samples, list):
+        for one in samples:
+            yield from one if isinstance(one, dict) else (one,)
+
+
+def _row_of(entry: Any) -> Any:
+    if not isinstance(entry, str):
+        return entry
+    try:
+        return json.loads(entry)
+    except (ValueError, RecursionError):
+        return None
 
 
 def judged(answer: Answer, read: Callable[[Any], Any]) -> Any:
