@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -213,3 +214,27 @@ def test_orders_without_instants_or_ids():
     result = run("attribution", "orders.parquet", "--touches", "touches.parquet", "--explain", "1")
     assert result.exit_code == 2
     assert "--order" in result.stderr
+
+
+def test_a_report_by_channel():
+    arguments = (
+        "report", "orders.parquet", "--order", "order_id", "--period", "2026-03",
+        "--compare", "none", "--as-of", "2026-03-31", "--by",
+    )  # fmt: skip
+    result = run(*arguments, "channel")
+    assert result.exit_code == 2
+    assert "--by needs --touches" in result.stderr
+    result = run(*arguments, "channel", "--touches", "touches.toml", "--out", "report.csv")
+    assert result.exit_code == 0, result.stderr
+    rows = rows_of(Path("report.csv").read_text(encoding="utf-8"))
+    crm = {row["Channel"]: row for row in rows if row["SegmentName"] == "All Customers"}
+    # The receipt does not count, and the text message was delivered a day before at most.
+    found = {name: (row["CrmOrders"], row["CrmRevenue"]) for name, row in crm.items()}
+    assert found == {
+        "": ("2", "100.0"), "Email": ("1", "60.0"), "Popup": ("1", "60.0"), "SMS": ("1", "40.0"),
+    }  # fmt: skip
+    assert (crm[""]["TotalRevenue"], crm[""]["Orders"], crm["SMS"]["Orders"]) == ("140.5", "4", "")
+    assert json.loads(Path("report.csv.json").read_text(encoding="utf-8"))
+    assert run(*arguments, "channel", "--touches", "touches.toml", "--out", "report.csv").exit_code
+    result = run(*arguments, "mailing-type", "--touches", "touches.toml", "--quiet")
+    assert {row["MailingType"] for row in rows_of(result.stdout)} >= {"", "bulk"}

@@ -14,6 +14,7 @@ from ordercycle._cli.progress import watched
 from ordercycle._cli.results import overwrite_option, quiet_option, refuse_existing
 from ordercycle._cli.schemes import SchemeCommand, scheme_option
 from ordercycle._cli.stream_files import missing_option, opened
+from ordercycle._cli.touch_files import TouchFile, touches_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 COMPARE = ("previous-year", "previous-period", "none")
 MODES = ("comparison", "dynamics")
+GRAINS = ("channel", "mailing-type", "form-type")
 
 
 def _csv_only(_ctx: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
@@ -79,6 +81,12 @@ def _csv_only(_ctx: click.Context, _option: click.Parameter, value: Path | None)
     metavar="MONTHS",
     help="Months of the dynamics. Default: from the first customer's to the end of the period.",
 )
+@touches_option(required=False)
+@click.option(
+    "--by",
+    type=click.Choice(GRAINS),
+    help="Behind each row of a segment, one for each of these, as --touches say.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -102,6 +110,8 @@ def report(  # noqa: PLR0913 - one argument per option
     mode: str,
     metric: str | None,
     months: str | None,
+    touches: str | None,
+    by: str | None,
     out: Path | None,
     overwrite: bool,
     missing: str,
@@ -119,18 +129,33 @@ def report(  # noqa: PLR0913 - one argument per option
           --out report.csv
       ordercycle report orders/*.parquet --period 2025-12 --mode dynamics --metric Revenue \\
           --months 2024-01:2025-12
+      ordercycle report orders/*.parquet --order order_id --period 2025-12 \\
+          --touches touches.toml --by channel --out channels.csv
+    \b
+    What orders are credited to follows the rules under [attribution] in touches.toml, which is
+    written as for `ordercycle attribution`.
     """  # noqa: D301 - click's mark for "keep these lines"
+    if by is not None and touches is None:
+        raise click.UsageError("--by needs --touches, which say what orders are credited to")
     refuse_existing(out, overwrite=overwrite)
+    if out is not None and touches is not None:
+        refuse_existing(Path(f"{out}.json"), overwrite=overwrite)
     import ordercycle as oc
     from ordercycle._errors import counted
 
     if every is not None and not any(scheme.recalculates for scheme in schemes):
         raise click.UsageError("--every needs a --scheme that is recalculated, such as rfm")
     with watched(quiet=quiet) as watch:
-        history = history_of(watch, options, quiet=quiet, missing=missing)
+        file = None if touches is None else TouchFile.read(touches)
+        history = history_of(
+            watch, options, quiet=quiet, missing=missing, instants=file is not None
+        )
         summary = history.summary()
         wanted = [name for scheme in schemes for name in scheme.reads_streams]
         there = opened(streams, wanted, watch, {"orders": history}, options)
+        credited = None
+        if file is not None:
+            credited = file.attribution({}).credit(history, *file.opened(watch, options))
         made = oc.SegmentReport.build(
             history,
             _memberships(schemes, history, every, there, missing),
@@ -138,12 +163,14 @@ def report(  # noqa: PLR0913 - one argument per option
             compare=None if compare == "none" else compare.replace("-", "_"),
             segments=list(segments) or None,
             as_of=None if as_of is None else as_of.date(),
+            credited=credited,
         )
         made.to_csv(
             sys.stdout if out is None else out,
             mode=mode,
             metric=metric,
             months=None if months is None else months_of(months),
+            by=None if by is None else by.replace("-", "_"),
         )
     if not quiet:
         written = f"{counted(len(made.segments), 'segment')}, {made.period}, in {out or 'stdout'}"
