@@ -263,6 +263,20 @@ def test_segments_of_the_day_of_assignment():
         assert row["p_adjusted"] >= row["p"]
 
 
+def test_a_segment_of_few_does_not_outweigh_one_of_many():
+    # Nobody of a few converts, in either arm: that is no certainty.
+    orders = [(who, 0, 100 if who >= 8 else 900) for who in range(2000)]
+    orders += [(who, 20, 50) for who in range(8, 2000, 4)]
+    history = built(orders)
+    rules = oc.Rules({"Few": "revenue > 500", "Many": "revenue <= 500"})
+    by = rules.membership(history, start=day(0), end=day(40), every="day")
+    result = HALVES.measure(history, since=day(5), as_of=day(40), by=by)
+    few, many = (row for row in result.segments().to_pylist() if row["arm"] == "banner")
+    assert few["difference"] == 0.0
+    assert few["shrunk"] == pytest.approx(many["difference"], abs=0.005)
+    assert many["shrunk"] == pytest.approx(many["difference"], abs=0.001)
+
+
 def test_results_are_withheld_where_arms_have_the_wrong_sizes():
     own = HALVES.assign(range(2000)).to_pylist()
     orders = [(who, 0, 100) for who in range(2000) if own[who] == "banner" or who % 3 == 0]
@@ -335,6 +349,21 @@ def test_definitions_that_are_refused(name, arms, options, said):
         oc.Experiment(name, arms, **options)
 
 
+def test_experiments_that_divide_differently_are_not_equal():
+    given = {"control": 50, "banner": 50}
+    turned = dict(reversed(given.items()))
+    one, other = oc.Experiment("x", given), oc.Experiment("x", turned)
+    assert one == oc.Experiment("x", dict(given))
+    assert one.assign([1]).to_pylist() != other.assign([1]).to_pylist()
+    assert one != other
+    journeys = [
+        oc.Journey("x", oc.enters("A", of="m"), [{"name": "a", "action": "m"}], arms=arms)
+        for arms in (given, turned)
+    ]
+    assert journeys[0] != journeys[1]
+    assert journeys[0].digest != journeys[1].digest
+
+
 def test_values_beyond_what_can_be_squared_are_refused():
     history = oc.OrderHistory.build(
         pa.table({"customer_id": [1, 2, 1], "ordered_at": [day(0), day(0), day(9)],
@@ -358,6 +387,9 @@ def test_sample_sizes_of_the_reference():
         {"baseline": 0.1}, {"lift": 0.1}, {"baseline": 2.0, "lift": 0.1}, {"sd": 0, "lift": 1},
         {"baseline": 0.1, "lift": 0.0}, {"baseline": 0.1, "lift": 0.1, "r2": 0.5},
         {"baseline": 0.5, "lift": 1.5}, {"sd": 1.0, "difference": 1, "power": 1.0},
+        {"baseline": 0.1, "lift": 0.1, "power": 0.02}, {"baseline": "0.1", "lift": 0.1},
+        {"baseline": float("nan"), "lift": 0.1, "sd": 1.0}, {"sd": 1.0, "difference": 1e-300},
+        {"sd": 1e300, "difference": 1e-300}, {"baseline": 0.1, "difference": 1e-200},
     ):  # fmt: skip
         with pytest.raises(oc.ConfigError):
             oc.sample_size(**options)

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordercycle._experiments.distributions import chi_square_p, normal_quantile, t_p, t_quantile
+from ordercycle._experiments.distributions import (
+    chi_square_p,
+    normal_p,
+    normal_quantile,
+    t_p,
+    t_quantile,
+)
 from ordercycle._experiments.means import Moments, adjusted_means, plain_means
 from ordercycle._experiments.rates import (
     Rate,
@@ -263,3 +269,21 @@ def test_shrunk_effects_lie_between_themselves_and_their_mean():
     apart = shrunk([0.0, 1.0], [1e-8, 1e-8])
     assert apart.effects == pytest.approx([0.0, 1.0], abs=1e-6)
     assert apart.q_p < 1e-9
+
+
+def test_few_customers_are_never_sure():
+    # None of two converted: the plain variance is 0, and would outweigh thousands of customers.
+    assert Rate(2, 0).variance == 0.0
+    assert Rate(2, 0).cautious_variance == pytest.approx(0.25 * 0.75 / 4)
+    assert Rate(10_000, 2_500).cautious_variance == pytest.approx(
+        Rate(10_000, 2_500).variance, rel=1e-3
+    )
+    of_many = {(9, 5): False, (10, 5): True, (10, 4): False, (10, 10): False}
+    assert {rate: Rate(*rate).is_of_many for rate in of_many} == of_many
+
+
+@pytest.mark.parametrize("degrees", [3.0, 40.0, 20_000.0])
+def test_quantiles_far_out_are_not_those_of_a_rounded_share(degrees):
+    for alpha in (1e-12, 1e-20):
+        assert t_p(t_quantile(alpha, degrees), degrees) == pytest.approx(alpha, rel=1e-6)
+        assert normal_p(normal_quantile(alpha)) == pytest.approx(alpha, rel=1e-9)

@@ -203,6 +203,7 @@ def test_what_was_sent_and_no_longer_follows_is_withdrawn():
         ({"action_key": ["x"], "sent_on": [day(1)]}, "no key"),
         ({"action_key": ["0" * 16], "sent_on": pa.array([None], pa.date32())}, "null"),
         ({"action_key": ["0" * 16]}, "sent_on"),
+        ({"action_key": [[1]], "sent_on": [day(1)]}, "no text"),
         ({"action_key": ["0" * 16], "sent_on": ["soon"]}, "sent_on"),
     ):
         with pytest.raises((oc.DataError, oc.ColumnError), match=said):
@@ -341,6 +342,15 @@ def test_feeds_of_days_that_are_not_known():
     for days, said in (((day(21),), "not known"), ((day(9), day(8)), "before")):
         with pytest.raises(oc.ConfigError, match=said):
             run.feed(*days)
+
+
+def test_ways_that_part_and_meet_many_times_are_followed_once():
+    waits = [
+        {"name": f"w{number}", "wait_for": {"event": "order", "within_days": 1}}
+        for number in range(60)
+    ]
+    journey = oc.Journey("x", oc.enters("A", of="m"), [STEPS[0], *waits])
+    assert "the longest way takes 120 days" in journey.lint()[0]
 
 
 def test_a_definition_comes_back_and_its_version_with_it():

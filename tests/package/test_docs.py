@@ -94,6 +94,10 @@ def test_toml_is_a_scheme_or_features_or_a_source(page, text, tmp_path):  # noqa
     if "audiences" in data:
         tables = StreamTable.all_of(file, data.pop("streams", {}))
         assert set(oc.audiences_from_dict(data).reads_streams) <= set(tables)
+    elif "journey" in data:
+        assert oc.Journey.from_dict(data).lint() == ()
+    elif "experiment" in data:
+        assert oc.Experiment.from_dict(data).to_dict() == data
     elif "scheme" in data:
         assert read_scheme(file).scheme
     elif "attribution" in data:

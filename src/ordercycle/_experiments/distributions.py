@@ -16,7 +16,7 @@ MANY_DEGREES = 10_000.0
 
 def normal_quantile(alpha: float) -> float:
     """Return what a standard normal exceeds, on either side, with probability alpha."""
-    return STANDARD.inv_cdf(1.0 - alpha / 2.0)
+    return -STANDARD.inv_cdf(alpha / 2.0)  # 1 - alpha / 2 would be rounded to 1
 
 
 def normal_p(z: float) -> float:

@@ -109,7 +109,16 @@ class Experiment:
             )
 
     def __hash__(self) -> int:
-        return hash((self.name, tuple(self.arms.items()), self.salt, self.hash, self.control))
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Experiment) and self._key == other._key
+
+    @property
+    def _key(self) -> tuple[Any, ...]:
+        """What makes it this experiment: of arms, also the order, which says who is in which."""
+        arms = tuple(self.arms.items())
+        return (self.name, arms, self.salt, self.hash, self.control, self.plan_customers)
 
     @property
     def _arms(self) -> Arms:

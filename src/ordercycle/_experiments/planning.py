@@ -10,6 +10,9 @@ from ordercycle._experiments.distributions import STANDARD, normal_quantile
 from ordercycle._experiments.sequential import multiplier
 from ordercycle._public import public
 
+#: More than there are people: an effect that needs them was mistyped.
+MOST_CUSTOMERS = 1e12
+
 
 @public()
 def sample_size(
@@ -59,8 +62,10 @@ def sample_size(
     >>> sample_size(difference=0.5, sd=1.0), sample_size(difference=0.5, sd=1.0, r2=0.5)
     (64, 33)
     """
-    for name, share in (("alpha", alpha), ("power", power)):
-        _check(name, share, 0.0, 1.0, "between 0 and 1")
+    _check("alpha", alpha, 0.0, 1.0, "between 0 and 1")
+    _check("power", power, alpha, 1.0, f"above alpha, {alpha}, and below 1")
+    if baseline is not None:
+        _check("baseline", baseline, -math.inf, math.inf, "a number")
     if r2 != 0.0:
         _check("r2", r2, 0.0, 1.0, "from 0 to below 1")
         if sd is None:
@@ -84,11 +89,22 @@ def sample_size(
                 remedy="pass an effect that leaves it between 0 and 1",
             )
         variance = baseline * (1.0 - baseline) + one * (1.0 - one)
-        return math.ceil(reach**2 * variance / effect**2)
+        return _rounded_up(reach / effect * math.sqrt(variance))
     _check("sd", sd, 0.0, math.inf, "positive")
     # What Student's t needs beyond the normal (Guenther 1981).
     more = z * z / 4.0
-    return math.ceil(2.0 * reach**2 * sd * sd * (1.0 - r2) / effect**2 + more)
+    return _rounded_up(reach / effect * sd * math.sqrt(2.0 * (1.0 - r2)), more)
+
+
+def _rounded_up(root: float, more: float = 0.0) -> int:
+    """Return the square of a number of customers' root, and some more, as a whole number."""
+    customers = root * root + more
+    if not customers < MOST_CUSTOMERS:
+        raise ConfigError(
+            "no number of customers is enough to find so small an effect",
+            remedy="pass the smallest that would matter",
+        )
+    return math.ceil(customers)
 
 
 def _effect(baseline: float | None, lift: float | None, difference: float | None) -> float:

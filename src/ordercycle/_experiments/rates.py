@@ -12,6 +12,9 @@ from typing import NamedTuple
 from ordercycle._experiments.distributions import boundary, normal_p
 
 NEWTON_STEPS = 200
+#: Customers of an arm who converted, and who did not, below which the normal distribution says
+#: nothing of its rate.
+FEWEST = 5
 
 
 class Interval(NamedTuple):
@@ -36,6 +39,20 @@ class Rate(NamedTuple):
     def variance(self) -> float:
         """The variance of the rate, p q / n."""
         return self.share * (1.0 - self.share) / self.n
+
+    @property
+    def cautious_variance(self) -> float:
+        """The variance with one more who converted and one who did not: never 0.
+
+        Agresti and Caffo (2000). Of few customers, the plain one says that they are sure.
+        """
+        share = (self.x + 1.0) / (self.n + 2.0)
+        return share * (1.0 - share) / (self.n + 2.0)
+
+    @property
+    def is_of_many(self) -> bool:
+        """Whether enough customers converted, and enough did not."""
+        return min(self.x, self.n - self.x) >= FEWEST
 
 
 def wilson(rate: Rate, z: float) -> Interval:

@@ -56,7 +56,7 @@ def rehearsed(
             p = score_p(one, base)
             positives += p is not None and p < alpha
             variance, both = one.variance + base.variance, one.n + base.n
-            if variance > 0.0:
+            if one.is_of_many and base.is_of_many:
                 interval, _ = always_valid(
                     one.share - base.share, variance, both, planned or both, alpha
                 )

@@ -14,7 +14,7 @@ from ordercycle._days import date_of
 from ordercycle._errors import ConfigError, Option, counted, printable
 from ordercycle._experiments.distributions import normal_quantile
 from ordercycle._experiments.means import Means, Moments, adjusted_means, plain_means
-from ordercycle._experiments.rates import Rate, score_difference, score_lift, score_p
+from ordercycle._experiments.rates import FEWEST, Rate, score_difference, score_lift, score_p
 from ordercycle._experiments.sequential import always_valid
 from ordercycle._experiments.several import (
     SRM_LIMIT,
@@ -30,8 +30,6 @@ from ordercycle._public import public
 if TYPE_CHECKING:
     from altair import LayerChart
 
-#: Conversions of an arm below which nothing is said that holds only of many.
-FEWEST_CONVERSIONS = 5
 FEWEST_CUSTOMERS = 2
 NONE_OF_IT = "(no segment)"
 
@@ -158,8 +156,9 @@ class ExperimentResult:
             covariate.
 
             ``srm_p``: of customers being in the arms by their weights; ``withheld``: why there are
-            no comparisons, null where there are. What is said of many customers alone is null
-            where an arm has fewer than 5 conversions.
+            no comparisons, null where there are. What is always valid holds of many customers
+            alone, and is null where in an arm fewer than 5 converted or, of rates, fewer than 5 did
+            not.
         """
         withheld = self._withheld()
         revenue = self._scan.orders.spec.revenue
@@ -367,7 +366,7 @@ class ExperimentResult:
         if min(one.n, control.n) == 0:
             return Look(None, None, None, least)
         found, variance = one.share - control.share, one.variance + control.variance
-        if min(one.x, control.x) < FEWEST_CONVERSIONS or variance <= 0.0:
+        if not (one.is_of_many and control.is_of_many):
             return Look(found, None, None, least)
         both = one.n + control.n
         interval, p = always_valid(found, variance, both, self._planned(place), self.alpha)
@@ -395,7 +394,7 @@ class ExperimentResult:
             found["Lift"] = one.share / control.share - 1.0
             found["lift_low"], found["lift_high"] = lift
         if self._scan.orders.spec.has_amount:
-            found |= self._value(place, few=min(one.x, control.x) < FEWEST_CONVERSIONS)
+            found |= self._value(place, few=min(one.x, control.x) < FEWEST)
         return found
 
     def _value(self, place: int, *, few: bool) -> dict[str, Any]:
@@ -445,12 +444,12 @@ class ExperimentResult:
             one, control, normal_quantile(self.alpha)
         )
         found["p"] = score_p(one, control)
-        found["variance"] = one.variance + control.variance
+        found["variance"] = one.cautious_variance + control.cautious_variance
         return found
 
     def _shrink(self, segments: list[dict[str, Any]]) -> None:
         """Add to what segments say their effects drawn to the mean."""
-        there = [one for one in segments if one.get("variance")]
+        there = [one for one in segments if "variance" in one]
         if len(there) < 2:
             return
         drawn = shrunk([one["difference"] for one in there], [one["variance"] for one in there])

@@ -181,12 +181,14 @@ class Journey:
         return hash(self.digest)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Journey) and self.to_dict() == other.to_dict()
+        return isinstance(other, Journey) and self.digest == other.digest
 
     @property
     def digest(self) -> str:
         """The version: of the canonical form of the definition."""
-        text = json.dumps(self.to_dict(), sort_keys=True, ensure_ascii=False, default=str)
+        # Of arms, the order says who is in which.
+        canonical = self.to_dict() | {"arms": list(self._arms.to_dict().items())}
+        text = json.dumps(canonical, sort_keys=True, ensure_ascii=False, default=str)
         return sha256(text.encode()).hexdigest()[:DIGEST_LENGTH]
 
     @classmethod
@@ -255,7 +257,8 @@ class Journey:
         if streams is not None:
             streams_of(self._definition, streams)
         doubts = []
-        if not dict(self.arms).get(CONTROL):
+        arms = self._arms
+        if not dict(zip(arms.names, arms.weights, strict=True)).get(CONTROL):
             doubts.append("nobody is held out as control: what the journey brings cannot be told")
         window = self.conversion["within_days"]
         if longest_days(self._steps) >= window:

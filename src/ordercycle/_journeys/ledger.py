@@ -47,7 +47,14 @@ class Ledger:
                     remedy=f"it is a table of {KEY} and {SENT}",
                     column=name,
                 )
-        texts = table.column(KEY).cast(pa.large_string())
+        try:
+            texts = table.column(KEY).cast(pa.large_string())
+        except pa.ArrowException:
+            raise ColumnError(
+                f"the ledger: {KEY} is {table.column(KEY).type}, no text",
+                remedy="keep what feed() gave",
+                column=KEY,
+            ) from None
         is_key = pc.fill_null(pc.match_substring_regex(texts, KEY_PATTERN), fill_value=False)
         _refuse(is_key, KEY, "no key of an action")
         try:

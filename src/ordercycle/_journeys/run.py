@@ -198,8 +198,9 @@ class JourneyRun:
         pyarrow.Table
             ``Triggered journey``: entries, those of control too; ``Converted``: of them, with a
             conversion; ``Conversion rate``: of entries whose window is over, null without any;
-            ``Days to convert (Avg)``: of those that converted; ``conversion_rate_so_far``: of all
-            entries, lower than it will be while windows are open.
+            ``Days to convert (Avg)``: of those of them that converted;
+            ``conversion_rate_so_far``: of all entries, lower than it will be while windows are
+            open.
         """
         labels, codes = self._groups(by)
         triggered, converted = self._row(kernels.TRIGGERED), self._row(kernels.CONVERTED_ON)

@@ -161,7 +161,7 @@ def _check_names(option: str, given: Any) -> None:
     if not isinstance(given, Mapping):
         raise ConfigError(
             (Option(option, given), " is no mapping of names"),
-            remedy=("pass a dictionary, as ", Option(option, {"a name": ...})),
+            remedy=("pass a dictionary, as ", Option(option), '{"a name": it}'),
         )
 
 

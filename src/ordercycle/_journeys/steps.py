@@ -225,14 +225,15 @@ def _check_ways(steps: Sequence[Action | Wait]) -> None:
 def longest_days(steps: Sequence[Action | Wait]) -> int:
     """Return how many days the longest way from the first action to the last one takes."""
     by_name = {one.name: one for one in steps}
+    known = {LAST: 0}  # ways part and meet again: there are many more of them than steps
 
     def from_step(name: str) -> int:
-        if name == LAST:
-            return 0
-        one = by_name[name]
-        if isinstance(one, Action):
-            return one.days + from_step(one.then)
-        return max(one.days + from_step(one.then), one.days + 1 + from_step(one.otherwise))
+        if name not in known:
+            one = by_name[name]
+            known[name] = one.days + from_step(one.then)
+            if isinstance(one, Wait):
+                known[name] = max(known[name], one.days + 1 + from_step(one.otherwise))
+        return known[name]
 
     return from_step(steps[0].name)
 
