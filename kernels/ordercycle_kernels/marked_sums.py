@@ -7,9 +7,14 @@ added up again by `sum_chunks`, which is exact always.
 
 Where events are of few selections, these are gone through one by one; otherwise every event is
 added to all sums, or nothing in its place, several at a time. What sums come to is the same.
+
+Floats of no very different sizes, as money is, are cut into an upper and a lower part, each a
+multiple of a unit of its own, small enough that no sum of one customer's is ever rounded.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -44,6 +49,10 @@ GREATEST = np.int64(2**63 - 1)
 #: selections one by one; and to add it to all sums at once: at least, and for each (measured).
 WORD_NS, FLOAT_NS = 1.6, 2.5
 ALL_WORDS_NS, ALL_FLOATS_NS = (3.1, 0.28), (0.0, 0.75)
+#: The same where floats are added in two parts.
+PARTS_NS, ALL_PARTS_NS = 2.5, (0.5, 0.25)
+#: Of a float: the bits below its exponent, the exponent of 1, and the largest one of a splitter.
+MANTISSA_BITS, EXPONENT_OF_1, MOST_EXPONENT = np.uint64(52), 1023, 1000
 
 # n = events, sorted by customer; c = customers
 # s = selections, 64 at most, each a bit of the marks of an event: shifts say which
@@ -135,6 +144,35 @@ def two_sum(one: float, other: float) -> tuple[float, float]:
     return rounded, (one - (rounded - share)) + (other - share)
 
 
+@helper
+def splitter_of(offsets: Int64s, values: Float64s) -> float:
+    """Return by which to split values in two parts whose sums are exact; 0 where none does.
+
+    offsets: (c + 1,); values: (n,). Added to a value and taken from it again, it leaves the upper
+    part: a multiple of a unit of which 2**53 are more than the values of any customer. The rest is
+    less than a unit, and what is below it is no more than 2**53 times the last bit of any value.
+    """
+    longest, largest, smallest = np.int64(2), ZERO, ~ZERO
+    for customer in range(offsets.size - 1):
+        longest = max(longest, offsets[customer + 1] - offsets[customer])
+    bits = values[offsets[0] : offsets[offsets.size - 1]].view(np.uint64)
+    for event in range(bits.size):
+        magnitude = (bits[event] << ONE) >> ONE
+        largest = max(largest, magnitude)
+        smallest = min(smallest, magnitude - ONE)  # of 0, the largest word: it has no bits
+    if largest == ZERO:
+        return 1.0
+    growth = 1
+    while np.int64(1) << np.int64(growth) < longest:
+        growth += 1
+    highest = np.int64(largest >> MANTISSA_BITS) - EXPONENT_OF_1 + 1 + growth
+    last_bit = max(np.int64((smallest + ONE) >> MANTISSA_BITS), np.int64(1)) - EXPONENT_OF_1 - 52
+    unit = highest + 1 - 53
+    if highest > MOST_EXPONENT or growth + unit - 1 > last_bit + 53:
+        return 0.0
+    return math.ldexp(1.5, int(unit + 52))
+
+
 @kernel
 def sum_floats_exactly(
     offsets: Int64s,
@@ -154,13 +192,35 @@ def sum_floats_exactly(
     sums, errors, lost = np.zeros(64), np.zeros(64), np.zeros(64)
     filled, lanes = filled_up(shifts, 8)
     bits, places = selections_of_bits(shifts)
-    at_once = ALL_FLOATS_NS[0] + ALL_FLOATS_NS[1] * lanes
-    one_by_one = cost_one_by_one(marks, bits, FLOAT_NS) <= at_once
+    splitter = splitter_of(offsets, values)
+    is_split = splitter != 0.0
+    of_selection, at_once = (PARTS_NS, ALL_PARTS_NS) if is_split else (FLOAT_NS, ALL_FLOATS_NS)
+    one_by_one = cost_one_by_one(marks, bits, of_selection) <= at_once[0] + at_once[1] * lanes
     for customer in range(offsets.size - 1):
-        for event in range(offsets[customer], offsets[customer + 1]):
-            mark, value = marks[event], values[event]
-            if one_by_one:
-                mark &= bits
+        begin, end = offsets[customer], offsets[customer + 1]
+        if is_split and not one_by_one:
+            for event in range(begin, end):
+                mark, value = marks[event], values[event]
+                high = (value + splitter) - splitter
+                low = value - high
+                for place in range(lanes):
+                    is_marked = (mark >> filled[place]) & ONE
+                    sums[place] += high if is_marked else 0.0
+                    errors[place] += low if is_marked else 0.0
+        elif is_split:
+            for event in range(begin, end):
+                mark, value = marks[event] & bits, values[event]
+                high = (value + splitter) - splitter
+                low = value - high
+                while mark != ZERO:
+                    bit = lowest_bit(mark)
+                    mark ^= bit
+                    place = places[number_of_bit(bit)]
+                    sums[place] += high
+                    errors[place] += low
+        elif one_by_one:
+            for event in range(begin, end):
+                mark, value = marks[event] & bits, values[event]
                 while mark != ZERO:
                     bit = lowest_bit(mark)
                     mark ^= bit
@@ -168,12 +228,14 @@ def sum_floats_exactly(
                     sums[place], error = two_sum(sums[place], value)
                     errors[place], rest = two_sum(errors[place], error)
                     lost[place] += abs(rest)
-                continue
-            for place in range(lanes):
-                added = value if (mark >> filled[place]) & ONE else 0.0
-                sums[place], error = two_sum(sums[place], added)
-                errors[place], rest = two_sum(errors[place], error)
-                lost[place] += abs(rest)
+        else:
+            for event in range(begin, end):
+                mark, value = marks[event], values[event]
+                for place in range(lanes):
+                    added = value if (mark >> filled[place]) & ONE else 0.0
+                    sums[place], error = two_sum(sums[place], added)
+                    errors[place], rest = two_sum(errors[place], error)
+                    lost[place] += abs(rest)
         for place in range(selections):
             # NaN, which comes from sums beyond the largest float, is unlike 0 as well.
             out_inexact[place, customer] = not lost[place] == 0.0  # noqa: SIM201

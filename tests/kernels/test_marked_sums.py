@@ -136,6 +136,46 @@ def test_sums_of_floats(case):
         assert found == wanted[place][customer] * 2**1074
 
 
+near_floats = st.one_of(
+    st.integers(-(10**8), 10**8).map(lambda cents: cents / 100),
+    st.floats(2.0**-20, 2.0**20),
+    st.sampled_from([0.0, -0.0, 5e-324, -1e-320]),
+)
+
+
+@given(marked(near_floats), st.sampled_from([1.0, 2.0**-1000, 2.0**980]))
+def test_sums_of_floats_in_two_parts(case, unit):
+    offsets, _, marks, shifts = arrays(case)
+    sums, errors = outputs(case, float), outputs(case, float)
+    inexact = outputs(case, bool)
+    values = flat(case[0], 2, float) * unit
+    marked_sums.sum_floats_exactly(offsets, values, marks, shifts, sums, errors, inexact)
+    wanted = expected(
+        case, lambda events: sum(Fraction(float(value) * unit) for *_, value in events)
+    )
+    for place, customer in np.ndindex(sums.shape):
+        exact = wanted[place][customer]
+        if not inexact[place, customer]:
+            assert Fraction(sums[place, customer]) + Fraction(errors[place, customer]) == exact
+            assert sums[place, customer] == float(exact)
+
+
+@given(st.integers(-1060, 960), st.integers(0, 110), st.integers(2, 40))
+def test_floats_are_cut_where_no_part_of_a_sum_is_rounded(exponent, spread, size):
+    large = np.ldexp(1.0 + 2.0**-52, min(exponent + spread, 1000))
+    values = np.array([large] * size + [np.ldexp(1.0 + 2.0**-52, exponent)] * size)
+    sums, errors = np.full((2, 1, 1), 77.0)
+    inexact = np.ones((1, 1), bool)
+    marks, offsets = np.ones(2 * size, np.uint64), np.array([0, 2 * size])
+    marked_sums.sum_floats_exactly(
+        offsets, values, marks, np.zeros(1, np.uint64), sums, errors, inexact
+    )
+    exact = sum(map(Fraction, values.tolist()))
+    if not inexact.any():
+        assert Fraction(sums[0, 0]) + Fraction(errors[0, 0]) == exact
+    assert spread > 40 or not inexact.any()
+
+
 def test_money_is_summed_without_chunks():
     """Floats of an everyday kind need no second look."""
     values = np.round(np.random.default_rng(7).gamma(2.0, 40.0, 10_000), 2)
