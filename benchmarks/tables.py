@@ -54,6 +54,10 @@ COMMANDS = {
         "peers.nightly --orders 100000000",
     ),
     "Events": ("peers.events --events 20000000",),
+    "Attribution": (
+        "peers.credits --touches 5000000 --rounds 7",
+        "peers.credits --memory-limit 150MB --touches 5000000 20000000",
+    ),
     "On a cluster": (
         "peers.clusters --engine spark --orders 20000000 --customers 2000000",
         "peers.clusters --engine dask --orders 20000000 --customers 2000000",
