@@ -100,11 +100,11 @@ class Charts {
    * @param {Span} span */
   lines(into, metric, rows, span) {
     const isNarrow = into.clientWidth < 520;
-    const months = Array.from({ length: span.last - span.first + 1 }, (_, by) => span.first + by);
+    const months = monthsOf(span);
     const right = isNarrow ? 110 : 230;
     const names = fitted(rows.map(([, row]) => this.tables.shortName(row)), right - (isNarrow ? 18 : 76), ENDS);
     const data = rows.flatMap(([slot, row], line) => {
-      const values = months.map((month) => this.tables.value(metric, row, { first: month, last: month, cut: false }) ?? null);
+      const values = months.map((month) => this.tables.value(metric, row, only(month)) ?? null);
       // What a segment that is not calculated any more has done is not drawn as 0 for ever.
       const end = metric.unit !== "share" && this.cube.head.over[metric.above[0]] === "period"
         ? values.findLastIndex((value) => value !== 0 && value !== null) + 1 : values.length - 1;
@@ -112,7 +112,7 @@ class Charts {
       return values.map((value, place) => ({
         month: monthName(months[place]), slot, name: names[line], row,
         value: place <= end ? value : null, shown: isNarrow ? "" : short(metric, value, this.symbol),
-        end: place !== last ? null : this.cube.isOpen({ first: months[place], last: months[place], cut: false }) ? "open" : "done",
+        end: place !== last ? null : this.cube.isOpen(only(months[place])) ? "open" : "done",
       }));
     });
     const marks = rows.flatMap(([, row]) => (this.cube.head.segments[row]?.changed ?? [])
@@ -133,13 +133,15 @@ class Charts {
     const show = (/** @type {number} */ by, /** @type {boolean} */ isSaid) => {
       held = by;
       const name = monthName(months[by]);
-      const values = rows.map(([slot, row]) => ({ slot, row, value: this.tables.value(metric, row, { first: months[by], last: months[by], cut: false }) ?? null }));
+      const values = rows.map(([slot, row]) => ({ slot, row, value: this.tables.value(metric, row, only(months[by])) ?? null }));
       values.sort((a, b) => (b.value ?? -Infinity) - (a.value ?? -Infinity));
       view.signal("cursor", name).run();
       const box = into.getBoundingClientRect();
-      showTip([el("p", { class: "tip-title" }, name), el("table", { class: "tip-table" }, ...values.map(({ slot, row, value }) => el("tr", {},
+      const lines = values.map(({ slot, row, value }) => el("tr", {},
         el("td", {}, el("span", { class: `swatch series-${slot}` })), el("td", {}, named(this.tables.nameOf(row))),
-        el("td", { class: "number" }, shown(metric, value, this.symbol)))))], box.left + place(by) + 8, box.top + 30);
+        el("td", { class: "number" }, shown(metric, value, this.symbol))));
+      const title = el("p", { class: "tip-title" }, name);
+      showTip([title, el("table", { class: "tip-table" }, ...lines)], box.left + place(by) + 8, box.top + 30);
       if (isSaid) say(`${name}: ${values.map(({ row, value }) => `${this.tables.nameOf(row)} ${shown(metric, value, this.symbol)}`).join(", ")}`);
     };
     const leave = () => { view.signal("cursor", "").run(); showTip(null); };
@@ -162,8 +164,10 @@ class Charts {
   sparkline(into, metric, row, last) {
     into.hidden = last === this.cube.first;
     if (!into.clientWidth) return;
-    const months = Array.from({ length: Math.min(13, last - this.cube.first + 1) }, (_, by) => last - by).reverse();
-    const data = months.map((month) => ({ month: monthName(month), value: this.tables.value(metric, row, { first: month, last: month, cut: false }) ?? null, end: month === last ? "done" : null }));
+    const data = monthsOf({ ...only(last), first: Math.max(this.cube.first, last - 12) }).map((month) => ({
+      month: monthName(month), value: this.tables.value(metric, row, only(month)) ?? null,
+      end: month === last ? "done" : null,
+    }));
     this.draw(into, "sparkline", { rows: data }, {}, { width: into.clientWidth - 8, height: 34, padding: { left: 3, right: 5, top: 4, bottom: 4 } });
   }
 

@@ -34,6 +34,12 @@ function quotient(a, b) {
   return (a < 0) !== (b < 0) ? -value : value;
 }
 
+/** One month as a span. @param {number} month @returns {Span} */
+const only = (month) => ({ first: month, last: month, cut: false });
+
+/** @param {Span} span */
+const monthsOf = (span) => Array.from({ length: span.last - span.first + 1 }, (_, by) => span.first + by);
+
 class Cube {
   /** @param {Head} head @param {Held} held */
   constructor(head, held) {

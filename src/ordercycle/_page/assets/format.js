@@ -79,7 +79,7 @@ function csv(cube, segments, span, prior, isMonthly) {
     value == null ? "" : metric.counts && Number.isInteger(value) ? BigInt(value).toString() : exactText(value);
   const lines = [[...head.place, ...head.metrics.map((one) => one.export)].join(",")];
   const parts = isMonthly
-    ? Array.from({ length: span.last - span.first + 1 }, (_, at) => ({ first: span.first + at, last: span.first + at, cut: false }))
+    ? monthsOf(span).map(only)
     : prior ? [span, prior] : [span];
   for (const part of parts) {
     const ends = cube.days(isMonthly ? span : part);

@@ -32,7 +32,10 @@ async function start() {
   const lastMonth = cube.first + head.months.length - 1;
   const byExport = new Map(head.metrics.map((one) => [one.export, one]));
   /** @type {State} */
-  const state = { mode: "comparison", first: head.first, last: head.last, compare: head.compare ?? "nothing", segments: [], charted: [], metrics: [], metric: head.metrics[0], chart: head.metrics[0], beside: null, tab: "report", sort: "", down: true };
+  const state = {
+    mode: "comparison", first: head.first, last: head.last, compare: head.compare ?? "nothing", segments: [], charted: [],
+    metrics: [], metric: head.metrics[0], chart: head.metrics[0], beside: null, tab: "report", sort: "", down: true,
+  };
   const sparks = Array.from({ length: 4 }, () => el("div", { class: "spark", "aria-hidden": "true" }));
   const span = () => ({ first: state.first, last: state.last, cut: false });
   /** @param {string} name @returns {any[]} */
@@ -111,6 +114,13 @@ async function start() {
     try { history.replaceState(null, "", `#${written()}`); } catch { /* a page within another one has no address */ }
   }
 
+  /** Downwards, upwards, not at all. @param {string} name */
+  function sort(name) {
+    const isUp = state.sort === name && !state.down;
+    [state.down, state.sort] = [state.sort !== name || !state.down, isUp ? "" : name];
+    changed();
+  }
+
   function drawReport() {
     const [now, isDynamic] = [span(), state.mode === "dynamics"];
     const prior = cube.prior(now, state.compare);
@@ -126,15 +136,19 @@ async function start() {
     ];
     at("notices").replaceChildren(...notices.filter(Boolean).map((text) => el("p", { class: "notice" }, text)));
     const tiles = isDynamic
-      ? [cube.all, ...rows.map(([, row]) => row).filter((row) => row !== cube.all)].slice(0, 4).map((row) => /** @type {[string, Metric, Row]} */ ([tables.nameOf(row), state.metric, row]))
-      : state.metrics.slice(0, 4).map((one) => /** @type {[string, Metric, Row]} */ ([one.name, one, cube.all]));
-    at("tiles").replaceChildren(...tiles.map(([label, metric, row], place) => tables.tile(label, metric, row, now, prior, sparks[place])));
-    tiles.forEach(([, metric, row], place) => charts.sparkline(sparks[place], metric, row, now.last));
+      ? [...new Set([cube.all, ...rows.map(([, row]) => row)])].map((row) => ({ label: tables.nameOf(row), metric: state.metric, row }))
+      : state.metrics.map((metric) => ({ label: metric.name, metric, row: cube.all }));
+    tiles.splice(sparks.length);
+    at("tiles").replaceChildren(...tiles.map(({ label, metric, row }, place) =>
+      tables.tile(label, metric, row, now, prior, sparks[place])));
+    tiles.forEach(({ metric, row }, place) => charts.sparkline(sparks[place], metric, row, now.last));
     const metric = isDynamic ? state.metric : state.chart;
     const months = spanName(now.first, now.last);
-    at("chart-title").textContent = isDynamic ? `${metric.name} by month` : state.beside ? `${metric.name} and ${state.beside.name}` : metric.name;
+    const beside = state.beside ? ` and ${state.beside.name}` : "";
+    at("chart-title").textContent = metric.name + (isDynamic ? " by month" : beside);
     at("beside").hidden = at("chart-metric").hidden = isDynamic;
-    at("legend").replaceChildren(...(isDynamic || state.beside || !prior ? [months] : [el("span", { class: "key now" }), months, el("span", { class: "key prior" }), spanName(prior.first, prior.last)]));
+    at("legend").replaceChildren(...(isDynamic || beside || !prior ? [months] : [
+      el("span", { class: "key now" }), months, el("span", { class: "key prior" }), spanName(prior.first, prior.last)]));
     at("empty").hidden = rows.length > 0;
     at("plots").hidden = rows.length === 0;
     at("plot-2").hidden = isDynamic || !state.beside;
@@ -147,9 +161,9 @@ async function start() {
       if (state.beside) charts.bars(at("plot-2"), state.beside, rows, now, null, innerWidth <= 760);
     }
     at("table-title").textContent = isDynamic ? `${metric.name} by month` : "Metrics";
-    if (isDynamic) tables.months(state, now);
-    else tables.metrics(state, now, prior, (name) => { [state.down, state.sort] = [state.sort !== name || !state.down, state.sort === name && !state.down ? "" : name]; changed(); });
-    if (isDynamic) at("table-scroller").scrollLeft = at("table-scroller").scrollWidth;
+    if (!isDynamic) return tables.metrics(state, now, prior, sort);
+    tables.months(state, now);
+    at("table-scroller").scrollLeft = at("table-scroller").scrollWidth;
   }
 
   function drawMap() {
@@ -161,12 +175,15 @@ async function start() {
     const isLost = counts.some((line) => line[segments.length] > 0);
     const largest = Math.max(1, ...counts.flatMap((line, from) => line.filter((_, to) => from !== to)));
     const everyone = [...segments, "New customers"];
-    tables.heat(at("map-table"), "Who moved where", ["From ↓ to →", ...segments, ...(isLost ? ["In no segment"] : []), "Stayed"], everyone.map((name, from) => {
+    const columns = ["From ↓ to →", ...segments, ...(isLost ? ["In no segment"] : []), "Stayed"];
+    tables.heat(at("map-table"), "Who moved where", columns, everyone.map((name, from) => {
       const all = counts[from].reduce((a, b) => a + b, 0);
-      return { name, cells: [...counts[from].slice(0, isLost ? undefined : -1).map((size, to) => from === to && from < segments.length
+      const stayed = from === segments.length || !all ? null : counts[from][from] / all;
+      const cells = counts[from].slice(0, isLost ? undefined : -1).map((size, to) => from === to && from < segments.length
         ? { text: digits(size, 0), value: size, level: -1, kind: "stayed" }
-        : { text: size ? digits(size, 0) : "", value: size, level: size ? Math.sqrt(size / largest) : -1 }),
-      { text: from === segments.length || !all ? "" : `${digits((counts[from][from] / all) * 100, 1)}%`, value: all ? counts[from][from] / all : null, level: -1, kind: "plain" }] };
+        : { text: size ? digits(size, 0) : "", value: size, level: size ? Math.sqrt(size / largest) : -1, kind: "" });
+      const text = stayed === null ? "" : `${digits(stayed * 100, 1)}%`;
+      return { name, cells: [...cells, { text, value: stayed, level: -1, kind: "plain" }] };
     }));
   }
 
@@ -186,9 +203,13 @@ async function start() {
     const { months, sizes, values, units } = /** @type {CohortTable} */ (head.cohorts);
     const name = at("cohort-value").value;
     const largest = Math.max(1e-9, ...values[name].flat().map((value) => value ?? 0));
-    tables.heat(at("cohort-table"), name, ["First order in", "Buyers", ...values[name][0].map((_, by) => String(by + 1))], months.map((month, y) => ({ name: monthName(month), cells: [
+    const text = (/** @type {number} */ value) =>
+      units[name] === "share" ? `${digits(value * 100, 0)}%` : inUnit(units[name], value);
+    const columns = ["First order in", "Buyers", ...values[name][0].map((_, by) => String(by + 1))];
+    tables.heat(at("cohort-table"), name, columns, months.map((month, y) => ({ name: monthName(month), cells: [
       { text: sizes[y] === null ? NONE : digits(sizes[y], 0), value: sizes[y], level: -1, kind: "plain" },
-      ...values[name][y].map((value) => ({ text: value === null ? "" : units[name] === "share" ? `${digits(value * 100, 0)}%` : inUnit(units[name], value), value, level: value === null ? -1 : value / largest, kind: value === null ? "none" : "" }))] })));
+      ...values[name][y].map((value) => value === null
+        ? { text: "", value, level: -1, kind: "none" } : { text: text(value), value, level: value / largest })] })));
   }
 
   /** @type {Record<string, () => void>} */

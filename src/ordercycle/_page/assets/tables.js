@@ -104,17 +104,17 @@ class Tables {
 
   /** One metric, month by month. @param {State} state @param {Span} span */
   months(state, span) {
-    const months = Array.from({ length: span.last - span.first + 1 }, (_, by) => span.first + by);
+    const months = monthsOf(span);
     const body = [this.cube.all, ...state.segments].map((row) => el("tr", { class: row === this.cube.all ? "all" : null },
       this.heading(row, span),
       ...months.map((month) => {
-        const value = this.value(state.metric, row, { first: month, last: month, cut: false });
+        const value = this.value(state.metric, row, only(month));
         return cell(shown(state.metric, value, this.head.symbol), value, "value");
       })));
     at("table").replaceChildren(
       el("caption", { class: "sr" }, `${state.metric.name} of each segment by month`),
       el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Segment"), ...months.map((month) => el("th", { scope: "col" },
-        monthName(month) + (this.cube.isOpen({ first: month, last: month, cut: false }) ? ", so far" : ""))))),
+        monthName(month) + (this.cube.isOpen(only(month)) ? ", so far" : ""))))),
       el("tbody", {}, ...body));
   }
 
