@@ -1,5 +1,7 @@
 """The commands around the work: demo and warmup."""
 
+import datetime as dt
+
 import pyarrow.compute as pc
 from pyarrow import parquet
 from support.command_line import one_line, run
@@ -36,6 +38,22 @@ def test_demo_tells_of_the_groceries(tmp_path, monkeypatch):
     ):
         assert words in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
+    rows = [line.rsplit(maxsplit=4) for line in result.stdout.splitlines()]
+    brought = {row[0].strip(): row[1:] for row in rows if row and row[-1].endswith("%")}
+    # What the report of the same shop says, counted one by one.
+    data = oc.datasets.generated(2_000, seed=7, touches=True)
+    orders = oc.OrderHistory.build(data.orders, data.customers, columns=data.columns)
+    columns = oc.EventColumns(id="event_id", attributes=("kind", "channel", "machine"))
+    touches = oc.EventHistory.build(data.touches(), columns=columns)
+    credited = oc.Attribution(exclude="machine").credit(orders, touches).to_table().to_pylist()
+    won = [
+        row for row in credited
+        if row["channel"] is not None and row["ordered_at"].date() >= dt.date(2025, 10, 1)
+    ]  # fmt: skip
+    for channel in ("Email", "SMS", "Mobile Push", "Popup"):
+        orders_won = {row["order"] for row in won if row["channel"] == channel if row["credit"]}
+        assert brought[channel][1] == f"{len(orders_won):,}"
+    assert "All channels" in brought
     table = parquet.read_table("ordercycle-demo.parquet")
     assert table.num_rows == 2_469
     assert pc.sum(table["orders"]).as_py() == 155_848

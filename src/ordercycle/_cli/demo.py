@@ -53,7 +53,8 @@ def demo(
     """Show it all on real grocery baskets.
 
     A year of baskets is read, profiled and segmented; the findings are shown on stdout, the
-    profiles written to a file, and a page of the segments over time beside it.
+    profiles written to a file, and a page of the segments over time beside it. What messages
+    brought is shown by channel, of an imagined shop.
 
     \b
     Examples:

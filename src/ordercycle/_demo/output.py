@@ -53,6 +53,7 @@ def present(
         _segments(outcome, console),
         _meanings(outcome),
         _samples(outcome),
+        _channels(outcome),
         _speed(outcome, pace),
         _result(outcome, out, page),
     ):
@@ -183,6 +184,33 @@ def _samples(outcome: Outcome) -> Group:
                 _shown(row["next_order_expected_on"], "{}"),
             )
     return Group(_heading("One customer of each"), _indented(table))
+
+
+def _channels(outcome: Outcome) -> Group:
+    """Show what messages brought: baskets have none, so it is of an imagined shop."""
+    found = outcome.channels
+    table = _open_table()
+    table.add_column("Channel", no_wrap=True)
+    for heading in ("Deliveries", "Orders", "Revenue", "Share of revenue"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in found.rows:
+        if row is found.rows[-1]:
+            table.add_section()
+        table.add_row(
+            row.name,
+            _shown(row.deliveries, "{:,.0f}"),
+            _shown(row.orders, "{:,.0f}"),
+            _shown(row.revenue, "{:,.0f}"),
+            _shown(row.share, "{:.1%}"),
+            style="bold" if row is found.rows[-1] else None,
+        )
+    note = Text(
+        f"Generated: {found.shop}. An order may be won by a message and by a pop-up on the "
+        "website: all channels count it once.",
+        style="dim",
+    )
+    title = _heading(f"What messages brought, {found.period}")
+    return Group(title, _indented(table), _indented(note))
 
 
 def _shown(value: Any, pattern: str) -> str:

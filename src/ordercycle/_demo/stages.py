@@ -11,12 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import ordercycle as oc
+from ordercycle._demo.channels import channels
 from ordercycle._errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
 
+    from ordercycle._demo.channels import Channels
     from ordercycle._demo.scenes import Scene
 
 SEGMENT = "lifecycle"
@@ -69,6 +71,7 @@ class Outcome:
     segments: list[SegmentTotals]
     page: oc.Dashboard | None
     samples: dict[str, dict[str, Any]]
+    channels: Channels
 
 
 def run(
@@ -116,6 +119,8 @@ def run(
         write(piece)
         clock.report(start + piece.num_rows, table.num_rows, "write")
     names = table.column(SEGMENT).cast(pa.string())
+    brought = channels()
+    clock.lap("channels")
     return Outcome(
         scene=scene,
         summary=summary,
@@ -125,6 +130,7 @@ def run(
         segments=_totals(table, names, lifecycle.segments),
         page=_page(history, lifecycle, scene, as_of),
         samples={name: _sample(table, names, name) for name in pc.unique(names).to_pylist()},
+        channels=brought,
     )
 
 
