@@ -434,3 +434,8 @@ def test_the_always_valid_interval_keeps_its_promise_with_peeking_every_day():
 
 def test_plain_means_of_an_arm_that_never_varies():
     assert plain_means(Moments(5), Moments(5)) is None
+    bought = Moments(5, Fraction(30), Fraction(500))
+    assert plain_means(bought, bought) is not None
+    # That none of five bought does not say, to the cent, that nobody ever will.
+    for arms in ((Moments(5), bought), (bought, Moments(5))):
+        assert plain_means(*arms) is adjusted_means(*arms) is None

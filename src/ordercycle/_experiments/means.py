@@ -105,7 +105,7 @@ class Means(NamedTuple):
 
 
 def plain_means(one: Moments, control: Moments) -> Means | None:
-    """Return the means of two arms; None where they have too few customers, or do not vary."""
+    """Return the means of two arms; None where one has too few customers, or does not vary."""
     if min(one.n, control.n) < 2:
         return None
     of_one, of_control = one.variance / one.n, control.variance / control.n
@@ -154,8 +154,13 @@ def explained_share(sums: Moments) -> float | None:
 
 
 def _tested(one: Moments, control: Moments, means: Means) -> Means | None:
-    """Return means with their degrees of freedom; None where nothing varies."""
+    """Return means with their degrees of freedom; None where an arm does not vary.
+
+    Where nobody of it bought, say: nobody knows how much they might.
+    """
+    if min(means.of_one, means.of_control, means.variance) <= 0.0:
+        return None
     parts = means.of_one**2 / (one.n - 1) + means.of_control**2 / (control.n - 1)
-    if parts == 0.0 or means.variance <= 0.0:
+    if parts == 0.0:  # too small for a float
         return None
     return means._replace(degrees=(means.of_one + means.of_control) ** 2 / parts)

@@ -153,7 +153,8 @@ class ExperimentResult:
             Of value by customer: ``value_difference``, ``value_low``, ``value_high``, ``value_p``
             (Welch), ``value_lift``, ``value_lift_low``, ``value_lift_high`` (Fieller; null where it
             has no bounds), ``value_always_low``, ``value_always_high``; adjusted where there is a
-            covariate.
+            covariate. Where the values of an arm do not vary, as those of nobody who ordered,
+            ``value_difference`` alone.
 
             ``srm_p``: of customers being in the arms by their weights; ``withheld``: why there are
             no comparisons, null where there are. What is always valid holds of many customers
@@ -298,17 +299,23 @@ class ExperimentResult:
     def _groups(self) -> int:
         return len(self._segments) + 1 if self._segments else 1
 
-    def _cells(self, arms: list[int], until: int | None = None, group: int | None = None) -> Any:
-        """Return the cells of some arms, up to a day and of a group, or of all."""
+    def _cells(self, arms: list[int], group: int | None = None) -> Any:
+        """Return the cells of some arms, of a group or of all."""
         days, each = self._scan.days, len(self.arms)
         groups = range(self._groups) if group is None else [group]
-        last = days if until is None else until + 1
         starts = [(one * each + arm) * days for one in groups for arm in arms]
-        return np.concatenate([np.arange(start, start + last) for start in starts])
+        return np.concatenate([np.arange(start, start + days) for start in starts])
 
-    def _rate(self, arms: list[int], until: int | None = None, group: int | None = None) -> Rate:
-        cells = self._cells(arms, until, group)
+    def _rate(self, arms: list[int], group: int | None = None) -> Rate:
+        cells = self._cells(arms, group)
         return Rate(int(self._sums.customers[cells].sum()), int(self._sums.converted[cells].sum()))
+
+    def _rates_by_day(self, arm: int) -> Iterator[Rate]:
+        """Yield the rate of an arm as of each day on which windows close."""
+        shape = (self._groups, len(self.arms), self._scan.days)
+        counts = (self._sums.customers, self._sums.converted)
+        so_far = [count.reshape(shape)[:, arm].sum(axis=0).cumsum().tolist() for count in counts]
+        return map(Rate, *so_far)
 
     def _moments(self, arms: list[int]) -> Moments:
         return moments(self._scan, self._sums, self._cells(arms))
@@ -355,8 +362,8 @@ class ExperimentResult:
         least = 1.0
         before: tuple[Rate, Rate] | None = None
         look = Look(None, None, None, least)
-        for day in range(self._scan.days):
-            one, control = self._rate([place], day), self._rate([self._control], day)
+        days = zip(self._rates_by_day(place), self._rates_by_day(self._control), strict=True)
+        for one, control in days:
             if (one, control) != before:
                 look = self._look(place, one, control, least)
                 least, before = look.p, (one, control)
