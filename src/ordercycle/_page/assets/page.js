@@ -205,10 +205,12 @@ async function start() {
     const largest = Math.max(1e-9, ...values[name].flat().map((value) => value ?? 0));
     const text = (/** @type {number} */ value) =>
       units[name] === "share" ? `${digits(value * 100, 0)}%` : inUnit(units[name], value);
-    const columns = ["First order in", "Buyers", ...values[name][0].map((_, by) => String(by + 1))];
+    // Months of which no cohort knows anything yet have no column.
+    const known = Math.max(...values[name].map((line) => line.findLastIndex((value) => value !== null) + 1));
+    const columns = ["First order in", "Buyers", ...Array.from({ length: known }, (_, by) => String(by + 1))];
     tables.heat(at("cohort-table"), name, columns, months.map((month, y) => ({ name: monthName(month), cells: [
       { text: sizes[y] === null ? NONE : digits(sizes[y], 0), value: sizes[y], level: -1, kind: "plain" },
-      ...values[name][y].map((value) => value === null
+      ...values[name][y].slice(0, known).map((value) => value === null
         ? { text: "", value, level: -1, kind: "none" } : { text: text(value), value, level: value / largest })] })));
   }
 
