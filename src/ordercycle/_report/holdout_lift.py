@@ -284,7 +284,8 @@ class HoldoutLift:
             with its bounds; ``attributed_revenue``, what is credited to touches of their orders;
             ``control_attributed_revenue``, the same of control, of which there should be none;
             ``incremental_share``: of what is attributed, how much is incremental. Null where an
-            arm has fewer than two customers, or nothing varies.
+            arm has fewer than two customers; where the revenue of an arm does not vary, such as
+            that of nobody who ordered, ``difference`` alone.
 
         Raises
         ------
@@ -333,8 +334,12 @@ class HoldoutLift:
             row["revenue_per_customer"] = one.mean
         if control.n:
             row["control_revenue_per_customer"] = control.mean
+        if min(one.n, control.n) < 2:
+            return row
         means = plain_means(one, control)
-        return row if means is None else {**row, **self._compared(means, one.n, attributed)}
+        if means is None:
+            return {**row, "difference": one.mean - control.mean}
+        return {**row, **self._compared(means, one.n, attributed)}
 
     def _compared(self, means: Means, customers: int, attributed: float) -> dict[str, Any]:
         critical = means.critical(self._alpha)
