@@ -266,3 +266,74 @@ def test_bad_input():
     assert value(found, "Subscribers (snapshot)") == 1
     assert found.changes().to_pylist()[0]["of"] == "period"
     assert "Promising changed on 2026-01-09: n" in repr(found)
+
+
+def named_none():
+    """Orders of the brands "north", "(none)" and null, won by channels and campaigns so called."""
+    names = ("north", "(none)", None)
+    amounts = [channel * brand for channel in (1, 2, 3) for brand in (1, 10, 100)]
+    rows = [(who, who, at(3, 10), amounts[who], names[who % 3]) for who in range(9)]
+    columns = oc.Columns(order="order_id", instants=True, attributes=("brand",))
+    orders = oc.OrderHistory.build(
+        table(("customer_id", "order_id", "ordered_at", "amount", "brand"), rows), columns=columns
+    )
+    channels = ("(none)", "Email", None)
+    touches = touches_of(
+        (who, at(3, 5 + after), kind, channels[who // 3], names[who % 3])
+        for who in range(9)
+        for after, kind in enumerate(("delivery", "click"))
+    )
+    return orders, touches
+
+
+def test_values_called_none():
+    orders, touches = named_none()
+    groups = {"campaigns": ["(none)"], "in_app": ["Email"]}
+    credited = oc.Attribution(groups=groups).credit(orders, touches)
+    report = oc.SegmentReport.build(
+        orders, everybody(orders), period="2026-03", compare=None, as_of="2026-03-31",
+        credited=credited, brand="brand",
+    )  # fmt: skip
+    assert report.brands == ("north", "(none)")
+    assert [value(report, "Revenue", brand=one) for one in report.brands] == [6, 660]
+    assert [value(report, "Revenue from Campaigns", brand=one) for one in report.brands] == [1, 110]
+    rows = report.channels("All Customers", ["Revenue from Campaigns", "Deliveries"]).to_pylist()
+    assert [(row["channel"], row["metric"], row["value"]) for row in rows] == [
+        ("Email", "Revenue from Campaigns", 0),
+        ("Email", "Deliveries", 0),
+        ("(none)", "Revenue from Campaigns", 111),
+        ("(none)", "Deliveries", 3),
+    ]
+    best = report.top_campaigns(segments=1).to_pylist()
+    listed = [(row["campaign"], row["value"]) for row in best if row["segment"] == "All Customers"]
+    assert listed == [("(none)", 10), ("north", 1)]
+    for block, cells in report._figures.counted.blocks.items():
+        assert sorted(cells.plan.keys.values()) == list(range(len(cells.plan.keys))), block
+
+
+def test_a_condition_called_as_a_group():
+    orders, touches = named_none()
+    groups = {"channel == 'Email'": ["(none)"], "in_app": ["Email"]}
+    credited = oc.Attribution(groups=groups).credit(orders, touches)
+    own = oc.Metric("Own", "revenue", where="channel == 'Email'", unit="currency")
+    built = {"period": "2026-03", "compare": None, "as_of": "2026-03-31"}
+    report = oc.SegmentReport.build(
+        orders, everybody(orders), credited=credited, metrics=[own], **built
+    )
+    assert value(report, "Own") == value(report, "Revenue from In-App") == 222
+    assert value(report, "Revenue from channel == 'Email'") == 111
+    all_groups = oc.Attribution(groups={"any group": ["Email"]}).credit(orders, touches)
+    with pytest.raises(oc.ConfigError, match="stands for all groups"):
+        oc.SegmentReport.build(orders, everybody(orders), credited=all_groups, **built)
+
+
+def test_a_renamed_target():
+    orders, _ = named_none()
+    built = {"period": "2026-03", "compare": None, "as_of": "2026-03-31"}
+    plain = oc.SegmentReport.build(orders, everybody(orders), **built)
+    report = oc.SegmentReport.build(orders, everybody(orders), targets={"All": None}, **built)
+    assert report.targets == ("All",)
+    assert report.comparison() == plain.comparison()
+    assert report.dynamics("Revenue") == plain.dynamics("Revenue")
+    content = content_of_report(report, Look(), Months.of("2026-03", "months"))
+    assert content.target == "All"

@@ -29,11 +29,15 @@ NO_MARKS = np.zeros(0, np.bool_)
 
 
 class Key(NamedTuple):
-    """What cells are of: an attribution group, or all; and a channel, a type or a campaign."""
+    """What cells are of: an attribution group, or all; and a channel, a type or a campaign.
+
+    where: the condition that touches satisfy, of metrics of one's own.
+    """
 
     group: str | None = None
     grain: str | None = None
     value: str | None = None
+    where: str | None = None
 
 
 @dataclass(frozen=True)

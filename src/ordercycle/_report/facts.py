@@ -207,7 +207,7 @@ class FactReader:
             if where is not None and credited is not None:
                 won = credited.won_by(where)
                 kept = kept & (won if seen.held is None else won[seen.held])
-            key = self._key(BOUGHT, seen.view, Key(where))
+            key = self._key(BOUGHT, seen.view, Key(where=where))
             if key is None:
                 continue
             yield Facts(
@@ -349,7 +349,7 @@ class OfTouches:
             if names is not None:
                 columns.append(_keys_of(keys, None, grain, names)[batch.codes[code][found.rows]])
         own = [
-            np.where(condition.holds(batch)[found.rows], keys[Key(where)], -1)
+            np.where(condition.holds(batch)[found.rows], keys[Key(where=where)], -1)
             for where, condition in self.touched.own.items()
         ]
         days = batch.days[found.rows]
@@ -446,7 +446,7 @@ class OfTouches:
         for where, condition in self.touched.own.items():
             holds = condition.holds(self.met.touches)
             own = self.entries[kept & holds[self.touches]]
-            yield self._whole(own, keys[Key(where)] + behind)
+            yield self._whole(own, keys[Key(where=where)] + behind)
 
     def _by_send(self, view: View, kept: NDArray[np.bool_]) -> Iterator[Facts]:
         """Yield the part of each campaign, on the day on which it was sent."""

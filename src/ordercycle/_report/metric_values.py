@@ -240,12 +240,12 @@ class Figures:
     def _place(self, quantity: Quantity, grain: Grain | None) -> tuple[str, Key]:
         """Return the block and the key of a quantity; of what is not known by a grain, all."""
         if grain is None:
-            return quantity.block, Key(quantity.group)
+            return quantity.block, Key(quantity.group, where=quantity.where)
         if grain.kind == CAMPAIGN and quantity.campaigns is not None:
             return quantity.campaigns, Key(quantity.group, *grain)
         if grain.kind in quantity.grains:
             return quantity.block, Key(quantity.group, *grain)
-        return quantity.block, Key(quantity.group)
+        return quantity.block, Key(quantity.group, where=quantity.where)
 
 
 def _distinct(pairs: NDArray[np.int64], first: int, last: int) -> NDArray[np.int64]:

@@ -170,7 +170,7 @@ def _of_condition(where: str) -> Iterator[tuple[str, Quantity]]:
         name = f"{quantity} where {where}"
         is_of_customers = over == DISTINCT
         made = Quantity(
-            name, over, unit=unit, block=block, group=where, of_customers=is_of_customers
+            name, over, unit=unit, block=block, where=where, of_customers=is_of_customers
         )
         yield name, made
 

@@ -27,7 +27,7 @@ from ordercycle._report.metric_values import Figures
 from ordercycle._report.metrics import COUNTED, PERIOD, Metric
 from ordercycle._report.months import Months, Period
 from ordercycle._report.quantities import DISTINCT, LAST_DAY, Quantity, derived_of, of_known
-from ordercycle._report.report_spec import ALL_CUSTOMERS, DEFAULT_TARGET
+from ordercycle._report.report_spec import ALL_CUSTOMERS
 from ordercycle._spreadsheets import harmless
 
 #: Metrics that are better when they are smaller.
@@ -108,7 +108,7 @@ def content_of(
         chosen=look.chosen,
         place=PLACE,
         brand="",
-        target=DEFAULT_TARGET,
+        target=figures.first_view.target,
     )
 
 

@@ -43,8 +43,8 @@ class Quantity:
 
     fields: of a cell of all orders, added; of blocks, the unit says which: counts are whole
     numbers. grains: what it is known by, beside everything; group: of which attribution group it
-    is; campaigns: which block has it by campaign; of_customers: whether it is about customers one
-    by one, and leaves out those who are forgotten.
+    is; where: of which condition over touches; campaigns: which block has it by campaign;
+    of_customers: whether it is about customers one by one, and leaves out those who are forgotten.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Quantity:
     block: str = BASE
     grains: tuple[str, ...] = ()
     group: str | None = None
+    where: str | None = None
     campaigns: str | None = None
     of_customers: bool = False
 

@@ -103,13 +103,19 @@ class Names:
 
     @classmethod
     def of(cls, found: Attribute | Lookup | None) -> Names | None:
-        """Return the values in their order, and behind them what stands for none."""
+        """Return the values in their order, and behind them what stands for none.
+
+        A value that is written as what stands for none is one with it.
+        """
         if found is None:
             return None
         values, places = found.in_order
         texts = tuple(str(one) for one in values.to_pylist())
         ranks = np.arange(len(found.by_code)) if places is None else places.astype(np.int64)
-        return cls((*texts, NONE_TEXT), np.where(ranks == 0, len(texts), ranks - 1))
+        distinct = (*dict.fromkeys(one for one in texts if one != NONE_TEXT), NONE_TEXT)
+        numbers = {text: number for number, text in enumerate(distinct)}
+        places_of = np.array([numbers[one] for one in (*texts, NONE_TEXT)], np.int64)
+        return cls(distinct, places_of[ranks - 1])  # of rank 0, that of none: the last
 
 
 @dataclass(frozen=True)
@@ -263,7 +269,10 @@ class Sources:
     def campaigns(self) -> tuple[str, ...]:
         """The campaigns that touches are of."""
         found = None if self.touched is None else self.touched.campaigns
-        return () if found is None else found.texts[:-1]
+        if found is None:
+            return ()
+        of_values = set(found.by_code[1:].tolist())  # but for the code of none
+        return tuple(text for place, text in enumerate(found.texts) if place in of_values)
 
     def values_of(self, grain: str) -> tuple[str, ...]:
         """Return the channels or types that there are; what stands for none where it is one."""
@@ -277,7 +286,8 @@ class Sources:
             found = _texts_of(names)
         if grain == CHANNEL and self.subscriptions is not None:
             others = [name for name in self.subscriptions.channels if name not in found]
-            found = (*sorted({*found, *others} - {NONE_TEXT}), *found[-1:])
+            both = {*found, *others}
+            found = (*sorted(both - {NONE_TEXT}), *({NONE_TEXT} & both))
         return found
 
     # --- Which cells ------------------------------------------------------------------------------
@@ -285,7 +295,7 @@ class Sources:
     @property
     def is_of_orders(self) -> bool:
         """Whether orders and memberships are all there is."""
-        views = len(self.targets) == 1 and None in self.targets.values() and self.brands is None
+        views = dict(self.targets) == {DEFAULT_TARGET: None} and self.brands is None
         others = (self.touched, self.subscriptions, self.loyalty)
         return views and not self.counts_buyers and all(one is None for one in others)
 
@@ -345,7 +355,7 @@ class Sources:
         ]
         quantities = own_quantities(self.own)
         quantities |= {one.name: one for name in others for one in credited_quantities(name)}
-        groups: set[str] = {*self.conditions}
+        groups: set[str] = set()
         if self.touched is not None:
             groups |= {CRM, *self.touched.groups}
         own = tuple(as_declared(one) for one in self.own)
@@ -377,9 +387,9 @@ class Sources:
         """The keys of each block that there is."""
         found: dict[str, list[Key]] = {}
         if self.counts_buyers:
-            found[BOUGHT] = [Key(), *map(Key, self.conditions)]
+            found[BOUGHT] = [Key(), *(Key(where=one) for one in self.conditions)]
         if self.touched is not None:
-            own = [Key(one) for one in self.conditions]
+            own = [Key(where=one) for one in self.conditions]
             touched = self.touched
             found[CREDITED] = [*_credit_keys(touched), *own]
             found[SENT] = [
@@ -401,7 +411,8 @@ class Sources:
             if self.points is not None:
                 found |= {AWARDED: [Key()], REDEEMED: [Key()]}
         return {
-            name: {key: place for place, key in enumerate(keys)} for name, keys in found.items()
+            name: {key: place for place, key in enumerate(dict.fromkeys(keys))}
+            for name, keys in found.items()
         }
 
     def blocks(self, plan: Plan) -> dict[str, BlockPlan]:
@@ -452,12 +463,12 @@ def chunks_of(kind: pa.DataType) -> int:
 def _credit_keys(touched: Touched) -> list[Key]:
     found = [Key(CRM), *(Key(group) for group in touched.groups)]
     channels = touched.channels
-    of_channels: dict[str, str] = {}
+    of_channels: dict[tuple[str, str], None] = {}
     for code, place in enumerate(channels.by_code.tolist()):
         number = int(touched.group_of_channels[code])
         if number >= 0:
-            of_channels[channels.texts[place]] = touched.groups[number]
-    for channel, group in of_channels.items():
+            of_channels[channels.texts[place], touched.groups[number]] = None
+    for channel, group in of_channels:
         found += [Key(group, CHANNEL, channel), Key(CRM, CHANNEL, channel)]
     for grain, names in ((MAILING_TYPE, touched.types), (FORM_TYPE, touched.forms)):
         found += [Key(group, grain, name) for group in touched.groups for name in _texts_of(names)]
@@ -554,6 +565,11 @@ def _touched(credited: Credited, found: Sources) -> Touched:
         raise ConfigError(
             (Option("credited"), " was made from another history"),
             remedy="credit the history that is reported",
+        )
+    if CRM in scan.finder.classes.group_names:
+        raise ConfigError(
+            (Option("credited"), f" has a group {CRM!r}, which stands for all groups here"),
+            remedy=("name it otherwise in ", Option("Attribution.groups")),
         )
     columns = scan.touches.columns
     attributes = columns.attributes
