@@ -264,6 +264,8 @@ def test_bad_input():
         changes=log,
     )  # fmt: skip
     assert value(found, "Subscribers (snapshot)") == 1
+    with pytest.raises(oc.ConfigError, match="only the present is known"):
+        found.comparison(["Subscribers"])
     assert found.changes().to_pylist()[0]["of"] == "period"
     assert "Promising changed on 2026-01-09: n" in repr(found)
 
@@ -337,3 +339,88 @@ def test_a_renamed_target():
     assert report.dynamics("Revenue") == plain.dynamics("Revenue")
     content = content_of_report(report, Look(), Months.of("2026-03", "months"))
     assert content.target == "All"
+
+
+def test_points_that_are_unclear():
+    orders = orders_of([("ann", 1, at(3, 1), 10)])
+    members = pa.table(
+        {"customer_id": ["ann"], "valid_from": [date(2026, 1, 1)], "valid_to": [date(2027, 1, 1)]}
+    )
+
+    def reported(kinds, numbers):
+        points = oc.EventHistory.build(
+            pa.table(
+                {
+                    "customer_id": ["ann"] * len(kinds),
+                    "occurred_at": [at(3, 11 + place) for place in range(len(kinds))],
+                    "kind": pa.array(kinds, pa.string()),
+                    "points": pa.array(numbers, pa.int64()),
+                }
+            ),
+            columns=oc.EventColumns(attributes=("kind",), values=("points",)),
+        )
+        return oc.SegmentReport.build(
+            orders, everybody(orders), period="2026-03", compare=None, as_of="2026-03-31",
+            loyalty=oc.Loyalty(members=members, points=points),
+        )  # fmt: skip
+
+    report = reported(["awarded", None, "redeemed", "awarded"], [50, 7, None, 5])
+    assert value(report, "Points Awarded") == 55
+    notes = report.metadata["notes"]
+    assert notes == ["2 events of points without a kind or a number: counted nowhere"]
+    with pytest.raises(oc.DataError, match="'ann' on 2026-03-12 are less than 0"):
+        reported(["awarded", "redeemed"], [50, -30])
+
+
+def test_campaigns_without_deliveries_are_open():
+    orders = orders_of([("ann", 1, at(3, 30), 10)])
+    credited = oc.Attribution().credit(
+        orders, touches_of([("ann", at(3, 29), "click", "Email", "news")])
+    )
+    report = oc.SegmentReport.build(
+        orders, everybody(orders), period="2026-03", compare=None, as_of="2026-03-31",
+        credited=credited,
+    )  # fmt: skip
+    assert all(row["open"] for row in report.top_campaigns().to_pylist())
+
+
+def test_shares_of_ones_own():
+    orders, touches = named_none()
+    credited = oc.Attribution(groups={"campaigns": ["(none)"], "in_app": ["Email"]}).credit(
+        orders, touches
+    )
+    own = oc.Metric("Own", "revenue", "revenue", where="channel == 'Email'", unit="share")
+    report = oc.SegmentReport.build(
+        orders, everybody(orders), period="2026-03", compare=None, as_of="2026-03-31",
+        credited=credited, metrics=[own],
+    )  # fmt: skip
+    assert value(report, "Own") == 222 / 666
+    with pytest.raises(oc.ConfigError, match="customers are not"):
+        oc.Metric("Own", "customers", where="channel == 'Email'", unit="share")
+    for metrics in (own, "Own"):
+        with pytest.raises(oc.ConfigError, match="no list of metrics"):
+            oc.SegmentReport.build(orders, everybody(orders), period="2026-03", metrics=metrics)
+
+
+def test_metrics_say_what_they_need():
+    orders = orders_of([(1, 1, at(1, 5), 10)])
+    members = pa.table(
+        {"customer_id": [1], "valid_from": [date(2026, 1, 1)], "valid_to": [date(2027, 1, 1)]}
+    )
+    built = {"period": "2026-01", "as_of": "2026-01-31"}
+    plain = oc.SegmentReport.build(orders, everybody(orders), **built)
+    with_members = oc.SegmentReport.build(
+        orders, everybody(orders), loyalty=oc.Loyalty(members=members), **built
+    )
+    for report, name, needed in (
+        (plain, "Reach", "credited"),
+        (plain, "Recipients", "credited"),
+        (plain, "Open Rate", "credited"),
+        (plain, "Loyalty Program Members", "loyalty"),
+        (plain, "Subscribers", "subscriptions"),
+        (with_members, "Points Awarded", "points"),
+        (with_members, "Total Discount Amount", "discount"),
+    ):
+        with pytest.raises(oc.ConfigError, match="needs more than orders") as raised:
+            report.comparison([name])
+        assert needed in str(raised.value)

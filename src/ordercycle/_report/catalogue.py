@@ -9,14 +9,22 @@ from functools import cached_property
 from ordercycle._errors import ConfigError, Option, suggestion
 from ordercycle._report.metrics import METRICS, Metric
 from ordercycle._report.quantities import (
+    AWARDED,
     BASE,
     BY_MEMBERS,
+    CLICKED,
     CREDITED,
     DELIVERED,
     DISCOUNTED,
     KNOWN,
+    MEMBERS,
+    OPENED,
     QUANTITIES,
+    REACHED,
+    REDEEMED,
+    SENT,
     SUBSCRIBED,
+    UNSUBSCRIBED,
     Quantity,
     base_quantities,
     of_known,
@@ -24,11 +32,13 @@ from ordercycle._report.quantities import (
 
 #: What metrics need that a report may be without, by the blocks of their cells.
 NEEDS = {
-    CREDITED: "credited",
-    DELIVERED: "credited",
+    **dict.fromkeys(
+        (CREDITED, SENT, DELIVERED, OPENED, CLICKED, UNSUBSCRIBED, REACHED), "credited"
+    ),
     SUBSCRIBED: "subscriptions",
-    BY_MEMBERS: "loyalty",
-    DISCOUNTED: "loyalty",
+    **dict.fromkeys((MEMBERS, BY_MEMBERS), "loyalty"),
+    DISCOUNTED: "Loyalty.discount",
+    **dict.fromkeys((AWARDED, REDEEMED), "Loyalty.points"),
 }
 
 #: What the names of metrics end in of which only the present is known.
@@ -83,6 +93,12 @@ class Catalogue:
         known = {metric.name: metric for metric in self.metrics}
         if name in known:
             return known[name]
+        present = f"{name} {SNAPSHOT}"
+        if present in known:
+            raise ConfigError(
+                f"there is no metric {name!r}: only the present is known of it",
+                remedy=f"ask for {present!r}, or pass subscriptions with intervals",
+            )
         for one in METRICS:
             if one.name == name:
                 raise self._lacking(one)

@@ -45,6 +45,8 @@ class Counted:
     summary: CreditSummary = field(default_factory=CreditSummary)
     #: Campaigns and days on which they were sent, from which orders may still come.
     unfinished: set[tuple[str, int]] = field(default_factory=set)
+    #: Events of points without a kind or a number.
+    unclear_points: int = 0
     #: The same without customers who are forgotten, where there are any.
     known: Counted | None = None
 
@@ -66,7 +68,8 @@ class Counted:
         views = {view: cube.plus(other.views[view]) for view, cube in self.views.items()}
         summary = self.summary.plus(other.summary)
         unfinished = self.unfinished | other.unfinished
-        return Counted(self.plan, self.sources, views, self.blocks, summary, unfinished)
+        unclear = self.unclear_points + other.unclear_points
+        return Counted(self.plan, self.sources, views, self.blocks, summary, unfinished, unclear)
 
     def is_unfinished(self, campaign: str, first: int, last: int) -> bool:
         """Return whether a campaign was sent on such a day from the first to the last."""
@@ -142,6 +145,7 @@ class Worker:
         if touches is not None:
             counted.summary = counted.summary.plus(touches.summary)
             counted.unfinished |= touches.sent_since(self._unfinished)
+        counted.unclear_points += self._reader.unclear_points(there)
         for facts in self._reader.facts(there, touches):
             self._add(places, facts)
         for block, one in states.items():

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._attribution.credit_counts import CreditSummary, counts_of
@@ -23,6 +24,8 @@ from ordercycle._attribution.option_checks import DELIVERY
 from ordercycle._attribution.side_by_side import Rows
 from ordercycle._attribution.touch_classes import CAMPAIGN, CHANNEL_COLUMN, FORM, KIND
 from ordercycle._attribution.touch_paths import Paths
+from ordercycle._days import date_of
+from ordercycle._errors import DataError, printable
 from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle._grouping.batches import CustomerBatch
@@ -258,6 +261,19 @@ class FactReader:
                 AmountWords(values.lows, values.highs).take(known),
             )
 
+    def unclear_points(self, there: Situation) -> int:
+        """Return how many events of points have no kind or no number, and count nowhere."""
+        stored = self.sources.points
+        if stored is None or there.points is None or there.of_points is None:
+            return 0
+        _, rows = listed(there.of_points)
+        has_no_kind = np.asarray(pc.is_null(stored.columns.attributes[KIND].by_code))
+        unclear = has_no_kind[there.points.codes[KIND][rows]]
+        values = there.points.values[VALUE]
+        if values.known is not None:
+            unclear |= ~values.known[rows]
+        return int(np.count_nonzero(unclear))
+
     def _points(self, there: Situation, points: CustomerEvents, own: Rows) -> Iterator[Facts]:
         """Yield the points of members, awarded and redeemed."""
         stored = self.sources.points
@@ -269,9 +285,20 @@ class FactReader:
         kinds = points.codes[KIND][rows]
         values = points.values[VALUE]
         known = np.ones(rows.size, np.bool_) if values.known is None else values.known[rows]
+        numbers = (values.highs if values.highs.size else values.lows)[rows]
         for block in (AWARDED, REDEEMED):
             added, less = codes_of_points(stored, block)
             kept = are_members & known & added[kinds]
+            below = np.flatnonzero(kept & (numbers < 0))
+            if below.size:
+                owner = int(np.searchsorted(offsets, below[0], side="right")) - 1
+                who, day = there.batch.ids[owner].as_py(), date_of(int(days[below[0]]))
+                raise DataError(
+                    f"points of customer {printable(repr(who))} on {day} are less than 0",
+                    remedy="write them as they are counted, and what they do as their kind: "
+                    "'redeemed', or 'reversed_award' for what is taken back",
+                    column=VALUE,
+                )
             its = rows[kept]
             yield Facts(
                 block,
@@ -378,13 +405,20 @@ class OfTouches:
         return (*keys, *own)
 
     def sent_since(self, day: int) -> set[tuple[str, int]]:
-        """Return the campaigns that were sent on a day or later, each with the days."""
+        """Return the campaigns that were sent on a day or later, each with the days.
+
+        Sent is what is delivered, and what won: that says on which day where no delivery does.
+        """
         names, batch = self.touched.campaigns, self.met.touches
-        late = self.deliveries.rows[batch.days[self.deliveries.rows] >= day]
-        if names is None or not late.size:
+        if names is None:
             return set()
-        places = names.by_code[batch.codes[CAMPAIGN][late]]
-        found = np.unique(np.stack([places, batch.days[late]]), axis=1)
+        rows = np.concatenate([self.deliveries.rows, self.touches])
+        days = np.concatenate([batch.days[self.deliveries.rows], self.deliveries.sent_on])
+        late = days >= day
+        if not late.any():
+            return set()
+        places = names.by_code[batch.codes[CAMPAIGN][rows[late]]]
+        found = np.unique(np.stack([places, days[late]]), axis=1)
         return {(names.texts[place], on) for place, on in found.T.tolist()}
 
     # --- Orders that were won ---------------------------------------------------------------------
@@ -634,8 +668,6 @@ def _sent_on(
 
 def send_days(values: pa.Array, timezone: str) -> Int32s:
     """Return the day of each time, in a time zone; NOT_SENT for none."""
-    import pyarrow.compute as pc
-
     if pa.types.is_timestamp(values.type) and values.type.tz is not None:
         values = pc.local_timestamp(values.cast(pa.timestamp("us", timezone)))
     if not (pa.types.is_timestamp(values.type) or pa.types.is_date(values.type)):

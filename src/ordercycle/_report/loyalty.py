@@ -45,6 +45,7 @@ class Loyalty:
     points
         Events with the attribute ``kind`` and the value ``points``, magnitudes: ``awarded``,
         ``redeemed``, ``expired``, ``reversed_award`` and ``reversed_redemption`` say what they do.
+        A report refuses numbers below 0, and says how many have no kind or no number.
     discount
         The value of orders (``Columns(values=("discount",))``) that is their discount, what was
         paid by points included; or several that add up to it.

@@ -48,9 +48,13 @@ def _notes(made: Counted) -> Iterator[str]:
         if touched.scan.model.compete == CHANNEL:
             yield "an order may have a winner in each channel: channels do not add up to groups"
     if sources.points is not None:
+        if made.unclear_points:
+            number = counted(made.unclear_points, "event", "events")
+            yield f"{number} of points without a kind or a number: counted nowhere"
         kinds = unknown_kinds(sources.points)
         if kinds:
-            yield f"points of kinds that are not known count nowhere: {', '.join(kinds)}"
+            named = ", ".join(kinds[:MOST_NAMED]) + (", ..." if len(kinds) > MOST_NAMED else "")
+            yield f"points of kinds that are not known count nowhere: {named}"
 
 
 def _without_row(sources: Sources) -> list[str]:

@@ -64,7 +64,9 @@ class Metric:
         A condition over touches: ``channel``, ``campaign``, ``form``, and ``type`` or
         ``campaign.type`` of the campaign's lookup. Orders, revenue and buyers are then those of
         orders that are credited to a touch of the kind: an order counts once and whole, however
-        many touches it is credited to. Deliveries and recipients are those of such messages.
+        many touches it is credited to. Deliveries and recipients are those of such messages. Where
+        `numerator` and `denominator` are one and the same, the numerator alone is of the kind, so
+        that the metric is its share of all.
     unit
         ``"currency"``, ``"orders"``, ``"customers"``, ``"messages"``, ``"share"``,
         ``"messages per recipient"`` or ``"points"``.
@@ -94,7 +96,9 @@ class Metric:
             given = getattr(self, option)
             is_missing = given is None and option == "export"
             if not is_missing and not (isinstance(given, str) and given.strip()):
-                raise ConfigError((Option(option, given), " is no name"))
+                raise ConfigError(
+                    (Option(option, given), " is no name"), remedy="pass text that is not blank"
+                )
         check_choice("numerator", self.numerator, NAMES)
         if self.denominator is not None:
             check_choice("denominator", self.denominator, NAMES)
@@ -108,6 +112,11 @@ class Metric:
                 )
             parsed(text, WITH_PATHS)
             object.__setattr__(self, "where", text)
+            if {self.numerator, self.denominator} <= {"customers", None}:
+                raise ConfigError(
+                    (Option("where", self.where), " is about touches, and customers are not"),
+                    remedy="leave it out, or count 'recipients' or 'buyers'",
+                )
         if self.export is None:
             object.__setattr__(self, "export", _without_blanks(self.name))
 
@@ -118,7 +127,12 @@ def _without_blanks(name: str) -> str:
 
 def check_own(metrics: object) -> tuple[Metric, ...]:
     """Return metrics of one's own, or raise a ConfigError: they are none, or a name is taken."""
-    given = tuple(metrics) if isinstance(metrics, Iterable) else (metrics,)
+    if isinstance(metrics, str) or not isinstance(metrics, Iterable):
+        raise ConfigError(
+            (Option("metrics", metrics), " is no list of metrics"),
+            remedy="pass a list of oc.Metric(...)",
+        )
+    given = tuple(metrics)
     taken = {one.name for one in declared.METRICS} | {one.export for one in declared.METRICS}
     for one in given:
         if not isinstance(one, Metric):
@@ -137,7 +151,12 @@ def check_own(metrics: object) -> tuple[Metric, ...]:
 
 def as_declared(metric: Metric) -> declared.Metric:
     """Return a metric of one's own as the report declares those of its own."""
-    below = () if metric.denominator is None else (_quantity_name(metric, metric.denominator),)
+    below: tuple[str, ...] = ()
+    if metric.denominator is not None:
+        # Of one and the same: a share of all, conditions are those of the numerator.
+        is_share = metric.numerator == metric.denominator
+        name = metric.denominator
+        below = (NAMES[name] if is_share else _quantity_name(metric, name),)
     return declared.Metric(
         metric.name,
         str(metric.export),

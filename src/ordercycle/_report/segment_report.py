@@ -431,7 +431,10 @@ class SegmentReport:
         reported, _ = self._compared(view)
         for option, number in (("campaigns", campaigns), ("segments", segments)):
             if whole_number(number) is None or number < 0:
-                raise ConfigError((Option(option, number), " is no number of rows"))
+                raise ConfigError(
+                    (Option(option, number), " is no number of rows"),
+                    remedy="pass a whole number, 0 or more",
+                )
         counted = reported.figures.counted
         names = () if counted is None else counted.sources.campaigns
         days = (number_of(reported.period.first_day), number_of(reported.period.last_day))

@@ -515,7 +515,8 @@ def _targets(targets: Mapping[str, Any] | None, orders: GroupedOrders) -> dict[s
         text = None if condition is None else as_text(condition)
         if not isinstance(name, str) or not name or not isinstance(text, str | None):
             raise ConfigError(
-                (Option("targets"), printable(f" {name!r}: {condition!r}: no condition"))
+                (Option("targets"), printable(f" {name!r}: {condition!r}: no condition")),
+                remedy="pass text such as \"status == 'paid'\", or None for all orders",
             )
         node = None if text is None else parsed(text, WITH_PATHS)
         found[name] = None if node is None else _fitted(node, orders.columns, "targets", name)
