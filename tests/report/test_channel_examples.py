@@ -395,11 +395,32 @@ def test_shares_of_ones_own():
         credited=credited, metrics=[own],
     )  # fmt: skip
     assert value(report, "Own") == 222 / 666
+    taken = oc.Metric("Revenue from Signage", "revenue", unit="currency")
+    signs = oc.Attribution(groups={"Signage": ["Email"]})
+    with pytest.raises(oc.ConfigError, match="there is a metric of that name"):
+        oc.SegmentReport.build(
+            orders, everybody(orders), period="2026-03", metrics=[taken],
+            credited=signs.credit(orders, touches),
+        )  # fmt: skip
     with pytest.raises(oc.ConfigError, match="customers are not"):
         oc.Metric("Own", "customers", where="channel == 'Email'", unit="share")
     for metrics in (own, "Own"):
         with pytest.raises(oc.ConfigError, match="no list of metrics"):
             oc.SegmentReport.build(orders, everybody(orders), period="2026-03", metrics=metrics)
+
+
+def test_the_last_touch_is_said():
+    orders = orders_of([("ann", day, at(3, 5) - timedelta(days=day), 10) for day in range(100)])
+    credited = oc.Attribution().credit(
+        orders, touches_of([("ann", at(3, 9), "click", "Email", "news")])
+    )
+    with pytest.warns(oc.OrdercycleWarning, match="the last touch is of 2026-03-09"):
+        oc.SegmentReport.build(orders, everybody(orders), period="2026-03", credited=credited)
+    topics = pa.table(
+        {"customer_id": ["ann"], "channel": ["Email"], "topic": pa.array([None], pa.string())}
+    )
+    with pytest.raises(oc.DataError, match="topic is null"):
+        oc.SegmentReport.build(orders, everybody(orders), period="2026-03", subscriptions=topics)
 
 
 def test_metrics_say_what_they_need():

@@ -112,7 +112,8 @@ class AsOf:
             return cls(period, prior_period(months, period, compare), known, given=True)
         end, reason = known.end_of(months), None
         if end < months.last_day:
-            reason = f"period {months} is not over, the last order or registration is of {end}"
+            what = "touch" if end == known.touched else "order or registration"
+            reason = f"period {months} is not over, the last {what} is of {end}"
         if until is not None and months.first_day <= until < end:
             reason = f"a membership is known until {until}"
             if until < known.last_order:

@@ -218,7 +218,9 @@ class Sources:
         if credited is None:
             _refuse_without_touches(own)
             return found
-        return replace(found, touched=_touched(credited, found))
+        found = replace(found, touched=_touched(credited, found))
+        _refuse_equal_names(own, found.catalogue(has_money=True))
+        return found
 
     # --- Which orders -----------------------------------------------------------------------------
 
@@ -598,6 +600,19 @@ def _touched(credited: Credited, found: Sources) -> Touched:
         conditions,
         brands,
     )
+
+
+def _refuse_equal_names(own: Iterable[Metric], catalogue: Catalogue) -> None:
+    """Raise a ConfigError where a metric of one's own is called as one of a group."""
+    names = [name for one in catalogue.metrics for name in {one.name, one.export}]
+    for one in own:
+        for option, name in (("name", one.name), ("export", str(one.export))):
+            # Its own name and export are there once, together where they are one.
+            if names.count(name) > 1:
+                raise ConfigError(
+                    (Option(option, name), ": there is a metric of that name"),
+                    remedy="choose another one",
+                )
 
 
 def _refuse_without_touches(own: Iterable[Metric]) -> None:

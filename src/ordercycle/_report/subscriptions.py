@@ -44,7 +44,7 @@ class Subscriptions(NamedTuple):
         ColumnError
             A column is missing or of a wrong type, or some of the dates are there and others not.
         DataError
-            A customer or channel is null, or an interval has no day.
+            A customer, channel or topic is null, or an interval has no day.
         """
         table = plain_table(given, WHAT, (CUSTOMER, CHANNEL, TOPIC))
         there = [name for name in DATES if name in table.column_names]
@@ -72,7 +72,7 @@ class Subscriptions(NamedTuple):
                         count=wrong.size,
                     )
                 starts, stops = np.maximum(starts, begins), np.minimum(stops, ends)
-        for name in (CUSTOMER, CHANNEL):
+        for name in (CUSTOMER, CHANNEL, TOPIC):
             if table.column(name).null_count:
                 nulls = np.asarray(pc.is_null(table.column(name)))
                 raise DataError(
