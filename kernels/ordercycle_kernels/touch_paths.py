@@ -212,8 +212,8 @@ def delivery_rows(
     without one, NO_TOUCH.
 
     begins, ends: (c,); instants, deliveries: (t,); messages, has_message: (t,), or (0,) where there
-    are none; campaigns (codes, 0 is none): (t,); offsets: (c + 1,); rows (of touches, by time):
-    (q,); table (zeros, a power of two and at least 2t): (s,); latest (zeros,
+    are none; campaigns (codes of campaign and channel, 0 is none): (t,); offsets: (c + 1,); rows
+    (of touches, by time): (q,); table (zeros, a power of two and at least 2t): (s,); latest (zeros,
     one per code): (a,); out_rows: (q,).
     """
     unknown = 0

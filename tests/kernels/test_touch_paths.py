@@ -245,7 +245,11 @@ def test_windows_start_with_deliveries(model, customers, has_messages):
         np.array([touch.message is not None for touch in touches if has_messages], bool),
         np.array(
             [
-                0 if touch.campaign is None else CAMPAIGNS.index(touch.campaign) + 1
+                0
+                if touch.campaign is None
+                else 1
+                + CAMPAIGNS.index(touch.campaign) * len(CHANNELS)
+                + CHANNELS.index(touch.channel)
                 for touch in touches
             ],
             np.int64,
@@ -253,7 +257,7 @@ def test_windows_start_with_deliveries(model, customers, has_messages):
         offsets,
         np.array(rows, np.int64),
         np.zeros(64, np.int64),
-        np.zeros(len(CAMPAIGNS) + 1, np.int64),
+        np.zeros(len(CAMPAIGNS) * len(CHANNELS) + 1, np.int64),
         found,
     )
     starts = [
@@ -274,7 +278,11 @@ def test_windows_start_with_deliveries(model, customers, has_messages):
             if one.at <= touches[row].at
             and (
                 (one.message is not None and one.message == touches[row].message)
-                or (one.campaign is not None and one.campaign == touches[row].campaign)
+                or (
+                    one.campaign is not None
+                    and one.campaign == touches[row].campaign
+                    and one.channel == touches[row].channel
+                )
             )
         ]
         missing += not same

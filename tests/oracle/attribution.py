@@ -140,7 +140,10 @@ def window_start(model: Model, touch: Touch, touches: Sequence[Touch]) -> dateti
         one.at for one in before if touch.message is not None and one.message == touch.message
     ]
     same_campaign = [
-        one.at for one in before if touch.campaign is not None and one.campaign == touch.campaign
+        one.at
+        for one in before
+        if touch.campaign is not None
+        and (one.campaign, one.channel) == (touch.campaign, touch.channel)
     ]
     return max(same_message or same_campaign or [touch.at])
 

@@ -202,7 +202,12 @@ def delivery_of(shop: Shop, customer: Customer, touch: Touch) -> Touch | None:
     """Return the delivery that a touch is about."""
     before = [one for one in customer.touches if eligible(shop, one) and one.at <= touch.at]
     same = [one for one in before if touch.message is not None and one.message == touch.message]
-    alike = [one for one in before if touch.campaign is not None and one.campaign == touch.campaign]
+    alike = [
+        one
+        for one in before
+        if touch.campaign is not None
+        and (one.campaign, one.channel) == (touch.campaign, touch.channel)
+    ]
     found = same or alike
     return max(found, key=lambda one: (one.at, one.place)) if found else None
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 from hypothesis import strategies as st
-from oracle.attribution import Model, Touch
+from oracle.attribution import Entry, Model, Touch
 from oracle.channel_report import Customer, Points, Shop, Stay, Subscription
 from support.crediting import (
     ORDERS,
@@ -16,7 +16,7 @@ from support.crediting import (
     touch_table,
     visit_table,
 )
-from support.touches import DAY, Person, models, people
+from support.touches import BRANDS, DAY, Person, amounts, models, people
 
 import ordercycle as oc
 
@@ -30,6 +30,11 @@ TOPICS = [("Email", "a"), ("Email", "b"), ("SMS", "a")]
 TARGETS = {"Orders": None, "Paid": "status == 'paid'"}
 #: Touches are of ten days: so they lie in one month, or in two.
 SHIFTS = [timedelta(0), -5 * DAY, -5 * DAY, 26 * DAY]
+
+
+def is_paid(entry: Entry) -> bool:
+    """Return whether a row is paid: of the rows of one order, some may be."""
+    return (entry.id + entry.at.day) % 2 == 0
 
 
 def form_of(touch: Touch) -> str | None:
@@ -99,12 +104,32 @@ def customers(draw, kind: str) -> Customer:
 
 
 @st.composite
+def with_later_days(draw, entries: list[Entry], kind: str) -> list[Entry]:
+    """Draw further days of orders, of any brand, at instants of their own."""
+    orders = [one for one in entries if one.is_order]
+    found = list(entries)
+    for number, order in enumerate(
+        draw(st.lists(st.sampled_from(orders), max_size=2)) if orders else ()
+    ):
+        days = draw(st.sampled_from([1, 2, 20]))
+        at = order.at + days * DAY + timedelta(microseconds=100 + number)
+        if (order.id, at.date()) not in {(one.id, one.at.date()) for one in found}:
+            brand = draw(st.sampled_from(BRANDS))
+            found.append(Entry(at, draw(amounts(kind)), order.id, brand, is_order=False))
+    return sorted(found, key=lambda one: one.at)
+
+
+@st.composite
 def shops(draw, kind: str = "int", model: st.SearchStrategy[Model] | None = None) -> Shop:
     found = draw(st.lists(customers(kind), max_size=4))
     people_of = distinct([Person(one.entries, one.touches, one.visits) for one in found])
     return Shop(
         [
-            replace(one, entries=person.entries, touches=person.touches)
+            replace(
+                one,
+                entries=draw(with_later_days(person.entries, kind)),
+                touches=person.touches,
+            )
             for one, person in zip(found, people_of, strict=True)
         ],
         draw(models() if model is None else model),
@@ -112,7 +137,7 @@ def shops(draw, kind: str = "int", model: st.SearchStrategy[Model] | None = None
         SENT_ON,
         form_of,
         lambda entry: None if entry.id % 3 == 0 else entry.id % 7,
-        lambda entry: entry.id % 2 == 0,
+        is_paid,
     )
 
 

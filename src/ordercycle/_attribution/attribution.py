@@ -56,7 +56,8 @@ class Attribution(AttributionOptions):
         The name of an attribute of orders and touches: a touch wins orders of its brand only.
     clock
         When a window starts: with the ``"touch"``, or with the ``"delivery"`` of the message that
-        was touched: of the same key ``message``, else the last of the same campaign.
+        was touched: of the same key ``message``, else the last of the same campaign
+        in the same channel.
     reuse
         Whether a touch may be credited with several orders. False: an order uses up the touches
         that it could be credited to.

@@ -40,6 +40,8 @@ class CreditSummary:
         Those whose order is not known: nobody's.
     touches
         Touches, of customers without orders as well.
+    strangers
+        Touches of customers whom the history of orders does not have.
     qualified
         Touches that may win, of customers of the orders.
     excluded
@@ -63,6 +65,7 @@ class CreditSummary:
     refunds: int = 0
     unknown_refunds: int = 0
     touches: int = 0
+    strangers: int = 0
     qualified: int = 0
     excluded: int = 0
     without_group: Mapping[str | None, int] = field(default_factory=dict)
@@ -147,6 +150,7 @@ def counts_of(scan: CreditScan, met: Meeting, paths: Paths, rows: CreditRows) ->
         refunds=orders.are_orders.size - count,
         unknown_refunds=orders.unknown,
         touches=met.touches.days.size,
+        strangers=met.touches.days.size - int((met.own.ends - met.own.begins).sum()),
         qualified=met.qualified.rows.size,
         excluded=met.qualified.excluded,
         without_group=scan.without_group(met),

@@ -212,6 +212,8 @@ class PathFinder:
     ) -> tuple[Int64s, int]:
         """Return the delivery of each touch, NO_TOUCH where it is not known, and how often.
 
+        That of the same message; else the last one of the same campaign in the same channel.
+
         own: the rows of each customer; deliveries: which touches are; offsets: (c + 1,), into rows:
         of touches, by time.
         """
@@ -220,10 +222,13 @@ class PathFinder:
         known = messages.known
         if known is None:
             known = np.ones(messages.words.size, np.bool_)
-        campaigns, codes = np.zeros(size, np.int64), 0
-        if CAMPAIGN in batch.codes:
-            campaigns = batch.codes[CAMPAIGN].astype(np.int64)
-            codes = len(self.stored.columns.attributes[CAMPAIGN].values)
+        campaigns, codes = np.zeros(size, np.int64), 1
+        if CAMPAIGN in batch.codes:  # those of each channel are campaigns of their own
+            attributes = self.stored.columns.attributes
+            channels = len(attributes[CHANNEL_COLUMN].values) + 1
+            codes = (len(attributes[CAMPAIGN].values) + 1) * channels
+            its = batch.codes[CAMPAIGN].astype(np.int64)
+            campaigns = np.where(its == 0, 0, its * channels + batch.codes[CHANNEL_COLUMN])
         found = np.empty(rows.size, np.int64)
         unknown = kernels.delivery_rows(
             own.begins,
@@ -236,7 +241,7 @@ class PathFinder:
             offsets,
             rows,
             np.zeros(1 << max(1, (2 * size - 1).bit_length()), np.int64),
-            np.zeros(codes + 1, np.int64),
+            np.zeros(codes, np.int64),
             found,
         )
         return found, unknown

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ordercycle._attribution.exact_totals import exact_total
+from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._page.content import Grid
 from ordercycle._segments.rfm import Rfm
@@ -27,8 +30,7 @@ def grid_of(history: OrderHistory, scheme: Rfm, as_of: date) -> Grid | None:
     if not scored.num_rows:
         return None
     has_money = "revenue" in scored.column_names
-    sums = [("orders", "sum"), *([("revenue", "sum")] if has_money else [])]
-    cells = _by_scores(scored.group_by(SCORES).aggregate([([], "count_all"), *sums]))
+    cells = _by_scores(scored.group_by(SCORES).aggregate([([], "count_all"), ("orders", "sum")]))
     names = scored.select([*SCORES, scheme.name])
     names = names.set_column(2, "segment", names[scheme.name].cast(pa.string()))
     sizes = names.group_by([*SCORES, "segment"]).aggregate([([], "count_all")])
@@ -36,7 +38,9 @@ def grid_of(history: OrderHistory, scheme: Rfm, as_of: date) -> Grid | None:
     values = {CUSTOMERS: _table(scheme, cells, lambda row: row["count_all"])}
     units = {CUSTOMERS: "customers"}
     if has_money:
-        values[REVENUE] = _table(scheme, cells, lambda row: float(row["revenue_sum"]))
+        for scores_of, total in _revenue_of(scored).items():
+            cells[scores_of]["revenue_sum"] = total
+        values[REVENUE] = _table(scheme, cells, lambda row: row["revenue_sum"])
         values[VALUE] = _table(scheme, cells, _mean_value)
         units |= {REVENUE: "currency", VALUE: "currency"}
     scores = range(1, scheme.bins + 1)
@@ -50,6 +54,20 @@ def grid_of(history: OrderHistory, scheme: Rfm, as_of: date) -> Grid | None:
         values=values,
         units=units,
     )
+
+
+def _revenue_of(scored: pa.Table) -> dict[tuple[int, int], float]:
+    """Return the revenue of each cell: the exact sum, rounded once, whatever the order of rows."""
+    if not pa.types.is_floating(scored.schema.field("revenue").type):
+        sums = scored.group_by(SCORES).aggregate([("revenue", "sum")])
+        return {cell: float(row["revenue_sum"]) for cell, row in _by_scores(sums).items()}
+    recency, frequency = (np.asarray(scored[name]) for name in SCORES)
+    revenue = np.asarray(scored["revenue"], np.float64)
+    found = {}
+    for cell in _by_scores(scored.group_by(SCORES).aggregate([])):
+        its = AmountWords(revenue[(recency == cell[0]) & (frequency == cell[1])], NO_WORDS)
+        found[cell] = float(exact_total(its, is_float=True))
+    return found
 
 
 def _by_scores(table: pa.Table) -> dict[tuple[int, int], dict[str, Any]]:
@@ -74,4 +92,4 @@ def _table(
 
 
 def _mean_value(row: Mapping[str, Any]) -> float | None:
-    return float(row["revenue_sum"]) / row["orders_sum"] if row["orders_sum"] else None
+    return row["revenue_sum"] / row["orders_sum"] if row["orders_sum"] else None

@@ -110,27 +110,40 @@ def seen_orders(batch: CustomerBatch, kept: NDArray[np.bool_], spec: HistorySpec
     """
     if kept.all():
         return batch
+    part = part_of_orders(batch, kept, spec)
+    further = entries_marked(
+        part.offsets,
+        part.days,
+        part.words.signs,
+        part.keys,
+        once_a_day=spec.once_a_day,
+        net_refunds=spec.net_refunds,
+    )
+    return replace(part, further=further)
+
+
+def part_of_orders(
+    batch: CustomerBatch, kept: NDArray[np.bool_], spec: HistorySpec
+) -> CustomerBatch:
+    """Return customers with a part of their orders and refunds: kept: (n,).
+
+    Which entries are orders stays as it was in the whole, so that the orders of parts add up.
+    """
+    if kept.all():
+        return batch
     offsets = np.concatenate([[0], np.cumsum(kept)])[batch.offsets]
-    days, words = batch.days[kept], batch.words.take(kept)
-    keys = None if batch.keys is None else batch.keys[kept]
+    words = batch.words.take(kept)
     hidden = batch.hidden(drop_unknown=spec.drop_unknown)
     return replace(
         batch,
         # Those of the population stay in it, though they have no orders left.
         listed=np.ones(len(batch.ids), np.bool_) if hidden is None else ~hidden,
         offsets=offsets,
-        days=days,
+        days=batch.days[kept],
         words=words,
         negative=int(np.count_nonzero(words.signs < 0)) if batch.negative else 0,
-        keys=keys,
-        further=entries_marked(
-            offsets,
-            days,
-            words.signs,
-            keys,
-            once_a_day=spec.once_a_day,
-            net_refunds=spec.net_refunds,
-        ),
+        keys=None if batch.keys is None else batch.keys[kept],
+        further=None if batch.further is None else batch.further[kept],
         details=None if batch.details is None else batch.details.take(kept),
         order_ids=None if batch.order_ids is None else taken_ids(batch.order_ids, kept),
     )

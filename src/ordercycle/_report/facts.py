@@ -29,7 +29,7 @@ from ordercycle._errors import DataError, printable
 from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle._grouping.batches import CustomerBatch
-from ordercycle._history.order_events import OrderEvents, seen_orders
+from ordercycle._history.order_events import OrderEvents, part_of_orders
 from ordercycle._report.blocks import NO_MARKS, Key
 from ordercycle._report.loyalty import VALUE, codes_of_points
 from ordercycle._report.quantities import (
@@ -142,7 +142,11 @@ class FactReader:
     # --- Orders -----------------------------------------------------------------------------------
 
     def views(self, batch: CustomerBatch) -> Iterator[SeenOrders]:
-        """Yield the orders of each view."""
+        """Yield the orders of each view.
+
+        Which entries are orders is what the whole history says, as for what touches won: a later
+        day of an order is none, though its first day is not of the view. So brands add up to all.
+        """
         spec = self.sources.orders.spec
         events = OrderEvents(batch, spec)
         held_by = {
@@ -155,7 +159,7 @@ class FactReader:
             if view.brand is not None and brands is not None and self.sources.brands is not None:
                 own = brands == self.sources.brands.texts.index(view.brand)
                 held = own if held is None else held & own
-            seen = batch if held is None else seen_orders(batch, held, spec)
+            seen = batch if held is None else part_of_orders(batch, held, spec)
             yield SeenOrders(view, seen, held)
 
     def _brands_of(self, batch: CustomerBatch) -> Int64s | None:

@@ -30,6 +30,7 @@ def _notes(made: Counted) -> Iterator[str]:
     sources, summary = made.sources, made.summary
     touched = sources.touched
     if touched is not None:
+        yield from _of_strangers(summary.strangers)
         if summary.unknown_refunds:
             refunds = counted(summary.unknown_refunds, "refund is", "refunds are")
             yield f"{refunds} of no known order, and credited to nobody"
@@ -55,6 +56,17 @@ def _notes(made: Counted) -> Iterator[str]:
         if kinds:
             named = ", ".join(kinds[:MOST_NAMED]) + (", ..." if len(kinds) > MOST_NAMED else "")
             yield f"points of kinds that are not known count nowhere: {named}"
+
+
+def _of_strangers(number: int) -> Iterator[str]:
+    """Yield that touches are of customers whom the orders do not know, where any are."""
+    if number:
+        absent = counted(number, "touch is", "touches are")
+        verb = "counts" if number == 1 else "count"
+        yield (
+            f"{absent} of customers whom the history of orders does not have, and {verb} nowhere; "
+            "build the history with the customers table"
+        )
 
 
 def _without_row(sources: Sources) -> list[str]:
