@@ -47,6 +47,43 @@ def value(report, metric, segment="All Customers", **options):
     return next(row["value"] for row in rows if row["segment"] == segment)
 
 
+@pytest.mark.parametrize(("strangers", "said"), [(1, "1 touch is"), (2, "2 touches are")])
+def test_touches_of_people_whom_the_orders_do_not_know_are_noted(strangers, said):
+    orders = orders_of([("ann", 1, at(1, 1), 1)])
+    who = ["ann", "zoe", "yan"][: 1 + strangers]
+    touches = touches_of([(one, at(1, 10), "delivery", "Email", "news") for one in who])
+    credited = oc.Attribution().credit(orders, touches)
+    report = oc.SegmentReport.build(
+        orders, everybody(orders), period=("2026-01", "2026-01"), compare=None, credited=credited,
+        as_of="2026-01-31",
+    )  # fmt: skip
+    assert value(report, "Deliveries") == 1
+    noted = [one for one in report.metadata["notes"] if "does not have" in one]
+    assert [one.split(" of customers")[0] for one in noted] == [said]
+
+
+def test_an_order_of_two_brands_and_states_is_one_order():
+    names = ("customer_id", "order_id", "ordered_at", "amount", "brand", "status")
+    rows = [
+        ("ann", 1, at(1, 5), 20, "north", "open"),
+        ("ann", 1, at(1, 9), 5, "south", "paid"),  # what came later of the same order
+        ("bob", 2, at(1, 7), 30, "south", "paid"),
+    ]
+    columns = oc.Columns(order="order_id", instants=True, attributes=("brand", "status"))
+    orders = oc.OrderHistory.build(table(names, rows), columns=columns)
+    touches = touches_of([(one, at(1, 4), "click", "Email", "news") for one in ("ann", "bob")])
+    credited = oc.Attribution(window="30d", windows={}).credit(orders, touches)
+    report = oc.SegmentReport.build(
+        orders, everybody(orders), period=("2026-01", "2026-01"), compare=None, credited=credited,
+        as_of="2026-01-31", brand="brand", targets={"All": None, "Paid": "status == 'paid'"},
+    )  # fmt: skip
+    for metric in ("Orders", "CRM Orders"):
+        found = [value(report, metric, brand=brand) for brand in (None, "north", "south")]
+        assert found == [2, 1, 1], metric
+        assert value(report, metric, target="Paid") == 1, metric
+    assert [value(report, "Revenue", brand=brand) for brand in ("north", "south")] == [20, 35]
+
+
 def test_e3_recipients():
     months = {"ann": (1, 1, 2), "bob": (1, 3), "dan": (2,)}
     rows = [

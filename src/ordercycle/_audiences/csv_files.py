@@ -173,7 +173,7 @@ def _details(members: Members, role: str, *, digest: bool) -> Make:
 
 def _values(members: Members) -> Make:
     def made(start: int, stop: int) -> _Cells:
-        values = pa.array(members.values[start:stop])  # type: ignore[index]
+        values = pa.array(members.values[start:stop])  # type: ignore[index]  # columns of values only
         return _Cells(values.cast(TEXT), may_need_quotes=False)
 
     return made
