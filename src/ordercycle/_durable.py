@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from ordercycle._errors import ConfigError, Option
+
 #: Bytes after which what was written is sent to the disk, while more is made: of 550 MB the last
 #: sync then leaves nothing to wait for, where it took 0.2 s.
 SYNC_BYTES = 2**26
@@ -54,6 +56,21 @@ class _SyncedFile(io.FileIO):
         """Raise what went wrong: the system tells it once, and not those who ask later."""
         if self._syncing is not None:
             self._syncing.result()
+
+
+def path_of(option: str, given: Any) -> Path:
+    """Return the path that an argument names.
+
+    Raises
+    ------
+    ConfigError
+        It is no path.
+    """
+    if isinstance(given, str | os.PathLike) and (found := os.fspath(given)):
+        return Path(os.fsdecode(found))
+    raise ConfigError(
+        (Option(option, given), " is no path"), remedy="pass one as text, or as a pathlib.Path"
+    )
 
 
 @contextmanager

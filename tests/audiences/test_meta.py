@@ -438,6 +438,8 @@ def test_who_is_forgotten_is_nowhere(tmp_path, vendor, meta):
         assert not [one for one in encodings(text) if one in kept]
     assert bytes.fromhex(hashed(address(0))) in kept
     assert oc.forget(["c1"], connectors=[meta], state=state) == {}
+    with pytest.raises(oc.ConfigError, match="integers, which no list of the state has"):
+        oc.forget([1], connectors=[meta], state=state)
 
 
 def encodings(text):

@@ -82,3 +82,14 @@ def test_errors_of_contacts(tmp_path):
     audience([1]).to_csv(tmp_path / "one.csv", contacts, "meta")
     assert (tmp_path / "one.csv").stat().st_mode & 0o777 == 0o600
     assert address(1) not in (tmp_path / "one.csv").read_text()
+
+
+def test_a_secret_that_cannot_be_had(tmp_path):
+    def vault():
+        raise KeyError(TOKEN)
+
+    meta = Meta("123", vault, base_url="http://127.0.0.1:9")
+    with pytest.raises(oc.ConfigError, match="raised KeyError") as found:
+        audience([1]).sync(meta, people([1]), tmp_path / "s")
+    assert TOKEN not in shown(found)
+    assert found.value.__context__ is None

@@ -81,3 +81,20 @@ def test_scores_are_told_apart_by_their_letters():
     names = {"Best": ["2 1+ 2", "2 2"], "Rest": "* *"}
     found = oc.Rfm(bins=2, cuts=cuts, map=names).explain(HISTORY, "ann", DAY)
     assert found.rule == "'Best' stands for scores R 2, F 1+, M 2 or R 2, F 2"
+
+
+@pytest.mark.parametrize("path", [None, 7, b"folder", ""])
+def test_what_is_no_path(path):
+    audience = oc.Audience.where(pa.table({"customer_id": [1]}), "true", name="All")
+    membership = oc.Lifecycle().membership(HISTORY)
+    report = oc.SegmentReport.build(HISTORY, membership, period="2026-01")
+    for write, named in (
+        (HISTORY.save, "directory"),
+        (oc.OrderHistory.open, "directory"),
+        (oc.EventHistory.open, "directory"),
+        (audience.to_csv, "path"),
+        (report.to_csv, "path"),
+        (lambda state: oc.forget([1], connectors=[], state=state), "state"),
+    ):
+        with pytest.raises(oc.ConfigError, match=rf"{named}=.* is no path"):
+            write(path)

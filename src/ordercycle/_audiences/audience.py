@@ -6,7 +6,6 @@ import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -33,6 +32,7 @@ from ordercycle._audiences.sending import rows_to_send
 from ordercycle._audiences.summaries import AudienceSummary, ValueSummary
 from ordercycle._audiences.targets import target_of
 from ordercycle._days import date_of, day_number
+from ordercycle._durable import path_of
 from ordercycle._errors import ColumnError, ConfigError, Option, counted, suggestion
 from ordercycle._expressions.expression_text import language_text
 from ordercycle._public import public
@@ -321,7 +321,7 @@ class Audience:
             self._listed.customers, values, people, chosen, keep_texts=keep, threads=count
         )
         stripped = write_csv(
-            Path(path),
+            path_of("path", path),
             members,
             self.name,
             self._listed.columns.column(VALUE) if self.has_values else None,
@@ -396,7 +396,7 @@ class Audience:
             threads=count,
         )
         wanted = rows_to_send(members, connection, threads=count)
-        return sync(self.name, wanted, connection, Path(state), options)
+        return sync(self.name, wanted, connection, path_of("state", state), options)
 
     def _values(self) -> NDArray[np.float64] | None:
         """Return what the customers are worth as floats, NaN where that is not known."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ordercycle._audiences.customer_sets import given_ids
 from ordercycle._audiences.sending import keys_of
+from ordercycle._durable import path_of
 from ordercycle._errors import ConfigError, Option
 from ordercycle._public import public
 from ordercycle._sync import forgetting
@@ -58,4 +58,6 @@ def forget(ids: Any, *, connectors: Sequence[Any], state: str | PathLike[str]) -
         raise ConfigError((Option("ids"), " is one id"), remedy="pass a list of ids")
     keys = keys_of(given_ids(ids, "the ids"))
     connections = [connection_of(one) for one in connectors]
-    return forgetting.forget(keys, {one.identity: one for one in connections}, Path(state))
+    return forgetting.forget(
+        keys, {one.identity: one for one in connections}, path_of("state", state)
+    )

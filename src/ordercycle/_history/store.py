@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from ordercycle._durable import path_of
 from ordercycle._errors import StorageError
 from ordercycle._history.batch_files import FileEntry, write_file
 from ordercycle._history.grouped import Folder, Grouped, Part, SavedTable, cut
@@ -49,7 +50,7 @@ def save(history: G, directory: str | os.PathLike[str], pieces: int = 1) -> G:
 
     pieces: how many parts to make of each, a power of two.
     """
-    path = Path(directory)
+    path = path_of("directory", directory)
     bits = len(history.parts).bit_length() - 1
     with _writing(path, "saved"):
         path.mkdir(parents=True, exist_ok=True)
@@ -116,7 +117,7 @@ def open_folder(
     opened: type[G], directory: str | os.PathLike[str], *, verify: bool, threads: int
 ) -> G:
     """Open a saved history."""
-    path = Path(directory)
+    path = path_of("directory", directory)
     for attempt in range(ATTEMPTS):
         manifest = read_manifest(path, opened.kind)
         try:

@@ -6,10 +6,9 @@ import csv
 import os
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 from typing import IO, NamedTuple
 
-from ordercycle._durable import replacing
+from ordercycle._durable import path_of, replacing
 from ordercycle._errors import StorageError
 from ordercycle._report.metric_values import EVERYTHING, Grain, Reported
 from ordercycle._report.metrics import COUNTED, Metric
@@ -54,10 +53,10 @@ def dynamics_csv(
 
 def write_text(text: str, target: str | os.PathLike[str] | IO[str]) -> None:
     """Write to a stream, or to a file that appears whole or not at all."""
-    if not isinstance(target, str | os.PathLike):
+    if hasattr(target, "write"):
         target.write(text)
         return
-    path = Path(target)
+    path = path_of("path", target)
     try:
         with replacing(path) as stream:
             stream.write(text.encode())

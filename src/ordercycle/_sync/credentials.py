@@ -34,7 +34,17 @@ class Secret:
         ConfigError
             There is none.
         """
-        found = self._ask()
+        raised = None
+        try:
+            found = self._ask()
+        except Exception as error:  # noqa: BLE001 - whatever a caller's own function raises
+            raised = type(error).__name__
+        if raised is not None:
+            # Outside of the handler: the error itself, which may hold the secret, is not kept.
+            raise ConfigError(
+                f"what was to return a secret raised {raised}",
+                remedy="call it by itself to see why",
+            )
         if isinstance(found, str) and found.strip() and found.isprintable() and found.isascii():
             return found.strip()
         if self._name is not None:

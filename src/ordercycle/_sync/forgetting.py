@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ordercycle._arrow_views import rows_of
 from ordercycle._errors import ConfigError, Option
 from ordercycle._sync.connection import Connection
-from ordercycle._sync.sent_rows import TIE, hashes_of, one_piece
+from ordercycle._sync.sent_rows import TIE, are_texts, hashes_of, one_piece
 from ordercycle._sync.state_folder import AudienceFolder, Saved
 from ordercycle._sync.syncing import finish_or_drop
 
@@ -23,6 +23,7 @@ def forget(keys: pa.Table, connections: Mapping[str, Connection], state: Path) -
     keys: their hashes and ties.
     """
     folders = AudienceFolder.all_in(state)
+    _refuse_other_kind(folders, keys)
     for folder in folders:
         if folder.connector not in connections and _is_there(folder, keys):
             raise ConfigError(
@@ -52,14 +53,34 @@ def forget(keys: pa.Table, connections: Mapping[str, Connection], state: Path) -
     return removed
 
 
+def _refuse_other_kind(folders: Sequence[AudienceFolder], keys: pa.Table) -> None:
+    """Raise where ids are integers and those of all lists are texts, or the other way round."""
+    kinds = {
+        are_texts(saved.table)
+        for folder in folders
+        for saved in _saved(folder)
+        if saved.table.num_rows
+    }
+    if keys.num_rows and kinds and are_texts(keys) not in kinds:
+        names = {True: "texts", False: "integers"}
+        raise ConfigError(
+            (Option("ids"), f" are {names[not kinds.pop()]}, which no list of the state has"),
+            remedy="pass the ids in the type in which they were sent",
+        )
+
+
+def _saved(folder: AudienceFolder) -> list[Saved]:
+    """Return what is remembered of a list, and what is on its way."""
+    folder.check()
+    return [saved for saved in (folder.sent(), folder.plan()) if saved is not None]
+
+
 def _facts(saved: Saved) -> dict[str, object]:
     return {name: one for name, one in saved.facts.items() if name not in ("format", "version")}
 
 
 def _is_there(folder: AudienceFolder, keys: pa.Table) -> bool:
-    folder.check()
-    found = (folder.sent(), folder.plan())
-    return any(_of(saved.table, keys).any() for saved in found if saved is not None)
+    return any(_of(saved.table, keys).any() for saved in _saved(folder))
 
 
 def _of(rows: pa.Table, keys: pa.Table) -> NDArray[np.bool_]:

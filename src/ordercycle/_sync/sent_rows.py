@@ -24,6 +24,7 @@ STALE = "stale"
 TIE_BYTES = 8
 TIE_TYPE = pa.binary(TIE_BYTES)
 WORD_BYTES = 8
+DIGEST_WORDS = DIGEST.byte_width // WORD_BYTES
 Rows = NDArray[np.int64]
 
 
@@ -123,6 +124,11 @@ def _ties(rows: pa.Table) -> NDArray[np.uint8]:
     return fixed_view(one_piece(rows, TIE), np.uint8, per_row=TIE_BYTES)
 
 
+def are_texts(rows: pa.Table) -> bool:
+    """Return whether rows are of customers whose ids are no integers: those have no ties."""
+    return bool(_ties(rows).any())
+
+
 def differences(sent: pa.Table, wanted: pa.Table, layout: Layout) -> Differences:
     """Return how what was sent and what is wanted differ: in a walk along both."""
     before, after = paired(sent, wanted)
@@ -184,7 +190,22 @@ def holders(wanted: pa.Table, rows: Rows, removed: pa.Table, layout: Layout) -> 
         nothing: Any = pa.scalar(NO_DIGEST, DIGEST) if values.type == DIGEST else ""
         values = values.filter(pc.fill_null(pc.not_equal(values, nothing), fill_value=False))
         theirs = one_piece(wanted, name).take(rows_of(rows))
-        found |= booleans(pc.is_in(theirs, value_set=values))
+        likely = np.arange(rows.size)
+        if values.type == DIGEST:
+            likely = np.flatnonzero(_may_be_among(theirs, values))
+            theirs = theirs.take(rows_of(likely))
+        found[likely] |= booleans(pc.is_in(theirs, value_set=values))
+    return found
+
+
+def _may_be_among(digests: pa.Array, others: pa.Array) -> NDArray[np.bool_]:
+    """Return which digests begin as one of others does: all that are there, and one in 16 more."""
+    bits = max(len(others).bit_length() + 4, 8)
+    shift = np.uint64(8 * WORD_BYTES - bits)
+    firsts = [_words(column, DIGEST_WORDS)[::DIGEST_WORDS] >> shift for column in (digests, others)]
+    is_there = np.zeros(2**bits, np.bool_)
+    is_there[firsts[1]] = True
+    found: NDArray[np.bool_] = is_there[firsts[0]]
     return found
 
 
