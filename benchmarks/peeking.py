@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-from ordercycle._experiments.sequential import multiplier
+from ordercycle._statistics.sequential import multiplier
 
 DAYS, ALPHA, RATE = 100, 0.05, 0.1
 #: Customers of each arm a day, and how many of both arms are planned, as shares of those who come.

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import ordercycle as oc
 from ordercycle._experiments.arms import SALT_PREFIX
-from ordercycle._experiments.means import Moments, adjusted_means, plain_means
-from ordercycle._experiments.sequential import always_valid
+from ordercycle._statistics.means import Moments, adjusted_means, plain_means
+from ordercycle._statistics.sequential import always_valid
 
 DAY = date(2026, 1, 1)
 HALVES = oc.Experiment("banner", {"control": 50, "banner": 50})

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordercycle._experiments.distributions import (
+from ordercycle._statistics.distributions import (
     chi_square_p,
     normal_p,
     normal_quantile,
     t_p,
     t_quantile,
 )
-from ordercycle._experiments.means import Moments, adjusted_means, plain_means
-from ordercycle._experiments.rates import (
+from ordercycle._statistics.means import Moments, adjusted_means, plain_means
+from ordercycle._statistics.rates import (
     Rate,
     restricted_rate,
     score_difference,
@@ -23,8 +23,8 @@ from ordercycle._experiments.rates import (
     score_p,
     wilson,
 )
-from ordercycle._experiments.sequential import always_valid, multiplier, tuning
-from ordercycle._experiments.several import benjamini_hochberg, holm, sample_ratio_p, shrunk
+from ordercycle._statistics.sequential import always_valid, multiplier, tuning
+from ordercycle._statistics.several import benjamini_hochberg, holm, sample_ratio_p, shrunk
 
 Z = normal_quantile(0.05)
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 import ordercycle as oc
-from ordercycle._report.months import Months
+from ordercycle._months import Months
 from ordercycle._report.page_content import Look
 from ordercycle._report.segment_report import content_of_report
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ordercycle as oc
-from ordercycle._experiments.distributions import t_p, t_quantile
+from ordercycle._statistics.distributions import t_p, t_quantile
 
 ORDERS = oc.Columns(order="order_id", instants=True)
 TOUCHES = oc.EventColumns(attributes=("kind", "channel"))

@@ -8,9 +8,9 @@ import pytest
 from support.reports import PERIOD, lists_of, orders_of, planned, report_of, shop, values_of
 
 import ordercycle as oc
+from ordercycle._months import Months, Period
 from ordercycle._report.as_of import AsOf, Known
 from ordercycle._report.cube import count
-from ordercycle._report.months import Months, Period
 from ordercycle._report.report_spec import listed
 
 

@@ -20,8 +20,8 @@ from ordercycle._history.order_history import grouped_orders
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._membership.membership import Membership
 from ordercycle._membership.timeline import Timeline
+from ordercycle._months import Months
 from ordercycle._report.catalogue import Catalogue
-from ordercycle._report.months import Months
 from ordercycle._report.quantities import BASE, DURING, QUANTITIES
 from ordercycle_kernels.timeline import OPEN
 

@@ -12,8 +12,8 @@ from support.reports import PERIOD, orders_of, planned, random_orders, report_of
 import ordercycle as oc
 from ordercycle._history.order_history import grouped_orders
 from ordercycle._membership.membership import intervals_of
+from ordercycle._months import Months, Period
 from ordercycle._report.cube import Cube, count
-from ordercycle._report.months import Months, Period
 
 
 @pytest.mark.parametrize("kind", ["float", "integer", "decimal"])

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 import ordercycle as oc
 from ordercycle._history.order_history import grouped_orders
-from ordercycle._report.months import Period
+from ordercycle._months import Period
 from ordercycle._report.report_spec import Plan
 
 PERIOD = ("2025-10", "2025-12")

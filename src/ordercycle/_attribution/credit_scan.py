@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from ordercycle._attribution.attribution_options import AttributionOptions
 from ordercycle._attribution.credit_rows import CreditRows, credits_of, rows_of_credits
 from ordercycle._attribution.order_rows import OrderReader, OrderRows
-from ordercycle._attribution.side_by_side import HashSpan, Rows, SideBySide
 from ordercycle._attribution.touch_classes import CHANNEL_COLUMN, NONE
 from ordercycle._attribution.touch_paths import PathFinder, Paths, Qualified
 from ordercycle._errors import ColumnError, ConfigError, Option, OrdercycleError, warn, within
@@ -22,6 +21,7 @@ from ordercycle._expressions.language import parsed
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.grouped import WITH_PATHS, Grouped
 from ordercycle._history.grouped_orders import GroupedOrders
+from ordercycle._history.side_by_side import HashSpan, Rows, SideBySide
 from ordercycle._streams.conditions import Condition, check_texts, fitted
 
 R = TypeVar("R")

@@ -13,10 +13,10 @@ from ordercycle._arrow_views import array_of, booleans, rows_of
 from ordercycle._attribution.credit_scan import CreditScan, Meeting
 from ordercycle._attribution.credit_table import GROUP, INSTANTS, CreditTable, Shown
 from ordercycle._attribution.durations import in_microseconds
-from ordercycle._attribution.side_by_side import HashSpan
 from ordercycle._attribution.touch_classes import CAMPAIGN, CHANNEL_COLUMN, KIND, NONE
 from ordercycle._errors import ConfigError, DataError, Option, printable
 from ordercycle._grouping.batches import CustomerBatch
+from ordercycle._history.side_by_side import HashSpan
 from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._workspace import Workspace
 

@@ -13,7 +13,6 @@ from ordercycle._attribution.attribution_options import AttributionOptions
 from ordercycle._attribution.durations import duration_of, in_microseconds
 from ordercycle._attribution.option_checks import DELIVERY, LAST
 from ordercycle._attribution.order_rows import OrderRows
-from ordercycle._attribution.side_by_side import Rows
 from ordercycle._attribution.touch_classes import (
     CAMPAIGN,
     CHANNEL_COLUMN,
@@ -25,6 +24,7 @@ from ordercycle._attribution.touch_classes import (
 )
 from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._events.stored_events import StoredEvents
+from ordercycle._history.side_by_side import Rows
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._streams.columns import Keys
 from ordercycle._streams.conditions import Condition

@@ -16,11 +16,11 @@ from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.intervals import OfHistory
 from ordercycle._membership.membership import Membership
 from ordercycle._membership.timeline import Timeline
+from ordercycle._months import Months, Period
 from ordercycle._page.content import Cohorts
 from ordercycle._report.catalogue import Catalogue
 from ordercycle._report.cube import count
 from ordercycle._report.metric_values import Figures
-from ordercycle._report.months import Months, Period
 from ordercycle._report.quantities import MONEY
 from ordercycle._report.report_spec import Plan
 from ordercycle._workspace import Workspace

@@ -18,12 +18,12 @@ from ordercycle._errors import ConfigError, Option
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.intervals import check_history
 from ordercycle._membership.membership import Membership
+from ordercycle._months import Months, Period
 from ordercycle._page.content import Cohorts, Content, Grid, Moves
 from ordercycle._page.document import document, framed
 from ordercycle._page.encoding import checked_currency
 from ordercycle._public import public
 from ordercycle._report.export import write_text
-from ordercycle._report.months import Months, Period
 from ordercycle._report.page_content import Look
 from ordercycle._report.segment_report import SegmentReport, content_of_report
 from ordercycle._segments.rfm import Rfm

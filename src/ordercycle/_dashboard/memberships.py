@@ -11,8 +11,8 @@ from ordercycle._days import date_of, day_number
 from ordercycle._errors import ConfigError, Option, suggestion
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.membership import Membership
+from ordercycle._months import Months
 from ordercycle._report.as_of import AsOf, Known
-from ordercycle._report.months import Months
 from ordercycle._report.page_content import month_numbers
 from ordercycle._segments.scheme import Scheme, in_words
 

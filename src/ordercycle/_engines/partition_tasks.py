@@ -18,12 +18,12 @@ from ordercycle._history.order_format import OrderFormat
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._ingest.morsels import Tally
 from ordercycle._membership.membership import Membership
+from ordercycle._months import Months, Period
 from ordercycle._profile import checked_window
 from ordercycle._report.as_of import AsOf, Known
 from ordercycle._report.checks import warnings_of_orders
 from ordercycle._report.cube import Cube, count
 from ordercycle._report.known_days import KnownDays, cells_of_days
-from ordercycle._report.months import Months, Period
 from ordercycle._report.report_spec import Plan
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._segments import fittable

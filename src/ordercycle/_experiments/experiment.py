@@ -26,13 +26,13 @@ from ordercycle._experiments.arms import ARM_TYPE, HASHES, Arms
 from ordercycle._experiments.given_ids import plain_ids
 from ordercycle._experiments.rehearsing import rehearsed
 from ordercycle._experiments.result import ExperimentResult
-from ordercycle._experiments.several import SRM_LIMIT, sample_ratio_p
 from ordercycle._experiments.window_scan import Sums, WindowScan
 from ordercycle._history.grouped_orders import GroupedOrders
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.intervals import Intervals
 from ordercycle._membership.membership import Membership, intervals_of
 from ordercycle._public import public
+from ordercycle._statistics.several import SRM_LIMIT, sample_ratio_p
 
 CUSTOMER, ARM = "customer_id", "arm"
 OPTIONS = ("name", "arms", "salt", "hash", "control", "plan_customers")

@@ -6,9 +6,9 @@ import math
 from numbers import Real
 
 from ordercycle._errors import ConfigError, Option
-from ordercycle._experiments.distributions import STANDARD, normal_quantile
-from ordercycle._experiments.sequential import multiplier
 from ordercycle._public import public
+from ordercycle._statistics.distributions import STANDARD, normal_quantile
+from ordercycle._statistics.sequential import multiplier
 
 #: More than there are people: an effect that needs them was mistyped.
 MOST_CUSTOMERS = 1e12

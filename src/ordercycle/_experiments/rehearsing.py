@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from ordercycle._errors import ConfigError
 from ordercycle._experiments.arms import HASHES, Arms
-from ordercycle._experiments.distributions import STANDARD, normal_quantile
-from ordercycle._experiments.means import explained_share
-from ordercycle._experiments.rates import Rate, score_p, wilson
-from ordercycle._experiments.sequential import always_valid, multiplier
-from ordercycle._experiments.several import SRM_LIMIT, sample_ratio_p
 from ordercycle._experiments.window_scan import WindowScan, moments
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._ingest.id_bytes import hashes_of
+from ordercycle._statistics.distributions import STANDARD, normal_quantile
+from ordercycle._statistics.means import explained_share
+from ordercycle._statistics.rates import Rate, score_p, wilson
+from ordercycle._statistics.sequential import always_valid, multiplier
+from ordercycle._statistics.several import SRM_LIMIT, sample_ratio_p
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import windows as kernels
 from ordercycle_kernels.calendar import NO_DAY

@@ -12,20 +12,20 @@ import pyarrow as pa
 from ordercycle._attribution.exact_totals import in_type
 from ordercycle._days import date_of
 from ordercycle._errors import ConfigError, Option, counted, printable
-from ordercycle._experiments.distributions import normal_quantile
-from ordercycle._experiments.means import Means, Moments, adjusted_means, plain_means
-from ordercycle._experiments.rates import FEWEST, Rate, score_difference, score_lift, score_p
-from ordercycle._experiments.sequential import always_valid
-from ordercycle._experiments.several import (
+from ordercycle._experiments.window_scan import Sums, WindowScan, moments
+from ordercycle._page.charts import LIGHT, bands
+from ordercycle._public import public
+from ordercycle._statistics.distributions import normal_quantile
+from ordercycle._statistics.means import Means, Moments, adjusted_means, plain_means
+from ordercycle._statistics.rates import FEWEST, Rate, score_difference, score_lift, score_p
+from ordercycle._statistics.sequential import always_valid
+from ordercycle._statistics.several import (
     SRM_LIMIT,
     benjamini_hochberg,
     holm,
     sample_ratio_p,
     shrunk,
 )
-from ordercycle._experiments.window_scan import Sums, WindowScan, moments
-from ordercycle._page.charts import LIGHT, bands
-from ordercycle._public import public
 
 if TYPE_CHECKING:
     from altair import LayerChart

@@ -13,17 +13,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import fixed_view, validity
-from ordercycle._attribution.side_by_side import Rows, SideBySide
 from ordercycle._days import date_of
 from ordercycle._errors import ColumnError, ConfigError, DataError, Option, counted, suggestion
 from ordercycle._events.stored_events import StoredEvents
 from ordercycle._experiments.arms import Arms
-from ordercycle._experiments.means import Moments
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.grouped_orders import GroupedOrders
+from ordercycle._history.side_by_side import Rows, SideBySide
 from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._membership.intervals import Intervals
 from ordercycle._profile import ProfileBuilder
+from ordercycle._statistics.means import Moments
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import windows as kernels
 from ordercycle_kernels.calendar import NO_DAY

@@ -11,7 +11,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._attribution.order_rows import OrderReader
-from ordercycle._attribution.side_by_side import Rows, SideBySide
 from ordercycle._days import date_of, day_number
 from ordercycle._errors import ColumnError, ConfigError, Option, OrdercycleError, printable, within
 from ordercycle._experiments.arms import salt_word
@@ -21,6 +20,7 @@ from ordercycle._history.grouped import WITH_PATHS
 from ordercycle._history.grouped_orders import GroupedOrders
 from ordercycle._history.order_events import OrderEvents
 from ordercycle._history.order_history import OrderHistory, grouped_orders
+from ordercycle._history.side_by_side import Rows, SideBySide
 from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._journeys.definition import Definition
 from ordercycle._journeys.ledger import Ledger

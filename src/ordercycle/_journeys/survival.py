@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ordercycle._experiments.distributions import normal_quantile
+from ordercycle._statistics.distributions import normal_quantile
 
 ALPHA = 0.05
 

@@ -10,8 +10,8 @@ from ordercycle._days import date_of, day_number
 from ordercycle._errors import ConfigError, Option, Text
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.membership import Membership
+from ordercycle._months import Months, Period, counted_periods, prior_period
 from ordercycle._report.known_days import KnownDays
-from ordercycle._report.months import Months, Period, counted_periods, prior_period
 
 
 @dataclass(frozen=True)

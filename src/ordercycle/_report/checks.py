@@ -8,8 +8,8 @@ from datetime import date
 from ordercycle._errors import ConfigError, counted
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.membership import Membership
+from ordercycle._months import Months, Period
 from ordercycle._report.as_of import AsOf
-from ordercycle._report.months import Months, Period
 
 
 def months_of(history: OrderHistory) -> Months | None:

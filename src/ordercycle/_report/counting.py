@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle._attribution.credit_counts import CreditSummary
-from ordercycle._attribution.side_by_side import Rows, SideBySide
 from ordercycle._days import number_of
 from ordercycle._grouping.batches import CustomerBatch
+from ordercycle._history.side_by_side import Rows, SideBySide
 from ordercycle._membership.intervals import Intervals
 from ordercycle._membership.membership import Membership, intervals_of
 from ordercycle._membership.timeline import Timeline

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from ordercycle._errors import ColumnError, DataError
+from ordercycle._months import Period
 from ordercycle._report.interval_columns import plain_table
-from ordercycle._report.months import Period
 
 WHAT = "changes"
 SEGMENT, DAY, NOTE = "segment", "changed_on", "note"

@@ -21,7 +21,6 @@ from ordercycle._attribution.credit_scan import Meeting
 from ordercycle._attribution.option_checks import CAMPAIGNS as CAMPAIGN_GROUP
 from ordercycle._attribution.option_checks import CHANNEL as PER_CHANNEL
 from ordercycle._attribution.option_checks import DELIVERY
-from ordercycle._attribution.side_by_side import Rows
 from ordercycle._attribution.touch_classes import CAMPAIGN, CHANNEL_COLUMN, FORM, KIND
 from ordercycle._attribution.touch_paths import Paths
 from ordercycle._days import date_of
@@ -30,6 +29,7 @@ from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.order_events import OrderEvents, part_of_orders
+from ordercycle._history.side_by_side import Rows
 from ordercycle._report.blocks import NO_MARKS, Key
 from ordercycle._report.loyalty import VALUE, codes_of_points
 from ordercycle._report.quantities import (

@@ -17,13 +17,13 @@ from ordercycle._attribution.credit_scan import Meeting
 from ordercycle._attribution.credited import Credited, scan_of
 from ordercycle._days import number_of
 from ordercycle._errors import ConfigError, Option, check_choice, counted, printable
-from ordercycle._experiments.means import Means, Moments, plain_means
 from ordercycle._experiments.window_scan import summed_amounts, whole_sum
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._membership.intervals import Intervals
 from ordercycle._membership.membership import Membership, intervals_of
+from ordercycle._months import Months
 from ordercycle._public import public
-from ordercycle._report.months import Months
+from ordercycle._statistics.means import Means, Moments, plain_means
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import windows as kernels
 from ordercycle_kernels.calendar import NO_DAY

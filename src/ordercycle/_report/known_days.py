@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ordercycle._days import date_of
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.order_history import OrderHistory, grouped_orders
-from ordercycle._report.months import Months
+from ordercycle._months import Months
 from ordercycle._segments.counting_rounds import Cells
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY, NO_DAY
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from ordercycle._days import number_of
 from ordercycle._errors import DataError
+from ordercycle._months import Months, Period
 from ordercycle._report.blocks import Key, powers_of_chunks
 from ordercycle._report.catalogue import Catalogue
 from ordercycle._report.counting import Counted
 from ordercycle._report.cube import Cube
 from ordercycle._report.metrics import Metric
-from ordercycle._report.months import Months, Period
 from ordercycle._report.quantities import (
     BASE,
     CAMPAIGN,

@@ -13,6 +13,7 @@ from math import prod
 from operator import or_
 from typing import Any, TypeAlias
 
+from ordercycle._months import Months, Period
 from ordercycle._page.content import (
     LESS_IS_BETTER,
     MORE_IS_BETTER,
@@ -25,7 +26,6 @@ from ordercycle._page.content import (
 from ordercycle._report.export import PLACE
 from ordercycle._report.metric_values import Figures
 from ordercycle._report.metrics import COUNTED, PERIOD, Metric
-from ordercycle._report.months import Months, Period
 from ordercycle._report.quantities import DISTINCT, LAST_DAY, Quantity, derived_of, of_known
 from ordercycle._report.report_spec import ALL_CUSTOMERS
 from ordercycle._spreadsheets import harmless

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ordercycle._months import Months, Period
 from ordercycle._page.charts import LIGHT, bars, lines
 from ordercycle._report.metric_values import Reported
 from ordercycle._report.metrics import SHARE, Metric
-from ordercycle._report.months import Months, Period
 from ordercycle._report.rendering import formatted
 from ordercycle._report.report_spec import ALL_CUSTOMERS
 from ordercycle._report.tables import change_ratio

@@ -13,8 +13,8 @@ from ordercycle._days import date_of, number_of
 from ordercycle._errors import ConfigError, Option, counted, printable
 from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._events.event_history import EventHistory, stored_events
+from ordercycle._months import Months
 from ordercycle._public import public
-from ordercycle._report.months import Months
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import report_facts as kernels
 

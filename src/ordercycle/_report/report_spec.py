@@ -16,8 +16,8 @@ from ordercycle._days import number_of
 from ordercycle._errors import Code, ConfigError, Option, suggestion
 from ordercycle._ingest.column_readers import AmountReader
 from ordercycle._membership.membership import Membership
+from ordercycle._months import Months, Period
 from ordercycle._report.catalogue import Catalogue
-from ordercycle._report.months import Months, Period
 from ordercycle._report.quantities import MONEY, WHOLE
 from ordercycle._spec import HistorySpec
 from ordercycle_kernels import cube as kernels

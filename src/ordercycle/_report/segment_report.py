@@ -23,6 +23,7 @@ from ordercycle._errors import (
     whole_number,
 )
 from ordercycle._history.order_history import OrderHistory, grouped_orders
+from ordercycle._months import PRIOR, Months, Period
 from ordercycle._page.content import Content
 from ordercycle._page.document import document
 from ordercycle._public import public
@@ -37,7 +38,6 @@ from ordercycle._report.loyalty import Loyalty
 from ordercycle._report.metadata import metadata_of, notes_of
 from ordercycle._report.metric_values import EVERYTHING, Figures, Grain, Reported
 from ordercycle._report.metrics import Metric
-from ordercycle._report.months import PRIOR, Months, Period
 from ordercycle._report.own_metrics import Metric as OwnMetric
 from ordercycle._report.own_metrics import check_own
 from ordercycle._report.page_content import Counted as CountedPart

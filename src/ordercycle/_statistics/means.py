@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import NamedTuple
 
-from ordercycle._experiments.distributions import t_p, t_quantile
-from ordercycle._experiments.rates import Interval
+from ordercycle._statistics.distributions import t_p, t_quantile
+from ordercycle._statistics.rates import Interval
 
 
 @dataclass(frozen=True)

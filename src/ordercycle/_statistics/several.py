@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ordercycle._experiments.distributions import boundary, chi_square_p
+from ordercycle._statistics.distributions import boundary, chi_square_p
 
 #: Below it, arms have other numbers of customers than they were to have, and results are withheld.
 SRM_LIMIT = 0.001

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from ordercycle._experiments.rates import Interval
+from ordercycle._statistics.rates import Interval
 
 
 def tuning(alpha: float) -> float:

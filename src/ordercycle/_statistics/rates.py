@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ordercycle._experiments.distributions import boundary, normal_p
+from ordercycle._statistics.distributions import boundary, normal_p
 
 NEWTON_STEPS = 200
 #: Customers of an arm who converted, and who did not, below which the normal distribution says

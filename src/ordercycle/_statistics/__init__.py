@@ -1,0 +1,1 @@
+"""Distributions, intervals and tests of means, rates and several looks at once."""
