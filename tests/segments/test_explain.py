@@ -17,7 +17,7 @@ import ordercycle as oc
 from ordercycle._days import date_of, day_number
 from ordercycle._history.look_ups import customer_only
 from ordercycle._history.order_history import OrderHistory, grouped_orders
-from ordercycle._segments.explaining import profiles_before
+from ordercycle._segments.other_days import OneCustomer
 
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 END = date(2026, 6, 30)
@@ -36,7 +36,8 @@ def check_profiles_before(history, as_of, back, window_days):
         known = [days for days in sorted(back) if day - days >= batch.visible[0]]
         if not known:
             continue
-        found = profiles_before(alone, batch, day, np.array(known), window_days)
+        there = OneCustomer(alone, day, window_days, lambda *_: [])
+        found = there.profiles(day - np.array(known))
         for row, days in zip(found.to_pylist(), known, strict=True):
             earlier = OrderHistory(alone).profile(date_of(day - days), window_days)
             assert [row] == earlier.to_pylist()
@@ -105,11 +106,12 @@ def rfm(history):
 def test_recalculated_schemes_are_as_of_each_day_what_their_numbers_make_of_it(history, rfm):
     rules = oc.Rules({"Best": "rfm == 'Champions' and revenue > 100", "Two": "orders >= 2"})
     scored = rfm.assign(history.profile(END)).to_pylist()
-    every = {}
-    for days in range(201):
+    every, ahead = {}, {}
+    for days in range(-130, 201):
         table = rules.assign(rfm.assign(history.profile(END - timedelta(days))))
+        found = ahead if days < 0 else every
         for row in table.select(["customer_id", "rfm", "tier"]).to_pylist():
-            every.setdefault(row["customer_id"], []).append((row["rfm"], row["tier"]))
+            found.setdefault(row["customer_id"], []).append((row["rfm"], row["tier"]))
     for row in scored:
         names = every[row["customer_id"]]
         by_rfm = rfm.explain(history, row["customer_id"], END)
@@ -119,7 +121,13 @@ def test_recalculated_schemes_are_as_of_each_day_what_their_numbers_make_of_it(h
             same = next((at for at, one in enumerate(segments) if one != segments[0]), len(names))
             assert found.segment == segments[0]
             assert found.since == END - timedelta(same - 1)
-            assert (found.until, found.next_segment) == (None, None)
+            later = [name[place] for name in reversed(ahead[row["customer_id"]])]
+            at = next((at for at, one in enumerate(later) if one != segments[0]), None)
+            expected = (None, None) if at is None else (END + timedelta(at + 1), later[at])
+            if found.until is None or found.until <= END + timedelta(130):
+                assert (found.until, found.next_segment) == expected
+            else:
+                assert expected == (None, None)
             assert "with the numbers that it has now" in found.since_means
         assert by_rfm.numbers == {
             name: row[name]
@@ -188,10 +196,11 @@ def test_rules_over_streams_show_what_they_found(history, tmp_path):
     for row in table.to_pylist():
         found = rules.explain(history, row["customer_id"], END, streams=streams)
         assert found.segment == row["tier"]
-        assert (found.since, found.since_means) == (None, "not computed where rules read streams")
-        line = next(one for one in repr(found).splitlines() if one.startswith("  since "))
-        assert line.endswith("  not computed where rules read streams")
+        assert found.since is not None
     found = rules.explain(history, "c1", END, streams=streams)
+    assert (found.since, found.until, found.next_segment) == (
+        END - timedelta(3), END + timedelta(87), "Seen",
+    )  # fmt: skip
     written = "has(visits, page == 'tea', last=90)"
     orders = next(row["orders"] for row in table.to_pylist() if row["customer_id"] == "c1")
     assert found.numbers == {written: True, "orders": orders}
@@ -237,7 +246,7 @@ def test_exact_schemes_look_at_no_days_one_by_one(history, monkeypatch):
     def walked(*_):
         pytest.fail("the days before were profiled")
 
-    monkeypatch.setattr("ordercycle._segments.scheme.unchanged_since", walked)
+    monkeypatch.setattr(OneCustomer, "unchanged_since", walked)
     cadence = oc.Cadence().fit(history.profile(END))
     late = date(2190, 1, 1)
     for scheme in (oc.Lifecycle(), cadence):

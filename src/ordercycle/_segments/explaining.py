@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from ordercycle._arrow_views import array_of, rows_of
 from ordercycle._errors import printable
 from ordercycle._events.event_history import EventHistory, stored_events
-from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.customer_card import aligned, as_shown, html_table
-from ordercycle._history.grouped_orders import GroupedOrders
 from ordercycle._history.look_ups import only
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._ingest.asked_ids import asked_ids
-from ordercycle._profile import ProfileBuilder
 from ordercycle._public import public
-from ordercycle._workspace import Workspace
-from ordercycle_kernels.calendar import LAST_DAY, NO_DAY
-
-#: Days before the one that is asked for that are looked at together: so many first, then more.
-FIRST_DAYS, MORE_DAYS, MOST_DAYS = 32, 4, 2_048
-#: Orders of all of these days together, at most.
-MOST_ENTRIES = 2**21
 
 EXACT = "the first of the days in a row on which the customer is in this segment"
 RECALCULATED = (
     "the first of the days in a row as of which the scheme, with the numbers that it has now, "
     "gives this segment; a membership is recalculated on a schedule, and may say another day"
 )
-NOT_COMPUTED = "not computed where rules read streams"
 NOT_THERE = "the customer is not there yet"
 
 
@@ -64,7 +49,7 @@ class Explanation:
     segment : str or None
         The segment; None where the customer has none.
     since : datetime.date or None
-        Since when; None where the customer is not there yet, or the rules read streams.
+        Since when; None where the customer is not there yet.
     since_means : str
         What is meant by it.
     rule : str
@@ -72,7 +57,8 @@ class Explanation:
     numbers : dict
         What it looked at, by name.
     until : datetime.date or None
-        The first day on which time alone leads to another segment, where the scheme foretells one.
+        The first day on which time alone leads to another segment; None where there is none, of
+        schemes that are recalculated within ten years.
     next_segment : str or None
         Which one that is.
 
@@ -131,13 +117,11 @@ class Explanation:
         if self.since is not None:
             now = ", by the numbers that the scheme has now" if self._is_by_present_numbers else ""
             yield "since", f"{self.since}{now}"
-        elif self.since_means == NOT_COMPUTED:
-            yield "since", NOT_COMPUTED
         yield "because", printable(self.rule)
         for name, value in self.numbers.items():
             yield printable(name), as_shown(name, value)
         if self.until is not None:
-            yield "until", f"{self.until}, then {self.next_segment!r}, if nothing more is bought"
+            yield "until", f"{self.until}, then {self.next_segment!r}, if nothing more happens"
 
     def __repr__(self) -> str:
         return "\n".join([self._title, *aligned(self._lines())])
@@ -163,74 +147,3 @@ def _alone(history: Any, customer: Any) -> Any:
 
 def _ids(customer: Any, reader: Any) -> pa.Array:
     return asked_ids([customer], reader, "customers", option="customer")
-
-
-def unchanged_since(
-    alone: GroupedOrders,
-    day: int,
-    window_days: int | None,
-    segments_of: Callable[[pa.Table], list[str | None]],
-    segment: str | None,
-) -> int:
-    """Return the first of the days in a row, up to one, as of which a customer has a segment.
-
-    alone: a history of one customer; segments_of: returns the segments that profiles have.
-    """
-    (batch,) = alone.scan(lambda _, batch, __: batch)
-    known = day - int(batch.visible[0])
-    most = max(1, min(MOST_DAYS, MOST_ENTRIES // max(1, batch.days.size)))
-    back, days = 0, FIRST_DAYS
-    while back < known:
-        days = min(days, most, known - back)
-        profiles = profiles_before(
-            alone, batch, day, np.arange(back + 1, back + days + 1), window_days
-        )
-        for number, found in enumerate(segments_of(profiles)):
-            if found != segment:
-                return day - back - number
-        back, days = back + days, days * MORE_DAYS
-    return day - known
-
-
-def profiles_before(
-    alone: GroupedOrders,
-    batch: CustomerBatch,
-    day: int,
-    back: NDArray[np.int64],
-    window_days: int | None,
-) -> pa.Table:
-    """Return the profiles of one customer as of so many days before a day, a row for each.
-
-    As of a day that is k days earlier, a customer is what one is as of the day whose orders all
-    came k days later: all of these are profiled at once, and their dates put back.
-    """
-    later = back.astype(np.int32)
-    entries, size = batch.days.size, later.size
-
-    def moved(days: NDArray[np.int32]) -> NDArray[np.int32]:
-        return np.where(days == NO_DAY, NO_DAY, days + later)
-
-    moved_batch = CustomerBatch(
-        ids=batch.ids.take(rows_of(np.zeros(size, np.int64))),
-        given=moved(batch.given),
-        listed=np.repeat(batch.listed, size),
-        registered=moved(batch.registered),
-        visible=moved(batch.visible),
-        offsets=np.arange(size + 1, dtype=np.int64) * entries,
-        days=(batch.days[np.newaxis, :] + later[:, np.newaxis]).ravel(),
-        words=batch.words.take(np.tile(np.arange(entries), size)),
-        negative=batch.negative * size,
-        further=None if batch.further is None else np.tile(batch.further, size),
-    )
-    # Some of the orders are later than the day now, and than every day that is accepted.
-    last = int(LAST_DAY) + int(later.max(initial=0))
-    ids = alone.spec.ids.produced(size)
-    builder = ProfileBuilder(alone.spec, ids, last, day, window_days)
-    made = builder.batch(moved_batch, Workspace())
-    table = pa.Table.from_batches([made])
-    for place, field in enumerate(table.schema):
-        if field.type == pa.date32():
-            days = made.column(place).cast(pa.int32())
-            put_back = pc.subtract(days, array_of(later, pa.int32()))
-            table = table.set_column(place, field, put_back.cast(pa.date32()))
-    return table

@@ -31,16 +31,15 @@ from ordercycle._segments.assigning import (
 from ordercycle._segments.customer_features import MISSING, StreamsAsOf
 from ordercycle._segments.explaining import (
     EXACT,
-    NOT_COMPUTED,
     NOT_THERE,
     RECALCULATED,
     Explanation,
     Reason,
     streams_alone,
-    unchanged_since,
 )
 from ordercycle._segments.fittable import Fittable
 from ordercycle._segments.next_transition import LookAhead, next_segments
+from ordercycle._segments.other_days import Days, OneCustomer, StreamsOnDays
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.recalculation import Assigning, ProfileOf, Steps, recalculated
 from ordercycle._segments.transitions import transitions
@@ -511,21 +510,23 @@ def _explained(
     history, customer, as_of, window_days = question
     day = day_number(as_of, "as_of")
     alone = customer_only(grouped_orders(history), customer)
-    there = streams_alone(streams or {}, customer) if read_streams else {}
-    source = StreamsAsOf(streams_of(there), day, missing)
-    steps = [assigning(one, source) for one in (*schemes, scheme)]
+    there = streams_of(streams_alone(streams or {}, customer) if read_streams else {})
 
-    def assigned(table: pa.Table, several: Sequence[Assigning]) -> pa.Table:
-        for assign in several:
-            table = assign(table, 1)
+    def assigned(table: pa.Table, several: Sequence[Scheme], source: StreamsAsOf) -> pa.Table:
+        for one in several:
+            table = assigning(one, source)(table, 1)
         return table
 
-    def segments_of(table: pa.Table) -> list[str | None]:
-        column = assigned(table, steps).column(scheme.name)
+    def segments_of(table: pa.Table, days: Days) -> list[str | None]:
+        source = StreamsOnDays(there, day, missing, days=days)
+        column = assigned(table, (*schemes, scheme), source).column(scheme.name)
         return list(column.cast(pa.string()).to_pylist())
 
+    source = StreamsAsOf(there, day, missing)
     profile = OrderHistory(alone).profile(date_of(day), window_days)
-    (segment,) = segments_of(profile) or [None]
+    before = assigned(profile, schemes, source)
+    column = assigned(before, (scheme,), source).column(scheme.name)
+    (segment,) = column.cast(pa.string()).to_pylist() or [None]
     (batch,) = alone.scan(lambda _, batch, __: batch)
     made = Explanation(
         customer_id=IdReader.as_produced(batch.ids, alone.id_type)[0].as_py(),
@@ -539,21 +540,23 @@ def _explained(
     )
     if not profile.num_rows:
         return made
-    before = assigned(profile, steps[:-1])
     reason = scheme._reason(before, segment, source)  # noqa: SLF001 - for subclasses to override
-    made = replace(made, rule=reason.rule, numbers=reason.numbers, since_means=NOT_COMPUTED)
-    if not read_streams:
-        if _is_in_closed_form(scheme) and window_days is None:
-            intervals = scheme.membership(OrderHistory(alone), end=date_of(day)).to_table()
-            since = _entered(intervals, date_of(int(batch.visible[0])))
-        else:
-            since = date_of(unchanged_since(alone, day, window_days, segments_of, segment))
-        means = RECALCULATED if scheme.recalculates else EXACT
-        made = replace(made, since=since, since_means=means)
+    made = replace(made, rule=reason.rule, numbers=reason.numbers)
+    there_then = OneCustomer(alone, day, window_days, segments_of)
+    if _is_in_closed_form(scheme) and window_days is None:
+        intervals = scheme.membership(OrderHistory(alone), end=date_of(day)).to_table()
+        since = _entered(intervals, date_of(int(batch.visible[0])))
+    else:
+        since = date_of(there_then.unchanged_since(segment))
+    means = RECALCULATED if scheme.recalculates else EXACT
+    made = replace(made, since=since, since_means=means)
     if scheme.foretells:
         row = scheme.next_transition(before).to_pylist()[0]
-        made = replace(made, until=row["next_segment_on"], next_segment=row["next_segment"])
-    return made
+        return replace(made, until=row["next_segment_on"], next_segment=row["next_segment"])
+    changes = there_then.changes_next(segment)
+    if changes is None:
+        return made
+    return replace(made, until=date_of(changes.day), next_segment=changes.segment)
 
 
 def _is_in_closed_form(scheme: Scheme) -> bool:
