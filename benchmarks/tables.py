@@ -52,8 +52,9 @@ COMMANDS = {
         "peers.report --orders 100000000",
         "peers.limits --largest 100000000",
         "peers.nightly --orders 100000000",
+        "peers.audiences --customers 10000000",
     ),
-    "Events": ("peers.events --events 20000000",),
+    "Events": ("peers.events --events 100000000",),
     "Attribution": (
         "peers.credits --touches 5000000 --rounds 7",
         "peers.credits --memory-limit 150MB --touches 5000000 20000000",
