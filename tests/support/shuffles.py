@@ -6,8 +6,9 @@ from random import Random
 import pyarrow as pa
 from support.shops import COLUMNS
 
-from ordercycle._engines.grouping_job import GroupingJob, all_options
+from ordercycle._engines.grouping_job import GroupingJob
 from ordercycle._engines.shuffle_blocks import BLOCK_BYTES, BLOCK_SCHEMA, as_rows, from_rows
+from ordercycle._engines.stream_plans import all_options
 
 
 def job_for(*tables, repeatable=False, partitions=3, columns=COLUMNS, timezone="UTC", **options):
@@ -44,7 +45,7 @@ def shuffled(job, frames, seed, sources=3):
 
 
 def run(job, arrived, task):
-    schema = task.schema(job.spec)
+    schema = task.schema(job.nobody)
     batches = [
         batch
         for target in range(job.partitions)

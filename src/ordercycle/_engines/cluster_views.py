@@ -1,86 +1,95 @@
-"""Views of orders on a cluster: what is known of a condition where no task has all values."""
+"""Conditions on a cluster: what is known of their texts where no task has all values.
+
+Whether a text equals a value of an attribute is known when all rows were read. Each source looks
+for the texts in its rows, and tells every target which of them it found.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from ordercycle._engines.partition_tasks import history_of_nobody
-from ordercycle._engines.source_notes import NO_TEXTS, LookedFor
+from ordercycle._engines.source_notes import LookedFor
+from ordercycle._errors import ConfigError, within
 from ordercycle._expressions.expression_text import as_text
 from ordercycle._expressions.language import parsed
-from ordercycle._expressions.nodes import Column, Literal, Path
+from ordercycle._expressions.nodes import Column, Literal, Node, Path
+from ordercycle._features.language import Feature
+from ordercycle._features.scan import conditions_of
 from ordercycle._history.grouped import WITH_PATHS
-from ordercycle._history.order_history import OrderHistory, grouped_orders
-from ordercycle._spec import HistorySpec
 from ordercycle._streams.columns import StreamColumns
 from ordercycle._streams.conditions import check_values, compared, is_text, no_such_text, path_of
 
 
+class Compared(NamedTuple):
+    """A condition whose texts are to be there; said: what messages say before it."""
+
+    node: Node
+    said: str = ""
+
+
 @dataclass(frozen=True)
 class View:
-    """The orders that satisfy a condition; the arguments are those of OrderHistory.where.
-
-    Whether a text equals a value of an attribute is known when all orders were read. Each source
-    looks for the texts in its rows, and tells every target which of them it found.
-    """
+    """The events that satisfy a condition; the arguments are those of OrderHistory.where."""
 
     condition: Any
     missing: str
 
-    def looked_for(self, spec: HistorySpec) -> LookedFor:
-        """Return the texts to look for; what else can be wrong with the condition is an error.
-
-        Raises
-        ------
-        ConfigError, ColumnError
-            As for OrderHistory.where, as far as no order has to be read for it.
-        """
-        nobody = history_of_nobody(spec)
-        nobody.where(self.condition, missing=self.missing)
+    @property
+    def compared(self) -> tuple[Compared, ...]:
+        """The condition, where its texts are to be there."""
         if self.missing == "empty":
-            return NO_TEXTS
-        compared_texts = self._texts(grouped_orders(nobody).columns)
-        texts = ((path[0], str(value.value)) for _, path, value in compared_texts if len(path) == 1)
-        drops_refunds = spec.policies.refunds == "drop"
-        dropped = spec.columns.amount if drops_refunds else None
-        return LookedFor(tuple(dict.fromkeys(texts)), dropped)
+            return ()
+        return (Compared(parsed(as_text(self.condition), WITH_PATHS)),)
 
-    def of(
-        self, history: OrderHistory, looked_for: LookedFor, found: AbstractSet[int] | None
-    ) -> OrderHistory:
-        """Return the view of a history of some of the customers.
 
-        found: which of the texts any order of any customer has; None where there are no orders.
+def of_features(features: Iterable[tuple[str, Feature]]) -> Iterator[Compared]:
+    """Yield the conditions of features of one stream, by their names."""
+    for name, feature in features:
+        for node in conditions_of(feature):
+            if node is not None:
+                yield Compared(node, f"{feature.called(name)}: ")
 
-        Raises
-        ------
-        ConfigError
-            A text equals no value of all orders, or of a lookup.
-        """
-        if self.missing == "error" and found is not None:
-            self._check_texts(grouped_orders(history).columns, looked_for, found)
-        return history.where(self.condition, missing="empty")
 
-    def _check_texts(
-        self, columns: StreamColumns, looked_for: LookedFor, found: AbstractSet[int]
-    ) -> None:
-        there = {looked_for.texts[number] for number in found}
-        for column, path, value in self._texts(columns):
-            if len(path) > 1:  # of lookups, each task has all
-                check_values(column, (value,), columns)
-            elif (path[0], value.value) not in there:
-                values = columns.attributes[path[0]].values
-                raise no_such_text(column, value, values, " in this partition")
+def looked_for(conditions: Iterable[Compared], columns: StreamColumns) -> tuple[Any, ...]:
+    """Return the texts of conditions that rows should have, each with its attribute."""
+    texts = (
+        (path[0], str(value.value))
+        for condition in conditions
+        for _, path, value in _texts(condition.node, columns)
+        if len(path) == 1
+    )
+    return tuple(dict.fromkeys(texts))
 
-    def _texts(
-        self, columns: StreamColumns
-    ) -> Iterator[tuple[Column | Path, tuple[str, ...], Literal]]:
-        """Yield the columns of texts that are compared with a text, their paths, and the text."""
-        for column, value in compared(parsed(as_text(self.condition), WITH_PATHS)):
-            path = path_of(column)
-            values = columns.by_code(path)
-            if values is not None and is_text(values.type) and isinstance(value.value, str):
-                yield column, path, value
+
+def check_texts(
+    conditions: Iterable[Compared],
+    columns: StreamColumns,
+    looked_for: LookedFor,
+    found: AbstractSet[int],
+) -> None:
+    """Raise a ConfigError where a text of a condition is not among those that were found."""
+    there = {looked_for.texts[number] for number in found}
+    for condition in conditions:
+        try:
+            for column, path, value in _texts(condition.node, columns):
+                if len(path) > 1:  # of lookups, each task has all
+                    check_values(column, (value,), columns)
+                elif (path[0], value.value) not in there:
+                    values = columns.attributes[path[0]].values
+                    raise no_such_text(column, value, values, " in this partition")
+        except ConfigError as error:
+            raise within(error, condition.said) from None
+
+
+def _texts(
+    node: Node, columns: StreamColumns
+) -> Iterator[tuple[Column | Path, tuple[str, ...], Literal]]:
+    """Yield the columns of texts that are compared with a text, their paths, and the text."""
+    for column, value in compared(node):
+        path = path_of(column)
+        values = columns.by_code(path)
+        if values is not None and is_text(values.type) and isinstance(value.value, str):
+            yield column, path, value

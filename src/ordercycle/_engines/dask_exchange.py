@@ -53,7 +53,7 @@ class RunTask:
     @classmethod
     def of(cls, job: GroupingJob, task: PartitionTask, orders: Any) -> RunTask:
         """Return what runs a task for the rows of a frame, or of files."""
-        return cls(job, task, task.schema(job.spec), _dtype_of_ids(job.tables[0], orders))
+        return cls(job, task, task.schema(job.nobody), _dtype_of_ids(job.tables[0], orders))
 
     @property
     def name(self) -> str:

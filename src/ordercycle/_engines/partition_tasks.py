@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from ordercycle._columns import profile_schema
 from ordercycle._errors import ConfigError, Option, warn
-from ordercycle._history.counts import Counts
-from ordercycle._history.grouped_orders import GroupedOrders
-from ordercycle._history.order_format import OrderFormat
 from ordercycle._history.order_history import OrderHistory, grouped_orders
-from ordercycle._ingest.morsels import Tally
 from ordercycle._membership.membership import Membership
 from ordercycle._months import Months, Period
 from ordercycle._profile import checked_window
@@ -30,16 +26,19 @@ from ordercycle._segments import fittable
 from ordercycle._segments.counting_rounds import CELLS_SCHEMA, Cells, Round
 from ordercycle._segments.fittable import Fittable
 from ordercycle._segments.scheme import Scheme
-from ordercycle._spec import HistorySpec
+
+#: What a job builds of each of its streams, by name.
+Streams: TypeAlias = Mapping[str, Any]
+ORDERS = "orders"
 
 
 class PartitionTask(Protocol):
-    """What a task does with the history of its customers; it pickles."""
+    """What a task does with the streams of its customers; it pickles."""
 
-    def schema(self, spec: HistorySpec) -> pa.Schema:
-        """Return the schema of the results for histories of a spec."""
+    def schema(self, nobody: Streams) -> pa.Schema:
+        """Return the schema of the results; nobody: the streams without customers."""
 
-    def results(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
+    def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield the results, batch by batch."""
 
 
@@ -50,13 +49,15 @@ class Profiles:
     as_of: date | str
     window_days: int | None = None
 
-    def schema(self, spec: HistorySpec) -> pa.Schema:
+    def schema(self, nobody: Streams) -> pa.Schema:
         """Return the columns of a profile."""
+        spec = grouped_orders(nobody[ORDERS]).spec
         window = checked_window(self.window_days)
         return profile_schema(spec.ids.produced(0), spec.revenue, windowed=window is not None)
 
-    def results(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
+    def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a profile."""
+        history: OrderHistory = streams[ORDERS]
         return history.profile_batches(self.as_of, self.window_days)
 
 
@@ -66,13 +67,13 @@ class CountHistory:
 
     round: Round[Any, Any]
 
-    def schema(self, spec: HistorySpec) -> pa.Schema:  # noqa: ARG002 - the same for all
+    def schema(self, nobody: Streams) -> pa.Schema:  # noqa: ARG002 - the same for all
         """Return the columns of a table of cells."""
         return CELLS_SCHEMA
 
-    def results(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
+    def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield what all parts count, as one table."""
-        counted = grouped_orders(history).scan(lambda _, batch, __: self.round.count(batch))
+        counted = grouped_orders(streams[ORDERS]).scan(lambda _, batch, __: self.round.count(batch))
         yield Cells.total(counted).to_batch()
 
 
@@ -89,12 +90,13 @@ class CountReport:
     every: str
     with_days: bool
 
-    def schema(self, spec: HistorySpec) -> pa.Schema:  # noqa: ARG002 - the same for all
+    def schema(self, nobody: Streams) -> pa.Schema:  # noqa: ARG002 - the same for all
         """Return the columns of a table of cells."""
         return CELLS_SCHEMA
 
-    def results(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
+    def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield the cells of all parts, as one table."""
+        history: OrderHistory = streams[ORDERS]
         tables, behind = [], 0
         for plan in self.plans:
             membership = membership_of(self.scheme, history, plan.period, self.every)
@@ -115,11 +117,6 @@ class CountReport:
             behind += plan.size
         days = cells.cell[np.searchsorted(cells.cell, behind) :] - behind
         return made, KnownDays.of_cells(days)
-
-
-def history_of_nobody(spec: HistorySpec) -> OrderHistory:
-    """Return a history without customers, of the types and policies of all others."""
-    return OrderHistory(GroupedOrders(OrderFormat(spec), (), Tally(), Counts(), threads=1))
 
 
 def membership_of(scheme: Scheme, history: OrderHistory, period: Period, every: str) -> Membership:
@@ -157,8 +154,10 @@ class ReportRequest:
     every: str
     as_of: date | str | None
 
-    def report(self, counted: Callable[[CountReport], Cells], spec: HistorySpec) -> SegmentReport:
-        """Return the report of what `counted` counts; spec: of all histories.
+    def report(
+        self, counted: Callable[[CountReport], Cells], nobody: OrderHistory
+    ) -> SegmentReport:
+        """Return the report of what `counted` counts; nobody: a history without customers.
 
         Whether the period is over is known once all is counted: if it is not, it is counted again.
         """
@@ -166,13 +165,13 @@ class ReportRequest:
         given = None if self.months is None else Months.of(self.months, "months")
         unknown = Known(lambda: KnownDays.of_cells(np.zeros(0, np.int64)))
         chosen = AsOf.chosen(months, self.compare, self.as_of, unknown)
-        task = self._task(self._periods(chosen, given), spec, with_days=True)
+        task = self._task(self._periods(chosen, given), nobody, with_days=True)
         cubes, days = task.cubes(counted(task))
         chosen = AsOf.chosen(months, self.compare, self.as_of, Known(lambda: days))
         there = [plan.period for plan in task.plans]
         lacking = [period for period in self._periods(chosen, given) if period not in there]
         if lacking:
-            task = self._task(lacking, spec, with_days=False)
+            task = self._task(lacking, nobody, with_days=False)
             cubes = task.cubes(counted(task))[0] + cubes
         of_orders = warnings_of_orders(chosen.period, days.first_order, days.last_order)
         for warning in (*chosen.warnings(), *of_orders):
@@ -184,15 +183,14 @@ class ReportRequest:
         return chosen.counted(chosen.period.months if given is None else given)
 
     def _task(
-        self, periods: Sequence[Period], spec: HistorySpec, *, with_days: bool
+        self, periods: Sequence[Period], nobody: OrderHistory, *, with_days: bool
     ) -> CountReport:
-        nobody = history_of_nobody(spec)
         plans = [
             Plan.of(
                 membership_of(self.scheme, nobody, period, self.every),
                 period=period,
                 segments=self.segments,
-                kind=spec,
+                kind=grouped_orders(nobody).spec,
             )
             for period in periods
         ]
@@ -228,13 +226,13 @@ class Segmented:
     task: PartitionTask
     assignment: Assignment
 
-    def schema(self, spec: HistorySpec) -> pa.Schema:
+    def schema(self, nobody: Streams) -> pa.Schema:
         """Return the columns of the other results, and those of the scheme."""
-        return self.assignment.table(self.task.schema(spec).empty_table()).schema
+        return self.assignment.table(self.task.schema(nobody).empty_table()).schema
 
-    def results(self, history: OrderHistory) -> Iterator[pa.RecordBatch]:
+    def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield the rows of the other results with their segments."""
-        return self.assignment(self.task.results(history))
+        return self.assignment(self.task.results(streams))
 
 
 @dataclass(frozen=True)

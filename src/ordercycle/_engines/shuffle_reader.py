@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -97,7 +97,7 @@ class ShuffleReader:
     past a memory limit on disk. Blocks that are all here already (a sequence) are read where they
     are.
 
-    has_orders, found: what the sources of the first table say of all its rows, once it was read.
+    What sources say of all their rows is known once the first table was read.
     """
 
     def __init__(
@@ -111,16 +111,14 @@ class ShuffleReader:
         self._tables = tables
         self._sent: dict[tuple[int, int], _Sent] = defaultdict(_Sent)
         self._origins = [_Origins() for _ in tables]
-        self.has_orders = False
-        self.found: set[int] = set()
+        self._has_rows: set[int] = set()
+        self._found: dict[int, set[int]] = defaultdict(set)
         # What is here already takes no more memory by waiting.
         self._waiting = WaitingBlocks(spill if self._here is None else None)
 
-    def sources(self) -> list[Source]:
-        """Return the tables; all but the first are there once that has been read."""
-        return [self._source(table, self._opened(table.number)) for table in self._tables]
-
-    def _source(self, table: Packer, opened: Iterator[pa.RecordBatch]) -> Source:
+    def source(self, table: Packer) -> Source:
+        """Return a table; all but the first are there once that has been read."""
+        opened = self._opened(table.number)
         rows = None
         if self._here is not None:
             rows = sum(block.rows for block in self._here if block.table == table.number)
@@ -134,6 +132,10 @@ class ShuffleReader:
             is_whole=False,
         )
 
+    def found(self, table: Packer) -> set[int] | None:
+        """Return which texts the sources of a table found; None: it has no rows anywhere."""
+        return self._found[table.number] if table.number in self._has_rows else None
+
     def _opened(self, table: int) -> Iterator[pa.RecordBatch]:
         yield from map(self._rows, self._waiting.drain(table) if table else self._first())
 
@@ -145,9 +147,9 @@ class ShuffleReader:
                 sent.reported.append(block.sent)
                 note = SourceNote.from_buffer(block.data)
                 origins.name(block.source, note.place)
-                if block.table == 0:
-                    self.has_orders |= note.has_rows
-                    self.found.update(note.found)
+                self._found[block.table].update(note.found)
+                if note.has_rows:
+                    self._has_rows.add(block.table)
                 continue
             sent.came += block.rows
             origins.add(block)
@@ -169,11 +171,11 @@ class ShuffleReader:
             )
         return rows
 
-    def check(self, rows: int, expected_rows: int | None) -> None:
+    def check(self, rows: Mapping[int, int], expected_rows: int | None) -> None:
         """Raise a SourceError unless what came and was read is what was sent.
 
-        rows: of the first table that were read; expected_rows: of all tables, if the engine added
-        them up on another way than the shuffle.
+        rows: that were read of tables, by their numbers; expected_rows: of all tables, if the
+        engine added them up on another way than the shuffle.
         """
         for (table, source), sent in self._sent.items():
             if sent.reported != [sent.came]:
@@ -183,12 +185,14 @@ class ShuffleReader:
                     f"sent here, {sent.came:,} arrived; the shuffle lost or repeated some",
                     remedy="run the job again",
                 )
-        came = sum(sent.came for (table, _), sent in self._sent.items() if table == 0)
-        if rows != came:
-            raise SourceError(
-                f"{self._tables[0].name}: {counted(came, 'row')} arrived, {rows:,} were grouped",
-                remedy="run the job again",
-            )
+        for number, read in rows.items():
+            came = sum(sent.came for (table, _), sent in self._sent.items() if table == number)
+            if read != came:
+                raise SourceError(
+                    f"{self._tables[number].name}: {counted(came, 'row')} arrived, {read:,} were "
+                    "grouped",
+                    remedy="run the job again",
+                )
         of_all = sum(sent.came for sent in self._sent.values())
         names = " and ".join(table.name for table in self._tables)
         if expected_rows is not None and of_all != expected_rows:

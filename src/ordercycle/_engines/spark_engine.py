@@ -82,7 +82,7 @@ class SparkEngine:
         )
         blocks = reduce(lambda one, other: one.unionAll(other), packed)
         results = blocks.repartition(job.partitions, "target").mapInArrow(
-            RunTask(job, task), as_spark(task.schema(job.spec))
+            RunTask(job, task), as_spark(task.schema(job.nobody))
         )
         self._grouped[results] = (job, task, frames)
         return results

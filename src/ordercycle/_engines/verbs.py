@@ -12,7 +12,7 @@ from ordercycle._days import day_number
 from ordercycle._engines.cluster_views import View
 from ordercycle._engines.engine import Engine, F, check_frame, require
 from ordercycle._engines.file_frames import FileFrame, are_paths
-from ordercycle._engines.grouping_job import GroupingJob, all_options, read_request
+from ordercycle._engines.grouping_job import GroupingJob
 from ordercycle._engines.partition_tasks import (
     Assignment,
     CountHistory,
@@ -23,6 +23,7 @@ from ordercycle._engines.partition_tasks import (
     check_countable,
     first_round,
 )
+from ordercycle._engines.stream_plans import all_options, here, read_request
 from ordercycle._errors import ConfigError, Option
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._segments.counting_rounds import CELLS_SCHEMA, Cells
@@ -81,7 +82,7 @@ class ClusterHistory(Generic[F]):
         first = gap_round(
             Lifecycle() if scheme is None else scheme,
             as_of,
-            net_refunds=self.job.policies.refunds == "net",
+            net_refunds=here(self.job.streams[0].options).policies.refunds == "net",
             active_share=active_share,
             churned_share=churned_share,
         )
@@ -90,7 +91,7 @@ class ClusterHistory(Generic[F]):
 
     def segment_report(self, request: ReportRequest) -> SegmentReport:
         """Return the report that SegmentReport.build returns."""
-        return request.report(self._counted, self.job.spec)
+        return request.report(self._counted, self.job.nobody["orders"])
 
 
 def planned(

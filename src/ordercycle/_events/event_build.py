@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from functools import reduce
 from typing import Any
@@ -21,6 +22,7 @@ from ordercycle._history.build import batch_rows_of, batches_for
 from ordercycle._history.grouped import Run, as_parts, keep
 from ordercycle._history.options import RowProgress
 from ordercycle._history.reading import Table, kind_of_ids, kinds_of_details, knowing
+from ordercycle._ingest.attributes import Codes
 from ordercycle._ingest.bad_values import Problems
 from ordercycle._ingest.blocks import CUSTOMER_IDS, partition_sizes
 from ordercycle._ingest.event_reader import EventReader
@@ -48,14 +50,8 @@ def build(
         spill = options.spill
         if spill is not None:
             workers.free_workspace()
-        details, codes = DetailSpec.of(reader.details, None if like is None else like.details)
-        spec = EventSpec(
-            ids=reader.id_readers[CUSTOMER_IDS],
-            columns=options.columns,
-            policies=options.policies,
-            day_instants=options.day_instants,
-            details=details,
-        ).with_lookups(options.lookups)
+        spec, codes = _spec(reader, options, like)
+        details = spec.details
         made = EventFormat(spec)
         grouper = EventGrouper(
             blocks=ingested.blocks,
@@ -79,10 +75,29 @@ def build(
         )
 
 
-def _read(
-    events: Any, options: EventOptions, workers: Workers, like: EventSpec | None
-) -> tuple[EventReader, Ingested]:
-    """Read the events: again, where text holds what its first rows did not show."""
+def spec_of_events(events: Any, options: EventOptions) -> EventSpec:
+    """Return what histories of a table have in common, checked as far as no row is read."""
+    table = _opened(events, options, None)
+    with closing(table.source):
+        return _spec(table.reader, options, None)[0]
+
+
+def _spec(
+    reader: EventReader, options: EventOptions, like: EventSpec | None
+) -> tuple[EventSpec, Mapping[str, Codes]]:
+    """Return the spec, and the codes of attributes that are kept, by those of the reader."""
+    details, codes = DetailSpec.of(reader.details, None if like is None else like.details)
+    spec = EventSpec(
+        ids=reader.id_readers[CUSTOMER_IDS],
+        columns=options.columns,
+        policies=options.policies,
+        day_instants=options.day_instants,
+        details=details,
+    )
+    return spec.with_lookups(options.lookups), codes
+
+
+def _opened(events: Any, options: EventOptions, like: EventSpec | None) -> Table[EventReader]:
     columns = options.columns
 
     def reader_of(schema: pa.Schema, problems: Problems) -> EventReader:
@@ -96,7 +111,14 @@ def _read(
 
     ids_in = (columns.customer, *columns.keys, columns.id)
     request = options.wanted if like is None else _known(options.wanted, like)
-    table = Table(events, request, options, ids_in, reader_of)
+    return Table(events, request, options, ids_in, reader_of)
+
+
+def _read(
+    events: Any, options: EventOptions, workers: Workers, like: EventSpec | None
+) -> tuple[EventReader, Ingested]:
+    """Read the events: again, where text holds what its first rows did not show."""
+    table = _opened(events, options, like)
     while True:
         try:
             with closing(table.source):

@@ -141,6 +141,14 @@ def by_stream(
     return found
 
 
+def conditions_of(feature: Feature) -> list[Node | None]:
+    """Return of which events a feature measures something: one condition for each measure."""
+    if not feature.values or feature.column is None:
+        return [feature.condition]
+    equal = [Comparison(value.written, "==", feature.column, value) for value in feature.values]
+    return [_both(one, feature.condition) for one in equal]
+
+
 class _Planning:
     """Selections and measures of features, those that are the same once."""
 
@@ -160,19 +168,13 @@ class _Planning:
         column = self._checked_column(feature)
         kind = self._columns.type_of(column) if column else None
         function = feature.function
-        conditions: list[Node | None] = [feature.condition]
-        if feature.values and feature.column is not None:
-            equal = [
-                Comparison(value.written, "==", feature.column, value) for value in feature.values
-            ]
-            conditions = [_both(one, feature.condition) for one in equal]
         measures = [
             Measure(
                 need.measure,
                 column if need.of_column else None,
                 self._selection(feature, condition, need, column),
             )
-            for condition in conditions
+            for condition in conditions_of(feature)
             for need in function.needs
         ]
         numbers = [self._measures.setdefault(one, len(self._measures)) for one in measures]
