@@ -16,6 +16,8 @@ from ordercycle_kernels._types import (
     UInt64Table,
 )
 from ordercycle_kernels.marked_events import (
+    BYTES,
+    LOWEST_BITS,
     MOST_COUNTED,
     NO_COUNTS,
     ONE,
@@ -87,20 +89,39 @@ def number_values(
     return customer
 
 
+#: Values of which each is a bit, for a few selections one after the other: so many at most of both.
+MOST_BITS, FEW_SELECTIONS = 256, 2
+EVERY_2ND, EVERY_4TH = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
+LOWER_HALVES = np.uint64(0x0F0F0F0F0F0F0F0F)
+#: Of a value's number: which of 64 bits it is, and of which word.
+BIT_OF_WORD, WORD_BITS = np.uint64(63), np.uint64(6)
+
+
+@helper
+def number_of_bits(word: np.uint64) -> np.uint64:
+    """Return how many bits of a word are set."""
+    word -= (word >> ONE) & EVERY_2ND
+    word = (word & EVERY_4TH) + ((word >> np.uint64(2)) & EVERY_4TH)
+    word = (word + (word >> np.uint64(4))) & LOWER_HALVES
+    return (word * LOWEST_BITS) >> BYTES
+
+
 @helper
 def count_values_of_one(
-    begin: int, stop: int, numbers: UInt32s, marks: UInt64s, shift: np.uint64, of_value: UInt64Out
+    begin: int, stop: int, numbers: UInt32s, marks: UInt64s, shift: np.uint64, words: UInt64Out
 ) -> int:
     """Return how many distinct values a customer's events have, of one selection.
 
-    numbers, marks: (n,); of_value (0 before): (v,).
+    numbers, marks: (n,); words (0 before and after), of which each value has a bit: (w,).
     """
-    count = ZERO
     for event in range(begin, stop):
-        number, mark = np.int64(numbers[event]), (marks[event] >> shift) & ONE
-        seen = of_value[number]
-        count += mark & ~seen
-        of_value[number] = seen | mark
+        number = np.uint64(numbers[event])
+        bit = ((marks[event] >> shift) & ONE) << (number & BIT_OF_WORD)
+        words[np.int64(number >> WORD_BITS)] |= bit
+    count = ZERO
+    for place in range(words.size):
+        count += number_of_bits(words[place])
+        words[place] = ZERO
     return np.int64(count)
 
 
@@ -121,16 +142,18 @@ def count_values(
     words = np.empty(8, np.uint64)
     bits, _ = selections_of_bits(shifts)
     is_skipping = cost_one_by_one(marks, bits, MARKED_NS) <= EVERY_NS
-    is_one = shifts.size == 1 and not is_skipping
+    has_bits = of_value.size <= MOST_BITS and shifts.size <= FEW_SELECTIONS
+    words_of_bits = of_value[: (of_value.size + 63) // 64]
     for customer in range(offsets.size - 1):
-        clear_counts(customer, out_counts)
         start, stop = offsets[customer], offsets[customer + 1]
+        if has_bits:
+            for place in range(shifts.size):
+                out_counts[place, customer] = count_values_of_one(
+                    start, stop, numbers, marks, shifts[place], words_of_bits
+                )
+            continue
+        clear_counts(customer, out_counts)
         begin = start
-        if is_one:
-            out_counts[0, customer] = count_values_of_one(
-                start, stop, numbers, marks, shifts[0], of_value
-            )
-            begin = stop
         while begin < stop:
             end, counts = min(stop, begin + MOST_COUNTED), NO_COUNTS
             for event in range(begin, end):

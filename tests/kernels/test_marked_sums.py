@@ -52,9 +52,10 @@ def test_sums_of_words(case):
     assert (parts[::2] < 2**32).all()
 
 
+@pytest.mark.parametrize("selections", [1, 2, 3, 5])
 @pytest.mark.parametrize("rare", [True, False])
-def test_sums_of_many_events_in_few_selections_and_in_most(rare):
-    case = crowd(rare)
+def test_sums_of_many_events_in_few_selections_and_in_most(rare, selections):
+    case = crowd(rare, selections)
     offsets, _, marks, shifts = arrays(case)
     parts = np.full((marked_sums.WORD_PARTS * shifts.size, len(case[0])), 77, np.int64)
     marked_sums.sum_words(offsets, flat(case[0], 2, np.int64), marks, shifts, parts)

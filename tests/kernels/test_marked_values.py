@@ -64,12 +64,16 @@ def test_distinct_values_are_counted(case):
     assert found.tolist() == expected(case, lambda events: len({value for *_, value in events}))
 
 
+@pytest.mark.parametrize("selections", [1, 2, 5])
 @pytest.mark.parametrize("rare", [True, False])
-def test_distinct_values_of_many_events(rare):
-    case = crowd(rare)
+@pytest.mark.parametrize("apart", [1, 31, 32])
+def test_distinct_values_of_many_events(rare, selections, apart):
+    case = crowd(rare, selections)
     offsets, _, marks, shifts = arrays(case)
-    found, numbers = outputs(case, np.int64), flat(case[0], 2, np.uint32)
-    marked_values.count_values(offsets, numbers, marks, shifts, np.zeros(9, np.uint64), found)
+    found, numbers = outputs(case, np.int64), flat(case[0], 2, np.uint32) * np.uint32(apart)
+    scratch = np.zeros(8 * apart + 1, np.uint64)
+    marked_values.count_values(offsets, numbers, marks, shifts, scratch, found)
+    assert not scratch.any()
     assert found.tolist() == expected(case, lambda events: len({value for *_, value in events}))
 
 

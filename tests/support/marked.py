@@ -20,7 +20,7 @@ def marked(draw, values=NO_VALUES, most=12):
     return customers, shifts
 
 
-def crowd(rare):
+def crowd(rare, selections=5):
     """Return customers of many events, few of them or most in a selection: as `marked` draws."""
     random = np.random.default_rng(7)
     customers = []
@@ -30,7 +30,7 @@ def crowd(rare):
         days = sorted(random.integers(0, 400, size).tolist())
         values = random.integers(0, 9, size).tolist()
         customers.append(list(zip(days, marks.tolist(), values, strict=True)))
-    return customers, [62, 0, 7, 8, 31]
+    return customers, [62, 0, 7, 8, 31][:selections]
 
 
 def flat(customers, place, kind):
