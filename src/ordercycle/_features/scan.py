@@ -198,8 +198,24 @@ class _Planning:
     def _condition(self, node: Node) -> Condition:
         key = repr(node)
         if key not in self._conditions:
-            self._conditions[key] = fitted(node, self._columns, missing=self._missing)
+            self._conditions[key] = self._fitted(node)
         return self._conditions[key]
+
+    def _fitted(self, node: Node) -> Condition:
+        """Return a condition, of its parts where they are joined: others may have the same ones.
+
+        Each takes a third of a millisecond, however few events there are.
+        """
+        if isinstance(node, Joint) and node.sign == "and":
+            try:
+                parts = [self._condition(one) for one in node.nodes]
+            except OrdercycleError:
+                return self._whole(node)  # which says of all of it what is wrong
+            return Condition.of(test for part in parts for test in part.tests)
+        return self._whole(node)
+
+    def _whole(self, node: Node) -> Condition:
+        return fitted(node, self._columns, missing=self._missing)
 
     def _checked_column(self, feature: Feature) -> Path:
         """Return the names of a feature's column, none where it is about events."""

@@ -139,12 +139,31 @@ class Condition:
     of_codes: tuple[OfCode, ...]
     others: tuple[Test, ...]
 
+    @classmethod
+    def of(cls, tests: Iterable[Test]) -> Condition:
+        """Return a condition of tests that all have to hold."""
+        of_codes: dict[str, OfCode] = {}
+        others = []
+        for test in tests:
+            if isinstance(test, OfCode):
+                known = of_codes.get(test.attribute)
+                truths = test.truths if known is None else known.truths & test.truths
+                of_codes[test.attribute] = OfCode(test.attribute, truths)
+            else:
+                others.append(test)
+        return cls(tuple(of_codes.values()), tuple(others))
+
+    @property
+    def tests(self) -> tuple[Test, ...]:
+        """All that has to hold."""
+        return (*self.of_codes, *self.others)
+
     def holds(self, batch: EventBatch) -> Truths:
         """Return for which events it holds: (n,)."""
         everything = np.ones(batch.days.size, np.bool_)
         return reduce(
             np.logical_and,
-            (test.holds(batch) for test in (*self.of_codes, *self.others)),
+            (test.holds(batch) for test in self.tests),
             everything,
         )
 
@@ -176,16 +195,7 @@ def fitted(node: Node, columns: StreamColumns, *, missing: str = "error") -> Con
         )
     if missing == "error" and columns.has_events:
         check_texts(node, columns)
-    of_codes: dict[str, OfCode] = {}
-    others = []
-    for test in _conjuncts(node, columns, wanted=True):
-        if isinstance(test, OfCode):
-            known = of_codes.get(test.attribute)
-            truths = test.truths if known is None else known.truths & test.truths
-            of_codes[test.attribute] = OfCode(test.attribute, truths)
-        else:
-            others.append(test)
-    return Condition(tuple(of_codes.values()), tuple(others))
+    return Condition.of(_conjuncts(node, columns, wanted=True))
 
 
 def path_of(node: Column | Path) -> tuple[str, ...]:
