@@ -115,11 +115,11 @@ def test_one_customer_has_the_events_of_one(case, layout, kept, data):
     case=CASES,
     layout=layouts(),
     pieces=st.integers(2, 4),
-    most_runs=st.sampled_from([1, 2, 8]),
+    growth=st.sampled_from([0, 4, 10**9]),
     kept=st.sampled_from(["in memory", "saved", "spilled"]),
     seed=st.integers(0, 2**16),
 )
-def test_appending_is_building_from_everything(case, layout, pieces, most_runs, kept, seed):
+def test_appending_is_building_from_everything(case, layout, pieces, growth, kept, seed):
     assume(not is_refused(case))
     random = Random(seed)  # noqa: S311 - reproducible, not secret
     dealt = [[] for _ in range(pieces)]
@@ -127,7 +127,7 @@ def test_appending_is_building_from_everything(case, layout, pieces, most_runs, 
         dealt[random.randrange(pieces)].append(row)
     parts = [replace(case, rows=rows) for rows in dealt]
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr("ordercycle._history.appending.MOST_RUNS", most_runs)
+        patch.setattr("ordercycle._history.appending.GROWTH", growth)
         patch.setattr("ordercycle._history.appending.MOST_SHARE", 100.0)
         patch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 3)
         whole = results(built(case, layout))

@@ -22,14 +22,14 @@ SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
     case=cases(),
     layout=layouts(),
     pieces=st.integers(2, 4),
-    most_runs=st.sampled_from([1, 2, 8]),
+    growth=st.sampled_from([0, 4, 10**9]),
     saved=st.booleans(),
     seed=st.integers(0, 2**16),
 )
-def test_appending_is_building_from_everything(case, layout, pieces, most_runs, saved, seed):
+def test_appending_is_building_from_everything(case, layout, pieces, growth, saved, seed):
     parts = dealt(case, pieces, Random(seed))  # noqa: S311 - reproducible, not secret
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr("ordercycle._history.appending.MOST_RUNS", most_runs)
+        patch.setattr("ordercycle._history.appending.GROWTH", growth)
         patch.setattr("ordercycle._history.appending.MOST_SHARE", 100.0)
         patch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 3)
         if is_refused(case):

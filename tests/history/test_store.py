@@ -333,7 +333,7 @@ def test_a_damaged_history_can_be_replaced(tmp_path):
 
 def test_what_is_appended_stays_where_runs_cannot_be_merged(tmp_path, monkeypatch):
     history = saved(tmp_path)
-    monkeypatch.setattr("ordercycle._history.appending.MOST_RUNS", 1)
+    monkeypatch.setattr("ordercycle._history.appending.MOST_SHARE", 0)
 
     def full_disk(*_arguments):
         raise oc.StorageError("no space left")

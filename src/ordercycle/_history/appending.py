@@ -34,12 +34,14 @@ from ordercycle._history.build import (
 )
 from ordercycle._history.common_details import common_details
 from ordercycle._history.counts import Counts, DaysOfOrders, count
-from ordercycle._history.grouped import Grouped, Held, Part, Run, as_parts, cut, keep
+from ordercycle._history.grouped import Grouped, Held, Part, Run, as_parts, cut, joined, keep
 from ordercycle._history.grouped_orders import GroupedOrders
+from ordercycle._history.look_ups import meet
 from ordercycle._history.merging import merge_batches
 from ordercycle._history.options import POLICIES, BuildOptions, with_source
 from ordercycle._history.order_format import OrderFormat
 from ordercycle._history.places import Places, find_places
+from ordercycle._history.stored_files import MOST_HELD, HeldRun
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.morsels import Tally
 from ordercycle._ingest.pipeline import partition_bits_for
@@ -66,9 +68,10 @@ class Described(Protocol):
 D = TypeVar("D", bound=Described)
 
 REPEATED = ("error", "skip")
-#: Runs on top of a base are merged whenever they are read: with this many, or with this share of
-#: the base's orders, everything is written again as one run.
-MOST_RUNS = 8
+#: Runs on top of a base are merged whenever they are read. What arrives becomes one with the runs
+#: that have up to so many times its bytes, which leaves as many runs as their sizes have digits;
+#: with this share of the base's bytes, everything is written again as one run.
+GROWTH = 4
 MOST_SHARE = 0.25
 
 
@@ -80,12 +83,12 @@ def append(
     batch: str | None,
     repeated: str,
     reading: Mapping[str, Any],
-    before: Callable[[pa.Array], None] | None = None,
+    before: Callable[[list[Met]], None] | None = None,
 ) -> GroupedOrders:
     """Return the history with more orders; the parameters are those of OrderHistory.append.
 
-    reading: source, read, filesystem and progress; before: called with the ids of all who arrive,
-    plain, when these are checked and the history is still what it was.
+    reading: source, read, filesystem and progress; before: called with all who arrive, when these
+    are checked and the history is still what it was.
     """
     if is_there(history, batch, repeated):
         return history
@@ -103,11 +106,19 @@ def append(
         replace(spec, has_listing=has_listing, amount=amount, details=details, order_ids=order_ids)
     )
     pieces = pieces_of(arriving, len(history.parts), made)
-    counts = _checked(made.spec, history, pieces)
+    met: list[Met] | None = None if before is None else []
+    counts = _checked(made, history, pieces, met)
     changed = replace(history, format=made, counts=counts)
-    if before is not None:
-        before(pa.concat_arrays([piece.ids for piece in pieces]))
+    if before is not None and met is not None:
+        before(met)
     return extended(changed, arriving.tally, pieces, batch)
+
+
+class Met(NamedTuple):
+    """Customers who arrive: what was there of them, and what is there with all that arrives."""
+
+    before: CustomerBatch
+    after: CustomerBatch
 
 
 def is_there(history: Grouped[Any], batch: str | None, repeated: str) -> bool:
@@ -139,13 +150,50 @@ def extended(history: G, tally: Tally, pieces: Sequence[Any], batch: str | None)
     """
     both = replace(history.tally)
     both.add(tally)
-    parts = tuple(replace(part, format=history.format) for part in history.parts)
-    held = tuple(part.with_run(Held(piece)) for part, piece in zip(parts, pieces, strict=True))
     names = history.names if batch is None else (*history.names, batch)
-    made = replace(history, parts=held, tally=both, names=names, folder=None)
+    parts = tuple(replace(part, format=history.format) for part in history.parts)
+    made = replace(history, parts=parts, tally=both, names=names)
+    kept, size = _kept_runs(parts, sum(piece.nbytes for piece in pieces))
+    held = None
+    if size <= MOST_HELD:  # merged at once, not part by part; when it is saved, it stays in memory
+        whole = _merged(parts, pieces, kept)
+        held = HeldRun(whole, list(cut(whole, len(parts), 0)))
+    merged = (
+        (_merged([part], [piece], kept) for part, piece in zip(parts, pieces, strict=True))
+        if held is None
+        else held.pieces
+    )
     if history.folder is not None:
-        made = store.add_run(history.folder, made, pieces, parts)
+        made = store.add_run(history.folder, made, merged, kept, held)
+    else:
+        runs = zip(parts, merged, strict=True)
+        made = replace(made, parts=tuple(part.with_run(Held(one), kept) for part, one in runs))
     return _compacted(made) if _is_piled_up(made) else made
+
+
+def _kept_runs(parts: Sequence[Part[Any]], arriving: int) -> tuple[int, int]:
+    """Return how many runs stay as they are, and how many bytes become the next one.
+
+    arriving: bytes of what arrives.
+    """
+    sizes = [sum(run.nbytes for run in runs) for runs in zip(*_runs_of(parts), strict=True)]
+    kept, size = len(sizes), arriving
+    while kept > 1 and sizes[kept - 1] <= GROWTH * size:
+        kept -= 1
+        size += sizes[kept]
+    return kept, size
+
+
+def _merged(parts: Sequence[Part[Any]], pieces: Sequence[Any], kept: int) -> Any:
+    """Return the customers of the parts in all runs beyond the kept ones and in what arrives."""
+    made = parts[0].format
+    levels = zip(*(runs[kept:] for runs in _runs_of(parts)), strict=True)
+    later = [joined(made, [run.read() for run in runs]) for runs in levels]
+    return reduce(made.merge, [*later, joined(made, pieces)])
+
+
+def _runs_of(parts: Sequence[Part[Any]]) -> list[tuple[Run, ...]]:
+    return [part.runs for part in parts]
 
 
 def _options(history: GroupedOrders, reading: Mapping[str, Any]) -> BuildOptions:
@@ -220,9 +268,6 @@ def _compacted(history: G) -> G:
 
 
 def _is_piled_up(history: Grouped[Any]) -> bool:
-    runs = len(history.parts[0].runs)
-    if runs > MOST_RUNS:
-        return True
     base = sum(part.runs[0].nbytes for part in history.parts)
     later = sum(run.nbytes for part in history.parts for run in part.runs[1:])
     return later > MOST_SHARE * base
@@ -290,17 +335,28 @@ def _as_kept(ids: pa.Array, made: BatchFormat[Any]) -> pa.Array:
         ) from error
 
 
-def _checked(spec: HistorySpec, history: GroupedOrders, pieces: Sequence[CustomerBatch]) -> Counts:
-    """Check what arrives against what is there, part by part, and count both together."""
+def _checked(
+    made: OrderFormat,
+    history: GroupedOrders,
+    pieces: Sequence[CustomerBatch],
+    met: list[Met] | None,
+) -> Counts:
+    """Check what arrives against what is there of the same customers, and count all together.
 
-    def check(number: int, there: CustomerBatch, _: Workspace) -> _Checked:
-        piece = pieces[number]
+    made: the format of both; met: to be filled with the customers who arrive, if any list.
+    """
+    spec = made.spec
+
+    def check(there: CustomerBatch, piece: CustomerBatch, _: Workspace) -> _Checked:
         places = find_places(there.ids, piece.ids)
         listed = places.found.copy()
         listed[places.found] = there.listed[places.positions[places.found]]
+        both = None
+        if met is not None or spec.has_further_days:
+            both = merge_batches(there, piece, spec)
         return _Checked(
-            counts=count(spec, there, piece, places),
-            added=_added_days(spec, there, piece, places),
+            before=count(spec, there),
+            after=count(spec, there, piece, places) if both is None else count(spec, both),
             listed_twice=piece.ids.filter(mask_of(piece.listed & listed)),
             repeated_days=_repeated_days(there, piece, places),
             unknown=(
@@ -308,9 +364,10 @@ def _checked(spec: HistorySpec, history: GroupedOrders, pieces: Sequence[Custome
                 if spec.policies.unknown == "error"
                 else Counted()
             ),
+            met=None if met is None or both is None else Met(there, both),
         )
 
-    checks = list(history.scan(check))
+    checks = list(meet(history, pieces, check))
     columns, column = spec.columns, customer_of_listing(spec.columns)
     _refuse(
         [checked.listed_twice for checked in checks],
@@ -327,33 +384,29 @@ def _checked(spec: HistorySpec, history: GroupedOrders, pieces: Sequence[Custome
         "leave out rows that were appended before; to change a day, build the history again",
         str(columns.order),
     )
-    refuse_unknown_customers(reduce(Counted.plus, (checked.unknown for checked in checks)), columns)
-    counts = reduce(Counts.plus, (checked.counts for checked in checks))
-    further, split = np.sum([checked.added for checked in checks], axis=0).tolist()
-    return counts.with_days(history.counts.further + further, history.counts.split + split)
+    refuse_unknown_customers(
+        reduce(Counted.plus, (checked.unknown for checked in checks), Counted()), columns
+    )
+    if met is not None:
+        met += [checked.met for checked in checks if checked.met is not None]
+    counts = history.counts
+    if spec.has_listing and not history.spec.has_listing:  # who is unknown was never counted
+        scanned = history.scan(lambda _, there, __: count(spec, there))
+        counts = reduce(Counts.plus, scanned, Counts())
+    for checked in checks:
+        counts = counts.plus(checked.after).minus(checked.before)
+    return counts
 
 
 class _Checked(NamedTuple):
-    """What was found where a part and what arrives for it meet."""
+    """What was found where customers and what arrives for them meet."""
 
-    counts: Counts
-    added: tuple[int, int]  # further days, and orders with several days
+    before: Counts
+    after: Counts
     listed_twice: pa.Array  # ids
     repeated_days: pa.Array  # ids of their customers
     unknown: Counted
-
-
-def _added_days(
-    spec: HistorySpec, there: CustomerBatch, piece: CustomerBatch, places: Places
-) -> tuple[int, int]:
-    """Return how many more further days, and orders with several days, there are now."""
-    if not spec.has_further_days:
-        return 0, 0
-    touched = np.zeros(len(there.ids), np.bool_)
-    touched[places.positions[places.found]] = True
-    before = there.select(touched)
-    was, now = count(spec, before), count(spec, merge_batches(before, piece, spec))
-    return now.further - was.further, now.split - was.split
+    met: Met | None
 
 
 def _repeated_days(there: CustomerBatch, piece: CustomerBatch, places: Places) -> pa.Array:
@@ -368,7 +421,7 @@ def _repeated_days(there: CustomerBatch, piece: CustomerBatch, places: Places) -
 
 
 def _refuse(found: list[pa.Array], what: Callable[[str], str], remedy: str, column: str) -> None:
-    ids = pa.chunked_array(found)
+    ids = pa.concat_arrays(found) if found else []
     if len(ids):
         raise DataError(
             f"{what(str(ids[0]))} ({counted(len(ids), 'such customer')})",

@@ -165,6 +165,9 @@ class Spilled(Generic[B]):
         """How many customers there are."""
         return self.outline.rows
 
+    def whole_for(self, _wanted: int) -> None:
+        """Say that the runs of all parts are by themselves."""
+
     @classmethod
     def ids_of(cls, rows: Sequence[tuple[Spilled[B], int, int]]) -> pa.Array:
         """Return the ids of customers from start to stop of each batch."""

@@ -29,6 +29,10 @@ class Counts(NamedTuple):
         """Return both together."""
         return Counts(*(one + another for one, another in zip(self, other, strict=True)))
 
+    def minus(self, other: Counts) -> Counts:
+        """Return the counts without those of some of the customers."""
+        return Counts(*(one - another for one, another in zip(self, other, strict=True)))
+
     def with_days(self, further: int, split: int) -> Counts:
         """Return the counts with other ones of the days of orders."""
         return self._replace(further=further, split=split)

@@ -71,6 +71,9 @@ class Held:
         """How many customers there are."""
         return len(self.batch.ids)
 
+    def whole_for(self, _wanted: int) -> None:
+        """Say that the runs of all parts are by themselves."""
+
     @classmethod
     def ids_of(cls, rows: Sequence[tuple[Held, int, int]]) -> pa.Array:
         """Return the ids of customers from start to stop of each batch."""
@@ -109,9 +112,9 @@ class Part(Generic[B]):
         for run in self.runs:
             run.release()
 
-    def with_run(self, run: Run) -> Part[B]:
-        """Return the part with one more run."""
-        return Part(self.format, (*self.runs, run))
+    def with_run(self, run: Run, kept: int) -> Part[B]:
+        """Return the part with one more run on top of so many of its own."""
+        return Part(self.format, (*self.runs[:kept], run))
 
 
 class SavedTable(NamedTuple):
@@ -259,6 +262,11 @@ def cut(batch: Any, pieces: int, first_bits: int) -> Iterator[Any]:
     for end in ends.tolist():
         yield batch.slice(start, end)
         start = end
+
+
+def joined(kept: BatchFormat[B], batches: Sequence[B]) -> B:
+    """Return the customers of one or more batches, one behind the other; of one, itself."""
+    return batches[0] if len(batches) == 1 else kept.joined(batches)
 
 
 def as_parts(kept: BatchFormat[B], runs: Iterable[Run]) -> tuple[Part[B], ...]:

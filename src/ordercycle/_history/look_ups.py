@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from ordercycle._arrow_views import rows_of
 from ordercycle._errors import ConfigError, Option, StorageError
-from ordercycle._history.batch_files import BatchFormat
-from ordercycle._history.grouped import Grouped, Held, Part
+from ordercycle._history.batch_files import Batch, BatchFormat
+from ordercycle._history.grouped import Grouped, Held, Part, joined
 from ordercycle._history.places import find_places, found_among_equal_hashes
 from ordercycle._history.stored_files import REBUILD
 from ordercycle._ingest.asked_ids import asked_ids
@@ -50,6 +50,9 @@ class Run(Protocol):
     @property
     def customers(self) -> int:
         """How many customers there are."""
+
+    def whole_for(self, wanted: int) -> Any:
+        """Return the customers of the runs of all parts, where that is as good for so many."""
 
     @classmethod
     def ids_of(cls, rows: Sequence[tuple[Any, int, int]]) -> pa.Array:
@@ -84,15 +87,20 @@ class Wanted(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """Parts, and who is wanted of them: `ends` of each part's among all of them.
+    """Parts by their numbers, and who is wanted of them: `ends` of each part's among all of them.
 
     whole: whether all of it is to be read, of a single one.
     """
 
+    numbers: tuple[int, ...]
     parts: tuple[Part[Any], ...]
     wanted: Wanted
     ends: tuple[int, ...]
     whole: bool = False
+
+    def read(self, bits: int, workspace: Workspace) -> Any:
+        """Return the customers that are wanted; bits: of hashes, that tell parts apart."""
+        return _selected(self, workspace) if self.whole else _picked(self, bits)
 
 
 def look_up(history: Grouped[B], ids: pa.Array, work: Callable[[B, Workspace], R]) -> Iterator[R]:
@@ -106,10 +114,32 @@ def look_up(history: Grouped[B], ids: pa.Array, work: Callable[[B, Workspace], R
     with Workers(min(history.threads, max(1, len(groups)))) as workers:
 
         def on_group(group: _Group) -> R:
-            customers = _selected(group, workers.workspace) if group.whole else _picked(group, bits)
+            customers = group.read(bits, workers.workspace)
             if history.views:
                 customers = history.seen(customers)
             return work(customers, workers.workspace)
+
+        yield from workers.in_order(on_group, groups)
+
+
+def meet(
+    history: Grouped[B], pieces: Sequence[B], work: Callable[[B, B, Workspace], R]
+) -> Iterator[R]:
+    """Yield what `work` makes of customers of a history and of what arrives for the same ones.
+
+    pieces: what arrives, one for each part, as batches of the history are. As `look_up`, parts for
+    which nobody arrives are not read, and of the others only those who arrive.
+    """
+    arriving = cast("Sequence[Batch]", pieces)
+    ids = pa.concat_arrays([piece.ids for piece in arriving])
+    groups = list(_groups(history.parts, Wanted(ids, hashes_of(ids))))
+    bits = len(history.parts).bit_length() - 1
+    with Workers(min(history.threads, max(1, len(groups)))) as workers:
+
+        def on_group(group: _Group) -> R:
+            there = group.read(bits, workers.workspace)
+            arrived = joined(history.format, [pieces[number] for number in group.numbers])
+            return work(there, arrived, workers.workspace)
 
         yield from workers.in_order(on_group, groups)
 
@@ -165,22 +195,28 @@ def _groups(parts: Sequence[Part[Any]], wanted: Wanted) -> Iterator[_Group]:
     numbers = (wanted.hashes >> np.uint64(1)) >> np.uint64(63 - bits)
     found, starts = np.unique(numbers, return_index=True)
     stops = [*starts.tolist(), numbers.size][1:]
-    some: list[Part[Any]] = []
+    some: list[int] = []
     ends: list[int] = []
     first = 0
+
+    def group(numbers: list[int], start: int, stop: int, *, whole: bool = False) -> _Group:
+        own = tuple(parts[number] for number in numbers)
+        within = (stop - start,) if whole else tuple(ends)
+        return _Group(tuple(numbers), own, wanted.slice(start, stop), within, whole)
+
     for number, start, stop in zip(found.tolist(), starts.tolist(), stops, strict=True):
         whole = _are_many(stop - start, parts[number])
         if some and (whole or stop - first > MOST_TOGETHER):
-            yield _Group(tuple(some), wanted.slice(first, start), tuple(ends))
+            yield group(some, first, start)
             some, ends, first = [], [], start
         if whole:
-            yield _Group((parts[number],), wanted.slice(start, stop), (stop - start,), whole=True)
+            yield group([number], start, stop, whole=True)
             first = stop
         else:
-            some.append(parts[number])
+            some.append(number)
             ends.append(stop - first)
     if some:
-        yield _Group(tuple(some), wanted.slice(first, numbers.size), tuple(ends))
+        yield group(some, first, numbers.size)
 
 
 def _are_many(wanted: int, part: Part[Any]) -> bool:
@@ -193,11 +229,7 @@ def _are_many(wanted: int, part: Part[Any]) -> bool:
 def _selected(group: _Group, workspace: Workspace) -> Any:
     """Return the customers that are wanted of a part, reading all of it."""
     (part,) = group.parts
-    batch = part.read(workspace)
-    places = find_places(batch.ids, group.wanted.ids)
-    kept = np.zeros(len(batch.ids), np.bool_)
-    kept[places.positions[places.found]] = True
-    customers = part.format.of_customers(batch, kept)
+    customers = _of_customers(part.read(workspace), group.wanted.ids, part.format)
     part.release()
     return customers
 
@@ -206,8 +238,21 @@ def _picked(group: _Group, bits: int) -> Any:
     """Return the customers that are wanted of some parts, reading no others."""
     kept = group.parts[0].format
     levels = zip(*(cast("tuple[Run, ...]", part.runs) for part in group.parts), strict=True)
-    base, *later = (_picked_from(runs, group, kept, bits) for runs in levels)
+    base, *later = (
+        _picked_from(runs, group, kept, bits)
+        if (whole := runs[0].whole_for(len(group.wanted.ids))) is None
+        else _of_customers(whole, group.wanted.ids, kept)
+        for runs in levels
+    )
     return kept.merge(base, reduce(kept.merge, later)) if later else base
+
+
+def _of_customers(batch: Any, ids: pa.Array, kept: BatchFormat[Any]) -> Any:
+    """Return the customers of a batch that have these ids."""
+    places = find_places(batch.ids, ids)
+    wanted = np.zeros(len(batch.ids), np.bool_)
+    wanted[places.positions[places.found]] = True
+    return kept.of_customers(batch, wanted)
 
 
 def _picked_from(runs: Sequence[Run], group: _Group, kept: Any, bits: int) -> Any:

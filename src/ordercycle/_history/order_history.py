@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from ordercycle._days import date_of, day_number
 from ordercycle._errors import ConfigError, Option, counted, printable
-from ordercycle._history.appending import append
+from ordercycle._grouping.batches import CustomerBatch
+from ordercycle._history.appending import Met, append
 from ordercycle._history.build import group
 from ordercycle._history.customer_card import CustomerCard
 from ordercycle._history.detail_format import hashed_keys
@@ -38,7 +39,7 @@ from ordercycle._ingest.column_readers import IdReader
 from ordercycle._profile import ProfileBuilder, checked_window
 from ordercycle._public import public
 from ordercycle._sources.file_formats import FileFormat
-from ordercycle._workspace import thread_count
+from ordercycle._workspace import Workspace, thread_count
 
 
 class Compares(Protocol):
@@ -457,14 +458,7 @@ class OrderHistory:
         day, window = day_number(as_of, "as_of"), checked_window(window_days)
         nobody = grouped.profiles(day, window).schema.empty_table()
         moved = scheme.transitions(nobody, nobody)  # whatever is wrong with it, before all else
-        known: list[tuple[pa.Array, pa.Table]] = []
-
-        def profiles(of: GroupedOrders, ids: pa.Array) -> pa.Table:
-            builder = of.profiles(day, window)
-            return pa.Table.from_batches(
-                list(look_up(of, ids, builder.batch)), schema=builder.schema
-            )
-
+        known: list[Met] = []
         extended = append(
             grouped,
             orders,
@@ -472,12 +466,19 @@ class OrderHistory:
             batch=batch,
             repeated=repeated,
             reading=reading,
-            before=lambda ids: known.append((ids, profiles(grouped, ids))),
+            before=known.extend,
         )
         if extended is grouped:
             return self, moved
-        ((ids, before),) = known
-        return OrderHistory(extended), scheme.transitions(before, profiles(extended, ids))
+
+        def profiles(of: GroupedOrders, batches: Iterable[CustomerBatch]) -> pa.Table:
+            builder, room = of.profiles(day, window), Workspace()
+            found = [builder.batch(customers, room) for customers in batches]
+            return pa.Table.from_batches(found, schema=builder.schema)
+
+        before = profiles(grouped, (met.before for met in known))
+        after = profiles(extended, (met.after for met in known))
+        return OrderHistory(extended), scheme.transitions(before, after)
 
     def summary(self) -> HistorySummary:
         """Return what the history was built from: rows, orders, customers and what was dropped.

@@ -33,7 +33,7 @@ from ordercycle._history.manifest import (
     unsound,
     write_manifest,
 )
-from ordercycle._history.stored_files import Stored, StoredFile, read_table
+from ordercycle._history.stored_files import RUN, HeldRun, Stored, StoredFile, read_table
 from ordercycle._workspace import Workers
 
 G = TypeVar("G", bound=Grouped[Any])
@@ -82,19 +82,23 @@ def save(history: G, directory: str | os.PathLike[str], pieces: int = 1) -> G:
             return _committed(history, Folder(path, token, (entries,), tables))
 
 
-def add_run(there: Folder, history: G, pieces: Sequence[Any], kept: Sequence[Part[Any]]) -> G:
-    """Write a run, one piece for each part, on top of the parts that are kept.
+def add_run(
+    there: Folder, history: G, pieces: Iterable[Any], kept: int, held: HeldRun | None = None
+) -> G:
+    """Write a run, one piece for each part, on top of so many that are kept.
 
-    history: as it will be. Returns it as saved.
+    history: as it will be, without the run; held: the pieces, where they are to stay in memory.
+    Returns the history as saved.
     """
     path, kind, made = there.path, history.kind, history.format
     with _writing(path, "extended"), _locked(path), _tidied(path, kind):
         _check_unchanged(there, kind)
         token = secrets.token_hex(4)
-        file = path / f"run-{len(there.runs):05d}-{token}.arrow"
+        file = path / f"{RUN}{kept:05d}-{token}.arrow"
         entry = write_file(file, map(made.to_arrow, pieces), made.schema)
         tables = _write_tables(history, path, token, there.tables)
-        return _committed(history, Folder(path, token, (*there.runs, (entry,)), tables), kept)
+        runs = (*there.runs[:kept], (entry,))
+        return _committed(history, Folder(path, token, runs, tables), kept, held)
 
 
 @contextmanager
@@ -150,11 +154,12 @@ def _opened(
     runs = tuple(tuple(FileEntry(**entry) for entry in run) for run in manifest["runs"])
     files = [entry for run in runs for entry in run]
 
-    def open_file(entry: FileEntry) -> StoredFile:
-        return StoredFile.open(path, entry, made, verify=verify)
-
-    with Workers(threads) as workers:
-        by_entry = dict(zip(files, workers.in_order(open_file, files), strict=True))
+    # All of them at once: what is open may be replaced while checksums are compared.
+    by_entry = {entry: StoredFile.open(path, entry, made) for entry in files}
+    if verify:
+        with Workers(threads) as workers:
+            for _ in workers.in_order(StoredFile.verify, by_entry.values()):
+                pass
     by_run = [_stored(by_entry[entry] for entry in run) for run in runs]
     return replace(
         history,
@@ -179,17 +184,16 @@ def _stored(files: Iterable[StoredFile]) -> list[Stored]:
     return [Stored(file, number) for file in files for number in range(file.entry.batches)]
 
 
-def _committed(history: G, folder: Folder, kept: Sequence[Part[Any]] = ()) -> G:
+def _committed(history: G, folder: Folder, kept: int = 0, held: HeldRun | None = None) -> G:
     """Write the manifest and return the history as saved: nothing can fail once it is written.
 
-    kept: the parts as they were, where the newest run comes on top of them.
+    kept: how many runs of each part the newest one comes on top of; held: as of `add_run`.
     """
     newest = _stored(
-        StoredFile.open(folder.path, entry, history.format, verify=False)
-        for entry in folder.runs[-1]
+        StoredFile.open(folder.path, entry, history.format, held) for entry in folder.runs[-1]
     )
-    parts = kept or [Part(history.format, ()) for _ in newest]
-    saved = tuple(part.with_run(run) for part, run in zip(parts, newest, strict=True))
+    parts = history.parts if kept else [Part(history.format, ()) for _ in newest]
+    saved = tuple(part.with_run(run, kept) for part, run in zip(parts, newest, strict=True))
     committed = replace(history, parts=saved, folder=folder, spill=None)
     write_manifest(folder.path, _manifest_of(committed, folder))
     return committed

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +39,13 @@ from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
 from ordercycle_kernels.population import are_in_order
 
 CHECK_BYTES = 2**20
+#: How the files of what was appended begin.
+RUN = "run-"
+#: Bytes of such a file of which the customers stay in memory, at most.
+MOST_HELD = 2**26
+#: To find one customer in a file takes as long as to read so many bytes of it (30 µs), and to look
+#: at a batch as long as so many (0.3 ms).
+BYTES_OF_ONE, BYTES_OF_BATCH = 30_000, 300_000
 #: What reading a damaged file raises.
 UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError)
 B = TypeVar("B", bound=Batch)
@@ -70,10 +77,10 @@ class _Stream:
         self._place = 0
 
     @classmethod
-    def of(cls, folder: Path, entry: FileEntry, *, verify: bool) -> _Stream:
-        """Open a file of a folder, with its checksum compared or its size only."""
+    def of(cls, folder: Path, entry: FileEntry) -> _Stream:
+        """Open a file of a folder, with its size compared."""
         path = folder / entry.file
-        try:
+        with _reading(path):
             handle = open_regular(path)
             stream = cls(handle, entry.bytes)
             size = os.fstat(handle).st_size
@@ -83,13 +90,13 @@ class _Stream:
                     "off or changed",
                     remedy=REBUILD,
                 )
-            if verify and _checksum(handle) != entry.crc32:
-                raise StorageError(f"{path} is damaged: its checksum differs", remedy=REBUILD)
-        except FileNotFoundError:
-            raise StorageError(f"{path} is missing", remedy=REBUILD) from None
-        except OSError as error:
-            raise StorageError(f"{path} cannot be read: {error.strerror}") from error
         return stream
+
+    def verify(self, path: Path, entry: FileEntry) -> None:
+        """Compare the checksum; path: for messages."""
+        with _reading(path):
+            if _checksum(self._handle) != entry.crc32:
+                raise StorageError(f"{path} is damaged: its checksum differs", remedy=REBUILD)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         begins = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}
@@ -141,9 +148,22 @@ def _read_into(handle: int, room: NDArray[np.uint8], place: int) -> int:
     return len(data)  # pragma: no cover
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn errors of the system into a StorageError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise StorageError(f"{path} is missing", remedy=REBUILD) from None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+
+
 def read_table(folder: Path, entry: FileEntry, *, verify: bool) -> pa.Table:
     """Return a table of a folder, checked."""
-    stream = _Stream.of(folder, entry, verify=verify)
+    stream = _Stream.of(folder, entry)
+    if verify:
+        stream.verify(folder / entry.file, entry)
     try:
         with pa.ipc.open_file(pa.PythonFile(stream, mode="r")) as reader:
             table = reader.read_all()
@@ -158,30 +178,64 @@ def _no_file(path: Path, error: Exception) -> StorageError:
     return StorageError(f"{path} is no file of a history: {reason}", remedy=REBUILD)
 
 
+class HeldRun(NamedTuple):
+    """What a file of a run holds: the customers of all its batches, and each batch."""
+
+    customers: Any
+    pieces: Sequence[Any]
+
+
 class StoredFile:
-    """A file of batches that stays open: it may be removed, or replaced, from then on."""
+    """A file of batches that stays open: it may be removed, or replaced, from then on.
+
+    Of a run's file, `held` is what it holds, where it was written or looked up in by this process
+    and is not large.
+    """
 
     def __init__(
-        self, stream: _Stream, entry: FileEntry, kept: BatchFormat[Any], where: Path
+        self,
+        stream: _Stream,
+        entry: FileEntry,
+        kept: BatchFormat[Any],
+        where: Path,
+        held: HeldRun | None = None,
     ) -> None:
         self._format = kept
         self.where = where  # for messages
         self.entry = entry
+        self.is_run = where.name.startswith(RUN)
         self._stream = stream
         self._reader: Any = None
         self._negative: dict[int, int] = {}  # of the batches that were looked at
+        self._held = held
         self._lock = threading.Lock()
 
     @classmethod
     def open(
-        cls, folder: Path, entry: FileEntry, kept: BatchFormat[Any], *, verify: bool
+        cls, folder: Path, entry: FileEntry, kept: BatchFormat[Any], held: HeldRun | None = None
     ) -> StoredFile:
-        """Open a file of a folder, with its checksum compared or its size only."""
-        stream = _Stream.of(folder, entry, verify=verify)
-        return cls(stream, entry, kept, folder / entry.file)
+        """Open a file of a folder, with its size compared; held: what was written to it."""
+        where = folder / entry.file
+        return cls(_Stream.of(folder, entry), entry, kept, where, held)
+
+    def verify(self) -> None:
+        """Compare the checksum."""
+        self._stream.verify(self.where, self.entry)
+
+    def whole_for(self, wanted: int) -> Any:
+        """Return the customers of all batches, or None where so few are better read one by one."""
+        size, batches = self.entry.bytes, self.entry.batches
+        is_small = self.is_run and size <= MOST_HELD
+        is_cheap = wanted * BYTES_OF_ONE > size + batches * BYTES_OF_BATCH
+        if self._held is None and is_small and is_cheap:
+            pieces = [self.batch(one) for one in range(batches)]
+            self._held = HeldRun(self._format.joined(pieces), pieces)
+        return None if self._held is None else self._held.customers
 
     def batch(self, number: int) -> Any:
         """Return a batch, in memory of its own; ids, which profiles keep, hold nothing else."""
+        if self._held is not None:
+            return self._held.pieces[number]
         try:
             with self._lock:
                 if self._reader is None:
@@ -306,6 +360,10 @@ class Stored:
     def customers(self) -> int:
         """How many customers there are."""
         return self.outline.rows
+
+    def whole_for(self, wanted: int) -> Any:
+        """Return the customers of the runs of all parts, where that is as good for so many."""
+        return self.file.whole_for(wanted)
 
     @classmethod
     def ids_of(cls, rows: Sequence[tuple[Stored, int, int]]) -> pa.Array:
