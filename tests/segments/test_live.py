@@ -1,13 +1,15 @@
 """Segments that move when orders arrive: of those who arrive, and nobody else."""
 
 import queue
+import tempfile
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import ordercycle as oc
@@ -35,16 +37,60 @@ RULES = oc.Rules({"Rich": "revenue > 300", "Regular": "orders >= 3"}, default="O
 SCHEMES = (oc.Lifecycle(), RULES)
 
 
-@given(rows, st.lists(rows, min_size=1, max_size=3), st.sampled_from(SCHEMES))
-def test_moves_are_those_of_whole_profiles(first, batches, scheme):
-    history = oc.OrderHistory.build(orders(first))
-    for batch in batches:
-        before = scheme.assign(history.profile(AS_OF))
-        history, moved = history.append_and_compare(orders(batch), scheme, as_of=AS_OF)
-        after = scheme.assign(history.profile(AS_OF))
-        assert moved.equals(oc.transitions(before, after, scheme.name))
-    whole = oc.OrderHistory.build(orders([*first, *(row for batch in batches for row in batch)]))
-    assert history.profile(AS_OF).equals(whole.profile(AS_OF))
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(
+    first=rows,
+    batches=st.lists(rows, min_size=1, max_size=4),
+    scheme=st.sampled_from(SCHEMES),
+    kept=st.sampled_from(["in memory", "saved", "opened again"]),
+    growth=st.sampled_from([0, 4, 10**9]),
+    most_held=st.sampled_from([0, 2**26]),
+    wanted_bytes=st.sampled_from([0, 10**9]),
+)
+def test_moves_are_those_of_whole_profiles(
+    first, batches, scheme, kept, growth, most_held, wanted_bytes
+):
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr("ordercycle._history.appending.GROWTH", growth)
+        patch.setattr("ordercycle._history.appending.MOST_SHARE", 100.0)
+        patch.setattr("ordercycle._history.appending.MOST_HELD", most_held)
+        patch.setattr("ordercycle._history.stored_files.MOST_HELD", most_held)
+        patch.setattr("ordercycle._history.stored_files.BYTES_OF_ONE", wanted_bytes)
+        patch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 3)
+        history = oc.OrderHistory.build(orders(first))
+        history = history if kept == "in memory" else history.save(folder)
+        for batch in batches:
+            before = scheme.assign(history.profile(AS_OF))
+            history, moved = history.append_and_compare(orders(batch), scheme, as_of=AS_OF)
+            after = scheme.assign(history.profile(AS_OF))
+            assert moved.equals(oc.transitions(before, after, scheme.name))
+            if kept == "opened again":
+                history = oc.OrderHistory.open(folder)
+        whole = oc.OrderHistory.build(
+            orders([*first, *(row for batch in batches for row in batch)])
+        )
+        assert history.profile(AS_OF).equals(whole.profile(AS_OF))
+        assert replace(history.summary(), bytes=0) == replace(whole.summary(), bytes=0)
+
+
+def test_only_those_who_arrive_are_read(tmp_path, monkeypatch):
+    """Of the files of a saved history, no batch is read whole; of what was appended, none again."""
+    monkeypatch.setattr("ordercycle._history.appending.MOST_SHARE", 100.0)
+    shop = [(who, who % 60, 50) for who in range(3_000)]
+    history = oc.OrderHistory.build(orders(shop)).save(tmp_path)
+
+    def refuse(*_):
+        raise AssertionError("a whole batch is read")
+
+    monkeypatch.setattr("ordercycle._history.stored_files._read_into", refuse)
+    monkeypatch.setattr("ordercycle._history.look_ups.ONE_IN", 1)
+    for number in range(20):
+        arriving = [(who, 100, 900) for who in range(number, 3_300, 331)]
+        history, moved = history.append_and_compare(orders(arriving), RULES, as_of=AS_OF)
+        assert moved.num_rows == len(arriving)
+    monkeypatch.undo()
+    assert len(list(tmp_path.glob("run-*"))) <= 4  # as many as the sizes of runs have digits
+    assert oc.OrderHistory.open(tmp_path).profile(AS_OF).equals(history.profile(AS_OF))
 
 
 def test_windows_and_fitted_schemes():

@@ -73,6 +73,8 @@ REPEATED = ("error", "skip")
 #: with this share of the base's bytes, everything is written again as one run.
 GROWTH = 4
 MOST_SHARE = 0.25
+#: What a batch takes in a file beside its customers.
+BATCH_BYTES = 2_000
 
 
 def append(
@@ -153,7 +155,8 @@ def extended(history: G, tally: Tally, pieces: Sequence[Any], batch: str | None)
     names = history.names if batch is None else (*history.names, batch)
     parts = tuple(replace(part, format=history.format) for part in history.parts)
     made = replace(history, parts=parts, tally=both, names=names)
-    kept, size = _kept_runs(parts, sum(piece.nbytes for piece in pieces))
+    arriving = sum(piece.nbytes + BATCH_BYTES for piece in pieces)
+    kept, size = _kept_runs(parts, arriving)
     held = None
     if size <= MOST_HELD:  # merged at once, not part by part; when it is saved, it stays in memory
         whole = _merged(parts, pieces, kept)
