@@ -145,6 +145,47 @@ def fill_presence(
             out_presence[age, 1] = scale * total
 
 
+@kernel
+def expect_death_pairs(
+    parameters: Float64s, horizon: float, orders: Int64s, ages: Int64s, out: Float64Out
+) -> None:
+    """Write E(orders (orders - 1)) in a horizon, of who is alive.
+
+    That is the mean square of the rate times that of the days until the customer leaves, which is
+    twice the integral of u times the probability to stay so long.
+
+    parameters: (4,); orders, ages, out: (m,).
+    """
+    r, alpha, s, beta = parameters
+    for pair in range(orders.size):
+        shape, scale = r + orders[pair], alpha + ages[pair]
+        stay = beta + ages[pair]
+        end = logarithm_of_one_plus(horizon / stay)
+        first = 1.0 / (1.0 + s)
+        total = start = 0.0
+        while start < end:
+            stop = end_of_panel(start, first, GROWTH, end)
+            half, middle = 0.5 * (stop - start), 0.5 * (stop + start)
+            for node in range(GAUSS):
+                side, weight = gauss_node(node)
+                place = middle + half * side
+                time = stay * exponential_less_one(place)
+                total += half * weight * time * exponential((1.0 - s) * place)
+            start = stop
+        # One factor at a time: shapes and scales may be very large together.
+        out[pair] = 2.0 * (shape / scale) * ((shape + 1.0) / scale) * (stay * total)
+
+
+@kernel
+def expect_pairs(
+    r: float, alpha: float, horizon: float, orders: Int64s, ages: Int64s, out: Float64Out
+) -> None:
+    """Write the same for the NBD, where nobody leaves: orders, ages, out: (m,)."""
+    for pair in range(orders.size):
+        shape, scale = r + orders[pair], alpha + ages[pair]
+        out[pair] = (shape / scale * horizon) * ((shape + 1.0) / scale * horizon)
+
+
 @helper
 def chance_of_order(shape: float, scale: float, s: float, beta: float, horizon: float) -> float:
     """Return the probability of an order before leaving and the horizon; rates by shape / scale."""

@@ -17,7 +17,8 @@ from ordercycle_kernels._types import (
     UInt8Out,
 )
 
-# n = customers, t = pairs there are places for, m = pairs that are new, d = most days + 1
+# n = customers, t = pairs there are places for, m = pairs that are new, d = most days + 1,
+# w = numbers of a pair
 
 
 @kernel
@@ -50,11 +51,11 @@ def store_pairs(
 ) -> None:
     """Put what was computed of pairs where it is looked for.
 
-    orders, ages: (m,); values: (3, m); out_pairs: (t, 3).
+    orders, ages: (m,); values: (w, m); out_pairs: (t, w).
     """
     for pair in range(orders.size):
         place = orders[pair] * days + ages[pair]
-        for column in range(3):
+        for column in range(values.shape[0]):
             out_pairs[place, column] = values[column, pair]
 
 

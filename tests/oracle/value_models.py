@@ -28,3 +28,31 @@ def log_likelihood_of_pareto(r, alpha, s, beta, x, t, age):
     left = from_then_on(r, alpha, s, beta, x, t) - from_then_on(r, alpha, s, beta, x, age)
     counts = mpmath.loggamma(r + x) - mpmath.loggamma(r) + r * mpmath.log(alpha)
     return counts + s * mpmath.log(beta) + mpmath.log(alive + s * left)
+
+
+def regular_alive_and_left(r, alpha, a, b, x, t, age, k):
+    """Return the likelihoods of MBG/CNBD-k, without the factor of gaps that no parameter is in."""
+    shape = r + k * x
+    counts = mpmath.gammaprod([shape], [r]) * alpha**r
+    stay = mpmath.beta(a, b + x + 1) / mpmath.beta(a, b)
+    leave = mpmath.beta(a + 1, b + x) / mpmath.beta(a, b)
+    waits = [
+        mpmath.rf(shape, j) / mpmath.factorial(j) * (age - t) ** j * (alpha + age) ** -(shape + j)
+        for j in range(k)
+    ]
+    return counts * stay * mpmath.fsum(waits), counts * leave * (alpha + t) ** -shape
+
+
+def regular_orders(parameters, x, age, k, done, horizon):
+    """Return E(orders) and E(orders (orders - 1)) of who is alive, so many stages into a gap."""
+    r, alpha, a, b = parameters
+    shape, share = r + k * x + done, horizon / (alpha + age + horizon)
+    expected = pairs = mpf(0)
+    place, survival = 0, mpf(1)
+    while True:
+        place += 1
+        chance = survival * mpmath.betainc(k * place - done, shape, 0, share, regularized=True)
+        expected, pairs = expected + chance, pairs + 2 * (place - 1) * chance
+        if chance < mpf(10) ** -16 * expected:
+            return expected, pairs
+        survival *= (b + x + place) / (a + b + x + place)

@@ -409,8 +409,8 @@ def test_customers_whose_gaps_are_unknown_are_left_out_of_the_regularity(table):
     inputs = ClvInputs(has_spend=False, spend_of="repeat")
     found, expected = (ClvCounts.of(inputs.counted(one)) for one in (lacking, known))
     assert found.gap_ratios == expected.gap_ratios
-    assert found.regularity == expected.regularity
-    assert found.regularity_error == expected.regularity_error
+    assert found.gaps.shape == expected.gaps.shape
+    assert found.gaps.error == expected.gaps.error
 
 
 @pytest.mark.parametrize("shape", [0.8, 1.0, 2.0])
@@ -428,8 +428,8 @@ def test_the_error_of_the_regularity_is_its_spread_over_samples(shape):
             }
         )
         counts = ClvCounts.of(ClvInputs(has_spend=False, spend_of="repeat").counted(known))
-        found.append(counts.regularity)
-        errors.append(counts.regularity_error)
+        found.append(counts.gaps.shape)
+        errors.append(counts.gaps.error)
     assert abs(np.mean(found) - shape) < 4 * np.mean(errors) / math.sqrt(60)
     assert 0.7 < np.std(found) / np.mean(errors) < 1.4
 

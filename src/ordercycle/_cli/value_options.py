@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
 #: As `Clv` has them, which the help is too quick to import.
-MODELS = ("auto", "mbg_nbd", "pareto_nbd", "bg_nbd", "nbd")
+MODELS = ("auto", "mbg_nbd", "pareto_nbd", "bg_nbd", "mbg_cnbd", "nbd")
 SPENDS = ("gamma_gamma", "average", "none")
 
 

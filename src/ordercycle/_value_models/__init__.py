@@ -9,15 +9,25 @@ from ordercycle._value_models.bootstrap import (
     poisson_bootstrap,
     spend_bootstrap,
 )
+from ordercycle._value_models.forms import CANDIDATES, REGULAR
 from ordercycle._value_models.predictions import Predictions
+from ordercycle._value_models.regularity import ALL_ALIKE, GapRatios
 from ordercycle._value_models.spend import SpendFit, add_spend_cells, fit_spend, spend_cells
-from ordercycle._value_models.transactions import TransactionFit, fit_transactions
+from ordercycle._value_models.transactions import (
+    TransactionFit,
+    fit_transactions,
+    is_regular_model,
+)
 from ordercycle_kernels.order_counts import Cells
 from ordercycle_kernels.spends import SpendCells
 
 __all__ = [
+    "ALL_ALIKE",
+    "CANDIDATES",
+    "REGULAR",
     "Cells",
     "Draws",
+    "GapRatios",
     "Predictions",
     "SpendCells",
     "SpendFit",
@@ -25,6 +35,7 @@ __all__ = [
     "add_spend_cells",
     "fit_spend",
     "fit_transactions",
+    "is_regular_model",
     "mean_bootstrap",
     "poisson_bootstrap",
     "spend_bootstrap",

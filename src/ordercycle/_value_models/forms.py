@@ -105,17 +105,43 @@ S, BETA = Parameter("s", 2), Parameter("beta", 3)
 DEATH_RATE = Parameter("death_rate", 2, over=3)
 
 
+#: The stages of a gap in MBG/CNBD-k, whose models are named by them.
+STAGES = range(2, 13)
+REGULAR = "mbg_cnbd"
+#: Sums over stages take longer the smaller alpha is against the horizon.
+LEAST_ALPHA_OF_STAGES = 0.01
+
+
+def regular_model(stages: int) -> str:
+    """Return the name of MBG/CNBD-k: of MBG/NBD, where k is 1."""
+    return f"{REGULAR}_{stages}" if stages > 1 else "mbg_nbd"
+
+
+def stages_of(likelihood: str) -> int:
+    """Return how many stages a gap has in a model."""
+    return int(likelihood.removeprefix(f"{REGULAR}_")) if likelihood.startswith(REGULAR) else 1
+
+
 def _with_limits(
-    model: str, leaving: tuple[Parameter, ...], one_for_all: Parameter, what: str
+    model: str,
+    leaving: tuple[Parameter, ...],
+    one_for_all: Parameter,
+    what: str,
+    *,
+    may_stay: bool = True,
 ) -> tuple[Form, ...]:
-    """Return a model in which customers leave, and its limits."""
+    """Return a model in which customers leave, and its limits.
+
+    may_stay: whether one in which nobody leaves is among them.
+    """
     one_rate, one_way = f"{model}, one order rate", f"{model}, {what}"
     both = f"{model}, one order rate and {what}"
+    stay, stay_at_one_rate = (("nbd",), ("nbd, one order rate",)) if may_stay else ((), ())
     return (
-        Form(model, model, (R, ALPHA, *leaving), (one_way, one_rate, "nbd")),
-        Form(one_way, model, (R, ALPHA, one_for_all), (both, "nbd")),
-        Form(one_rate, model, (ORDER_RATE, *leaving), (both, "nbd, one order rate")),
-        Form(both, model, (ORDER_RATE, one_for_all), ("nbd, one order rate",)),
+        Form(model, model, (R, ALPHA, *leaving), (one_way, one_rate, *stay)),
+        Form(one_way, model, (R, ALPHA, one_for_all), (both, *stay)),
+        Form(one_rate, model, (ORDER_RATE, *leaving), (both, *stay_at_one_rate)),
+        Form(both, model, (ORDER_RATE, one_for_all), stay_at_one_rate),
     )
 
 
@@ -126,13 +152,22 @@ FORMS = {
         *_with_limits("mbg_nbd", (A, B), DROPOUT, "one dropout probability"),
         *_with_limits("pareto_nbd", (S, BETA), DEATH_RATE, "one death rate"),
         *_with_limits("bg_nbd", (A, B), DROPOUT, "one dropout probability"),
+        *(
+            form
+            for stages in STAGES
+            for form in _with_limits(
+                regular_model(stages), (A, B), DROPOUT, "one dropout probability", may_stay=False
+            )
+        ),
         Form("nbd", "nbd", (R, ALPHA), ("nbd, one order rate",)),
         Form("nbd, one order rate", "nbd", (ORDER_RATE,)),
     )
 }
-#: What ``auto`` chooses from, the first where likelihoods are equal.
+#: What ``auto`` chooses from, the first where likelihoods are equal; and the regular model where
+#: gaps say that orders come more regularly than at random.
 CANDIDATES = ("mbg_nbd", "pareto_nbd", "bg_nbd")
-MODELS = ("auto", *CANDIDATES, "nbd")
+#: What is fitted without a name of its own: models with as many stages as are most likely.
+MODELS = ("auto", *CANDIDATES, REGULAR, "nbd")
 
 
 def exps_of(values: Sequence[float]) -> list[float]:
@@ -175,12 +210,14 @@ def checked_scale(name: str, value: float) -> float:
     return float(value)
 
 
-def checked_parameter(name: str, value: float, *, is_share: bool = False) -> float:
+def checked_parameter(
+    name: str, value: float, *, is_share: bool = False, least: float = LEAST
+) -> float:
     """Return a parameter by hand, if it is one."""
     most = 1 - LEAST if is_share else MOST
-    if isinstance(value, bool) or not LEAST <= value <= most:
+    if isinstance(value, bool) or not least <= value <= most:
         raise ConfigError(
             f"{name} = {value!r} is no parameter of a model",
-            remedy=f"pass a number from {LEAST:g} to {'almost 1' if is_share else f'{MOST:g}'}",
+            remedy=f"pass a number from {least:g} to {'almost 1' if is_share else f'{MOST:g}'}",
         )
     return float(value)

@@ -105,12 +105,10 @@ def account_of(found: Found, candidates: Sequence[Found], cells: Cells) -> str:
         f"{found.form.name} was fitted to {counted(margins.customers, 'customer')}, of whom "
         f"{repeaters:,} ordered again, on {counted(margins.orders, 'day')} in all "
         f"({counted(cells.frequency.size, 'distinct history', 'distinct histories')}); "
-        f"log-likelihood {found.maximum.value:,.4f}."
+        f"log-likelihood {found.value:,.4f}."
     )
     others = [one for one in candidates if one is not found]
     if others:
-        listed = ", ".join(
-            f"{one.form.name} {one.maximum.value - found.maximum.value:,.2f}" for one in others
-        )
+        listed = ", ".join(f"{one.form.name} {one.value - found.value:,.2f}" for one in others)
         text += f" The most likely of {len(candidates)} models; by so much less likely: {listed}."
     return text

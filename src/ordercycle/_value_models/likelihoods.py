@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,6 +23,8 @@ from ordercycle_kernels.deaths import (
     sum_deaths,
     sum_lives,
 )
+from ordercycle_kernels.elementary import logarithms
+from ordercycle_kernels.gamma_functions import log_gammas
 from ordercycle_kernels.order_counts import (
     CHUNK,
     NOBODY_LEAVES,
@@ -38,6 +41,7 @@ from ordercycle_kernels.order_counts import (
     sum_score_products,
     sum_survivals,
 )
+from ordercycle_kernels.regular_orders import sum_regular_dropouts, sum_regular_products
 
 #: Chunks that a thread takes at a time.
 CHUNKS_AT_A_TIME = 8
@@ -134,6 +138,76 @@ class DropoutLikelihood:
     def score_products(self, parameters: Sequence[float]) -> NDArray[np.float64]:
         """Return sums of products of scores."""
         return _score_products(self, parameters, self.is_first)
+
+
+class RegularLikelihood:
+    """MBG/CNBD-k: gaps of k stages, of which only the sum, t, is known.
+
+    To tell of k as well, it is the likelihood of x and t, up to a factor that MBG/NBD has too.
+    """
+
+    def __init__(self, cells: Cells, workers: Workers, *, stages: int) -> None:
+        self.cells, self.workers, self.stages = cells, workers, stages
+        self.margins = margins_of(cells)
+        by_orders, by_age = self.margins.by_orders, self.margins.by_age
+        self.by_stages = np.zeros(stages * (by_orders.size - 1) + 1, np.int64)
+        self.by_stages[::stages] = by_orders
+        self.stages_by_age = by_age.copy()
+        self.stages_by_age[1::2] *= stages
+        self._of_gaps = _density_of_sums(cells, by_orders, stages)
+
+    def tables(self, parameters: Sequence[float]) -> DropoutTables:
+        """Return what depends on days or orders alone."""
+        return dropout_tables(parameters, 1, self.margins.days, self.margins.by_orders.size)
+
+    def sums(self, parameters: Sequence[float]) -> NDArray[np.float64]:
+        """Return the sums of the kernels."""
+        r, alpha, a, b = parameters
+        tables = self.tables(parameters)
+
+        def task(first: int, rows: NDArray[np.float64]) -> None:
+            sum_regular_dropouts(self.cells, tables, self.stages, r, a, first, rows)
+
+        sums = np.zeros((2, SUMS))
+        sum_counts(r, alpha, self.by_stages, self.stages_by_age, sums)
+        sum_survivals(a, b, 1, self.margins.by_orders, sums)
+        add_chunks(sums_of_chunks(self.cells.frequency.size, self.workers, task, SUMS), sums)
+        sums[1, 0] += self._of_gaps
+        return np.asarray(sums[0] + sums[1])
+
+    def score_products(self, parameters: Sequence[float]) -> NDArray[np.float64]:
+        """Return sums of products of scores."""
+        r, _, a, b = parameters
+        tables, given = self.tables(parameters), np.array(parameters)
+        scores = np.empty((3, self.margins.by_orders.size))
+        by_stages = np.empty((3, self.by_stages.size))
+        fill_score_tables(r, a, b, 1, scores)
+        fill_score_tables(r, 1.0, 1.0, NOBODY_LEAVES, by_stages)
+
+        def task(first: int, rows: NDArray[np.float64]) -> None:
+            sum_regular_products(
+                self.cells, tables, scores, by_stages[0], given, self.stages, first, rows
+            )
+
+        size = self.cells.frequency.size
+        return added(sums_of_chunks(size, self.workers, task, PRODUCTS))
+
+
+def _density_of_sums(cells: Cells, by_orders: NDArray[np.int64], stages: int) -> float:
+    """Return what the density of sums of gaps has more than that of as many gaps at random.
+
+    Of a customer with x > 0: (k - 1) x ln t - ln gamma(k x) + ln gamma(x).
+    """
+    orders = np.arange(1, by_orders.size, dtype=np.float64)
+    one, other = np.empty((2, orders.size))
+    log_gammas(orders, one)
+    log_gammas(stages * orders, other)
+    gaps = np.bincount(cells.recency_days, cells.frequency * cells.customers)  # whole numbers
+    days = np.flatnonzero(gaps)
+    logs = np.empty(days.size)
+    logarithms(days.astype(np.float64), logs)
+    terms = [by_orders[1:] * (one - other), (stages - 1) * gaps[days] * logs]
+    return math.fsum(np.concatenate(terms))
 
 
 def _score_products(

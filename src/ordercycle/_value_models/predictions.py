@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol, TypeAlias
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle._errors import DataError
-from ordercycle._value_models.forms import logs_of
+from ordercycle._value_models.forms import STAGES, logs_of, regular_model, stages_of
 from ordercycle._value_models.likelihoods import DeathSetup, dropout_tables
 from ordercycle_kernels.death_predictions import (
     BLOCK,
@@ -33,6 +34,11 @@ from ordercycle_kernels.dropout_predictions import NODES as BETA_NODES
 from ordercycle_kernels.order_counts import DropoutTables, alive_of_dropouts
 from ordercycle_kernels.order_pairs import find_new_pairs, predict_from_pairs, store_pairs
 from ordercycle_kernels.quadrature import WIDEST
+from ordercycle_kernels.regular_orders import (
+    discount_regular_orders,
+    expect_regular_orders,
+    predict_regular_orders,
+)
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -74,22 +80,64 @@ class Predictions(NamedTuple):
 
 
 class Expectations(Protocol):
-    """What a model says, in tables for up to so many orders and days."""
+    """What a model says, in tables for up to so many orders and days.
+
+    Attributes
+    ----------
+    width
+        How many numbers it has of a pair of orders and age.
+    """
+
+    width: int
 
     def learn(self, orders: Integers) -> None:
         """Compute the tables of numbers of orders that were not met before."""
         ...
 
+    def of_pairs(self, orders: Integers, ages: Integers) -> Floats:
+        """Return what is known of pairs: (width, m)."""
+        ...
+
+    def predict(
+        self,
+        frequency: Integers,
+        recency: Days,
+        age: Days,
+        days: int,
+        pairs: Floats,
+        out: Predictions,
+    ) -> None:
+        """Write predictions of customers; pairs, each at x * days + T: (t, width)."""
+        ...
+
+
+class OfPairs(ABC):
+    """A model by which customers who are alive are known by their orders and their age.
+
+    Of a pair, it has P(active), orders and discounted orders.
+    """
+
+    width = 3
+
+    @abstractmethod
     def fill_alive(self, frequency: Integers, recency: Days, age: Days, out: Floats) -> None:
         """Write probabilities that customers have not left."""
-        ...
 
-    def of_pairs(self, orders: Integers, ages: Integers) -> Floats:
-        """Return P(active), orders and discounted orders of who is alive: (3, m)."""
-        ...
+    def predict(
+        self,
+        frequency: Integers,
+        recency: Days,
+        age: Days,
+        days: int,
+        pairs: Floats,
+        out: Predictions,
+    ) -> None:
+        """Write predictions of customers."""
+        self.fill_alive(frequency, recency, age, out.p_alive)
+        predict_from_pairs(frequency, age, out.p_alive, days, pairs, *out[1:])
 
 
-class NbdExpectations:
+class NbdExpectations(OfPairs):
     """NBD: nobody leaves."""
 
     def __init__(self, parameters: Sequence[float], horizon: Horizon, size: Size) -> None:  # noqa: ARG002 - no tables
@@ -110,7 +158,7 @@ class NbdExpectations:
         return result
 
 
-class DropoutExpectations:
+class DropoutExpectations(OfPairs):
     """BG/NBD and MBG/NBD."""
 
     def __init__(
@@ -178,7 +226,7 @@ class DropoutExpectations:
         return panels
 
 
-class DeathExpectations:
+class DeathExpectations(OfPairs):
     """Pareto/NBD."""
 
     def __init__(self, parameters: Sequence[float], horizon: Horizon, size: Size) -> None:
@@ -239,6 +287,67 @@ class DeathExpectations:
         return result
 
 
+class RegularExpectations:
+    """MBG/CNBD-k: how far a customer is into the next gap matters beside orders and age."""
+
+    def __init__(
+        self, parameters: Sequence[float], horizon: Horizon, size: Size, *, stages: int
+    ) -> None:
+        self.parameters, self.horizon, self.stages = np.array(parameters), horizon, stages
+        self.width = 2 * stages
+        orders, days = size
+        self.tables = dropout_tables(parameters, 1, days, orders)
+
+    def learn(self, orders: Integers) -> None:
+        """Do nothing: there are no tables of orders alone."""
+
+    def of_pairs(self, orders: Integers, ages: Integers) -> Floats:
+        """Return orders and discounted orders, by the stages of a gap that are over."""
+        horizon, discount = self.horizon
+        result = np.empty((2, self.stages, orders.size))
+        expect_regular_orders(
+            self.parameters, self.stages, 1, horizon, orders, ages, result[0], result[1]
+        )
+        result[1] = result[0]
+        if discount > 0.0:
+            discount_regular_orders(
+                self.parameters,
+                self.stages,
+                horizon,
+                discount,
+                orders,
+                ages,
+                result[0],
+                result[1],
+            )
+        return result.reshape(self.width, orders.size)
+
+    def predict(
+        self,
+        frequency: Integers,
+        recency: Days,
+        age: Days,
+        days: int,  # noqa: ARG002 - that of its tables
+        pairs: Floats,
+        out: Predictions,
+    ) -> None:
+        """Write predictions of customers."""
+        found = np.empty((4, frequency.size))
+        predict_regular_orders(
+            frequency,
+            recency,
+            age,
+            self.tables,
+            self.parameters,
+            self.stages,
+            self.horizon[0],
+            pairs,
+            found,
+        )
+        for values, room in zip(found, out, strict=True):
+            room[:] = values
+
+
 class Predictor:
     """Predicts for one horizon and discount; tables grow with what customers need.
 
@@ -272,8 +381,7 @@ class Predictor:
                 size = max(orders, tables.orders), max(days, tables.days)
                 tables = self._tables = self._tables_for(*size)
             tables.learn(frequency, age)
-        tables.expectations.fill_alive(frequency, recency, age, out.p_alive)
-        predict_from_pairs(frequency, age, out.p_alive, tables.days, tables.pairs, *out[1:])
+        tables.expectations.predict(frequency, recency, age, tables.days, tables.pairs, out)
 
     def _predict_apart(
         self, frequency: Integers, recency: Days, age: Days, out: Predictions
@@ -297,7 +405,11 @@ class Predictor:
     def _after(self, orders: int) -> Predictor:
         """Return the predictor of customers with so many orders, for whom they are none."""
         r, alpha, third, fourth = self.parameters
-        model = self.model
+        model, stages = self.model, stages_of(self.model)
+        if stages > 1:
+            return Predictor(
+                model, [r + stages * orders, alpha, third, fourth + orders], *self.horizon
+            )
         if model in ("bg_nbd", "mbg_nbd"):
             fourth += orders - 1 + (model == "mbg_nbd")
             model = "mbg_nbd"
@@ -333,7 +445,7 @@ class _Tables:
         self.met = np.zeros(orders, bool)
         self.known = np.zeros(orders * days, np.uint8)
         # Memory that is zero costs nothing before it is written.
-        self.pairs = np.zeros((orders * days, 3))
+        self.pairs = np.zeros((orders * days, expectations.width))
 
     def learn(self, frequency: Integers, age: Days) -> None:
         """Compute the predictions of pairs that were not met before."""
@@ -355,4 +467,5 @@ EXPECTATIONS: dict[str, Callable[[Sequence[float], Horizon, Size], Expectations]
     "pareto_nbd": DeathExpectations,
     "bg_nbd": partial(DropoutExpectations, may_leave_at_first=False),
     "mbg_nbd": partial(DropoutExpectations, may_leave_at_first=True),
+    **{regular_model(stages): partial(RegularExpectations, stages=stages) for stages in STAGES},
 }

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from ordercycle._errors import counted
 from ordercycle._value_models.cells import Margins, check_repeats, every_nth, margins_of
-from ordercycle._value_models.forms import FORMS, Form, exps_of
+from ordercycle._value_models.forms import (
+    CANDIDATES,
+    FORMS,
+    LEAST_ALPHA_OF_STAGES,
+    REGULAR,
+    STAGES,
+    Form,
+    exps_of,
+    regular_model,
+    stages_of,
+)
 from ordercycle._value_models.likelihoods import (
     DeathLikelihood,
     DropoutLikelihood,
     Likelihood,
     NbdLikelihood,
+    RegularLikelihood,
 )
 from ordercycle._value_models.newton import (
     Curve,
@@ -24,6 +36,7 @@ from ordercycle._value_models.newton import (
     symmetric,
     weakness,
 )
+from ordercycle._value_models.regularity import GapRatios
 from ordercycle._workspace import Workers
 from ordercycle_kernels.order_counts import Cells
 
@@ -46,6 +59,7 @@ LIKELIHOODS: dict[str, Callable[[Cells, Workers], Likelihood]] = {
     "pareto_nbd": DeathLikelihood,
     "bg_nbd": lambda cells, workers: DropoutLikelihood(cells, workers, may_leave_at_first=False),
     "mbg_nbd": lambda cells, workers: DropoutLikelihood(cells, workers, may_leave_at_first=True),
+    **{regular_model(stages): partial(RegularLikelihood, stages=stages) for stages in STAGES},
 }
 
 
@@ -78,12 +92,20 @@ class Found:
         In logarithms of the parameters (of shares: of their odds).
     left
         Names of the forms that ran away to this limit, in order.
+    of_gaps
+        What gaps add to its log-likelihood.
     """
 
     form: Form
     likelihood: Likelihood
     maximum: Maximum
     left: tuple[str, ...] = ()
+    of_gaps: float = 0.0
+
+    @property
+    def value(self) -> float:
+        """The log-likelihood of all that is known, by which models are compared."""
+        return self.maximum.value + self.of_gaps
 
     @property
     def naturals(self) -> list[float]:
@@ -126,6 +148,7 @@ class Search:
 
     cells: Cells
     workers: Workers
+    gaps: GapRatios | None = None
     _likelihoods: dict[str, Likelihood] = field(default_factory=dict)
     _samples: dict[str, Likelihood] = field(default_factory=dict)
 
@@ -148,6 +171,34 @@ class Search:
             self._samples[model] = LIKELIHOODS[model](every_nth(self.cells, step), self.workers)
         return self._samples[model]
 
+    def candidates(self, model: str) -> list[Found]:
+        """Return the models that a name stands for, each with its best parameters."""
+        if model == REGULAR:
+            return [self.best("mbg_nbd"), *self._regular()]
+        if model != "auto":
+            return [self.best(model)]
+        regular = self._regular() if self.gaps is not None and self.gaps.is_regular else []
+        return [*map(self.best, CANDIDATES), *regular]
+
+    def _regular(self) -> list[Found]:
+        """Return the most likely model with several stages; none where there is no maximum.
+
+        The search walks from the shape that gaps have, as long as models get more likely.
+        """
+        start = 2.0 if self.gaps is None else self.gaps.shape
+        stages = int(min(max(round(start), STAGES[0]), STAGES[-1]))
+        best = self.best(regular_model(stages))
+        for step in (1, -1):
+            place = stages + step
+            while place in STAGES:
+                other = self.best(regular_model(place))
+                if not _is_usable(other) or other.value <= best.value:
+                    break
+                best, place = other, place + step
+            if stages_of(best.form.likelihood) != stages:
+                break
+        return [best] if _is_usable(best) else []
+
     def best(self, name: str) -> Found:
         """Return a model with its best parameters, or the limit that they lead to."""
         form = FORMS[name]
@@ -161,7 +212,7 @@ class Search:
         limit = max(limits, key=lambda one: one.maximum.value)
         if found.maximum.found and found.maximum.value > limit.maximum.value + NO_BETTER:
             return found
-        return Found(limit.form, limit.likelihood, limit.maximum, (name, *limit.left))
+        return replace(limit, left=(name, *limit.left))
 
     def _fit(self, form: Form) -> Found:
         """Climb from each start on some customers, and from the best place on all."""
@@ -173,11 +224,18 @@ class Search:
         best = max(tried, key=lambda one: (one.found, one.value))
         if sample is not likelihood:
             best = self._climb(likelihood, form, [_bounded(one) for one in best.place])
-        return Found(form, likelihood, best)
+        stages = stages_of(form.likelihood)
+        of_gaps = 0.0 if self.gaps is None or stages == 1 else self.gaps.log_likelihood(stages)
+        return Found(form, likelihood, best, of_gaps=of_gaps)
 
     @staticmethod
     def _climb(likelihood: Likelihood, form: Form, start: Sequence[float]) -> Maximum:
         return maximize(lambda logs: curve_of(likelihood, form, logs), start, BOUND)
+
+
+def _is_usable(found: Found) -> bool:
+    """Return whether a model with several stages has a maximum that it can predict with."""
+    return found.maximum.found and found.naturals[1] >= LEAST_ALPHA_OF_STAGES
 
 
 def _bounded(log: float) -> float:
@@ -211,6 +269,7 @@ def starting_points(margins: Margins, model: str) -> list[list[float]]:
     ages = sum(age * age * int(count) for age, count in enumerate(margins.by_age[::2]))
     beyond = squares - 2 * rate * products + rate * rate * ages - orders
     r = min(max(rate * rate * ages / beyond if beyond > 0 else 10.0, 0.05), 10.0)
+    rate *= stages_of(model)  # an order is so many stages
     leaving = (
         [[0.5, age], [1.0, age / 2], [0.3, age / 10]]
         if model == "pareto_nbd"

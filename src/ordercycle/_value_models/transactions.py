@@ -14,18 +14,21 @@ from numpy.typing import NDArray
 from ordercycle._errors import ConfigError, Option, check_choice
 from ordercycle._value_models.cells import as_cells
 from ordercycle._value_models.forms import (
-    CANDIDATES,
     FORMS,
+    LEAST,
+    LEAST_ALPHA_OF_STAGES,
     MODELS,
     Form,
     check_names,
     checked_parameter,
     exps_of,
     logs_of,
+    stages_of,
 )
 from ordercycle._value_models.identification import account_of, problems_of
 from ordercycle._value_models.predictions import Predictions, Predictor
-from ordercycle._value_models.searching import ERRORS, Found, Search, lack_of_errors
+from ordercycle._value_models.regularity import GapRatios
+from ordercycle._value_models.searching import ERRORS, LIKELIHOODS, Found, Search, lack_of_errors
 from ordercycle._workspace import Workers, thread_count
 from ordercycle_kernels.order_counts import Cells
 
@@ -88,8 +91,14 @@ class TransactionFit:
         form = FORMS[model]
         names = [one.name for one in form.parameters]
         check_names("model", model, names, parameters)
+        least = {"alpha": LEAST_ALPHA_OF_STAGES if stages_of(form.likelihood) > 1 else LEAST}
         values = {
-            one.name: checked_parameter(one.name, parameters[one.name], is_share=one.is_share)
+            one.name: checked_parameter(
+                one.name,
+                parameters[one.name],
+                is_share=one.is_share,
+                least=least.get(one.name, LEAST),
+            )
             for one in form.parameters
         }
         size = len(names)
@@ -176,9 +185,17 @@ def root_of(variance: float) -> float:
 
 
 def fit_transactions(
-    cells: Cells, model: str = "auto", *, errors: str = "sandwich", threads: int | None = None
+    cells: Cells,
+    model: str = "auto",
+    *,
+    gaps: GapRatios | None = None,
+    errors: str = "sandwich",
+    threads: int | None = None,
 ) -> TransactionFit:
     """Fit a model of orders to cells of customers; the same bits for any number of threads.
+
+    What is known of gaps, beside their sum, tells of the stages of a gap; log-likelihoods of
+    models with more than one have it with them.
 
     Raises
     ------
@@ -187,14 +204,19 @@ def fit_transactions(
     DataError
         If cells are not in ascending order, or nobody has ordered on a second day.
     """
-    check_choice("model", model, MODELS)
+    if model not in LIKELIHOODS:
+        check_choice("model", model, MODELS)
     check_choice("errors", errors, ERRORS)
     with Workers(thread_count(threads)) as workers:
-        search = Search(as_cells(cells), workers)
-        names = CANDIDATES if model == "auto" else (model,)
-        found = [search.best(name) for name in names]
-        best = max(found, key=lambda one: one.maximum.value)
+        search = Search(as_cells(cells), workers, gaps)
+        found = search.candidates(model)
+        best = max(found, key=lambda one: one.value)
         return _result(best, found, search.cells, errors)
+
+
+def is_regular_model(model: str) -> bool:
+    """Return whether a gap has several stages in a model."""
+    return stages_of(FORMS[model].likelihood) > 1
 
 
 def _result(best: Found, candidates: Sequence[Found], cells: Cells, errors: str) -> TransactionFit:
@@ -221,8 +243,8 @@ def _result(best: Found, candidates: Sequence[Found], cells: Cells, errors: str)
             for place, one in enumerate(form.parameters)
         },
         np.array(covariance),
-        best.maximum.value,
+        best.value,
         problems,
-        {one.form.name: one.maximum.value for one in candidates},
+        {one.form.name: one.value for one in candidates},
         account_of(best, candidates, cells),
     )

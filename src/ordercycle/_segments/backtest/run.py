@@ -18,9 +18,8 @@ from ordercycle._segments.backtest.origin import BASELINE, MODEL, Foretold, Orig
 from ordercycle._segments.value.columns import Forecast, value_model
 from ordercycle._segments.value.fit import ERRORS, Fitted, fit_each, transaction_cells
 from ordercycle._segments.value.inputs import ClvCounts, ClvInputs
-from ordercycle._value_models import Cells
+from ordercycle._value_models import CANDIDATES, REGULAR, Cells
 
-CANDIDATES = ("mbg_nbd", "pareto_nbd", "bg_nbd")
 NBD, SAME_AGAIN, PAST_RATE, PAST_REVENUE = "nbd", "same_again", "past_rate", "past_revenue"
 RECENCY = "recency"
 #: More days at the end without orders than happen by chance.
@@ -160,7 +159,7 @@ def _models(
         forecast = Forecast(models, horizon_days, 0.0, "")
         by_hand = _Named(_family(clv.model), clv.model, forecast)
         return [by_hand], _beside(by_hand, _spend(clv), counts, inputs, horizon_days, as_of)
-    names = list(CANDIDATES) if clv.model == "auto" else [_family(clv.model)]
+    names = _candidates(counts) if clv.model == "auto" else [_family(clv.model)]
     tested = names if NBD in names else [*names, NBD]
     fits = dict(zip(tested, fit_each(counts, tested, _spend(clv), ERRORS[0], as_of), strict=True))
     chosen = max(names, key=lambda name: fits[name].account.log_likelihood)
@@ -169,6 +168,12 @@ def _models(
     ordered = sorted(names, key=lambda name: name != chosen)
     made = {name: _named(name, fit, inputs, horizon_days) for name, fit in fits.items()}
     return [made[name] for name in ordered], None if NBD in names else made[NBD]
+
+
+def _candidates(counts: ClvCounts) -> list[str]:
+    """Return the models that are compared where none is chosen."""
+    is_regular = counts.gaps is not None and counts.gaps.is_regular
+    return [*CANDIDATES, REGULAR] if is_regular else list(CANDIDATES)
 
 
 def _beside(

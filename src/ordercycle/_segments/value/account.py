@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -12,12 +11,10 @@ from ordercycle._errors import DataError, Option, counted, whole_number
 from ordercycle._public import public
 from ordercycle._segments.counting_rounds import of_day
 from ordercycle._segments.score_maps import FrozenDict
+from ordercycle._value_models import ALL_ALIKE
 
 #: How regular gaps have to be before orders at random stop describing them.
 REGULAR = 1.5
-#: Where the search for the shape of gaps ends; near it, gaps do not differ.
-LOG_REGULAR = 10.0
-ALL_ALIKE = 0.99 * math.exp(LOG_REGULAR)
 
 
 @public()

@@ -41,8 +41,8 @@ from ordercycle._segments.value.options import (
 from ordercycle._value_models.forms import FORMS
 from ordercycle._value_models.spend_search import SPEND_FORMS
 
-#: What can be fitted; the best of the first three is what "auto" takes.
-MODELS = ("auto", "mbg_nbd", "pareto_nbd", "bg_nbd", "nbd")
+#: What can be fitted.
+MODELS = ("auto", "mbg_nbd", "pareto_nbd", "bg_nbd", "mbg_cnbd", "nbd")
 SPENDS = ("gamma_gamma", "average")
 #: How None is written where there is no null.
 NONE = "none"
@@ -58,15 +58,18 @@ class Clv(Fittable):
     (``lifetime_days``); and T, the days from the first order to the day of the profile. Customers
     order at random, each at a rate of their own, until they leave, which nobody sees. The models
     differ in when customers may leave: at any time (``"pareto_nbd"``), after each order
-    (``"mbg_nbd"``), after each order but the first (``"bg_nbd"``), or never (``"nbd"``).
+    (``"mbg_nbd"``), after each order but the first (``"bg_nbd"``), or never (``"nbd"``). In
+    ``"mbg_cnbd"`` they order more regularly than at random: a gap has k stages, 1 to 12, of which
+    each ends at random.
 
     Parameters
     ----------
     model
-        The model of orders. ``"auto"`` fits the first three and keeps the most likely. After a
-        fit: the one that was chosen; where the data do not tell all parameters, its name says
-        which boundary of the model it is, such as ``"pareto_nbd, one death rate"``. So does that
-        of the model of spend.
+        The model of orders. ``"auto"`` fits the first three, and ``"mbg_cnbd"`` where gaps are
+        surely more regular than at random (``gap_square_sum`` of the profile says so), and keeps
+        the most likely. After a fit: the one that was chosen, with its k as in ``"mbg_cnbd_3"``;
+        where the data do not tell all parameters, its name says which boundary of the model it
+        is, such as ``"pareto_nbd, one death rate"``. So does that of the model of spend.
     spend
         The model of spend: ``"gamma_gamma"``; ``"average"``, the customer's own mean spend, and
         that of all for those who ordered once; None: orders only.
@@ -93,7 +96,8 @@ class Clv(Fittable):
     P. S. Fader, B. G. S. Hardie and K. L. Lee, "Counting Your Customers the Easy Way" (2005);
     D. C. Schmittlein, D. G. Morrison and R. Colombo, "Counting Your Customers" (1987); E.
     Batislam, M. Denizel and A. Filiztekin, "Empirical validation and comparison of models for
-    customer base analysis" (2007); P. S. Fader and B. G. S. Hardie, "The Gamma-Gamma Model of
+    customer base analysis" (2007); M. Platzer and T. Reutterer, "Ticking Away the Moments" (2016);
+    P. S. Fader and B. G. S. Hardie, "The Gamma-Gamma Model of
     Monetary Value" (2013).
 
     Examples
@@ -136,9 +140,9 @@ class Clv(Fittable):
         object.__setattr__(self, "discount_rate", checked_rate(self.discount_rate))
         if self.parameters is not None:
             object.__setattr__(self, "parameters", FrozenDict(checked_parameters(self.parameters)))
-            if self.model == "auto":
+            if self.model not in FORMS:
                 raise ConfigError(
-                    (Option("model", "auto"), " has no parameters of its own"),
+                    (Option("model", self.model), " has no parameters of its own"),
                     remedy=("name the model, such as ", Option("model", "mbg_nbd")),
                 )
             _ = self._models  # so that parameters of another model show now

@@ -14,7 +14,7 @@ import pyarrow as pa
 from ordercycle._errors import DataError, Option, counted, warn
 from ordercycle._segments.counting_rounds import AS_OF_COLUMNS, Cells, Round, as_of_in
 from ordercycle._segments.fittable import Fittable, with_options
-from ordercycle._segments.value.account import ALL_ALIKE, REGULAR, ClvAccount
+from ordercycle._segments.value.account import REGULAR, ClvAccount
 from ordercycle._segments.value.columns import MEAN_SPEND
 from ordercycle._segments.value.inputs import (
     SQUARES,
@@ -23,8 +23,15 @@ from ordercycle._segments.value.inputs import (
     means_of,
     purchase_cells,
 )
+from ordercycle._value_models import (
+    ALL_ALIKE,
+    SpendFit,
+    TransactionFit,
+    fit_spend,
+    fit_transactions,
+    is_regular_model,
+)
 from ordercycle._value_models import Cells as PurchaseCells
-from ordercycle._value_models import SpendFit, TransactionFit, fit_spend, fit_transactions
 from ordercycle_kernels.spends import SpendCells
 
 #: A model of value: its numbers and its account are options.
@@ -122,7 +129,10 @@ def fit_each(
             "no customer of this profile has orders, so there is nothing to fit to",
             remedy=("take a later ", Option("as_of"), " or more orders"),
         )
-    orders = [fit_transactions(cells, model, errors=errors, threads=threads) for model in models]
+    orders = [
+        fit_transactions(cells, model, gaps=counts.gaps, errors=errors, threads=threads)
+        for model in models
+    ]
     money = None
     if spend is not None:
         _check_spends(counts, spend)
@@ -156,11 +166,13 @@ def _fitted(
         else:
             parameters[MEAN_SPEND] = (mean, deviation)
         problems += _problems_of_spend(counts, correlation)
-    regularity = counts.regularity
-    if regularity is not None and regularity > REGULAR:
+    gaps = counts.gaps
+    regularity = None if gaps is None else gaps.shape
+    if regularity is not None and regularity > REGULAR and not is_regular_model(orders.model):
         problems.append(
-            f"gaps between orders are more regular than at random ({_shown(regularity)}): the "
-            "models take too long to give up customers who miss their rhythm"
+            f"gaps between orders are more regular than at random ({_shown(regularity)}): "
+            f"{orders.model} takes too long to give up customers who miss their rhythm; mbg_cnbd "
+            "knows of it"
         )
     account = ClvAccount(
         as_of=as_of,
@@ -175,7 +187,7 @@ def _fitted(
         mean_spend=mean,
         correlation=correlation,
         regularity=regularity,
-        regularity_error=counts.regularity_error,
+        regularity_error=None if gaps is None else gaps.error,
         warnings=tuple(problems),
     )
     return Fitted(orders.model, chosen, parameters, account)

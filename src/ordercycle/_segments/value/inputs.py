@@ -20,7 +20,7 @@ from ordercycle._history.order_history import OrderHistory
 from ordercycle._segments.assigning import refuse_undecided, refuse_window, selected
 from ordercycle._segments.counting_rounds import Cells, as_of_cells
 from ordercycle._segments.profile_tables import as_table
-from ordercycle._segments.value.account import ALL_ALIKE, LOG_REGULAR
+from ordercycle._value_models import GapRatios
 from ordercycle_kernels import purchase_cells as kernels
 from ordercycle_kernels._types import as_input
 from ordercycle_kernels.elementary import exponentials
@@ -312,52 +312,18 @@ class ClvCounts:
         )
 
     @property
-    def regularity(self) -> float | None:
-        """The shape k of gaps that are Gamma distributed: 1 for gaps at random; None: unknown.
-
-        Of a customer with n gaps, the expected ratio of squares is (k + 1) / (nk + 1).
-        """
+    def gaps(self) -> GapRatios | None:
+        """How regular the gaps are of customers whose gaps are known; None: of nobody."""
         if self.gap_ratios is None:
             return None
-        sizes, customers = self._gaps
-        wanted = self.gap_ratios[0]
-        low, high = -LOG_REGULAR, LOG_REGULAR  # of ln k: the ratio falls as k grows
-        for _ in range(60):
-            middle = (low + high) / 2
-            k = math.exp(middle)
-            expected = math.fsum(customers * ((k + 1) / (sizes * k + 1)))
-            low, high = (middle, high) if expected > wanted else (low, middle)
-        return math.exp((low + high) / 2)
-
-    @property
-    def regularity_error(self) -> float | None:
-        """The standard error of k, by how much the ratios vary; None: unknown.
-
-        Shares of n gaps in their sum are of Dirichlet's distribution, whose fourth moments say
-        how much the sum of their squares varies.
-        """
-        k = self.regularity
-        if k is None or k >= ALL_ALIKE:
-            return None
-        sizes, customers = self._gaps
-        total = sizes * k
-        fourths = total * (total + 1) * (total + 2) * (total + 3)
-        own = sizes * (k * (k + 1) * (k + 2) * (k + 3))
-        crossed = sizes * (sizes - 1) * (k * (k + 1)) ** 2
-        variances = (own + crossed) / fourths - ((k + 1) / (total + 1)) ** 2
-        slope = math.fsum(customers * (sizes - 1) / (total + 1) ** 2)
-        return math.sqrt(max(0.0, math.fsum(customers * variances))) / slope
-
-    @property
-    def _gaps(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """How many gaps customers have whose gaps are known, and how many such customers."""
         repeats = self.purchases.cell >> kernels.REPEAT_SHIFT
         several = repeats > 1
         gaps = Cells.summed(
             np.concatenate([repeats[several], self.unknown_gaps.cell]),
             np.concatenate([self.purchases.count[several], -self.unknown_gaps.count]),
         )
-        return gaps.cell.astype(np.float64), gaps.count.astype(np.float64)
+        sizes, customers = gaps.cell.astype(np.float64), gaps.count.astype(np.float64)
+        return GapRatios(sizes, customers, self.gap_ratios[0])
 
     def correlation(self) -> float | None:
         """Return the correlation of days that count and mean spend; None where nothing varies."""
