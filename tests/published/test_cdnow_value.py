@@ -287,3 +287,69 @@ def test_groceries_run_to_a_boundary_which_is_said_and_predicts():
     assert any("older than the history" in text for text in clv.warnings)
     orders = clv.assign(history.profile("2017-08-31"))["expected_orders"]
     assert pa.compute.sum(orders).as_py() == pytest.approx(42_251, rel=0.01)  # what came
+
+
+def test_btydplus_finds_no_regularity_in_cdnow(history, fitted):
+    """BTYDplus, demo/cdnow: its search for k ends at 1."""
+    found = oc.Clv(model="mbg_cnbd", horizon_days=HORIZON).fit(history, END_OF_CALIBRATION)
+    assert found.model == "mbg_nbd"
+    assert next(iter(found.account.candidates)) == "mbg_nbd"
+    assert found.log_likelihood == fitted["mbg_nbd"].log_likelihood
+
+
+def regular_customers(stages, parameters, weeks, horizon, seed):
+    """Return profiles of customers of MBG/CNBD-k, and what they order within a horizon."""
+    random, size = np.random.default_rng(seed), weeks.size
+    r, alpha, a, b = parameters
+    rate, leaving = random.gamma(r, 1 / (alpha * WEEK), size), random.beta(a, b, size)
+    age = weeks * WEEK
+    now, last, repeats, squares, later = np.zeros((5, size))
+    here = np.flatnonzero(random.random(size) > leaving)
+    left_before = np.ones(size, bool)
+    left_before[here] = False
+    while here.size:
+        now[here] += random.gamma(stages, 1 / rate[here])
+        here = here[now[here] <= age[here] + horizon]
+        day = np.ceil(now[here])
+        known = day <= age[here]
+        rows, days = here[known], day[known]
+        is_new = days > last[rows]
+        squares[rows] += (days - last[rows]) ** 2
+        repeats[rows] += is_new
+        last[rows] = days
+        later[here[~known]] += 1
+        stays = random.random(here.size) > leaving[here]
+        left_before[here[~stays & known]] = True
+        here = here[stays]
+    columns = {
+        "order_days": pa.array(repeats + 1).cast(pa.int64()),
+        "lifetime_days": pa.array(last).cast(pa.int32()),
+        "days_since_last_order": pa.array(age - last).cast(pa.int32()),
+        "gap_square_sum": pa.array(squares).cast(pa.int64()),
+    }
+    return pa.table(columns), later, left_before
+
+
+def test_btydplus_simulation_gives_its_parameters_back():
+    """BTYDplus, tests and demo of MBG/CNBD-k: k = 3, and the others as near as they can be."""
+    truth, size, horizon = (0.85, 1.45, 0.79, 2.42), 8_000, 32 * WEEK
+    weeks = np.random.default_rng(1).integers(3, 25, size) * 4
+    profile, later, left = regular_customers(3, truth, weeks, horizon, seed=2)
+    clv = oc.Clv(model="mbg_cnbd", spend=None, horizon_days=horizon).fit(profile)
+    assert clv.model == oc.Clv(spend=None).fit(profile).model == "mbg_cnbd_3"
+    assert "mbg_cnbd_3" in str(clv.account)
+    assert not clv.warnings
+    days = (1, WEEK, 1, 1)
+    for (found, error), true, unit in zip(clv.parameters.values(), truth, days, strict=True):
+        assert abs(found - true * unit) < 3 * error
+    # Without what gaps tell beside their sum, too; and the totals are those that came.
+    assert (
+        oc.Clv(model="mbg_cnbd", spend=None).fit(profile.drop_columns(["gap_square_sum"])).model
+        == "mbg_cnbd_3"
+    )
+    made = clv.assign(profile)
+    assert made["expected_orders"].to_numpy().sum() == pytest.approx(later.sum(), rel=0.05)
+    assert made["p_alive"].to_numpy().sum() == pytest.approx(np.count_nonzero(~left), rel=0.05)
+    assert made["p_active"].to_numpy().sum() == pytest.approx(np.count_nonzero(later), rel=0.05)
+    again = oc.scheme_from_dict(clv.to_dict())
+    assert again.assign(profile).equals(made)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mpmath import mpf
-from oracle.value_models import alive_and_left, log_likelihood_of_pareto
+from oracle.value_models import alive_and_left, log_likelihood_of_pareto, regular_alive_and_left
 
 from ordercycle import ConfigError
 from ordercycle._value_models import Cells, fit_transactions, poisson_bootstrap, searching
@@ -71,6 +71,11 @@ def log_likelihood(model, parameters, x, t, age):
         r, alpha = parameters[:2]
         value = mpmath.gammaprod([r + x], [r]) * alpha**r * (alpha + age) ** -(r + x)
         return mpmath.log(value)
+    if model == "mbg_cnbd_2":
+        likelihood = sum(regular_alive_and_left(*parameters, x, t, age, 2))
+        # The density of two stages for each gap, given that the sum of gaps is t.
+        sums = mpf(t) ** x * mpmath.gammaprod([x], [2 * x]) if x else 1
+        return mpmath.log(likelihood * sums)
     return mpmath.log(sum(alive_and_left(*parameters, x, t, age, int(model == "mbg_nbd"))))
 
 
@@ -79,7 +84,7 @@ positive = st.floats(-3, 3).map(lambda one: round(10**one, 6))
 
 @settings(max_examples=30)
 @given(
-    st.sampled_from(MODELS),
+    st.sampled_from((*MODELS, "mbg_cnbd_2")),
     st.lists(customers(), min_size=1, max_size=5),
     st.tuples(positive, positive, positive, positive),
 )
@@ -106,7 +111,7 @@ def test_intervals_of_simulated_customers_hold_the_truth(model):
     assert abs(np.mean(scores)) < 1
 
 
-@pytest.mark.parametrize("model", ["auto", "nbd"])
+@pytest.mark.parametrize("model", ["auto", "mbg_cnbd_2", "nbd"])
 def test_fits_have_the_same_bits_for_any_number_of_threads(model, monkeypatch):
     cells = cells_of(*simulated("mbg_nbd", 50_000, 1, r=1.5, alpha=60.0, a=0.2))
     assert cells.frequency.size > 33_000  # several chunks
@@ -126,7 +131,7 @@ x = np.array([0, 0, 1, 1, 2, 3])
 t = np.array([0, 0, 2, 6, 4, 3], np.int32)
 age = np.array([5, 7, 6, 7, 7, 4], np.int32)
 cells = Cells(x, t, age, np.array([9, 8, 2, 1, 2, 1]))
-for model, rate in (("nbd", 0.1), ("bg_nbd", 0.0), ("pareto_nbd", 0.1)):
+for model, rate in (("nbd", 0.1), ("bg_nbd", 0.0), ("mbg_cnbd_2", 0.1), ("pareto_nbd", 0.1)):
     fit = fit_transactions(cells, model, threads=1)
     print(fit.model, fit.parameters, fit.log_likelihood)
     found = fit.predict(x[2:4], t[2:4], age[2:4], 30, rate)
@@ -150,7 +155,7 @@ def test_fits_have_the_same_bits_compiled_and_as_plain_python():
     assert outputs[0] == outputs[1] != ""
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", [*MODELS, "mbg_cnbd_2"])
 def test_other_units_of_time_give_the_same_fit(model):
     x, t, age = simulated("mbg_nbd", 3000, 5)
     days, parts = (fit_transactions(cells_of(x, t * unit, age * unit), model) for unit in (1, 3))
@@ -230,7 +235,9 @@ def test_draws_and_seeds_are_numbers(given_):
 
 
 @settings(max_examples=12)
-@given(st.sampled_from(("auto", *MODELS)), st.lists(customers(), min_size=1, max_size=6))
+@given(
+    st.sampled_from(("auto", *MODELS, "mbg_cnbd")), st.lists(customers(), min_size=1, max_size=6)
+)
 @example("bg_nbd", [(1, 1, 1)])
 @example("auto", [(40, 500, 500)])
 def test_any_customers_who_ordered_again_can_be_fitted(model, rows):
