@@ -6,10 +6,11 @@ from collections import Counter
 from datetime import date, timedelta
 from fractions import Fraction
 
-import matplotlib as mpl
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+import vl_convert
 from oracle import clv as oracle
 from oracle import history as oracle_history
 from oracle.profile import profile
@@ -21,10 +22,6 @@ from ordercycle._segments.backtest import scores
 from ordercycle._segments.backtest.verdict import verdict_of
 from ordercycle._segments.value import fit
 from ordercycle._value_models import fit_spend
-
-mpl.use("Agg")
-
-from matplotlib import pyplot as plt
 
 SPLIT, DAYS = date(2025, 6, 30), 180
 BY_HAND = oc.Clv(
@@ -276,15 +273,28 @@ def test_without_money_orders_are_what_is_ranked(history):
 
 
 @pytest.mark.parametrize("what", ["tracking", "frequency", "gain", "reliability"])
-def test_pictures_are_drawn(test, what):
-    ax = test.plot(what)
-    ax.figure.canvas.draw()
-    labels = [line.get_label() for line in ax.lines]
-    assert "mbg_nbd" in labels
-    assert ax.get_title(loc="left")
-    own = plt.subplots()[1]
-    assert test.plot(what, own) is own
-    plt.close("all")
+def test_pictures_show_the_tables(test, what):
+    chart = test.plot(what)
+    drawn = chart.to_dict()
+    drawn_rows = [row for rows in drawn["datasets"].values() for row in rows]
+    points = [row for row in drawn_rows if row["name"] == "mbg_nbd"]
+    found = [point["value"] for point in points]
+    if what == "reliability":
+        table = test.reliability()
+        wanted = table.filter(pc.equal(table["model"], "mbg_nbd"))["actual"].to_pylist()
+    elif what == "gain":
+        assert points[0]["at"] == points[0]["value"] == 0.0
+        assert points[-1]["at"] == pytest.approx(points[-1]["value"]) == 1.0
+        best = [row["value"] for row in drawn_rows if row["name"] == "the best possible"]
+        wanted = np.minimum(found, np.array(best) + 1e-12).tolist()
+    else:
+        table = test.tracking() if what == "tracking" else test.by_frequency()
+        wanted = table["mbg_nbd"].to_pylist()
+    assert found == wanted
+    assert str(test.split_day) in drawn["title"]["text"]
+    picture = vl_convert.vegalite_to_svg(drawn)
+    assert "mbg_nbd" in picture
+    assert picture.count("<path") > 5
 
 
 def test_histories_that_are_too_short_are_refused(history):

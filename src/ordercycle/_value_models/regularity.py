@@ -17,7 +17,7 @@ from ordercycle._value_models.forms import exps_of, logs_of
 
 #: Where the search for the shape of gaps ends; near it, gaps do not differ.
 LOG_REGULAR = 10.0
-ALL_ALIKE = 0.99 * exps_of([LOG_REGULAR])[0]
+ALL_ALIKE = 0.99 * math.exp(LOG_REGULAR)
 #: Standard errors by which a shape is known to be above 1.
 SURELY = 2.0
 HALVINGS = 60

@@ -23,7 +23,7 @@ from ordercycle._segments.lifecycle_fit import share_of
 from ordercycle._segments.value.list_cuts import ANCHORS, SEGMENTS, Cuts, Values, bounds_of
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from altair import LayerChart
 
 #: Of repeat orders, this many and more are one row.
 MOST_FREQUENCY = 7
@@ -261,8 +261,8 @@ class Backtest:
             has_money=self._origins[0].holdout.money is not None,
         )
 
-    def plot(self, what: str = "tracking", ax: Axes | None = None) -> Axes:
-        """Draw what was foretold beside what happened.
+    def plot(self, what: str = "tracking") -> LayerChart:
+        """Draw what was foretold beside what happened, with Altair, the extra ``page``.
 
         Parameters
         ----------
@@ -270,23 +270,23 @@ class Backtest:
             ``"tracking"``: orders by week; ``"frequency"``: orders by how often customers had
             ordered again; ``"gain"``: the share of revenue that the best so many customers
             brought; ``"reliability"``: how many customers ordered, by the probability foretold.
-        ax
-            Axes to draw on; None: new ones.
 
         Returns
         -------
-        matplotlib.axes.Axes
+        altair.LayerChart
+            For notebooks; ``.save("test.png")`` or ``.save("test.svg")`` writes a picture.
 
         Raises
         ------
+        ConfigError
+            Where there is no such picture.
         ImportError
-            Where matplotlib is not installed, the extra ``plot``.
+            Where Altair is not installed.
         """
         check_choice("what", what, PICTURES)
         from ordercycle._segments.backtest import plot as pictures
 
-        axes: Axes = pictures.DRAWN[what](self, ax)
-        return axes
+        return pictures.DRAWN[what](self)
 
     def __repr__(self) -> str:
         models = [one.shown for one in self._origins[0].distinct if one.role == MODEL]
