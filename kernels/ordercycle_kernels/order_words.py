@@ -136,6 +136,30 @@ def deposit_pairs(
 
 
 @kernel
+def gather_words(
+    words: UInt64s,
+    amounts: Int64s,
+    begins: Int64s,
+    ends: Int64s,
+    places: Int64Out,
+    out_words: UInt64Out,
+    out_amounts: Int64Out,
+) -> None:
+    """Copy the rows of neighbouring partitions of a block to their places among those of others.
+
+    words, amounts: (w,), of which begins, ends: (p,) are those of the partitions; places (where the
+    next row of each goes, moved on): (p,); out_words, out_amounts: (r,).
+    """
+    for partition in range(begins.size):
+        start, stop = begins[partition], ends[partition]
+        place = places[partition]
+        end = place + stop - start
+        out_words[place:end] = words[start:stop]
+        out_amounts[place:end] = amounts[start:stop]
+        places[partition] = end
+
+
+@kernel
 def columns_of_words(
     words: UInt64s,
     bits: int,

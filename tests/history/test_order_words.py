@@ -14,6 +14,7 @@ import ordercycle as oc
 from ordercycle._ingest import order_words
 from ordercycle._ingest.blocks import Block
 from ordercycle._ingest.order_words import WordBlock
+from ordercycle._ingest.spill import Spill
 from ordercycle_kernels import hashing
 
 EPOCH = date(1970, 1, 1)
@@ -84,6 +85,7 @@ class Layouts:
     def __init__(self, patch):
         self.patch = patch
         self.kinds = []  # of blocks that were written
+        self.source_of = pa.table  # what is read of a table of orders
         write = order_words.WordWriter.write
 
         def noting(writer):
@@ -97,11 +99,13 @@ class Layouts:
     def built(self, orders, listed, options, least_rows):
         """Return all that a history says."""
         self.patch.setattr(order_words, "LEAST_ROWS", least_rows)
+        self.patch.setattr(order_words, "LEAST_BLOCK_ROWS", least_rows)
         self.kinds.clear()
         if listed is None:
             options = {name: value for name, value in options.items() if name != "unknown"}
         columns = oc.Columns(registered="registered_at" if listed is not None else None)
-        history = oc.OrderHistory.build(orders, listed, columns=columns, **options)
+        source = self.source_of(orders)
+        history = oc.OrderHistory.build(source, listed, columns=columns, **options)
         tables = (
             [pa.Table.from_batches(history.to_batches())] if history.summary().customers else []
         )
@@ -170,6 +174,34 @@ def test_days_that_were_not_seen_do_not_change_a_bit(layouts, shop, options):
         patch.setattr(order_words, "WINDOW_ROWS", 1)
         patch.setattr(order_words, "UNSEEN_SHARE", 10**6)
         layouts.assert_equal(*shop, options)
+
+
+def in_batches(orders):
+    """Return a reader of orders that does not say how many there are."""
+    return pa.RecordBatchReader.from_batches(orders.schema, orders.to_batches(max_chunksize=7))
+
+
+@settings(few, max_examples=15)
+@pytest.mark.usefixtures("few_bits")
+@given(shops(), policies, st.integers(5, 40), st.booleans())
+def test_several_blocks_of_words_do_not_change_a_bit(layouts, shop, options, rows, on_disk):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", rows)
+        patch.setattr(layouts, "source_of", in_batches)
+        if on_disk:
+            patch.setattr(Spill, "block_rows", lambda *_: rows)
+            patch.setattr(Spill, "is_over", lambda *_: True)
+            options = {**options, "memory_limit": "200MB"}
+        layouts.assert_equal(*shop, options)
+
+
+@pytest.mark.parametrize("last", [4095, 4096])
+def test_blocks_of_words_share_their_days(layouts, last, monkeypatch):
+    """Blocks whose days fit by themselves, and not together, are read as columns."""
+    monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 50)
+    monkeypatch.setattr(layouts, "source_of", in_batches)
+    layouts.assert_equal(orders_on([*range(59), *[last] * 30]), None, {})
+    assert layouts.kinds == [WordBlock] * 5
 
 
 def orders_on(days):

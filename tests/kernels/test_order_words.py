@@ -73,6 +73,36 @@ def test_words_lie_by_partition_and_come_back(drawn, data):
         assert found == [row for row in those if row[0] >> (64 - bits) == number]
 
 
+@given(orders(), st.integers(0, 9), st.data())
+def test_rows_of_two_blocks_are_gathered_by_partition(drawn, cut, data):
+    bits, _, rows = drawn
+    blocks = [laid_out(part, bits) for part in (rows[:cut], rows[cut:])]
+    start = data.draw(st.integers(0, (1 << bits) - 1))
+    here = slice(start, data.draw(st.integers(start + 1, 1 << bits)))
+    sizes = sum(ends[here] - begins[here] for _, _, begins, ends in blocks)
+    places = np.cumsum(sizes) - sizes
+    begins = places.copy()
+    words, amounts = np.empty(sizes.sum(), np.uint64), np.empty(sizes.sum(), np.int64)
+    for block_words, block_amounts, block_begins, block_ends in blocks:
+        order_words.gather_words(
+            block_words, block_amounts, block_begins[here], block_ends[here], places, words, amounts
+        )
+    assert places.tolist() == (begins + sizes).tolist()
+    for number, (begin, end) in enumerate(zip(begins, places, strict=True), start):
+        expected = [
+            pair
+            for block_words, block_amounts, firsts, ends in blocks
+            for pair in zip(
+                block_words[firsts[number] : ends[number]].tolist(),
+                block_amounts[firsts[number] : ends[number]].tolist(),
+                strict=True,
+            )
+        ]
+        assert list(zip(words[begin:end].tolist(), amounts[begin:end].tolist(), strict=True)) == (
+            expected
+        )
+
+
 def as_float(word):
     return struct.unpack("<d", struct.pack("<q", word))[0]
 

@@ -207,9 +207,9 @@ class Grouper:
         self, partitions: range, orders: Sequence[Block], listings: Sequence[Block]
     ) -> Iterator[Callable[[OrderRoom], _Partition | None]]:
         """Yield what groups some rows after the other into a room."""
-        for stretch, block in stretches(orders, partitions, self.divided):
-            if block is not None:
-                yield partial(self._group_words, block, stretch, listings)
+        for stretch, blocks in stretches(orders, partitions, self.divided):
+            if blocks is not None:
+                yield partial(self._group_words, blocks, stretch, listings)
                 continue
             for listed, hash_range in self._hash_ranges(stretch.start, orders, listings):
                 yield partial(self._group, listed, hash_range)
@@ -268,11 +268,15 @@ class Grouper:
         return self._registered(found.ids, given, is_listed, written)
 
     def _group_words(
-        self, block: WordBlock, partitions: range, listings: Sequence[Block], room: OrderRoom
+        self,
+        blocks: Sequence[WordBlock],
+        partitions: range,
+        listings: Sequence[Block],
+        room: OrderRoom,
     ) -> _Partition | None:
         """Group partitions whose rows are words, as `_group` does one of columns."""
         found = group_words(
-            block, partitions, room, self.workspace, are_floats=self.spec.amount.is_float
+            blocks, partitions, room, self.workspace, are_floats=self.spec.amount.is_float
         )
         listed = collect_range(listings, partitions, self.workspace, "listed")
         if listed.size:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ordercycle._grouping.amount_words import AmountWords
 from ordercycle._grouping.batches import OrderRoom
 from ordercycle._grouping.order_lines import PartitionOrders
-from ordercycle._ingest.blocks import Block
-from ordercycle._ingest.order_words import WORD, WordBlock
+from ordercycle._ingest.blocks import Block, partition_sizes
+from ordercycle._ingest.order_words import WORD, WordBlock, words_together
 from ordercycle._ingest.table_readers import AMOUNT
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import order_words as kernels
@@ -72,22 +72,22 @@ class WordCustomers(NamedTuple):
 
 def stretches(
     orders: Sequence[Block], partitions: range, divided: Collection[int]
-) -> Iterator[tuple[range, WordBlock | None]]:
-    """Yield ranges of partitions to group at once, with the block of those that are words.
+) -> Iterator[tuple[range, list[WordBlock] | None]]:
+    """Yield ranges of partitions to group at once, with the blocks of those that are words.
 
     divided: partitions that cannot be among others.
     """
-    block = orders[0] if len(orders) == 1 else None
-    if not isinstance(block, WordBlock):
+    blocks = words_together(orders)
+    if blocks is None:
         for number in partitions:
             yield range(number, number + 1), None
         return
-    sizes = block.sizes
+    sizes = partition_sizes(blocks, 1 << blocks[0].bits)
     start, rows = partitions.start, 0
     for number in partitions:
         alone = number in divided or sizes[number] > MOST_ROWS
         if start < number and (alone or rows + sizes[number] > STRETCH_ROWS):
-            yield range(start, number), block
+            yield range(start, number), blocks
             start, rows = number, 0
         if alone:
             yield range(number, number + 1), None
@@ -95,11 +95,40 @@ def stretches(
         else:
             rows += int(sizes[number])
     if start < partitions.stop:
-        yield range(start, partitions.stop), block
+        yield range(start, partitions.stop), blocks
+
+
+class _Words(NamedTuple):
+    """The words and amounts of some partitions, and where each of these begins and ends."""
+
+    words: NDArray[np.uint64]
+    amounts: NDArray[np.int64]
+    begins: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, blocks: Sequence[WordBlock], partitions: range, workspace: Workspace) -> _Words:
+        """Return those of a block where they are, of several gathered in memory of the thread."""
+        here = slice(partitions.start, partitions.stop)
+        if len(blocks) == 1:
+            rows = blocks[0].rows
+            return cls(rows.columns[WORD], rows.columns[AMOUNT], rows.begins[here], rows.ends[here])
+        sizes = np.sum([block.sizes[here] for block in blocks], axis=0)
+        ends = np.cumsum(sizes)
+        words = workspace.array("word.gathered", int(ends[-1]), np.uint64)
+        amounts = workspace.array("word.amounts", int(ends[-1]), np.int64)
+        places = ends - sizes
+        for block in blocks:
+            rows = block.rows
+            kernels.gather_words(
+                rows.columns[WORD], rows.columns[AMOUNT], rows.begins[here], rows.ends[here],
+                places, words, amounts,
+            )  # fmt: skip
+        return cls(words, amounts, ends - sizes, ends)
 
 
 def group_words(
-    block: WordBlock,
+    blocks: Sequence[WordBlock],
     partitions: range,
     room: OrderRoom,
     workspace: Workspace,
@@ -107,24 +136,20 @@ def group_words(
     are_floats: bool,
 ) -> WordCustomers:
     """Write the orders of neighbouring partitions to the beginning of the room, by customer."""
-    here = slice(partitions.start, partitions.stop)
-    sizes = block.sizes[here]
+    there = _Words.of(blocks, partitions, workspace)
+    sizes = there.ends - there.begins
     rows, largest = int(sizes.sum()), int(sizes.max())
     bucket_bits = (rows // sizes.size).bit_length()
     bucket_bits = min(MOST_BUCKET_BITS, max(LEAST_BUCKET_BITS, bucket_bits))
-    counters = max(1 << block.bits, int(ordering.DIGITS * ordering.RADIX))
+    counters = max(1 << blocks[0].bits, int(ordering.DIGITS * ordering.RADIX))
     days, words, _ = room.part(slice(rows))
     hashes = workspace.array("word.hashes", rows, np.uint64)
     offsets = workspace.array("word.offsets", rows + 1, np.int64)
-    columns = block.rows.columns
     size = kernels.group_words(
-        columns[WORD],
-        columns[AMOUNT],
-        block.rows.begins[here],
-        block.rows.ends[here],
-        block.bits,
+        *there,
+        blocks[0].bits,
         partitions.start,
-        block.first_day,
+        min(block.first_day for block in blocks),
         are_floats,
         workspace.array("word.counters", counters, np.uint32),
         workspace.array("word.buckets", 1 << bucket_bits, np.uint32),

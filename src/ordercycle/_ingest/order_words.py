@@ -44,6 +44,9 @@ LEAST_ROWS = 2**20
 #: beside their share, for five times their spread, where a row's customer has 25 orders.
 LEAST_STREAM_ROWS = 2**25
 SPREADS, ORDERS_EACH = 5, 25
+#: Rows of a block from which on they are, where further blocks come: more bits than days need take
+#: longer than columns do in a small one.
+LEAST_BLOCK_ROWS = 2**18
 #: Rows of a morsel: as pairs they fill half of 2 MB of cache per core.
 WORD_MORSEL_ROWS = 2**17
 #: Rows of a partition to aim for, and bits of a day and a partition at most.
@@ -92,7 +95,10 @@ class PreallocatedWords(WordSection):
     def block(self) -> WordBlock:
         """All rows that were written."""
         bits = self.begins.size.bit_length() - 1
-        return WordBlock({ROWS: self}, bits=bits, first_day=self.seen.first_day or 0)
+        seen = self.seen
+        return WordBlock(
+            {ROWS: self}, bits=bits, first_day=seen.first_day or 0, last_day=seen.last_day or 0
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +106,8 @@ class WordBlock(Block):
     """Rows in the order of their partitions, of which there are 2**bits, as words and amounts."""
 
     bits: int
-    first_day: int  # no day of the block is before it, nor 2**bits days after it
+    first_day: int  # of the block, and the last one, which is less than 2**bits days later
+    last_day: int
 
     def hashes_of(self, number: int) -> NDArray[np.uint64]:
         """Return the hash of each row of a partition."""
@@ -136,6 +143,22 @@ def bits_of_stream(rows: int, slices: Sequence[BatchSlice], reader: RowReader) -
     if rows < LEAST_STREAM_ROWS or not reader.can_be_words:
         return None
     return MOST_BITS if 0 < _span_of(slices, reader) <= 1 << MOST_BITS else None
+
+
+def bits_of_blocks(size: int, slices: Sequence[BatchSlice], reader: RowReader) -> int | None:
+    """Return the bits for blocks of about so many rows, of which this is the first one."""
+    if size < LEAST_BLOCK_ROWS or not reader.can_be_words:
+        return None
+    return MOST_BITS if 0 < _span_of(slices, reader) <= 1 << MOST_BITS else None
+
+
+def words_together(blocks: Sequence[Block]) -> list[WordBlock] | None:
+    """Return blocks that are words of days which fit each other; None where some are not."""
+    words = [block for block in blocks if isinstance(block, WordBlock)]
+    if not words or len(words) < len(blocks):
+        return None
+    first, last = min(one.first_day for one in words), max(one.last_day for one in words)
+    return words if last - first < 1 << words[0].bits else None
 
 
 def _span_of(slices: Sequence[BatchSlice], reader: RowReader) -> int:
@@ -194,7 +217,7 @@ class WordWriter(PartitionWriter):
         before = self._rows.seen if isinstance(self._rows, PreallocatedWords) else Tally()
         seen.see_days(before.first_day, before.last_day)
         first, last = seen.first_day or 0, seen.last_day or 0
-        self.block = WordBlock({ROWS: self._rows}, bits=self.bits, first_day=first)
+        self.block = WordBlock({ROWS: self._rows}, bits=self.bits, first_day=first, last_day=last)
         if last - first < 1 << self.bits:
             before.see_days(seen.first_day, seen.last_day)
         elif not self._problems:

@@ -21,6 +21,7 @@ from ordercycle._ingest.morsels import BatchSlice, Morsels, Tally
 from ordercycle._ingest.order_words import (
     PreallocatedWords,
     WordWriter,
+    bits_of_blocks,
     bits_of_stream,
     bits_of_words,
 )
@@ -179,18 +180,22 @@ class _Plan:
         self.in_runs = has_long_runs(rows.slices, self.reader)
         if self.partition_bits is None:
             self.partition_bits = self._bits(rows)
-            if self.spill is None and not self.in_runs:
+            if not self.in_runs:
                 self.word_bits = self._word_bits(rows, self.partition_bits)
         if self.cuts_steps and self.preallocated is None and not (self.in_runs or rows.are_all):
             self.preallocated = self._preallocated(self.source.rows or 0, self.partition_bits)
 
     def _word_bits(self, rows: _BlockRows, bits: int) -> int | None:
         """Return the bits of words where rows, the first ones, are to be written as such."""
-        if rows.are_all and self.source.in_memory:
-            return bits_of_words(rows.slices, self.reader, bits)
-        if rows.are_all or not self.cuts_steps:
+        if rows.are_all:
+            in_memory = self.source.in_memory and self.spill is None
+            return bits_of_words(rows.slices, self.reader, bits) if in_memory else None
+        if not self.cuts_steps:
+            found = bits_of_blocks(rows.size, rows.slices, self.reader)
+        elif self.spill is None:
+            found = bits_of_stream(self.source.rows or 0, rows.slices, self.reader)
+        else:
             return None
-        found = bits_of_stream(self.source.rows or 0, rows.slices, self.reader)
         self.partition_bits = found or bits
         return found
 
