@@ -1,7 +1,7 @@
 """What happened to customers, as facts that are added to the cells of a report.
 
 A fact has a place: a key, such as a channel, and a row of the report; and a month. Most places have
-none, so that cells are given out as they are needed, by a table of their numbers.
+none, so that cells are given out as they are needed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ordercycle_kernels._jit import kernel
+from ordercycle_kernels._jit import inlined, kernel
 from ordercycle_kernels._types import (
     Bools,
     Int16s,
@@ -20,18 +20,48 @@ from ordercycle_kernels._types import (
     Int64s,
     Int64Table,
 )
-from ordercycle_kernels.cube import NO_ROW, Track
+from ordercycle_kernels.cube import NO_ROW, Track, column_at
 from ordercycle_kernels.exact_sums import (
     FLOAT_CHUNKS,
+    NOTHING,
     pieces_of_float,
     pieces_of_word,
     pieces_of_words,
 )
+from ordercycle_kernels.sparse_cells import Cells, cell_of, has_room
 
 #: No place, and no cell.
 NOWHERE = -1
 
-# c = customers, n = facts, m = intervals, s = cells, p = places, w = width of a cell
+# c = customers, n = facts, k = keys of each, m = intervals, d = days
+# s = cells, p = places, w = width of a cell
+
+
+class FactRows(NamedTuple):
+    """What happened to customers, one after the other.
+
+    offsets: (c + 1,); days, counts: (n,); lows: (n,), or (0,) where there are no amounts; highs:
+    (n,), or (0,) where one word holds an amount; are_less (amounts that are taken off): (n,), or
+    (0,) where none is.
+    """
+
+    offsets: Int64s
+    days: Int32s
+    counts: Int64s
+    lows: Int64s
+    highs: Int64s
+    are_less: Bools
+
+
+class Grid(NamedTuple):
+    """The rows and columns of a report.
+
+    columns (of each day from the first one on): (d,); sizes (the first day, rows with that of all
+    customers at the end, columns): (3,).
+    """
+
+    columns: Int32s
+    sizes: Int64s
 
 
 class States(NamedTuple):
@@ -47,6 +77,36 @@ class States(NamedTuple):
     stops: Int32s
 
 
+@inlined
+def column_on(grid: Grid, day: int) -> np.int64:
+    """Return the column of a day: 0 before the months, negative after them."""
+    behind = day - grid.sizes[0]
+    if behind >= grid.columns.size:
+        return np.int64(NOWHERE)
+    return column_at(grid.columns, behind)
+
+
+@inlined
+def interval_on(track: Track, first: int, last: int, interval: int, day: int) -> np.int64:
+    """Return the first interval, from one on, that is not over on a day.
+
+    Days ascend, but for those of other things than the facts themselves.
+    """
+    if interval > first and day < track.stops[interval - 1]:
+        interval = first
+    while interval < last and track.stops[interval] <= day:
+        interval += 1
+    return np.int64(interval)
+
+
+@inlined
+def row_in(track: Track, last: int, interval: int, day: int) -> np.int64:
+    """Return the row of an interval that is not over, NO_ROW where it has not begun."""
+    if interval < last and track.starts[interval] <= day:
+        return track.rows[track.codes[interval]]
+    return np.int64(NO_ROW)
+
+
 @kernel
 def rows_at(track: Track, offsets: Int64s, days: Int32s, out_rows: Int64Out) -> None:
     """Write in which row of a report a customer is on the days of facts, NO_ROW for none.
@@ -55,79 +115,134 @@ def rows_at(track: Track, offsets: Int64s, days: Int32s, out_rows: Int64Out) -> 
     """
     for customer in range(offsets.size - 1):
         first, last = track.offsets[customer], track.offsets[customer + 1]
-        interval = first
+        interval = np.int64(first)
         for fact in range(offsets[customer], offsets[customer + 1]):
-            day = days[fact]
-            # Days ascend, but for those of other things than the facts themselves.
-            if interval > first and day < track.stops[interval - 1]:
-                interval = first
-            while interval < last and track.stops[interval] <= day:
-                interval += 1
-            out_rows[fact] = NO_ROW
-            if interval < last and track.starts[interval] <= day:
-                out_rows[fact] = track.rows[track.codes[interval]]
+            day = np.int64(days[fact])
+            interval = interval_on(track, first, last, interval, day)
+            out_rows[fact] = row_in(track, last, interval, day)
 
 
 @kernel
-def take_cells(places: Int64s, taken: int, out_numbers: Int32Out, out_cells: Int64Out) -> int:
-    """Write the cell of each place, giving one to those that have none; return how many there are.
+def add_facts_at(
+    facts: FactRows,
+    keys: Int64Table,
+    track: Track,
+    grid: Grid,
+    everyone: bool,
+    start: int,
+    cells: Cells,
+) -> int:
+    """Add facts from one on to their cells, and return up to which there was room.
 
-    places (NOWHERE for none), out_cells: (n,); taken: how many cells there are already;
-    out_numbers (of the cell of each place, from 1 on, 0 for none): (p,).
+    everyone: also to the last row, that of all customers; cells: by key, row and column, a count,
+    and behind it the chunks of a sum, floats where they are wider than integers need; keys (NOWHERE
+    for none): (k, n).
     """
-    for fact in range(places.size):
-        place = places[fact]
-        if place < 0:
-            out_cells[fact] = NOWHERE
-            continue
-        number = np.int64(out_numbers[place])
-        if number == 0:
-            taken += 1
-            number = np.int64(taken)
-            out_numbers[place] = number
-        out_cells[fact] = number - 1
-    return taken
+    rows, columns = grid.sizes[1], grid.sizes[2]
+    are_floats = cells.values.shape[1] > FLOAT_CHUNKS
+    most = 2 * keys.shape[0]
+    for customer in range(facts.offsets.size - 1):
+        first, last = track.offsets[customer], track.offsets[customer + 1]
+        interval = np.int64(first)
+        for fact in range(max(facts.offsets[customer], start), facts.offsets[customer + 1]):
+            day = np.int64(facts.days[fact])
+            column = column_on(grid, day)
+            if column < 0:
+                continue
+            if not has_room(cells, most):
+                return fact
+            interval = interval_on(track, first, last, interval, day)
+            own = row_in(track, last, interval, day)
+            chunk, pieces = NOTHING, (NOTHING, NOTHING, NOTHING, NOTHING)
+            if facts.lows.size:
+                if are_floats:
+                    chunk, pieces = pieces_of_float(facts.lows[fact])
+                elif facts.highs.size:
+                    chunk, pieces = pieces_of_words(facts.lows[fact], facts.highs[fact])
+                else:
+                    chunk, pieces = pieces_of_word(facts.lows[fact])
+            sign = np.int64(1)
+            if facts.are_less.size and facts.are_less[fact]:
+                sign = np.int64(-1)
+            for which in range(2):
+                row = own if which == 0 else rows - 1
+                if row < 0 or (which == 1 and not everyone):
+                    continue
+                for key in range(keys.shape[0]):
+                    if keys[key, fact] < 0:
+                        continue
+                    cell = cell_of((keys[key, fact] * rows + row) * columns + column, cells)
+                    cells.values[cell, 0] += facts.counts[fact]
+                    if facts.lows.size == 0:
+                        continue
+                    for piece in range(4):
+                        if pieces[piece] != 0:
+                            cells.values[cell, 1 + chunk + piece] += sign * pieces[piece]
+    return facts.days.size
 
 
-@kernel
-def add_facts(
-    cells: Int64s,
-    counts: Int64s,
-    lows: Int64s,
-    highs: Int64s,
-    are_less: Bools,
-    out_table: Int64Table,
+@inlined
+def count_pair(
+    owner: int, key: int, row: int, column: int, grid: Grid, out_stamps: Int64Out, pairs: Cells
 ) -> None:
-    """Add counts and amounts to cells: a count, and behind it the chunks of a sum.
+    """Count a customer by the month in which they came to a key and row before, and the month."""
+    rows, columns = grid.sizes[1], grid.sizes[2]
+    place = key * rows + row
+    begin = owner * columns
+    stamp = out_stamps[place]
+    earlier = stamp - begin if stamp >= begin else np.int64(0)
+    if earlier < column:
+        width = columns * (columns - 1) // 2
+        cell = cell_of(place * width + column * (column - 1) // 2 + earlier, pairs)
+        pairs.values[cell, 0] += 1
+        out_stamps[place] = begin + column
 
-    cells (NOWHERE for none), counts: (n,); lows: (n,), or (0,) where there are no amounts; highs:
-    (n,), or (0,) where one word holds an amount; are_less (amounts that are taken off): (n,), or
-    (0,) where none is; out_table: (s, w), floats where it is wider than integers need.
+
+@kernel
+def add_pairs_at(
+    facts: FactRows,
+    keys: Int64Table,
+    track: Track,
+    grid: Grid,
+    everyone: bool,
+    before: int,
+    start: int,
+    out_stamps: Int64Out,
+    pairs: Cells,
+) -> int:
+    """Count the customers of facts from one on, by key and row; return up to which there was room.
+
+    Each is counted once per key, row and month, by the month before in which they came there: of
+    months l < m, counted from 1 on and 0 for never, in m * (m - 1) / 2 + l. Months ascend for each
+    customer.
+
+    everyone: also on the last row; before: how many customers were counted already; keys (NOWHERE
+    for none): (k, n); out_stamps (who came last to a key and row, and when): (p,).
     """
-    are_floats = out_table.shape[1] > FLOAT_CHUNKS
-    for fact in range(cells.size):
-        cell = cells[fact]
-        if cell < 0:
-            continue
-        out_table[cell, 0] += counts[fact]
-        if lows.size == 0:
-            continue
-        if are_floats:
-            chunk, pieces = pieces_of_float(lows[fact])
-        elif highs.size:
-            chunk, pieces = pieces_of_words(lows[fact], highs[fact])
-        else:
-            chunk, pieces = pieces_of_word(lows[fact])
-        sign = np.int64(1)
-        if are_less.size and are_less[fact]:
-            sign = np.int64(-1)
-        place = chunk + 1
-        out_table[cell, place] += sign * pieces[0]
-        out_table[cell, place + 1] += sign * pieces[1]
-        if pieces[2] != 0:
-            out_table[cell, place + 2] += sign * pieces[2]
-        if pieces[3] != 0:
-            out_table[cell, place + 3] += sign * pieces[3]
+    rows = grid.sizes[1]
+    most = 2 * keys.shape[0]
+    for customer in range(facts.offsets.size - 1):
+        first, last = track.offsets[customer], track.offsets[customer + 1]
+        interval = np.int64(first)
+        for fact in range(max(facts.offsets[customer], start), facts.offsets[customer + 1]):
+            day = np.int64(facts.days[fact])
+            column = column_on(grid, day)
+            if column < 1:
+                continue
+            if not has_room(pairs, most):
+                return fact
+            interval = interval_on(track, first, last, interval, day)
+            row = row_in(track, last, interval, day)
+            for place in range(keys.shape[0]):
+                key = keys[place, fact]
+                if key < 0:
+                    continue
+                owner = before + customer + 1
+                if row >= 0:
+                    count_pair(owner, key, row, column, grid, out_stamps, pairs)
+                if everyone:
+                    count_pair(owner, key, rows - 1, column, grid, out_stamps, pairs)
+    return facts.days.size
 
 
 @kernel

@@ -14,17 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle._errors import ConfigError, counted
-from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle_kernels import report_facts as kernels
-from ordercycle_kernels._types import as_input
+from ordercycle_kernels.cube import Track
 from ordercycle_kernels.exact_sums import CHUNK_BITS, carry_sums
+from ordercycle_kernels.sparse_cells import SLOTS_PER_CELL, Cells, add_cells, find_cells
 
 Int64s = NDArray[np.int64]
+Int64Table = NDArray[np.int64]
 
 #: Sums are carried after so many additions: far fewer than their chunks have room for.
 CARRY_AFTER = 2**29
-#: Keys times rows times months: as many numbers of 4 bytes as there may be.
+#: Keys times rows times months.
 MOST_PLACES = 2**28
+#: Cells that there is room for at first, and that are added at a time.
+LEAST_ROOM, MOST_AT_ONCE = 256, 1 << 16
 NO_MARKS = np.zeros(0, np.bool_)
 
 
@@ -81,55 +84,70 @@ class BlockPlan:
 
 
 class BlockCells:
-    """The cells of a block, as far as anything is in them."""
+    """The cells of a block, as far as anything is in them: counts, and sums behind them.
+
+    The code of a cell is its key, row and column, or its key, row and pair of months.
+    """
 
     def __init__(self, plan: BlockPlan) -> None:
         self.plan = plan
-        self._numbers = np.zeros(plan.places, np.int32)
-        self._table = np.zeros((64, plan.width), np.int64)
-        self._taken = 0
+        self._cells = SparseCells(1 if plan.has_pairs else 1 + plan.chunks)
+        #: Who came last to a key and row, and when.
+        self._stamps = np.zeros(plan.views * len(plan.keys) * plan.rows * plan.has_pairs, np.int64)
         self._growth = 0
-        self._owners, self._latest = np.zeros((2, 64), np.int64)
 
-    def add(
+    @property
+    def pairs(self) -> tuple[Int64s, SparseCells]:
+        """What kernels count customers in: who came last to a key and row, and the cells."""
+        return self._stamps, self._cells
+
+    def add(self, codes: Int64s, counts: Int64s) -> None:
+        """Add counts, one behind the other, to the cells of codes; negative ones are nowhere."""
+        self._cells.add(codes, counts.reshape(-1, 1))
+
+    def add_facts(
         self,
-        places: Int64s,
-        counts: Int64s,
-        words: AmountWords | None = None,
-        are_less: NDArray[np.bool_] = NO_MARKS,
+        facts: kernels.FactRows,
+        keys: Int64Table,
+        track: Track,
+        grid: kernels.Grid,
+        *,
+        everyone: bool,
+        before: int,
     ) -> None:
-        """Add counts, and amounts where there are any, at places; negative ones are nowhere."""
-        cells = self._cells(places)
-        lows, highs = (NO_WORDS, NO_WORDS) if words is None else words
-        if self._growth + places.size > CARRY_AFTER:
-            self.carry()
-        self._growth += places.size
-        kernels.add_facts(cells, counts, lows.view(np.int64), highs, are_less, self._table)
+        """Add facts to the rows of a track, under all of their keys; everyone: to the last row too.
 
-    def add_pairs(
-        self, offsets: Int64s, places: Int64s, columns: NDArray[np.int32], before: int
-    ) -> None:
-        """Count customers, once a month; before: how many customers were counted already."""
-        cells = self._cells(places)
-        kernels.count_pairs(
-            offsets, cells, columns, before, self._owners, self._latest, self._table
-        )
+        before: how many customers were counted already.
+        """
+        start, size = 0, facts.days.size
+        if self._growth + keys.size > CARRY_AFTER:
+            self.carry()
+        self._growth += keys.size
+        while True:
+            cells = self._cells.cells
+            if self.plan.has_pairs:
+                start = kernels.add_pairs_at(
+                    facts, keys, track, grid, everyone, before, start, self._stamps, cells
+                )
+            else:
+                start = kernels.add_facts_at(facts, keys, track, grid, everyone, start, cells)
+            if start == size:
+                return
+            self._cells.make_room(2 * len(keys))
 
     def plus(self, other: BlockCells) -> None:
         """Add what another one has counted."""
         self.carry()
         other.carry()
-        places = np.flatnonzero(other._numbers)
-        theirs = other._table[other._numbers[places] - 1]
-        own = self._cells(places)  # which makes room for them
-        self._table[own] += theirs
+        self._cells.add(*other._cells.there)
 
     def carry(self) -> None:
         """Make room in the chunks of all sums."""
         if self.plan.chunks:
-            sums = np.ascontiguousarray(self._table[: self._taken, 1:])
+            _, values = self._cells.there
+            sums = np.ascontiguousarray(values[:, 1:])
             carry_sums(sums)
-            self._table[: self._taken, 1:] = sums
+            values[:, 1:] = sums
         self._growth = 0
 
     def of_key(self, key: int) -> NDArray[np.int64]:
@@ -137,29 +155,72 @@ class BlockCells:
 
         (rows, columns, width), or (rows, width) of pairs.
         """
-        shape = (self.plan.rows,) if self.plan.has_pairs else (self.plan.rows, self.plan.columns)
-        size = int(np.prod(shape))
-        numbers = self._numbers[key * size : (key + 1) * size].reshape(shape)
-        found = self._table[np.maximum(numbers - 1, 0)]
-        found[numbers == 0] = 0
-        return found
+        plan = self.plan
+        columns = plan.width if plan.has_pairs else plan.columns
+        size = plan.rows * columns
+        places, values = self._cells.between(key * size, (key + 1) * size)
+        found = np.zeros((size, values.shape[1]), np.int64)
+        found[places] = values
+        return found.reshape((plan.rows, -1) if plan.has_pairs else (plan.rows, columns, -1))
+
+
+class SparseCells:
+    """Cells of several numbers each, of which only those take memory that are counted in."""
+
+    def __init__(self, width: int) -> None:
+        self._cells = _room_for(LEAST_ROOM, width)
+        self._order: Int64s | None = None
 
     @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return self._numbers.nbytes + self._table.nbytes
+    def cells(self) -> Cells:
+        """What kernels add to."""
+        self._order = None
+        return self._cells
 
-    def _cells(self, places: Int64s) -> Int64s:
-        cells = np.empty(places.size, np.int64)
-        self._taken = kernels.take_cells(as_input(places), self._taken, self._numbers, cells)
-        room = self._table.shape[0]
-        if self._taken > room:
-            more = max(self._taken, 2 * room) - room
-            self._table = np.concatenate([self._table, np.zeros((more, self.plan.width), np.int64)])
-            none = np.zeros(more, np.int64)
-            self._owners = np.concatenate([self._owners, none])
-            self._latest = np.concatenate([self._latest, none])
-        return cells
+    @property
+    def there(self) -> tuple[Int64s, Int64Table]:
+        """The codes and the values of the cells that there are, as views."""
+        taken = int(self._cells.taken[0])
+        return self._cells.codes[:taken], self._cells.values[:taken]
+
+    def make_room(self, more: int) -> None:
+        """Make room for so many cells more: twice as much at least, where there is too little."""
+        codes, values = self.there
+        room = self._cells.codes.size
+        if codes.size + more <= room:
+            return
+        grown = _room_for(max(2 * room, codes.size + more), values.shape[1])
+        grown.codes[: codes.size], grown.values[: codes.size] = codes, values
+        grown.taken[0] = codes.size
+        find_cells(grown)
+        self._cells = grown
+
+    def add(self, codes: Int64s, values: Int64Table) -> None:
+        """Add to cells; negative codes are nowhere."""
+        for start in range(0, codes.size, MOST_AT_ONCE):
+            its = slice(start, start + MOST_AT_ONCE)
+            some = codes[its]
+            self.make_room(some.size)
+            add_cells(some, np.ascontiguousarray(values[its]), self.cells)
+
+    def between(self, first: int, last: int) -> tuple[Int64s, Int64Table]:
+        """Return the cells of codes from the first to before the last, as places from the first."""
+        codes, values = self.there
+        if self._order is None:
+            self._order = np.argsort(codes)
+        start, stop = np.searchsorted(codes, [first, last], sorter=self._order)
+        its = self._order[start:stop]
+        return codes[its] - first, values[its]
+
+
+def _room_for(cells: int, width: int) -> Cells:
+    slots = 1 << (SLOTS_PER_CELL * cells - 1).bit_length()
+    return Cells(
+        np.zeros(slots, np.int32),
+        np.zeros(cells, np.int64),
+        np.zeros((cells, width), np.int64),
+        np.zeros(1, np.int64),
+    )
 
 
 def powers_of_chunks(count: int) -> NDArray[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, TypeVar
 
@@ -13,19 +13,31 @@ from numpy.typing import NDArray
 
 from ordercycle._attribution.credit_counts import CreditSummary
 from ordercycle._days import number_of
+from ordercycle._grouping.amount_words import NO_WORDS
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.side_by_side import Rows, SideBySide
 from ordercycle._membership.intervals import Intervals
 from ordercycle._membership.membership import Membership, intervals_of
 from ordercycle._membership.timeline import Timeline
-from ordercycle._report.blocks import BlockCells
+from ordercycle._report.blocks import BlockCells, SparseCells
 from ordercycle._report.cube import Cube, tracks_of, without_forgotten
-from ordercycle._report.facts import FactReader, Facts, Situation
-from ordercycle._report.quantities import MEMBERS, SUBSCRIBED
+from ordercycle._report.deliveries import Linker
+from ordercycle._report.facts import Facts, Situation
+from ordercycle._report.order_facts import FactReader
+from ordercycle._report.quantities import (
+    CLICKED,
+    DELIVERED,
+    MEMBERS,
+    OPENED,
+    REACHED,
+    SUBSCRIBED,
+    UNSUBSCRIBED,
+)
 from ordercycle._report.report_spec import Plan
 from ordercycle._report.sources import Sources, View
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import cube as cube_kernels
+from ordercycle_kernels import messages as message_kernels
 from ordercycle_kernels import report_facts as kernels
 from ordercycle_kernels._types import as_input
 from ordercycle_kernels.timeline import OPEN
@@ -42,6 +54,8 @@ class Counted:
     sources: Sources
     views: dict[View, Cube]
     blocks: dict[str, BlockCells] = field(default_factory=dict)
+    #: Deliveries and what became of them, by all that tells them apart.
+    leaves: SparseCells = field(default_factory=lambda: SparseCells(message_kernels.COUNTS))
     summary: CreditSummary = field(default_factory=CreditSummary)
     #: Campaigns and days on which they were sent, from which orders may still come.
     unfinished: set[tuple[str, int]] = field(default_factory=set)
@@ -65,11 +79,45 @@ class Counted:
         """Return what both have counted; the blocks are those of the first."""
         for name, cells in self.blocks.items():
             cells.plus(other.blocks[name])
+        self.leaves.add(*other.leaves.there)
         views = {view: cube.plus(other.views[view]) for view, cube in self.views.items()}
         summary = self.summary.plus(other.summary)
         unfinished = self.unfinished | other.unfinished
         unclear = self.unclear_points + other.unclear_points
-        return Counted(self.plan, self.sources, views, self.blocks, summary, unfinished, unclear)
+        return replace(
+            self, views=views, summary=summary, unfinished=unfinished, unclear_points=unclear
+        )
+
+    def with_messages(self) -> Counted:
+        """Return the same with deliveries in their blocks: of everything, channels and so on."""
+        touched, by_code = self.sources.touched, self.sources.keys_by_code
+        if touched is None or by_code is None:
+            return self
+        rows, columns, _ = self.plan.shape
+        codes, counts = self.leaves.there
+        codes, months = np.divmod(codes, columns)
+        leaves, its_rows = np.divmod(codes, 2 * rows)
+        brands = np.zeros(1, np.int64) if touched.brands is None else touched.brands
+        leaves, its_brands = np.divmod(leaves, brands.size)
+        # Everybody is on one of the first rows, nobody's included; of further tracks are those
+        # behind them.
+        is_segment = its_rows % rows != rows - 1
+        on_rows = (
+            np.where(is_segment, its_rows % rows, kernels.NOWHERE),
+            np.where(its_rows < rows, rows - 1, kernels.NOWHERE),
+        )
+        for number, name in enumerate((DELIVERED, OPENED, CLICKED, UNSUBSCRIBED)):
+            cells, values = self.blocks[name], np.ascontiguousarray(counts[:, number])
+            size = len(cells.plan.keys)
+            for own in by_code.leaves[leaves].T:
+                for view in {0, 1} if touched.brands is not None else {0}:
+                    behind = brands[its_brands] * size * view
+                    for row in on_rows:
+                        its = ((own + behind) * rows + row) * columns + months
+                        its[(own < 0) | (row < 0) | (behind < 0) | (values == 0)] = kernels.NOWHERE
+                        cells.add(its, values)
+        self.leaves = SparseCells(message_kernels.COUNTS)
+        return self
 
     def is_unfinished(self, campaign: str, first: int, last: int) -> bool:
         """Return whether a campaign was sent on such a day from the first to the last."""
@@ -77,21 +125,17 @@ class Counted:
 
 
 class Places:
-    """Where the facts of a batch are in the report: on which rows, in which months."""
+    """Where customers of a batch are in the report: on which rows, in which months."""
 
-    def __init__(
-        self, plan: Plan, batch: CustomerBatch, timelines: Sequence[Timeline], columns: NDArray[Any]
-    ) -> None:
-        self.batch = batch
-        self._plan = plan
-        self._columns = columns
-        self._first = number_of(plan.period.first_day)
-        self.rows_of_all = len(plan.segments)
+    def __init__(self, plan: Plan, timelines: Sequence[Timeline], grid: kernels.Grid) -> None:
+        self.grid = grid
         nowhere = len(plan.segments)
+        self.rows_of_all = len(plan.segments)
+        #: On each of them a customer is in one segment at a time; None where the row is nobody's.
         self.tracks = [
             cube_kernels.Track(
                 track.offsets, track.codes, track.starts, track.stops,
-                as_input(np.where(track.rows == nowhere, np.int64(-1), track.rows)),
+                as_input(np.where(track.rows == nowhere, cube_kernels.NO_ROW, track.rows)),
             )
             for timeline, rows in zip(timelines, plan.rows, strict=True)
             for track in tracks_of(timeline, rows, plan)
@@ -99,25 +143,19 @@ class Places:
         self.timelines = [
             cube_kernels.Track(
                 as_input(one.offsets), as_input(one.codes), as_input(one.starts),
-                as_input(one.stops), as_input(np.where(rows == nowhere, np.int64(-1), rows)),
+                as_input(one.stops),
+                as_input(np.where(rows == nowhere, cube_kernels.NO_ROW, rows)),
             )
             for one, rows in zip(timelines, plan.rows, strict=True)
         ]  # fmt: skip
 
     def columns(self, days: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the column of each day: 0 before the months, negative after them."""
-        behind = days.astype(np.int64) - self._first
-        inside = np.clip(behind, 0, self._columns.size - 1)
-        found = np.where(behind < 0, np.int32(0), self._columns[inside])
-        return np.where(behind >= self._columns.size, np.int32(-1), found).astype(np.int32)
-
-    def rows(self, offsets: Int64s, days: NDArray[np.int32]) -> Iterator[Int64s]:
-        """Yield on which rows facts are: by each track, and on that of All Customers."""
-        for track in self.tracks:
-            found = np.empty(days.size, np.int64)
-            kernels.rows_at(track, offsets, days, found)
-            yield found
-        yield np.full(days.size, self.rows_of_all)
+        columns = self.grid.columns
+        behind = days.astype(np.int64) - self.grid.sizes[0]
+        inside = np.clip(behind, 0, columns.size - 1)
+        found = np.where(behind < 0, np.int32(0), columns[inside])
+        return np.where(behind >= columns.size, np.int32(kernels.NOWHERE), found).astype(np.int32)
 
 
 class Worker:
@@ -125,8 +163,11 @@ class Worker:
 
     def __init__(self, plan: Plan, sources: Sources, until: int | None) -> None:
         self.counted = Counted.nothing(plan, sources)
-        self._columns = plan.columns_of_days()
+        rows, columns, _ = plan.shape
+        sizes = np.array([number_of(plan.period.first_day), rows, columns])
+        self._grid = kernels.Grid(as_input(plan.columns_of_days()), as_input(sizes))
         self._reader = FactReader(sources, until)
+        self._linker = None if sources.touched is None else Linker(sources, sources.touched)
         self._unfinished = sources.unfinished_since(until)
         self._customers = 0
 
@@ -138,38 +179,69 @@ class Worker:
     ) -> None:
         """Count a batch of customers."""
         counted = self.counted
-        for seen in self._reader.views(there.batch):
+        views = list(self._reader.views(there.batch))
+        for seen in views:
             counted.views[seen.view].add(seen.batch, timelines)
-        places = Places(counted.plan, there.batch, timelines, self._columns)
-        touches = self._reader.of_touches(there)
+        places = Places(counted.plan, timelines, self._grid)
+        touches = self._reader.of_touches(there, self._linker)
         if touches is not None:
             counted.summary = counted.summary.plus(touches.summary)
             counted.unfinished |= touches.sent_since(self._unfinished)
+            self._add_messages(places, touches.deliveries.sent)
         counted.unclear_points += self._reader.unclear_points(there)
-        for facts in self._reader.facts(there, touches):
+        for facts in self._reader.facts(there, views, touches):
             self._add(places, facts)
         for block, one in states.items():
             self._add_states(places, block, one)
         self._customers += len(there.batch.ids)
+
+    def _add_messages(self, places: Places, sent: message_kernels.Sent) -> None:
+        """Count deliveries by leaf, and the customers that they reached by key."""
+        sources, reached = self.counted.sources, self.counted.blocks[REACHED]
+        by_code, touched = sources.keys_by_code, sources.touched
+        if by_code is None or touched is None:
+            return
+        brands = np.zeros(1, np.int64)
+        if touched.brands is not None:
+            brands = touched.brands * len(reached.plan.keys)
+        stamps, pairs = reached.pairs
+        leaves = self.counted.leaves
+        for number, track in enumerate(places.tracks):
+            start, size = 0, sent.rows.size
+            while start < size:
+                start = message_kernels.count_messages(
+                    sent,
+                    by_code.leaves,
+                    brands,
+                    track,
+                    self._grid,
+                    number == 0,
+                    self._customers,
+                    start,
+                    stamps,
+                    leaves.cells,
+                    pairs.cells,
+                )
+                if start < size:
+                    leaves.make_room(1)
+                    pairs.make_room(4 * by_code.leaves.shape[1])
 
     def _add(self, places: Places, facts: Facts) -> None:
         """Count facts on all of their rows, under all of their keys."""
         if not facts.days.size:
             return
         cells = self.counted.blocks[facts.block]
-        plan = cells.plan
-        months = places.columns(facts.days)
-        for rows in places.rows(facts.offsets, facts.days):
-            for keys in facts.keys:
-                its = keys * plan.rows + rows
-                if plan.has_pairs:
-                    its[(keys < 0) | (rows < 0) | (months < 1)] = kernels.NOWHERE
-                    cells.add_pairs(facts.offsets, its, months, self._customers)
-                    continue
-                its = its * plan.columns + months
-                its[(keys < 0) | (rows < 0) | (months < 0)] = kernels.NOWHERE
-                words = facts.words if plan.chunks else None
-                cells.add(its, facts.counts, words, facts.are_less)
+        words = facts.words if cells.plan.chunks else None
+        lows, highs = (NO_WORDS, NO_WORDS) if words is None else words
+        arrays: list[NDArray[Any]] = [
+            facts.offsets, facts.days, facts.counts, lows.view(np.int64), highs, facts.are_less
+        ]  # fmt: skip
+        rows = kernels.FactRows(*map(as_input, arrays))
+        keys = np.stack(facts.keys)
+        for number, track in enumerate(places.tracks):
+            cells.add_facts(
+                rows, keys, track, self._grid, everyone=number == 0, before=self._customers
+            )
 
     def _add_states(self, places: Places, block: str, states: list[kernels.States]) -> None:
         """Count who is in a state at the end of months: who comes into it, less who leaves."""
@@ -233,9 +305,8 @@ class ReportScan:
 
         for _ in self.scan(work, known_only=known_only):
             pass
-        return reduce(
-            Counted.plus, (one.counted for one in idle), Counted.nothing(plan, self.sources)
-        )
+        nothing = Counted.nothing(plan, self.sources)
+        return reduce(Counted.plus, (one.counted for one in idle), nothing).with_messages()
 
     def scan(
         self, work: Callable[[Situation, Workspace], R], *, known_only: bool = False

@@ -15,7 +15,8 @@ from ordercycle._report.as_of import AsOf
 from ordercycle._report.counting import Counted
 from ordercycle._report.loyalty import unknown_kinds
 from ordercycle._report.metric_values import Figures
-from ordercycle._report.sources import TYPE, Sources
+from ordercycle._report.sources import Sources
+from ordercycle._report.touched import TYPE
 
 #: Campaigns that a note names.
 MOST_NAMED = 5

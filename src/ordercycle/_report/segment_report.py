@@ -52,13 +52,14 @@ from ordercycle._report.report_spec import (
     Plan,
     listed,
 )
-from ordercycle._report.sources import NONE_TEXT, Sources, View
+from ordercycle._report.sources import Sources, View
 from ordercycle._report.tables import (
     campaigns_table,
     channels_table,
     comparison_table,
     dynamics_table,
 )
+from ordercycle._report.touched import NONE_TEXT
 
 if TYPE_CHECKING:
     from altair import LayerChart

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle._attribution.credit_scan import CreditScan
 from ordercycle._attribution.credited import Credited, scan_of
 from ordercycle._attribution.option_checks import CAMPAIGNS as CAMPAIGN_GROUP
-from ordercycle._attribution.option_checks import FIRST, GROUP_TITLES, LAST
+from ordercycle._attribution.option_checks import GROUP_TITLES
 from ordercycle._attribution.touch_classes import CAMPAIGN, CHANNEL_COLUMN, FORM
 from ordercycle._days import date_of
 from ordercycle._errors import (
@@ -71,20 +71,25 @@ from ordercycle._report.quantities import (
 from ordercycle._report.quantities import CAMPAIGN as BY_CAMPAIGN
 from ordercycle._report.report_spec import DEFAULT_TARGET, Plan, unit_of
 from ordercycle._report.subscriptions import Subscriptions
-from ordercycle._streams.columns import Attribute, Lookup, StreamColumns
+from ordercycle._report.touched import (
+    NONE_TEXT,
+    TYPE,
+    KeysByCode,
+    Names,
+    Touched,
+    credit_keys,
+    message_keys,
+    texts_of,
+)
+from ordercycle._streams.columns import StreamColumns
 from ordercycle._streams.conditions import Condition, check_texts, fitted
 from ordercycle_kernels.calendar import LAST_DAY
 from ordercycle_kernels.exact_sums import FLOAT_CHUNKS, INTEGER_CHUNKS
 
 Int64s = NDArray[np.int64]
 
-#: What stands for a channel, type or form that is not known.
-NONE_TEXT = "(none)"
 MOST_BRANDS, MOST_TARGETS = 100, 20
 MESSAGE_BLOCKS = (DELIVERED, OPENED, CLICKED, UNSUBSCRIBED, REACHED)
-#: Whole orders of models that divide them: what divides by every number up to 22, and five.
-SHARE_UNIT = 5 * 232_792_560
-TYPE, SENT_AT = "type", "sent_at"
 
 
 class View(NamedTuple):
@@ -92,68 +97,6 @@ class View(NamedTuple):
 
     brand: str | None
     target: str
-
-
-@dataclass(frozen=True)
-class Names:
-    """The values of an attribute of touches as texts, and which of them each code has."""
-
-    texts: tuple[str, ...]
-    by_code: Int64s
-
-    @classmethod
-    def of(cls, found: Attribute | Lookup | None) -> Names | None:
-        """Return the values in their order, and behind them what stands for none.
-
-        A value that is written as what stands for none is one with it.
-        """
-        if found is None:
-            return None
-        values, places = found.in_order
-        texts = tuple(str(one) for one in values.to_pylist())
-        ranks = np.arange(len(found.by_code)) if places is None else places.astype(np.int64)
-        distinct = (*dict.fromkeys(one for one in texts if one != NONE_TEXT), NONE_TEXT)
-        numbers = {text: number for number, text in enumerate(distinct)}
-        places_of = np.array([numbers[one] for one in (*texts, NONE_TEXT)], np.int64)
-        return cls(distinct, places_of[ranks - 1])  # of rank 0, that of none: the last
-
-
-@dataclass(frozen=True)
-class Touched:
-    """What reports know of touches: the names of channels, types, forms and campaigns.
-
-    groups: of each code of a channel, as a number; brands: of each code of a brand of touches, its
-    view, where they have brands.
-    """
-
-    scan: CreditScan
-    channels: Names
-    types: Names | None
-    forms: Names | None
-    campaigns: Names | None
-    own: Mapping[str, Condition]
-    brands: Int64s | None
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """The names of the groups."""
-        return self.scan.finder.classes.group_names
-
-    @property
-    def group_of_channels(self) -> NDArray[np.int32]:
-        """The number of the group of each code of a channel, negative for none."""
-        return self.scan.finder.classes.groups
-
-    @property
-    def share_unit(self) -> int:
-        """How many parts an order has."""
-        return 1 if self.scan.model.model in (LAST, FIRST) else SHARE_UNIT
-
-    def type_of_campaigns(self) -> Int64s:
-        """Return by the code of a campaign the place of its type, or all alike without types."""
-        if self.types is None:
-            return np.zeros(0, np.int64)
-        return self.types.by_code
 
 
 @dataclass(frozen=True)
@@ -224,11 +167,21 @@ class Sources:
 
     # --- Which orders -----------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def views(self) -> tuple[View, ...]:
         """All orders and those of each brand, by each target action."""
-        brands: Sequence[str | None] = (None, *(self.brands.texts if self.brands else ()))
-        return tuple(View(brand, target) for brand in brands for target in self.targets)
+        return tuple(View(brand, target) for brand in self._brands for target in self.targets)
+
+    @cached_property
+    def _brands(self) -> dict[str | None, int]:
+        """The numbers of all brands together, and of each."""
+        texts = () if self.brands is None else self.brands.texts
+        return {brand: number for number, brand in enumerate((None, *texts))}
+
+    @cached_property
+    def _targets(self) -> dict[str, int]:
+        """The numbers of target actions."""
+        return {name: number for number, name in enumerate(self.targets)}
 
     def view(self, brand: str | None, target: str | None) -> View:
         """Return a view, or raise a ConfigError that says which there are."""
@@ -254,8 +207,7 @@ class Sources:
 
     def number_of(self, view: View, block: str) -> int | None:
         """Return the number that a block has for a view; None where it does not have it."""
-        brands: Sequence[str | None] = (None, *(self.brands.texts if self.brands else ()))
-        brand, target = brands.index(view.brand), list(self.targets).index(view.target)
+        brand, target = self._brands[view.brand], self._targets[view.target]
         if block in (SUBSCRIBED, MEMBERS):
             return 0  # as memberships, they are those of all orders
         if block in (AWARDED, REDEEMED):
@@ -285,7 +237,7 @@ class Sources:
                 MAILING_TYPE: self.touched.types,
                 FORM_TYPE: self.touched.forms,
             }[grain]
-            found = _texts_of(names)
+            found = texts_of(names)
         if grain == CHANNEL and self.subscriptions is not None:
             others = [name for name in self.subscriptions.channels if name not in found]
             both = {*found, *others}
@@ -341,7 +293,7 @@ class Sources:
         longest = max(windows, default=timedelta())
         return last + 1 - -(-longest // timedelta(days=1))
 
-    @property
+    @cached_property
     def conditions(self) -> tuple[str, ...]:
         """The conditions of metrics of one's own, each once."""
         return tuple(dict.fromkeys(str(one.where) for one in self.own if one.where is not None))
@@ -384,7 +336,7 @@ class Sources:
             found[POINTS] = unit_of(AmountReader(self.points.columns.values[VALUE]))
         return found
 
-    @property
+    @cached_property
     def keys(self) -> dict[str, dict[Key, int]]:
         """The keys of each block that there is."""
         found: dict[str, list[Key]] = {}
@@ -393,14 +345,14 @@ class Sources:
         if self.touched is not None:
             own = [Key(where=one) for one in self.conditions]
             touched = self.touched
-            found[CREDITED] = [*_credit_keys(touched), *own]
+            found[CREDITED] = [*credit_keys(touched), *own]
             found[SENT] = [
                 Key(group, BY_CAMPAIGN, name)
                 for group in touched.groups
                 if group == CAMPAIGN_GROUP
                 for name in (touched.campaigns.texts if touched.campaigns else ())
             ]
-            messages = _message_keys(touched)
+            messages = message_keys(touched)
             for name in MESSAGE_BLOCKS:
                 found[name] = [*messages, *(own if name in (DELIVERED, REACHED) else ())]
         if self.subscriptions is not None:
@@ -416,6 +368,14 @@ class Sources:
             name: {key: place for place, key in enumerate(dict.fromkeys(keys))}
             for name, keys in found.items()
         }
+
+    @cached_property
+    def keys_by_code(self) -> KeysByCode | None:
+        """The keys of what touches are, by their codes; None without touches."""
+        if self.touched is None:
+            return None
+        keys = self.keys
+        return KeysByCode.of(self.touched, keys[CREDITED], keys[SENT], keys[DELIVERED])
 
     def blocks(self, plan: Plan) -> dict[str, BlockPlan]:
         """Return what is counted beside the cells of orders."""
@@ -460,37 +420,6 @@ class Sources:
 def chunks_of(kind: pa.DataType) -> int:
     """Return how many chunks an exact sum of numbers of a type has."""
     return int(FLOAT_CHUNKS if pa.types.is_floating(kind) else INTEGER_CHUNKS)
-
-
-def _credit_keys(touched: Touched) -> list[Key]:
-    found = [Key(CRM), *(Key(group) for group in touched.groups)]
-    channels = touched.channels
-    of_channels: dict[tuple[str, str], None] = {}
-    for code, place in enumerate(channels.by_code.tolist()):
-        number = int(touched.group_of_channels[code])
-        if number >= 0:
-            of_channels[channels.texts[place], touched.groups[number]] = None
-    for channel, group in of_channels:
-        found += [Key(group, CHANNEL, channel), Key(CRM, CHANNEL, channel)]
-    for grain, names in ((MAILING_TYPE, touched.types), (FORM_TYPE, touched.forms)):
-        found += [Key(group, grain, name) for group in touched.groups for name in _texts_of(names)]
-    return found
-
-
-def _message_keys(touched: Touched) -> list[Key]:
-    named = (
-        (CHANNEL, touched.channels),
-        (MAILING_TYPE, touched.types),
-        (BY_CAMPAIGN, touched.campaigns),
-    )
-    return [
-        Key(),
-        *(Key(None, grain, name) for grain, names in named for name in _texts_of(names)),
-    ]
-
-
-def _texts_of(names: Names | None) -> tuple[str, ...]:
-    return () if names is None else names.texts
 
 
 def _exports(title: str) -> tuple[str, str, str, str]:
