@@ -58,6 +58,8 @@ COMMANDS = {
     "Attribution": (
         "peers.credits --touches 5000000 --rounds 7",
         "peers.credits --memory-limit 150MB --touches 5000000 20000000",
+        "peers.attribution_report --touches 5000000",
+        "peers.attribution_report --touches 1000000000 --memory-limit 6GB",
     ),
     "On a cluster": (
         "peers.clusters --engine spark --orders 20000000 --customers 2000000",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ordercycle_kernels._jit import helper, inlined, kernel
+from ordercycle_kernels._jit import inlined, kernel
 from ordercycle_kernels._types import (
     Bools,
     Int8s,
@@ -95,7 +95,7 @@ class Sent(NamedTuple):
     marks: UInt8Out
 
 
-@helper
+@inlined
 def message_slot(
     message: np.uint64,
     first: int,
@@ -209,11 +209,10 @@ link_messages = {
 def count_leaf(marks: int, code: int, counts: Cells) -> None:
     """Count a delivery, and what became of it."""
     cell = cell_of(code, counts)
-    counts.values[cell, 0] += 1
-    if marks:
-        counts.values[cell, 1] += (marks & OPENED) != 0
-        counts.values[cell, 2] += (marks & CLICKED) != 0
-        counts.values[cell, 3] += (marks & UNSUBSCRIBED) != 0
+    counts.values[cell, np.uint64(0)] += 1
+    counts.values[cell, np.uint64(1)] += (marks & OPENED) != 0
+    counts.values[cell, np.uint64(2)] += (marks & CLICKED) != 0
+    counts.values[cell, np.uint64(3)] += (marks & UNSUBSCRIBED) != 0
 
 
 @kernel

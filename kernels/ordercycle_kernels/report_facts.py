@@ -172,12 +172,12 @@ def add_facts_at(
                     if keys[key, fact] < 0:
                         continue
                     cell = cell_of((keys[key, fact] * rows + row) * columns + column, cells)
-                    cells.values[cell, 0] += facts.counts[fact]
+                    cells.values[cell, np.uint64(0)] += facts.counts[fact]
                     if facts.lows.size == 0:
                         continue
                     for piece in range(4):
                         if pieces[piece] != 0:
-                            cells.values[cell, 1 + chunk + piece] += sign * pieces[piece]
+                            cells.values[cell, np.uint64(1 + chunk + piece)] += sign * pieces[piece]
     return facts.days.size
 
 
@@ -185,17 +185,18 @@ def add_facts_at(
 def count_pair(
     owner: int, key: int, row: int, column: int, grid: Grid, out_stamps: Int64Out, pairs: Cells
 ) -> None:
-    """Count a customer by the month in which they came to a key and row before, and the month."""
+    """Count that a customer came to a key and row, by the last month until then, and the month.
+
+    Those who come again in a month are counted with that month as the one before, which says
+    nothing of customers: to leave them out here would be guessed wrong too often.
+    """
     rows, columns = grid.sizes[1], grid.sizes[2]
-    place = key * rows + row
+    place = np.uint64(key * rows + row)
     begin = owner * columns
-    stamp = out_stamps[place]
-    earlier = stamp - begin if stamp >= begin else np.int64(0)
-    if earlier < column:
-        width = columns * (columns - 1) // 2
-        cell = cell_of(place * width + column * (column - 1) // 2 + earlier, pairs)
-        pairs.values[cell, 0] += 1
-        out_stamps[place] = begin + column
+    last = max(out_stamps[place], begin)
+    cell = cell_of((np.int64(place) * columns + last - begin) * columns + column, pairs)
+    pairs.values[cell, np.uint64(0)] += 1
+    out_stamps[place] = max(last, begin + column)
 
 
 @kernel
@@ -212,9 +213,8 @@ def add_pairs_at(
 ) -> int:
     """Count the customers of facts from one on, by key and row; return up to which there was room.
 
-    Each is counted once per key, row and month, by the month before in which they came there: of
-    months l < m, counted from 1 on and 0 for never, in m * (m - 1) / 2 + l. Months ascend for each
-    customer.
+    They are counted by the last month until then in which they came there, counted from 1 on and 0
+    for never, and the month: where these differ, once per key, row and month.
 
     everyone: also on the last row; before: how many customers were counted already; keys (NOWHERE
     for none): (k, n); out_stamps (who came last to a key and row, and when): (p,).

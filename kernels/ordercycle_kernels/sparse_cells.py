@@ -17,10 +17,13 @@ SLOTS_PER_CELL = 2
 
 
 class Cells(NamedTuple):
-    """Cells of several numbers each, by codes from 0 on, in the order in which they were taken.
+    """Cells of several numbers each, by codes from 0 on.
 
-    slots (by the hash of a code the number of its cell, from 1 on, 0 for none; a power of two and
-    more than v): (s,); codes: (v,); values: (v, w); taken (how many cells there are): (1,).
+    Those of few codes have a cell for each of these, without slots: a search would be guessed wrong
+    too often. Others are taken one after the other, and found by hash.
+
+    slots (the number of the cell of each hash, from 1 on, 0 for none; a power of two and more than
+    v): (s,); codes: (v,), or (0,); values: (v, w); taken (how many cells are): (1,).
     """
 
     slots: Int32Out
@@ -32,24 +35,32 @@ class Cells(NamedTuple):
 @inlined
 def has_room(cells: Cells, more: int) -> bool:
     """Return whether so many cells more may be taken."""
-    return cells.taken[0] + more <= cells.codes.size
+    return cells.slots.size == 0 or cells.taken[0] + more <= cells.codes.size
 
 
 @inlined
-def cell_of(code: int, cells: Cells) -> np.int64:
-    """Return the number of a cell, from 0 on; takes one, which there has to be room for."""
+def slot_of(code: int, cells: Cells) -> np.uint64:
+    """Return the slot of a code, or the free one where it may be."""
     mask = np.uint64(cells.slots.size - 1)
     slot = ((np.uint64(code) * SPREAD) >> np.uint64(32)) & mask
-    number = np.int64(cells.slots[slot])
-    while number != 0 and cells.codes[number - 1] != code:
+    while cells.slots[slot] != 0 and cells.codes[cells.slots[slot] - 1] != code:
         slot = (slot + np.uint64(1)) & mask
-        number = np.int64(cells.slots[slot])
+    return slot
+
+
+@inlined
+def cell_of(code: int, cells: Cells) -> np.uint64:
+    """Return the number of a cell; takes one, which there is room for, where there is none."""
+    if cells.slots.size == 0:
+        return np.uint64(code)
+    slot = slot_of(code, cells)
+    number = np.int64(cells.slots[slot])
     if number == 0:
         number = cells.taken[0] + 1
         cells.taken[0] = number
         cells.codes[number - 1] = code
         cells.slots[slot] = number
-    return number - 1
+    return np.uint64(number - 1)
 
 
 @kernel
@@ -63,15 +74,11 @@ def add_cells(codes: Int64s, values: Int64Table, cells: Cells) -> None:
             continue
         cell = cell_of(codes[row], cells)
         for number in range(values.shape[1]):
-            cells.values[cell, number] += values[row, number]
+            cells.values[cell, np.uint64(number)] += values[row, number]
 
 
 @kernel
 def find_cells(cells: Cells) -> None:
     """Write the slots, zeros so far, of the cells that are taken."""
-    mask = np.uint64(cells.slots.size - 1)
     for number in range(cells.taken[0]):
-        slot = ((np.uint64(cells.codes[number]) * SPREAD) >> np.uint64(32)) & mask
-        while cells.slots[slot] != 0:
-            slot = (slot + np.uint64(1)) & mask
-        cells.slots[slot] = number + 1
+        cells.slots[slot_of(cells.codes[number], cells)] = number + 1

@@ -28,6 +28,8 @@ CARRY_AFTER = 2**29
 MOST_PLACES = 2**28
 #: Cells that there is room for at first, and that are added at a time.
 LEAST_ROOM, MOST_AT_ONCE = 256, 1 << 16
+#: With so many numbers at most, each code has a cell of its own: 64 MB, if all are counted in.
+MOST_DIRECT = 1 << 23
 NO_MARKS = np.zeros(0, np.bool_)
 
 
@@ -66,8 +68,13 @@ class BlockPlan:
         return size if self.has_pairs else size * self.columns
 
     @property
+    def codes(self) -> int:
+        """How many codes cells may have: of a key, a row and a column, or two of these."""
+        return self.places * (self.columns**2 if self.has_pairs else 1)
+
+    @property
     def width(self) -> int:
-        """How many integers a cell has."""
+        """How many pairs of months there are, or how many integers a cell has."""
         if self.has_pairs:
             return self.columns * (self.columns - 1) // 2
         return 1 + self.chunks
@@ -86,12 +93,12 @@ class BlockPlan:
 class BlockCells:
     """The cells of a block, as far as anything is in them: counts, and sums behind them.
 
-    The code of a cell is its key, row and column, or its key, row and pair of months.
+    The code of a cell is its key, row and month, or its key, row and pair of months.
     """
 
     def __init__(self, plan: BlockPlan) -> None:
         self.plan = plan
-        self._cells = SparseCells(1 if plan.has_pairs else 1 + plan.chunks)
+        self._cells = SparseCells(1 if plan.has_pairs else 1 + plan.chunks, plan.codes)
         #: Who came last to a key and row, and when.
         self._stamps = np.zeros(plan.views * len(plan.keys) * plan.rows * plan.has_pairs, np.int64)
         self._growth = 0
@@ -144,7 +151,7 @@ class BlockCells:
     def carry(self) -> None:
         """Make room in the chunks of all sums."""
         if self.plan.chunks:
-            _, values = self._cells.there
+            values = self._cells.values
             sums = np.ascontiguousarray(values[:, 1:])
             carry_sums(sums)
             values[:, 1:] = sums
@@ -156,19 +163,28 @@ class BlockCells:
         (rows, columns, width), or (rows, width) of pairs.
         """
         plan = self.plan
-        columns = plan.width if plan.has_pairs else plan.columns
-        size = plan.rows * columns
-        places, values = self._cells.between(key * size, (key + 1) * size)
-        found = np.zeros((size, values.shape[1]), np.int64)
-        found[places] = values
-        return found.reshape((plan.rows, -1) if plan.has_pairs else (plan.rows, columns, -1))
+        size = plan.codes // (plan.views * len(plan.keys))
+        codes, values = self._cells.between(key * size, (key + 1) * size)
+        if not plan.has_pairs:
+            found = np.zeros((size, values.shape[1]), np.int64)
+            found[codes] = values
+            return found.reshape(plan.rows, plan.columns, -1)
+        rows, pairs = np.divmod(codes, plan.columns**2)
+        earlier, months = np.divmod(pairs, plan.columns)
+        new = earlier < months  # others came again in a month
+        of_rows = np.zeros((plan.rows, plan.width), np.int64)
+        of_rows[rows[new], (months * (months - 1) // 2 + earlier)[new]] = values[new, 0]
+        return of_rows
 
 
 class SparseCells:
     """Cells of several numbers each, of which only those take memory that are counted in."""
 
-    def __init__(self, width: int) -> None:
-        self._cells = _room_for(LEAST_ROOM, width)
+    def __init__(self, width: int, codes: int) -> None:
+        self._is_direct = codes * width <= MOST_DIRECT
+        self._cells = _room_for(
+            codes if self._is_direct else LEAST_ROOM, width, is_direct=self._is_direct
+        )
         self._order: Int64s | None = None
 
     @property
@@ -178,18 +194,28 @@ class SparseCells:
         return self._cells
 
     @property
+    def values(self) -> Int64Table:
+        """The values of all cells that may be there, as a view."""
+        values = self._cells.values
+        return values if self._is_direct else values[: int(self._cells.taken[0])]
+
+    @property
     def there(self) -> tuple[Int64s, Int64Table]:
-        """The codes and the values of the cells that there are, as views."""
-        taken = int(self._cells.taken[0])
-        return self._cells.codes[:taken], self._cells.values[:taken]
+        """The codes and the values of the cells that there are."""
+        if self._is_direct:
+            codes = _counted_in(self.values)
+            return codes, self.values[codes]
+        return self._cells.codes[: len(self.values)], self.values
 
     def make_room(self, more: int) -> None:
         """Make room for so many cells more: twice as much at least, where there is too little."""
+        if self._is_direct:
+            return
         codes, values = self.there
         room = self._cells.codes.size
         if codes.size + more <= room:
             return
-        grown = _room_for(max(2 * room, codes.size + more), values.shape[1])
+        grown = _room_for(max(2 * room, codes.size + more), values.shape[1], is_direct=False)
         grown.codes[: codes.size], grown.values[: codes.size] = codes, values
         grown.taken[0] = codes.size
         find_cells(grown)
@@ -205,6 +231,10 @@ class SparseCells:
 
     def between(self, first: int, last: int) -> tuple[Int64s, Int64Table]:
         """Return the cells of codes from the first to before the last, as places from the first."""
+        if self._is_direct:
+            values = self.values[first:last]
+            codes = _counted_in(values)
+            return codes, values[codes]
         codes, values = self.there
         if self._order is None:
             self._order = np.argsort(codes)
@@ -213,11 +243,19 @@ class SparseCells:
         return codes[its] - first, values[its]
 
 
-def _room_for(cells: int, width: int) -> Cells:
-    slots = 1 << (SLOTS_PER_CELL * cells - 1).bit_length()
+def _counted_in(values: Int64Table) -> Int64s:
+    """Return which rows have a number that is not 0."""
+    found = values[:, 0] != 0
+    for number in range(1, values.shape[1]):
+        found |= values[:, number] != 0
+    return np.flatnonzero(found)
+
+
+def _room_for(cells: int, width: int, *, is_direct: bool) -> Cells:
+    slots = 0 if is_direct else 1 << (SLOTS_PER_CELL * cells - 1).bit_length()
     return Cells(
         np.zeros(slots, np.int32),
-        np.zeros(cells, np.int64),
+        np.zeros(0 if is_direct else cells, np.int64),
         np.zeros((cells, width), np.int64),
         np.zeros(1, np.int64),
     )

@@ -55,7 +55,7 @@ class Counted:
     views: dict[View, Cube]
     blocks: dict[str, BlockCells] = field(default_factory=dict)
     #: Deliveries and what became of them, by all that tells them apart.
-    leaves: SparseCells = field(default_factory=lambda: SparseCells(message_kernels.COUNTS))
+    leaves: SparseCells = field(default_factory=lambda: SparseCells(message_kernels.COUNTS, 0))
     summary: CreditSummary = field(default_factory=CreditSummary)
     #: Campaigns and days on which they were sent, from which orders may still come.
     unfinished: set[tuple[str, int]] = field(default_factory=set)
@@ -68,7 +68,8 @@ class Counted:
     def nothing(cls, plan: Plan, sources: Sources) -> Counted:
         """Return what is counted of nobody."""
         blocks = {name: BlockCells(one) for name, one in sources.blocks(plan).items()}
-        return cls(plan, sources, {view: Cube(plan) for view in sources.views}, blocks)
+        views = {view: Cube(plan) for view in sources.views}
+        return cls(plan, sources, views, blocks, _no_leaves(plan, sources))
 
     @classmethod
     def of_orders(cls, cube: Cube, sources: Sources) -> Counted:
@@ -116,12 +117,21 @@ class Counted:
                         its = ((own + behind) * rows + row) * columns + months
                         its[(own < 0) | (row < 0) | (behind < 0) | (values == 0)] = kernels.NOWHERE
                         cells.add(its, values)
-        self.leaves = SparseCells(message_kernels.COUNTS)
-        return self
+        return replace(self, leaves=_no_leaves(self.plan, self.sources))
 
     def is_unfinished(self, campaign: str, first: int, last: int) -> bool:
         """Return whether a campaign was sent on such a day from the first to the last."""
         return any(one == campaign and first <= day <= last for one, day in self.unfinished)
+
+
+def _no_leaves(plan: Plan, sources: Sources) -> SparseCells:
+    """Return room for deliveries by leaf, row (of this track or further ones) and month."""
+    touched, by_code = sources.touched, sources.keys_by_code
+    leaves = 0
+    if touched is not None and by_code is not None:
+        leaves = len(by_code.leaves) * (1 if touched.brands is None else touched.brands.size)
+    rows, columns, _ = plan.shape
+    return SparseCells(message_kernels.COUNTS, leaves * 2 * rows * columns)
 
 
 class Places:
@@ -305,8 +315,8 @@ class ReportScan:
 
         for _ in self.scan(work, known_only=known_only):
             pass
-        nothing = Counted.nothing(plan, self.sources)
-        return reduce(Counted.plus, (one.counted for one in idle), nothing).with_messages()
+        found = [one.counted for one in idle] or [Counted.nothing(plan, self.sources)]
+        return reduce(Counted.plus, found).with_messages()
 
     def scan(
         self, work: Callable[[Situation, Workspace], R], *, known_only: bool = False

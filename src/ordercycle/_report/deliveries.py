@@ -129,9 +129,8 @@ class Linker:
             self._size = size + size // 4
             self._rows, self._leaves = np.empty((2, self._size), np.int64)
             self._days, self._marks = np.empty(self._size, np.int32), np.empty(self._size, np.uint8)
-        return kernels.Sent(
-            np.empty(customers + 1, np.int64), *self._places, self._days, self._marks
-        )
+        offsets = np.empty(customers + 1, np.int64)
+        return kernels.Sent(offsets, self._rows, self._leaves, self._days, self._marks)
 
 
 def _sent_on(
