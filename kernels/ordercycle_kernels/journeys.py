@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ordercycle_kernels._jit import helper, kernel
+from ordercycle_kernels._jit import inlined, kernel
 from ordercycle_kernels._types import (
     Bools,
     Int8Out,
@@ -43,7 +43,8 @@ WAITING, COMPLETED, CONVERTED, LEFT = 0, 1, 2, 3
 ONCE, EACH_ENTRY, AFTER_DAYS, AFTER_END = 0, 1, 2, 3
 #: Rows of what is written of an entry, and of where it comes from in its part.
 TRIGGERED, CONVERTED_ON, CONVERSIONS, STATUS, STEP, SINCE, NEXT_STEP, DUE = 0, 1, 2, 3, 4, 5, 6, 7
-ENTRY_ROWS = 8
+NUMBER = 8  # the how manieth of the customer, from 1
+ENTRY_ROWS = 9
 CUSTOMER, CANDIDATE, BEGIN, STOP = 0, 1, 2, 3
 PLACE_ROWS = 4
 #: Rows of what is written of a visit of a step.
@@ -115,6 +116,14 @@ class Program(NamedTuple):
     exits: UInt64s
 
 
+class Rows(NamedTuple):
+    """The first order, event and conversion of a customer after a day."""
+
+    order: int
+    event: int
+    conversion: int
+
+
 class Sent(NamedTuple):
     """Actions that were sent, ascending by key.
 
@@ -176,23 +185,17 @@ def find_entries(
         out_offsets[customer + 1] = place
 
 
-@helper
-def first_after(days: Int32s, low: int, high: int, day: int) -> int:
-    """Return the first of ascending days from low to high that is after a day."""
-    while low < high:
-        middle = (low + high) >> 1
-        if days[middle] <= day:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+@inlined
+def first_after(days: Int32s, row: int, stop: int, day: int) -> int:
+    """Return the first of ascending days, from a row up to another, that is after a day."""
+    while row < stop and days[row] <= day:
+        row += 1
+    return row
 
 
-@helper
-def first_order(happened: Happened, customer: int, after: int, until: int) -> int:
-    """Return the first day after one, up to another, with an order, or NEVER."""
-    stop = happened.order_offsets[customer + 1]
-    row = first_after(happened.order_days, happened.order_offsets[customer], stop, after)
+@inlined
+def first_order(happened: Happened, row: int, stop: int, until: int) -> int:
+    """Return the day of the first order from a row on, up to a day, or NEVER."""
     while row < stop and happened.order_days[row] <= until:
         if happened.are_orders[row]:
             return np.int64(happened.order_days[row])
@@ -200,13 +203,9 @@ def first_order(happened: Happened, customer: int, after: int, until: int) -> in
     return NEVER
 
 
-@helper
-def first_event(
-    happened: Happened, customer: int, wanted: np.uint64, after: int, until: int
-) -> int:
-    """Return the first day after one, up to another, with an event that is wanted, or NEVER."""
-    stop = happened.ends[customer]
-    row = first_after(happened.event_days, happened.begins[customer], stop, after)
+@inlined
+def first_event(happened: Happened, row: int, stop: int, wanted: np.uint64, until: int) -> int:
+    """Return the day of the first event that is wanted from a row on, up to a day, or NEVER."""
     while row < stop and happened.event_days[row] <= until:
         if happened.signals[row] & wanted:
             return np.int64(happened.event_days[row])
@@ -214,13 +213,13 @@ def first_event(
     return NEVER
 
 
-@helper
+@inlined
 def action_key(hashed: np.uint64, salt: np.uint64, day: int, step: int) -> np.uint64:
     """Return the key of an action: of a customer who entered on a day, and a step."""
     return mix(mix(hashed ^ salt) ^ np.uint64((np.int64(day) << STEPS_BITS) | np.int64(step)))
 
 
-@helper
+@inlined
 def sent_day(sent: Sent, customer: int, triggered: int, step: int, due: int) -> int:
     """Return the day on which an action was sent, not before it was due."""
     if sent.hashes.size == 0:
@@ -238,7 +237,7 @@ def sent_day(sent: Sent, customer: int, triggered: int, step: int, due: int) -> 
     return due
 
 
-@helper
+@inlined
 def put_visit(entry: int, step: int, day: int, place: int, out_visits: Int32Table) -> int:
     """Write that a step was reached; return the place behind it."""
     out_visits[ENTRY, place] = entry
@@ -247,7 +246,7 @@ def put_visit(entry: int, step: int, day: int, place: int, out_visits: Int32Tabl
     return place + 1
 
 
-@helper
+@inlined
 def next_action(program: Program, step: int, since: int) -> tuple[int, int]:
     """Return the action, and when it is due, that follows a wait if nothing more happens."""
     day = since
@@ -257,11 +256,15 @@ def next_action(program: Program, step: int, since: int) -> tuple[int, int]:
     return (END, NEVER) if step == END else (step, day + program.days[step])
 
 
-@helper
+@inlined
 def exit_of(
-    program: Program, happened: Happened, customer: int, triggered: int, stop: int, converted: int
+    program: Program, happened: Happened, customer: int, rows: Rows, stop: int, converted: int
 ) -> tuple[int, int]:
-    """Return the day on which something ends a walk, or NEVER, and how it then stands."""
+    """Return the day on which something ends a walk, or NEVER, and how it then stands.
+
+    rows: the first order and the first event after the day of entry; stop: when the customer leaves
+    the segment.
+    """
     last = program.options[6]
     day, status = NEVER, WAITING
     if program.options[3] and converted != NEVER:
@@ -270,26 +273,31 @@ def exit_of(
     if program.options[4] and stop <= last:
         left = stop
     if program.options[5]:
-        left = min(left, first_order(happened, customer, triggered, last))
+        orders = happened.order_offsets[customer + 1]
+        left = min(left, first_order(happened, rows.order, orders, last))
     if program.exits[0]:
-        left = min(left, first_event(happened, customer, program.exits[0], triggered, last))
+        events = happened.ends[customer]
+        left = min(left, first_event(happened, rows.event, events, program.exits[0], last))
     return (left, LEFT) if left < day else (day, status)
 
 
-@helper
-def first_conversion(happened: Happened, customer: int, after: int, until: int) -> int:
-    """Return the first day after one, up to another, with a conversion, or NEVER."""
-    stop = happened.conversion_offsets[customer + 1]
-    begin = happened.conversion_offsets[customer]
-    row = first_after(happened.conversion_days, begin, stop, after)
+@inlined
+def conversions(happened: Happened, row: int, stop: int, until: int) -> tuple[int, int, int]:
+    """Return the first day of a conversion from a row on, or NEVER, how many, and the row behind.
+
+    Both up to a day.
+    """
+    first, count = NEVER, 0
     while row < stop and happened.conversion_days[row] <= until:
         if happened.convert[row]:
-            return np.int64(happened.conversion_days[row])
+            if count == 0:
+                first = np.int64(happened.conversion_days[row])
+            count += 1
         row += 1
-    return NEVER
+    return first, count, row
 
 
-@helper
+@inlined
 def next_entry(
     candidates: Candidates, customer: int, candidate: int, program: Program, ended: int
 ) -> int:
@@ -335,17 +343,28 @@ def walk_journeys(
         candidate, stop = candidates.offsets[customer], candidates.offsets[customer + 1]
         while candidate < stop and not candidates.kept[candidate]:
             candidate += 1
+        if candidate == stop:
+            continue
+        # Days ascend, and so do those of entries: what came before one is never looked at again.
+        order, orders = happened.order_offsets[customer], happened.order_offsets[customer + 1]
+        event, events = happened.begins[customer], happened.ends[customer]
+        begin = happened.conversion_offsets[customer]
+        ending = happened.conversion_offsets[customer + 1]
+        number = 0
         while candidate < stop:
             triggered = np.int64(candidates.days[candidate])
+            order = first_after(happened.order_days, order, orders, triggered)
+            event = first_after(happened.event_days, event, events, triggered)
+            begin = first_after(happened.conversion_days, begin, ending, triggered)
             until = min(triggered + window, last)
             following = stop
             if program.options[0] != AFTER_END:
                 following = next_entry(candidates, customer, candidate, program, NEVER)
                 if following < stop:
                     until = min(until, np.int64(candidates.days[following]))
-            converted = first_conversion(happened, customer, triggered, until)
+            converted, count, row = conversions(happened, begin, ending, until)
             ends, how = exit_of(
-                program, happened, customer, triggered,
+                program, happened, customer, Rows(order, event, begin),
                 np.int64(candidates.stops[candidate]), converted,
             )  # fmt: skip
             status, step, day = WAITING, np.int64(0), triggered
@@ -367,10 +386,12 @@ def walk_journeys(
                 reached, since = step, day
                 latest = min(day + length, last)
                 if program.waited[step] == ORDER_SIGNAL:
-                    seen = first_order(happened, customer, day, latest)
+                    after = first_after(happened.order_days, order, orders, day)
+                    seen = first_order(happened, after, orders, latest)
                 else:
                     wanted = np.uint64(1) << np.uint64(program.waited[step])
-                    seen = first_event(happened, customer, wanted, day, latest)
+                    after = first_after(happened.event_days, event, events, day)
+                    seen = first_event(happened, after, events, wanted, latest)
                 if seen < ends:
                     day, step = seen, program.following[step]
                 elif day + length + 1 > last or day + length + 1 >= ends:
@@ -388,18 +409,10 @@ def walk_journeys(
                 following = next_entry(candidates, customer, candidate, program, ended)
                 if following < stop:
                     until = min(until, np.int64(candidates.days[following]))
-                    converted = converted if converted <= until else np.int64(NEVER)
-            begin = first_after(
-                happened.conversion_days, happened.conversion_offsets[customer],
-                happened.conversion_offsets[customer + 1], triggered,
-            )  # fmt: skip
-            row, count = begin, 0
-            while row < happened.conversion_offsets[customer + 1] and (
-                happened.conversion_days[row] <= until
-            ):
-                count += 1 if happened.convert[row] else 0
-                row += 1
+                    converted, count, row = conversions(happened, begin, ending, until)
+            number += 1
             out_places[CUSTOMER, entries] = customer
+            out_entries[NUMBER, entries] = number
             out_entries[TRIGGERED, entries] = triggered
             out_entries[CONVERTED_ON, entries] = converted
             out_entries[CONVERSIONS, entries] = count

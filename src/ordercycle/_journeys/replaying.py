@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ordercycle._arrow_views import rows_of
 from ordercycle._attribution.order_rows import OrderReader
 from ordercycle._days import date_of, day_number
 from ordercycle._errors import ColumnError, ConfigError, Option, OrdercycleError, printable, within
@@ -44,26 +45,88 @@ POLICIES = {
     "after_end": kernels.AFTER_END,
 }
 KEY_PREFIX = "action/1:"
+#: Rows of entries whose values are few.
+SMALL = (kernels.STATUS, kernels.STEP, kernels.NEXT_STEP)
 #: A segment by which those that a trigger's condition keeps are told from the others.
 KEPT = "kept"
 
 
-class Found(NamedTuple):
-    """Entries and the steps that they reached, of all parts one behind the other.
+class Chunks:
+    """A column of which there is a chunk for each part; they are joined when it is asked for."""
 
-    ids: (k,), plain; hashes, entries (rows of the kernel): (ENTRY_ROWS, k); arms, segments: (k,);
-    numbers: (k,), the how manieth of the customer, from 1; values: (k,), floats or words of whole
-    numbers, None where there are none; visits: (VISIT_ROWS, n), whose entries count all parts.
+    def __init__(self, chunks: Sequence[NDArray[Any]]) -> None:
+        self._chunks = chunks
+
+    def joined(self) -> NDArray[Any]:
+        """Return all of it, which takes the place of the chunks."""
+        if len(self._chunks) > 1:
+            self._chunks = [np.concatenate(self._chunks)]
+        return self._chunks[0]
+
+
+class PartEntries(NamedTuple):
+    """Entries of a part's customers, and the steps that they reached.
+
+    ids: (k,), plain; rows: those of the kernel, (k,) each; arms, segments: (k,); values: (k,),
+    floats or words of whole numbers, None where there are none; visits: rows of the kernel, (n,)
+    each.
     """
 
     ids: pa.Array
-    hashes: NDArray[np.uint64]
-    entries: NDArray[np.int32]
+    rows: list[NDArray[Any]]
     arms: NDArray[np.int8]
     segments: NDArray[np.int16]
-    numbers: NDArray[np.int32]
     values: NDArray[Any] | None
-    visits: NDArray[np.int32]
+    visits: list[NDArray[Any]]
+
+
+class Found:
+    """Entries and the steps that they reached, of all parts one behind the other."""
+
+    def __init__(self, parts: Sequence[PartEntries]) -> None:
+        starts = np.cumsum([0, *(len(part.ids) for part in parts)])
+        for part, start in zip(parts, starts.tolist(), strict=False):
+            part.visits[kernels.ENTRY] += start
+        self.size = int(starts[-1])
+        self._ids = [part.ids for part in parts]
+        self._rows = [Chunks(of_row) for of_row in zip(*(part.rows for part in parts), strict=True)]
+        self._visits = [
+            Chunks(of_row) for of_row in zip(*(part.visits for part in parts), strict=True)
+        ]
+        self._arms = Chunks([part.arms for part in parts])
+        self._segments = Chunks([part.segments for part in parts])
+        values = [part.values for part in parts if part.values is not None]
+        self._values = Chunks(values) if values else None
+
+    @property
+    def ids(self) -> pa.Array:
+        """The customers: (k,), plain."""
+        if len(self._ids) > 1:
+            self._ids = [pa.concat_arrays(self._ids)]
+        return self._ids[0]
+
+    @property
+    def arms(self) -> NDArray[np.int8]:
+        """Their arms: (k,)."""
+        return self._arms.joined()
+
+    @property
+    def segments(self) -> NDArray[np.int16]:
+        """The segments that were entered: (k,)."""
+        return self._segments.joined()
+
+    @property
+    def values(self) -> NDArray[Any] | None:
+        """What windows are worth: (k,), floats or words of whole numbers; None without any."""
+        return None if self._values is None else self._values.joined()
+
+    def row(self, number: int) -> NDArray[Any]:
+        """Return a row of the kernel's entries: (k,)."""
+        return self._rows[number].joined()
+
+    def visits(self, number: int) -> NDArray[Any]:
+        """Return a row of the kernel's visits, whose entries count all parts: (n,)."""
+        return self._visits[number].joined()
 
 
 @dataclass(frozen=True)
@@ -145,28 +208,16 @@ class Replay:
             parts = list(scan.scan(self._of))
         else:
             parts = list(self.orders.scan(lambda _, batch, __: self._of([batch])))
-        starts = np.cumsum([0, *(part.entries.shape[1] for part in parts)])
-        for part, start in zip(parts, starts.tolist(), strict=False):
-            part.visits[kernels.ENTRY] += start
-        values = [part.values for part in parts if part.values is not None]
-        return Found(
-            pa.concat_arrays([part.ids for part in parts]),
-            np.concatenate([part.hashes for part in parts]),
-            np.concatenate([part.entries for part in parts], axis=1),
-            np.concatenate([part.arms for part in parts]),
-            np.concatenate([part.segments for part in parts]),
-            np.concatenate([part.numbers for part in parts]),
-            np.concatenate(values) if values else None,
-            np.concatenate([part.visits for part in parts], axis=1),
-        )
+        return Found(parts)
 
-    def _of(self, batches: Sequence[Any]) -> Found:
+    def _of(self, batches: Sequence[Any]) -> PartEntries:
         """Return the entries of the customers of a range of hashes."""
         batch: CustomerBatch = batches[0]
         trigger = self.sources.trigger
         timeline = trigger.intervals.timeline(0, batch, self._workspace)
         offsets, days, stops, codes = self._candidates(batch, timeline)
-        kept = np.ones(days.size, np.bool_)
+        kept = self._workspace.array("journey.kept", days.size, np.bool_)
+        kept[:] = True
         if self.where is not None and days.size:
             owners = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))
             kept = self._satisfying(self.where, batch, owners, days)
@@ -190,22 +241,22 @@ class Replay:
         kernels.walk_journeys(
             candidates, happened, self.program, sent, entries, places, visits, counts
         )
-        places = places[:, : counts[0]]
-        customers = places[kernels.CUSTOMER].copy()
-        ids = batch.ids.take(pa.array(customers))
-        of_customers = hashes[customers]
-        first = np.ones(customers.size, np.bool_)
-        first[1:] = customers[1:] != customers[:-1]
-        begins = np.maximum.accumulate(np.where(first, np.arange(customers.size), 0))
-        return Found(
+        entered, visited = counts.tolist()
+        places = places[:, :entered]
+        ids = batch.ids.take(rows_of(places[kernels.CUSTOMER]))
+        return PartEntries(
             ids,
-            of_customers,
-            entries[:, : counts[0]].copy(),
-            self.definition.arms.codes(ids, of_customers),
+            [
+                entries[row, :entered].astype(np.int8 if row in SMALL else np.int32)
+                for row in range(kernels.ENTRY_ROWS)
+            ],
+            self.definition.arms.codes(ids, hashes[places[kernels.CUSTOMER]]),
             codes[places[kernels.CANDIDATE]],
-            (np.arange(customers.size) - begins + 1).astype(np.int32),
             self._values(batch, places, valued),
-            visits[:, : counts[1]].copy(),
+            [
+                visits[row, :visited].astype(np.int8 if row == kernels.VISITED else np.int32)
+                for row in range(kernels.VISIT_ROWS)
+            ],
         )
 
     def _room(self, name: str, rows: int, columns: int, kind: type[Any]) -> NDArray[Any]:
@@ -231,9 +282,10 @@ class Replay:
             as_input(np.array(span, np.int64)),
             as_input(np.array([not trigger.earlier.any()])),
         )
-        offsets = np.empty(timeline.offsets.size, np.int64)
-        days, stops = np.empty((2, timeline.codes.size), np.int32)
-        codes = np.empty(timeline.codes.size, np.int16)
+        most = timeline.codes.size
+        offsets = self._workspace.array("journey.offsets", timeline.offsets.size, np.int64)
+        days, stops = self._room("candidates", 2, most, np.int32)
+        codes = self._workspace.array("journey.codes", most, np.int16)
         kernels.find_entries(
             timeline.offsets,
             timeline.codes,

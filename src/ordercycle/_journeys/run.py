@@ -14,6 +14,7 @@ from ordercycle._arrow_views import array_of, array_of_texts, rows_of
 from ordercycle._days import date_of, day_number
 from ordercycle._errors import ConfigError, Option, check_choice, counted, printable
 from ordercycle._ingest.column_readers import IdReader
+from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._journeys.definition import Definition
 from ordercycle._journeys.ledger import texts_of
 from ordercycle._journeys.replaying import Found, Replay
@@ -75,7 +76,7 @@ class JourneyRun:
         version = np.zeros(triggered.size, np.int8)
         return self._table(
             {
-                "entry": array_of(self._found.numbers, pa.int32()),
+                "entry": _integers(self._row(kernels.NUMBER)),
                 "version": self._texts(version, (self._definition.digest,)),
                 "arm": self._arms,
                 "triggered_on": _days(triggered),
@@ -104,7 +105,7 @@ class JourneyRun:
         has_next = coming != kernels.END
         return self._table(
             {
-                "entry": array_of(self._found.numbers, pa.int32()),
+                "entry": _integers(self._row(kernels.NUMBER)),
                 "step": self._texts(step, names, step != kernels.END),
                 "since": _days(self._row(kernels.SINCE)),
                 "next_step": self._texts(coming, names, has_next),
@@ -242,10 +243,9 @@ class JourneyRun:
         kept = self._of_arm(arm)
         statuses = self._row(kernels.STATUS)[kept]
         steps = self._row(kernels.STEP)[kept] + 1
-        visits = self._found.visits
-        entries = visits[kernels.ENTRY]
+        entries, visited = map(self._found.visits, (kernels.ENTRY, kernels.VISITED))
         count = len(self._names) + 1
-        reached = np.bincount(visits[kernels.VISITED][kept[entries]] + 1, minlength=count)
+        reached = np.bincount(visited[kept[entries]] + 1, minlength=count)
         reached[0] = np.count_nonzero(kept)
         found = {"step": pa.array([TRIGGERED, *self._names]), "reached": pa.array(reached)}
         for number, name in enumerate(STATUSES[:HELD_OUT]):
@@ -351,9 +351,12 @@ class JourneyRun:
     def _ids(self) -> pa.Array:
         return IdReader.as_produced(self._found.ids, self._replay.orders.id_type)
 
-    def _row(self, number: int) -> NDArray[np.int32]:
-        row: NDArray[np.int32] = self._found.entries[number]
-        return row
+    def _row(self, number: int) -> NDArray[Any]:
+        return self._found.row(number)
+
+    @cached_property
+    def _hashes(self) -> NDArray[np.uint64]:
+        return hashes_of(self._found.ids)
 
     @property
     def _arms(self) -> pa.Array:
@@ -374,7 +377,7 @@ class JourneyRun:
     def _values(self) -> pa.Array:
         kind, values = self._replay.orders.spec.revenue, self._found.values
         if values is None or kind is None:
-            return pa.nulls(self._found.numbers.size, pa.float64() if kind is None else kind)
+            return pa.nulls(self._found.size, pa.float64() if kind is None else kind)
         if pa.types.is_decimal(kind):
             words = np.empty((values.size, 2), np.int64)
             words[:, 0], words[:, 1] = values, values >> 63
@@ -384,7 +387,7 @@ class JourneyRun:
     @cached_property
     def _actions(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
         """Return the entry, the step and the day of all actions but those of control."""
-        entries, steps, days = self._found.visits
+        entries, steps, days = map(self._found.visits, range(kernels.VISIT_ROWS))
         is_action = np.array([isinstance(one, Action) for one in self._definition.steps])
         sent = is_action[steps] & ~self._held_out[entries]
         return entries[sent].astype(np.int64), steps[sent].astype(np.int64), days[sent]
@@ -392,7 +395,7 @@ class JourneyRun:
     def _keys(self, entries: NDArray[np.int64], steps: NDArray[np.int64]) -> NDArray[np.uint64]:
         keys = np.empty(entries.size, np.uint64)
         kernels.action_keys(
-            self._found.hashes[entries],
+            self._hashes[entries],
             self._replay.salt,
             self._row(kernels.TRIGGERED)[entries].astype(np.int32),
             steps.astype(np.uint8),
@@ -403,14 +406,14 @@ class JourneyRun:
     def _of_arm(self, arm: str | None) -> NDArray[np.bool_]:
         """Return which entries are of an arm, or of any."""
         if arm is None:
-            return np.ones(self._found.arms.size, np.bool_)
+            return np.ones(self._found.size, np.bool_)
         check_choice("arm", arm, self._definition.arms.names)
         kept: NDArray[np.bool_] = self._found.arms == self._definition.arms.names.index(arm)
         return kept
 
     def _groups(self, by: str | None) -> tuple[list[str], NDArray[np.int64]]:
         """Return the names of groups, and the group of each entry."""
-        size = self._found.numbers.size
+        size = self._found.size
         if by is None:
             return [""], np.zeros(size, np.int64)
         check_choice("by", by, GROUPS)
