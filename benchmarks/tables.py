@@ -52,6 +52,8 @@ COMMANDS = {
         "peers.report --orders 100000000",
         "peers.limits --largest 100000000",
         "peers.nightly --orders 100000000",
+        "peers.live --customers 10000000",
+        "peers.journeys --orders 100000000",
         "peers.audiences --customers 10000000",
     ),
     "Events": ("peers.events --events 100000000",),

@@ -74,7 +74,8 @@ def test_some_profiles_are_those_of_all(case, layout, how, pieces, most, reach, 
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr("ordercycle._history.look_ups.MOST_APART", most)
         patch.setattr("ordercycle._history.look_ups.LEAST_REACH", reach)
-        patch.setattr("ordercycle._history.look_ups.ONE_IN", 1 + 10**9 * (most == 1))
+        for one_in in ("ONE_IN", "ONE_IN_FILE"):
+            patch.setattr(f"ordercycle._history.look_ups.{one_in}", 1 + 10**9 * (most == 1))
         patch.setattr("ordercycle._history.appending.MOST_SHARE", 100.0)
         patch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 3)
         history = kept_as(how, case, layout, pieces, folder, patch)

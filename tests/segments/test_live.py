@@ -83,7 +83,7 @@ def test_only_those_who_arrive_are_read(tmp_path, monkeypatch):
         raise AssertionError("a whole batch is read")
 
     monkeypatch.setattr("ordercycle._history.stored_files._read_into", refuse)
-    monkeypatch.setattr("ordercycle._history.look_ups.ONE_IN", 1)
+    monkeypatch.setattr("ordercycle._history.look_ups.ONE_IN_FILE", 1)
     for number in range(20):
         arriving = [(who, 100, 900) for who in range(number, 3_300, 331)]
         history, moved = history.append_and_compare(orders(arriving), RULES, as_of=AS_OF)
