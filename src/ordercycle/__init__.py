@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ordercycle._journeys.journey import Journey, enters
     from ordercycle._journeys.run import JourneyRun
     from ordercycle._membership.membership import Membership
+    from ordercycle._report.audit import Audit
     from ordercycle._report.holdout_lift import HoldoutLift
     from ordercycle._report.loyalty import Loyalty
     from ordercycle._report.own_metrics import Metric
@@ -115,6 +116,7 @@ else:
             "_journeys.journey": ("Journey", "enters"),
             "_journeys.run": ("JourneyRun",),
             "_membership.membership": ("Membership",),
+            "_report.audit": ("Audit",),
             "_report.holdout_lift": ("HoldoutLift",),
             "_report.loyalty": ("Loyalty",),
             "_report.own_metrics": ("Metric",),
@@ -154,6 +156,7 @@ __all__ = [
     "AudienceLists",
     "AudienceOverlap",
     "AudienceSummary",
+    "Audit",
     "Backtest",
     "Cadence",
     "CadenceAccount",

@@ -156,6 +156,11 @@ def test_e4_conversion():
     assert value(left, "Orders per Customer (all time)") == value(left, "Orders per Customer")
     assert value(left, "Orders per Customer") == 14 / 9
     assert value(left, "Delivered Campaigns per Recipient") == 20
+    audit = left.audit(rate)
+    assert (audit.total(), audit.total("denominator")) == (5, 180)
+    assert 0 not in audit.to_table("denominator")["customer_id"].to_pylist()
+    assert (audit.to_table().num_rows, audit.to_table("denominator").num_rows) == (5, 180)
+    assert left.audit("Orders from Campaigns").to_table().num_rows == 6
     [email] = left.channels("All Customers", [rate]).to_pylist()
     assert email["value"] == 5 / 180
 

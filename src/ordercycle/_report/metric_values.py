@@ -128,17 +128,17 @@ class Figures:
     def unit_of(self, metric: Metric) -> Fraction:
         """Return by what the quotient of a metric's quantities is divided to be its value."""
         above, below = (
-            prod((self._unit(name) for name in names), start=Fraction(1))
+            prod((self.unit_of_quantity(name) for name in names), start=Fraction(1))
             for names in (metric.numerator, metric.denominator)
         )
         return above / below
 
-    def _unit(self, name: str) -> Fraction:
+    def unit_of_quantity(self, name: str) -> Fraction:
         """Return how many of a quantity's whole numbers make one."""
         derived = derived_of(name)
         if derived is not None:
             _, parts = derived.terms[0]
-            return prod((self._unit(part) for part in parts), start=Fraction(1))
+            return prod((self.unit_of_quantity(part) for part in parts), start=Fraction(1))
         if name == LAST_DAY:
             return Fraction(1)
         return self.plan.units[self.catalogue.quantity(name).unit]
@@ -219,7 +219,7 @@ class Figures:
             return self._orders[view].cells(quantity)
         if self.counted is None:
             raise AssertionError(f"{name} is of no cells of orders, and nothing else was counted")
-        block, key = self._place(quantity, grain)
+        block, key = self.place(quantity, grain)
         cells_of = self.counted.blocks[block]
         number = self.counted.sources.number_of(view, block)
         place = cells_of.plan.keys.get(key)
@@ -237,7 +237,7 @@ class Figures:
             return np.asarray(found[:, :, 1:].astype(object) @ powers)
         return found[:, :, 0]
 
-    def _place(self, quantity: Quantity, grain: Grain | None) -> tuple[str, Key]:
+    def place(self, quantity: Quantity, grain: Grain | None) -> tuple[str, Key]:
         """Return the block and the key of a quantity; of what is not known by a grain, all."""
         if grain is None:
             return quantity.block, Key(quantity.group, where=quantity.where)

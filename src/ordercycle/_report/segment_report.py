@@ -28,6 +28,8 @@ from ordercycle._page.content import Content
 from ordercycle._page.document import document
 from ordercycle._public import public
 from ordercycle._report.as_of import AsOf, Known
+from ordercycle._report.audit import Audit
+from ordercycle._report.audit_rows import Figure
 from ordercycle._report.catalogue import Catalogue
 from ordercycle._report.checks import months_of, refuse_foreign, warnings_of
 from ordercycle._report.counting import Counted, ReportScan
@@ -35,7 +37,7 @@ from ordercycle._report.cube import Cube, count
 from ordercycle._report.event_log import EventLog
 from ordercycle._report.export import Keys, comparison_csv, dynamics_csv, write_text
 from ordercycle._report.loyalty import Loyalty
-from ordercycle._report.metadata import metadata_of, notes_of
+from ordercycle._report.metadata import MOST_NAMED, metadata_of, notes_of
 from ordercycle._report.metric_values import EVERYTHING, Figures, Grain, Reported
 from ordercycle._report.metrics import Metric
 from ordercycle._report.own_metrics import Metric as OwnMetric
@@ -43,7 +45,7 @@ from ordercycle._report.own_metrics import check_own
 from ordercycle._report.page_content import Counted as CountedPart
 from ordercycle._report.page_content import Look, content_of
 from ordercycle._report.plot import bar_chart, line_chart
-from ordercycle._report.quantities import GRAINS
+from ordercycle._report.quantities import CAMPAIGN, CHANNEL, FORM_TYPE, GRAINS, MAILING_TYPE
 from ordercycle._report.rendering import as_html, as_text
 from ordercycle._report.report_spec import (
     DEFAULT_TARGET,
@@ -448,6 +450,137 @@ class SegmentReport:
             lambda name: counted is not None and counted.is_unfinished(name, *days),
         )
 
+    def audit(  # noqa: PLR0913 - what a number can be of
+        self,
+        metric: str,
+        segment: str | None = None,
+        months: str | Sequence[str] | None = None,
+        *,
+        of: str = "period",
+        channel: str | None = None,
+        mailing_type: str | None = None,
+        form_type: str | None = None,
+        campaign: str | None = None,
+        brand: str | None = None,
+        target: str | None = None,
+    ) -> Audit:
+        """Return what makes a number of the report: the customers and orders that add up to it.
+
+        What is counted is listed, by the same rules; for any number that the report's tables have.
+
+        Parameters
+        ----------
+        metric
+            Its name.
+        segment
+            The segment; None: All Customers.
+        months
+            The first and the last month, or one; None: the period of the report, or the one that
+            it is compared with.
+        of
+            ``"period"`` or ``"previous"``: which of the two, where `months` are not given.
+        channel, mailing_type, form_type, campaign
+            One of them at most: as in the tables of :meth:`channels` and :meth:`top_campaigns`. Of
+            campaigns, orders count on the day of the send.
+        brand, target
+            As for :meth:`comparison`.
+
+        Returns
+        -------
+        Audit
+            Its `value`, and the rows of numerator and denominator: ``to_table()``, or
+            ``to_batches()`` in bounded memory.
+
+        Raises
+        ------
+        ConfigError
+            There is no such metric, segment, channel, brand or target action; the metric is not
+            counted by channel, or not at all for the brand or target action; months are unknown;
+            or the report was made by another engine, which leaves no orders here.
+        """
+        found = self._metric(metric)
+        scan = self._scan
+        if scan is None:
+            raise ConfigError(
+                "this report was made by another engine, and its orders are not here",
+                remedy="build it from an OrderHistory to audit it",
+            )
+        grain = self._grain(
+            found,
+            {
+                CHANNEL: channel,
+                MAILING_TYPE: mailing_type,
+                FORM_TYPE: form_type,
+                CAMPAIGN: campaign,
+            },
+        )
+        reported = self._audited(months, of, self._view(brand, target))
+        figures, period = reported.figures, reported.period
+        view = figures.first_view if reported.view is None else reported.view
+        last = len(figures.rows) - 1
+        row = last if segment is None else self._row(segment)
+        values = reported.values(found, grain)
+        for name in (*found.numerator, *found.denominator):
+            if figures.amounts(name, period.months, view, grain) is None:
+                raise ConfigError(
+                    f"{metric!r} is not counted for this brand or target action",
+                    remedy=("leave out ", Option("brand"), " and ", Option("target")),
+                )
+        until = self._until(figures.plan.period)
+        above = Figure(figures, row, period, view, grain, until)
+        below = replace(above, row=last) if found.of_all else above
+        return Audit(found, scan, above, below, values[row])
+
+    def _audited(self, months: str | Sequence[str] | None, of: str, view: View) -> Reported:
+        """Return the numbers of a period, of the prior one, or of some months."""
+        check_choice("of", of, ("period", "previous"))
+        period = self._as_of.period if of == "period" else self._as_of.previous
+        if period is None:
+            raise ConfigError(
+                (Option("of", of), ": the report is compared with nothing"),
+                remedy=("build it with ", Option("compare")),
+            )
+        if months is not None:
+            if of != "period":
+                raise ConfigError(
+                    (Option("months"), " and ", Option("of", of), " both say which months"),
+                    remedy="leave out one of them",
+                )
+            wanted = Months.of(months, "months")
+            last = Months(wanted.last, wanted.last)
+            period = Period.to(wanted, self._as_of.end_of(last))
+            self._count_lacking([period], months)
+        return self._reported(period, view)
+
+    def _grain(self, metric: Metric, given: Mapping[str, str | None]) -> Grain | None:
+        """Return the channel, type or campaign that is asked for; None for everything."""
+        chosen = {kind: name for kind, name in given.items() if name is not None}
+        if not chosen:
+            return None
+        (kind, name), *others = chosen.items()
+        if others:
+            raise ConfigError(
+                (Option(kind, name), " and ", Option(*others[0]), " cannot be asked for together"),
+                remedy="leave out one of them",
+            )
+        if kind == CAMPAIGN:
+            self._catalogue.by_campaign(metric.name)
+            known = () if self._sources is None else self._sources.campaigns
+        else:
+            self._catalogue.by_grain([metric.name], kind)
+            known = tuple(one.value for one in self._grains(kind))
+        if name not in known:
+            raise ConfigError(
+                (Option(kind, name), f": there is none{suggestion(str(name), known)}"),
+                remedy=f"there are {', '.join(map(repr, known[:MOST_NAMED]))}",
+            )
+        return Grain(kind, name)
+
+    def _until(self, period: Period) -> int | None:
+        """Return after which day orders do not exist in what was counted; None: all do."""
+        is_known = self._as_of.given or not period.is_whole
+        return number_of(period.last_day) if is_known else None
+
     def changes(self) -> pa.Table:
         """Return when the conditions of segments changed within the period or the prior one.
 
@@ -756,12 +889,17 @@ class SegmentReport:
     def _months(
         self, months: str | Sequence[str] | None, view: View | None = None
     ) -> list[Reported]:
-        """Return the numbers of months one by one, and see to it that they are counted."""
+        """Return the numbers of months one by one; what was not counted is counted now."""
         period = self._as_of.period.months
         wanted = Months(min(self._figures.first_month, period.first), period.last)
         if months is not None:
             wanted = Months.of(months, "months")
         parts = [Period(month, self._as_of.end_of(month)) for month in wanted.each()]
+        self._count_lacking(parts, months)
+        return [self._reported(part, view) for part in parts]
+
+    def _count_lacking(self, parts: Sequence[Period], months: object) -> None:
+        """Count those of some periods that are not yet; months: as they were asked for."""
         lacking = [part for part in parts if not any(one.plan.has(part) for one in self._counted)]
         recount = self._recount
         if lacking and recount is None:
@@ -776,7 +914,6 @@ class SegmentReport:
             missing.append(Period.whole(whole[0].spanning(whole[-1])))
         if recount is not None:
             self._counted += [Figures(recount(part)) for part in missing]
-        return [self._reported(part, view) for part in parts]
 
 
 def content_of_report(report: SegmentReport, look: Look, months: Months) -> Content:
