@@ -136,7 +136,7 @@ def deposit_pairs(
 
 
 @kernel
-def gather_words(
+def gather_partitions(
     words: UInt64s,
     amounts: Int64s,
     begins: Int64s,

@@ -84,7 +84,7 @@ def test_rows_of_two_blocks_are_gathered_by_partition(drawn, cut, data):
     begins = places.copy()
     words, amounts = np.empty(sizes.sum(), np.uint64), np.empty(sizes.sum(), np.int64)
     for block_words, block_amounts, block_begins, block_ends in blocks:
-        order_words.gather_words(
+        order_words.gather_partitions(
             block_words, block_amounts, block_begins[here], block_ends[here], places, words, amounts
         )
     assert places.tolist() == (begins + sizes).tolist()

@@ -120,7 +120,7 @@ class _Words(NamedTuple):
         places = ends - sizes
         for block in blocks:
             rows = block.rows
-            kernels.gather_words(
+            kernels.gather_partitions(
                 rows.columns[WORD], rows.columns[AMOUNT], rows.begins[here], rows.ends[here],
                 places, words, amounts,
             )  # fmt: skip
