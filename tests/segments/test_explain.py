@@ -36,7 +36,7 @@ def check_profiles_before(history, as_of, back, window_days):
         known = [days for days in sorted(back) if day - days >= batch.visible[0]]
         if not known:
             continue
-        there = OneCustomer(alone, day, window_days, lambda *_: [])
+        there = OneCustomer(alone, day, 0, window_days, lambda *_: [])
         found = there.profiles(day - np.array(known))
         for row, days in zip(found.to_pylist(), known, strict=True):
             earlier = OrderHistory(alone).profile(date_of(day - days), window_days)

@@ -19,6 +19,7 @@ from support.strategies import layouts
 import ordercycle as oc
 from ordercycle._days import day_number
 from ordercycle._features.streams import streams_of
+from ordercycle._segments import other_days
 from ordercycle._segments.customer_features import parsed_features
 from ordercycle._segments.explaining import streams_alone
 from ordercycle._segments.other_days import StreamsOnDays
@@ -106,8 +107,10 @@ def orders_and_clicks():
 
 
 @pytest.mark.parametrize("window_days", [None, 25])
-def test_since_and_until_of_rules_over_streams(window_days, tmp_path):
+def test_since_and_until_of_rules_over_streams(window_days, tmp_path, monkeypatch):
     """Since when is what rules say as of every day before; until, without what comes later."""
+    if window_days is not None:  # some days at a time, as of customers with many events
+        monkeypatch.setattr(other_days, "MOST_ENTRIES", 5_000)
     orders, clicks = orders_and_clicks()
     pages = oc.EventColumns(attributes=("page",))
 

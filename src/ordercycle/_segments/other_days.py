@@ -36,7 +36,7 @@ Days: TypeAlias = NDArray[np.int64]
 
 #: Days that are looked at together: so many first, then more.
 FIRST_DAYS, MORE_DAYS, MOST_DAYS = 256, 8, 2_048
-#: Orders of all of these days together, at most.
+#: Orders and events of all of these days together, at most.
 MOST_ENTRIES = 2**21
 #: How far ahead another segment is looked for: ten years.
 DAYS_AHEAD = 3_653
@@ -53,12 +53,13 @@ class NextSegment(NamedTuple):
 class OneCustomer:
     """What is known of a customer on a day, in days since 1970-01-01: who is there on it.
 
-    alone: a history of this customer; segments_of: returns the segments that profiles as of some
-    days have, in their order.
+    alone: a history of this customer; events: how many further ones are looked at; segments_of:
+    returns the segments that profiles as of some days have, in their order.
     """
 
     alone: GroupedOrders
     day: int
+    events: int
     window_days: int | None
     segments_of: Callable[[pa.Table, Days], list[str | None]]
 
@@ -75,7 +76,8 @@ class OneCustomer:
 
     def _changed(self, days: Days, segment: str | None) -> NextSegment | None:
         """Return the first of some days as of which it is another segment."""
-        most = max(1, min(MOST_DAYS, MOST_ENTRIES // max(1, self._known.days.size)))
+        entries = self._known.days.size + self.events
+        most = max(1, min(MOST_DAYS, MOST_ENTRIES // max(1, entries)))
         begin, size = 0, min(FIRST_DAYS, most)
         while begin < days.size:
             some = days[begin : begin + size]
@@ -129,6 +131,15 @@ class OneCustomer:
         # Before the first order, the first refund stands for the registration.
         is_later = known.registered > self.day
         return replace(known, registered=np.where(is_later, known.visible, known.registered))
+
+
+def events_of(streams: Mapping[str, Stream]) -> int:
+    """Return how many events streams have together."""
+    return sum(
+        int(offsets[-1])
+        for stream in streams.values()
+        for offsets in stream.grouped.scan(lambda _, batch, __: batch.offsets)
+    )
 
 
 @dataclass(frozen=True)

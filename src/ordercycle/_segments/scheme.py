@@ -39,7 +39,7 @@ from ordercycle._segments.explaining import (
 )
 from ordercycle._segments.fittable import Fittable
 from ordercycle._segments.next_transition import LookAhead, next_segments
-from ordercycle._segments.other_days import Days, OneCustomer, StreamsOnDays
+from ordercycle._segments.other_days import Days, OneCustomer, StreamsOnDays, events_of
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.recalculation import Assigning, ProfileOf, Steps, recalculated
 from ordercycle._segments.transitions import transitions
@@ -542,7 +542,7 @@ def _explained(
         return made
     reason = scheme._reason(before, segment, source)  # noqa: SLF001 - for subclasses to override
     made = replace(made, rule=reason.rule, numbers=reason.numbers)
-    there_then = OneCustomer(alone, day, window_days, segments_of)
+    there_then = OneCustomer(alone, day, events_of(there), window_days, segments_of)
     if _is_in_closed_form(scheme) and window_days is None:
         intervals = scheme.membership(OrderHistory(alone), end=date_of(day)).to_table()
         since = _entered(intervals, date_of(int(batch.visible[0])))
