@@ -6,7 +6,9 @@ import difflib
 import operator
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeAlias, TypeVar
@@ -271,8 +273,24 @@ def _again(error: Problem, what: Text, remedy: Text | None) -> Problem:
     return type(error)(what, remedy=remedy, **where)
 
 
+#: Whether warnings are about all there is: in the tasks of a cluster they are not.
+_WARNS: ContextVar[bool] = ContextVar("warns", default=True)
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Give no warnings in this thread, where only a part of the rows is known."""
+    token = _WARNS.set(False)
+    try:
+        yield
+    finally:
+        _WARNS.reset(token)
+
+
 def warn(text: Text) -> None:
     """Warn the caller of the library: the line of theirs that did is the one that is shown."""
+    if not _WARNS.get():
+        return
     package = __name__.partition(".")[0]
     frame: FrameType | None = sys._getframe(0)  # noqa: SLF001 - what warnings themselves look at
     level = outermost = 1

@@ -81,6 +81,8 @@ def test_without_the_extra_it_says_what_to_install(engine, package):
         ("fit_lifecycle", ["orders_df", "customers_df"]),
         ("assign", ["profile_df", "scheme"]),
         ("segment_report", ["orders_df", "scheme", "customers_df"]),
+        ("features", ["profile_df", "features"]),
+        ("attribution", ["orders_df", "touches_df", "visits_df", "customers_df"]),
     ],
 )
 def test_both_engines_take_the_same(verb, by_place):

@@ -10,6 +10,7 @@ OF_SPARK = frozenset(
         "spark",
         "options",
         "spark_files",
+        "spark_streams",
         "spark_streaming",
         "spark_workers",
         "stores_in_tasks",

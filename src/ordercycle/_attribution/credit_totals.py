@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -38,6 +38,8 @@ NOTHING = Cell(Fraction(0), Fraction(0))
 #: Codes of channel and campaign; of what is credited to nobody.
 Key = tuple[int, int]
 NOBODY = (NONE, NONE)
+#: The number of a group, behind all of them for nobody; channel and campaign.
+Named: TypeAlias = tuple[int, Any, Any]
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,41 @@ def cells_of(scan: CreditScan, met: Meeting, rows: CreditRows) -> Cells:
     return Cells(cells, whole)
 
 
-def totals_table(scan: CreditScan, found: Cells, by: str) -> pa.Table:
+def named_cells(scan: CreditScan, found: Cells) -> dict[Named, Cell]:
+    """Return cells by the values that their codes stand for."""
+    finder, columns = scan.finder.classes, scan.touches.columns
+    values = {
+        name: columns.attributes[name].by_code
+        for name in (CHANNEL_COLUMN, CAMPAIGN)
+        if name in columns.attributes
+    }
+
+    def named(key: Key) -> Named:
+        if key == NOBODY:
+            return (len(finder.group_names), None, None)
+        channel, campaign = (
+            values[name][code].as_py() if name in values and code >= 0 else None
+            for name, code in zip((CHANNEL_COLUMN, CAMPAIGN), key, strict=True)
+        )
+        return (int(finder.groups[key[0]]), channel, campaign)
+
+    return _added((named(key), cell) for key, cell in found.cells.items())
+
+
+def _added(cells: Iterable[tuple[Any, Cell]]) -> dict[Any, Cell]:
+    """Return cells by their keys, those of equal ones added."""
+    rows: dict[Any, Cell] = {}
+    for key, cell in cells:
+        rows[key] = rows.get(key, NOTHING).plus(cell)
+    return rows
+
+
+def totals_table(
+    scan: CreditScan, found: Mapping[Named, Cell], whole: Fraction, by: str
+) -> pa.Table:
     """Return the table of what is credited, by group, channel or campaign.
+
+    scan: of any of the customers; whole: the revenue of all orders.
 
     Raises
     ------
@@ -105,28 +140,10 @@ def totals_table(scan: CreditScan, found: Cells, by: str) -> pa.Table:
             remedy=("pass ", Option("by", CHANNEL)),
         )
     names = TOTALS_BY[: TOTALS_BY.index(by) + 1]
-    finder, columns = scan.finder.classes, scan.touches.columns
-    values = {
-        name: columns.attributes[name].by_code
-        for name in (CHANNEL_COLUMN, CAMPAIGN)
-        if name in columns.attributes
-    }
-
-    def named(key: Key) -> tuple[Any, ...]:
-        """Return group (as a number), channel and campaign."""
-        channel, campaign = key
-        if key == NOBODY:
-            return (len(finder.group_names), None, None)[: len(names)]
-        shown = [
-            values[name][code].as_py() if name in values and code >= 0 else None
-            for name, code in ((CHANNEL_COLUMN, channel), (CAMPAIGN, campaign))
-        ]
-        return (int(finder.groups[channel]), *shown)[: len(names)]
-
-    rows: dict[tuple[Any, ...], Cell] = {}
-    for key, cell in found.cells.items():
-        rows[named(key)] = rows.get(named(key), NOTHING).plus(cell)
-    rows.setdefault(named(NOBODY), NOTHING)
+    finder = scan.finder.classes
+    nobody: Named = (len(finder.group_names), None, None)
+    rows = _added((key[: len(names)], cell) for key, cell in found.items())
+    rows.setdefault(nobody[: len(names)], NOTHING)
     ordered = sorted(rows.items(), key=_place)
     revenue = scan.orders.spec.revenue
     types = {name: _type_of(scan, name) for name in names}
@@ -145,7 +162,7 @@ def totals_table(scan: CreditScan, found: Cells, by: str) -> pa.Table:
             if revenue is None
             else pa.array([in_type(cell.revenue, revenue) for _, cell in ordered], revenue),
             "share": pa.array(
-                [_quotient(cell.revenue, found.revenue) for _, cell in ordered], pa.float64()
+                [_quotient(cell.revenue, whole) for _, cell in ordered], pa.float64()
             ),
         }
     )

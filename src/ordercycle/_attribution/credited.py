@@ -12,7 +12,13 @@ import pyarrow as pa
 from ordercycle._attribution.credit_counts import CreditSummary, counts_of, in_amounts
 from ordercycle._attribution.credit_scan import CreditScan, Meeting
 from ordercycle._attribution.credit_table import CreditTable
-from ordercycle._attribution.credit_totals import TOTALS_BY, Cells, cells_of, totals_table
+from ordercycle._attribution.credit_totals import (
+    TOTALS_BY,
+    Cells,
+    cells_of,
+    named_cells,
+    totals_table,
+)
 from ordercycle._attribution.explanation import explained
 from ordercycle._attribution.path_table import PathTable
 from ordercycle._attribution.window_curve import window_curve
@@ -111,7 +117,8 @@ class Credited:
         'Email'
         """
         check_choice("by", by, TOTALS_BY)
-        return totals_table(self._scan, self._cells, by)
+        cells = named_cells(self._scan, self._cells)
+        return totals_table(self._scan, cells, self._cells.revenue, by)
 
     def explain(self, order: Any) -> pa.Table:
         """Return every touch in reach of an order, and why it won or lost.

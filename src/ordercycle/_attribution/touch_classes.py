@@ -134,7 +134,7 @@ class TouchClasses:
             tuple(names),
         )
         if columns.has_events:
-            _warn_of_absent(model, set(kinds), set(channels))
+            warn_of_absent(model, set(kinds), set(channels))
         return made
 
     @property
@@ -232,7 +232,7 @@ def _class_of(
     return TouchClass(rivals.index(rival), tier, window)
 
 
-def _warn_of_absent(
+def warn_of_absent(
     model: AttributionOptions, kinds: set[str | None], channels: set[str | None]
 ) -> None:
     """Warn of kinds and channels that an attribution names and no touch has."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -70,8 +70,13 @@ class Curve(NamedTuple):
 
 def window_curve(scan: CreditScan, metric: object, days: Iterable[int]) -> pa.Table:
     """Return a metric by the window in days, all other windows being scaled with it."""
+    lengths = checked_days(days)
+    return curve_table(scan, metric, lengths, curve_totals(scan, metric, lengths))
+
+
+def curve_totals(scan: CreditScan, metric: object, lengths: Sequence[int]) -> list[Fraction]:
+    """Return what a metric adds up to with each window."""
     curve = Curve.of(metric, scan)
-    lengths = _checked_days(days)
     if not scan.model.lengths[None]:
         raise ConfigError(
             (Option("Attribution.window", scan.model.window), " has no other window in proportion"),
@@ -88,12 +93,20 @@ def window_curve(scan: CreditScan, metric: object, days: Iterable[int]) -> pa.Ta
     totals = [Fraction(0)] * len(lengths)
     for found in scan.scan(work):
         totals = [one + other for one, other in zip(totals, found, strict=True)]
-    kind = scan.orders.spec.revenue if curve.is_revenue else pa.int64()
+    return totals
+
+
+def curve_table(
+    scan: CreditScan, metric: object, lengths: Sequence[int], totals: Sequence[Fraction]
+) -> pa.Table:
+    """Return the table of totals; scan: of any of the customers."""
+    kind = scan.orders.spec.revenue if Curve.of(metric, scan).is_revenue else pa.int64()
     values = pa.array([in_type(total, kind) for total in totals], kind)
     return pa.table({"days": pa.array(lengths, pa.int64()), "value": values})
 
 
-def _checked_days(days: Iterable[int]) -> list[int]:
+def checked_days(days: Iterable[int]) -> list[int]:
+    """Return lengths of windows, or raise a ConfigError."""
     numbers = list(days) if isinstance(days, Iterable) else [days]
     found = [whole_number(one) for one in numbers]
     sound = [one for one in found if one is not None and 0 < one <= LONGEST_DAYS]

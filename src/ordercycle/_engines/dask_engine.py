@@ -14,7 +14,6 @@ from ordercycle._engines.dask_exchange import RunTask, exchanged
 from ordercycle._engines.file_frames import FileFrame
 from ordercycle._engines.grouping_job import GroupingJob
 from ordercycle._engines.partition_tasks import Assignment, PartitionTask
-from ordercycle._segments.counting_rounds import CELLS_SCHEMA, Cells
 
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame
@@ -73,10 +72,11 @@ class DaskEngine:
         """Persist columns, as long as they are held."""
         yield frame[list(columns)].persist()
 
-    def add_up(self, cells: DataFrame) -> Cells:
-        """Return the sum of tables of cells, added up in a tree of tasks."""
-        summed = cells.reduction(_sum_of_cells, meta=cells._meta).compute()  # noqa: SLF001 - types
-        return Cells.from_table(pa.Table.from_pandas(summed, schema=CELLS_SCHEMA))
+    def add_up(self, cells: DataFrame, schema: pa.Schema) -> pa.Table:
+        """Return the sum of tables, added up in a tree of tasks."""
+        meta = cells._meta  # noqa: SLF001 - types
+        summed = cells.reduction(AddUp(schema), meta=meta).compute()
+        return pa.Table.from_pandas(summed, schema=schema, preserve_index=False)
 
 
 DASK = DaskEngine()
@@ -124,6 +124,21 @@ def with_columns(frame: Any, added: pa.Table) -> Any:
     return frame.assign(**{name: columns[name].array for name in columns})
 
 
-def _sum_of_cells(frame: Any) -> Any:
-    table = pa.Table.from_pandas(frame, schema=CELLS_SCHEMA, preserve_index=False)
-    return dask_frames.frame_of([Cells.from_table(table).to_batch()], CELLS_SCHEMA)
+@dataclass(frozen=True)
+class AddUp:
+    """Adds up the rows of a table of a schema: the last column, by all others."""
+
+    schema: pa.Schema
+
+    @property
+    def __name__(self) -> str:
+        return "add_up"
+
+    def __call__(self, frame: Any) -> Any:
+        """Return the sums of a partition, or of several together."""
+        table = pa.Table.from_pandas(frame, schema=self.schema, preserve_index=False)
+        *keys, count = self.schema.names
+        summed = table.group_by(keys, use_threads=False).aggregate([(count, "sum")])
+        columns = [summed.column(name) for name in (*keys, f"{count}_sum")]
+        made = pa.table(columns, schema=self.schema)
+        return dask_frames.frame_of(made.to_batches(), self.schema)

@@ -13,7 +13,6 @@ from ordercycle._engines.file_frames import FileFrame
 from ordercycle._engines.grouping_job import GroupingJob
 from ordercycle._engines.partition_tasks import Assignment, PartitionTask
 from ordercycle._errors import ConfigError
-from ordercycle._segments.counting_rounds import Cells
 
 #: The frames of an engine: tables whose rows are made when they are needed.
 F = TypeVar("F")
@@ -67,8 +66,8 @@ class Engine(Protocol[F]):
     def kept(self, frame: F, columns: Sequence[str]) -> AbstractContextManager[F]:
         """Keep columns of a frame for as long as a block of code runs."""
 
-    def add_up(self, cells: F) -> Cells:
-        """Return the sum of tables of cells, added up by the engine."""
+    def add_up(self, cells: F, schema: pa.Schema) -> pa.Table:
+        """Return the sum of tables of a schema, added up by the engine: `count` by the others."""
 
 
 def require(engine: Engine[Any]) -> Any:

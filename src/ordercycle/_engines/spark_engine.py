@@ -18,7 +18,6 @@ from ordercycle._engines.spark_tasks import MapBatches, Pack, PackFiles, RunTask
 from ordercycle._engines.spark_types import ARROW_TYPES, arrow_schema, keys_of_partitions
 from ordercycle._engines.spark_types import spark_schema as as_spark
 from ordercycle._errors import ConfigError, Option
-from ordercycle._segments.counting_rounds import Cells
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -120,10 +119,10 @@ class SparkEngine:
         finally:
             kept.unpersist()
 
-    def add_up(self, cells: DataFrame) -> Cells:
-        """Return the sum of tables of cells, added up on the cluster."""
-        summed = cells.groupBy("cell").sum("count").toDF("cell", "count")
-        return Cells.from_table(summed.toArrow())
+    def add_up(self, cells: DataFrame, schema: pa.Schema) -> pa.Table:
+        """Return the sum of tables, added up on the cluster."""
+        *keys, count = schema.names
+        return cells.groupBy(*keys).sum(count).toDF(*keys, count).toArrow()
 
 
 SPARK = SparkEngine()

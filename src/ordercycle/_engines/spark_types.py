@@ -73,6 +73,10 @@ def spark_type(column: pa.Field) -> Any:
     kind = sparks(column.type)
     if pa.types.is_decimal(kind):
         return types.DecimalType(kind.precision, kind.scale)
+    if pa.types.is_list(kind):
+        return types.ArrayType(spark_type(kind.value_field))
+    if pa.types.is_struct(kind):
+        return spark_schema(pa.schema(kind))
     known = {
         pa.int8(): types.ByteType(),
         pa.int16(): types.ShortType(),
@@ -85,6 +89,9 @@ def spark_type(column: pa.Field) -> Any:
         pa.binary(): types.BinaryType(),
         pa.large_binary(): types.BinaryType(),
         pa.date32(): types.DateType(),
+        pa.timestamp("us", "UTC"): types.TimestampType(),
+        pa.duration("us"): types.DayTimeIntervalType(),
+        pa.null(): types.NullType(),
     }
     if kind not in known:
         raise ColumnError(
@@ -105,6 +112,10 @@ def sparks(kind: pa.DataType) -> pa.DataType:
         return pa.binary()
     if pa.types.is_decimal(kind):
         return pa.decimal128(kind.precision, kind.scale)
+    if pa.types.is_large_list(kind):
+        return pa.list_(kind.value_field.with_type(sparks(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(sparks(field.type)) for field in kind])
     return {pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64()}.get(
         kind, kind
     )

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import pyarrow as pa
 
@@ -199,7 +199,10 @@ class StreamPlan(ABC):
 class OrdersPlan(StreamPlan):
     """Orders and, where there are, the customers."""
 
-    kind: ClassVar = "orders"
+    @classmethod
+    def request(cls, name: str, options: dict[str, Any]) -> ReadRequest:  # noqa: ARG003 - as events
+        """Return what is read of the orders."""
+        return read_request(options, 0)
 
     @classmethod
     def of(
@@ -284,7 +287,10 @@ class OrdersPlan(StreamPlan):
 class EventsPlan(StreamPlan):
     """Events other than orders."""
 
-    kind: ClassVar = "events"
+    @classmethod
+    def request(cls, name: str, options: dict[str, Any]) -> ReadRequest:
+        """Return what is read of the events, which messages call by the name of the stream."""
+        return replace(events_here(options).wanted, table=name)
 
     @classmethod
     def of(
@@ -301,7 +307,7 @@ class EventsPlan(StreamPlan):
         packer = packing.packer(
             first,
             frame,
-            replace(given.wanted, table=name),
+            cls.request(name, options),
             given.policies,
             drop_nameless=given.policies.anonymous == "drop",
         )
@@ -336,8 +342,6 @@ class EventsPlan(StreamPlan):
 
 class RowsPlan(StreamPlan):
     """Rows with whatever columns, one per customer: they travel as they are."""
-
-    kind: ClassVar = "rows"
 
     @classmethod
     def of(cls, name: str, frame: Any, schema: pa.Schema, packing: Packing) -> RowsPlan:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from fractions import Fraction
 from typing import Any, Generic, TypeVar
 
 from ordercycle._columns import Columns
 from ordercycle._days import day_number
-from ordercycle._engines.cluster_views import View
+from ordercycle._engines.cluster_views import View, of_features
 from ordercycle._engines.engine import Engine, F, check_frame, require
+from ordercycle._engines.feature_tasks import PROFILES, FeaturedProfiles
 from ordercycle._engines.file_frames import FileFrame, are_paths
-from ordercycle._engines.grouping_job import GroupingJob
+from ordercycle._engines.given_streams import GivenStreams
+from ordercycle._engines.grouping_job import GroupingJob, check_memory, checked_partitions
+from ordercycle._engines.named_sums import NAMED_SCHEMA, Name, from_table
 from ordercycle._engines.partition_tasks import (
+    ORDERS,
     Assignment,
     CountHistory,
     CountProfiles,
@@ -23,14 +28,26 @@ from ordercycle._engines.partition_tasks import (
     check_countable,
     first_round,
 )
-from ordercycle._engines.stream_plans import all_options, here, read_request
-from ordercycle._errors import ConfigError, Option
+from ordercycle._engines.stream_plans import (
+    EventsPlan,
+    OrdersPlan,
+    Packing,
+    RowsPlan,
+    StreamPlan,
+    here,
+    read_request,
+)
+from ordercycle._errors import ConfigError, Option, check_choice
+from ordercycle._features.language import Feature
+from ordercycle._features.scan import by_stream
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._segments.counting_rounds import CELLS_SCHEMA, Cells
 from ordercycle._segments.counting_rounds import fit as run_rounds
+from ordercycle._segments.customer_features import MISSING, parsed_features
 from ordercycle._segments.fittable import Fittable
 from ordercycle._segments.lifecycle import Lifecycle
 from ordercycle._segments.lifecycle_fit import gap_round
+from ordercycle._sources.read_request import ReadRequest
 
 S = TypeVar("S")
 
@@ -43,8 +60,12 @@ class ClusterHistory(Generic[F]):
     job: GroupingJob
     frames: Sequence[F | FileFrame]
 
-    def where(self, condition: Any, missing: str) -> ClusterHistory[F]:
+    def where(
+        self, condition: Any, missing: str, *, has_streams: bool = False
+    ) -> ClusterHistory[F]:
         """Return a view, as OrderHistory.where does; condition: None for all orders.
+
+        has_streams: whether `missing` is about others as well.
 
         Raises
         ------
@@ -53,23 +74,60 @@ class ClusterHistory(Generic[F]):
         """
         if condition is not None:
             return replace(self, job=self.job.where(View(condition, missing)))
-        if missing != "error":
+        if missing != "error" and not has_streams:
             raise ConfigError(
                 (Option("missing", missing), " finds nothing to act on: there is no condition"),
                 remedy=("leave it out, or pass ", Option("where")),
             )
         return self
 
-    def _group(self, task: PartitionTask) -> F:
+    def group(self, task: PartitionTask) -> F:
+        """Return the results of a task; lazy."""
         return self.engine.group(self.job, task, self.frames)
 
-    def _counted(self, task: PartitionTask) -> Cells:
-        return self.engine.add_up(self._group(task))
+    def counted(self, task: PartitionTask) -> Cells:
+        """Return the sum of the cells of a task."""
+        return Cells.from_table(self.engine.add_up(self.group(task), CELLS_SCHEMA))
+
+    def summed(self, task: PartitionTask) -> dict[Name, Fraction]:
+        """Return the sums under names of a task."""
+        return from_table(self.engine.add_up(self.group(task), NAMED_SCHEMA))
+
+    def comparing(
+        self, features: Mapping[str, Feature], missing: str, names: Iterable[str]
+    ) -> ClusterHistory[F]:
+        """Return the same with texts of features looked for, which have to be about these streams.
+
+        Raises
+        ------
+        ConfigError
+            A feature is about a stream that is not among those given.
+        """
+        of_streams = by_stream(features, dict.fromkeys(names))
+        if missing == "empty":
+            return self
+        compared = {name: list(of_features(own.items())) for name, own in of_streams.items()}
+        return replace(self, job=self.job.comparing(compared))
 
     def profile(self, as_of: date | str, window_days: int | None) -> F:
         """Return one row per customer, as OrderHistory.profile does; lazy."""
         day_number(as_of, "as_of")
-        return self._group(Profiles(as_of, window_days))
+        return self.group(Profiles(as_of, window_days))
+
+    def featured_profile(
+        self, as_of: date | str, window_days: int | None, features: Any, missing: str
+    ) -> F:
+        """Return profiles with features; lazy."""
+        day_number(as_of, "as_of")
+        check_choice("missing", missing, MISSING)
+        wanted = parsed_features(features)
+        if not wanted:
+            raise ConfigError(
+                (Option("streams"), " are there, and no features of them"),
+                remedy=("leave them out, or pass ", Option("features")),
+            )
+        there = self.comparing(wanted, missing, (stream.name for stream in self.job.streams))
+        return there.group(FeaturedProfiles(Profiles(as_of, window_days), wanted))
 
     def fit_lifecycle(
         self,
@@ -86,12 +144,12 @@ class ClusterHistory(Generic[F]):
             active_share=active_share,
             churned_share=churned_share,
         )
-        made: Lifecycle = run_rounds(first, lambda now: [self._counted(CountHistory(now))])
+        made: Lifecycle = run_rounds(first, lambda now: [self.counted(CountHistory(now))])
         return made
 
     def segment_report(self, request: ReportRequest) -> SegmentReport:
         """Return the report that SegmentReport.build returns."""
-        return request.report(self._counted, self.job.nobody["orders"])
+        return request.report(self.counted, self.job.nobody["orders"])
 
 
 def planned(
@@ -111,21 +169,93 @@ def planned(
         As for OrderHistory.build, as far as no row is read for it.
     """
     require(engine)
-    options = all_options(columns, timezone, options)
+    given = GivenStreams.of({}, columns, timezone, options, {})
+    return planned_streams(engine, (orders, customers), partitions, given)
+
+
+def planned_streams(
+    engine: Engine[F],
+    tables: tuple[Any, Any],
+    partitions: int | None,
+    given: GivenStreams,
+    missing: str = "error",
+) -> ClusterHistory[F]:
+    """Return the history of orders and customers beside other streams.
+
+    missing: what becomes of texts in conditions of views of others.
+
+    Raises
+    ------
+    SourceError, ColumnError, ConfigError
+        As for `planned`, also of other streams.
+    """
+    require(engine)
+    mine = given.of_orders()
+    there = [one for table, one in enumerate(tables) if table == 0 or one is not None]
     frames: list[F | FileFrame] = []
-    for table, given in enumerate([orders] if customers is None else [orders, customers]):
-        request = read_request(options, table)
-        if not are_paths(given):
-            check_frame(engine, given, request.table)
-        frames.append(FileFrame.of(given, request) if are_paths(given) else given)
-    job = GroupingJob.of(
-        frames,
-        engine.schema,
-        partitions=engine.partitions(frames) if partitions is None else partitions,
-        options=options,
-        repeatable=engine.repeatable,
-    )
-    return ClusterHistory(engine, job, frames)
+    for table, one in enumerate(there):
+        frame = _frame(engine, one, read_request(mine, table))
+        frames.append(frame)
+    packing = _packing(engine, frames, partitions, mine)
+    plans: list[StreamPlan] = [OrdersPlan.of(ORDERS, frames, mine, packing)]
+    _add_streams(engine, given, plans, frames, packing, missing)
+    return ClusterHistory(engine, GroupingJob.of_streams(plans, mine), frames)
+
+
+def planned_rows(
+    engine: Engine[F],
+    profiles: F,
+    partitions: int | None,
+    given: GivenStreams,
+    missing: str,
+) -> ClusterHistory[F]:
+    """Return the rows of a frame beside streams of the same customers, as `planned` does."""
+    check_frame(engine, profiles, PROFILES)
+    frames: list[F | FileFrame] = [profiles]
+    packing = _packing(engine, frames, partitions, given.shared)
+    schema = engine.schema(profiles, engine.columns(profiles), PROFILES)
+    plans: list[StreamPlan] = [RowsPlan.of(PROFILES, profiles, schema, packing)]
+    _add_streams(engine, given, plans, frames, packing, missing)
+    return ClusterHistory(engine, GroupingJob.of_streams(plans, given.shared), frames)
+
+
+def _packing(
+    engine: Engine[F],
+    frames: Sequence[F | FileFrame],
+    partitions: int | None,
+    options: dict[str, Any],
+) -> Packing:
+    check_memory(options)
+    number = engine.partitions(frames) if partitions is None else partitions
+    return Packing(engine.schema, checked_partitions(number), engine.repeatable)
+
+
+def _frame(engine: Engine[F], given: Any, request: ReadRequest) -> F | FileFrame:
+    """Return a frame, or the files at a path."""
+    if are_paths(given):
+        return FileFrame.of(given, request)
+    check_frame(engine, given, request.table)
+    frame: F = given
+    return frame
+
+
+def _add_streams(
+    engine: Engine[F],
+    given: GivenStreams,
+    plans: list[StreamPlan],
+    frames: list[F | FileFrame],
+    packing: Packing,
+    missing: str,
+) -> None:
+    """Add the plans and frames of further streams."""
+    for name, rows in given.streams.items():
+        options, condition = given.of_stream(name)
+        kind = OrdersPlan if isinstance(options["columns"], Columns) else EventsPlan
+        frame = _frame(engine, rows, kind.request(name, options))
+        number = sum(len(plan.tables) for plan in plans)
+        plan = kind.of(name, [frame], options, packing, number)
+        plans.append(plan if condition is None else plan.where(View(condition, missing)))
+        frames.append(frame)
 
 
 def assign(engine: Engine[F], profiles: F, scheme: Fittable, options: dict[str, Any]) -> F:
@@ -149,6 +279,10 @@ def fit(engine: Engine[F], profiles: F, scheme: S) -> S:
     with engine.kept(profiles, read) as kept:
         fitted: S = run_rounds(
             first,
-            lambda now: [engine.add_up(engine.map(kept, CountProfiles(now), CELLS_SCHEMA))],
+            lambda now: [
+                Cells.from_table(
+                    engine.add_up(engine.map(kept, CountProfiles(now), CELLS_SCHEMA), CELLS_SCHEMA)
+                )
+            ],
         )
     return fitted

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from ordercycle._errors import ConfigError, Option, counted, printable
 from ordercycle._expressions.expression_text import language_text
+from ordercycle._features.language import Feature
 from ordercycle._public import public
 from ordercycle._segments.assigning import (
     MOST_SEGMENTS,
@@ -441,3 +442,8 @@ def _expressions(rules: Rules) -> list[pc.Expression]:
 
 def _text(given: pc.Expression | str) -> str | None:
     return given if isinstance(given, str) else language_text(given)
+
+
+def features_of(rules: Rules) -> Mapping[str, Feature]:
+    """Return the features of rules, also those that stand in conditions, by their columns."""
+    return rules._read.features  # noqa: SLF001 - what users have no use for

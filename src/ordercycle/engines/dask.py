@@ -6,7 +6,7 @@ Any scheduler will do: threads, processes, or a cluster.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -16,8 +16,10 @@ from ordercycle._columns import Columns
 from ordercycle._engines import verbs
 from ordercycle._engines.dask_engine import DASK
 from ordercycle._engines.file_frames import Paths
+from ordercycle._engines.given_streams import GivenStreams
 from ordercycle._engines.partition_tasks import ReportRequest
-from ordercycle._engines.verbs import planned
+from ordercycle._engines.stream_verbs import StreamVerbs
+from ordercycle._engines.verbs import planned, planned_streams
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._segments.lifecycle import Lifecycle
 from ordercycle._segments.scheme import Scheme
@@ -25,7 +27,7 @@ from ordercycle._segments.scheme import Scheme
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame
 
-__all__ = ["assign", "fit", "fit_lifecycle", "profile", "segment_report"]
+__all__ = ["assign", "attribution", "features", "fit", "fit_lifecycle", "profile", "segment_report"]
 
 S = TypeVar("S")
 
@@ -39,10 +41,13 @@ def profile(  # noqa: PLR0913 - every option is keyword-only
     *,
     as_of: date | str,
     window_days: int | None = None,
-    columns: Columns | None = None,
+    features: Mapping[str, str] | None = None,
+    streams: Mapping[str, Frame] | None = None,
+    columns: Columns | Mapping[str, Any] | None = None,
     timezone: str | None = None,
     where: str | pc.Expression | None = None,
     missing: str = "error",
+    stream_options: Mapping[str, Mapping[str, Any]] | None = None,
     partitions: int | None = None,
     **options: Any,
 ) -> DataFrame:
@@ -59,12 +64,20 @@ def profile(  # noqa: PLR0913 - every option is keyword-only
         them in their own types.
     as_of, window_days
         As for :meth:`OrderHistory.profile`.
+    features, streams
+        Columns that are computed of streams of events and added, as for
+        :func:`ordercycle.features`: streams are frames or paths of files by name, and pass the
+        shuffle once, too. ``orders`` are the orders of the profile.
     columns, timezone
-        As for :meth:`OrderHistory.build`; None: as usual, or as a source says.
+        As for :meth:`OrderHistory.build`; None: as usual, or as a source says. With streams,
+        columns and ``lookups`` are by name:
+        ``{"orders": Columns(...), "lines": EventColumns(...)}``.
     where, missing
         A condition, of which a view is made, and what becomes of a text that no value equals, as
         for :meth:`OrderHistory.where`. Customers and registrations are those of all orders; None:
         all orders count. Whether a text equals any value is known when all orders were read.
+    stream_options
+        By the names of streams, others of :meth:`EventHistory.build`, and ``where``.
     partitions
         Into how many the customers are divided; None: as many as `orders_df` has. The rows are the
         same for any number.
@@ -100,8 +113,12 @@ def profile(  # noqa: PLR0913 - every option is keyword-only
     >>> profiles[["customer_id", "orders", "revenue"]].sort_values("customer_id").values.tolist()
     [[7, 2, 50.0], [8, 1, 35.0]]
     """
-    history = planned(DASK, orders_df, customers_df, partitions, columns, timezone, options)
-    return history.where(where, missing).profile(as_of, window_days)
+    given = GivenStreams.of(streams, columns, timezone, options, stream_options)
+    history = planned_streams(DASK, (orders_df, customers_df), partitions, given, missing)
+    viewed = history.where(where, missing, has_streams=bool(given.streams or features))
+    if features is None and not given.streams:
+        return viewed.profile(as_of, window_days)
+    return viewed.featured_profile(as_of, window_days, features or {}, missing)
 
 
 def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
@@ -116,7 +133,8 @@ def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
     scheme
         A scheme, fitted where it has to be.
     **options
-        Of the scheme's ``assign``, such as ``column`` of `Rules`.
+        Of the scheme's ``assign``, such as ``column`` of `Rules`. Of rules with features
+        ``streams`` and ``as_of``, with the other arguments that :func:`features` has.
 
     Returns
     -------
@@ -142,6 +160,8 @@ def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
     >>> segments["lifecycle"].compute(scheduler="threads").tolist()
     ['At-risk', 'New – no orders']
     """
+    if "streams" in options:
+        return _VERBS.assign_with_streams(profile_df, scheme, **options)
     return verbs.assign(DASK, profile_df, scheme, options)
 
 
@@ -241,3 +261,8 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
     history = planned(DASK, orders_df, customers_df, partitions, columns, timezone, options)
     request = ReportRequest(scheme, period, compare, months, segments, every, as_of)
     return history.where(where, missing).segment_report(request)
+
+
+_VERBS: StreamVerbs[DataFrame] = StreamVerbs(DASK)
+features = _VERBS.features
+attribution = _VERBS.attribution

@@ -6,7 +6,7 @@ the driver. Nothing but DataFrame methods is used, so that Spark Connect serves 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -16,10 +16,12 @@ from ordercycle._columns import Columns
 from ordercycle._engines import verbs
 from ordercycle._engines.engine import require
 from ordercycle._engines.file_frames import Paths
+from ordercycle._engines.given_streams import GivenStreams
 from ordercycle._engines.partition_tasks import ReportRequest
 from ordercycle._engines.spark_engine import SPARK
 from ordercycle._engines.spark_tasks import warm_up
-from ordercycle._engines.verbs import planned
+from ordercycle._engines.stream_verbs import StreamVerbs
+from ordercycle._engines.verbs import planned, planned_streams
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._segments.lifecycle import Lifecycle
 from ordercycle._segments.scheme import Scheme
@@ -27,7 +29,16 @@ from ordercycle._segments.scheme import Scheme
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-__all__ = ["assign", "fit", "fit_lifecycle", "profile", "segment_report", "warmup"]
+__all__ = [
+    "assign",
+    "attribution",
+    "features",
+    "fit",
+    "fit_lifecycle",
+    "profile",
+    "segment_report",
+    "warmup",
+]
 
 S = TypeVar("S")
 
@@ -41,10 +52,13 @@ def profile(  # noqa: PLR0913 - every option is keyword-only
     *,
     as_of: date | str,
     window_days: int | None = None,
-    columns: Columns | None = None,
+    features: Mapping[str, str] | None = None,
+    streams: Mapping[str, Frame] | None = None,
+    columns: Columns | Mapping[str, Any] | None = None,
     timezone: str | None = None,
     where: str | pc.Expression | None = None,
     missing: str = "error",
+    stream_options: Mapping[str, Mapping[str, Any]] | None = None,
     partitions: int | None = None,
     **options: Any,
 ) -> DataFrame:
@@ -62,12 +76,20 @@ def profile(  # noqa: PLR0913 - every option is keyword-only
         which spares Spark making rows of them.
     as_of, window_days
         As for :meth:`OrderHistory.profile`.
+    features, streams
+        Columns that are computed of streams of events and added, as for
+        :func:`ordercycle.features`: streams are frames or paths of files by name, and pass the
+        shuffle once, too. ``orders`` are the orders of the profile.
     columns, timezone
-        As for :meth:`OrderHistory.build`; None: as usual, or as a source says.
+        As for :meth:`OrderHistory.build`; None: as usual, or as a source says. With streams,
+        columns and ``lookups`` are by name:
+        ``{"orders": Columns(...), "lines": EventColumns(...)}``.
     where, missing
         A condition, of which a view is made, and what becomes of a text that no value equals, as
         for :meth:`OrderHistory.where`. Customers and registrations are those of all orders; None:
         all orders count. Whether a text equals any value is known when all orders were read.
+    stream_options
+        By the names of streams, others of :meth:`EventHistory.build`, and ``where``.
     partitions
         Into how many the customers are divided; None: ``spark.sql.shuffle.partitions``. The rows
         are the same for any number.
@@ -101,8 +123,12 @@ def profile(  # noqa: PLR0913 - every option is keyword-only
         profiles = spark.profile(session.table("orders"), as_of="2026-11-01")
         profiles.write.mode("overwrite").saveAsTable("profiles")
     """
-    history = planned(SPARK, orders_df, customers_df, partitions, columns, timezone, options)
-    return history.where(where, missing).profile(as_of, window_days)
+    given = GivenStreams.of(streams, columns, timezone, options, stream_options)
+    history = planned_streams(SPARK, (orders_df, customers_df), partitions, given, missing)
+    viewed = history.where(where, missing, has_streams=bool(given.streams or features))
+    if features is None and not given.streams:
+        return viewed.profile(as_of, window_days)
+    return viewed.featured_profile(as_of, window_days, features or {}, missing)
 
 
 def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
@@ -117,7 +143,8 @@ def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
     scheme
         A scheme, fitted where it has to be.
     **options
-        Of the scheme's ``assign``, such as ``column`` of `Rules`.
+        Of the scheme's ``assign``, such as ``column`` of `Rules`. Of rules with features
+        ``streams`` and ``as_of``, with the other arguments that :func:`features` has.
 
     Returns
     -------
@@ -137,6 +164,8 @@ def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
         segments = spark.assign(profiles, oc.Lifecycle.preset("fashion"))
         segments.groupBy("lifecycle").count().show()
     """
+    if "streams" in options:
+        return _VERBS.assign_with_streams(profile_df, scheme, **options)
     return verbs.assign(SPARK, profile_df, scheme, options)
 
 
@@ -287,3 +316,8 @@ def warmup(session: SparkSession, tasks: int | None = None) -> DataFrame:
     rows = session.range(0, tasks, numPartitions=tasks) if tasks else session.range(64)
     types = "host string, process long, kernels long, directory string, seconds double"
     return rows.mapInArrow(warm_up, types)
+
+
+_VERBS: StreamVerbs[DataFrame] = StreamVerbs(SPARK)
+features = _VERBS.features
+attribution = _VERBS.attribution

@@ -1,0 +1,244 @@
+"""The verbs over several streams, with their documentation, once for all engines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Generic
+
+from ordercycle._attribution.attribution import Attribution
+from ordercycle._engines.cluster_credited import ClusterCredited, credited_on
+from ordercycle._engines.credit_tasks import TOUCHES, VISITS
+from ordercycle._engines.engine import Engine, F
+from ordercycle._engines.feature_tasks import AssignedRows, FeaturesOfRows
+from ordercycle._engines.given_streams import OF_TASKS, GivenStreams
+from ordercycle._engines.verbs import planned_rows, planned_streams
+from ordercycle._errors import ConfigError, Option, check_choice, suggestion
+from ordercycle._segments.customer_features import MISSING, parsed_features
+from ordercycle._segments.rules import Rules
+from ordercycle._segments.rules import features_of as features_of_rules
+from ordercycle._segments.scheme import Scheme
+
+
+class StreamVerbs(Generic[F]):
+    """Verbs over several streams on one engine."""
+
+    def __init__(self, engine: Engine[F]) -> None:
+        self._engine = engine
+
+    def features(  # noqa: PLR0913 - every option is keyword-only
+        self,
+        profile_df: F,
+        features: Mapping[str, str],
+        *,
+        as_of: date | str,
+        streams: Mapping[str, Any],
+        columns: Mapping[str, Any] | None = None,
+        lookups: Mapping[str, Any] | None = None,
+        timezone: str | None = None,
+        missing: str = "error",
+        stream_options: Mapping[str, Mapping[str, Any]] | None = None,
+        partitions: int | None = None,
+        **options: Any,
+    ) -> F:
+        """Add features of streams to a table of customers, as :func:`ordercycle.features` does.
+
+        Lazy. The table and each stream pass the shuffle once; `profile` with ``features=`` spares
+        the table that.
+
+        Parameters
+        ----------
+        profile_df
+            A profile, or any frame with ``customer_id``, one row per customer.
+        features, as_of, missing
+            As for :func:`ordercycle.features`. Whether a text of a condition equals any value is
+            known when all events were read.
+        streams
+            Frames, or paths of files, by the names that features have for them.
+        columns
+            By the names of streams: an ``EventColumns``; or a ``Columns``, where they are orders.
+            None, or for those that are not there: ``EventColumns()``.
+        lookups
+            By the names of streams, what is ``lookups`` of :meth:`ordercycle.EventHistory.build`.
+        timezone
+            The business time zone, of all streams.
+        stream_options
+            By the names of streams, others of their ``build``, and ``where``: a condition of which
+            a view is made.
+        partitions
+            Into how many the customers are divided; None: as for `profile`. The rows are the same
+            for any number.
+        **options
+            ``memory_limit`` and ``spill_directory`` of each task.
+
+        Returns
+        -------
+        frame
+            The table with a column for each feature: where :func:`ordercycle.features` has
+            dictionaries, their values. Within a partition customers ascend by hash.
+
+        Raises
+        ------
+        ColumnError, ConfigError
+            At once, where names, types, features or options are wrong.
+        DataError, ConfigError
+            When the frame is computed, where values are wrong, a customer is there twice, or a
+            text of a condition equals no value.
+
+        Examples
+        --------
+        ::
+
+            rows = engine.features(
+                profiles,
+                {"coffee": "sum(lines.amount, category == 'coffee', last=90)"},
+                as_of="2026-11-01",
+                streams={"lines": lines},
+                columns={"lines": oc.EventColumns(attributes=["category"], values=["amount"])},
+            )
+        """
+        check_choice("missing", missing, MISSING)
+        wanted = parsed_features(features)
+        given = _given(streams, columns, lookups, timezone, options, stream_options)
+        history = planned_rows(self._engine, profile_df, partitions, given, missing)
+        there = history.comparing(wanted, missing, given.streams)
+        return there.group(FeaturesOfRows(wanted, as_of))
+
+    def assign_with_streams(  # noqa: PLR0913 - every option is keyword-only
+        self,
+        profile_df: F,
+        scheme: Scheme,
+        *,
+        as_of: date | str,
+        streams: Mapping[str, Any],
+        columns: Mapping[str, Any] | None = None,
+        lookups: Mapping[str, Any] | None = None,
+        timezone: str | None = None,
+        missing: str = "error",
+        stream_options: Mapping[str, Mapping[str, Any]] | None = None,
+        partitions: int | None = None,
+        column: str | None = None,
+        **options: Any,
+    ) -> F:
+        """Add the segments of rules with features to profiles, as ``Rules.assign`` does. Lazy.
+
+        Parameters
+        ----------
+        profile_df
+            What `profile` returns, or any frame with ``customer_id`` and the columns of the rules.
+        scheme
+            Rules with features, named or in their conditions.
+        column
+            The column to add; None: that of the scheme.
+        as_of, streams, columns, lookups, timezone, missing, stream_options, partitions, **options
+            As for `features`. Whether a text that rules compare a feature with is a value of its
+            column is not looked at.
+
+        Returns
+        -------
+        frame
+            The rows with the named features and the segments.
+
+        Raises
+        ------
+        ColumnError, ConfigError, DataError
+            As for `features`.
+        """
+        check_choice("missing", missing, MISSING)
+        if not isinstance(scheme, Rules) or not scheme.reads_streams:
+            raise ConfigError(
+                (Option("scheme", scheme), " reads no streams"),
+                remedy="pass Rules with features, or leave the streams to assign",
+            )
+        given = _given(streams, columns, lookups, timezone, options, stream_options)
+        history = planned_rows(self._engine, profile_df, partitions, given, missing)
+        there = history.comparing(features_of_rules(scheme), missing, given.streams)
+        own = {} if column is None else {"column": column}
+        return there.group(AssignedRows(scheme, as_of, own))
+
+    def attribution(  # noqa: PLR0913 - every option is keyword-only
+        self,
+        orders_df: Any,
+        touches_df: Any,
+        visits_df: Any = None,
+        customers_df: Any = None,
+        *,
+        model: Attribution | None = None,
+        columns: Mapping[str, Any] | None = None,
+        timezone: str | None = None,
+        missing: str = "error",
+        stream_options: Mapping[str, Mapping[str, Any]] | None = None,
+        partitions: int | None = None,
+        **options: Any,
+    ) -> ClusterCredited[F]:
+        """Credit orders to touches, as :meth:`ordercycle.Attribution.credit` does.
+
+        Orders, touches and visits of a customer meet in one task; each passes the shuffle once for
+        every question that is asked.
+
+        Parameters
+        ----------
+        orders_df, touches_df, visits_df, customers_df
+            Frames, or paths of files.
+        model
+            None: ``Attribution()``.
+        columns
+            By name: ``"orders"`` a ``Columns(instants=True, ...)``, ``"touches"`` and ``"visits"``
+            an ``EventColumns``; touches need the attributes ``kind`` and ``channel``.
+        timezone, missing, stream_options, partitions
+            As for `features`; ``stream_options={"touches": {"where": ...}}`` is a view.
+        **options
+            Others of :meth:`ordercycle.OrderHistory.build` for the orders; ``lookups`` by the names
+            of streams.
+
+        Returns
+        -------
+        ClusterCredited
+            ``to_frame()`` and ``paths()``, lazy frames; ``summary()``, ``totals(by)`` and
+            ``windows(metric, days)``, of which sums come back.
+
+        Raises
+        ------
+        ColumnError, ConfigError
+            At once, as for :meth:`ordercycle.Attribution.credit`, as far as no row is read for it.
+
+        Examples
+        --------
+        ::
+
+            credited = engine.attribution(
+                orders,
+                touches,
+                columns={
+                    "orders": oc.Columns(order="order_id", instants=True),
+                    "touches": oc.EventColumns(attributes=["kind", "channel", "campaign"]),
+                },
+            )
+            credited.totals("campaign")
+        """
+        check_choice("missing", missing, MISSING)
+        streams = {TOUCHES: touches_df} | ({} if visits_df is None else {VISITS: visits_df})
+        given = GivenStreams.of(streams, columns or {}, timezone, options, stream_options)
+        history = planned_streams(
+            self._engine, (orders_df, customers_df), partitions, given, missing
+        )
+        return credited_on(history, model)
+
+
+def _given(
+    streams: Mapping[str, Any],
+    columns: Mapping[str, Any] | None,
+    lookups: Mapping[str, Any] | None,
+    timezone: str | None,
+    options: Mapping[str, Any],
+    stream_options: Mapping[str, Mapping[str, Any]] | None,
+) -> GivenStreams:
+    """Return streams beside a frame of customers, of which nothing else has options."""
+    for name in options:
+        if name not in OF_TASKS:
+            raise ConfigError(
+                f"there is no option {name!r}{suggestion(name, OF_TASKS)}",
+                remedy=("options of a stream are given by ", Option("stream_options")),
+            )
+    mine = dict(options) | ({} if lookups is None else {"lookups": lookups})
+    return GivenStreams.of(streams, columns or {}, timezone, mine, stream_options)

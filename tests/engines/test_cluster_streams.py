@@ -1,0 +1,201 @@
+"""Several streams of the same customers on a cluster against one machine, bit for bit."""
+
+import warnings
+
+import dask as configured
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from support.cluster_streams import AS_OF, FEATURES, MODELS, TOUCHED, by_customer, streams, values
+from support.dask_shops import computed, framed
+from support.shops import assert_same_bits
+from support.shuffles import run, shuffled
+
+import ordercycle as oc
+from ordercycle._engines.credit_tasks import CreditedSums
+from ordercycle._engines.grouping_job import GroupingJob
+from ordercycle._engines.stream_plans import (
+    EventsPlan,
+    OrdersPlan,
+    Packing,
+    all_event_options,
+    all_options,
+)
+from ordercycle.engines import dask
+
+SHOP = streams()
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 7])
+def test_profiles_with_features(partitions):
+    found = dask.profile(
+        framed(SHOP.orders, 2),
+        as_of=AS_OF,
+        features=FEATURES,
+        streams={"touches": framed(SHOP.touches, 3)},
+        columns={"orders": SHOP.columns, "touches": TOUCHED},
+        partitions=partitions,
+    )
+    expected = oc.features(
+        SHOP.history.profile(AS_OF),
+        FEATURES,
+        as_of=AS_OF,
+        streams={"orders": SHOP.history, "touches": SHOP.events},
+    )
+    there = computed(found, scheduler="sync")
+    assert there.column_names == expected.column_names
+    assert_same_bits(values(by_customer(there)), values(by_customer(expected)))
+
+
+def test_features_of_tables_and_segments_by_them():
+    wanted = {name: text for name, text in FEATURES.items() if "touches" in text}
+    profile = SHOP.history.profile(AS_OF)
+    how = {
+        "as_of": AS_OF,
+        "streams": {"touches": framed(SHOP.touches, 3)},
+        "columns": {"touches": TOUCHED},
+        "partitions": 3,
+    }
+    found = dask.features(framed(profile, 2), wanted, **how)
+    expected = oc.features(profile, wanted, as_of=AS_OF, streams={"touches": SHOP.events})
+    assert_same_bits(
+        values(by_customer(computed(found, scheduler="sync"))), values(by_customer(expected))
+    )
+    rules = oc.Rules(
+        {"Clickers": "clicks >= 3", "Readers": "count(touches, kind == 'open') > 2"},
+        features={"clicks": "count(touches, kind == 'click')"},
+    )
+    found = dask.assign(framed(profile, 2), rules, **how)
+    expected = rules.assign(profile, as_of=AS_OF, streams={"touches": SHOP.events})
+    assert set(expected["tier"].to_pylist()) == set(rules.segments)
+    assert_same_bits(
+        values(by_customer(computed(found, scheduler="sync"))), values(by_customer(expected))
+    )
+
+
+def credited_there(partitions, model, **more):
+    return dask.attribution(
+        framed(SHOP.orders, 2),
+        framed(SHOP.touches, 3),
+        model=model,
+        columns={"orders": SHOP.columns, "touches": TOUCHED},
+        partitions=partitions,
+        **more,
+    )
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 7])
+@pytest.mark.parametrize("model", MODELS, ids=["last", "linear"])
+def test_credits(partitions, model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", oc.OrdercycleWarning)
+        expected = model.credit(SHOP.history, SHOP.events)
+    found = credited_there(partitions, model)
+    with configured.config.set(scheduler="sync"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", oc.OrdercycleWarning)
+        assert found.summary() == expected.summary()
+        for by in ("channel", "campaign"):
+            assert found.totals(by).equals(expected.totals(by))
+        days = [1, 7, 30]
+        curve = found.windows("Total CRM Revenue", days)
+        assert curve.equals(expected.windows("Total CRM Revenue", days))
+        rows, paths = computed(found.to_frame()), computed(found.paths())
+    here = values(expected.to_table())
+    there = values(rows)
+    assert there.num_rows == here.num_rows > 100
+    assert sorted(map(repr, there.to_pylist())) == sorted(map(repr, here.to_pylist()))
+    assert sorted(map(repr, paths.to_pylist())) == sorted(map(repr, expected.paths().to_pylist()))
+
+
+def job_of_streams(partitions):
+    packing = Packing(lambda table, _needed, _name: table.schema, partitions, repeatable=True)
+    options = all_options(SHOP.columns, None, {})
+    events = all_event_options({"columns": TOUCHED})
+    plans = [
+        OrdersPlan.of("orders", [SHOP.orders], options, packing),
+        EventsPlan.of("touches", [SHOP.touches], events, packing, 1),
+    ]
+    return GroupingJob.of_streams(plans, {})
+
+
+@pytest.mark.parametrize("table", [0, 1], ids=["orders", "touches"])
+def test_a_lost_or_repeated_block_of_any_stream_is_noticed(table):
+    job = job_of_streams(3)
+    task = CreditedSums(oc.Attribution())
+    arrived = shuffled(job, [SHOP.orders, SHOP.touches], seed=1)
+    assert run(job, arrived, task).num_rows
+    for target, blocks in arrived.items():
+        numbers = [
+            place
+            for place, block in enumerate(blocks)
+            if block["table"][0].as_py() == table and block["rows"][0].as_py()
+        ]
+        for change in (
+            blocks[: numbers[0]] + blocks[numbers[0] + 1 :],
+            [*blocks, blocks[numbers[0]]],
+        ):
+            name = job.tables[table].name
+            with pytest.raises(oc.SourceError, match=f"{name}: of .* rows that source partition"):
+                run(job, {**arrived, target: change}, task)
+
+
+def test_typos_in_any_stream_are_found_when_all_was_read():
+    """Every task answers alike, though a text may be in no partition but one."""
+    how = {
+        "as_of": AS_OF,
+        "streams": {"touches": framed(SHOP.touches, 3)},
+        "columns": {"orders": SHOP.columns, "touches": TOUCHED},
+        "partitions": 7,
+    }
+
+    def profiles(features, **more):
+        return dask.profile(framed(SHOP.orders, 2), features=features, **how | more)
+
+    there = SHOP.touches["campaign"].to_pylist()
+    rare = min(set(there), key=there.count)
+    found = profiles({"n": f"count(touches, campaign == {rare!r})"})
+    assert pc.sum(computed(found, scheduler="sync")["n"]).as_py() >= 1
+    wrong = profiles({"n": "count(touches, kind == 'clcik')"})
+    with pytest.raises(oc.ConfigError, match=r"feature 'n': no value of kind equals 'clcik'"):
+        wrong.compute(scheduler="sync")
+    wrong = profiles({"n": "has_all(touches.kind, ('click', 'opne'))"})
+    with pytest.raises(oc.ConfigError, match=r"no value of touches.kind equals 'opne'"):
+        wrong.compute(scheduler="sync")
+    taken = profiles({"n": "count(touches, kind == 'clcik')"}, missing="empty")
+    assert pc.sum(computed(taken, scheduler="sync")["n"]).as_py() == 0
+    with pytest.raises(oc.ColumnError, match="feature 'n': 'touches' has no column"):
+        profiles({"n": "distinct(touches.knid)"})
+    with pytest.raises(oc.ConfigError, match=r"there is no stream 'touchs'.*'touches'"):
+        profiles({"n": "count(touchs)"})
+    with pytest.raises(oc.ConfigError, match="columns=: there is no stream 'touched'"):
+        profiles({}, columns={"touched": TOUCHED})
+    with pytest.raises(oc.ConfigError, match="streams= are there, and no features of them"):
+        profiles({})
+    as_text = SHOP.touches.set_column(
+        1, "customer_id", SHOP.touches["customer_id"].cast(pa.string())
+    )
+    with pytest.raises(
+        oc.ColumnError, match="customer_id is string in touches and int64 in orders"
+    ):
+        profiles({"n": "count(touches)"}, streams={"touches": framed(as_text, 2)})
+
+
+def test_views_of_streams():
+    found = dask.profile(
+        framed(SHOP.orders, 2),
+        as_of=AS_OF,
+        features={"n": "count(touches)"},
+        streams={"touches": framed(SHOP.touches, 3)},
+        columns={"orders": SHOP.columns, "touches": TOUCHED},
+        stream_options={"touches": {"where": "kind == 'click'", "only": "channel == 'Email'"}},
+        partitions=3,
+    )
+    clicks = SHOP.events.where("kind == 'click' and channel == 'Email'")
+    expected = oc.features(
+        SHOP.history.profile(AS_OF),
+        {"n": "count(touches)"},
+        as_of=AS_OF,
+        streams={"touches": clicks},
+    )
+    there = computed(found, scheduler="sync")
+    assert_same_bits(values(by_customer(there)), values(by_customer(expected)))

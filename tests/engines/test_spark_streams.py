@@ -1,0 +1,55 @@
+"""Several streams of the same customers on Spark: frames and files together, rows and sums."""
+
+import warnings
+
+import pyarrow.parquet as pq
+import pytest
+from support.cluster_streams import AS_OF, FEATURES, MODELS, TOUCHED, by_customer, streams, values
+
+import ordercycle as oc
+from ordercycle.engines import spark
+
+
+@pytest.fixture(scope="module")
+def there(session, tmp_path_factory):
+    """Return orders as a frame, touches as files, and how to read both."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    shop = streams()
+    path = tmp_path_factory.mktemp("streams") / "touches.parquet"
+    pq.write_table(shop.touches, path, row_group_size=500)
+    schema = from_arrow_schema(shop.orders.schema, prefer_timestamp_ntz=True)
+    orders = session.createDataFrame(shop.orders, schema).repartition(2)
+    return orders, str(path), {"columns": {"orders": shop.columns, "touches": TOUCHED}}
+
+
+def test_profiles_with_features(there):
+    orders, touches, how = there
+    shop = streams()
+    found = spark.profile(
+        orders, as_of=AS_OF, features=FEATURES, streams={"touches": touches}, partitions=3, **how
+    )
+    expected = oc.features(
+        shop.history.profile(AS_OF),
+        FEATURES,
+        as_of=AS_OF,
+        streams={"orders": shop.history, "touches": shop.events},
+    )
+    rows = values(by_customer(found.toArrow()))
+    assert rows.to_pylist() == values(by_customer(expected)).to_pylist()
+
+
+def test_credits(there):
+    orders, touches, how = there
+    [model, _] = MODELS
+    found = spark.attribution(orders, touches, model=model, partitions=3, **how)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", oc.OrdercycleWarning)
+        expected = model.credit(streams().history, streams().events)
+        assert found.totals("campaign").equals(expected.totals("campaign"))
+        assert found.summary() == expected.summary()
+    rows, paths = values(found.to_frame().toArrow()), found.paths().toArrow()
+    here = values(expected.to_table())
+    assert rows.num_rows == here.num_rows
+    assert sorted(map(repr, rows.to_pylist())) == sorted(map(repr, here.to_pylist()))
+    assert paths.num_rows == expected.paths().num_rows
