@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar, cast
@@ -21,6 +22,11 @@ R = TypeVar("R")
 
 #: Every kernel with a signature, by ``module.name``: what a warm-up compiles.
 REGISTRY: dict[str, Kernel[..., Any]] = {}
+
+#: Seconds that each kernel of this process took to be compiled or loaded, without those it calls.
+PREPARED: dict[str, float] = {}
+#: Called without arguments whenever a kernel was, on whatever thread it was.
+WATCHERS: list[Callable[[], object]] = []
 
 _COMPILING = threading.RLock()
 
@@ -81,8 +87,14 @@ class Kernel(Generic[P, R]):
         """Return what a call runs, compiled or loaded now where it was not before."""
         with _COMPILING:
             if self._callable is None:
+                started, before = time.perf_counter(), prepared_seconds()
                 is_compiled = not _is_set("NUMBA_DISABLE_JIT")
                 self._callable = self._dispatcher() if is_compiled else self._interpreted
+                if self.signature is not None:
+                    called = prepared_seconds() - before
+                    PREPARED[self.name] = time.perf_counter() - started - called
+                    for watcher in WATCHERS:
+                        watcher()
             return self._callable
 
     def _interpreted(self, *arguments: Any) -> Any:
@@ -131,6 +143,11 @@ class CheckedKernel(Kernel[P, R]):
     def __call__(self, *arguments: P.args, **named: P.kwargs) -> R:
         self._check_shapes(arguments, named)
         return super().__call__(*arguments, **named)
+
+
+def prepared_seconds() -> float:
+    """Return how long the kernels of this process took to be compiled or loaded, so far."""
+    return sum(list(PREPARED.values()))
 
 
 def _is_set(variable: str) -> bool:

@@ -1,14 +1,18 @@
 """The commands around the work: demo and warmup."""
 
 import datetime as dt
+from typing import ClassVar
 
 import pyarrow.compute as pc
 from pyarrow import parquet
 from support.command_line import one_line, run
 
 import ordercycle as oc
+from ordercycle._cli.progress import _Bar
 from ordercycle._datasets.generator import generated_orders
 from ordercycle._datasets.shop import Shop
+from ordercycle._demo.stages import Stopwatch
+from ordercycle_kernels import _jit
 
 
 def test_warmup_says_where_the_kernels_are(monkeypatch, tmp_path):
@@ -22,6 +26,29 @@ def test_warmup_says_where_the_kernels_are(monkeypatch, tmp_path):
     assert not run("warmup", "--quiet").stderr
     Ready.directory = None
     assert "no directory is writable" in one_line(run("warmup"))
+
+
+def test_kernels_that_are_prepared_meanwhile_have_a_line_and_no_share(monkeypatch):
+    class Progress:
+        tasks: ClassVar = []
+
+        def add_task(self, label, total):
+            self.tasks.append([label, total, 0])
+            return len(self.tasks) - 1
+
+        def update(self, task, *, completed, **_total):
+            self.tasks[task][2] = completed
+
+    monkeypatch.setattr(_jit, "PREPARED", {"a.b": 1.0})
+    bar, clock = _Bar(Progress()), Stopwatch(lambda *_: None)
+    bar.report(0, None, "read")
+    bar.count_kernels()  # loaded in no time
+    assert [label for label, *_ in Progress.tasks] == ["Reading orders"]
+    _jit.PREPARED["a.c"] = 2.5
+    bar.count_kernels()
+    clock.lap("read")
+    assert Progress.tasks[1] == ["Preparing kernels", None, 2]
+    assert clock.seconds == {"read": 0.0, "prepare": 2.5}
 
 
 def test_demo_tells_of_the_groceries(tmp_path, monkeypatch):

@@ -65,17 +65,16 @@ def demo(
     out = out or RESULT
     refuse_existing(out, overwrite=overwrite)
     refuse_existing(out.with_suffix(".html"), overwrite=overwrite)
-    import ordercycle as oc
     from ordercycle._demo.output import Pace, present
     from ordercycle._demo.scenes import generated, groceries
     from ordercycle._demo.stages import Stopwatch, run
+    from ordercycle_kernels._jit import PREPARED
 
     if customers is None:
         scene = groceries()
     else:
         scene = generated(customers, orders_per_customer=orders_per_customer, seed=seed)
     with watched(quiet=False) as watch:
-        kernels = oc.warmup(progress=watch.report_kernel)
         watch_and_time = Stopwatch(watch.report)
         with result_writer(out, overwrite=overwrite) as writer:
             outcome = run(scene, write=writer.write, clock=watch_and_time, threads=threads)
@@ -86,4 +85,4 @@ def demo(
             outcome.page.save(page)
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal may not know every sign
-    present(outcome, Pace(kernels, watch_and_time.seconds), out, page)
+    present(outcome, Pace(len(PREPARED), watch_and_time.seconds), out, page)

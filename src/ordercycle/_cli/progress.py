@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+COMPILE = "compile"
+#: Kernels that are loaded take less, all of them together.
+SHOWN_FROM_SECONDS = 2.0
 STAGES = {
-    "compile": "Preparing kernels",
+    COMPILE: "Preparing kernels",
     "read": "Reading orders",
     "read customers": "Reading customers",
     "group": "Grouping by customer",
@@ -27,7 +30,7 @@ class Watch:
 
     def report_kernel(self, done: int, total: int, _kernel: str) -> None:
         """Take the progress of a warm-up, which names the kernel at hand."""
-        self.report(done, total, "compile")
+        self.report(done, total, COMPILE)
 
 
 class _Bar(Watch):
@@ -41,9 +44,22 @@ class _Bar(Watch):
         if stage not in self._tasks:
             for name in self._tasks:
                 self._finish(name)
-            label = STAGES.get(stage, stage.capitalize())
-            self._tasks[stage] = self._progress.add_task(label, total=total)
+            self._add(stage, total)
         self._progress.update(self._tasks[stage], completed=done, total=total)
+
+    def count_kernels(self) -> None:
+        """Show that kernels are prepared in the middle of a stage, where it is worth a line."""
+        from ordercycle_kernels._jit import PREPARED, prepared_seconds
+
+        if COMPILE not in self._tasks and prepared_seconds() < SHOWN_FROM_SECONDS:
+            return
+        if COMPILE not in self._tasks:
+            self._add(COMPILE, None)
+        self._progress.update(self._tasks[COMPILE], completed=len(PREPARED))
+
+    def _add(self, stage: str, total: int | None) -> None:
+        label = STAGES.get(stage, stage.capitalize())
+        self._tasks[stage] = self._progress.add_task(label, total=total)
 
     def _finish(self, stage: str) -> None:
         task = self._progress.tasks[self._tasks[stage]]
@@ -60,6 +76,8 @@ def watched(*, quiet: bool) -> Iterator[Watch]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from ordercycle_kernels._jit import WATCHERS
+
     columns = (
         TextColumn("{task.description:<21}"),
         BarColumn(bar_width=None),
@@ -67,4 +85,9 @@ def watched(*, quiet: bool) -> Iterator[Watch]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as progress:
-        yield _Bar(progress)
+        bar = _Bar(progress)
+        WATCHERS.append(bar.count_kernels)
+        try:
+            yield bar
+        finally:
+            WATCHERS.remove(bar.count_kernels)

@@ -32,9 +32,9 @@ MILLISECONDS_BELOW = 1.0  # seconds; below it, times are shown in milliseconds
 
 
 class Pace(NamedTuple):
-    """How long things took: the kernels' preparation, then seconds by stage."""
+    """How many kernels were prepared, and seconds by stage."""
 
-    kernels: Any
+    kernels: int
     seconds: dict[str, float]
 
 
@@ -242,8 +242,8 @@ def _speed(outcome: Outcome, pace: Pace) -> Group:
     if seconds.get("generate"):
         apart.insert(0, f"generating the orders {_seconds(seconds['generate'])}")
     note = Text(
-        f"Not counted: {', '.join(apart)}, preparing {pace.kernels.kernels} kernels "
-        f"{_seconds(pace.kernels.seconds)} (compiled on the first run only).",
+        f"Not counted: {', '.join(apart)}, preparing {pace.kernels} kernels "
+        f"{_seconds(seconds.get('prepare', 0.0))} (compiled on the first run only).",
         style="dim",
     )
     return Group(_heading("How fast it went"), _indented(table), _indented(note))

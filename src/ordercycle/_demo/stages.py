@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import ordercycle as oc
 from ordercycle._demo.channels import channels
 from ordercycle._errors import SourceError
+from ordercycle_kernels._jit import prepared_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ class Stopwatch:
 
     def __init__(self, report: Callable[[int, int | None, str], None]) -> None:
         self._report = report
-        self._last = time.perf_counter()
+        self._last, self._prepared = time.perf_counter(), prepared_seconds()
         self.seconds: dict[str, float] = {}
 
     def report(self, done: int, total: int | None, stage: str) -> None:
@@ -43,10 +44,13 @@ class Stopwatch:
         self._report(done, total, stage)
 
     def lap(self, stage: str) -> None:
-        """Book the time since the last call on a stage."""
-        now = time.perf_counter()
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
-        self._last = now
+        """Book the time since the last call on a stage, but for that of preparing kernels."""
+        now, prepared = time.perf_counter(), prepared_seconds()
+        preparing = prepared - self._prepared
+        spent = max(0.0, now - self._last - preparing)
+        for name, seconds in ((stage, spent), ("prepare", preparing)):
+            self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        self._last, self._prepared = now, prepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
