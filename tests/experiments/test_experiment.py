@@ -287,6 +287,9 @@ def test_results_are_withheld_where_arms_have_the_wrong_sizes():
     assert row["p"] is row["difference"] is row["Lift"] is row["always_low"] is None
     assert row["Conversion"] == 0
     assert result.path().num_rows == 0
+    # Who is in which arm is known on the day of assignment: it is tested once, whenever one looks.
+    early = HALVES.measure(built(orders), since=day(5), as_of=day(36)).to_table()
+    assert early["srm_p"][0].as_py() == row["srm_p"]
 
 
 def test_little_is_said_of_few():

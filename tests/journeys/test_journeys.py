@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 import ordercycle as oc
-from ordercycle._journeys.survival import survival
+from ordercycle._journeys.survival import Times, log_rank, restricted_mean, survival
 
 DAY = date(2026, 1, 1)
 WIN_BACK = """
@@ -388,3 +388,93 @@ def test_kaplan_and_meier_of_freireich_6_mp():
         assert one.low < one.share < one.high
     assert len(found) == 35
     assert survival(2, [2, 0], [0, 0])[-1].share == 0.0
+
+
+def test_log_rank_and_mean_of_freireich():
+    """6-MP against placebo, 21 patients each; weeks up to 35, all of placebo relapsed."""
+    relapses = {6: 3, 7: 1, 10: 1, 13: 1, 16: 1, 22: 1, 23: 1}
+    lost = {6: 1, 9: 1, 10: 1, 11: 1, 17: 1, 19: 1, 20: 1, 25: 1, 32: 2, 34: 1, 35: 1}
+    placebo = {1: 2, 2: 2, 3: 1, 4: 2, 5: 2, 8: 4, 11: 2, 12: 2, 15: 1, 17: 1, 22: 1, 23: 1}
+    weeks = range(1, 36)
+    mp, control = (
+        Times(21, [events.get(one, 0) for one in weeks], [gone.get(one, 0) for one in weeks])
+        for events, gone in ((relapses, lost), (placebo, {}))
+    )
+    found = log_rank(mp, control)
+    assert (found.observed, found.expected, found.variance) == (
+        9, pytest.approx(19.2505, abs=5e-5), pytest.approx(6.25696, abs=5e-6),
+    )  # fmt: skip
+    assert found.chi_square == pytest.approx(16.79294, abs=5e-6)
+    assert found.p == pytest.approx(4.169e-5, rel=2e-4)
+    assert restricted_mean(mp, 35).days == pytest.approx(23.2874, abs=5e-5)
+    assert (mp.last_day, control.last_day) == (35, 23)
+    assert restricted_mean(control, 23).days == pytest.approx(182 / 21)  # all are seen to the end
+    assert log_rank(mp, Times(0, [0] * 35, [0] * 35)).p is None
+
+
+def test_arms_beside_control():
+    days = [(f"c{who:03d}", 20 + who % 9 + 5 * (who % 2)) for who in range(300)]
+    run = replayed_shop(days, {"control": 50, "treatment": 50}, as_of=60)
+    (row,) = run.log_rank().to_pylist()
+    arms = {one["arm"]: one for one in run.analytics(by="arm").to_pylist()}
+    assert row["Converted"] == arms["treatment"]["Converted"]
+    assert 0 < row["p"] <= 1
+    assert row["rmst_low"] < row["rmst_difference"] < row["rmst_high"]
+    assert row["rmst_difference"] == pytest.approx(
+        arms["treatment"]["Days to convert (Avg)"] - arms["control"]["Days to convert (Avg)"]
+    )  # everybody converts, so that the mean up to the last day is that of all
+    nobody = replayed_shop([], {"control": 50, "treatment": 50}, as_of=10)
+    assert nobody.log_rank().to_pylist()[0]["p"] is None
+    with pytest.raises(oc.ConfigError, match="no arm 'control'"):
+        replayed_shop(days, {"treatment": 100}, as_of=60).log_rank()
+
+
+def replayed_shop(converting, arms, as_of):
+    """Replay customers who enter on day 10 and order on days of their own."""
+    people = [f"c{who:03d}" for who in range(300)]
+    history = built([(who, 0, 50) for who in people] + [(who, at, 9) for who, at in converting])
+    at_risk = [("Loyal", 0, 10), ("At-risk", 10, None)]
+    lifecycle = members([(who, *interval) for who in people for interval in at_risk])
+    size = members(
+        [(who, "big" if who < "c100" else "small", 0, 12) for who in people[:200]]
+        + [(who, "small" if who < "c100" else "big", 12, None) for who in people[:200]]
+    )
+    journey = oc.Journey(
+        "shop", oc.enters("At-risk", of="lifecycle"), [{"name": "hi", "action": "mail"}], arms=arms
+    )
+    return journey.replay(
+        history, memberships={"lifecycle": lifecycle, "size": size}, as_of=day(as_of)
+    )
+
+
+def test_entries_by_a_segment_of_other_memberships(monkeypatch):
+    monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 20)
+    run = replayed_shop([("c000", 20), ("c150", 21)], {"control": 10, "treatment": 90}, as_of=60)
+    found = {row["size"]: row for row in run.analytics(by="size").to_pylist()}
+    assert {name: row["Triggered journey"] for name, row in found.items()} == {
+        "big": 100, "small": 100, "(no segment)": 100,
+    }  # fmt: skip
+    assert [found[name]["Converted"] for name in ("big", "small", "(no segment)")] == [1, 1, 0]
+    with pytest.raises(oc.ConfigError, match="size"):
+        run.analytics(by="sise")
+
+
+def test_a_version_ends_when_the_next_one_begins():
+    people = [(f"c{who}", "Loyal", 0, 10 + who) for who in range(10)]
+    people += [(f"c{who}", "At-risk", 10 + who, None) for who in range(10)]
+    history = built([(f"c{who}", 0, 50) for who in range(10)])
+    old = oc.Journey(
+        "shop", oc.enters("At-risk", of="m"), [{"name": "hi", "action": "mail", "wait_days": 8}],
+        ends_on=day(14), arms={"treatment": 100},
+    )  # fmt: skip
+    new = oc.Journey.from_dict({**old.to_dict(), "starts_on": day(15), "ends_on": str(day(99))})
+    assert oc.Journey.from_dict(old.to_dict()).digest == old.digest != new.digest
+    runs = [
+        one.replay(history, memberships={"m": members(people)}, as_of=day(40)) for one in (old, new)
+    ]
+    entered = [run.entries()["triggered_on"].to_pylist() for run in runs]
+    assert [len(days) for days in entered] == [5, 5]
+    assert max(entered[0]) == day(14) < min(entered[1]) == day(15)
+    assert runs[0].feed(day(22)).num_rows == 1  # walks go on after the last day of entries
+    with pytest.raises(oc.ConfigError, match="is before"):
+        oc.Journey.from_dict({**old.to_dict(), "starts_on": str(day(15))})

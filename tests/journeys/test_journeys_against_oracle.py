@@ -70,6 +70,8 @@ def definitions(draw):
     }
     if draw(st.booleans()):
         data |= {"starts_on": day(draw(st.integers(0, 15))), "already_in": "enter"}
+    if draw(st.booleans()):
+        data |= {"ends_on": day(draw(st.integers(15, DAYS)))}
     try:
         return oc.Journey.from_dict(data)
     except oc.ConfigError:  # a step that nothing leads to
@@ -147,9 +149,10 @@ def built(people):
 def expected(people, journey, as_of, sent=None):
     definition = journey.to_dict()
     where = definition["conversion"].get("where")
-    first = 0
-    if "starts_on" in definition:
-        first = (date.fromisoformat(definition["starts_on"]) - DAY).days
+    first, until = (
+        (date.fromisoformat(definition[key]) - DAY).days if key in definition else default
+        for key, default in (("starts_on", 0), ("ends_on", as_of))
+    )
     found = {}
     for who, one in enumerate(people):
         days = segments_of(one)
@@ -160,6 +163,7 @@ def expected(people, journey, as_of, sent=None):
                 "orders": [(0, 5), *one["orders"]],
                 "events": one["events"],
                 "first": first,
+                "until": until,
                 "last": DAYS + 10,
                 "as_of": as_of,
                 "kept": None,

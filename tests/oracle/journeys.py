@@ -7,8 +7,8 @@ def entries(case):
     """Return the entries of one customer: dicts with a walk each.
 
     case: definition (as Journey.to_dict), segments: day -> segment or None, orders: (day, amount),
-    events: (day, event, step), first, as_of: days as numbers, sent: (day of entry, step) -> day,
-    counts: whether an order converts.
+    events: (day, event, step), first, until, as_of: days as numbers, sent: (day of entry, step) ->
+    day, counts: whether an order converts.
     """
     definition, as_of = case["definition"], case["as_of"]
     window = definition["conversion"]["within_days"]
@@ -45,7 +45,7 @@ def entered(case, day):
     definition, segments = case["definition"], case["segments"]
     wanted = definition["trigger"]["enters"]
     now, before = segments(day), segments(day - 1)
-    if now != wanted or day < case["first"]:
+    if now != wanted or not case["first"] <= day <= case["until"]:
         return None
     if before == wanted:
         if not (definition["already_in"] == "enter" and day == case["first"]):

@@ -12,13 +12,17 @@ from ordercycle._journeys.steps import Action, Wait
 
 @dataclass(frozen=True)
 class Definition:
-    """What a journey says; digest: its version; starts_on: days since 1970-01-01, None: any day."""
+    """What a journey says.
+
+    digest: its version; starts_on, ends_on: days since 1970-01-01, None: any day.
+    """
 
     name: str
     digest: str
     trigger: Mapping[str, Any]
     steps: tuple[Action | Wait, ...]
     starts_on: int | None
+    ends_on: int | None
     already_in: str
     reentry: Mapping[str, Any]
     conversion: Mapping[str, Any]

@@ -36,6 +36,7 @@ DEFAULT_ARMS = {CONTROL: 10, "treatment": 90}
 KEYS = (
     "journey",
     "starts_on",
+    "ends_on",
     "already_in",
     "trigger",
     "reentry",
@@ -108,6 +109,8 @@ class Journey:
         ``event`` of a stream, and their steps those of ``step``.
     starts_on
         The first day of entries; None: all days that memberships know.
+    ends_on
+        The last day of entries, whose walks go on; None: there is none.
     already_in
         What becomes of those who are in the segment before that day: ``"ignore"``, or ``"enter"``
         on it.
@@ -151,6 +154,7 @@ class Journey:
     steps: Sequence[Mapping[str, Any]]
     _: KW_ONLY
     starts_on: date | str | None = None
+    ends_on: date | str | None = None
     already_in: str = ALREADY_IN[0]
     reentry: Mapping[str, Any] = field(default_factory=lambda: {"policy": REENTRY[0]})
     conversion: Mapping[str, Any] = field(
@@ -164,8 +168,7 @@ class Journey:
         text_of(self.name, "the name of the journey")
         _check_trigger(self.trigger, "trigger", ("enters", "of", "from", "where"))
         object.__setattr__(self, "_steps", read_steps(self.steps))
-        if self.starts_on is not None:
-            day_number(self.starts_on, "starts_on")
+        _check_span(self.starts_on, self.ends_on)
         check_choice("already_in", self.already_in, ALREADY_IN)
         if self.already_in == "enter" and self.starts_on is None:
             raise ConfigError(
@@ -211,6 +214,8 @@ class Journey:
         found: dict[str, Any] = {"journey": self.name}
         if self.starts_on is not None:
             found["starts_on"] = str(self.starts_on)
+        if self.ends_on is not None:
+            found["ends_on"] = str(self.ends_on)
         return found | {
             "already_in": self.already_in,
             "trigger": trigger,
@@ -292,7 +297,8 @@ class Journey:
         history
             The orders.
         memberships
-            Memberships by the names that the definition has for them.
+            Memberships by the names that the definition has for them, and others to tell entries
+            apart by.
         as_of
             The last day that is known: what is later does not exist.
         streams
@@ -346,7 +352,9 @@ class Journey:
             )
         definition = self._definition
         sources = Sources.of(definition, memberships, {} if streams is None else streams)
-        replay = Replay.of(definition, history, sources, day_number(as_of, "as_of"), ledger)
+        replay = Replay.of(
+            definition, history, sources, memberships, day_number(as_of, "as_of"), ledger
+        )
         return JourneyRun(definition, replay, replay.found())
 
     @property
@@ -355,13 +363,14 @@ class Journey:
 
     @property
     def _definition(self) -> Definition:
-        starts_on = self.starts_on
+        starts_on, ends_on = self.starts_on, self.ends_on
         return Definition(
             self.name,
             self.digest,
             self.trigger,
             self._steps,
             None if starts_on is None else day_number(starts_on, "starts_on"),
+            None if ends_on is None else day_number(ends_on, "ends_on"),
             self.already_in,
             self.reentry,
             self.conversion,
@@ -382,6 +391,20 @@ def _check_trigger(given: Any, what: str, allowed: tuple[str, ...]) -> None:
             text_of(name, f"a segment in {key!r} of the {what}")
     if given.get("where") is not None:
         text_of(given["where"], f"'where' of the {what}")
+
+
+def _check_span(starts_on: date | str | None, ends_on: date | str | None) -> None:
+    first = None if starts_on is None else day_number(starts_on, "starts_on")
+    last = None if ends_on is None else day_number(ends_on, "ends_on")
+    if first is not None and last is not None and last < first:
+        raise ConfigError(
+            (
+                Option("ends_on", str(ends_on)),
+                " is before ",
+                Option("starts_on", str(starts_on)),
+            ),
+            remedy="say the first and the last day of entries",
+        )
 
 
 def _check_reentry(given: Any) -> None:

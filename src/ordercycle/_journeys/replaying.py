@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -136,6 +136,7 @@ class Replay:
     definition: Definition
     orders: GroupedOrders
     sources: Sources
+    memberships: Mapping[str, Membership]
     as_of: int
     first_day: int
     ledger: Ledger
@@ -150,6 +151,7 @@ class Replay:
         definition: Definition,
         history: OrderHistory,
         sources: Sources,
+        memberships: Mapping[str, Any],
         as_of: int,
         ledger: Any,
     ) -> Replay:
@@ -164,11 +166,16 @@ class Replay:
                 ),
                 remedy=("pass a later day, or let it start earlier by ", Option("starts_on")),
             )
-        memberships = [sources.trigger.membership]
+        known = {name: one for name, one in memberships.items() if isinstance(one, Membership)}
+        for one in known.values():
+            if not one.belongs_to(history):
+                raise ConfigError(
+                    (Option("memberships"), " are of another history"),
+                    remedy="make them of the history that is replayed",
+                )
+        _check_days(sources.trigger.membership, orders, first, as_of)
         if sources.conversion is not None:
-            memberships.append(sources.conversion.membership)
-        for one in memberships:
-            _check_membership(one, history, orders, first, as_of)
+            _check_days(sources.conversion.membership, orders, first, as_of)
         for stream in sources.streams:
             if orders.spec.ids.together_with(stream.events.spec.ids) is None:
                 name = stream.events.spec.columns.customer
@@ -182,6 +189,7 @@ class Replay:
             definition,
             orders,
             sources,
+            known,
             as_of,
             first,
             Ledger.of(ledger),
@@ -270,9 +278,10 @@ class Replay:
         trigger = self.sources.trigger
         known = trigger.membership.known_from
         present = self.first_day if self.definition.already_in == "enter" else int(NO_DAY)
+        ends_on = self.definition.ends_on
         span = (
             self.first_day,
-            self.as_of,
+            self.as_of if ends_on is None else min(ends_on, self.as_of),
             present,
             int(NO_DAY) if known is None else day_number(known, "known_from"),
         )
@@ -413,18 +422,7 @@ class Replay:
         return whole
 
 
-def _check_membership(
-    membership: Membership,
-    history: OrderHistory,
-    orders: GroupedOrders,
-    first: int,
-    as_of: int,
-) -> None:
-    if not membership.belongs_to(history):
-        raise ConfigError(
-            (Option("memberships"), " are of another history"),
-            remedy="make them of the history that is replayed",
-        )
+def _check_days(membership: Membership, orders: GroupedOrders, first: int, as_of: int) -> None:
     until, since = membership.known_until, membership.known_from
     if until is not None and as_of > day_number(until, "end") and not membership.is_held:
         raise ConfigError(

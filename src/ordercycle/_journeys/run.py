@@ -15,12 +15,13 @@ from ordercycle._days import date_of, day_number
 from ordercycle._errors import ConfigError, Option, check_choice, counted, printable
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._ingest.id_bytes import hashes_of
+from ordercycle._journeys.charts import conversion_chart, funnel_chart
 from ordercycle._journeys.definition import Definition
 from ordercycle._journeys.ledger import texts_of
+from ordercycle._journeys.past_segments import segments_on
 from ordercycle._journeys.replaying import Found, Replay
 from ordercycle._journeys.steps import Action
-from ordercycle._journeys.survival import survival
-from ordercycle._page.charts import LIGHT, bands, bars
+from ordercycle._journeys.survival import LOG_RANK, Times, compared, survival
 from ordercycle._public import public
 from ordercycle_kernels import journeys as kernels
 from ordercycle_kernels.calendar import LAST_DAY
@@ -34,6 +35,7 @@ STATUSES = ("waiting", "completed", "converted", "left", "held_out")
 HELD_OUT = len(STATUSES) - 1
 GROUPS = ("arm", "cohort", "segment", "version")
 TRIGGERED = "(triggered)"
+NONE_OF_IT = "(no segment)"
 TEXTS = pa.dictionary(pa.int8(), pa.string())
 
 
@@ -192,7 +194,9 @@ class JourneyRun:
         ----------
         by
             A row for each ``"arm"``, ``"cohort"`` (month of entry), ``"segment"`` (that was
-            entered) or ``"version"``; None: one row for all.
+            entered) or ``"version"``; or the name of other memberships that were replayed, for a
+            row for each segment of theirs that customers were in on the day of entry. None: one
+            row for all.
 
         Returns
         -------
@@ -269,16 +273,7 @@ class JourneyRun:
             ``day``: int32, from 1 on, as long as somebody is seen; ``survival``; ``lower``,
             ``upper``: its 95 % interval.
         """
-        kept = self._of_arm(arm)
-        window = self._replay.window
-        triggered = self._row(kernels.TRIGGERED)[kept]
-        converted = self._row(kernels.CONVERTED_ON)[kept]
-        has = converted != kernels.NEVER
-        events = np.bincount((converted - triggered)[has], minlength=window + 1)
-        seen = np.minimum(self._replay.as_of - triggered, window)[~has]
-        lost = np.bincount(seen, minlength=window + 1)
-        at_risk = triggered.size - int(lost[0])  # who entered on the last day was not seen yet
-        rows = survival(at_risk, events[1:].tolist(), lost[1:].tolist())
+        rows = survival(*self._times(self._of_arm(arm)))
         return pa.table(
             {
                 "day": pa.array([one.day for one in rows], pa.int32()),
@@ -286,6 +281,41 @@ class JourneyRun:
                 "lower": pa.array([one.low for one in rows], pa.float64()),
                 "upper": pa.array([one.high for one in rows], pa.float64()),
             }
+        )
+
+    def log_rank(self) -> pa.Table:
+        """Return whether arms convert sooner than control, however their windows stand.
+
+        Each customer counts once, by the first entry: the entries of one are not independent.
+
+        Returns
+        -------
+        pyarrow.Table
+            A row for each arm but ``control``: ``arm``; ``Converted``: customers who did;
+            ``expected``: how many would have, if days meant the same in both arms; ``chi_square``
+            and ``p``, of the log-rank test, null where nobody converted. ``rmst_days``: int32, up
+            to which both are seen; ``rmst``, ``rmst_control``: mean days without a conversion up to
+            then; ``rmst_difference``, ``rmst_low``, ``rmst_high``: their difference and its 95 %
+            interval, below 0 where the arm is sooner. Null where in an arm nobody is seen.
+
+        Raises
+        ------
+        ConfigError
+            The journey has no arm ``control``.
+        """
+        names = self._definition.arms.names
+        if CONTROL not in names:
+            raise ConfigError(
+                "the journey has no arm 'control': there is nothing to compare with",
+                remedy=("hold some back, by ", Option("arms")),
+            )
+        first = self._row(kernels.NUMBER) == 1
+        times = {name: self._times(first & self._of_arm(name)) for name in names}
+        control = times.pop(CONTROL)
+        rows = [{"arm": name, **compared(one, control)} for name, one in times.items()]
+        columns = {field.name: [row.get(field.name) for row in rows] for field in LOG_RANK}
+        return pa.table(
+            [pa.array(columns[field.name], field.type) for field in LOG_RANK], schema=LOG_RANK
         )
 
     def plot(self, what: str = "funnel", arm: str | None = None) -> LayerChart:
@@ -314,34 +344,8 @@ class JourneyRun:
         check_choice("what", what, ("funnel", "time_to_convert"))
         of = self._definition.name if arm is None else f"{self._definition.name}, {arm}"
         if what == "funnel":
-            steps = self.funnel(arm).to_pylist()
-            rows = [
-                {
-                    "row": place,
-                    "slot": 0,
-                    "name": step["step"],
-                    "now": step["reached"],
-                    "prior": None,
-                    "shown": f"{step['reached']:,}",
-                    "change": "",
-                    "tone": "flat",
-                }
-                for place, step in enumerate(steps)
-            ]
-            return bars(LIGHT, rows, series=1).properties(title=f"Steps reached: {of}")
-        curve = [
-            {
-                "at": row["day"],
-                "slot": 0,
-                "name": of,
-                "value": 1.0 - row["survival"],
-                "low": 1.0 - row["upper"],
-                "high": 1.0 - row["lower"],
-            }
-            for row in self.time_to_convert(arm).to_pylist()
-        ]
-        chart = bands(LIGHT, curve, across="Q", title="days after the entry", series=1)
-        return chart.properties(title=f"Converted: {of}")
+            return funnel_chart(self.funnel(arm), of)
+        return conversion_chart(self.time_to_convert(arm), of)
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -411,12 +415,31 @@ class JourneyRun:
         kept: NDArray[np.bool_] = self._found.arms == self._definition.arms.names.index(arm)
         return kept
 
+    def _times(self, kept: NDArray[np.bool_]) -> Times:
+        """Return on which days after the entry those that are kept converted, or were seen last."""
+        window = self._replay.window
+        triggered = self._row(kernels.TRIGGERED)[kept]
+        converted = self._row(kernels.CONVERTED_ON)[kept]
+        has = converted != kernels.NEVER
+        events = np.bincount((converted - triggered)[has], minlength=window + 1)
+        seen = np.minimum(self._replay.as_of - triggered, window)[~has]
+        lost = np.bincount(seen, minlength=window + 1)
+        at_risk = triggered.size - int(lost[0])  # who entered on the last day was not seen yet
+        return Times(at_risk, events[1:].tolist(), lost[1:].tolist())
+
     def _groups(self, by: str | None) -> tuple[list[str], NDArray[np.int64]]:
         """Return the names of groups, and the group of each entry."""
         size = self._found.size
         if by is None:
             return [""], np.zeros(size, np.int64)
-        check_choice("by", by, GROUPS)
+        others = self._replay.memberships
+        check_choice("by", by, (*GROUPS, *(name for name in others if name not in GROUPS)))
+        if by not in GROUPS:
+            membership = others[by]
+            found = segments_on(
+                self._replay.orders, membership, self._found.ids, self._row(kernels.TRIGGERED)
+            )
+            return [*membership.segments, NONE_OF_IT], found.astype(np.int64)
         if by == "arm":
             return list(self._definition.arms.names), self._found.arms.astype(np.int64)
         if by == "version":
