@@ -27,12 +27,13 @@ def funnel_chart(funnel: pa.Table, of: str) -> LayerChart:
         }
         for place, step in enumerate(funnel.to_pylist())
     ]
-    return bars(LIGHT, rows, series=1).properties(title=f"Steps reached: {of}")
+    return bars(LIGHT, rows, series=1, with_prior=False).properties(title=f"Steps reached: {of}")
 
 
 def conversion_chart(survival: pa.Table, of: str) -> LayerChart:
     """Draw the share that has converted, by day, within its interval."""
-    curve = [
+    curve = [{"at": 0, "slot": 0, "name": of, "value": 0.0, "low": 0.0, "high": 0.0}]
+    curve += [
         {
             "at": row["day"],
             "slot": 0,

@@ -169,6 +169,7 @@ def bars(
     series: int = MOST_SERIES,
     is_share: bool = False,
     before: str = "",
+    with_prior: bool = True,
 ) -> LayerChart:
     """Draw a bar per segment, above an outlined one for the prior period.
 
@@ -183,6 +184,8 @@ def bars(
         As for :func:`lines`.
     is_share, before
         How the axis is written.
+    with_prior
+        Whether there is a prior period: its bars have room below.
     """
     alt = altair()
     slots = list(range(series))
@@ -201,7 +204,8 @@ def bars(
         ),
         legend=None,
     )
-    above, below = alt.param(name="above", value=-8), alt.param(name="below", value=11)
+    above = alt.param(name="above", value=-8 if with_prior else 0)
+    below = alt.param(name="below", value=11)
     has_value = base.transform_filter("datum.now != null")
     has_prior = base.transform_filter("datum.prior != null")
     layers = [
@@ -273,6 +277,15 @@ def bands(colours: Colours, rows: Rows, *, across: str, title: str, series: int)
         .mark_rule(color=colours.muted, strokeDash=[2, 2])
         .encode(y="zero:Q"),
     )
+    if series > 1:
+        last = (
+            base.transform_filter("isValid(datum.value)")
+            .transform_joinaggregate(end="max(at)", groupby=["name"])
+            .transform_filter("datum.at == datum.end")
+        )
+        chart += last.mark_text(align="left", dx=6, fontSize=12, fontWeight=600).encode(
+            y="value:Q", text="name:N", color=colour
+        )
     return _finished(chart.properties(width=760, height=300), colours, is_share=True, before="")
 
 
