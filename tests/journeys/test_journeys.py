@@ -166,7 +166,7 @@ def test_pictures_show_the_tables():
     drawn = run.plot("time_to_convert").to_dict()
     values = max(drawn["datasets"].values(), key=len)
     shares = [1.0 - share for share in run.time_to_convert()["survival"].to_pylist()]
-    assert [row["value"] for row in values] == shares
+    assert [row["value"] for row in values] == [0.0, *shares]
     assert all(row["low"] <= row["value"] <= row["high"] for row in values)
     with pytest.raises(oc.ConfigError, match="not an option"):
         run.plot("funel")
