@@ -113,6 +113,7 @@ def test_a_saved_history_is_extended_or_left_as_it_was(tmp_path):
     for scheme, error in (
         (oc.Rfm(), oc.ConfigError),
         (oc.Rules({"a": "nothing > 1"}), oc.ColumnError),
+        ("lifecycle", oc.ConfigError),
     ):
         with pytest.raises(error):
             saved.append_and_compare(orders([(1, 1, 5)]), scheme, as_of=AS_OF)

@@ -456,6 +456,11 @@ class OrderHistory:
         """
         grouped = self._grouped.itself("appended to")
         day, window = day_number(as_of, "as_of"), checked_window(window_days)
+        if not hasattr(scheme, "transitions"):
+            raise ConfigError(
+                (Option("scheme", scheme), " is no scheme"),
+                remedy="pass one, such as ordercycle.Lifecycle()",
+            )
         nobody = grouped.profiles(day, window).schema.empty_table()
         moved = scheme.transitions(nobody, nobody)  # whatever is wrong with it, before all else
         known: list[Met] = []
