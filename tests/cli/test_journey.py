@@ -85,6 +85,14 @@ def test_schemes_of_memberships_are_in_the_file(folder):
     result = run("journey", folder / "silent.toml", *common)
     assert result.exit_code == 0, result.stderr
     assert result.stdout.splitlines()[1].startswith("40,")
+    by = run("journey", folder / "silent.toml", *common, "--by", "lifecycle")
+    assert by.exit_code == 0, by.stderr
+    assert by.stdout.startswith('"lifecycle","Triggered journey"')
+    unknown = run("journey", folder / "silent.toml", *common, "--by", "lifecicle")
+    assert "lifecicle" in one_line(unknown)
+    alone = run("journey", folder / "silent.toml", *common, "--show", "log_rank")
+    assert alone.exit_code == 2
+    assert "no arm 'control'" in alone.stderr
     (folder / "other.toml").write_text(text)
     assert "silent" in one_line(run("journey", folder / "other.toml", *common))
     (folder / "loop.toml").write_text(JOURNEY.replace('then = "end"', 'then = "hello"'))

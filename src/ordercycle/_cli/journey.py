@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: The table of schemes in a file: of the memberships that a journey names.
 SCHEMES = "schemes"
 #: What of a run is shown, by the word for it.
-SHOWN = ("analytics", "entries", "states", "funnel", "time_to_convert", "withdrawn")
+SHOWN = ("analytics", "entries", "states", "funnel", "time_to_convert", "log_rank", "withdrawn")
 GROUPS = ("arm", "cohort", "segment", "version")
 
 day_type = click.DateTime(["%Y-%m-%d"])
@@ -70,7 +70,11 @@ history_option = click.option(
     show_default=True,
     help="What to show where it is no feed.",
 )
-@click.option("--by", type=click.Choice(GROUPS), help="Groups of the analytics. Default: none.")
+@click.option(
+    "--by",
+    metavar="|".join((*GROUPS, "SCHEME")),
+    help="Groups of the analytics, or segments of a scheme on the day of entry. Default: none.",
+)
 @result_option("Without it: CSV on stdout.")
 @overwrite_option
 @quiet_option
@@ -116,7 +120,7 @@ def journey(  # noqa: PLR0913 - one argument per option
         with found_in(file):
             run = definition.replay(
                 history,
-                memberships=_memberships(definition, schemes, history, day, streams),
+                memberships=_memberships(definition, schemes, history, day, streams, by),
                 as_of=day,
                 streams=streams,
                 ledger=None if ledger is None else str(ledger),
@@ -152,13 +156,14 @@ def _memberships(
     history: OrderHistory,
     day: date,
     streams: Mapping[str, Any],
+    by: str | None,
 ) -> dict[str, Membership]:
-    """Return the memberships that a journey names, known until a day."""
+    """Return the memberships that a journey and its analytics name, known until a day."""
     import ordercycle as oc
 
-    found = {}
-    for part in (definition.trigger, definition.conversion):
-        name = part.get("of")
+    found: dict[str, Membership] = {}
+    names = [definition.trigger["of"], definition.conversion.get("of")]
+    for name in (*names, None if by in GROUPS else by):
         if name is None or name in found:
             continue
         scheme = schemes[name] if name in schemes else oc.scheme_from_dict({"scheme": name})
@@ -177,6 +182,7 @@ def _shown(run: JourneyRun, show: str, by: str | None) -> pa.Table:
         "states": run.states,
         "funnel": run.funnel,
         "time_to_convert": run.time_to_convert,
+        "log_rank": run.log_rank,
         "withdrawn": run.withdrawn,
     }
     found: pa.Table = tables[show]()
