@@ -11,6 +11,7 @@ from ordercycle._report.page_content import Look
 from ordercycle._report.segment_report import content_of_report
 
 pytestmark = pytest.mark.filterwarnings("ignore::ordercycle.OrdercycleWarning")
+WHO, SIDES = ("members", "non-members"), ("numerator", "denominator")
 EVENTS = ("customer_id", "occurred_at", "kind", "channel", "campaign")
 
 
@@ -94,9 +95,10 @@ def test_e3_recipients():
     rows.append(("bob", at(3, 20), "delivery", "SMS", "news"))
     rows += [(who, at(3, 25), "delivery", "SMS", "code") for who in ("bob", "cat")]
     names = ("ann", "bob", "cat", "dan")
-    orders = orders_of([(who, place, at(1, 1), 1) for place, who in enumerate(names)])
-    touches = touches_of(rows)
-    model = oc.Attribution(window="1m", windows={}, exclude="campaign == 'code'")
+    bought = [(who, place, at(1, 1), 1) for place, who in enumerate(names)]
+    orders = orders_of([*bought, ("dan", 9, at(2, 12), 210)])
+    touches = touches_of([*rows, ("dan", at(2, 11), "click", "Email", "news")])
+    model = oc.Attribution(window="2d", windows={}, exclude="campaign == 'code'")
     credited = model.credit(orders, touches)
     report = oc.SegmentReport.build(
         orders, everybody(orders), period=("2026-01", "2026-03"), compare=None, credited=credited,
@@ -106,6 +108,10 @@ def test_e3_recipients():
     assert value(report, "Reach") == 3
     assert value(report, "Deliveries") == 7
     assert value(report, "Delivered Campaigns per Recipient") == 7 / 5
+    assert value(report, "Revenue per Recipient from Campaigns") == 210 / 3
+    assert report.audit("Recipients").to_table()["customer_id"].to_pylist() == ["bob"]
+    monthly = report.dynamics("Deliveries", ("2026-01", "2026-03")).to_pylist()
+    assert [row["value"] for row in monthly if row["segment"] == "All Customers"] == [3, 2, 2]
     reach = report.channels("All Customers", ["Reach"]).to_pylist()
     assert [(row["channel"], row["value"]) for row in reach] == [("Email", 3), ("SMS", 1)]
     monthly = report.dynamics("Recipients", ("2026-01", "2026-03")).to_pylist()
@@ -196,44 +202,88 @@ def test_e5_anchors():
     assert may.top_campaigns().num_rows == 0
 
 
-def test_e7_and_e8_loyalty():
-    amounts = {"ann": (60, 30, 30), "bob": (20, 20, 30, 30)}
-    rows = [(who, at(3, 15), one) for who, own in amounts.items() for one in own]
-    rows.append(("ann", at(3, 5), 1000))
-    orders = orders_of([(who, place, day, one) for place, (who, day, one) in enumerate(rows)])
+def loyal(orders, joined, ledger=()):
+    """Return the report of January to March with ann as a member from a day on."""
     members = pa.table(
         {
             "customer_id": ["ann"],
-            "valid_from": [date(2026, 3, 10)],
+            "valid_from": [joined],
             "valid_to": pa.array([None], pa.date32()),
         }
     )
-    ledger = [
-        ("awarded", 150),
-        ("redeemed", 30),
-        ("expired", 70),
-        ("awarded", 40),
-        ("redeemed", 20),
-    ]
     points = oc.EventHistory.build(
         pa.table(
             {
-                "customer_id": ["ann"] * 5,
-                "occurred_at": [at(3, 11) + timedelta(days=place) for place in range(5)],
-                "kind": [kind for kind, _ in ledger],
-                "points": [number for _, number in ledger],
+                "customer_id": pa.array(["ann"] * len(ledger), pa.string()),
+                "occurred_at": pa.array([when for when, _, _ in ledger], pa.timestamp("us", "UTC")),
+                "kind": pa.array([kind for _, kind, _ in ledger], pa.string()),
+                "points": pa.array([number for _, _, number in ledger], pa.int64()),
             }
         ),
         columns=oc.EventColumns(attributes=("kind",), values=("points",)),
     )
-    report = oc.SegmentReport.build(
-        orders, everybody(orders), period="2026-03", compare=None, as_of="2026-03-31",
+    return oc.SegmentReport.build(
+        orders, everybody(orders), period=("2026-01", "2026-03"), compare=None, as_of="2026-03-31",
         loyalty=oc.Loyalty(members=members, points=points),
     )  # fmt: skip
-    assert value(report, "Average Order Value (members)") == 40
-    assert value(report, "Revenue (non-members)") == 1100
-    assert value(report, "Redemption Rate") == 50 / 190
+
+
+def test_e7_uplift():
+    amounts = {"ann": (60, 30, 30), "bob": (20, 20, 30, 30)}
+    rows = [(who, at(3, 15), one) for who, own in amounts.items() for one in own]
+    orders = orders_of([(who, place, day, one) for place, (who, day, one) in enumerate(rows)])
+    report = loyal(orders, date(2026, 3, 10))
+    members, others = (value(report, f"Average Order Value ({who})") for who in WHO)
+    assert (members, others) == (40, 25)
+    assert value(report, "Average Order Value Uplift") == 15
+    assert value(report, "Average Order Value Uplift") / others == 0.6
     assert value(report, "Loyalty Program Members") == 1
+    parts = [report.audit("Average Order Value Uplift", months="2026-03").total(of) for of in SIDES]
+    assert parts[0] / parts[1] == 15
+    # The order of 5 March is a non-member's: who joined on the 10th was none then.
+    early = orders_of([("ann", 0, at(3, 5), 1000), ("ann", 1, at(3, 15), 60)])
+    report = loyal(early, date(2026, 3, 10))
+    assert [value(report, f"Revenue ({who})") for who in WHO] == [60, 1000]
+    assert [value(report, f"Orders ({who})") for who in WHO] == [1, 1]
+
+
+def test_e8_redemption():
+    ledger = [
+        (at(1, 11), "awarded", 100),
+        (at(2, 11), "awarded", 50),
+        (at(2, 12), "redeemed", 30),
+        (at(3, 11), "expired", 70),
+        (at(3, 12), "awarded", 40),
+        (at(3, 13), "redeemed", 20),
+    ]
+    report = loyal(orders_of([("ann", 1, at(1, 5), 10)]), date(2026, 1, 1), ledger)
+    assert value(report, "Points Awarded") == 190
+    assert value(report, "Points Redeemed") == 50
+    assert value(report, "Redemption Rate") == 50 / 190
+    listed = report.audit("Points Redeemed").to_table()["value"].to_pylist()
+    assert listed == [30, 20]
+    monthly = report.dynamics("Redemption Rate", ("2026-01", "2026-03")).to_pylist()
+    rates = [row["value"] for row in monthly if row["segment"] == "All Customers"]
+    assert rates == [0, 30 / 50, 20 / 40]
+
+
+def test_e9_filter():
+    orders = orders_of([("ann", 1, at(3, 11), 100)])
+    touches = touches_of(
+        [("ann", at(3, 9), "click", "Popup", None), ("ann", at(3, 10), "click", "Embedded", None)]
+    )
+    popups = oc.Metric("Popup revenue", "revenue", where="channel == 'Popup'", unit="currency")
+
+    def popup_revenue(stream):
+        credited = oc.Attribution().credit(orders, stream)
+        report = oc.SegmentReport.build(
+            orders, everybody(orders), period="2026-03", compare=None, as_of="2026-03-31",
+            credited=credited, metrics=[popups],
+        )  # fmt: skip
+        return value(report, "Popup revenue")
+
+    assert popup_revenue(touches) == 0  # the later touch has won: metrics filter after that
+    assert popup_revenue(touches.where("channel == 'Popup'")) == 100
 
 
 def test_forgotten_customers_of_a_plain_report():

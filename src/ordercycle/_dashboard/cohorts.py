@@ -60,7 +60,10 @@ class FirstMonths(OfHistory):
 
 
 def cohorts_of(history: OrderHistory, period: Period) -> Cohorts:
-    """Return what buyers did in each month after their first, as far as it is over."""
+    """Return what buyers did in each month after their first, as far as it is over.
+
+    Customers who are forgotten are left out, as of all metrics of customers.
+    """
     spec = grouped_orders(history).spec
     months = period.months
     names = tuple(map(str, months.each()))
@@ -74,7 +77,7 @@ def cohorts_of(history: OrderHistory, period: Period) -> Cohorts:
         net_refunds=spec.net_refunds,
         catalogue=Catalogue(spec.has_amount),
     )
-    figures = Figures(count(history, [membership], plan))
+    figures = Figures(count(history, [membership], plan, known_only=True))
     over = months.size if period.is_whole else months.size - 1
     by_month = {
         name: [figures.quantity(name, month) for month in months.each()]

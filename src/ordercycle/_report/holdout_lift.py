@@ -19,6 +19,8 @@ from ordercycle._days import number_of
 from ordercycle._errors import ConfigError, Option, check_choice, counted, printable
 from ordercycle._experiments.window_scan import summed_amounts, whole_sum
 from ordercycle._grouping.batches import CustomerBatch
+from ordercycle._history.forgetting import forgotten_in
+from ordercycle._history.grouped_orders import GroupedOrders
 from ordercycle._membership.intervals import Intervals
 from ordercycle._membership.membership import Membership, intervals_of
 from ordercycle._months import Months
@@ -80,9 +82,11 @@ class _Sums(NamedTuple):
 class _Arms:
     """Who is in which arm and segment: as of the first day of the months.
 
-    control, treated: codes of the segments of `holdout`; None: all who are not in control.
+    orders: whose customers they are, but for those who are forgotten; control, treated: codes of
+    the segments of `holdout`; None: all who are not in control.
     """
 
+    orders: GroupedOrders
     holdout: Intervals
     control: tuple[int, ...]
     treated: tuple[int, ...] | None
@@ -103,6 +107,9 @@ class _Arms:
         """Return the cell of each customer, negative for none, and how many are in both arms."""
         day = number_of(self.months.first_day)
         there = (batch.visible != NO_DAY) & (batch.visible <= day)
+        forgotten = forgotten_in(self.orders, batch.ids)
+        if forgotten is not None:
+            there &= ~forgotten
         arms = [
             there if codes is None else there & _are_in(self.holdout, codes, batch, day)
             for codes in (self.treated, self.control)
@@ -136,6 +143,8 @@ class _Arms:
 @public()
 class HoldoutLift:
     """What customers who are touched spend more than those who are held out, by any months.
+
+    Customers who are forgotten are in neither arm.
 
     Made by :meth:`build`; the sums of months and of pairs of months add up, so that the standard
     errors of any range of months are exact without another look at the orders.
@@ -228,7 +237,9 @@ class HoldoutLift:
                     remedy="make one with Membership.from_table, or of a scheme",
                 )
         if isinstance(alpha, bool) or not isinstance(alpha, float) or not 0.0 < alpha < 0.5:
-            raise ConfigError((Option("alpha", alpha), " is not between 0 and 0.5"))
+            raise ConfigError(
+                (Option("alpha", alpha), " is not between 0 and 0.5"), remedy="pass 0.05, or less"
+            )
         if not scan_of(credited).orders.spec.has_amount:
             raise ConfigError(
                 "the orders have no amounts, and lift is about revenue",
@@ -247,8 +258,8 @@ class HoldoutLift:
                 (Option("treated", treated), " is among ", Option("control", control)),
                 remedy="name each segment of the membership once",
             )
-        arms = _Arms(intervals_of(holdout), codes, others, segments, months)
         scan = scan_of(credited)
+        arms = _Arms(scan.orders, intervals_of(holdout), codes, others, segments, months)
 
         def work(met: Meeting) -> _Sums:
             rows = scan.rows(met, scan.paths(met))
