@@ -1,12 +1,14 @@
 """The worked examples of reports with channels and loyalty, by their names, and bad input."""
 
 from datetime import UTC, date, datetime, timedelta
+from json import loads
 
 import pyarrow as pa
 import pytest
 
 import ordercycle as oc
-from ordercycle._months import Months
+from ordercycle._dashboard.cohorts import cohorts_of
+from ordercycle._months import Months, Period
 from ordercycle._report.page_content import Look
 from ordercycle._report.segment_report import content_of_report
 
@@ -360,6 +362,9 @@ def test_bad_input():
         found.comparison(["Subscribers"])
     assert found.changes().to_pylist()[0]["of"] == "period"
     assert "Promising changed on 2026-01-09: n" in repr(found)
+    marked = [{"segment": "Promising", "changed_on": "2026-01-09", "note": "n", "of": "period"}]
+    assert loads(found.comparison().schema.metadata[b"changes"]) == marked
+    assert found.metadata["changes"] == marked
 
 
 def named_none():
@@ -431,6 +436,9 @@ def test_a_renamed_target():
     assert report.dynamics("Revenue") == plain.dynamics("Revenue")
     content = content_of_report(report, Look(), Months.of("2026-03", "months"))
     assert content.target == "All"
+    assert repr(report).endswith("Orders are those of the target action All")
+    assert report.metadata["targets"] == {"All": None}
+    assert report.metadata["memberships"][0]["segments"] == list(report.segments)
 
 
 def test_points_that_are_unclear():
@@ -537,3 +545,25 @@ def test_metrics_say_what_they_need():
         with pytest.raises(oc.ConfigError, match="needs more than orders") as raised:
             report.comparison([name])
         assert needed in str(raised.value)
+
+
+def test_forgotten_customers_are_in_no_arm_and_no_cohort():
+    """Lift and cohorts are about customers: of who is forgotten, nobody is left to be one."""
+    rows = [(who, who, at(1 + who % 2, 5), 10 * who) for who in range(1, 9)]
+    arms = lists_of([(who, "held", date(2026, 1, 1), None) for who in (1, 2, 3)])
+    clicks = touches_of([(4, at(1, 4), "click", "Email", "news")])
+    key = bytes(32)
+
+    def measured(orders, touches):
+        credited = oc.Attribution().credit(orders, touches)
+        lift = oc.HoldoutLift.build(credited, arms, control="held", period=("2026-02", "2026-03"))
+        whole = Period.whole(Months.of(("2026-01", "2026-03"), "months"))
+        return lift.to_table().drop_columns("attributed_revenue"), cohorts_of(orders, whole)
+
+    everyone = orders_of(rows)
+    lift, cohorts = measured(everyone, clicks)
+    left_lift, left = measured(everyone.forget([8], key=key), clicks.forget([8], key=key))
+    rest_lift, rest = measured(orders_of(rows[:-1]), clicks)
+    assert (left_lift, left) == (rest_lift, rest)
+    assert (lift, cohorts) != (rest_lift, rest)
+    assert len(rows) == sum(cohorts.sizes) == sum(left.sizes) + 1

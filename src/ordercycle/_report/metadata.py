@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from ordercycle._attribution.option_checks import CHANNEL
 from ordercycle._attribution.touch_classes import CAMPAIGN
 from ordercycle._errors import counted, printable
+from ordercycle._expressions.expression_text import as_text
+from ordercycle._membership.membership import Membership, intervals_of
 from ordercycle._report.as_of import AsOf
 from ordercycle._report.counting import Counted
+from ordercycle._report.event_log import DAY
 from ordercycle._report.loyalty import unknown_kinds
 from ordercycle._report.metric_values import Figures
 from ordercycle._report.sources import Sources
@@ -82,10 +87,45 @@ def _without_row(sources: Sources) -> list[str]:
     return [str(one) for one, is_absent in zip(attribute.values.to_pylist(), absent) if is_absent]  # noqa: B905 - of one length
 
 
-def metadata_of(
-    figures: Figures, as_of: AsOf, targets: Sequence[str], notes: Sequence[str]
+def given_of(
+    memberships: Sequence[Membership], targets: Mapping[str, Any] | None, compare: str | None
 ) -> dict[str, Any]:
-    """Return what a report was made with, as plain data."""
+    """Return what a report was asked for, as plain data."""
+    sources = [intervals_of(one) for one in memberships]
+    return {
+        "compare": compare,
+        "targets": None if targets is None else {k: as_text(one) for k, one in targets.items()},
+        "memberships": [
+            {
+                "segments": list(membership.segments),
+                "known_from": _day(source.known_from),
+                "known_until": _day(source.known_until),
+            }
+            for membership, source in zip(memberships, sources, strict=True)
+        ],
+    }
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else str(day)
+
+
+def changes_of(changes: pa.Table) -> list[dict[str, Any]]:
+    """Return changes of segments as plain data."""
+    return [row | {DAY: str(row[DAY])} for row in changes.to_pylist()]
+
+
+def metadata_of(
+    figures: Figures,
+    as_of: AsOf,
+    given: Mapping[str, Any],
+    changes: pa.Table,
+    notes: Sequence[str],
+) -> dict[str, Any]:
+    """Return what a report was made with, as plain data.
+
+    given: as of `given_of`.
+    """
     from importlib.metadata import version  # loads what mail needs
 
     found: dict[str, Any] = {
@@ -93,7 +133,8 @@ def metadata_of(
         "previous": None if as_of.previous is None else str(as_of.previous),
         "as_of": str(as_of.period.last_day),
         "segments": list(figures.plan.segments),
-        "targets": list(targets),
+        **given,
+        "changes": changes_of(changes),
         "notes": list(notes),
         "version": version("ordercycle"),
     }
@@ -102,6 +143,7 @@ def metadata_of(
         return found
     sources = made.sources
     found["orders"] = sources.orders.entries
+    found["views"] = {"orders": [text for text, _ in sources.orders.views]}
     found["brand"] = sources.brand
     found["metrics"] = [
         {"name": one.name, "numerator": one.numerator, "denominator": one.denominator,
@@ -112,6 +154,7 @@ def metadata_of(
         scan = sources.touched.scan
         found["attribution"] = scan.model.to_dict()
         found["touches"] = scan.touches.entries
+        found["views"]["touches"] = [text for text, _ in scan.touches.views]
         found["visits"] = None if scan.visits is None else scan.visits.entries
     if sources.subscriptions is not None:
         found["subscriptions"] = "snapshot" if sources.subscriptions.is_snapshot else "intervals"

@@ -37,7 +37,7 @@ from ordercycle._report.cube import Cube, count
 from ordercycle._report.event_log import EventLog
 from ordercycle._report.export import Keys, comparison_csv, dynamics_csv, write_text
 from ordercycle._report.loyalty import Loyalty
-from ordercycle._report.metadata import MOST_NAMED, metadata_of, notes_of
+from ordercycle._report.metadata import MOST_NAMED, changes_of, given_of, metadata_of, notes_of
 from ordercycle._report.metric_values import EVERYTHING, Figures, Grain, Reported
 from ordercycle._report.metrics import Metric
 from ordercycle._report.own_metrics import Metric as OwnMetric
@@ -95,6 +95,7 @@ class SegmentReport:
         recount: Callable[..., Cube | Counted] | None = None,
         scan: ReportScan | None = None,
         log: EventLog | None = None,
+        given: Mapping[str, Any] | None = None,
     ) -> None:
         self._counted = [Figures(cube) for cube in cubes]
         self._as_of = as_of
@@ -102,6 +103,7 @@ class SegmentReport:
         self._halves: Figures | None = None  # of months up to the day of the last one
         self._scan = scan
         self._log = EventLog.of(None) if log is None else log
+        self._given = {} if given is None else given
 
     @classmethod
     def build(  # noqa: PLR0913 - one argument per source
@@ -268,7 +270,9 @@ class SegmentReport:
         ordered = months_of(history)
         first = months.first if ordered is None else min(months.first, ordered.first)
         covered = Months(first, chosen.period.months.last)
-        made = cls([counted(part) for part in chosen.counted(covered)], chosen, counted, scan, log)
+        cubes = [counted(part) for part in chosen.counted(covered)]
+        given = given_of(memberships, targets, compare)
+        made = cls(cubes, chosen, counted, scan, log, given)
         for warning in (
             *chosen.warnings(),
             *warnings_of(memberships, history, chosen),
@@ -336,7 +340,8 @@ class SegmentReport:
         pyarrow.Table
             ``segment``, ``metric``: string; ``value``, ``previous``; ``change``, value - previous;
             ``change_ratio``, change / the size of previous: float64, null where undefined or
-            beyond a float64. The schema's metadata name the ``period`` and the ``previous`` one.
+            beyond a float64. The schema's metadata name the ``period`` and the ``previous`` one,
+            and have as JSON the ``changes`` of segments within them, where there are any.
 
         Raises
         ------
@@ -345,7 +350,13 @@ class SegmentReport:
             report was made without.
         """
         view = self._view(brand, target)
-        return comparison_table(self._catalogue.named(metrics), *self._compared(view))
+        table = comparison_table(self._catalogue.named(metrics), *self._compared(view))
+        changes = changes_of(self.changes())
+        if not changes:
+            return table
+        return table.replace_schema_metadata(
+            {**(table.schema.metadata or {}), "changes": dumps(changes)}
+        )
 
     def channels(
         self,
@@ -594,7 +605,7 @@ class SegmentReport:
     @property
     def metadata(self) -> dict[str, Any]:
         """What the report was made with: the same again gives the same numbers, to the bit."""
-        return metadata_of(self._figures, self._as_of, self.targets, self._notes)
+        return metadata_of(self._figures, self._as_of, self._given, self.changes(), self._notes)
 
     def dynamics(
         self,
@@ -673,7 +684,8 @@ class SegmentReport:
         Notes
         -----
         Beside a file, what the report was made with (:attr:`metadata`) is written as JSON, under
-        the name of the file and ``.json``, where the report has more than orders.
+        the name of the file and ``.json``, where the report has more than orders, or segments that
+        changed within its periods.
 
         Raises
         ------
@@ -697,7 +709,8 @@ class SegmentReport:
             filled = self._metrics if metric is None else (self._metric(metric),)
             text = dynamics_csv(keys, self._metrics, filled, self._months(months, view))
         write_text(text, path)
-        if self._sources is not None and isinstance(path, str | os.PathLike):
+        has_more = self._sources is not None or self.changes().num_rows > 0
+        if has_more and isinstance(path, str | os.PathLike):
             write_text(f"{dumps(self.metadata, indent=2)}\n", f"{os.fspath(path)}.json")
 
     def to_html(
@@ -811,7 +824,11 @@ class SegmentReport:
             + ("" if row["note"] is None else f": {row['note']}")
             for row in self.changes().to_pylist()
         ]
-        return [*changed, *self._notes]
+        first = self.targets[0]
+        named = (
+            [] if first == DEFAULT_TARGET else [f"Orders are those of the target action {first}"]
+        )
+        return [*named, *changed, *self._notes]
 
     @property
     def _catalogue(self) -> Catalogue:
