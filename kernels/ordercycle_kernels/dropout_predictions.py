@@ -19,6 +19,7 @@ from ordercycle_kernels.elementary import (
     logarithm_of_one_plus,
 )
 from ordercycle_kernels.quadrature import GAUSS, end_of_panel, gauss_node
+from ordercycle_kernels.regular_orders import orders_of_stages
 
 #: Nodes for the probability to leave.
 NODES = 256
@@ -39,6 +40,10 @@ CHEBYSHEV_NODES = (
     0.29028467725446237,
     0.098017140329560602,
 )
+
+#: Sums over orders are taken where they have fewer terms than this, their tail about so many times
+#: the horizon against alpha + T.
+MOST_STAGES, TAIL = 250.0, 40.0
 
 # m = pairs of orders and age, x = most orders + 1, q = panels of a series
 
@@ -114,8 +119,7 @@ def sum_of(values: Float64s) -> float:
 
 @kernel
 def expect_dropout_orders(
-    r: float,
-    alpha: float,
+    parameters: Float64s,
     horizon: float,
     orders: Int64s,
     ages: Int64s,
@@ -127,13 +131,20 @@ def expect_dropout_orders(
 ) -> None:
     """Write P(an order in the horizon) and E(orders in it) of customers who are alive.
 
-    orders, ages: (m,); nodes, weights: (x, NODES); scratch: (NODES,); out_active, out_expected:
-    (m,).
+    Where few orders are possible, these are added up, which is faster than nodes.
+
+    parameters (b with f added): (4,); orders, ages: (m,); nodes, weights: (x, NODES); scratch:
+    (NODES,); out_active, out_expected: (m,).
     """
+    r, alpha, a, b = parameters
     for pair in range(orders.size):
         x = orders[pair]
         shape, span = r + x, horizon / (alpha + ages[pair])
         out_active[pair] = -exponential_less_one(-shape * logarithm_of_one_plus(span))
+        if (shape + TAIL) * span < MOST_STAGES:
+            expected, _ = orders_of_stages(shape, span, 1, 0, a, b + x)
+            out_expected[pair] = expected
+            continue
         for node in range(NODES):
             leave = nodes[x, node]
             log = logarithm_of_one_plus(leave * span)

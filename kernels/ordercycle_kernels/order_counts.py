@@ -143,6 +143,17 @@ def add_chunks(rows: Float64Table, sums: Float64Table) -> None:
 
 
 @kernel
+def sum_products(weights: Float64s, values: Float64s, out_sum: Float64Table) -> None:
+    """Add products in their order, with what is lost by rounding: out_sum: (2, 1).
+
+    weights, values: (n,).
+    """
+    out_sum[:] = 0.0
+    for place in range(weights.size):
+        add_compensated(out_sum, 0, weights[place] * values[place])
+
+
+@kernel
 def fill_day_tables(alpha: float, out_logs: Float64Out, out_rates: Float64Out) -> None:
     """Write ln(1 + d / alpha) and 1 / (alpha + d) of every day: out_logs, out_rates: (d,)."""
     for day in range(out_logs.size):

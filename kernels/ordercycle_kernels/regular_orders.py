@@ -44,8 +44,9 @@ from ordercycle_kernels.order_counts import (
 )
 from ordercycle_kernels.quadrature import GAUSS, end_of_panel, gauss_node
 
-#: Weights of stages are left out from here on, relative to all before them, and kept below that.
-TINY, HUGE = 1e-30, 1e250
+#: What is left out of a sum over stages, relative to it; and above what weights are made smaller,
+#: by a power of two, so that nothing is rounded.
+TINY, HUGE, LESS = 1e-17, 1e250, 2.0**-800
 #: How panels of an integral grow.
 GROWTH = 1.5
 
@@ -219,9 +220,10 @@ def orders_of_stages(
         value += weight * reached
         pairs += weight * reached_pairs
         if weight > HUGE:
-            weight, total = weight / HUGE, total / HUGE
-            value, pairs = value / HUGE, pairs / HUGE
-        if growth < 1.0 and weight <= TINY * total:
+            weight, total = weight * LESS, total * LESS
+            value, pairs = value * LESS, pairs * LESS
+        left_out = weight * (1.0 + count) * (1.0 + count)
+        if growth < 1.0 and left_out <= TINY * (1.0 - max(growth, share)) * value:
             return value / total, pairs / total
 
 
@@ -238,8 +240,10 @@ def expect_regular_orders(
 ) -> None:
     """Write E(orders) and E(orders (orders - 1)) in a horizon, of who is alive.
 
-    parameters: (4,); first: 1 where the first order may be the last; orders, ages: (m,);
-    out_expected, out_pairs, each by how many stages are over: (stages, m).
+    first: 1 where the first order may be the last, else 0.
+
+    parameters: (4,); orders, ages: (m,); out_expected, out_pairs (by the stages that are over):
+    (stages, m).
     """
     r, alpha, a, b = parameters
     for pair in range(orders.size):
@@ -308,8 +312,9 @@ def predict_regular_orders(
 ) -> None:
     """Write P(alive), P(active), E(orders) and E(discounted orders) of customers.
 
-    frequency, recency_days, age_days: (n,); parameters: (4,); pairs (of x * d + T: expected, then
-    discounted orders by the stages that are over): (t, 2 * stages); out: (4, n).
+    A pair, at x * d + T, has expected orders by the stages that are over, then discounted ones.
+
+    frequency, recency_days, age_days: (n,); parameters: (4,); pairs: (t, 2 * stages); out: (4, n).
     """
     r, days = parameters[0], tables.day_rates.size
     for row in range(frequency.size):

@@ -109,3 +109,25 @@ def test_orders_where_nobody_leaves(horizon):
             wanted = [1 - none, shape / scale * days, shape / scale * present]
             for found, exact in zip(out[:, pair].tolist(), wanted, strict=True):
                 assert abs(found - exact) <= 1e-13 * exact
+
+
+@pytest.mark.parametrize(
+    ("r", "alpha", "s", "beta"),
+    [(0.55, 74.0, 0.6, 82.0), (3.0, 5.0, 1.0, 400.0), (0.1, 900.0, 7.0, 3.0)],
+)
+def test_second_moments_of_orders(r, alpha, s, beta):
+    orders, ages = np.array([0, 3, 90]), np.array([0, 40, 700])
+    found, stays = np.full((2, 3), 77.0)
+    for horizon in (1.0, 365.0, 36_525.0):
+        death_predictions.expect_death_pairs(
+            np.array([r, alpha, s, beta]), horizon, orders, ages, found
+        )
+        death_predictions.expect_pairs(r, alpha, horizon, orders, ages, stays)
+        with mpmath.workdps(30):
+            for place, (x, age) in enumerate(zip(orders.tolist(), ages.tolist(), strict=True)):
+                square = (mpmath.mpf(r) + x) * (r + x + 1) / (mpmath.mpf(alpha) + age) ** 2
+                assert abs(stays[place] - square * horizon**2) <= 1e-13 * stays[place]
+                scale = mpmath.mpf(beta) + age
+                steps = [0, *(horizon * mpmath.mpf(10) ** -power for power in range(4, -1, -1))]
+                days = mpmath.quad(lambda u, at=scale: u * (1 + u / at) ** -s, steps)
+                assert abs(found[place] - 2 * square * days) <= 1e-11 * found[place]

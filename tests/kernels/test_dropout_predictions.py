@@ -18,6 +18,10 @@ CASES = [
     (9.0, 5000.0, 30.0, 2.0, 1, 3, 10_000),
     (1.3, 77.0, 900.0, 4000.0, 2, 80, 365),
     (0.7, 20.0, 2.0**50, 2.0**52, 5, 100, 730),
+    # Where few orders are possible they are added up; these are not.
+    (0.52, 43.0, 1.0, 1.6, 7, 30, 36_525),
+    (1.3, 77.0, 900.0, 4000.0, 2, 80, 36_525),
+    (0.7, 20.0, 2.0**50, 2.0**52, 5, 100, 36_525),
 ]
 
 
@@ -41,8 +45,7 @@ def test_orders_of_the_living(case):
     dropout_predictions.fill_beta_nodes(a, b, orders, nodes, weights)
     active, found = np.full((2, 1), 77.0)
     dropout_predictions.expect_dropout_orders(
-        r,
-        alpha,
+        np.array([r, alpha, a, b]),
         float(horizon),
         orders,
         ages,

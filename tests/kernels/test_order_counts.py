@@ -126,6 +126,12 @@ def test_chunks_are_added_in_their_order_with_what_rounding_loses():
     assert float(sums[0, 0] + sums[1, 0]) == 2.0
 
 
+def test_products_are_added_in_their_order_with_what_rounding_loses():
+    out = np.full((2, 1), 77.0)
+    order_counts.sum_products(np.array([1.0, 2.0, 1.0]), np.array([1e16, 0.5, -1e16]), out)
+    assert float(out[0, 0] + out[1, 0]) == 1.0
+
+
 @pytest.mark.parametrize("f", [0, 1, order_counts.NOBODY_LEAVES])
 @pytest.mark.parametrize("parameters", PARAMETERS)
 def test_products_of_scores(parameters, f):

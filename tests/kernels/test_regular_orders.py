@@ -134,7 +134,7 @@ def test_predictions(k, parameters, horizon):
                     continue
                 wanted = regular_orders(at, x, days, k, done, mpf(horizon))
                 assert abs(expected[done, row] - wanted[0]) <= 1e-12 * (wanted[0] + 1e-12)
-                assert abs(pairs[done, row] - wanted[1]) <= 1e-12 * (wanted[1] + 1e-12)
+                assert abs(pairs[done, row] - wanted[1]) <= 1e-12 * (wanted[1] + wanted[0])
 
 
 @pytest.mark.parametrize(("k", "parameters"), PARAMETERS[:2])

@@ -44,20 +44,41 @@ def cells(customers):
     return Cells(*map(as_input, (*kinds, np.array(customers))))
 
 
-def test_draws_are_the_numbers_that_hashes_stand_for():
+def chances(most):
+    out = np.full(most + 1, 77.0)
+    resampling.fill_chances_of_means(out)
+    return out
+
+
+@pytest.mark.parametrize("known", [0, 7, 1000])
+def test_draws_are_the_numbers_that_hashes_stand_for(known):
     counts = [1, 1, 2, 3, 7, 50, 900] * 9
     out = np.full(len(counts), 77)
     for seed, draw in ((0, 0), (5, 1), (2**63 - 1, 2)):
-        resampling.draw_customers(cells(counts), seed, draw, out)
+        there = resampling.draw_customers(cells(counts), chances(known), seed, draw, out)
         for place, customers in enumerate(counts):
             assert out[place] == wanted((place, place, place + 5, customers), seed, draw)
+        kept = [np.full(there, 77, kind) for kind in (np.int64, np.int32, np.int32, np.int64)]
+        resampling.keep_cells(cells(counts), out, *kept)
+        for found, column in zip(kept, (*cells(counts)[:3], out), strict=True):
+            assert found.tolist() == column[out > 0].tolist()
+
+
+def test_cells_of_the_same_orders_and_recency_are_drawn_apart():
+    columns = np.array([(1, 1, 5), (1, 1, 6), (1, 2, 6), (2, 2, 6)]).T
+    kinds = (np.int64, np.int32, np.int32)
+    kept = [column.astype(kind) for column, kind in zip(columns, kinds, strict=True)]
+    found = np.full(4, 77)
+    some = Cells(*map(as_input, (*kept, np.full(4, 50))))
+    resampling.draw_customers(some, chances(50), 1, 0, found)
+    assert found.tolist() == [wanted((*kind, 50), 1, 0) for kind in columns.T.tolist()]
 
 
 @pytest.mark.parametrize("customers", [1, 4, 10**6])
 def test_draws_have_the_mean_and_the_variance_of_poisson_numbers(customers):
     size = 400
     out = np.full(size, 77)
-    resampling.draw_customers(cells([customers] * size), 3, 0, out)
+    resampling.draw_customers(cells([customers] * size), chances(10), 3, 0, out)
     scaled = (out - customers) / math.sqrt(customers)
     assert abs(scaled.mean()) < 5 / math.sqrt(size)
     assert 0.7 < scaled.var() < 1.4

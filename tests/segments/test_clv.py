@@ -6,6 +6,7 @@ import pickle
 import tomllib
 from collections import Counter
 from fractions import Fraction
+from statistics import NormalDist
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,8 @@ import ordercycle as oc
 from ordercycle._cli.scheme_files import toml_of
 from ordercycle._segments.counting_rounds import Cells
 from ordercycle._segments.value.inputs import ClvCounts, ClvInputs, means_of, purchase_cells
+from ordercycle._segments.value.intervals import Population
+from ordercycle._value_models import variances_of_orders
 
 BG = {"r": 0.243, "alpha": 30.9, "a": 0.793, "b": 2.426}
 SPEND = {"p": 6.25, "q": 3.74, "gamma": 15.44}
@@ -505,6 +508,11 @@ def poisson_number(mean: int, chance: float) -> int:
     raise AssertionError(mean)
 
 
+def table_ages(table):
+    recency = table["lifetime_days"].to_numpy()
+    return recency, recency + table["days_since_last_order"].to_numpy()
+
+
 def test_intervals_are_those_of_models_fitted_to_drawn_customers(table):
     clv = oc.Clv(model="mbg_nbd", spend=None, horizon_days=90).fit(table)
     found = clv.intervals(table, draws=2, seed=11, level=0.5)
@@ -520,12 +528,66 @@ def test_intervals_are_those_of_models_fitted_to_drawn_customers(table):
         for one in (clv, *refits)
     ]
     assert found["name"].to_pylist() == list(rows[0])
+    chances = clv.assign(table)["p_active"].drop_null().to_numpy()
+    kinds = table["order_days"].to_numpy() - 1, *table_ages(table)
+    deviations = {
+        "p_active": float(np.sqrt((chances * (1 - chances)).sum())),
+        "expected_orders": math.sqrt(variances_of_orders(clv._models.orders, *kinds, 90).sum()),
+    }
     for row in found.to_pylist():
         name = row["name"]
         assert row["estimate"] == pytest.approx(rows[0][name], rel=1e-12)
         one, other = sorted(of_draw[name] for of_draw in rows[1:])
-        assert row["low"] == pytest.approx(one + (other - one) / 4, rel=1e-5)
-        assert row["high"] == pytest.approx(one + 3 * (other - one) / 4, rel=1e-5)
+        if name not in deviations:
+            assert row["low"] == pytest.approx(one + (other - one) / 4, rel=1e-4)
+            assert row["high"] == pytest.approx(one + 3 * (other - one) / 4, rel=1e-4)
+            continue
+        # What happens varies around each draw's total.
+        around = [NormalDist(centre, deviations[name]) for centre in (one, other)]
+        for bound, share in (("low", 0.25), ("high", 0.75)):
+            below = np.mean([one.cdf(row[bound]) for one in around])
+            assert below == pytest.approx(share, abs=1e-4)
+
+
+@pytest.mark.parametrize("spend", ["gamma_gamma", "average"])
+def test_totals_vary_as_much_as_simulated_customers_do(spend):
+    """Intervals of a day's draw alone, so that only chance is left; spend from day to day too."""
+    random, size = np.random.default_rng(5), 1_000
+    profile = pa.table(
+        {
+            "order_days": pa.array(random.integers(1, 6, size)),
+            "lifetime_days": pa.array([60] * size, pa.int32()),
+            "days_since_last_order": pa.array([30] * size, pa.int32()),
+        }
+    )
+    days = profile["order_days"].to_numpy()
+    profile = profile.set_column(1, "lifetime_days", pa.array(60 * (days > 1), pa.int32()))
+    means = random.gamma(3.0, 10.0, size)
+    profile = profile.append_column("revenue", pa.array(means * days))
+    profile = profile.append_column("revenue_first_day", pa.array(means))
+    given_ = {"r": 2.0, "alpha": 90.0, "s": 0.9, "beta": 200.0}
+    given_ |= (
+        {"p": 4.0, "q": 5.0, "gamma": 30.0} if spend == "gamma_gamma" else {"mean_spend": 30.0}
+    )
+    clv = oc.Clv(model="pareto_nbd", spend=spend, horizon_days=180, parameters=given_)
+    forecast = clv._forecast()
+    variances = Population.of(profile, clv._inputs, threads=1).variances(forecast)
+    alive = clv.assign(profile)["p_alive"].to_numpy()
+    age = profile["lifetime_days"].to_numpy() + 30
+    totals = []
+    for _ in range(150):
+        rate = random.gamma(2.0 + days - 1) / (90.0 + age)
+        left = random.exponential((200.0 + age) / random.gamma(0.9, size=size))
+        orders = random.poisson(rate * np.minimum(left, 180)) * (random.random(size) < alive)
+        if spend == "average":
+            spent = orders * np.where(days > 1, means, 30.0)
+        else:
+            # Of x days with the mean m, the rate of spend is gamma (p x + q, gamma + x m).
+            scale = random.gamma(4.0 * (days - 1) + 5.0) / (30.0 + (days - 1) * means)
+            spent = np.where(orders > 0, random.gamma(4.0 * np.maximum(orders, 1)) / scale, 0.0)
+        totals.append((np.count_nonzero(orders), orders.sum(), spent.sum()))
+    found = np.var(totals, axis=0) / np.array(list(variances.values()))
+    assert ((found > 0.6) & (found < 1.6)).all()  # 3.5 standard errors of a variance
 
 
 @pytest.mark.parametrize("spend", ["gamma_gamma", "average"])

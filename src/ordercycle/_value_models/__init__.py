@@ -13,6 +13,7 @@ from ordercycle._value_models.forms import CANDIDATES, REGULAR
 from ordercycle._value_models.predictions import Predictions
 from ordercycle._value_models.regularity import ALL_ALIKE, GapRatios
 from ordercycle._value_models.spend import SpendFit, add_spend_cells, fit_spend, spend_cells
+from ordercycle._value_models.spread import mixed_quantiles, total_of, variances_of_orders
 from ordercycle._value_models.transactions import (
     TransactionFit,
     fit_transactions,
@@ -37,7 +38,10 @@ __all__ = [
     "fit_transactions",
     "is_regular_model",
     "mean_bootstrap",
+    "mixed_quantiles",
     "poisson_bootstrap",
     "spend_bootstrap",
     "spend_cells",
+    "total_of",
+    "variances_of_orders",
 ]

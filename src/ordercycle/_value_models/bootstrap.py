@@ -21,10 +21,15 @@ from ordercycle._value_models.transactions import TransactionFit
 from ordercycle._workspace import Workers, thread_count
 from ordercycle_kernels._types import as_input
 from ordercycle_kernels.order_counts import Cells
-from ordercycle_kernels.resampling import draw_customers
+from ordercycle_kernels.resampling import draw_customers, fill_chances_of_means, keep_cells
 from ordercycle_kernels.spends import SpendCells
 
 SEEDS = 2**63
+#: A draw's parameters are at its maximum when a last step would add so little to the
+#: log-likelihood: it moves by a twentieth of a standard error and ends there to a thousandth.
+ENOUGH = 1e-3
+#: Cells with more customers are few.
+MOST_CHANCES = 4095
 
 #: The parameters of a draw, and whether they are finite.
 Drawn = tuple[list[float], bool]
@@ -63,10 +68,10 @@ def poisson_bootstrap(
     form, cells = fit.form, as_cells(cells)
     start = logs_of(form.odds([estimate for estimate, _ in fit.parameters.values()]))
 
-    def refit(customers: NDArray[np.int64]) -> Drawn:
+    def refit(customers: NDArray[np.int64], there: int) -> Drawn:
         with Workers(1) as workers:
-            likelihood = LIKELIHOODS[form.likelihood](_drawn(cells, customers), workers)
-            maximum = maximize(partial(curve_of, likelihood, form), start, BOUND)
+            likelihood = LIKELIHOODS[form.likelihood](_drawn(cells, customers, there), workers)
+            maximum = maximize(partial(curve_of, likelihood, form), start, BOUND, enough=ENOUGH)
         return form.shown(exps_of(maximum.place)), maximum.found
 
     return _draws(cells, refit, draws, seed, threads)
@@ -84,14 +89,16 @@ def spend_bootstrap(
     values = [estimate - (name == "q") for name, (estimate, _) in fit.parameters.items()]
     start = logs_of(values)
 
-    def refit(customers: NDArray[np.int64]) -> Drawn:
-        there = customers > 0
-        counts = customers[there]
-        beyond = cells.steps[there] // cells.customers[there] * counts
-        columns = cells.days[there], cells.levels[there], counts, beyond
+    def refit(customers: NDArray[np.int64], _: int) -> Drawn:
+        drawn = customers > 0
+        counts = customers[drawn]
+        beyond = cells.steps[drawn] // cells.customers[drawn] * counts
+        columns = cells.days[drawn], cells.levels[drawn], counts, beyond
         with Workers(1) as workers:
             search = SpendSearch(SpendCells(*map(as_input, columns)), workers)
-            maximum = maximize(partial(search.curve, form), start, search.bound(start))
+            maximum = maximize(
+                partial(search.curve, form), start, search.bound(start), enough=ENOUGH
+            )
         found = zip(form.names, exps_of(maximum.place), strict=True)
         return [value + (name == "q") for name, value in found], maximum.found
 
@@ -108,7 +115,7 @@ def mean_bootstrap(
 ) -> Draws:
     """Return the mean spend of draws of customers; means: of each cell, (s,)."""
 
-    def refit(customers: NDArray[np.int64]) -> Drawn:
+    def refit(customers: NDArray[np.int64], _: int) -> Drawn:
         weights = customers.astype(np.float64)
         size = math.fsum(weights)
         return [math.fsum(weights * means) / size if size else math.nan], size > 0
@@ -128,33 +135,33 @@ def _as_kinds(cells: SpendCells) -> Cells:
 
 def _draws(
     cells: Cells,
-    refit: Callable[[NDArray[np.int64]], Drawn],
+    refit: Callable[[NDArray[np.int64], int], Drawn],
     draws: int,
     seed: int,
     threads: int | None,
 ) -> Draws:
     """Return what a fit comes to for draws of the customers of cells; draws are the tasks."""
     count, number = checked_draws(draws, seed)
+    most = int(cells.customers.max(initial=0))
+    chances = np.empty(min(most, MOST_CHANCES) + 1)
+    fill_chances_of_means(chances)
 
     def run(draw: int) -> Drawn:
         customers = np.empty(cells.frequency.size, np.int64)
-        draw_customers(cells, number, draw, customers)
-        return refit(customers)
+        there = draw_customers(cells, chances, number, draw, customers)
+        return refit(customers, there)
 
     with Workers(thread_count(threads)) as workers:
         parameters, found = zip(*workers.in_order(run, range(count)), strict=True)
     return Draws(np.array(parameters), np.array(found))
 
 
-def _drawn(cells: Cells, customers: NDArray[np.int64]) -> Cells:
-    """Return the cells of which a draw has customers."""
-    there = customers > 0
-    return Cells(
-        as_input(cells.frequency[there]),
-        as_input(cells.recency_days[there]),
-        as_input(cells.age_days[there]),
-        as_input(customers[there]),
-    )
+def _drawn(cells: Cells, customers: NDArray[np.int64], there: int) -> Cells:
+    """Return the cells of which a draw has customers; there: how many."""
+    frequency, drawn = np.empty((2, there), np.int64)
+    recency, age = np.empty((2, there), np.int32)
+    keep_cells(cells, customers, frequency, recency, age, drawn)
+    return Cells(as_input(frequency), as_input(recency), as_input(age), as_input(drawn))
 
 
 def checked_draws(draws: object, seed: object) -> tuple[int, int]:

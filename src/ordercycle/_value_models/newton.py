@@ -17,6 +17,8 @@ Matrix = list[list[float]]
 
 #: No parameter, a logarithm, moves further in one step.
 LONGEST_STEP = 2.0
+#: A step to a maximum near by is shorter.
+SHORT_STEP = 0.1
 MOST_STEPS, MOST_HALVINGS = 200, 40
 #: What the next step could still add to the function, where it is taken for the maximum.
 NOTHING_MORE = 1e-9
@@ -47,9 +49,16 @@ class Maximum:
 
 
 def maximize(
-    function: Callable[[Sequence[float]], Curve], start: Sequence[float], bound: float
+    function: Callable[[Sequence[float]], Curve],
+    start: Sequence[float],
+    bound: float,
+    *,
+    enough: float = 0.0,
 ) -> Maximum:
-    """Climb from a start to a maximum, or until a parameter's absolute value passes a bound."""
+    """Climb from a start to a maximum, or until a parameter's absolute value passes a bound.
+
+    enough: what a last step may still be expected to add; its end is then the maximum, unseen.
+    """
     place = list(start)
     value, gradient, hessian = function(place)
     before = math.inf
@@ -57,6 +66,11 @@ def maximize(
         step, gain = _newton_step(gradient, hessian)
         if max(map(abs, place)) > bound:
             return Maximum(place, value, gradient, hessian, found=False, steps=steps)
+        # On the way to infinity, steps add little but are long.
+        if gain < enough and max(map(abs, step)) < SHORT_STEP and is_concave(hessian):
+            end = [one + move for one, move in zip(place, step, strict=True)]
+            is_found = max(map(abs, end)) <= bound
+            return Maximum(end, value + gain, gradient, hessian, found=is_found, steps=steps)
         # Below what the function can tell, derivatives still can: until they do no longer.
         is_lost = gain < _resolution(value)
         is_last = gain < NOTHING_MORE or (is_lost and gain > before / 4)

@@ -191,12 +191,11 @@ class DropoutExpectations(OfPairs):
 
     def of_pairs(self, orders: Integers, ages: Integers) -> Floats:
         """Return P(active), orders and discounted orders of who is alive."""
-        r, alpha = self.parameters[:2]
+        r, alpha, a, b = self.parameters
         horizon, discount = self.horizon
         result = np.empty((3, orders.size))
         expect_dropout_orders(
-            r,
-            alpha,
+            np.array([r, alpha, a, b + self.is_first]),
             horizon,
             orders,
             ages,

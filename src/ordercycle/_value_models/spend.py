@@ -147,6 +147,26 @@ class SpendFit:
         expect_spends(days, np.ascontiguousarray(means, np.float64), p, q, scale, found)
         return found
 
+    def second_moments(
+        self, days: Integers, means: Floats, squares: Floats
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return what the variance of spend follows from: each (n,).
+
+        Of customers with such a mean, and mean square of it, of so many days, all together: the
+        expected variance of the spend of an order day, the expected square of its mean, which is
+        not known either, and the square of what is expected of it. The first two are infinite
+        where the model has none.
+        """
+        shown = {name: estimate for name, (estimate, _) in self.parameters.items()}
+        p, q, scale = SPEND_FORMS[self.model].naturals_of(shown)
+        total = scale * scale + days * (2.0 * scale * means + days * squares)
+        shape = p * days + q
+        expected = p * p * total / (shape - 1.0) ** 2
+        has_none = shape <= 2.0
+        mean_square = expected * (shape - 1.0) / np.where(has_none, 1.0, shape - 2.0)
+        mean_square = np.where(has_none, math.inf, mean_square)
+        return mean_square / p, mean_square, expected
+
 
 def fit_spend(
     cells: SpendCells, *, errors: str = "sandwich", threads: int | None = None

@@ -382,10 +382,12 @@ class Clv(Fittable):
         """Return intervals of the parameters, and of what customers do together.
 
         Customers are drawn at random, each a Poisson number of times, and the model is fitted to
-        them, again and again (a bootstrap). An interval holds the middle part of what comes out. It
-        says how much other customers of this kind would have changed the model; what happens varies
-        around the expectation besides, by chance, and with all that the model leaves out
-        (:meth:`backtest`).
+        them, again and again (a bootstrap). An interval of a parameter holds the middle part of
+        what comes out. Totals vary by chance besides, around what each fit expects: their
+        intervals are to hold what will happen, by a normal distribution of the sum. Of customers
+        that a model draws they do; what the model leaves out, as seasons, is for
+        :meth:`backtest`. Of ``spend="average"``, spend on an order day is taken for certain;
+        discounted spend, to vary as much less as the square of what is expected.
 
         Parameters
         ----------
@@ -419,7 +421,8 @@ class Clv(Fittable):
         Warns
         -----
         OrdercycleWarning
-            Where many draws do not tell all parameters.
+            Where many draws do not tell all parameters, or the model of spend has no variance
+            (q is 2 or less), which the interval of ``predicted_value`` then leaves out.
 
         Examples
         --------
@@ -433,8 +436,8 @@ class Clv(Fittable):
         alpha                31.599     35.825
         a                     0.634      0.826
         b                     1.863      2.534
-        p_active          6,872.695  7,114.987
-        expected_orders  20,785.041 22,153.649
+        p_active          6,809.293  7,167.332
+        expected_orders  20,562.854 22,329.530
         """
         day = day_of(source, as_of)
         forecast = self._forecast(horizon_days, discount_rate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from ordercycle._segments.value.columns import (
     AVERAGE,
     SPEND_PARAMETERS,
     Forecast,
+    ValueModel,
     value_model,
 )
 from ordercycle._segments.value.fit import transaction_cells
@@ -33,9 +35,13 @@ from ordercycle._segments.value.inputs import (
 from ordercycle._segments.value.options import float_of
 from ordercycle._value_models import (
     mean_bootstrap,
+    mixed_quantiles,
     poisson_bootstrap,
     spend_bootstrap,
+    total_of,
+    variances_of_orders,
 )
+from ordercycle._workspace import Workers, thread_count
 
 SCHEMA = pa.schema(
     [
@@ -72,8 +78,8 @@ class Fitted(Protocol):
 class Population:
     """Customers with orders by x, t_x and T: (n,) cells each.
 
-    customers: how many; spent: the mean spend, of the days that count, of all of a cell together;
-    counts: what a fit needs.
+    customers: how many; spent, squares: the mean spend of the days that count, and the mean of its
+    squares, of all customers of a cell together; counts: what a fit needs.
     """
 
     repeats: NDArray[np.int64]
@@ -81,6 +87,7 @@ class Population:
     age: NDArray[np.int32]
     customers: Floats
     spent: Floats
+    squares: Floats
     counts: ClvCounts
 
     @classmethod
@@ -89,17 +96,18 @@ class Population:
         counts = ClvCounts.of(inputs.counted(table))
         cells, customers = counts.purchases.cell, counts.purchases.count
         repeats, recency, age = purchase_cells(cells)
-        spent = np.zeros(cells.size)
+        spent, squares = np.zeros((2, cells.size))
         if inputs.has_spend:
             checked = inputs.of(table)
-            unit = _unit(checked, inputs, threads)
-            sums = Cells.total(
-                worked(lambda task: _sums(task[1], inputs, unit), checked, threads=threads)
-            )
-            spent[np.searchsorted(cells, sums.cell)] = sums.count / unit
-            days = repeats + (not inputs.repeats_only)
-            np.divide(spent, days * customers, out=spent, where=days > 0)
-        return cls(repeats, recency, age, customers.astype(np.float64), spent, counts)
+            greatest = _greatest(checked, inputs, threads)
+            days = (repeats + (not inputs.repeats_only)).astype(np.float64)
+            for power, means in ((1, spent), (2, squares)):
+                unit = _unit(greatest, power, checked.num_rows)
+                add = partial(_sums, inputs=inputs, power=power, unit=unit)
+                sums = Cells.total(worked(add, checked, threads=threads))
+                means[np.searchsorted(cells, sums.cell)] = sums.count / unit
+                np.divide(means, days**power * customers, out=means, where=days > 0)
+        return cls(repeats, recency, age, customers.astype(np.float64), spent, squares, counts)
 
     def totals(self, forecast: Forecast) -> dict[str, float]:
         """Return how many order, on how many days, and what they spend, of all together."""
@@ -109,10 +117,55 @@ class Population:
         # The expected value of an order day is linear in what a customer spent.
         columns = [getattr(found, name) for name in TOTALS]
         return {
-            name: math.fsum(self.customers * column)
+            name: total_of(self.customers, column)
             for name, column in zip(TOTALS, columns, strict=True)
             if column is not None
         }
+
+    def variances(self, forecast: Forecast) -> dict[str, float]:
+        """Return how much the totals vary by chance, with the parameters of the forecast."""
+        models, days = forecast.models, forecast.horizon_days
+        kinds = self.repeats, self.recency, self.age
+        found = forecast.of(*kinds, self.spent if models.inputs.has_spend else None)
+        of_orders = variances_of_orders(models.orders, *kinds, days)
+        columns = [found.p_active * (1.0 - found.p_active), of_orders]
+        value, predicted = found.expected_order_value, found.predicted_value
+        if value is not None and predicted is not None:
+            orders = found.expected_orders
+            spent = _variances_of_spend(self, forecast.models, orders, of_orders)
+            # Discounted spend is taken to vary as much less as the square of what is expected.
+            less = predicted / np.where(orders > 0, orders * value, 1.0)
+            columns.append(spent * (less**2 if forecast.discount_rate else 1.0))
+        return {
+            name: total_of(self.customers, column)
+            for name, column in zip(TOTALS, columns, strict=False)
+        }
+
+
+def _variances_of_spend(
+    population: Population, models: ValueModel, orders: Floats, variance: Floats
+) -> Floats:
+    """Return how much a customer's spend varies, of each cell on average; variance: of orders."""
+    days = population.repeats + (not models.inputs.repeats_only)
+    if models.spend is None:  # spend on a day is taken for certain
+        known = np.float64(models.mean_spend or 0.0) ** 2
+        return np.asarray(np.where(days > 0, population.squares, known) * variance)
+    of_day, of_mean, expected = models.spend.second_moments(
+        days, population.spent, population.squares
+    )
+    unknown = ~np.isfinite(of_mean)
+    if unknown.any():
+        warn(
+            "the model of spend has no variance of customers of whom it knows little: the "
+            "interval of predicted_value leaves out by how much the spend of "
+            f"{counted(int(population.customers[unknown].sum()), 'customer')} varies"
+        )
+        of_day, of_mean, expected = (
+            np.where(unknown, 0.0, one) for one in (of_day, of_mean, expected)
+        )
+    squared = orders * orders
+    spent = orders * of_day + (variance + squared) * of_mean - squared * expected
+    return np.asarray(np.maximum(spent, 0.0))
 
 
 def _amounts(batch: pa.RecordBatch, inputs: ClvInputs) -> tuple[NDArray[np.int64], Floats]:
@@ -124,8 +177,8 @@ def _amounts(batch: pa.RecordBatch, inputs: ClvInputs) -> tuple[NDArray[np.int64
     return packed(purchases), amounts[purchases.has_orders]
 
 
-def _unit(checked: pa.Table, inputs: ClvInputs, threads: int | None) -> float:
-    """Return by what amounts are multiplied so that whole numbers of them add up exactly."""
+def _greatest(checked: pa.Table, inputs: ClvInputs, threads: int | None) -> float:
+    """Return the most that a customer spent on days that count."""
 
     def most(task: tuple[int, pa.Table]) -> float:
         return max(
@@ -133,17 +186,22 @@ def _unit(checked: pa.Table, inputs: ClvInputs, threads: int | None) -> float:
             default=0.0,
         )
 
-    greatest = max(worked(most, checked, threads=threads), default=0.0)
-    bits = math.frexp(greatest)[1] + checked.num_rows.bit_length()
+    return max(worked(most, checked, threads=threads), default=0.0)
+
+
+def _unit(greatest: float, power: int, rows: int) -> float:
+    """Return by what amounts, to a power, are multiplied so that whole numbers of them add up."""
+    bits = math.frexp(greatest**power)[1] + rows.bit_length()
     return math.ldexp(1.0, SUM_BITS - bits)
 
 
-def _sums(piece: pa.Table, inputs: ClvInputs, unit: float) -> Cells:
-    """Return what customers of each kind spent, in units."""
+def _sums(task: tuple[int, pa.Table], inputs: ClvInputs, power: int, unit: float) -> Cells:
+    """Return what customers of each kind spent, to a power, in units."""
     tables = []
-    for batch in piece.to_batches():
+    for batch in task[1].to_batches():
         keys, amounts = _amounts(batch, inputs)
-        tables.append(counted_sums(keys, np.rint(amounts * unit).astype(np.int64))[1])
+        units = np.rint(amounts**power * unit).astype(np.int64)
+        tables.append(counted_sums(keys, units)[1])
     return Cells.total(tables)
 
 
@@ -173,10 +231,25 @@ def intervals_of(
             "are where the search stopped, and mean that there is none; those of totals hold"
         )
     estimates = {name: estimate for name, (estimate, _) in clv.parameters.items()}
-    rows = [_with_totals(clv, forecast, population, one) for one in (estimates, *parameters)]
-    values = np.array([list(row.values()) for row in rows])
-    low, high = np.quantile(values[1:], [(1 - share) / 2, (1 + share) / 2], axis=0)
-    return pa.table([list(rows[0]), values[0], low, high], schema=SCHEMA)
+    with Workers(thread_count(threads)) as workers:
+        rows = list(
+            workers.in_order(
+                lambda values: _with_totals(clv, forecast, population, values),
+                (estimates, *parameters),
+            )
+        )
+    variances = population.variances(forecast)
+    shares = [(1 - share) / 2, (1 + share) / 2]
+    made = [
+        (
+            name,
+            rows[0][name],
+            *mixed_quantiles(of_draws, math.sqrt(variances.get(name, 0.0)), shares),
+        )
+        for name in rows[0]
+        for of_draws in [np.array([row[name] for row in rows[1:]])]
+    ]
+    return pa.table([list(column) for column in zip(*made, strict=True)], schema=SCHEMA)
 
 
 def _check_fitted_to(clv: Fitted, counts: ClvCounts) -> None:
