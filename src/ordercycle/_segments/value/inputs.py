@@ -266,6 +266,8 @@ def money_per_day(
 
 def as_floats(money: pa.Array) -> NDArray[np.float64]:
     """Return an amount of money for each row."""
+    if money.type == pa.float64():
+        return fixed_view(money, np.float64)
     return money_per_day(pa.array(np.ones(len(money), np.int64)), money, None)
 
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ordercycle_kernels.value_lists import value_list_codes
+
 #: In the order of the codes, the best first.
 SEGMENTS = ("Top", "Active", "At risk", "Lost")
-TOP, ACTIVE, AT_RISK, LOST = range(4)
-NO_LIST = np.int8(-1)
 
 #: Where the bounds of the probabilities come from.
 ANCHORS = ("new", "absolute")
@@ -46,11 +46,16 @@ class Cuts(NamedTuple):
 
     def codes(self, values: Values) -> NDArray[np.int8]:
         """Return the list of each customer."""
-        likely = values.p_active >= self.hi
-        codes = np.where(values.p_active >= self.lo, np.int8(AT_RISK), np.int8(LOST))
-        codes[likely] = ACTIVE
-        codes[likely & (values.predicted_value >= self.value)] = TOP
-        codes[~values.has_orders] = NO_LIST
+        codes = np.empty(values.p_active.size, np.int8)
+        value_list_codes(
+            values.has_orders,
+            values.p_active,
+            values.predicted_value,
+            self.hi,
+            self.lo,
+            self.value,
+            codes,
+        )
         return codes
 
 

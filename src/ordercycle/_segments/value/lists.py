@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date
@@ -25,13 +26,11 @@ from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.scheme import Scheme
 from ordercycle._segments.scheme_options import SchemeOption
 from ordercycle._segments.value.clv import Clv, forecast_of, inputs_of
-from ordercycle._segments.value.columns import Forecast
+from ordercycle._segments.value.columns import Forecast, Predicted
 from ordercycle._segments.value.inputs import Purchases, day_of, purchases_of
 from ordercycle._segments.value.list_cuts import (
-    ACTIVE,
     ANCHORS,
     SEGMENTS,
-    TOP,
     Cuts,
     Values,
     bounds_of,
@@ -41,10 +40,11 @@ from ordercycle._segments.value.lists_fit import (
     ModelRound,
     ValueListsAccount,
     valued,
-    with_forecast,
+    values_of,
 )
 from ordercycle._segments.value.options import float_of
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
+from ordercycle_kernels.value_lists import ACTIVE, TOP, high_values
 
 #: Fewer are too few to look for others like them.
 FEW_TOP = 100
@@ -282,27 +282,23 @@ class ValueLists(Scheme):
         rows = table.num_rows
         codes, high = np.empty(rows, np.int8), np.empty(rows, np.bool_)
         fields = [one for one in forecast.fields if one.name not in table.column_names]
-        made = {one.name: np.empty(rows, np.float64) for one in fields}
-        top_clv = self.top_clv
+        made = Predicted.empty(rows, has_money=True)
+        top_clv = math.inf if self.top_clv is None else self.top_clv
 
         def write(task: tuple[int, pa.Table]) -> None:
             start, piece = task
             for batch in piece.to_batches():
                 part = slice(start, start + batch.num_rows)
-                values, columns = with_forecast(batch, forecast)
+                values = values_of(batch, forecast, made.part(part))
                 codes[part] = cuts.codes(values)
-                high[part] = values.predicted_value >= cuts.value
-                if top_clv is not None:
-                    high[part] |= values.revenue >= top_clv
-                for name, column in made.items():
-                    column[part] = columns[name]
+                high_values(values.predicted_value, values.revenue, cuts.value, top_clv, high[part])
                 start = part.stop
 
         for _ in worked(write, inputs, threads=threads):
             pass
         valid = bitmap(codes >= 0)
         for one in fields:
-            column = array_of(made[one.name], pa.float64(), valid)
+            column = array_of(getattr(made, one.name), pa.float64(), valid)
             table = table.append_column(one, pa.chunked_array([column]))
         table = table.append_column(PRODUCED.field, PRODUCED.column(codes))
         flags = pa.Array.from_buffers(pa.bool_(), rows, [valid, bitmap(high)])

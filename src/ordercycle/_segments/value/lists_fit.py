@@ -33,10 +33,11 @@ from ordercycle._segments.score_maps import FrozenDict
 from ordercycle._segments.value.clv import Clv, forecast_of
 from ordercycle._segments.value.columns import Forecast, Predicted, predict_batch
 from ordercycle._segments.value.inputs import as_floats, purchases_of
-from ordercycle._segments.value.list_cuts import LOST, SEGMENTS, TOP, Cuts, Values
+from ordercycle._segments.value.list_cuts import SEGMENTS, Cuts, Values
 from ordercycle_kernels.exact_sums import FLOAT_CHUNKS
 from ordercycle_kernels.purchase_cells import add_floats
 from ordercycle_kernels.selection import DIGITS
+from ordercycle_kernels.value_lists import LOST, TOP
 
 #: Statistics of Top that can be the number on top of the list, with what they are.
 STATISTICS = {
@@ -49,6 +50,8 @@ KIND_SHIFT = 40
 VALUE_DIGITS, CLV_DIGITS, SIZES, CLV_SUM, VALUE_SUM, REACHED = range(6)
 
 MEDIAN = "median_clv"
+#: The columns of a model by which customers are put in lists.
+VALUES = ("p_active", "predicted_value", "clv")
 FLOATS = KeyType("float64")
 #: Bits of a chunk of an exact sum of floats, and what its lowest bit stands for.
 CHUNK, LOWEST_BIT = 32, -1074
@@ -355,24 +358,21 @@ def valued(table: pa.Table, forecast: Forecast) -> pa.Table:
     return inputs
 
 
-def values_of(batch: pa.RecordBatch, forecast: Forecast) -> Values:
-    """Return what decides the lists of a batch that `valued` returned."""
-    return with_forecast(batch, forecast)[0]
+def values_of(batch: pa.RecordBatch, forecast: Forecast, room: Predicted | None = None) -> Values:
+    """Return what decides the lists of a batch that `valued` returned.
 
-
-def with_forecast(batch: pa.RecordBatch, forecast: Forecast) -> tuple[Values, dict[str, Floats]]:
-    """Return what decides the lists of a batch, and all columns of the forecast."""
+    room: where columns that are missing are written to; of those that are there, it says nothing.
+    """
     names = batch.schema.names
     if all(name in names for name in forecast.names):
         known = purchases_of(batch).has_orders
-        columns = {name: fixed_view(batch.column(name), np.float64) for name in forecast.names}
+        active, value, total = (fixed_view(batch.column(name), np.float64) for name in VALUES)
     else:
-        room = Predicted.empty(batch.num_rows, has_money=forecast.models.inputs.has_spend)
+        if room is None:
+            room = Predicted.empty(batch.num_rows, has_money=forecast.models.inputs.has_spend)
         known = predict_batch(batch, forecast, room)
-        columns = {name: getattr(room, name) for name in forecast.names}
-    revenue = as_floats(batch.column("revenue"))
-    active, value, total = (columns[name] for name in ("p_active", "predicted_value", "clv"))
-    return Values(known, active, value, total, revenue), columns
+        active, value, total = (getattr(room, name) for name in VALUES)
+    return Values(known, active, value, total, as_floats(batch.column("revenue")))
 
 
 def _of_kind(kind: int, counts: NDArray[Any], first: int = 0) -> Cells:
