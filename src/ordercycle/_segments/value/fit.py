@@ -30,6 +30,7 @@ from ordercycle._value_models import (
     fit_spend,
     fit_transactions,
     is_regular_model,
+    total_of,
 )
 from ordercycle._value_models import Cells as PurchaseCells
 from ordercycle_kernels.spends import SpendCells
@@ -244,12 +245,12 @@ def _check_spends(counts: ClvCounts, spend: str) -> None:
 def _mean_spend(spends: SpendCells) -> tuple[float, float | None]:
     """Return the mean over customers of their mean spend, and its standard error."""
     weights = spends.customers.astype(np.float64)
-    size = math.fsum(weights)
+    size = float(spends.customers.sum())
     means = means_of(spends)
-    mean = math.fsum(weights * means) / size
+    mean = total_of(weights, means) / size
     if size < 2:
         return mean, None
-    squares = math.fsum(weights * (means - mean) ** 2)
+    squares = total_of(weights, (means - mean) ** 2)
     return mean, math.sqrt(squares / (size - 1) / size)
 
 

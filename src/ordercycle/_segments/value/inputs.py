@@ -20,7 +20,7 @@ from ordercycle._history.order_history import OrderHistory
 from ordercycle._segments.assigning import refuse_undecided, refuse_window, selected
 from ordercycle._segments.counting_rounds import Cells, as_of_cells
 from ordercycle._segments.profile_tables import as_table
-from ordercycle._value_models import GapRatios
+from ordercycle._value_models import GapRatios, total_of
 from ordercycle_kernels import purchase_cells as kernels
 from ordercycle_kernels._types import as_input
 from ordercycle_kernels.elementary import exponentials
@@ -330,15 +330,15 @@ class ClvCounts:
     def correlation(self) -> float | None:
         """Return the correlation of days that count and mean spend; None where nothing varies."""
         weights = self.spends.customers.astype(np.float64)
-        size = math.fsum(weights)
+        size = float(self.spends.customers.sum())
         if size < 3:
             return None
         one, other = (
-            values - math.fsum(weights * values) / size
+            values - total_of(weights, values) / size
             for values in (self.spends.days.astype(np.float64), means_of(self.spends))
         )
-        spread = math.fsum(weights * one * one) * math.fsum(weights * other * other)
-        return math.fsum(weights * one * other) / math.sqrt(spread) if spread > 0 else None
+        spread = total_of(weights, one * one) * total_of(weights, other * other)
+        return total_of(weights, one * other) / math.sqrt(spread) if spread > 0 else None
 
 
 def _check(inputs: pa.Table) -> None:
