@@ -273,6 +273,48 @@ def test_it_is_a_scheme_like_others(history, table, lists):
     assert set(report.segments) >= {"Top", "Active", "At risk", "Lost"}
 
 
+def test_who_orders_regularly_can_rise_by_waiting():
+    """Each day of a year and a half is looked at: customers come nearer to an order, then fall."""
+    regular = oc.Clv(
+        model="mbg_cnbd_4",
+        horizon_days=20,
+        parameters={
+            "r": 9.0, "alpha": 66.0, "a": 0.3, "b": 6.0, "p": 4.0, "q": 5.0, "gamma": 60.0,
+        },
+    )  # fmt: skip
+    lists = oc.ValueLists(regular, cuts=(0.5, 0.2, 8.0))
+    days = [1, 2, 3, 6, 12, 2, 20]
+    lifetimes = [0, 40, 55, 200, 333, 1, 380]
+    waited = 540
+    profile = {
+        "order_days": pa.array(days),
+        "lifetime_days": pa.array(lifetimes, pa.int32()),
+        "days_since_last_order": pa.array([0] * len(days), pa.int32()),
+        "revenue": pa.array([10.0 * one for one in days]),
+        "revenue_first_day": pa.array([10.0] * len(days)),
+        "registered_on": pa.array([date(2024, 1, 1)] * len(days)),
+        "days_since_registration": pa.array([500] * len(days), pa.int32()),
+    }
+    found = lists.next_transition(pa.table(profile))
+    later = [
+        lists.assign(
+            pa.table(profile | {"days_since_last_order": pa.array([day] * len(days), pa.int32())})
+        )["value_list"].to_pylist()
+        for day in range(waited)
+    ]
+    as_of, rises = date(2024, 1, 1) + timedelta(500), 0
+    for row, (name, on) in enumerate(
+        zip(found["next_segment"].to_pylist(), found["next_segment_on"].to_pylist(), strict=True)
+    ):
+        now = later[0][row]
+        first = next((day for day in range(waited) if later[day][row] != now), None)
+        assert on == (None if first is None else as_of + timedelta(first))
+        if first is not None:
+            assert name == later[first][row]
+            rises += lists.segments.index(name) < lists.segments.index(now)
+    assert rises
+
+
 def test_a_list_is_explained(history, table, lists):
     found = lists.assign(table)
     names = dict(

@@ -43,8 +43,9 @@ from ordercycle._segments.value.lists_fit import (
     values_of,
 )
 from ordercycle._segments.value.options import float_of
+from ordercycle._value_models import is_regular_model
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY
-from ordercycle_kernels.value_lists import ACTIVE, TOP, high_values
+from ordercycle_kernels.value_lists import ACTIVE, LOST, TOP, high_values
 
 #: Fewer are too few to look for others like them.
 FEW_TOP = 100
@@ -385,9 +386,10 @@ class ValueLists(Scheme):
 class _Waiting:
     """Customers who order nothing more: what becomes of the k of them who can still change.
 
-    Both the probability to order and the expected value of a customer fall with each day without
-    an order, under every mixture of rates and lifetimes: so lists only ever get worse, and the
-    day of the first change is between a day without it and one with it.
+    Where orders come at random, the probability to order and the expected value of a customer
+    fall with each day without an order, under every mixture of rates and lifetimes: so lists only
+    ever get worse, and the day of the first change is between a day without it and one with it.
+    Where they come regularly, both rise at first, as an order comes nearer; then they fall.
     """
 
     rows: NDArray[np.int64]
@@ -409,6 +411,10 @@ class _Waiting:
 
     def codes_after(self, who: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.int8]:
         """Return the lists of some of the customers after so many days."""
+        return self.cuts.codes(self.values_after(who, days))
+
+    def values_after(self, who: NDArray[np.int64], days: NDArray[np.int64]) -> Values:
+        """Return what decides the lists of some of the customers after so many days."""
         order_days, lifetimes, since = self.purchases.of(who)
         found = self.forecast.of(
             order_days - 1,
@@ -419,13 +425,18 @@ class _Waiting:
         nothing = np.zeros(who.size)
         value = nothing if found.predicted_value is None else found.predicted_value
         known = np.ones(who.size, np.bool_)
-        return self.cuts.codes(Values(known, found.p_active, value, nothing, nothing))
+        return Values(known, found.p_active, value, nothing, nothing)
 
     def changes(self, rows: int) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
         """Return the next list of each row, -1 for none, and the days until then: (rows,)."""
         codes, days = np.full(rows, -1, np.int8), np.zeros(rows, np.int64)
-        who = np.flatnonzero(self.codes < len(SEGMENTS) - 1)
-        low, high = np.zeros(who.size, np.int64), np.full(who.size, FIRST_LOOK, np.int64)
+        who = np.arange(self.rows.size)
+        low = np.zeros(who.size, np.int64)
+        if is_regular_model(self.forecast.models.orders.model):
+            low = self._rise(codes, days)
+        going_on = (self.codes < LOST) & (codes[self.rows] < 0)
+        who, low = who[going_on], low[going_on]
+        high = low + FIRST_LOOK
         open_ended = np.ones(who.size, np.bool_)
         while who.size:
             day = np.where(open_ended, high, (low + high) // 2)
@@ -443,6 +454,28 @@ class _Waiting:
                 array[going_on] for array in (who, low, np.minimum(high, LONGEST_WAIT), open_ended)
             )
         return codes, days
+
+    def _rise(self, codes: NDArray[np.int8], days: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Wait day by day while customers rise; return from which day on they only fall.
+
+        codes, days: of each row, where the next list of those who change meanwhile is written.
+        """
+        who, falls = np.arange(self.rows.size), np.zeros(self.rows.size, np.int64)
+        before = self.values_after(who, falls)
+        for day in range(1, LONGEST_WAIT + 1):
+            now = self.values_after(who, np.full(who.size, day))
+            after = self.cuts.codes(now)
+            has_changed = after != self.codes[who]
+            places = self.rows[who[has_changed]]
+            codes[places], days[places] = after[has_changed], day
+            rises = now.p_active > before.p_active
+            rises |= now.predicted_value > before.predicted_value
+            falls[who] = day
+            kept = rises & ~has_changed
+            if not kept.any():
+                break
+            who, before = who[kept], Values(*(column[kept] for column in now))
+        return falls
 
 
 def _checked(cuts: Any) -> tuple[float, float, float]:
