@@ -1,6 +1,7 @@
 """Several streams of the same customers on a cluster against one machine, bit for bit."""
 
 import warnings
+from datetime import date
 
 import dask as configured
 import pyarrow as pa
@@ -199,3 +200,61 @@ def test_views_of_streams():
     )
     there = computed(found, scheduler="sync")
     assert_same_bits(values(by_customer(there)), values(by_customer(expected)))
+
+
+EXPERIMENT = oc.Experiment("banner", arms={"control": 40, "banner": 60})
+MEASURED = {"since": "2025-06-01", "as_of": "2025-09-30", "window_days": 30}
+
+
+def assert_same_result(found, expected):
+    assert found.windows_from == expected.windows_from
+    for one in ("to_table", "path"):
+        assert getattr(found, one)().equals(getattr(expected, one)()), one
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 7])
+@pytest.mark.parametrize("covariate", [None, "revenue"], ids=str)
+def test_experiments(partitions, covariate):
+    """Equal to the last bit, with segments and a covariate of floats, and windows from views."""
+    scheme, how = oc.Lifecycle(), {"columns": {"orders": SHOP.columns}, "partitions": partitions}
+    orders = framed(SHOP.orders, 2)
+    with configured.config.set(scheduler="sync"):
+        found = dask.measure(orders, EXPERIMENT, **MEASURED, covariate=covariate, by=scheme, **how)
+        expected = EXPERIMENT.measure(
+            SHOP.history, **MEASURED, covariate=covariate, by=scheme.membership(SHOP.history)
+        )
+        assert sum(expected.to_table()["customers"].to_pylist()) > 50
+        assert_same_result(found, expected)
+        assert found.segments().equals(expected.segments())
+
+
+def test_experiments_with_exposures():
+    """Whether windows start at views is known once all are counted; wrong views are an error."""
+    views = SHOP.touches.filter(
+        pc.greater_equal(
+            SHOP.touches["occurred_at"], pa.scalar(date(2025, 6, 1)).cast(pa.timestamp("us"))
+        )
+    )
+    events = oc.EventHistory.build(views, columns=TOUCHED)
+    how = {"columns": {"orders": SHOP.columns, "exposures": TOUCHED}, "partitions": 3}
+    with configured.config.set(scheduler="sync"):
+        expected = EXPERIMENT.measure(SHOP.history, events, **MEASURED)
+        assert expected.windows_from == "view"
+        found = dask.measure(
+            framed(SHOP.orders, 2), EXPERIMENT, framed(views, 2), **MEASURED, **how
+        )
+        assert_same_result(found, expected)
+        with pytest.raises(oc.DataError, match="has before the assignment on 2025-06-01 views of"):
+            dask.measure(
+                framed(SHOP.orders, 2), EXPERIMENT, framed(SHOP.touches, 2), **MEASURED, **how
+            )
+
+
+def test_arms():
+    profile = SHOP.history.profile(AS_OF)
+    found = computed(dask.assign_arms(framed(profile, 3), EXPERIMENT), scheduler="sync")
+    expected = EXPERIMENT.assign(profile)
+    assert found["arm"].to_pylist() == expected["arm"].to_pylist()
+    assert set(found["arm"].to_pylist()) == {"control", "banner"}
+    with pytest.raises(oc.ColumnError, match="has already a column arm"):
+        dask.assign_arms(dask.assign_arms(framed(profile, 3), EXPERIMENT), EXPERIMENT)

@@ -83,6 +83,8 @@ def test_without_the_extra_it_says_what_to_install(engine, package):
         ("segment_report", ["orders_df", "scheme", "customers_df"]),
         ("features", ["profile_df", "features"]),
         ("attribution", ["orders_df", "touches_df", "visits_df", "customers_df"]),
+        ("assign_arms", ["profile_df", "experiment"]),
+        ("measure", ["orders_df", "experiment", "exposures_df", "customers_df"]),
     ],
 )
 def test_both_engines_take_the_same(verb, by_place):

@@ -53,3 +53,17 @@ def test_credits(there):
     assert rows.num_rows == here.num_rows
     assert sorted(map(repr, rows.to_pylist())) == sorted(map(repr, here.to_pylist()))
     assert paths.num_rows == expected.paths().num_rows
+
+
+def test_experiments(there):
+    orders, _, _ = there
+    experiment = oc.Experiment("banner", arms={"control": 40, "banner": 60})
+    asked = {"since": "2025-06-01", "as_of": "2025-09-30"}
+    found = spark.measure(
+        orders, experiment, columns={"orders": streams().columns}, partitions=3, **asked
+    )
+    expected = experiment.measure(streams().history, **asked)
+    assert found.to_table().equals(expected.to_table())
+    arms = spark.assign_arms(orders, experiment).select("customer_id", "arm").distinct()
+    ids, names = zip(*arms.collect(), strict=True)
+    assert list(names) == experiment.assign(list(ids)).to_pylist()

@@ -9,11 +9,19 @@ from typing import Any, Generic
 from ordercycle._attribution.attribution import Attribution
 from ordercycle._engines.cluster_credited import ClusterCredited, credited_on
 from ordercycle._engines.credit_tasks import TOUCHES, VISITS
-from ordercycle._engines.engine import Engine, F
+from ordercycle._engines.engine import Engine, F, check_frame
+from ordercycle._engines.experiment_tasks import (
+    EXPOSURES,
+    AssignedArms,
+    MeasuredSums,
+    measured,
+)
 from ordercycle._engines.feature_tasks import AssignedRows, FeaturesOfRows
 from ordercycle._engines.given_streams import OF_TASKS, GivenStreams
 from ordercycle._engines.verbs import planned_rows, planned_streams
 from ordercycle._errors import ConfigError, Option, check_choice, suggestion
+from ordercycle._experiments.experiment import Experiment
+from ordercycle._experiments.result import ExperimentResult
 from ordercycle._segments.customer_features import MISSING, parsed_features
 from ordercycle._segments.rules import Rules
 from ordercycle._segments.rules import features_of as features_of_rules
@@ -223,6 +231,96 @@ class StreamVerbs(Generic[F]):
             self._engine, (orders_df, customers_df), partitions, given, missing
         )
         return credited_on(history, model)
+
+    def assign_arms(self, profile_df: F, experiment: Experiment) -> F:
+        """Add the arm of each customer, as :meth:`ordercycle.Experiment.assign` does. Lazy.
+
+        Parameters
+        ----------
+        profile_df
+            Any frame with ``customer_id``.
+        experiment
+            The arms.
+
+        Returns
+        -------
+        frame
+            The frame with the column ``arm``, texts, null where the id is.
+
+        Raises
+        ------
+        ColumnError
+            At once, where there is no ``customer_id``, or ``arm`` is there already.
+        """
+        engine = self._engine
+        check_frame(engine, profile_df, "profiles")
+        work = AssignedArms(experiment)
+        schema = engine.schema(profile_df, engine.columns(profile_df), "profiles")
+        return engine.map(profile_df, work, work.table(schema.empty_table()).schema)
+
+    def measure(  # noqa: PLR0913 - every option is keyword-only
+        self,
+        orders_df: Any,
+        experiment: Experiment,
+        exposures_df: Any = None,
+        customers_df: Any = None,
+        *,
+        since: date | str,
+        as_of: date | str,
+        window_days: int = 30,
+        covariate: str | None = None,
+        by: Scheme | None = None,
+        alpha: float = 0.05,
+        columns: Mapping[str, Any] | None = None,
+        timezone: str | None = None,
+        missing: str = "error",
+        stream_options: Mapping[str, Mapping[str, Any]] | None = None,
+        partitions: int | None = None,
+        **options: Any,
+    ) -> ExperimentResult:
+        """Return what :meth:`ordercycle.Experiment.measure` returns, of which only sums come back.
+
+        Orders and exposures pass the shuffle once; twice where windows turn out to start at views.
+
+        Parameters
+        ----------
+        orders_df, exposures_df, customers_df
+            Frames, or paths of files.
+        experiment
+            The arms; who is in which is computed from the ids.
+        since, as_of, window_days, covariate, alpha
+            As for :meth:`ordercycle.Experiment.measure`.
+        by
+            A scheme that decides for each customer separately, whose segments on the day of
+            assignment are compared; one that is recalculated is so on that day.
+        columns
+            By name: ``"orders"`` a ``Columns``, ``"exposures"`` an ``EventColumns``.
+        timezone, missing, stream_options, partitions, **options
+            As for `attribution`.
+
+        Returns
+        -------
+        ExperimentResult
+            Equal to that of one machine, to the last bit.
+
+        Raises
+        ------
+        ConfigError, ColumnError, DataError
+            As for :meth:`ordercycle.Experiment.measure`.
+        """
+        check_choice("missing", missing, MISSING)
+        streams = {} if exposures_df is None else {EXPOSURES: exposures_df}
+        given = GivenStreams.of(streams, columns or {}, timezone, options, stream_options)
+        tables = (orders_df, customers_df)
+        history = planned_streams(self._engine, tables, partitions, given, missing)
+        asked = {
+            "since": since,
+            "as_of": as_of,
+            "window_days": window_days,
+            "covariate": covariate,
+        }
+        task = MeasuredSums(experiment, asked, by)
+        return measured(task, history.job.nobody, history.added, alpha)
 
 
 def _given(

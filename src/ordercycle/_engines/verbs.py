@@ -8,6 +8,8 @@ from datetime import date
 from fractions import Fraction
 from typing import Any, Generic, TypeVar
 
+import pyarrow as pa
+
 from ordercycle._columns import Columns
 from ordercycle._days import day_number
 from ordercycle._engines.cluster_views import View, of_features
@@ -89,9 +91,13 @@ class ClusterHistory(Generic[F]):
         """Return the sum of the cells of a task."""
         return Cells.from_table(self.engine.add_up(self.group(task), CELLS_SCHEMA))
 
+    def added(self, task: PartitionTask) -> pa.Table:
+        """Return the sum of the tables of a task that has names."""
+        return self.engine.add_up(self.group(task), NAMED_SCHEMA)
+
     def summed(self, task: PartitionTask) -> dict[Name, Fraction]:
         """Return the sums under names of a task."""
-        return from_table(self.engine.add_up(self.group(task), NAMED_SCHEMA))
+        return from_table(self.added(task))
 
     def comparing(
         self, features: Mapping[str, Feature], missing: str, names: Iterable[str]

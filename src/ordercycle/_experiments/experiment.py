@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from datetime import date
 from typing import Any, Self
@@ -272,14 +272,24 @@ class Experiment:
         banner 55 19 190
         """
         scan = self._scan(history, exposures, since, as_of, window_days, covariate, by)
+        segments = by.segments if by is not None else ()
+        return self._result(scan, WindowScan.sums, alpha, segments)
+
+    def _result(
+        self,
+        scan: WindowScan,
+        sums_of: Callable[[WindowScan], Sums],
+        alpha: float,
+        segments: tuple[str, ...],
+    ) -> ExperimentResult:
+        """Return what the sums of a scan come to: from views on where all arms have them alike."""
         _check_alpha(alpha)
-        sums = scan.sums()
+        sums = sums_of(scan)
         start = "assignment"
         if scan.views is not None and self._views_are_alike(scan, sums):
             start = "view"
             scan = WindowScan(**{**vars(scan), "from_views": True})
-            sums = scan.sums()
-        segments = by.segments if by is not None else ()
+            sums = sums_of(scan)
         plan = self.plan_customers
         return ExperimentResult(
             scan.arms.names, self.control, start, alpha, plan, segments, scan, sums
@@ -399,6 +409,22 @@ class Experiment:
         )
         scan.check_covariate()
         return scan
+
+
+def scan_of(experiment: Experiment, history: OrderHistory, **options: Any) -> WindowScan:
+    """Return what measures an experiment, for clusters; options: those of `Experiment.measure`."""
+    return experiment._scan(history, **options)  # noqa: SLF001 - users measure at once
+
+
+def result_of(
+    experiment: Experiment,
+    scan: WindowScan,
+    sums_of: Callable[[WindowScan], Sums],
+    alpha: float,
+    segments: tuple[str, ...],
+) -> ExperimentResult:
+    """Return what the sums of a scan come to; sums_of: adds them up, with errors of its own."""
+    return experiment._result(scan, sums_of, alpha, segments)  # noqa: SLF001 - as above
 
 
 def _check_alpha(alpha: float) -> None:

@@ -137,13 +137,49 @@ class WindowScan:
             )
 
     def sums(self) -> Sums:
-        """Return the sums over all customers who were there on the day of assignment."""
+        """Return the sums over all customers who were there on the day of assignment.
+
+        Raises
+        ------
+        DataError
+            Views are before the assignment.
+        """
+        total = self.summed()
+        self.check(total)
+        return total
+
+    def summed(self) -> Sums:
+        """Return the sums as they are, of a part of the customers or of all."""
         if self.views is None:
             found = self.orders.scan(lambda _, batch, workspace: self._of([batch], workspace))
         else:
             streams = SideBySide((self.orders, self.views), self.orders.threads)
             found = streams.scan(lambda batches: self._of(batches, Workspace()))
-        total = reduce(Sums.plus, found)
+        return reduce(Sums.plus, found, self.nothing())
+
+    def nothing(self) -> Sums:
+        """Return the sums over nobody."""
+        size = len(self.arms.names) * (self.segments + 1 if self.groups is not None else 1)
+        cells = size * self.days
+        chunks = FLOAT_CHUNKS if self.is_float else INTEGER_CHUNKS
+        return Sums(
+            np.zeros(cells, np.int64),
+            np.zeros(cells, np.int64),
+            np.zeros((self._products_kept, cells, chunks), np.int64),
+            np.zeros(size, np.int64),
+            np.zeros(size, np.int64),
+            np.zeros(1, np.int64),
+        )
+
+    @property
+    def _products_kept(self) -> int:
+        """How many products are summed."""
+        if not self.orders.spec.has_amount and self.covariate is None:
+            return 0
+        return OF_VALUE if self.covariate is None else len(PRODUCTS)
+
+    def check(self, total: Sums) -> None:
+        """Raise a DataError where the sums of all customers have views before the assignment."""
         if number := int(total.early[0]):
             which = f"before the assignment on {date_of(self.since)}"
             raise DataError(
@@ -154,7 +190,6 @@ class WindowScan:
                 ),
                 count=number,
             )
-        return total
 
     def _of(self, batches: Sequence[Any], workspace: Workspace) -> Sums:
         """Return the sums over the customers of a batch."""
@@ -212,9 +247,7 @@ class WindowScan:
         size: int,
         workspace: Workspace,
     ) -> NDArray[np.int64]:
-        wanted = (OF_VALUE if self.covariate is None else len(PRODUCTS)) * (
-            self.orders.spec.has_amount or self.covariate is not None
-        )
+        wanted = self._products_kept
         chunks = FLOAT_CHUNKS if self.is_float else INTEGER_CHUNKS
         sums = np.zeros((wanted, size, chunks), np.int64)
         if not wanted:

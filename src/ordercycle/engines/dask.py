@@ -27,7 +27,17 @@ from ordercycle._segments.scheme import Scheme
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame
 
-__all__ = ["assign", "attribution", "features", "fit", "fit_lifecycle", "profile", "segment_report"]
+__all__ = [
+    "assign",
+    "assign_arms",
+    "attribution",
+    "features",
+    "fit",
+    "fit_lifecycle",
+    "measure",
+    "profile",
+    "segment_report",
+]
 
 S = TypeVar("S")
 
@@ -266,3 +276,5 @@ def segment_report(  # noqa: PLR0913 - every option is keyword-only
 _VERBS: StreamVerbs[DataFrame] = StreamVerbs(DASK)
 features = _VERBS.features
 attribution = _VERBS.attribution
+assign_arms = _VERBS.assign_arms
+measure = _VERBS.measure

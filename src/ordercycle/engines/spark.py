@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "assign",
+    "assign_arms",
     "attribution",
     "features",
     "fit",
     "fit_lifecycle",
+    "measure",
     "profile",
     "segment_report",
     "warmup",
@@ -321,3 +323,5 @@ def warmup(session: SparkSession, tasks: int | None = None) -> DataFrame:
 _VERBS: StreamVerbs[DataFrame] = StreamVerbs(SPARK)
 features = _VERBS.features
 attribution = _VERBS.attribution
+assign_arms = _VERBS.assign_arms
+measure = _VERBS.measure

@@ -1,0 +1,119 @@
+"""Tasks that measure an experiment: what customers of each arm did, as sums that add up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ordercycle._engines.feature_tasks import with_values
+from ordercycle._engines.named_sums import NAMED_SCHEMA
+from ordercycle._engines.partition_tasks import ORDERS, Streams
+from ordercycle._errors import ConfigError, Option
+from ordercycle._experiments.experiment import Experiment, result_of, scan_of
+from ordercycle._experiments.result import ExperimentResult
+from ordercycle._experiments.window_scan import Sums, WindowScan
+from ordercycle._membership.membership import Membership
+from ordercycle._segments.scheme import Scheme
+
+EXPOSURES = "exposures"
+
+
+@dataclass(frozen=True)
+class MeasuredSums:
+    """Adds up what customers did in their windows; options: those of `Experiment.measure`.
+
+    from_views: whether windows start at the first view.
+    """
+
+    experiment: Experiment
+    options: Mapping[str, Any]
+    by: Scheme | None
+    from_views: bool = False
+
+    def schema(self, nobody: Streams) -> pa.Schema:  # noqa: ARG002 - the same for all
+        """Return the columns of sums under names."""
+        return NAMED_SCHEMA
+
+    def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
+        """Yield the sums that are not 0, as one table."""
+        for name, values in zip(Sums._fields, self.scan(streams).summed(), strict=True):
+            flat = values.reshape(-1)
+            places = np.flatnonzero(flat)
+            keys = pa.array([name]).take(pa.array(np.zeros(places.size, np.int64)))
+            arrays = [keys, pa.array(places), pa.array(flat[places])]
+            yield pa.RecordBatch.from_arrays(arrays, schema=NAMED_SCHEMA)
+
+    def scan(self, streams: Streams) -> WindowScan:
+        """Return what measures the customers of streams."""
+        history = streams[ORDERS]
+        since = self.options["since"]
+        by = None if self.by is None else membership_on(self.by, history, since)
+        exposures = streams.get(EXPOSURES)
+        scan = scan_of(self.experiment, history, exposures=exposures, by=by, **self.options)
+        return WindowScan(**{**vars(scan), "from_views": self.from_views})
+
+    def sums(self, scan: WindowScan, table: pa.Table) -> Sums:
+        """Return the sums of all partitions; scan: of nobody."""
+        made = scan.nothing()
+        for name, values in zip(Sums._fields, made, strict=True):
+            those = table.filter(pc.equal(table["key"], name))
+            values.reshape(-1)[those["cell"].to_numpy()] = those["count"].to_numpy()
+        return made
+
+
+def membership_on(scheme: Scheme, history: Any, day: date | str) -> Membership:
+    """Return the membership of a scheme that holds on a day.
+
+    Raises
+    ------
+    ConfigError
+        It is no scheme, or is fitted to all customers again and again.
+    """
+    if not isinstance(scheme, Scheme):
+        raise ConfigError((Option("by", scheme), " is no scheme"), remedy="pass one")
+    if not scheme.recalculates:
+        return scheme.membership(history)
+    if scheme.refits:
+        raise ConfigError(
+            f"{scheme!r} is fitted to all customers at each recalculation, which no partition has",
+            remedy="give it numbers of its own, as in Rfm(..., cuts=dict(fitted.cuts))",
+        )
+    return scheme.membership(history, day, day, every="day")
+
+
+def measured(
+    task: MeasuredSums, nobody: Streams, added: Callable[[MeasuredSums], pa.Table], alpha: float
+) -> ExperimentResult:
+    """Return what the sums that `added` adds up come to; nobody: the streams without customers."""
+
+    def sums_of(scan: WindowScan) -> Sums:
+        wanted = replace(task, from_views=scan.from_views)
+        sums = wanted.sums(scan, added(wanted))
+        scan.check(sums)
+        return sums
+
+    segments = () if task.by is None else tuple(task.by.segments)
+    return result_of(task.experiment, task.scan(nobody), sums_of, alpha, segments)
+
+
+@dataclass(frozen=True)
+class AssignedArms:
+    """Adds the arm of each customer to batches of a table."""
+
+    experiment: Experiment
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield batches with their arms."""
+        for batch in batches:
+            yield from self.table(pa.Table.from_batches([batch])).to_batches()
+
+    def table(self, table: pa.Table) -> pa.Table:
+        """Return a table with the arms of its customers, as texts."""
+        made = self.experiment.assign(table)
+        return with_values(made, range(table.num_columns, made.num_columns))
