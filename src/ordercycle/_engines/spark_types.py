@@ -89,6 +89,8 @@ def spark_type(column: pa.Field) -> Any:
         pa.binary(): types.BinaryType(),
         pa.large_binary(): types.BinaryType(),
         pa.date32(): types.DateType(),
+        pa.float32(): types.FloatType(),
+        pa.timestamp("us"): types.TimestampNTZType(),
         pa.timestamp("us", "UTC"): types.TimestampType(),
         pa.duration("us"): types.DayTimeIntervalType(),
         pa.null(): types.NullType(),
