@@ -287,6 +287,11 @@ def without_warnings() -> Iterator[None]:
         _WARNS.reset(token)
 
 
+def are_all_known() -> bool:
+    """Return whether what is not among the rows is nowhere."""
+    return _WARNS.get()
+
+
 def warn(text: Text) -> None:
     """Warn the caller of the library: the line of theirs that did is the one that is shown."""
     if not _WARNS.get():

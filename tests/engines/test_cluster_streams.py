@@ -258,3 +258,72 @@ def test_arms():
     assert set(found["arm"].to_pylist()) == {"control", "banner"}
     with pytest.raises(oc.ColumnError, match="has already a column arm"):
         dask.assign_arms(dask.assign_arms(framed(profile, 3), EXPERIMENT), EXPERIMENT)
+
+
+JOURNEY = oc.Journey(
+    "win-back",
+    oc.enters(["At-risk", "Loyal"], of="lifecycle"),
+    [
+        {"name": "hello", "action": "mail/hello"},
+        {
+            "name": "opened",
+            "wait_for": {"event": "open", "within_days": 7},
+            "then": "end",
+            "otherwise": "offer",
+        },
+        {"name": "offer", "action": "mail/offer"},
+    ],
+    arms={"control": 20, "treatment": 80},
+)
+OPENED = oc.EventColumns(attributes=["event"])
+
+
+@pytest.fixture(scope="module")
+def opened():
+    names = {"kind": "event"}
+    return SHOP.touches.rename_columns([names.get(one, one) for one in SHOP.touches.column_names])
+
+
+def replayed(opened, partitions, journey=JOURNEY, **more):
+    how = {
+        "memberships": {"lifecycle": oc.Lifecycle()},
+        "as_of": AS_OF,
+        "streams": {"mails": framed(opened, 3)},
+        "columns": {"orders": SHOP.columns, "mails": OPENED},
+        "partitions": partitions,
+    }
+    return dask.journey(framed(SHOP.orders, 2), journey, **how | more)
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 7])
+def test_journeys(opened, partitions):
+    run = JOURNEY.replay(
+        SHOP.history,
+        memberships={"lifecycle": oc.Lifecycle().membership(SHOP.history)},
+        as_of=AS_OF,
+        streams={"mails": oc.EventHistory.build(opened, columns=OPENED)},
+    )
+    days = ("2026-01-01", AS_OF)
+    sent = run.feed(*days).slice(0, 3)
+    ledger = sent.select(["action_key"]).append_column("sent_on", sent["due_on"])
+    there = replayed(opened, partitions)
+    for name, given in (("entries", ()), ("states", ()), ("feed", days)):
+        expected = values(getattr(run, name)(*given))
+        found = values(computed(getattr(there, name)(*given), scheduler="sync"))
+        assert found.schema.names == expected.schema.names
+        assert found.num_rows == expected.num_rows > 5
+        assert sorted(map(repr, found.to_pylist())) == sorted(map(repr, expected.to_pylist()))
+    left = computed(replayed(opened, partitions, ledger=ledger).feed(*days), scheduler="sync")
+    assert not set(left["action_key"].to_pylist()) & set(ledger["action_key"].to_pylist())
+
+
+def test_what_is_wrong_with_a_journey_is_said(opened):
+    with pytest.raises(oc.ConfigError, match="is fitted to all customers at each recalculation"):
+        replayed(opened, 2, memberships={"lifecycle": oc.Rfm()})
+    with pytest.raises(oc.ConfigError, match=r"'lifecycle' is a Membership"):
+        replayed(opened, 2, memberships={"lifecycle": oc.Lifecycle().membership(SHOP.history)})
+    data = JOURNEY.to_dict()
+    data["steps"][1]["wait_for"]["event"] = "opne"
+    wrong = replayed(opened, 2, journey=oc.Journey.from_dict(data))
+    with pytest.raises(oc.ConfigError, match="the journey: no value of event equals 'opne'"):
+        wrong.states().compute(scheduler="sync")

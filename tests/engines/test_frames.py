@@ -84,6 +84,7 @@ def test_without_the_extra_it_says_what_to_install(engine, package):
         ("features", ["profile_df", "features"]),
         ("attribution", ["orders_df", "touches_df", "visits_df", "customers_df"]),
         ("assign_arms", ["profile_df", "experiment"]),
+        ("journey", ["orders_df", "journey", "customers_df"]),
         ("measure", ["orders_df", "experiment", "exposures_df", "customers_df"]),
     ],
 )

@@ -67,3 +67,24 @@ def test_experiments(there):
     arms = spark.assign_arms(orders, experiment).select("customer_id", "arm").distinct()
     ids, names = zip(*arms.collect(), strict=True)
     assert list(names) == experiment.assign(list(ids)).to_pylist()
+
+
+def test_journeys(there):
+    orders, _, _ = there
+    journey = oc.Journey(
+        "win-back",
+        oc.enters("At-risk", of="lifecycle"),
+        [{"name": "hello", "action": "mail/hello"}],
+        arms={"control": 20, "treatment": 80},
+    )
+    columns = {"orders": streams().columns}
+    schemes = {"lifecycle": oc.Lifecycle()}
+    found = spark.journey(
+        orders, journey, memberships=schemes, as_of=AS_OF, columns=columns, partitions=3
+    )
+    lifecycle = oc.Lifecycle().membership(streams().history)
+    run = journey.replay(streams().history, memberships={"lifecycle": lifecycle}, as_of=AS_OF)
+    for rows, here in ((found.entries(), run.entries()), (found.states(), run.states())):
+        expected = values(here).to_pylist()
+        assert sorted(map(repr, values(rows.toArrow()).to_pylist())) == sorted(map(repr, expected))
+        assert len(expected) > 5

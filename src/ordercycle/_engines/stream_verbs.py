@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any, Generic
 
 from ordercycle._attribution.attribution import Attribution
 from ordercycle._engines.cluster_credited import ClusterCredited, credited_on
+from ordercycle._engines.cluster_views import Compared
 from ordercycle._engines.credit_tasks import TOUCHES, VISITS
 from ordercycle._engines.engine import Engine, F, check_frame
 from ordercycle._engines.experiment_tasks import (
@@ -18,10 +20,14 @@ from ordercycle._engines.experiment_tasks import (
 )
 from ordercycle._engines.feature_tasks import AssignedRows, FeaturesOfRows
 from ordercycle._engines.given_streams import OF_TASKS, GivenStreams
+from ordercycle._engines.journey_tasks import ClusterJourneyRun, Replaying
 from ordercycle._engines.verbs import planned_rows, planned_streams
 from ordercycle._errors import ConfigError, Option, check_choice, suggestion
 from ordercycle._experiments.experiment import Experiment
 from ordercycle._experiments.result import ExperimentResult
+from ordercycle._expressions.language import parsed
+from ordercycle._history.grouped import WITH_PATHS
+from ordercycle._journeys.journey import Journey
 from ordercycle._segments.customer_features import MISSING, parsed_features
 from ordercycle._segments.rules import Rules
 from ordercycle._segments.rules import features_of as features_of_rules
@@ -321,6 +327,77 @@ class StreamVerbs(Generic[F]):
         }
         task = MeasuredSums(experiment, asked, by)
         return measured(task, history.job.nobody, history.added, alpha)
+
+    def journey(  # noqa: PLR0913 - every option is keyword-only
+        self,
+        orders_df: Any,
+        journey: Journey,
+        customers_df: Any = None,
+        *,
+        memberships: Mapping[str, Scheme],
+        as_of: date | str,
+        streams: Mapping[str, Any] | None = None,
+        ledger: Any = None,
+        every: str = "month",
+        columns: Mapping[str, Any] | None = None,
+        timezone: str | None = None,
+        missing: str = "error",
+        stream_options: Mapping[str, Mapping[str, Any]] | None = None,
+        partitions: int | None = None,
+        **options: Any,
+    ) -> ClusterJourneyRun[F]:
+        """Replay a journey over the orders of a cluster, as :meth:`ordercycle.Journey.replay` does.
+
+        Parameters
+        ----------
+        orders_df, customers_df
+            Frames, or paths of files.
+        journey
+            The definition.
+        memberships
+            Schemes by the names that the journey has for them: those that decide for each customer
+            separately. One that is recalculated is so from the first day of the journey
+            (``starts_on``) to `as_of`.
+        as_of
+            The last day that is known.
+        streams
+            Events that are waited for, frames or paths by any names. With one stream, an event
+            that none of its rows is, is an error when rows are computed; of several, it is waited
+            for in vain.
+        ledger
+            What was sent, as for :meth:`ordercycle.Journey.replay`: it travels to all tasks.
+        every
+            How often schemes are recalculated, as for ``Rules.membership``.
+        columns
+            By name: ``"orders"`` a ``Columns``, those of streams ``EventColumns`` with the
+            attributes ``event`` and, where waits name one, ``step``.
+        timezone, missing, stream_options, partitions, **options
+            As for `attribution`.
+
+        Returns
+        -------
+        ClusterJourneyRun
+            ``entries()``, ``states()`` and ``feed(first, last)``: lazy frames.
+
+        Raises
+        ------
+        ConfigError, ColumnError
+            At once, as for :meth:`ordercycle.Journey.replay`, as far as no row is read for it.
+        """
+        check_choice("missing", missing, MISSING)
+        given = GivenStreams.of(streams, columns or {}, timezone, options, stream_options)
+        tables = (orders_df, customers_df)
+        history = planned_streams(self._engine, tables, partitions, given, missing)
+        replaying = Replaying(journey, memberships, as_of, ledger, every)
+        waited = replaying.check(history.job.nobody)
+        if len(given.streams) == 1:
+            [name] = given.streams
+            looked_for = [
+                Compared(parsed(f"event == {event!r}", WITH_PATHS), "the journey: ")
+                for event in waited
+            ]
+            history = replace(history, job=history.job.comparing({name: looked_for}))
+        return ClusterJourneyRun(history, replaying)
 
 
 def _given(

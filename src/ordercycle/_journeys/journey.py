@@ -379,6 +379,21 @@ class Journey:
         )
 
 
+def events_of(
+    journey: Journey,
+    history: OrderHistory,
+    memberships: Mapping[str, Any],
+    streams: Mapping[str, Any],
+    as_of: date | str,
+    ledger: Any,
+) -> list[str]:
+    """Return the events that a journey waits for, but orders; errors: as for `Journey.replay`."""
+    definition = journey._definition  # noqa: SLF001 - of the class above
+    sources = Sources.of(definition, memberships, streams)
+    Replay.of(definition, history, sources, memberships, day_number(as_of, "as_of"), ledger)
+    return list(dict.fromkeys(signal.event for signal in sources.signals))
+
+
 def _check_trigger(given: Any, what: str, allowed: tuple[str, ...]) -> None:
     checked(given, what, allowed, ("enters", "of"))
     text_of(given["of"], f"'of' of the {what}")

@@ -34,6 +34,7 @@ __all__ = [
     "features",
     "fit",
     "fit_lifecycle",
+    "journey",
     "measure",
     "profile",
     "segment_report",
@@ -278,3 +279,4 @@ features = _VERBS.features
 attribution = _VERBS.attribution
 assign_arms = _VERBS.assign_arms
 measure = _VERBS.measure
+journey = _VERBS.journey

@@ -1,0 +1,186 @@
+"""Tasks that replay a journey over the streams of a partition: rows of entries, states and feed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Generic
+
+import pyarrow as pa
+
+from ordercycle._days import day_number
+from ordercycle._engines.engine import F
+from ordercycle._engines.partition_tasks import ORDERS, Streams
+from ordercycle._engines.verbs import ClusterHistory
+from ordercycle._errors import ConfigError, Option, printable, without_warnings
+from ordercycle._history.order_history import OrderHistory, grouped_orders
+from ordercycle._journeys.journey import Journey, events_of
+from ordercycle._journeys.run import JourneyRun
+from ordercycle._membership.membership import Membership
+from ordercycle._segments.scheme import Scheme
+
+DAY, NUMBER, TEXT = pa.date32(), pa.int32(), pa.string()
+ENTRIES, STATES, FEED = "entries", "states", "feed"
+#: The columns of each table behind or around those of customers and values.
+COLUMNS: dict[str, dict[str, pa.DataType]] = {
+    ENTRIES: {
+        "entry": NUMBER,
+        "version": TEXT,
+        "arm": TEXT,
+        "triggered_on": DAY,
+        "window_ends_on": DAY,
+        "converted_on": DAY,
+        "days_to_convert": NUMBER,
+        "conversions": NUMBER,
+        "value": pa.null(),  # of the type of revenue
+        "status": TEXT,
+    },
+    STATES: {
+        "entry": NUMBER,
+        "step": TEXT,
+        "since": DAY,
+        "next_step": TEXT,
+        "due_on": DAY,
+        "status": TEXT,
+    },
+    FEED: {"step": TEXT, "action": TEXT, "due_on": DAY},
+}
+
+
+@dataclass(frozen=True)
+class Replaying:
+    """A journey with what it reads: the arguments of `Journey.replay`.
+
+    every: how often schemes are recalculated that do not follow each order.
+    """
+
+    journey: Journey
+    memberships: Mapping[str, Scheme]
+    as_of: date | str
+    ledger: Any
+    every: str
+
+    def run(self, streams: Streams) -> JourneyRun:
+        """Return the journey as it went for the customers of a partition."""
+        history: OrderHistory = streams[ORDERS]
+        memberships = {name: self.membership(name, history) for name in self.memberships}
+        others = {name: one for name, one in streams.items() if name != ORDERS}
+        with without_warnings():
+            return self.journey.replay(
+                history,
+                memberships=memberships,
+                as_of=self.as_of,
+                streams=others or None,
+                ledger=self.ledger,
+            )
+
+    def check(self, nobody: Streams) -> list[str]:
+        """Return the events that are waited for, other than orders.
+
+        Raises
+        ------
+        ConfigError, ColumnError
+            The journey does not fit the streams, or a scheme has no membership in a task.
+        """
+        history: OrderHistory = nobody[ORDERS]
+        memberships = {name: self.membership(name, history) for name in self.memberships}
+        others = {name: one for name, one in nobody.items() if name != ORDERS}
+        return events_of(self.journey, history, memberships, others, self.as_of, self.ledger)
+
+    def membership(self, name: str, history: OrderHistory) -> Membership:
+        """Return the membership of a scheme.
+
+        Raises
+        ------
+        ConfigError
+            It is no scheme, is fitted to all customers, or begins on no day that all share.
+        """
+        scheme = self.memberships[name]
+        if not isinstance(scheme, Scheme):
+            raise ConfigError(
+                (Option("memberships"), printable(f": {name!r} is a {type(scheme).__name__}")),
+                remedy="pass a scheme, which each task computes the memberships of",
+            )
+        if not scheme.recalculates:
+            return scheme.membership(history)
+        if scheme.refits:
+            raise ConfigError(
+                f"{scheme!r} is fitted to all customers at each recalculation, which no partition "
+                "has",
+                remedy="give it numbers of its own, as in Rfm(..., cuts=dict(fitted.cuts))",
+            )
+        start = self.journey.starts_on
+        if start is None:
+            raise ConfigError(
+                f"{scheme!r} is recalculated, and the journey starts on no day from which on",
+                remedy=("name it by ", Option("starts_on")),
+            )
+        return scheme.membership(history, start, self.as_of, every=self.every)
+
+
+@dataclass(frozen=True)
+class JourneyRows:
+    """Makes the rows of one table of a journey: days are those of the feed."""
+
+    replaying: Replaying
+    table: str
+    days: tuple[date | str, ...] = ()
+
+    def schema(self, nobody: Streams) -> pa.Schema:
+        """Return the columns, those of codes as the values themselves."""
+        spec = grouped_orders(nobody[ORDERS]).spec
+        ids = {"customer_id": spec.ids.produced(0)}
+        columns = COLUMNS[self.table]
+        if self.table == FEED:
+            return pa.schema({"action_key": TEXT} | ids | columns)
+        value = pa.float64() if spec.revenue is None else spec.revenue
+        kinds = {name: value if name == "value" else kind for name, kind in columns.items()}
+        return pa.schema(ids | kinds)
+
+    def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
+        """Yield the rows."""
+        table = getattr(self.replaying.run(streams), self.table)(*self.days)
+        columns = {}
+        for name in table.column_names:
+            column = table.column(name)
+            if pa.types.is_dictionary(column.type):
+                column = column.cast(column.type.value_type)
+            columns[name] = column
+        schema = self.schema(streams)
+        made = pa.table(columns).select(schema.names)
+        yield from made.cast(schema).to_batches()
+
+
+@dataclass(frozen=True)
+class ClusterJourneyRun(Generic[F]):
+    """What `journey` returns on a cluster: rows of :class:`ordercycle.JourneyRun`, as lazy frames.
+
+    What are dictionaries there are values here. Within a partition customers ascend by hash. Each
+    frame passes the shuffle by itself.
+    """
+
+    history: ClusterHistory[F]
+    replaying: Replaying
+
+    def entries(self) -> F:
+        """Return the rows of :meth:`ordercycle.JourneyRun.entries`; lazy."""
+        return self.history.group(JourneyRows(self.replaying, ENTRIES))
+
+    def states(self) -> F:
+        """Return the rows of :meth:`ordercycle.JourneyRun.states`; lazy."""
+        return self.history.group(JourneyRows(self.replaying, STATES))
+
+    def feed(self, first: date | str, last: date | str | None = None) -> F:
+        """Return the rows of :meth:`ordercycle.JourneyRun.feed`; lazy.
+
+        Raises
+        ------
+        ConfigError
+            At once, where a day is none; when the frame is computed, where the days are in the
+            wrong order or after that of the run.
+        """
+        days = tuple(day for day in (first, last) if day is not None)
+        for name, day in zip(("first", "last"), days, strict=False):
+            day_number(day, name)
+        return self.history.group(JourneyRows(self.replaying, FEED, days))
