@@ -108,6 +108,21 @@ def test_credits(partitions, model):
     assert sorted(map(repr, paths.to_pylist())) == sorted(map(repr, expected.paths().to_pylist()))
 
 
+def test_names_that_no_touch_has_are_warned_of_once():
+    """Tasks know of their own touches only, and say nothing."""
+    model = oc.Attribution(qualify=("click", "clcik"), exclude="campaign == 'nno' or machine")
+    with configured.config.set(scheduler="sync"), warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", oc.OrdercycleWarning)
+        found = credited_there(7, model)
+        assert not warned
+        found.summary()
+        found.totals()
+    said = [str(one.message) for one in warned]
+    assert [one for one in said if "no touch has 'clcik' of qualify=" in one] == said[:1]
+    assert [one for one in said if "no value of campaign equals 'nno'" in one] == said[1:]
+    assert len(said) == 2
+
+
 def job_of_streams(partitions):
     packing = Packing(lambda table, _needed, _name: table.schema, partitions, repeatable=True)
     options = all_options(SHOP.columns, None, {})

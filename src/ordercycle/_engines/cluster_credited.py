@@ -18,6 +18,7 @@ from ordercycle._attribution.credited import scan_of
 from ordercycle._attribution.touch_classes import CHANNEL_COLUMN, KIND, warn_of_absent
 from ordercycle._attribution.window_curve import Curve, checked_days, curve_table
 from ordercycle._engines.credit_tasks import (
+    EXCLUDED,
     WHOLE,
     WINDOW,
     CreditedRows,
@@ -25,13 +26,14 @@ from ordercycle._engines.credit_tasks import (
     CreditedWindows,
     cells_in,
     credited_by,
+    excluded_texts,
     summary_of,
     there,
 )
 from ordercycle._engines.engine import F
 from ordercycle._engines.named_sums import Name
 from ordercycle._engines.verbs import ClusterHistory
-from ordercycle._errors import check_choice
+from ordercycle._errors import Option, check_choice, warn
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class ClusterCredited(Generic[F]):
         Warns
         -----
         OrdercycleWarning
-            Where no touch has a kind or channel that the model names.
+            Where no touch has a kind or channel that the model names, or a text of `exclude`.
         """
         return in_amounts(summary_of(self._nobody, self._sums), self._nobody.orders.spec.revenue)
 
@@ -91,6 +93,10 @@ class ClusterCredited(Generic[F]):
         sums = self.history.summed(CreditedSums(self.model))
         if there(sums, KIND):
             warn_of_absent(self.model, there(sums, KIND), there(sums, CHANNEL_COLUMN))
+            for path, text in excluded_texts(self._nobody):
+                if (EXCLUDED, *path, text) not in sums:
+                    name = ".".join(path)
+                    warn((Option("Attribution.exclude"), f": no value of {name} equals {text!r}"))
         return dict(sorted(sums.items(), key=lambda one: str(one[0])))
 
 

@@ -58,7 +58,7 @@ def looked_for(conditions: Iterable[Compared], columns: StreamColumns) -> tuple[
     texts = (
         (path[0], str(value.value))
         for condition in conditions
-        for _, path, value in _texts(condition.node, columns)
+        for _, path, value in texts_of(condition.node, columns)
         if len(path) == 1
     )
     return tuple(dict.fromkeys(texts))
@@ -74,7 +74,7 @@ def check_texts(
     there = {looked_for.texts[number] for number in found}
     for condition in conditions:
         try:
-            for column, path, value in _texts(condition.node, columns):
+            for column, path, value in texts_of(condition.node, columns):
                 if len(path) > 1:  # of lookups, each task has all
                     check_values(column, (value,), columns)
                 elif (path[0], value.value) not in there:
@@ -84,7 +84,7 @@ def check_texts(
             raise within(error, condition.said) from None
 
 
-def _texts(
+def texts_of(
     node: Node, columns: StreamColumns
 ) -> Iterator[tuple[Column | Path, tuple[str, ...], Literal]]:
     """Yield the columns of texts that are compared with a text, their paths, and the text."""

@@ -18,14 +18,18 @@ from ordercycle._attribution.credited import Credited, scan_of
 from ordercycle._attribution.path_table import PathTable
 from ordercycle._attribution.touch_classes import CHANNEL_COLUMN, KIND
 from ordercycle._attribution.window_curve import curve_totals
+from ordercycle._engines.cluster_views import texts_of
 from ordercycle._engines.feature_tasks import with_values
 from ordercycle._engines.named_sums import NAMED_SCHEMA, Name, to_batch
 from ordercycle._engines.partition_tasks import ORDERS, Streams
 from ordercycle._errors import without_warnings
+from ordercycle._expressions.language import parsed
+from ordercycle._history.grouped import WITH_PATHS
 
 TOUCHES, VISITS = "touches", "visits"
 #: What sums are about, as the first part of their names.
 COUNT, CELL, WHOLE, THERE, WINDOW = "count", "cell", "whole", "there", "window"
+EXCLUDED = "excluded"
 
 
 def credited_by(model: Attribution, streams: Streams) -> Credited:
@@ -102,7 +106,20 @@ def _sums_of(scan: CreditScan, counts: CreditSummary, cells: Cells) -> dict[Name
     for name in (KIND, CHANNEL_COLUMN):
         values = scan.touches.columns.attributes[name].by_code.to_pylist()
         sums |= {(THERE, name, value): 1 for value in values}
+    for path, text in excluded_texts(scan):
+        values = scan.touches.columns.by_code(path)
+        if values is not None and text in values.values.to_pylist():
+            sums[EXCLUDED, *path, text] = 1
     return sums
+
+
+def excluded_texts(scan: CreditScan) -> list[tuple[tuple[str, ...], str]]:
+    """Return the texts that a condition of touches which do not count compares with, by column."""
+    if scan.model.exclude is None:
+        return []
+    node = parsed(scan.model.exclude, WITH_PATHS)
+    compared = texts_of(node, scan.touches.columns)
+    return list(dict.fromkeys((path, str(value.value)) for _, path, value in compared))
 
 
 def summary_of(scan: CreditScan, sums: Mapping[Name, Fraction]) -> CreditSummary:
