@@ -53,7 +53,7 @@ CAMPAIGNS, LASTING = 200, 104
 TYPES = ("bulk", "automated", "transactional")
 WINDOW_DAYS = 5
 #: Touches that are drawn at a time.
-AT_ONCE = 2_000_000
+AT_ONCE = 500_000
 COLUMNS = oc.EventColumns(
     customer="customer",
     time="moment",
@@ -63,28 +63,32 @@ COLUMNS = oc.EventColumns(
 
 
 class Drawn(NamedTuple):
-    """Touches and orders of some customers."""
+    """Touches and orders of the same customers."""
 
     touches: pa.Table
     orders: pa.Table
 
 
-def drawn(size: int, block: int) -> Drawn:
+def starts_of_months() -> np.ndarray:
+    """Return the first moments of all months, and of the one behind them, in microseconds."""
+    months = FIRST_MONTH + np.arange(MONTHS + 1)
+    return months.astype("datetime64[us]").astype(np.int64)
+
+
+def touches_of(size: int, block: int) -> pa.Table:
     """Return about so many touches of a block of customers, who are in no other one."""
-    random = np.random.default_rng(block)
+    random = np.random.default_rng([block, 0])
     customers = max(1, size // 100)
     deliveries = int(size / (1 + sum(ENGAGED) / 100))
     month = random.integers(0, MONTHS, deliveries)
     passing = LASTING + month + MONTHS * random.integers(0, 4, deliveries)
-    campaign = np.where(
-        random.random(deliveries) < 0.5, random.integers(0, LASTING, deliveries), passing
-    )
-    starts = (FIRST_MONTH + np.arange(MONTHS + 1)).astype("datetime64[us]").astype(np.int64)
+    lasting = random.integers(0, LASTING, deliveries)
+    starts = starts_of_months()
     within = random.random(deliveries) * (starts[month + 1] - starts[month])
     rows = {
         "customer": random.integers(0, customers, deliveries) + block * customers,
         "moment": starts[month] + within.astype(np.int64),
-        "campaign": campaign,
+        "campaign": np.where(random.random(deliveries) < 0.5, lasting, passing),
         "message": np.arange(deliveries) + block * size,
     }
     parts, kinds = [rows], [np.zeros(deliveries, np.int8)]
@@ -96,21 +100,29 @@ def drawn(size: int, block: int) -> Drawn:
         parts.append(later)
         kinds.append(np.full(its.size, kind, np.int8))
     whole = {name: np.concatenate([one[name] for one in parts]) for name in rows}
+    campaigns = whole.pop("campaign")
     codes = {
         "kind": (np.concatenate(kinds), KINDS),
-        "channel": ((whole["campaign"] % len(CHANNELS)).astype(np.int8), CHANNELS),
-        "campaign": (whole.pop("campaign").astype(np.int16), CAMPAIGN_NAMES),
+        "channel": ((campaigns % len(CHANNELS)).astype(np.int8), CHANNELS),
+        "campaign": (campaigns.astype(np.int16), CAMPAIGN_NAMES),
     }
     names = {name: pa.DictionaryArray.from_arrays(*pair) for name, pair in codes.items()}
     moments = pa.array(whole.pop("moment")).cast(pa.timestamp("us", "UTC"))
-    count = size // 10
+    return pa.table({**whole, "moment": moments, **names})
+
+
+def orders_of(size: int, block: int) -> pa.Table:
+    """Return the orders of the customers who have so many touches."""
+    random = np.random.default_rng([block, 1])
+    customers, count, starts = max(1, size // 100), size // 10, starts_of_months()
     ordered = starts[0] + random.integers(0, starts[-1] - starts[0], count)
-    orders = {
-        "customer": random.integers(0, customers, count) + block * customers,
-        "ordered_at": pa.array(ordered).cast(pa.timestamp("us", "UTC")),
-        "amount": random.integers(100, 9_000, count),
-    }
-    return Drawn(pa.table({**whole, "moment": moments, **names}), pa.table(orders))
+    return pa.table(
+        {
+            "customer": random.integers(0, customers, count) + block * customers,
+            "ordered_at": pa.array(ordered).cast(pa.timestamp("us", "UTC")),
+            "amount": random.integers(100, 9_000, count),
+        }
+    )
 
 
 CAMPAIGN_NAMES = [f"campaign {number:03}" for number in range(CAMPAIGNS)]
@@ -261,7 +273,7 @@ def _same(metric: str, row: dict[str, Any], found: float, wanted: float) -> None
 
 def compare(size: int, rounds: int, most: float | None) -> int:
     """Print what the report takes here, and its part in DuckDB, results compared."""
-    tables = drawn(size, 0)
+    tables = Drawn(touches_of(size, 0), orders_of(size, 0))
     there = grouped(*tables)
     rows = len(tables.touches)
     held = reset_peak()
@@ -299,11 +311,11 @@ def compare(size: int, rounds: int, most: float | None) -> int:
 
 
 class Disk:
-    """The most bytes that a folder holds, looked up all the time."""
+    """The most bytes that files in a folder take, those without a name included."""
 
     def __init__(self, folder: Path) -> None:
         self.most = 0
-        self._folder = folder
+        self._folder = str(folder)
         self._done = Event()
         self._thread = Thread(target=self._watch, daemon=True)
 
@@ -316,30 +328,29 @@ class Disk:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._done.wait(0.5):
-            self.most = max(self.most, _bytes_of(self._folder))
+        while not self._done.wait(0.1):
+            self.most = max(self.most, self._now())
+
+    def _now(self) -> int:
+        found = {}
+        for one in Path("/proc/self/fd").iterdir():
+            try:
+                if one.readlink().parent.is_relative_to(self._folder):
+                    file = one.stat()
+                    found[file.st_ino] = file.st_blocks * 512
+            except FileNotFoundError:  # closed since it was listed
+                continue
+        return sum(found.values())
 
 
-def _bytes_of(folder: Path) -> int:
-    found = 0
-    for one in folder.rglob("*"):
-        try:
-            found += one.stat().st_blocks * 512
-        except FileNotFoundError:  # moved away since it was listed
-            continue
-    return found
-
-
-def batches(size: int, field: str) -> pa.RecordBatchReader:
-    """Return touches or orders, of which no more than a block of customers is held."""
-    schema = getattr(drawn(100, 0), field).schema
+def batches(draw: Callable[[int, int], pa.Table], size: int) -> pa.RecordBatchReader:
+    """Return what is drawn, of which no more than a block of customers is held."""
 
     def blocks() -> Iterator[pa.RecordBatch]:
         for number, start in enumerate(range(0, size, AT_ONCE)):
-            its = min(AT_ONCE, size - start)
-            yield from getattr(drawn(its, number), field).to_batches()
+            yield from draw(min(AT_ONCE, size - start), number).to_batches()
 
-    return pa.RecordBatchReader.from_batches(schema, blocks())
+    return pa.RecordBatchReader.from_batches(draw(100, 0).schema, blocks())
 
 
 def bounded(size: int, limit: str, folder: str | None) -> int:
@@ -350,8 +361,8 @@ def bounded(size: int, limit: str, folder: str | None) -> int:
         with Disk(where) as disk:
             wall, cpu = perf_counter(), process_time()
             there = grouped(
-                batches(size, "touches"),
-                batches(size, "orders"),
+                batches(touches_of, size),
+                batches(orders_of, size),
                 memory_limit=limit,
                 spill_directory=where,
             )

@@ -201,7 +201,10 @@ class Figures:
         """
         if name.endswith(KNOWN):
             return self._without_forgotten.cells(name.removesuffix(KNOWN), view, grain)
-        return self._cells(name, self.first_view if view is None else view, grain)
+        view = self.first_view if view is None else view
+        if grain is not None and grain.kind == CAMPAIGN:  # of which there may be thousands
+            return self._read_cells(name, view, grain)
+        return self._cells(name, view, grain)
 
     def has_any(self, grain: Grain) -> bool:
         """Return whether anything was counted of a channel or type."""
@@ -250,11 +253,15 @@ class Figures:
 
 def _distinct(pairs: NDArray[np.int64], first: int, last: int) -> NDArray[np.int64]:
     """Return how many different customers came in columns first to last, of each row."""
-    total = np.zeros(pairs.shape[0], np.int64)
-    for month in range(first, last + 1):
-        begin = month * (month - 1) // 2
-        total += pairs[:, begin : begin + first].sum(axis=1)
-    return total
+    found: NDArray[np.int64] = pairs[:, _pairs_before(first, last)].sum(axis=1)
+    return found
+
+
+@cache
+def _pairs_before(first: int, last: int) -> NDArray[np.int64]:
+    """Return where pairs are of a month from first to last, and of one before the first."""
+    months = np.arange(first, last + 1)
+    return np.add.outer(months * (months - 1) // 2, np.arange(first)).ravel()
 
 
 def _by_month(pairs: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
