@@ -37,7 +37,7 @@ COUNTS = 4
 NO_DELIVERY = -1
 
 # c = customers, t = touches, d = deliveries, r = room for deliveries, x = pairs of kind and channel
-# l = leaves but for brands, k = keys of a leaf, b = brands, q = most touches of a customer
+# l = leaves but for brands, j = keys of a leaf, b = brands, q = most touches of a customer
 
 
 class TouchRows(NamedTuple):
@@ -235,7 +235,7 @@ def count_messages(
     nobody, where all are counted (everyone), and behind it those of further tracks: so everyone is
     in one of the first. Customers are counted as `add_pairs_at` does.
 
-    leaf_keys (of all, a channel and so on, negative for none): (l, k); brand_keys (how much further
+    leaf_keys (of all, a channel and so on, negative for none): (l, j); brand_keys (how much further
     the keys of each brand of touches are, negative where they have none): (b,); before: how many
     customers were counted already; out_stamps (who came last to a key and row, and when): (p,).
     """

@@ -33,7 +33,7 @@ from ordercycle_kernels.sparse_cells import Cells, cell_of, has_room
 #: No place, and no cell.
 NOWHERE = -1
 
-# c = customers, n = facts, k = keys of each, m = intervals, d = days
+# c = customers, n = facts, j = keys of each, m = intervals, d = days
 # s = cells, p = places, w = width of a cell
 
 
@@ -136,7 +136,7 @@ def add_facts_at(
 
     everyone: also to the last row, that of all customers; cells: by key, row and column, a count,
     and behind it the chunks of a sum, floats where they are wider than integers need; keys (NOWHERE
-    for none): (k, n).
+    for none): (j, n).
     """
     rows, columns = grid.sizes[1], grid.sizes[2]
     are_floats = cells.values.shape[1] > FLOAT_CHUNKS
@@ -217,7 +217,7 @@ def add_pairs_at(
     for never, and the month: where these differ, once per key, row and month.
 
     everyone: also on the last row; before: how many customers were counted already; keys (NOWHERE
-    for none): (k, n); out_stamps (who came last to a key and row, and when): (p,).
+    for none): (j, n); out_stamps (who came last to a key and row, and when): (p,).
     """
     rows = grid.sizes[1]
     most = 2 * keys.shape[0]
