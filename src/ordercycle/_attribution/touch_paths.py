@@ -273,7 +273,7 @@ class PathFinder:
         size = orders.are_orders.size
         offsets, counts = np.empty(size + 1, np.int64), np.empty(2, np.int64)
         previous = np.empty(touches.rows.size, np.int64)
-        heads = np.full(max(1, len(self.classes.known)) * brand_count, kernels.NO_TOUCH)
+        heads = np.full(len(self.classes.known) * brand_count, kernels.NO_TOUCH)
         room = size * max(1, self.classes.competition_count)
         while True:
             found = np.empty(room, np.int64)
