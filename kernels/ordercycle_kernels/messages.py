@@ -145,17 +145,16 @@ def _link_messages(
             one = classes[np.int64(codes.kinds[row]) * channel_count + channel]
             if touches.excluded.size and touches.excluded[row]:
                 one = np.int8(0)
-            if one == DELIVERED:
-                campaign = np.int64(codes.campaigns[row]) if codes.campaigns.size else np.int64(0)
-                brand = np.int64(codes.brands[row]) if codes.brands.size else np.int64(0)
-                sent.rows[found] = row
-                sent.leaves[found] = (campaign * channel_count + channel) * brand_count + brand
-                sent.days[found] = touches.days[row]
-                sent.marks[found] = 0
-                found += 1
-            if one > DELIVERED or touches.wanted[row]:
-                linking.asked[asked] = row
-                asked += 1
+            campaign = np.int64(codes.campaigns[row]) if codes.campaigns.size else np.int64(0)
+            brand = np.int64(codes.brands[row]) if codes.brands.size else np.int64(0)
+            # What is none is overwritten: a branch would be guessed wrong too often.
+            sent.rows[found] = row
+            sent.leaves[found] = (campaign * channel_count + channel) * brand_count + brand
+            sent.days[found] = touches.days[row]
+            sent.marks[found] = 0
+            found += one == DELIVERED
+            linking.asked[asked] = row
+            asked += (one > DELIVERED) | touches.wanted[row]
         sent.offsets[customer + 1] = found
         if asked == 0:
             continue
