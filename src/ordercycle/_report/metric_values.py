@@ -261,7 +261,8 @@ def _distinct(pairs: NDArray[np.int64], first: int, last: int) -> NDArray[np.int
 def _pairs_before(first: int, last: int) -> NDArray[np.int64]:
     """Return where pairs are of a month from first to last, and of one before the first."""
     months = np.arange(first, last + 1)
-    return np.add.outer(months * (months - 1) // 2, np.arange(first)).ravel()
+    found: NDArray[np.int64] = (months * (months - 1) // 2)[:, None] + np.arange(first)
+    return found.ravel()
 
 
 def _by_month(pairs: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
