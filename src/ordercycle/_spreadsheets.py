@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import unicodedata
 
 #: What spreadsheets take for the beginning of a formula, in full width and small forms as well.
@@ -26,6 +28,19 @@ def harmless(text: str) -> str:
     seen = next((mark for mark in text if not _is_unseen(mark)), "")
     risky = seen in FORMULA_STARTS or unicodedata.category(first or "a") == CONTROL
     return f"'{text}" if risky else text
+
+
+def csv_field(text: str) -> str:
+    """Return harmless text as a field of a CSV file.
+
+    Examples
+    --------
+    >>> csv_field("Shoes, bags"), csv_field("+1")
+    ('"Shoes, bags"', "'+1")
+    """
+    line = io.StringIO()
+    csv.writer(line).writerow([harmless(text), ""])  # with a neighbour: nothing alone has quotes
+    return line.getvalue().removesuffix(",\r\n")
 
 
 def _is_unseen(mark: str) -> bool:

@@ -13,7 +13,8 @@ from ordercycle._cli.progress import watched
 from ordercycle._cli.report import months_of
 from ordercycle._cli.results import overwrite_option, quiet_option, refuse_existing
 from ordercycle._cli.schemes import SchemeCommand, scheme_option
-from ordercycle._cli.stream_files import missing_option
+from ordercycle._cli.stream_files import missing_option, opened
+from ordercycle._cli.touch_files import TouchFile, touches_option
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,6 +50,7 @@ def _html_only(_ctx: click.Context, _option: click.Parameter, value: Path) -> Pa
     metavar="NAME",
     help="Only this segment; may be given several times. Default: all.",
 )
+@touches_option(required=False)
 @click.option("--title", default="Segments", show_default=True, help="What the page is called.")
 @click.option(
     "--amounts-in",
@@ -84,6 +86,7 @@ def dashboard(  # noqa: PLR0913 - one argument per option
     months: str | None,
     as_of: datetime | None,
     segments: tuple[str, ...],
+    touches: str | None,
     title: str,
     amounts_in: str,
     min_customers: int,
@@ -103,22 +106,33 @@ def dashboard(  # noqa: PLR0913 - one argument per option
     Example:
       ordercycle dashboard orders/*.parquet --scheme lifecycle --scheme rfm \\
           --out segments.html --open
+    \b
+    With --touches there are channels and campaigns, credited by the rules under [attribution] of a
+    file as for `ordercycle attribution`.
     """  # noqa: D301 - click's mark for "keep these lines"
     refuse_existing(out, overwrite=overwrite)
     import ordercycle as oc
     from ordercycle._errors import counted
 
-    if streams or any(scheme.reads_streams for scheme in schemes):
-        raise click.UsageError("schemes that read streams are not shown by dashboard")
     with watched(quiet=quiet) as watch:
-        history = history_of(watch, options, quiet=quiet, missing=missing)
+        file = None if touches is None else TouchFile.read(touches)
+        history = history_of(
+            watch, options, quiet=quiet, missing=missing, instants=file is not None
+        )
         summary = history.summary()
+        wanted = [name for scheme in schemes for name in scheme.reads_streams]
+        credited = None
+        if file is not None:
+            credited = file.attribution({}).credit(history, *file.opened(watch, options))
         page = oc.Dashboard.build(
             history,
             schemes,
             segments=list(segments) or None,
             months=None if months is None else months_of(months),
             as_of=None if as_of is None else as_of.date(),
+            credited=credited,
+            streams=opened(streams, wanted, watch, {"orders": history}, options),
+            missing=missing,
             title=title,
             currency=amounts_in,
             min_customers=min_customers,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import cached_property
-from typing import IO
+from typing import IO, Any
 
+from ordercycle._attribution.credited import Credited
 from ordercycle._dashboard.cohorts import cohorts_of
 from ordercycle._dashboard.grid import CUSTOMERS, grid_of
 from ordercycle._dashboard.memberships import Named, changed_months, last_day_of, named_memberships
 from ordercycle._dashboard.moves import moves_of
 from ordercycle._dashboard.small import cohorts_without_few, grid_without_few, without_few
-from ordercycle._errors import ConfigError, Option
+from ordercycle._errors import ConfigError, Option, OrdercycleWarning
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.intervals import check_history
 from ordercycle._membership.membership import Membership
@@ -24,6 +26,8 @@ from ordercycle._page.document import document, framed
 from ordercycle._page.encoding import checked_currency
 from ordercycle._public import public
 from ordercycle._report.export import write_text
+from ordercycle._report.loyalty import Loyalty
+from ordercycle._report.own_metrics import Metric as OwnMetric
 from ordercycle._report.page_content import Look
 from ordercycle._report.segment_report import SegmentReport, content_of_report
 from ordercycle._segments.rfm import Rfm
@@ -62,6 +66,14 @@ class Dashboard:
         segments: Sequence[str] | None = None,
         months: str | Sequence[str] | None = None,
         as_of: date | str | None = None,
+        credited: Credited | None = None,
+        subscriptions: Any = None,
+        loyalty: Loyalty | None = None,
+        brand: str | None = None,
+        targets: Mapping[str, Any] | None = None,
+        metrics: Sequence[OwnMetric] = (),
+        streams: Mapping[str, Any] | None = None,
+        missing: str = "error",
         changes: Mapping[str, date | str | Sequence[date | str]] | None = None,
         title: str = "Segments",
         currency: str = "EUR",
@@ -88,6 +100,15 @@ class Dashboard:
         as_of
             The last day that counts; None: the last of the months, or the last known day where
             they are not over.
+        credited, subscriptions, loyalty, metrics
+            What the page shows beside orders, as :meth:`SegmentReport.build` takes it: channels,
+            campaigns and messages, subscribers, members, and metrics of one's own.
+        brand, targets
+            An attribute of orders and target actions, as :meth:`SegmentReport.build` takes them:
+            the page has a box to choose one of each. Memberships stay those of all orders.
+        streams, missing
+            What schemes read, by name, and what becomes of texts that their conditions compare
+            with and no stream has, as :meth:`Scheme.membership` takes them.
         changes
             On which days the conditions of a segment were changed, by its name: the page marks
             these months.
@@ -132,23 +153,36 @@ class Dashboard:
                 (Option("min_customers", min_customers), " is no number of customers"),
                 remedy="pass a whole number",
             )
-        named = named_memberships(history, schemes, memberships or {})
+        named = named_memberships(history, schemes, memberships or {}, streams, missing)
         end = last_day_of(history, named, months, as_of)
         last = Months.between(end, end)
         chosen = _months(history, last) if months is None else Months.of(months, "months")
         period = Period.to(chosen, end)
 
-        def reported(of: Named, names: Sequence[str] | None) -> SegmentReport:
+        def reported(of: Named, names: Sequence[str] | None, **sources: Any) -> SegmentReport:
             span = tuple(str(month) for month in (period.months.each()[0], last))
             return SegmentReport.build(
-                history, of.passed, period=span, compare=None, segments=names, as_of=end
+                history, of.passed, period=span, compare=None, segments=names, as_of=end, **sources
             )
 
-        report = reported(named, segments)
-        few = _few(report, period.months, min_customers)
-        if few:
-            named, kept = named.merged(history, few, report.segments)
-            report = reported(named, kept)
+        few, kept = [], segments
+        if min_customers > 1:  # orders alone say who is in a segment
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", OrdercycleWarning)  # the report says it again
+                counts = reported(named, segments)
+            few = _few(counts, period.months, min_customers)
+            if few:
+                named, kept = named.merged(history, few, counts.segments)
+        report = reported(
+            named,
+            kept,
+            credited=credited,
+            subscriptions=subscriptions,
+            loyalty=loyalty,
+            brand=brand,
+            targets=targets,
+            metrics=metrics,
+        )
         look = Look(
             title=title,
             currency=code,
@@ -211,8 +245,6 @@ def _months(history: OrderHistory, last: Months) -> Months:
 
 def _few(report: SegmentReport, months: Months, least: int) -> list[str]:
     """Return the segments that have fewer customers at the end of all months."""
-    if least <= 1:
-        return []
     table = report.dynamics("Customers", tuple(str(months.each()[at]) for at in (0, -1)))
     most: dict[str, float] = dict.fromkeys(report.segments, 0)
     for row in table.to_pylist():

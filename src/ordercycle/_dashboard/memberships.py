@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 from ordercycle._dashboard.small import merged
 from ordercycle._days import date_of, day_number
@@ -76,11 +77,21 @@ class Named:
 
 
 def named_memberships(
-    history: OrderHistory, schemes: Sequence[Scheme], further: Mapping[str, Membership]
+    history: OrderHistory,
+    schemes: Sequence[Scheme],
+    further: Mapping[str, Membership],
+    streams: Mapping[str, Any] | None = None,
+    missing: str = "error",
 ) -> Named:
     """Return the memberships of schemes, and further ones."""
     if isinstance(schemes, Scheme):
         schemes = [schemes]
+
+    def read_by(those: Sequence[Scheme]) -> dict[str, Any]:
+        if not any(one.reads_streams for one in those):
+            return {}
+        return {"streams": streams, "missing": missing}
+
     for scheme in schemes:
         if not isinstance(scheme, Scheme):
             raise ConfigError(
@@ -94,7 +105,7 @@ def named_memberships(
         scheme = _fitted(given, history)
         _refuse_taken(scheme.name, made)
         made[scheme.name] = (
-            scheme.membership(history, every="month", schemes=before)
+            scheme.membership(history, every="month", schemes=before, **read_by([*before, scheme]))
             if scheme.recalculates
             else scheme.membership(history)
         )

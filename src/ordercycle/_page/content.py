@@ -7,13 +7,20 @@ quotients of products of them, and has no formula of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, TypeAlias
 
-#: A quantity of each row (segments, then All Customers, then others) in each month; None for rows
-#: of which it is not counted.
-Cells: TypeAlias = Mapping[str, Sequence[Sequence[int] | None]]
+from numpy.typing import NDArray
+
+from ordercycle._spreadsheets import csv_field
+
+#: A quantity of each row (segments, then All Customers) in each month; of different customers, and
+#: of each month in which they came before. None where it is not counted.
+Table: TypeAlias = NDArray[Any]
+#: Quantities by name, by what they are of: "" everything, "c3" a channel, "m17" a campaign. What is
+#: not there is 0.
+Cells: TypeAlias = Mapping[str, Mapping[str, Table | None]]
 
 #: The sign of a change for the better.
 MORE_IS_BETTER, LESS_IS_BETTER, NEITHER = 1, -1, 0
@@ -24,7 +31,7 @@ class ShownMetric:
     """A quotient of products of quantities.
 
     scale: what the products above and below are multiplied by; better: the sign of a change for
-    the better.
+    the better; channels, campaigns: whether the page has it by these.
     """
 
     name: str
@@ -38,6 +45,8 @@ class ShownMetric:
     scale: tuple[int, int]
     doc: str
     better: int = MORE_IS_BETTER
+    channels: bool = False
+    campaigns: bool = False
 
     def as_data(self) -> dict[str, Any]:
         """Return it for the script."""
@@ -52,6 +61,8 @@ class ShownMetric:
             "scale": [str(one) for one in self.scale],
             "doc": self.doc,
             "better": self.better,
+            "channels": self.channels,
+            "campaigns": self.campaigns,
         }
 
 
@@ -59,14 +70,12 @@ class ShownMetric:
 class ShownSegment:
     """A row of the tables.
 
-    short: its name without that of its group; csv: its name as a field of a CSV file; group: whose
-    it is, such as a scheme's; rule: what its customers have in common, in words; changed: months in
-    which this became something else.
+    short: its name without that of its group; group: whose it is, such as a scheme's; rule: what
+    its customers have in common, in words; changed: months in which this became something else.
     """
 
     name: str
     short: str
-    csv: str
     group: str = ""
     rule: str = ""
     changed: tuple[int, ...] = ()
@@ -76,7 +85,7 @@ class ShownSegment:
         return {
             "name": self.name,
             "short": self.short,
-            "csv": self.csv,
+            "csv": csv_field(self.name),
             "rule": self.rule,
             "changed": self.changed,
         }
@@ -93,18 +102,53 @@ class ShownMonth:
 
 @dataclass(frozen=True)
 class Numbers:
-    """The cube of a page.
+    """What the numbers of a page are.
 
-    over: what each quantity is about, "period", "all time" or "last month"; derived: quantities
-    that are sums of products of others, each with its sign, where "last day" may be a factor; cut:
-    the cells of months that end early, for comparisons with one that is not over, None where they
-    were not counted.
+    over: what each quantity is about, "period", "all time", "last month" or "distinct"; derived:
+    quantities that are sums of products of others, each with its sign, where "last day" may be a
+    factor; grains: by which kinds of keys quantities are known beside everything, "c" channels and
+    "m" campaigns.
     """
 
     over: Mapping[str, str]
     derived: Mapping[str, Sequence[tuple[int, Sequence[str]]]]
+    grains: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The numbers of the orders of a brand, or of all, and of a target action.
+
+    cut: those of months that end early, for comparisons with one that is not over; None where they
+    were not counted.
+    """
+
+    brand: str | None
+    target: str
     cells: Cells
-    cut: Mapping[str, Sequence[Sequence[int | None]]]
+    cut: Cells | None
+
+    def shifted(self, names: set[str], bits: int) -> Slice:
+        """Return it with some quantities in a unit that is larger by so many bits."""
+
+        def of(cells: Cells) -> Cells:
+            return {
+                key: {
+                    name: table >> bits if table is not None and name in names else table
+                    for name, table in tables.items()
+                }
+                for key, tables in cells.items()
+            }
+
+        return replace(self, cells=of(self.cells), cut=None if self.cut is None else of(self.cut))
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign; open: months in which messages were sent of which orders may still come."""
+
+    name: str
+    open: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,13 +200,14 @@ class Content:
     all_customers: str
     metrics: tuple[ShownMetric, ...]
     numbers: Numbers
+    slices: tuple[Slice, ...]  # the first one is shown first
     first: int  # the months shown first
     last: int
     compare: str | None
     chosen: tuple[str, ...] = ()  # segments shown first; all where there are none
     place: tuple[str, ...] = ()  # the columns before the metrics in CSV files
-    brand: str = ""  # as CSV files name it
-    target: str = ""
+    channels: tuple[str, ...] = ()
+    campaigns: tuple[Campaign, ...] = ()
     min_customers: int = 0
     moves: Moves | None = None
     grid: Grid | None = None

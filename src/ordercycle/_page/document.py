@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from importlib import resources
@@ -13,7 +14,7 @@ from string import Template
 from ordercycle._page import charts, markup, vega
 from ordercycle._page.charts import MOST_SERIES, PAGE
 from ordercycle._page.content import Content
-from ordercycle._page.encoding import as_json, cube_of, head_of, packed
+from ordercycle._page.encoding import as_json, cubes_of, head_of, packed
 
 #: In this order they are one script.
 SCRIPTS = ("cube.js", "format.js", "tables.js", "charts.js", "page.js")
@@ -24,7 +25,7 @@ def document(content: Content) -> str:
     """Return the whole page: it needs nothing else, and asks no network for anything."""
     drawn = vega.script()
     script = _script()
-    metrics, cube = content.metrics, packed(cube_of(content))
+    metrics, cubes = content.metrics, [packed(one) for one in cubes_of(content)]
     return Template(_asset("page.html")).substitute(
         policy=_policy(drawn, script),
         title=escape(content.title),
@@ -35,7 +36,8 @@ def document(content: Content) -> str:
         first_months=markup.month_options(content, content.first),
         last_months=markup.month_options(content, content.last),
         compares=markup.compare_options(content),
-        choices="",
+        choices=markup.choices(content),
+        campaigns=markup.campaigns(content),
         segments=markup.segment_options(content),
         metrics=markup.metric_options(metrics, many=True),
         metric=markup.metric_options(metrics, many=False),
@@ -44,11 +46,11 @@ def document(content: Content) -> str:
         tabs=markup.tabs(content),
         panels=markup.panels(content),
         noscript=f"<noscript>{content.plain}</noscript>",
-        about=markup.about(_about(content, cube), vega.licences()),
+        about=markup.about(_about(content, cubes), vega.licences()),
         most_segments=MOST_SEGMENTS,
         most_series=MOST_SERIES,
         head=as_json(head_of(content)),
-        cube=cube,
+        cubes=markup.cubes(cubes),
         specs=_specifications(),
         vega=drawn,
         script=script,
@@ -63,7 +65,7 @@ def framed(page: str) -> str:
     )
 
 
-def _about(content: Content, cube: str) -> dict[str, str]:
+def _about(content: Content, cubes: Sequence[str]) -> dict[str, str]:
     """Return what a reader may ask of the page; the same numbers have the same digest."""
     first, last = content.months[0].number, content.months[-1].number
     small = f"fewer than {content.min_customers} customers are not shown"
@@ -74,7 +76,7 @@ def _about(content: Content, cube: str) -> dict[str, str]:
         "Segments": str(len(content.segments)),
         **({"Small numbers": small} if content.min_customers > 1 else {}),
         "Customers": "none are in this file: it holds sums per segment and month",
-        "Digest of the numbers": hashlib.sha256(cube.encode()).hexdigest()[:16],
+        "Digest of the numbers": hashlib.sha256("".join(cubes).encode()).hexdigest()[:16],
     }
 
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ordercycle._errors import ConfigError, Option
-from ordercycle._page.content import Content, Numbers
+from ordercycle._page.content import Cells, Content, Slice, Table
+from ordercycle._spreadsheets import csv_field
 
 #: Integers up to here are exact in JavaScript's numbers, and so are their sums.
 EXACT = 2**53 - 1
@@ -46,13 +47,22 @@ def head_of(content: Content) -> dict[str, Any]:
         "metrics": [one.as_data() for one in content.metrics],
         "over": dict(numbers.over),
         "derived": numbers.derived,
+        "grains": dict(numbers.grains),
+        "channels": list(content.channels),
+        "campaigns": [{"name": one.name, "open": one.open} for one in content.campaigns],
+        "views": [
+            {
+                "brand": one.brand or "",
+                "target": one.target,
+                "csv": f"{csv_field(one.brand or '')},{csv_field(one.target)}",
+            }
+            for one in content.slices
+        ],
         "first": content.first,
         "last": content.last,
         "compare": content.compare,
         "chosen": list(content.chosen),
         "place": list(content.place),
-        "brand": content.brand,
-        "target": content.target,
         "minCustomers": content.min_customers,
         "moves": content.moves
         and {"segments": content.moves.segments, "ranks": content.moves.ranks},
@@ -61,26 +71,63 @@ def head_of(content: Content) -> dict[str, Any]:
     }
 
 
-def cube_of(content: Content) -> dict[str, Any]:
-    """Return the numbers; those that a sum may take beyond exact integers as text."""
-    numbers = content.numbers
+def cubes_of(content: Content) -> list[dict[str, Any]]:
+    """Return the numbers of each view; those that a sum may take beyond exact integers as text."""
+    large = _large(content.slices)
+    made: list[dict[str, Any]] = [
+        {"cells": _written(one.cells, large), "cut": one.cut and _written(one.cut, large)}
+        for one in content.slices
+    ]
+    made[0]["moves"] = content.moves and content.moves.counts
+    return made
+
+
+def _large(slices: Sequence[Slice]) -> set[str]:
+    """Return the quantities of which sums over months may be beyond exact integers."""
+    found: set[str] = set()
+    for one in slices:
+        for key, tables in one.cells.items():
+            for name, table in tables.items():
+                cut = ((one.cut or {}).get(key) or {}).get(name)
+                if table is None or name in found or table.ndim > 2:
+                    continue
+                most = [abs(whole.astype(object)) for whole in (table, cut) if whole is not None]
+                if sum(int(whole.sum(axis=1).max(initial=0)) for whole in most) > EXACT:
+                    found.add(name)
+    return found
+
+
+def _written(cells: Cells, large: set[str]) -> dict[str, dict[str, Any]]:
     return {
-        "cells": {name: _written(numbers, name, rows) for name, rows in numbers.cells.items()},
-        "cut": {name: _written(numbers, name, rows) for name, rows in numbers.cut.items()},
-        "moves": content.moves and content.moves.counts,
+        key: {name: _rows(table, is_text=name in large) for name, table in tables.items()}
+        for key, tables in cells.items()
     }
 
 
-def _written(numbers: Numbers, name: str, rows: Sequence[Sequence[int | None] | None]) -> list[Any]:
-    whole = [row for row in numbers.cells[name] if row is not None]
-    largest = max((sum(map(abs, row)) for row in whole), default=0)
-    cut = (abs(value) for row in numbers.cut.get(name, ()) for value in row if value is not None)
-    if largest + max(cut, default=0) <= EXACT:
-        return [row if row is None else list(row) for row in rows]
-    return [
-        row if row is None else [None if value is None else str(value) for value in row]
-        for row in rows
-    ]
+def _rows(table: Table | None, *, is_text: bool) -> list[list[Any]] | None:
+    """Return a run of months per row, behind the place of the first: outside of it all are 0.
+
+    Of different customers, a list per month of how many came before in which month, as far as there
+    are any.
+    """
+    if table is None:
+        return None
+    if table.ndim > 2:
+        return [_trimmed([_trimmed(month) for month in row]) for row in table.tolist()]
+    return [_run(list(map(str, row)) if is_text else row) for row in table.tolist()]
+
+
+def _run(row: list[Any]) -> list[Any]:
+    there = [place for place, value in enumerate(row) if value not in (0, "0")]
+    return [there[0], *row[there[0] : there[-1] + 1]] if there else []
+
+
+def _trimmed(row: list[Any]) -> list[Any]:
+    """Return a list without what is nothing at its end."""
+    size = len(row)
+    while size and not row[size - 1]:
+        size -= 1
+    return row[:size]
 
 
 #: Signs before amounts; other currencies are named by their codes.

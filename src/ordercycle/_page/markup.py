@@ -12,7 +12,7 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 #: What the metrics begin with.
 FIRST_METRICS = (
     "Revenue", "Orders", "Average Order Value", "Customers", "Customer Share",
-    "Days Since Last Order",
+    "Revenue from Campaigns", "Days Since Last Order",
 )  # fmt: skip
 COMPARED = {
     "previous_year": "same months a year earlier",
@@ -42,6 +42,50 @@ def compare_options(content: Content) -> str:
     """Return what a period can be compared with."""
     chosen = content.compare or "nothing"
     return "".join(_option(key, text, is_selected=key == chosen) for key, text in COMPARED.items())
+
+
+def choices(content: Content) -> str:
+    """Return a box of brands, and one of target actions, each where there is more than one."""
+    brands = {"": "all brands"} | {one.brand: one.brand for one in content.slices if one.brand}
+    targets = {one.target: one.target for one in content.slices}
+    there = (("brand", "Brand", brands), ("target", "Target action", targets))
+    return "".join(
+        f'<label class="pick">{title} <select name="{key}">'
+        + "".join(_option(value, text) for value, text in names.items())
+        + "</select></label>"
+        for key, title, names in there
+        if len(names) > 1
+    )
+
+
+def campaigns(content: Content) -> str:
+    """Return the card of campaigns, to be filled in, where there are any."""
+    known = [one for one in content.metrics if one.campaigns]
+    if not (content.campaigns and known):
+        return ""
+    note = (
+        '<p class="hint">By what all customers did; in a row, its segments. What a campaign '
+        "brought counts on the day on which it was sent, and not on the days of the orders.</p>"
+    )
+    box = (
+        '<select form="controls" name="campaigns" aria-label="Campaigns with most">'
+        f"{metric_choices(known)}</select>"
+    )
+    return (
+        '<section class="card flush" id="campaigns" aria-labelledby="campaigns-title">'
+        f'<div class="card-head"><div><h2 id="campaigns-title">Top campaigns</h2>{note}</div>{box}'
+        '</div><div class="scroller" tabindex="0" role="region" '
+        'aria-label="Numbers of each campaign"><table id="campaigns-table" class="report"></table>'
+        '</div><p id="campaigns-more" class="load"></p></section>'
+    )
+
+
+def cubes(packed: Iterable[str]) -> str:
+    """Return the numbers of each view, which no browser runs."""
+    return "\n".join(
+        f'<script type="text/plain" id="cube-{number}">{cube}</script>'
+        for number, cube in enumerate(packed)
+    )
 
 
 def presets(content: Content) -> str:

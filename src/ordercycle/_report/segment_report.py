@@ -42,7 +42,6 @@ from ordercycle._report.metric_values import EVERYTHING, Figures, Grain, Reporte
 from ordercycle._report.metrics import Metric
 from ordercycle._report.own_metrics import Metric as OwnMetric
 from ordercycle._report.own_metrics import check_own
-from ordercycle._report.page_content import Counted as CountedPart
 from ordercycle._report.page_content import Look, content_of
 from ordercycle._report.plot import bar_chart, line_chart
 from ordercycle._report.quantities import CAMPAIGN, CHANNEL, FORM_TYPE, GRAINS, MAILING_TYPE
@@ -754,20 +753,18 @@ class SegmentReport:
             is_year = period.first - previous.months.first == PRIOR["previous_year"](period.size)
             compare = "previous_year" if is_year else "previous_period"
 
-        made = content_of(self._figures, months or known, period, compare, look, self._up_to)
+        shown = months or known
+        made = content_of(self._figures, shown, period, compare, look, self._cut(shown))
         return replace(made, plain=as_html(*self._compared()))
 
-    def _up_to(self, part: Period) -> CountedPart | None:
-        """Return the quantities of a month up to an earlier day, where they can be counted."""
-        found = next((one for one in self._counted if one.plan.has(part)), None)
-        if found is not None:
-            return lambda name: found.quantity(name, part.months)
-        if self._recount is None:
+    def _cut(self, months: Months) -> Figures | None:
+        """Return the numbers of months up to the last one's day, where that is not over."""
+        is_whole = self.as_of == months.last_day
+        if is_whole or months.size == 1 or self._recount is None:
             return None
         if self._halves is None:
             self._halves = Figures(self._recount(self._figures.plan.period, halved=True))
-        halves, half = self._halves, 2 * part.months.first
-        return lambda name: halves.quantity(name, Months(half, half))
+        return self._halves
 
     def plot(
         self,

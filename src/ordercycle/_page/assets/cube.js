@@ -44,42 +44,50 @@ class Cube {
   /** @param {Head} head @param {Held} held */
   constructor(head, held) {
     this.head = head;
+    this.held = held;
+    this.view = head.views[0];
     this.first = head.months[0][0];
     this.all = head.segments.length;
-    const read = (/** @type {any} */ value) => typeof value === "string" ? BigInt(value) : value;
-    for (const part of [held.cells, held.cut]) {
-      for (const rows of Object.values(part)) rows.forEach((row) => row?.forEach((value, at) => { row[at] = read(value); }));
-    }
-    this.cells = /** @type {Record<string, (Amount[] | null)[]>} */ (held.cells);
-    this.cut = /** @type {Record<string, (Amount | null)[][]>} */ (held.cut);
   }
 
-  /** @param {string} name @param {Row} row @param {Span} span @returns {Amount | null} */
-  quantity(name, row, span) {
+  /** A number of a row; null where it is not counted. By a key: of a channel or campaign, as far as
+   * it is known by these. @param {string} name @param {Row} row @param {Span} span @param {string} key
+   * @returns {Amount | null} */
+  quantity(name, row, span, key = "") {
     if (name === "last day") return Date.parse(this.days(span)[1]) / 86_400_000;
     if (name in this.head.derived) {
       /** @type {Amount} */ let sum = 0;
       for (const [sign, names] of this.head.derived[name]) {
-        const product = this.product(names, row, span, sign);
+        const product = this.product(names, row, span, sign, key);
         if (product === null) return null;
         sum = plus(sum, product);
       }
       return sum;
     }
-    const months = this.cells[name]?.[row];
-    if (!months) return null;
-    const last = span.last - this.first;
-    const end = span.cut ? this.cut[name][row][last] : months[last];
-    if (end === null || this.head.over[name] !== "period") return end;
-    let sum = end;
-    for (let at = span.first - this.first; at < last; at++) sum = plus(sum, months[at]);
+    const { cells, cut } = this.held;
+    if (!cells[""][name]) return null;
+    const of = key && this.head.grains[name]?.includes(key[0]) ? key : "";
+    const run = (/** @type {boolean} */ isCut) => ((isCut && cut ? cut : cells)[of]?.[name] ?? [])[row] ?? [];
+    const [first, last] = [span.first - this.first, span.last - this.first];
+    const over = this.head.over[name];
+    const [months, end] = [run(false), run(span.cut)];
+    if (over === "distinct") { // who came in a month, and in none of the span before it
+      let sum = 0;
+      for (let at = first; at <= last; at++) {
+        for (const count of ((at === last ? end : months)[at] ?? []).slice(0, first + 1)) sum += count;
+      }
+      return sum;
+    }
+    let sum = amountOf(end, last);
+    for (let at = first; over === "period" && at < last; at++) sum = plus(sum, amountOf(months, at));
     return sum;
   }
 
-  /** @param {string[]} names @param {Row} row @param {Span} span @param {Amount} by @returns {Amount | null} */
-  product(names, row, span, by) {
+  /** @param {string[]} names @param {Row} row @param {Span} span @param {Amount} by @param {string} key
+   * @returns {Amount | null} */
+  product(names, row, span, by, key) {
     for (const name of names) {
-      const amount = this.quantity(name, row, span);
+      const amount = this.quantity(name, row, span, key);
       if (amount === null) return null;
       by = times(by, amount);
     }
@@ -87,11 +95,11 @@ class Cube {
   }
 
   /** A metric of a row; null where it is undefined, undefined where it is not counted.
-   * @param {Metric} metric @param {Row} row @param {Span | null} span */
-  value(metric, row, span) {
+   * @param {Metric} metric @param {Row} row @param {Span | null} span @param {string} key */
+  value(metric, row, span, key = "") {
     if (span === null) return null;
-    const above = this.product(metric.above, row, span, whole(metric.scale[0]));
-    const below = this.product(metric.below, metric.ofAll ? this.all : row, span, whole(metric.scale[1]));
+    const above = this.product(metric.above, row, span, whole(metric.scale[0]), key);
+    const below = this.product(metric.below, metric.ofAll ? this.all : row, span, whole(metric.scale[1]), key);
     if (above === null || below === null) return undefined;
     const value = quotient(whole(above), whole(below));
     return value === null || !Number.isFinite(value) ? null : value;
@@ -105,7 +113,7 @@ class Cube {
     const [first, last] = [span.first - by, span.last - by];
     if (first < this.first) return null;
     const cut = this.isOpen(span);
-    if (cut && Object.values(this.cut).some((rows) => rows[0]?.[last - this.first] === null)) return null;
+    if (cut && !this.held.cut) return null;
     return { first, last, cut };
   }
 
@@ -120,6 +128,13 @@ class Cube {
     return [`${String(Math.floor(span.first / 12)).padStart(4, "0")}-${String((span.first % 12) + 1).padStart(2, "0")}-01`,
       span.cut && cut ? cut : end];
   }
+}
+
+/** A month of a run, behind the place of its first one. @param {any[]} run @param {number} month @returns {Amount} */
+function amountOf(run, month) {
+  const by = month - run[0];
+  const value = by >= 0 ? run[by + 1] ?? 0 : 0;
+  return typeof value === "string" ? BigInt(value) : value;
 }
 
 /** An integer, as a number where that is exact. @param {Amount | string} value @returns {Amount} */

@@ -86,7 +86,7 @@ function csv(cube, segments, span, prior, isMonthly) {
     const day = isMonthly ? cube.days(part)[0] : "";
     for (const row of [...segments, cube.all]) {
       const name = row === cube.all ? head.all : head.segments[row].csv;
-      lines.push([...ends, day, head.brand, head.target, name, "", "", "", ...head.metrics.map((one) => text(one, cube.value(one, row, part)))].join(","));
+      lines.push([...ends, day, cube.view.csv, name, "", "", "", ...head.metrics.map((one) => text(one, cube.value(one, row, part)))].join(","));
     }
   }
   return lines.join("\n") + "\n";

@@ -24,7 +24,8 @@ async function unpacked(id) {
 
 async function start() {
   /** @type {Head} */ const head = given("head");
-  /** @type {Held} */ const held = await unpacked("cube");
+  /** @type {Held} */ const held = await unpacked("cube-0");
+  const cubes = new Map([[0, held]]);
   const cube = new Cube(head, held);
   const tables = new Tables(cube, (row) => state.charted.indexOf(row));
   const charts = new Charts(given("specs"), cube, tables);
@@ -35,6 +36,7 @@ async function start() {
   const state = {
     mode: "comparison", first: head.first, last: head.last, compare: head.compare ?? "nothing", segments: [], charted: [],
     metrics: [], metric: head.metrics[0], chart: head.metrics[0], beside: null, tab: "report", sort: "", down: true,
+    view: 0, open: new Set(), ranked: undefined, most: 10,
   };
   const sparks = Array.from({ length: 4 }, () => el("div", { class: "spark", "aria-hidden": "true" }));
   const span = () => ({ first: state.first, last: state.last, cut: false });
@@ -53,6 +55,9 @@ async function start() {
     state.metric = byExport.get(one("dynamic")) ?? head.metrics[0];
     state.chart = byExport.get(one("chart")) ?? head.metrics[0];
     state.beside = byExport.get(one("beside")) ?? null;
+    state.ranked = byExport.get(one("campaigns"));
+    const [brand, target] = [one("brand"), said.has("target") ? one("target") : head.views[0].target];
+    state.view = head.views.findIndex((view) => view.brand === brand && view.target === target);
     state.charted = state.charted.map((row) => row === cube.all || (row !== null && state.segments.includes(row)) ? row : null);
   }
 
@@ -60,7 +65,12 @@ async function start() {
   const written = () => {
     const said = new URLSearchParams();
     for (const name of ["mode", "first", "last", "compare", "dynamic", "chart", "beside"]) said.set(name, String(new FormData(form).get(name) ?? ""));
+    for (const name of ["brand", "target", "campaigns"]) {
+      const value = String(new FormData(form).get(name) ?? "");
+      if (value && inputs(name)[0].selectedIndex) said.set(name, value);
+    }
     if (state.tab !== "report") said.set("tab", state.tab);
+    for (const key of state.open) said.append("open", key);
     for (const row of state.segments) said.append("segment", head.segments[row].name);
     for (const metric of state.metrics) said.append("metric", metric.export);
     state.charted.forEach((row, slot) => row !== null && said.append("show", `${slot} ${tables.nameOf(row)}`));
@@ -72,7 +82,7 @@ async function start() {
   function choose(hash) {
     const said = new URLSearchParams(hash.replace(/^#/, ""));
     const names = new Map([...head.segments.map((one, row) => /** @type {[string, Row]} */ ([one.name, row])), [head.all, cube.all]]);
-    for (const name of ["mode", "first", "last", "compare", "dynamic", "chart", "beside"]) {
+    for (const name of ["mode", "first", "last", "compare", "dynamic", "chart", "beside", "brand", "target", "campaigns"]) {
       const value = said.get(name);
       for (const input of value === null ? [] : inputs(name)) {
         if (input.type === "radio") input.checked = input.value === value || (input.checked && !inputs(name).some((other) => other.value === value));
@@ -87,6 +97,7 @@ async function start() {
     read();
     const [way, ...sort] = (said.get("sort") ?? "").split(" ");
     [state.sort, state.down] = [byExport.has(sort.join(" ")) ? sort.join(" ") : "", way !== "up"];
+    state.open = new Set(said.getAll("open"));
     if (at(`tab-${said.get("tab")}`)) state.tab = String(said.get("tab"));
     state.charted = Array(6).fill(null);
     const revenue = (/** @type {Row} */ row) => cube.value(head.metrics[0], row, span()) ?? 0;
@@ -108,8 +119,22 @@ async function start() {
     return changed();
   }
 
-  function changed() {
+  /** Chooses the numbers of a brand and target action; those shown stay until they are there. */
+  async function look() {
+    const { view } = state;
+    if (!cubes.has(view)) cubes.set(view, await unpacked(`cube-${view}`));
+    if (view === state.view) [cube.view, cube.held] = [head.views[view], /** @type {Held} */ (cubes.get(view))];
+  }
+
+  /** @param {string} key */
+  function open(key) {
+    if (!state.open.delete(key)) state.open.add(key);
+    changed();
+  }
+
+  async function changed() {
     read();
+    if (cube.view !== head.views[state.view]) await look();
     draw();
     try { history.replaceState(null, "", `#${written()}`); } catch { /* a page within another one has no address */ }
   }
@@ -161,7 +186,10 @@ async function start() {
       if (state.beside) charts.bars(at("plot-2"), state.beside, rows, now, null, innerWidth <= 760);
     }
     at("table-title").textContent = isDynamic ? `${metric.name} by month` : "Metrics";
-    if (!isDynamic) return tables.metrics(state, now, prior, sort);
+    const isByChannel = !isDynamic && state.open.size > 0 && head.channels.length > 0;
+    at("table-hint").textContent = `Dotted names say what is in a segment${!isDynamic && head.channels.length ? "; arrows open its channels" : ""}.${isByChannel ? " Channel rows show channel metrics only." : ""}`;
+    if (state.ranked) tables.campaigns(state, now, open, (by) => { state.most += by; draw(); });
+    if (!isDynamic) return tables.metrics(state, now, prior, sort, open);
     tables.months(state, now);
     at("table-scroller").scrollLeft = at("table-scroller").scrollWidth;
   }
@@ -292,10 +320,11 @@ async function start() {
     });
   }
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") showTip(null); });
-  addEventListener("hashchange", () => { choose(location.hash); draw(); });
+  addEventListener("hashchange", async () => { choose(location.hash); await look(); draw(); });
   let width = innerWidth;
   addEventListener("resize", () => { if (width !== innerWidth) { width = innerWidth; draw(); } });
   choose(location.hash);
+  await look();
   draw();
   document.documentElement.dataset.ready = "";
 }

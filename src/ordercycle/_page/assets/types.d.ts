@@ -4,7 +4,7 @@ type Span = { first: number; last: number; cut: boolean };
 type Row = number;
 type Metric = {
   name: string; export: string; unit: string; counts: boolean; above: string[]; below: string[];
-  ofAll: boolean; scale: [string, string]; doc: string; better: number;
+  ofAll: boolean; scale: [string, string]; doc: string; better: number; channels: boolean; campaigns: boolean;
 };
 type Segment = { name: string; short: string; csv: string; rule: string; changed: number[] };
 type Table = {
@@ -19,19 +19,21 @@ type Head = {
   title: string; symbol: string; asOf: string; partial: boolean;
   months: [number, string, string | null][]; segments: Segment[]; all: string; metrics: Metric[];
   over: Record<string, string>; derived: Record<string, [number, string[]][]>; first: number; last: number; compare: string | null;
-  chosen: string[]; place: string[]; brand: string; target: string; minCustomers: number;
+  chosen: string[]; place: string[]; minCustomers: number; channels: string[]; campaigns: { name: string; open: number[] }[];
+  grains: Record<string, string>; views: ShownView[];
   moves: { segments: string[]; ranks: number[] } | null; grid: Table | null; cohorts: CohortTable | null;
 };
+type ShownView = { brand: string; target: string; csv: string };
+type Cells = Record<string, Record<string, any[][] | null>>;
 type Held = {
-  cells: Record<string, ((Amount | string)[] | null)[]>;
-  cut: Record<string, ((Amount | string | null)[] | null)[]>;
-  moves: number[][][] | null;
+  cells: Cells; cut: Cells | null; moves?: number[][][] | null;
 };
 type Tone = "good" | "bad" | "flat";
 type State = {
   mode: string; first: number; last: number; compare: string; segments: number[];
   charted: (number | null)[]; metrics: Metric[]; metric: Metric; chart: Metric;
   beside: Metric | null; tab: string; sort: string; down: boolean;
+  view: number; open: Set<string>; ranked: Metric | undefined; most: number;
 };
 type View = {
   data(name: string, rows: object[]): View; signal(name: string, value: unknown): View;
