@@ -63,6 +63,7 @@ COMMANDS = {
         "peers.attribution_report --touches 5000000",
         "peers.attribution_report --touches 1000000000 --memory-limit 6GB",
     ),
+    "A page": ("page_size",),
     "On a cluster": (
         "peers.clusters --engine spark --orders 20000000 --customers 2000000",
         "peers.clusters --engine dask --orders 20000000 --customers 2000000",

@@ -19,6 +19,7 @@ extensions = [
     "complete_reference",
     "declared_tables",
     "kernel_list",
+    "live_page",
     "shown_signatures",
 ]
 exclude_patterns = ["_build", "exports"]
