@@ -11,7 +11,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 import ordercycle as oc
-from ordercycle._cli import cli
+from ordercycle._cli.app import cli
 from ordercycle._columns import PROFILE_COLUMNS
 from ordercycle._features.functions import FUNCTIONS, Function
 from ordercycle._report.metrics import METRICS

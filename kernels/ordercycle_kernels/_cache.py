@@ -148,13 +148,17 @@ def _is_trusted(directory: Path) -> bool:
     return False
 
 
-def holds(names: Iterable[str]) -> bool:
-    """Return whether the directory holds the compiled code of all these kernels."""
+def files_of(names: Iterable[str]) -> list[Path | None]:
+    """Return where the compiled code of kernels is kept, None where nothing is."""
     from numba.core.registry import cpu_target
 
     codegen = cpu_target.target_context.codegen()
-    paths = [KernelCache(name, "").path(codegen) for name in names]
-    return all(path is not None and path.exists() for path in paths)
+    return [KernelCache(name, "").path(codegen) for name in names]
+
+
+def holds(names: Iterable[str]) -> bool:
+    """Return whether the directory holds the compiled code of all these kernels."""
+    return all(path is not None and path.exists() for path in files_of(names))
 
 
 def _is_private(directory: Path) -> bool:

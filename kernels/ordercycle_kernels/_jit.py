@@ -88,8 +88,7 @@ class Kernel(Generic[P, R]):
         with _COMPILING:
             if self._callable is None:
                 started, before = time.perf_counter(), prepared_seconds()
-                is_compiled = not _is_set("NUMBA_DISABLE_JIT")
-                self._callable = self._dispatcher() if is_compiled else self._interpreted
+                self._callable = self._interpreted if is_interpreted() else self._dispatcher()
                 if self.signature is not None:
                     called = prepared_seconds() - before
                     PREPARED[self.name] = time.perf_counter() - started - called
@@ -143,6 +142,11 @@ class CheckedKernel(Kernel[P, R]):
     def __call__(self, *arguments: P.args, **named: P.kwargs) -> R:
         self._check_shapes(arguments, named)
         return super().__call__(*arguments, **named)
+
+
+def is_interpreted() -> bool:
+    """Return whether kernels are plain Python in this process."""
+    return _is_set("NUMBA_DISABLE_JIT")
 
 
 def prepared_seconds() -> float:

@@ -17,7 +17,7 @@ from ordercycle._cli.csv_text import csv_ready
 SEGMENTS = list(oc.Lifecycle.preset("fashion").segments)
 
 
-@pytest.mark.parametrize("command", ["demo", "profile", "segment", "report", "warmup"])
+@pytest.mark.parametrize("command", ["demo", "profile", "segment", "report", "warmup", "doctor"])
 def test_each_help_has_an_example(command):
     result = run(command, "--help")
     assert result.exit_code == 0

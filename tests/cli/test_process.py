@@ -136,7 +136,7 @@ def test_pandas_is_not_loaded_where_nobody_uses_it():
     """Arrow loads it as soon as it converts values of Python or NumPy."""
     code = """
 import sys
-from ordercycle._cli import cli
+from ordercycle._cli.app import cli
 cli(standalone_mode=False)
 sys.exit("pandas" in sys.modules)
 """

@@ -13,8 +13,8 @@ import pytest
 from support.command_line import run
 
 import ordercycle as oc
-from ordercycle._cli import cli
 from ordercycle._cli import errors as cli_errors
+from ordercycle._cli.app import cli
 from ordercycle._cli.order_options import COLUMNS, OPTIONS
 from ordercycle._cli.source_options import NAMES, read_of
 from ordercycle._errors import Code, Option

@@ -4,12 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import ordercycle as oc
+from ordercycle import _warm_up
+from ordercycle._demo.stages import LONGEST_COMPILED
 from ordercycle_kernels import _cache
 
 #: One kernel is enough: a fresh process compiles or loads it, and says which.
@@ -66,7 +69,7 @@ def test_loading_leaves_the_compiler_alone_until_something_is_compiled(tmp_path)
 
 
 def test_warm_up_fills_the_cache_and_nothing_in_it_needs_the_compiler():
-    """In the cache of all these tests, as every kernel takes a minute or two to compile.
+    """In the cache of all these tests, as all kernels take two minutes of a core to compile.
 
     A symbol that only Numba's compiler brings would be missing here, and nowhere else.
     """
@@ -83,6 +86,56 @@ def test_warm_up_fills_the_cache_and_nothing_in_it_needs_the_compiler():
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     kernels = str(made.kernels)
     assert result.stdout.split() == [*[kernels] * 3, str(made.directory), "False"]
+
+
+def test_other_processes_compile_while_this_one_works(tmp_path, monkeypatch):
+    monkeypatch.setenv("ORDERCYCLE_CACHE_DIR", str(tmp_path))
+    name = "hashing.hash_integers"
+    until = time.monotonic() + 60
+    with _warm_up.compiling_ahead([name], 2):
+        while not _cache.holds([name]) and time.monotonic() < until:
+            time.sleep(0.05)
+    assert [path.stem for path in files(tmp_path)] == [name]
+    assert loads(tmp_path)
+
+
+def test_nobody_helps_where_nothing_would_be_left(tmp_path, monkeypatch):
+    def refused(names):
+        raise AssertionError(names)
+
+    monkeypatch.setattr(_warm_up, "_started", refused)
+    name = "hashing.hash_integers"
+    for directory, threads in (("off", 2), (tmp_path, 1)):
+        monkeypatch.setenv("ORDERCYCLE_CACHE_DIR", str(directory))
+        with _warm_up.compiling_ahead([name], threads):
+            pass
+    loads(tmp_path)
+    with _warm_up.compiling_ahead([name], 2):  # it is there
+        pass
+
+
+def test_helpers_begin_in_different_places(monkeypatch, tmp_path):
+    given = []
+
+    class Started:
+        def terminate(self):
+            pass
+
+        wait = terminate
+
+    def started(names):
+        given.append("".join(names))
+        return Started()
+
+    monkeypatch.setenv("ORDERCYCLE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(_warm_up, "_started", started)
+    with _warm_up.compiling_ahead("abcdef", 4):
+        pass
+    assert given == ["fedcba", "cbafed", "edcbaf"]
+
+
+def test_the_kernels_of_the_demo_are_there():
+    assert set(LONGEST_COMPILED) <= set(_warm_up.declared_kernels())
 
 
 @pytest.mark.parametrize("damage", ["truncate", "empty", "flip", "garbage"])

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from click.testing import CliRunner
 
-from ordercycle._cli import cli
+from ordercycle._cli.app import cli
 
 AS_OF = "2024-06-30"
 

@@ -1,5 +1,5 @@
 """The command line."""
 
-from ordercycle._cli.app import cli, main
+from ordercycle._cli.entry import main
 
-__all__ = ["cli", "main"]
+__all__ = ["main"]

@@ -16,6 +16,7 @@ from ordercycle._cli.audience import audience, sync
 from ordercycle._cli.clv import clv
 from ordercycle._cli.dashboard import dashboard
 from ordercycle._cli.demo import demo
+from ordercycle._cli.doctor import doctor
 from ordercycle._cli.errors import OneLineErrors
 from ordercycle._cli.experiment import experiment
 from ordercycle._cli.journey import journey
@@ -83,6 +84,7 @@ for command in (
     journey,
     experiment,
     warmup,
+    doctor,
 ):
     cli.add_command(command)
 

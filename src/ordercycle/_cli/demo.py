@@ -67,14 +67,15 @@ def demo(
     refuse_existing(out.with_suffix(".html"), overwrite=overwrite)
     from ordercycle._demo.output import Pace, present
     from ordercycle._demo.scenes import generated, groceries
-    from ordercycle._demo.stages import Stopwatch, run
+    from ordercycle._demo.stages import LONGEST_COMPILED, Stopwatch, run
+    from ordercycle._warm_up import compiling_ahead
     from ordercycle_kernels._jit import PREPARED
 
-    if customers is None:
-        scene = groceries()
-    else:
-        scene = generated(customers, orders_per_customer=orders_per_customer, seed=seed)
-    with watched(quiet=False) as watch:
+    with compiling_ahead(LONGEST_COMPILED, threads), watched(quiet=False) as watch:
+        if customers is None:
+            scene = groceries()
+        else:
+            scene = generated(customers, orders_per_customer=orders_per_customer, seed=seed)
         watch_and_time = Stopwatch(watch.report)
         with result_writer(out, overwrite=overwrite) as writer:
             outcome = run(scene, write=writer.write, clock=watch_and_time, threads=threads)

@@ -27,6 +27,35 @@ ROWS_PER_WRITE = 131_072
 #: Scores of RFM are fitted again for every month: of more customers, this would take longer than
 #: all else that is shown.
 MOST_FITTED = 200_000
+#: The kernels that take longest to be compiled, in the order of their use: at the first run, the
+#: other cores begin with the last. On two, the demo on groceries took 47 s alone, and takes 28.
+LONGEST_COMPILED = (
+    "runs.count_runs",
+    "runs.find_runs",
+    "calendar.local_days",
+    "runs.copy_runs_uint64",
+    "runs.copy_runs_uint32",
+    "ordering.order_rows_by_pair",
+    "lines.mark_further_days",
+    "profile.order_rhythm",
+    "profile.durations",
+    "sums.sum_with_first_floats",
+    "partition.deposit_uint8",
+    "lines.choose_lines",
+    "event_order.break_ties",
+    "event_sorting.order_events",
+    "event_order.mark_repeats",
+    "credit_shares.link_orders",
+    "touch_paths.select_touches_uint8",
+    "timeline.lifecycle_intervals",
+    "cube.add_to_cells",
+    "touch_paths.follow_touches",
+    "messages.link_messages_uint8",
+    "messages.count_messages",
+    "report_facts.add_facts_at",
+    "selection.count_digits",
+    "scores.count_below_int32",
+)
 SAMPLE_POOL = 64  # customers per segment, of whom the one with the middle number of orders is shown
 
 

@@ -127,7 +127,7 @@ def warm_up(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
     for _ in batches:  # of which nothing is wanted but that it goes by
         pass
-    made = warmup()
+    made = warmup(threads=1)  # other tasks have the other cores
     directory = None if made.directory is None else str(made.directory)
     values = [socket.gethostname(), os.getpid(), made.kernels, directory, made.seconds]
     yield pa.RecordBatch.from_pydict(
