@@ -4,6 +4,7 @@ import csv
 import io
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.command_line import one_line, run
@@ -161,3 +162,71 @@ def test_rules_are_recalculated_as_often_as_one_asks():
         )
     # A month holds no first orders: whoever made them is nobody until its end.
     assert int(found["day"]) > int(found["month"])
+
+
+AUDITED = ("--order", "order_id", "--period", "2024-04:2024-06", "--compare", "none", "--quiet")
+
+
+def test_an_audit_adds_up():
+    report = run_report(*AUDITED)
+    everybody = rows_of(report.stdout)[-1]
+    audit = run_report(*AUDITED, "--audit", "Average Order Value")
+    below = run_report(*AUDITED, "--audit", "Average Order Value", "--denominator")
+    assert (audit.exit_code, audit.stderr) == (0, "")
+    assert sum(float(row["value"]) for row in rows_of(audit.stdout)) == float(
+        everybody["TotalRevenue"]
+    )
+    assert len(rows_of(below.stdout)) == int(everybody["Orders"])
+    one = run_report(*AUDITED, "--audit", "Orders", "--segment", "Active", "--out", "a.parquet")
+    assert one.exit_code == 0, one.stderr
+    assert pq.read_table("a.parquet").column_names == ["customer_id", "order", "day", "value"]
+    months = run_report(*AUDITED, "--audit", "Orders", "--months", "2024-06")
+    assert {row["day"][:7] for row in rows_of(months.stdout)} == {"2024-06"}
+
+
+def test_rows_of_each_target_action_and_brand():
+    table = pq.read_table("orders.parquet")
+    shops = pa.array([("north", "south")[one % 2] for one in table["order_id"].to_pylist()])
+    pq.write_table(table.append_column("store", shops), "stores.parquet")
+    both = run(
+        "report", "stores.parquet", *AUDITED, "--attribute", "store", "--brand", "store",
+        "--target", "All", "--target", "Large=amount > 20",
+    )  # fmt: skip
+    assert both.exit_code == 0, both.stderr
+    rows = [row for row in rows_of(both.stdout) if row["SegmentName"] == "All Customers"]
+    assert [row["TargetAction"] for row in rows[:2]] == ["All", "Large"]
+    assert (rows[0]["Brand"], len({row["Brand"] for row in rows}) > 2) == ("", True)
+    of_brands = [row for row in rows if row["Brand"] and row["TargetAction"] == "All"]
+    assert sum(int(row["Orders"]) for row in of_brands) == int(rows[0]["Orders"])
+
+
+def test_best_campaigns_and_subscriptions():
+    names = "customer_id,occurred_at,kind,channel,campaign\n"
+    row = "1,2024-05-01T10:00:00Z,delivery,Email,spring\n"
+    Path("touches.csv").write_text(names + row, encoding="utf-8")
+    Path("topics.csv").write_text("customer_id,channel,topic\n1,Email,news\n", encoding="utf-8")
+    top = run_report(
+        *AUDITED, "--touches", "touches.csv", "--top-campaigns", "3", "--metric", "Deliveries"
+    )
+    plain = run_report(*AUDITED, "--subscriptions", "topics.csv")
+    assert (top.exit_code, plain.exit_code) == (0, 0), top.stderr + plain.stderr
+    assert all(row["campaign"] == "spring" for row in rows_of(top.stdout))
+    assert "Subscribers" in rows_of(plain.stdout)[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--denominator",), "are of --audit METRIC"),
+        (("--audit", "Orders", "--top-campaigns", "3"), "a result of their own"),
+        (("--audit", "Orders", "--by", "channel", "--touches", "x"), "--by means nothing"),
+        (("--audit", "Orders", "--audit-of", "Email"), "no KIND=NAME"),
+        (("--audit", "Orders", "--out", "x.xlsx"), "must end in one of"),
+        (("--audit", "Orders", "--segment", "A", "--segment", "B"), "of one --segment"),
+        (("--target", "=x"), "has no name"),
+    ],
+)
+def test_questions_that_make_no_sense(options, said):
+    result = run_report(*AUDITED, *options)
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())

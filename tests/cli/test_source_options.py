@@ -171,7 +171,7 @@ def test_a_source_file_that_is_no_toml(tmp_path):
     (tmp_path / "shop.toml").write_text("only = ")
     result = run("profile", "orders.parquet", "--source", "shop.toml", *AS_OF)
     assert result.exit_code == 2
-    assert "'shop.toml' is not TOML" in result.stderr
+    assert "shop.toml cannot be read as TOML" in result.stderr
     (tmp_path / "shop.toml").write_text("onyl = 'x'")
     result = run("profile", "orders.parquet", "--source", "shop.toml", *AS_OF)
     assert "no key 'onyl' (did you mean 'only'?)" in result.stderr

@@ -17,8 +17,8 @@ from ordercycle._cli.stream_files import (
     found_in,
     missing_option,
     opened,
-    read_toml,
 )
+from ordercycle._cli.toml_files import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ordercycle._cli.stream_files import STREAMS, StreamTable, found_in, opened, read_toml
+from ordercycle._cli.stream_files import STREAMS, StreamTable, found_in, opened
+from ordercycle._cli.toml_files import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -16,7 +16,8 @@ from ordercycle._cli.results import (
     result_option,
     result_writer,
 )
-from ordercycle._cli.stream_files import STREAMS, StreamTable, found_in, opened, read_toml
+from ordercycle._cli.stream_files import STREAMS, StreamTable, found_in, opened
+from ordercycle._cli.toml_files import read_toml
 from ordercycle._errors import counted
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import click
 
 from ordercycle._cli import source_options
 from ordercycle._cli.sql import relation_of
+from ordercycle._cli.toml_files import read_toml
 from ordercycle._columns import Columns
 from ordercycle._history.source_options import SourceOptions, source_from_dict
 from ordercycle._policies import declared_policies
@@ -226,15 +227,7 @@ def _source(path: Path | None) -> SourceOptions | None:
     """Return what a source file says, or None without one."""
     if path is None:
         return None
-    import tomllib
-
-    from ordercycle._errors import ConfigError
-
-    try:
-        with path.open("rb") as file:
-            return source_from_dict(tomllib.load(file))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{str(path)!r} is not TOML: {error}") from None
+    return source_from_dict(read_toml(path))
 
 
 def _columns(named: dict[str, Any], described: Columns | None) -> Columns | None:

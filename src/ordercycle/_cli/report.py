@@ -11,6 +11,13 @@ import click
 from ordercycle._cli.errors import say
 from ordercycle._cli.order_options import account_of, history_of, order_options
 from ordercycle._cli.progress import watched
+from ordercycle._cli.report_options import (
+    QUESTIONS,
+    SOURCES,
+    Question,
+    sources_of,
+    with_options,
+)
 from ordercycle._cli.results import overwrite_option, quiet_option, refuse_existing
 from ordercycle._cli.schemes import SchemeCommand, scheme_option
 from ordercycle._cli.stream_files import missing_option, opened
@@ -26,12 +33,6 @@ if TYPE_CHECKING:
 COMPARE = ("previous-year", "previous-period", "none")
 MODES = ("comparison", "dynamics")
 GRAINS = ("channel", "mailing-type", "form-type")
-
-
-def _csv_only(_ctx: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
-    if value is not None and value.suffix.lower() != ".csv":
-        raise click.BadParameter(f"{str(value)!r} must end in .csv: a report is a CSV file")
-    return value
 
 
 @click.command(cls=SchemeCommand)
@@ -75,11 +76,16 @@ def _csv_only(_ctx: click.Context, _option: click.Parameter, value: Path | None)
     show_default=True,
     help="A row per segment and period, or a row per segment and month.",
 )
-@click.option("--metric", metavar="NAME", help="The only metric of the dynamics. Default: all.")
+@click.option(
+    "--metric",
+    metavar="NAME",
+    help="The only metric of the dynamics, or that of --top-campaigns. Default: all.",
+)
 @click.option(
     "--months",
     metavar="MONTHS",
-    help="Months of the dynamics. Default: from the first customer's to the end of the period.",
+    help="Months of the dynamics, or of --audit. Default: from the first customer's to the end of "
+    "the period; of --audit, the period.",
 )
 @touches_option(required=False)
 @click.option(
@@ -87,12 +93,14 @@ def _csv_only(_ctx: click.Context, _option: click.Parameter, value: Path | None)
     type=click.Choice(GRAINS),
     help="Behind each row of a segment, one for each of these, as --touches say.",
 )
+@with_options(SOURCES)
+@with_options(QUESTIONS)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    callback=_csv_only,
     metavar="FILE",
-    help="Result: a .csv file. Without it: CSV on stdout.",
+    help="Result: a .csv file; of --audit and --top-campaigns also .parquet, .arrow or .feather. "
+    "Without it: CSV on stdout.",
 )
 @overwrite_option
 @missing_option
@@ -112,6 +120,9 @@ def report(  # noqa: PLR0913 - one argument per option
     months: str | None,
     touches: str | None,
     by: str | None,
+    brand: str | None,
+    targets: dict[str, str | None],
+    subscriptions: str | None,
     out: Path | None,
     overwrite: bool,
     missing: str,
@@ -131,14 +142,29 @@ def report(  # noqa: PLR0913 - one argument per option
           --months 2024-01:2025-12
       ordercycle report orders/*.parquet --order order_id --period 2025-12 \\
           --touches touches.toml --by channel --out channels.csv
+      ordercycle report orders/*.parquet --order order_id --period 2025-12 --segment Loyal \\
+          --touches touches.toml --audit "Revenue from Campaigns" --audit-of channel=Email
     \b
     What orders are credited to follows the rules under [attribution] in touches.toml, which is
     written as for `ordercycle attribution`.
     """  # noqa: D301 - click's mark for "keep these lines"
     if by is not None and touches is None:
         raise click.UsageError("--by needs --touches, which say what orders are credited to")
+    question = Question(options)
+    question.check(
+        out,
+        {
+            "--by": by is not None,
+            "--mode": mode != "comparison",
+            "--brand": brand is not None,
+            "--target": len(targets) > 1,
+            "--metric": metric is not None and question.campaigns is None,
+            "--months": months is not None and question.metric is None,
+        },
+        segments,
+    )
     refuse_existing(out, overwrite=overwrite)
-    if out is not None and touches is not None:
+    if out is not None and touches is not None and not question.is_asked:
         refuse_existing(Path(f"{out}.json"), overwrite=overwrite)
     import ordercycle as oc
     from ordercycle._errors import counted
@@ -164,13 +190,28 @@ def report(  # noqa: PLR0913 - one argument per option
             segments=list(segments) or None,
             as_of=None if as_of is None else as_of.date(),
             credited=credited,
+            **sources_of(brand, targets, subscriptions),
         )
+        if question.is_asked:
+            rows = question.write(
+                made,
+                out,
+                segment=segments[0] if segments else None,
+                months=None if months is None else months_of(months),
+                metric=metric,
+                overwrite=overwrite,
+            )
+            if not quiet:
+                said = f"{counted(rows, 'row')}, {made.period}, in {out or 'stdout'}"
+                say(f"{account_of(summary, options['where'])} -> {said}")
+            return
         made.to_csv(
             sys.stdout if out is None else out,
             mode=mode,
             metric=metric,
             months=None if months is None else months_of(months),
             by=None if by is None else by.replace("-", "_"),
+            every_view=True,
         )
     if not quiet:
         written = f"{counted(len(made.segments), 'segment')}, {made.period}, in {out or 'stdout'}"

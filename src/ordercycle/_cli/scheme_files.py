@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ordercycle._cli.errors import OneLineError
-from ordercycle._cli.stream_files import STREAMS, StreamTable, found_in, read_toml
+from ordercycle._cli.stream_files import STREAMS, StreamTable, found_in
+from ordercycle._cli.toml_files import read_toml
 from ordercycle._durable import replacing
 
 if TYPE_CHECKING:

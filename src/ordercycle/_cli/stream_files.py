@@ -32,25 +32,6 @@ OF_MACHINE = ("threads", "memory_limit", "spill_directory")
 OF_COMMAND = ("missing",)
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Return what a file holds.
-
-    Raises
-    ------
-    OneLineError
-        Where the file cannot be read.
-    """
-    import tomllib
-
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OneLineError(f"{path} cannot be read as TOML: {error}") from None
-    except OSError as error:
-        raise OneLineError(f"{path} cannot be read: {error.strerror}") from None
-
-
 @contextmanager
 def found_in(path: Path, *keys: str) -> Iterator[None]:
     """Say of every error in the block in which file it was found, and under which keys."""
@@ -182,7 +163,7 @@ class StreamTable:
 
     def _lookups(self) -> dict[str, pa.Table]:
         return {
-            name: _table(self._paths(f"lookups.{name}", path), f"the lookup of {name}")
+            name: table_of(self._paths(f"lookups.{name}", path), f"the lookup of {name}")
             for name, path in self.given.get("lookups", {}).items()
         }
 
@@ -222,7 +203,7 @@ class StreamTable:
         return made
 
 
-def _table(path: Any, what: str) -> pa.Table:
+def table_of(path: Any, what: str) -> pa.Table:
     """Return what files hold, in memory."""
     import pyarrow as pa
 

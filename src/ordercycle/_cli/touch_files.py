@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ordercycle._cli.errors import OneLineError
-from ordercycle._cli.stream_files import OF_MACHINE, STREAMS, StreamTable, found_in, read_toml
+from ordercycle._cli.stream_files import OF_MACHINE, STREAMS, StreamTable, found_in
+from ordercycle._cli.toml_files import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable

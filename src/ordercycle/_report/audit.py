@@ -139,8 +139,18 @@ class Audit:
         >>> sum(audit.to_table()["value"].to_pylist()) == audit.value
         True
         """
-        schema = self._side(of).schema(self._id_type)
+        schema = self.schema(of)
         return pa.Table.from_batches(list(self.to_batches(of)), schema=schema)
+
+    def schema(self, of: str = "numerator") -> pa.Schema:
+        """Return the names and types of the columns of :meth:`to_table`.
+
+        Parameters
+        ----------
+        of
+            As for :meth:`to_table`.
+        """
+        return self._side(of).schema(self._id_type)
 
     def total(self, of: str = "numerator") -> Fraction:
         """Return what the rows add up to, exactly: the number is their quotient.

@@ -31,23 +31,29 @@ class Keys(NamedTuple):
     grains: tuple[Grain, ...] = ()
 
 
-def comparison_csv(keys: Keys, metrics: Sequence[Metric], periods: Sequence[Reported]) -> str:
-    """Return a row per period and segment."""
+def comparison_csv(
+    metrics: Sequence[Metric], views: Sequence[tuple[Keys, Sequence[Reported]]]
+) -> str:
+    """Return a row per view, period and segment."""
     rows: list[Row] = []
-    for reported in periods:
-        period = reported.period
-        rows += _rows(keys, metrics, metrics, reported, (period.first_day, period.last_day), None)
+    for keys, periods in views:
+        for reported in periods:
+            ends = reported.period.first_day, reported.period.last_day
+            rows += _rows(keys, metrics, metrics, reported, ends, None)
     return _csv(metrics, rows)
 
 
 def dynamics_csv(
-    keys: Keys, metrics: Sequence[Metric], filled: Sequence[Metric], months: Sequence[Reported]
+    metrics: Sequence[Metric],
+    filled: Sequence[Metric],
+    views: Sequence[tuple[Keys, Sequence[Reported]]],
 ) -> str:
-    """Return a row per month and segment; metrics that are not filled stay empty."""
-    ends = months[0].period.first_day, months[-1].period.last_day
+    """Return a row per view, month and segment; metrics that are not filled stay empty."""
     rows: list[Row] = []
-    for month in months:
-        rows += _rows(keys, metrics, filled, month, ends, month.period.first_day)
+    for keys, months in views:
+        ends = months[0].period.first_day, months[-1].period.last_day
+        for month in months:
+            rows += _rows(keys, metrics, filled, month, ends, month.period.first_day)
     return _csv(metrics, rows)
 
 

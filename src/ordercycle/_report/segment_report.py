@@ -654,6 +654,7 @@ class SegmentReport:
         by: str | None = None,
         brand: str | None = None,
         target: str | None = None,
+        every_view: bool = False,
     ) -> None:
         """Write the report as CSV with the usual export columns, whole or not at all.
 
@@ -679,6 +680,9 @@ class SegmentReport:
             is one for each of these, with the metrics that are counted by them.
         brand, target
             As for :meth:`comparison`.
+        every_view
+            Instead of one brand and target action: the rows of all brands together, and behind
+            them those of each brand, by each target action.
 
         Notes
         -----
@@ -689,24 +693,37 @@ class SegmentReport:
         Raises
         ------
         ConfigError
-            The mode or the metric is unknown, or `metric` or `months` come without dynamics.
+            The mode or the metric is unknown, `metric` or `months` come without dynamics, or
+            `brand` or `target` beside `every_view`.
         StorageError
             The file cannot be written.
         """
         check_choice("mode", mode, MODES)
-        view = self._view(brand, target)
-        keys = Keys(view, () if by is None else self._grains(by))
+        views = [self._view(brand, target)]
+        if every_view:
+            if brand is not None or target is not None:
+                raise ConfigError(
+                    (Option("every_view", value=True), " has all brands and target actions"),
+                    remedy=("leave out ", Option("brand"), " and ", Option("target")),
+                )
+            brands = (None, *self.brands)
+            views = [self._view(one, other) for one in brands for other in self.targets]
+        grains = () if by is None else self._grains(by)
         if mode == "comparison":
             if metric is not None or months is not None:
                 raise ConfigError(
                     (Option("metric"), " and ", Option("months"), " choose dynamics"),
                     remedy=("add ", Option("mode", "dynamics")),
                 )
-            periods = [one for one in self._compared(view) if one is not None]
-            text = comparison_csv(keys, self._metrics, periods)
+            compared = [
+                (Keys(view, grains), [one for one in self._compared(view) if one is not None])
+                for view in views
+            ]
+            text = comparison_csv(self._metrics, compared)
         else:
             filled = self._metrics if metric is None else (self._metric(metric),)
-            text = dynamics_csv(keys, self._metrics, filled, self._months(months, view))
+            by_month = [(Keys(view, grains), self._months(months, view)) for view in views]
+            text = dynamics_csv(self._metrics, filled, by_month)
         write_text(text, path)
         has_more = self._sources is not None or self.changes().num_rows > 0
         if has_more and isinstance(path, str | os.PathLike):
