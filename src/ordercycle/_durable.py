@@ -122,6 +122,18 @@ def lock(handle: int) -> bool:
     return True
 
 
+def unlock(handle: int) -> None:
+    """Unlock a file for everybody.
+
+    To close it is not enough: a child that was forked meanwhile has it open, and locked, as well.
+    """
+    try:
+        import fcntl
+    except ImportError:  # pragma: no cover - systems without it have no such lock
+        return
+    fcntl.flock(handle, fcntl.LOCK_UN)
+
+
 def _remove_leftovers(place: Path) -> None:
     """Remove what processes that were killed left beside a file's place."""
     name = re.compile(re.escape(f".{place.name}.") + r"[0-9a-f]{8}\.tmp")

@@ -433,6 +433,24 @@ def test_two_writers_do_not_meet(tmp_path, kind):
 
 
 @both_kinds
+def test_a_child_that_was_forked_meanwhile_holds_no_lock(tmp_path, kind):
+    """As a pool's workers are: they have all files open that were open at that moment."""
+    from ordercycle._history.store import _locked
+
+    history = kind.build(orders(300, 1)).save(tmp_path)
+    with _locked(tmp_path):
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+    try:
+        assert history.append(rows_of(kind, orders(5, 1))).summary().rows == 305
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+@both_kinds
 def test_processes_that_append_at_once_lose_nothing(tmp_path, kind):
     """Each is told to try again, or its rows are there."""
     kind.build(orders(300, 1)).save(tmp_path)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from ordercycle._durable import path_of
+from ordercycle._durable import path_of, unlock
 from ordercycle._errors import StorageError
 from ordercycle._history.batch_files import FileEntry, write_file
 from ordercycle._history.grouped import Folder, Grouped, Part, SavedTable, cut
@@ -277,7 +277,10 @@ def _locked(path: Path) -> Iterator[None]:
             raise StorageError(
                 f"{path} is being written by another process", remedy="run again when it is done"
             ) from None
-        yield
+        try:
+            yield
+        finally:
+            unlock(stream.fileno())
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from typing import IO, Any, NoReturn
 
 import pyarrow as pa
 
-from ordercycle._durable import lock, replacing, sync_folder
+from ordercycle._durable import lock, replacing, sync_folder, unlock
 from ordercycle._errors import StorageError
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
@@ -101,8 +101,11 @@ class AudienceFolder:
                 raise StorageError(
                     f"{self.folder} is in use by another sync", remedy="wait until it is done"
                 )
-            self._introduce()
-            yield
+            try:
+                self._introduce()
+                yield
+            finally:
+                unlock(handle)
         finally:
             os.close(handle)
 
