@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import DTypeLike, NDArray
 
 #: Bytes that a view holds in itself.
 INLINE_BYTES = 12
+#: The days that Python has, from 1970.
+FIRST_PYTHON_DAY, LAST_PYTHON_DAY = -719_162, 2_932_896
+TICKS_PER_DAY = {
+    "D": 1,
+    "s": 86_400,
+    "ms": 86_400 * 10**3,
+    "us": 86_400 * 10**6,
+    "ns": 86_400 * 10**9,
+}
+
+Dated = TypeVar("Dated", pa.Array, pa.ChunkedArray)
 
 
 class BytesView(NamedTuple):
@@ -49,6 +61,27 @@ def fixed_view(array: pa.Array, dtype: DTypeLike, per_row: int = 1) -> NDArray[A
         return np.zeros(len(array) * per_row, item)
     start = array.offset * per_row * item.itemsize
     return np.frombuffer(buffer, item, count=len(array) * per_row, offset=start)
+
+
+def dates_of(values: Dated) -> Dated:
+    """Return dates, instants, or what Arrow takes for dates, as date32: an instant's day in UTC.
+
+    What lies beyond the years 1 to 9999 is in the first or the last of their days: Arrow's own cast
+    takes it round to days that look like any others, and Python has no date for it.
+    """
+    kind = values.type
+    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        return values.cast(pa.date32())
+    unit = kind.unit if pa.types.is_timestamp(kind) else "D" if pa.types.is_date32(kind) else "ms"
+    ticks = TICKS_PER_DAY[unit]
+    numbers = values.cast(pa.int32() if unit == "D" else pa.int64()).cast(pa.int64())
+    first = max(FIRST_PYTHON_DAY * ticks, -(2**63))
+    last = min(LAST_PYTHON_DAY * ticks, 2**63 - 1)
+    numbers = pc.max_element_wise(numbers, pa.scalar(first, pa.int64()), skip_nulls=False)
+    numbers = pc.min_element_wise(numbers, pa.scalar(last, pa.int64()), skip_nulls=False)
+    if unit == "D":
+        return numbers.cast(pa.int32()).cast(pa.date32())
+    return numbers.cast(kind).cast(pa.date32(), safe=False)
 
 
 def validity(array: pa.Array) -> NDArray[np.bool_] | None:

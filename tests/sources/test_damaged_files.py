@@ -16,6 +16,7 @@ import pytest
 from support import damage
 
 import ordercycle as oc
+from ordercycle._arrow_views import dates_of
 
 SEED = 12
 #: Of each file.
@@ -230,6 +231,41 @@ def test_a_body_that_asks_for_more_than_any_memory_names_the_file(tmp_path):
     content[place : place + 8] = struct.pack("<q", 2**62)
     path.write_bytes(content)
     with pytest.raises(oc.SourceError, match=r"large\.arrow"):
+        oc.OrderHistory.build(path)
+
+
+@pytest.mark.parametrize("scale", [2**30, 39, -39, -(2**30)])
+def test_decimals_of_any_scale_are_refused(scale):
+    words = pa.array([5, 0], pa.int64()).buffers()
+    amounts = pa.Array.from_buffers(pa.decimal128(3, scale), 1, words)
+    rows = orders(TEXTS).slice(0, 1).set_column(2, "amount", amounts)
+    with pytest.raises(oc.ColumnError, match="cast it to decimal128 of a scale") as caught:
+        oc.OrderHistory.build(rows)
+    assert caught.value.column == "amount"
+
+
+#: Instants that are 2024-10-04 where their days are counted in 32 bits.
+TURNED = [((2**32 + 20_000) * 86_400, pa.timestamp("s")), (2**32 * 86_400_000, pa.date64())]
+
+
+@pytest.mark.parametrize(("value", "kind"), [*TURNED, (2**31 - 1, pa.date32())])
+def test_days_beyond_the_calendar_are_no_others(value, kind):
+    raw = pa.array([value], pa.int32() if kind == pa.date32() else pa.int64()).cast(kind)
+    names = {"customer_id": ["ann"], "segment": ["VIP"]}
+    with pytest.raises(oc.DataError, match="outside the years 1900 to 2199"):
+        oc.Membership.from_table(pa.table({**names, "valid_from": raw, "valid_to": [None]}))
+    days = pa.array([DAYS[0]])
+    ended = pa.table({**names, "valid_from": days, "valid_to": raw})
+    assert oc.Membership.from_table(ended).to_table()["valid_to"].to_pylist() == [None]
+    assert dates_of(raw).to_pylist() == [date.max]
+    assert dates_of(pa.chunked_array([raw])).to_pylist() == [date.max]
+
+
+def test_a_record_of_other_fields_that_is_no_text_names_its_line(tmp_path):
+    """A traceback on stderr would fail this test as a warning."""
+    path = tmp_path / "orders.csv"
+    path.write_bytes(csv_text(TEXT).replace(b"customer-000001,", b"customer\xff,,,", 1))
+    with pytest.raises(oc.SourceError, match=r"line 3 .* has 5 fields where the header has 3"):
         oc.OrderHistory.build(path)
 
 

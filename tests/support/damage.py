@@ -4,6 +4,7 @@ A fault that ends a process has to be seen as well, so the process is not that o
 started again where it died or hung.
 """
 
+import hashlib
 import importlib
 import json
 import select
@@ -54,6 +55,8 @@ class Reader:
 
     def __init__(self):
         self._process = None
+        #: Of the values that were read last; "" where a file was refused.
+        self.digest = ""
         self._compiled = set()  # uses whose kernels are
 
     def __enter__(self):
@@ -71,7 +74,7 @@ class Reader:
     def read(self, use, path, **options):
         """Return "sound" or "refused", or what went wrong with a file."""
         if self._process is None:
-            command = [sys.executable, __file__]
+            command = [sys.executable, "-W", "ignore", __file__]
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
@@ -87,22 +90,42 @@ class Reader:
             code = self._process.wait()
             self._process = None
             return f"ended with {code}"
-        return json.loads(answer)
+        found, self.digest = json.loads(answer)
+        return found
 
 
 #: Of all the files; an error names one of them, or the file.
 COLUMNS = ("customer_id", "ordered_at", "amount", "registered_at", "segment", "valid_")
+EVENT_COLUMNS = ("occurred_at", "event_id", "kind", "price")
 
 
-def check(profile):
-    """Look at every value of a result."""
-    profile.validate(full=True)
-    profile.to_pydict()
+def check(*tables):
+    """Look at every value of a result; return a digest of all."""
+    for table in tables:
+        table.validate(full=True)
+    values = [table.to_pydict() for table in tables]
+    return hashlib.sha256(repr(values).encode()).hexdigest()
 
 
 def read_orders(path, **options):
     """Build, profile and look at orders."""
-    check(oc.OrderHistory.build(path, threads=1, **options).profile("2026-06-01"))
+    return check(oc.OrderHistory.build(path, threads=1, **options).profile("2026-06-01"))
+
+
+def stream_columns():
+    """Return the columns of events that are read."""
+    return oc.EventColumns(id="event_id", attributes=["kind"], values=["price"])
+
+
+def read_events(path, **options):
+    """Build and look at events."""
+    stream = oc.EventHistory.build(path, columns=stream_columns(), threads=1, **options)
+    return check(*stream.to_batches())
+
+
+def read_event_history(folder, *, verify):
+    """Open a stream and look at it."""
+    return check(*oc.EventHistory.open(folder, verify=verify, threads=1).to_batches())
 
 
 def read_customers(path, **options):
@@ -110,44 +133,58 @@ def read_customers(path, **options):
     orders = pa.table(
         {"customer_id": ["a"], "ordered_at": pa.array([20_000], pa.date32()), "amount": [1.0]}
     )
-    check(oc.OrderHistory.build(orders, path, threads=1, **options).profile("2026-06-01"))
+    history = oc.OrderHistory.build(orders, path, threads=1, **options)
+    return check(history.profile("2026-06-01"))
 
 
 def read_membership(path):
     """Read a membership and look at it."""
-    check(oc.Membership.from_table(path).to_table())
+    return check(oc.Membership.from_table(path).to_table())
 
 
 def read_history(folder, *, verify):
     """Open a history and look at it."""
     history = oc.OrderHistory.open(folder, verify=verify)
-    check(history.profile("2026-06-01"))
-    check(history.profile("2025-06-01"))
-    check(oc.Lifecycle.preset("fashion").membership(history).to_table())
+    return check(
+        history.profile("2026-06-01"),
+        history.profile("2025-06-01"),
+        oc.Lifecycle.preset("fashion").membership(history).to_table(),
+    )
 
 
 USES = {
     "orders": read_orders,
+    "events": read_events,
+    "event_history": read_event_history,
     "customers": read_customers,
     "membership": read_membership,
     "history": read_history,
 }
 
 
+#: What was raised where nobody could catch it: its traceback would be printed.
+IGNORED = []
+
+
 def answer(use, path, options):
-    """Return how reading a file ends."""
+    """Return how reading a file ends, and a digest of what was read."""
+    IGNORED.clear()
     try:
-        USES[use](path, **options)
+        digest = USES[use](path, **options)
+        return ("sound", digest) if not IGNORED else (f"a traceback on stderr: {IGNORED[0]}", "")
     except oc.OrdercycleError as error:
         text = str(error)
-        named = any(name in text for name in (Path(path).name, *COLUMNS))
-        return "refused" if text.isprintable() and named else f"names nothing: {text}"
+        named = any(name in text for name in (Path(path).name, *COLUMNS, *EVENT_COLUMNS))
+        found = "refused" if text.isprintable() and named else f"names nothing: {text}"
+        if IGNORED:
+            found = f"a traceback on stderr: {IGNORED[0]}"
     except Exception as error:  # noqa: BLE001 - what it is is the answer
-        return f"{type(error).__name__}: {error}"[:300]
-    return "sound"
+        found = f"{type(error).__name__}: {error}"[:300]
+    return found, ""
 
 
 if __name__ == "__main__":
+    sys.unraisablehook = lambda raised: IGNORED.append(repr(raised.exc_value))
     importlib.import_module("numba")
     for line in sys.stdin:
         sys.stdout.write(json.dumps(answer(*json.loads(line))) + "\n")

@@ -17,14 +17,14 @@ from ordercycle._audiences.normalising import Texts
 from ordercycle._audiences.targets import Column
 from ordercycle._durable import replacing
 from ordercycle._segments.profile_tables import CUSTOMER
-from ordercycle._spreadsheets import FORMULA_STARTS, harmless
+from ordercycle._spreadsheets import FILLERS, FORMULA_STARTS, harmless
 from ordercycle._sync.digests import TEXT, digests, hexadecimal
 from ordercycle._workspace import Workers
 
 #: Files with personal data are their owner's alone.
 PRIVATE = 0o600
 _MARKS = "".join(sorted(FORMULA_STARTS - {"-"})) + "-"
-_UNSEEN = r"\p{C}\p{Z}\x{2800}\x{3164}\x{ffa0}"
+_UNSEEN = r"\p{C}\p{Z}" + "".join(rf"\x{{{ord(one):x}}}" for one in sorted(FILLERS))
 #: What a spreadsheet would take for the beginning of a formula, and what hides it.
 LEADING_MARKS = f"^[{_UNSEEN}{_MARKS}]*[{_MARKS}][{_UNSEEN}]*"
 #: Roles of texts that people wrote, and that are written as they are.

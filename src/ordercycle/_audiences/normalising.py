@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ordercycle._arrow_views import bitmap, bytes_view
+from ordercycle._arrow_views import bitmap, bytes_view, dates_of
 from ordercycle._audiences.regions import ARMED_FORCES, CALLED, COUNTRIES, NUMBERING, STATES
 from ordercycle._errors import ColumnError
 from ordercycle._sync.digests import TEXT, bytes_of
@@ -181,7 +181,7 @@ def birthdays(column: Any, name: str, latest: Any) -> pa.Array:
     """Return days of birth as dates; null for what is none, or before 1900, or later than a day."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
-        days = array.cast(pa.date32(), safe=False)
+        days = dates_of(array)
     else:
         texts = plain_texts(as_texts(array, name))
         texts = pc.replace_substring_regex(texts, r"^(\d{4})(\d{2})(\d{2})$", r"\1-\2-\3")

@@ -42,7 +42,9 @@ def shown(value: pa.Scalar) -> str:
         return str(value)
     except UnicodeDecodeError:
         return repr(value.as_buffer().to_pybytes())
-    except (OverflowError, ValueError):  # a date or an instant beyond Python's calendar
+    except (ArithmeticError, ValueError):  # beyond Python's calendar, or its decimals
+        if pa.types.is_decimal(value.type):
+            return f"a value of {value.type}"
         return f"{value.value} as {value.type}"
 
 

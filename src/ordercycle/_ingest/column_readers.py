@@ -265,6 +265,14 @@ class AmountReader:
                 remedy="cast it to an integer, float64 or decimal128",
                 column=field.name,
             )
+        # Arrow takes any scale, and a damaged schema has one.
+        if pa.types.is_decimal(kind) and abs(kind.scale) > MAX_DIGITS:
+            raise ColumnError(
+                f"{table}: {field.name} is {kind}, with more than {MAX_DIGITS} digits behind its "
+                f"first or after its last one, which is no {meaning}",
+                remedy="cast it to decimal128 of a scale from 0 to 38, or to float64",
+                column=field.name,
+            )
         return cls(kind, has_lines)
 
     @property

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ordercycle._arrow_views import fixed_view, validity
+from ordercycle._arrow_views import dates_of, fixed_view, validity
 from ordercycle._errors import ColumnError, DataError, counted
 from ordercycle._ingest.bad_values import Problems, Trouble
 from ordercycle._ingest.column_readers import IdReader
@@ -150,8 +150,7 @@ def _days(table: pa.Table, name: str) -> NDArray[np.int32]:
         )
     if pa.types.is_null(kind):
         return np.full(len(column), OPEN, np.int32)
-    dates = column.cast(pa.date32(), safe=False)  # of an instant, the day it falls on
-    return np.asarray(dates.cast(pa.int32()).fill_null(int(OPEN)).to_numpy())
+    return np.asarray(dates_of(column).cast(pa.int32()).fill_null(int(OPEN)).to_numpy())
 
 
 def _segments(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int16]]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ordercycle._arrow_views import dates_of
 from ordercycle._attribution.credit_scan import Meeting
 from ordercycle._attribution.option_checks import CAMPAIGNS as CAMPAIGN_GROUP
 from ordercycle._attribution.option_checks import DELIVERY
@@ -156,5 +157,5 @@ def send_days(values: pa.Array, timezone: str) -> Int32s:
         values = pc.local_timestamp(values.cast(pa.timestamp("us", timezone)))
     if not (pa.types.is_timestamp(values.type) or pa.types.is_date(values.type)):
         return np.full(len(values), NOT_SENT)
-    days = values.cast(pa.date32(), safe=False).cast(pa.int32())
+    days = dates_of(values).cast(pa.int32())
     return np.asarray(days.fill_null(int(NOT_SENT)), np.int32)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from ordercycle._arrow_views import dates_of
 from ordercycle._errors import ColumnError, DataError
 from ordercycle._months import Period
 from ordercycle._report.interval_columns import plain_table
@@ -54,7 +55,7 @@ class EventLog(NamedTuple):
             return cls(())
         table = plain_table(given, WHAT, (SEGMENT, DAY, NOTE))
         try:
-            days = table.column(DAY).cast(pa.date32(), safe=False)
+            days = dates_of(table.column(DAY))
             names, notes = (table.column(name).cast(pa.string()) for name in (SEGMENT, NOTE))
         except pa.ArrowException as error:
             raise ColumnError(

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ordercycle._arrow_views import dates_of
 from ordercycle._errors import ColumnError, DataError
 from ordercycle._membership.interval_tables import CUSTOMER, FROM, SEGMENT, TO
 from ordercycle._membership.membership import Membership
@@ -109,7 +110,7 @@ def _days(table: pa.Table, name: str, missing: int) -> NDArray[np.int64]:
             remedy="cast it to date32, in the business time zone",
             column=name,
         )
-    days = column.cast(pa.date32(), safe=False).cast(pa.int32()).cast(pa.int64())
+    days = dates_of(column).cast(pa.int32()).cast(pa.int64())
     numbers = np.asarray(days.fill_null(missing), np.int64)
     return np.minimum(np.maximum(numbers, int(FIRST_DAY)), FOREVER)
 

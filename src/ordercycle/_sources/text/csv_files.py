@@ -56,6 +56,7 @@ SETTLED_LOOK_BYTES = 2**20
 MOST_BYTES = 2**31 - 2
 
 #: How Arrow says that a value is not of its column's type.
+MISSHAPEN = re.compile(r"CSV parse error: Row #(\d+): Expected (\d+) columns, got (\d+)")
 CONVERSION = re.compile(r"In CSV column #(\d+):")
 
 
@@ -385,12 +386,6 @@ def _parsed(
     # By place, as names may be there twice; those that are read are there once.
     places = [str(place) for place in range(len(head.names))]
     used = [places[head.names.index(name)] for name in columns.names]
-    wrong: list[Any] = []
-
-    def refuse(row: Any) -> str:
-        wrong.append(row)
-        return "error"
-
     longest = len(data) + 1
     options = {
         # Parts are read in parallel; threads within one would only wait for each other.
@@ -403,7 +398,6 @@ def _parsed(
         "parse_options": csv.ParseOptions(
             delimiter=head.delimiter,
             newlines_in_values=content.has_lines_in_quotes,
-            invalid_row_handler=refuse,
         ),
         "convert_options": csv.ConvertOptions(
             null_values=["", *text.given.null_values],
@@ -416,18 +410,21 @@ def _parsed(
     try:
         table = csv.read_csv(pa.BufferReader(data), **options)
     except pa.ArrowInvalid as error:
-        if wrong:
-            row = wrong[0]
-            raise _Row(row.number - 1, *field_count(row, head)) from error
+        # A handler of such rows would fail on those that are no UTF-8, with a traceback on stderr.
+        if wrong := MISSHAPEN.match(str(error)):
+            row, expected, found = map(int, wrong.groups())
+            raise _Row(row - 1, *field_count(expected, found, head)) from error
         if "straddling" in str(error) and not content.has_lines_in_quotes:  # a record that is large
             yield from _parsed(text, content._replace(has_lines_in_quotes=True), columns, encoding)
             return
-        found = CONVERSION.search(str(error))
-        if found is None:
+        misread = CONVERSION.search(str(error))
+        if misread is None:
             if str(error).startswith("Empty CSV file"):  # nothing but empty lines
                 return
             raise
-        raise _NotOfItsType(columns.names[used.index(places[int(found[1])])], str(error)) from error
+        raise _NotOfItsType(
+            columns.names[used.index(places[int(misread[1])])], str(error)
+        ) from error
     yield from table.rename_columns(columns.names).to_batches(BATCH_ROWS)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -35,11 +35,10 @@ def undecodable(where: str, given: CsvFormat, error: UnicodeError) -> SourceErro
     )
 
 
-def field_count(row: Any, head: Header) -> tuple[str, Text]:
+def field_count(expected: int, found: int, head: Header) -> tuple[str, Text]:
     """Return what is wrong with a record of too few or too many fields, and a remedy."""
-    fields = counted(row.actual_columns, "field")
-    what = f"has {fields} where the header has {row.expected_columns:,}"
-    if row.expected_columns == 1:
+    what = f"has {counted(found, 'field')} where the header has {expected:,}"
+    if expected == 1:
         return what, (
             "where the header stands further down, say so with ",
             Option("CsvFormat.skip_rows"),
