@@ -1,0 +1,1 @@
+"""Campaigns that look for faults for as long as they are let: `python tests/campaigns --list`."""

@@ -1,0 +1,75 @@
+"""Work in children of this process: forked, so that libraries and kernels are there already."""
+
+import os
+import select
+import signal
+import time
+import traceback
+
+from campaigns.runner import FaultError
+
+#: Seconds after which a child counts as one that hangs.
+PATIENCE = 60
+
+
+class Child:
+    """A forked process that works, and says how it went."""
+
+    def __init__(self, work):
+        self._reports, report = os.pipe()
+        # An interruption waits until the child can tell of it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self._reports)
+            _work(work, report)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.close(report)
+
+    def kill(self, number=signal.SIGKILL):
+        """Send a signal, if the child is still there."""
+        os.kill(self.pid, number)  # not yet waited for, so that nobody else has its number
+
+    def end(self):
+        """Return the exit code, negative for a signal, and what the child said."""
+        said = b""
+        until = time.monotonic() + PATIENCE
+        while select.select([self._reports], [], [], max(0.0, until - time.monotonic()))[0]:
+            piece = os.read(self._reports, 2**16)
+            if not piece:
+                break
+            said += piece
+        else:
+            self.kill()
+            os.waitpid(self.pid, 0)
+            os.close(self._reports)
+            raise FaultError(f"a child hangs, and has said {said.decode(errors='replace')!r}")
+        os.close(self._reports)
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return code, said.decode(errors="replace")
+
+
+def _work(work, report):
+    """Do the work of a child and end it: nothing of this process is cleaned up twice."""
+    code = 1
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        silent = os.open(os.devnull, os.O_RDWR)
+        for stream in (1, 2):
+            os.dup2(silent, stream)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        said = work()
+        os.write(report, str(said or "").encode())
+        code = 0
+    except BaseException:  # noqa: BLE001 - what it is is told
+        os.write(report, traceback.format_exc().encode()[-4000:])
+    finally:
+        os._exit(code)
+
+
+def done(work):
+    """Run in a child; return what it said, or raise a fault where it failed."""
+    code, said = Child(work).end()
+    if code != 0:
+        raise FaultError(f"a child ended with {code}: {' '.join(said.split())[-600:]}")
+    return said
