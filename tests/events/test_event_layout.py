@@ -150,3 +150,16 @@ def test_more_values_than_a_narrow_code_tells():
 )
 def test_clocks_that_are_put_back_to_the_day_before_are_known(zone, ascend):
     assert days_ascend_in(zone) is ascend
+
+
+@pytest.mark.parametrize("rows", [29, 44, 60, 75])
+def test_room_that_no_row_was_written_to_is_not_looked_at(tmp_path, rows):
+    ids = [7_046_029_254_386_353_131] * rows
+    instants = pa.array([0] * rows).cast(pa.timestamp("us"))
+    table = pa.table({"customer_id": ids, "occurred_at": instants, "a0": ["0"] * rows})
+    columns = oc.EventColumns(attributes=("a0",))
+    expected = results(table, columns, "table", None)
+    with pytest.MonkeyPatch.context() as patch:
+        cut_small(patch)
+        patch.setattr("ordercycle._ingest.pipeline.STEP_ROWS", 8)
+        assert results(table, columns, "file", tmp_path, threads=2) == expected

@@ -33,7 +33,8 @@ MOST_CUSTOMERS = 2  # of a case
 def compare(history, stream, wanted, as_of, days):
     """Compare the features of each customer as of some days with the oracle's of each day."""
     texts = {f"f{place}": feature_text(one, "s") for place, one in enumerate(wanted)}
-    as_of_days = [as_of - timedelta(back) for back in days if as_of - timedelta(back) >= FIRST_DAY]
+    there = [as_of - timedelta(back) for back in days]
+    as_of_days = [day for day in there if day >= FIRST_DAY] or [as_of]
     for customer in list(stream.customers)[:MOST_CUSTOMERS]:
         alone = streams_of(streams_alone({"s": history}, customer))
         known = day_number(as_of, "as_of")

@@ -121,6 +121,7 @@ def with_later_days(draw, entries: list[Entry], kind: str) -> list[Entry]:
 
 @st.composite
 def shops(draw, kind: str = "int", model: st.SearchStrategy[Model] | None = None) -> Shop:
+    kind = "float of reports" if kind == "float" else kind
     found = draw(st.lists(customers(kind), max_size=4))
     people_of = distinct([Person(one.entries, one.touches, one.visits) for one in found])
     return Shop(

@@ -69,7 +69,7 @@ def models(draw, *, options: tuple[str, ...] = ("brand", "clock", "reuse", "stri
 
 
 def amounts(kind: str) -> st.SearchStrategy[int | Decimal | float]:
-    """Draw amounts that are not negative: int, decimal, wide (decimals beyond a word) or float."""
+    """Draw amounts that are not negative: int, decimal, wide (beyond a word), or one of floats."""
     return {
         "int": st.integers(0, 10_000) | st.sampled_from([2**57, 2**31]),
         "decimal": st.integers(0, 10_000).map(lambda cents: Decimal(f"{cents}e-2")),
@@ -77,6 +77,9 @@ def amounts(kind: str) -> st.SearchStrategy[int | Decimal | float]:
             lambda cents: Decimal(f"{cents}e-2")
         ),
         "float": st.floats(0, 1e6) | st.sampled_from([0.1, 1e-310, 1e300]),
+        # Of which every quotient is a float64.
+        "float of reports": st.integers(0, 10**8).map(lambda parts: parts / 128)
+        | st.sampled_from([0.1, 1e-150, 1e150]),
     }[kind]
 
 

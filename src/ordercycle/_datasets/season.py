@@ -67,7 +67,8 @@ class SeasonClock:
 
 def season_clock(first_day: date, last_day: date) -> SeasonClock:
     """Build the clock of the days from `first_day` to `last_day`, both included."""
-    days = np.arange(np.datetime64(first_day, "D"), np.datetime64(last_day, "D") + 1)
+    end = np.datetime64(last_day, "D") + np.timedelta64(1, "D")
+    days = np.arange(np.datetime64(first_day, "D"), end)
     intensity = np.outer(day_factors(days), np.asarray(HOUR_FACTORS)).ravel()
     bought = np.concatenate(([0.0], np.cumsum(intensity)))
     hours = intensity.size
