@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 #: More memory than a machine has, where the system does not say how much it has.
 NO_MACHINE_BYTES = 2**44
+#: What Arrow says of more bytes than it can count.
+BEYOND_ARROW = "capacity too large"
 #: What Hive writes for a missing value in the name of a folder.
 MISSING = "__HIVE_DEFAULT_PARTITION__"
 #: What the names of folders can be, in this order.
@@ -318,7 +320,10 @@ def _asks_too_much(error: MemoryError) -> bool:
     there = NO_MACHINE_BYTES
     if hasattr(os, "sysconf"):
         there = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    return any(int(size) > there for size in re.findall(r"[0-9]{10,}", str(error)))
+    asked = str(error)
+    return BEYOND_ARROW in asked or any(
+        int(size) > there for size in re.findall(r"[0-9]{10,}", asked)
+    )
 
 
 @dataclass(frozen=True)
