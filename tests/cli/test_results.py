@@ -13,7 +13,8 @@ from pyarrow import feather, parquet
 
 import ordercycle as oc
 from ordercycle import _durable as durable
-from ordercycle._cli import cli, results
+from ordercycle._cli import results
+from ordercycle._cli.app import cli
 from ordercycle._cli.results import ResultWriter, result_writer
 from ordercycle._datasets.generator import generated_orders
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pyarrow import csv, feather, parquet
 
 import ordercycle as oc
-from ordercycle._cli import cli, profile_rows
+from ordercycle._cli import profile_rows
+from ordercycle._cli.app import cli
 from ordercycle._cli.scheme_files import toml_of
 from ordercycle._datasets.generator import generated_orders
 
