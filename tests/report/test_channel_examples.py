@@ -12,6 +12,7 @@ from ordercycle._dashboard.cohorts import cohorts_of
 from ordercycle._months import Months, Period
 from ordercycle._report.page_content import Look
 from ordercycle._report.segment_report import content_of_report
+from ordercycle_kernels import messages
 
 pytestmark = pytest.mark.filterwarnings("ignore::ordercycle.OrdercycleWarning")
 WHO, SIDES = ("members", "non-members"), ("numerator", "denominator")
@@ -573,3 +574,22 @@ def test_forgotten_customers_are_in_no_arm_and_no_cohort():
     assert (left_lift, left) == (rest_lift, rest)
     assert (lift, cohorts) != (rest_lift, rest)
     assert len(rows) == sum(cohorts.sizes) == sum(left.sizes) + 1
+
+
+def test_customers_with_one_touch_that_wins(monkeypatch):
+    compiled = messages.link_messages
+    checked = {name: one._interpreted for name, one in compiled.items()}  # with checks of bounds
+    monkeypatch.setattr(messages, "link_messages", checked)
+    who = range(40)
+    orders = orders_of([(one, one, at(2, 3), 10) for one in who])
+    rows = [
+        (one, at(2, 2), "delivery" if one % 3 == 0 else "click", "Email", "news", one)
+        for one in who
+    ]
+    columns = oc.EventColumns(attributes=("kind", "channel", "campaign"), keys=("message",))
+    touches = oc.EventHistory.build(table((*EVENTS, "message"), rows), columns=columns)
+    credited = oc.Attribution(qualify=("delivery", "click")).credit(orders, touches)
+    report = oc.SegmentReport.build(
+        orders, everybody(orders), period="2026-02", compare=None, credited=credited
+    )
+    assert (value(report, "Deliveries"), value(report, "Orders from Campaigns")) == (14, 40)

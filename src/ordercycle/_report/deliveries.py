@@ -67,7 +67,7 @@ class Linker:
         self.brand_count = 1 if touched.brands is None else touched.brands.size
         campaigns = 1 if touched.campaigns is None else touched.campaigns.by_code.size
         self._latest = np.zeros(campaigns * channels.size, np.int64)
-        self._table, self._asked = np.zeros((2, 1), np.int64)
+        self._table, self._asked = np.zeros((2, 0), np.int64)
         self._seen = 0
         self._size = 0
         self._rows, self._leaves = np.empty((2, 0), np.int64)
