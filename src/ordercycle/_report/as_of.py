@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from ordercycle._days import date_of, day_number
+from ordercycle._days import date_of, day_number, number_of
 from ordercycle._errors import ConfigError, Option, Text
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.membership import Membership
@@ -148,6 +148,14 @@ class AsOf:
                 remedy=("choose earlier months, or a later ", Option("as_of")),
             )
         return self.known.end_of(month)
+
+    def until(self, period: Period) -> int | None:
+        """Return after which day orders do not exist in what is counted of a period.
+
+        None: all do.
+        """
+        is_known = self.given or not period.is_whole
+        return number_of(period.last_day) if is_known else None
 
     def counted(self, months: Months) -> list[Period]:
         """Return what is counted for the report and for dynamics of some months."""

@@ -259,8 +259,7 @@ class SegmentReport:
                 if orders.forgotten:
                     cube.known = count(history, memberships, plan, known_only=True)
                 return cube
-            is_known = chosen.given or not part.is_whole
-            until = number_of(part.last_day) if is_known else None
+            until = chosen.until(part)
             found = scan.count(plan, until)
             if orders.forgotten:
                 found.known = scan.count(plan, until, known_only=True)
@@ -536,7 +535,7 @@ class SegmentReport:
                     f"{metric!r} is not counted for this brand or target action",
                     remedy=("leave out ", Option("brand"), " and ", Option("target")),
                 )
-        until = self._until(figures.plan.period)
+        until = self._as_of.until(figures.plan.period)
         above = Figure(figures, row, period, view, grain, until)
         below = replace(above, row=last) if found.of_all else above
         return Audit(found, scan, above, below, values[row])
@@ -585,11 +584,6 @@ class SegmentReport:
                 remedy=f"there are {', '.join(map(repr, known[:MOST_NAMED]))}",
             )
         return Grain(kind, name)
-
-    def _until(self, period: Period) -> int | None:
-        """Return after which day orders do not exist in what was counted; None: all do."""
-        is_known = self._as_of.given or not period.is_whole
-        return number_of(period.last_day) if is_known else None
 
     def changes(self) -> pa.Table:
         """Return when the conditions of segments changed within the period or the prior one.
