@@ -1,12 +1,13 @@
 """Audits: rows add up to every number of a report, exactly."""
 
+from datetime import date
 from fractions import Fraction
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.channel_shops import report_of, shops
+from support.channel_shops import UNLISTED, listing, orders_of, report_of, shops
 
 import ordercycle as oc
 from ordercycle._report.quantities import GRAINS
@@ -113,6 +114,24 @@ def test_other_months_and_forgotten_customers(data, kind):
             check(report.audit(metric, months=f"{row['month']:%Y-%m}"), row["value"])
     both = report.audit("Reach", months=("2026-02", "2026-03"))
     assert both.value == len(set(both.to_table()["customer_id"].to_pylist()))
+
+
+@settings(max_examples=4)
+@given(
+    st.data(),
+    st.sampled_from(KINDS),
+    st.lists(st.sampled_from([None, UNLISTED, date(2026, 3, 5)]), min_size=4, max_size=4),
+    st.sampled_from(["add", "drop"]),
+    st.sampled_from(["net", "drop", "count"]),
+)
+def test_customers_without_a_day_or_not_listed(data, kind, registered, unknown, refunds):
+    shop = data.draw(shops(kind))
+    listed = listing(registered[: len(shop.customers)])
+    orders = orders_of(shop, kind, listed, unknown=unknown, refunds=refunds)
+    report = report_of(shop, kind, ("2026-02", "2026-03"), orders=orders, brand="brand")
+    segment, view = asked_for(data.draw, report)
+    for row in of_segment(report.comparison(**view), segment):
+        check_row(report, row, segment, **view)
 
 
 def small():

@@ -1,5 +1,6 @@
 """Hypothesis strategies: shops with orders, touches, members and subscribers, and their reports."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -27,6 +28,8 @@ FORMS = ("popup", None, "widget")
 OPENED = ("open", "unsubscribe")
 POINT_KINDS = ["awarded", "redeemed", "expired", "reversed_award", "reversed_redemption", None]
 TOPICS = [("Email", "a"), ("Email", "b"), ("SMS", "a")]
+#: Of customers who are not in the table of customers.
+UNLISTED = "unlisted"
 TARGETS = {"Orders": None, "Paid": "status == 'paid'"}
 #: Touches are of ten days: so they lie in one month, or in two.
 SHIFTS = [timedelta(0), -5 * DAY, -5 * DAY, 26 * DAY]
@@ -142,7 +145,8 @@ def shops(draw, kind: str = "int", model: st.SearchStrategy[Model] | None = None
     )
 
 
-def orders_of(shop: Shop, kind: str, **options) -> oc.OrderHistory:
+def orders_of(shop: Shop, kind: str, listed: pa.Table | None = None, **options) -> oc.OrderHistory:
+    """Return the orders; listed: the customers, None for all, of one day."""
     persons = [Person(one.entries, one.touches, one.visits) for one in shop.customers]
     entries = [entry for one in shop.customers for entry in one.entries]
     paid = ["paid" if shop.is_paid(one) else "open" for one in entries]
@@ -150,14 +154,20 @@ def orders_of(shop: Shop, kind: str, **options) -> oc.OrderHistory:
     table = order_table(persons, kind)
     table = table.append_column("status", pa.array(paid, pa.string()))
     table = table.append_column("discount", pa.array(discounts, pa.int64()))
-    listed = pa.table(
-        {
-            "customer_id": pa.array(range(len(persons)), pa.int64()),
-            "registered_at": pa.array([date(2026, 1, 1)] * len(persons), pa.date32()),
-        }
-    )
+    listed = listing([date(2026, 1, 1)] * len(persons)) if listed is None else listed
     columns = replace(ORDERS, attributes=("brand", "status"), values=("discount",))
     return oc.OrderHistory.build(table, listed, columns=columns, **options)
+
+
+def listing(registered: Sequence[date | str | None]) -> pa.Table:
+    """Return a table of customers: days, None for none, UNLISTED for who is left out."""
+    there = [one for one in enumerate(registered) if one[1] != UNLISTED]
+    return pa.table(
+        {
+            "customer_id": pa.array([number for number, _ in there], pa.int64()),
+            "registered_at": pa.array([day for _, day in there], pa.date32()),
+        }
+    )
 
 
 def credited_of(shop: Shop, orders: oc.OrderHistory, **options) -> oc.Credited:
@@ -239,9 +249,9 @@ def subscriptions_of(shop: Shop) -> pa.Table:
     )
 
 
-def report_of(shop: Shop, kind: str, period, threads: int | None = None, **options):
+def report_of(shop: Shop, kind: str, period, threads: int | None = None, orders=None, **options):
     """Return the report of a shop, with all that it knows."""
-    orders = orders_of(shop, kind, threads=threads)
+    orders = orders_of(shop, kind, threads=threads) if orders is None else orders
     return oc.SegmentReport.build(
         orders,
         membership_of(shop),

@@ -54,7 +54,6 @@ from ordercycle._streams.columns import Words, arrow_values
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import report_facts as kernels
 from ordercycle_kernels._types import as_input
-from ordercycle_kernels.calendar import NO_DAY
 from ordercycle_kernels.timeline import OPEN
 
 Int64s = NDArray[np.int64]
@@ -296,17 +295,16 @@ class BatchRows:
         return next(one for one in reader.views(self.there.batch) if one.view == view)
 
     def _orders(self, reader: FactReader) -> Facts:
-        """Return the orders of the view as facts: of customers who are there at all."""
+        """Return the orders of the view as facts."""
         seen = self._seen(reader)
         batch = seen.batch
         entries = np.arange(batch.days.size) if seen.held is None else np.flatnonzero(seen.held)
-        exist = np.repeat(batch.visible != NO_DAY, np.diff(batch.offsets))
         has_amount = self.wanted.scan.sources.orders.spec.has_amount
         return Facts(
             BASE,
             batch.offsets,
             reader.entry_days(batch),
-            (np.where(exist, 0, -1),),
+            (np.zeros(entries.size, np.int64),),
             reader.are_orders(batch).astype(np.int64),
             entries,
             batch.words if has_amount else None,
