@@ -167,6 +167,22 @@ def test_an_audit_of_orders():
     assert times.column_names == ["customer_id", "day", "value"]  # ann alone has bought twice
 
 
+def test_refunds_from_before_their_customer_count_when_the_customer_comes():
+    rows = {
+        "customer_id": ["ann", "ann"],
+        "ordered_at": [date(2026, 2, 10), date(2026, 3, 20)],
+        "amount": [-5, 20],
+    }
+    listed = pa.table({"customer_id": ["ann"], "registered_at": [date(2026, 3, 5)]})
+    orders = oc.OrderHistory.build(pa.table(rows), listed)
+    membership = oc.Lifecycle().membership(orders)
+    report = oc.SegmentReport.build(orders, membership, period="2026-03", as_of="2026-03-31")
+    audit = report.audit("Revenue")
+    check(audit, 15)
+    found = [(row["day"], row["value"]) for row in audit.to_table().to_pylist()]
+    assert found == [(date(2026, 3, 5), -5), (date(2026, 3, 20), 20)]
+
+
 def test_bad_questions():
     orders, membership = small()
     report = oc.SegmentReport.build(
