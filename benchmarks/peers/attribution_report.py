@@ -6,9 +6,10 @@ From the repository's root, with ordercycle and the extra `benchmarks` installed
 
 credits orders and makes the report, from grouped histories on. DuckDB does a part of it: deliveries
 of each segment, month, channel and campaign, how many of them were opened and clicked, different
-customers whom they reached, and the revenue that they won. Its numbers are compared with those of
-the report. Touches are drawn over two years: a tenth as many orders, a hundredth as many customers;
-half of the messages are of campaigns that are sent all the time, half of some that last a month.
+customers whom they reached, and the revenue that they won. Compared with the report are messages of
+each segment and month, and the revenue of channels. Touches are drawn over two years: a tenth as
+many orders, a hundredth as many customers; half of the messages are of campaigns that are sent all
+the time, half of some that last a month.
 
     python -m benchmarks.peers.attribution_report --touches 1000000000 --memory-limit 6GB
 
@@ -86,10 +87,10 @@ def touches_of(size: int, block: int) -> pa.Table:
     starts = starts_of_months()
     within = random.random(deliveries) * (starts[month + 1] - starts[month])
     rows = {
-        "customer": random.integers(0, customers, deliveries) + block * customers,
+        "customer": random.integers(0, customers, deliveries) + block * (AT_ONCE // 100),
         "moment": starts[month] + within.astype(np.int64),
         "campaign": np.where(random.random(deliveries) < 0.5, lasting, passing),
-        "message": np.arange(deliveries) + block * size,
+        "message": np.arange(deliveries) + block * AT_ONCE,
     }
     parts, kinds = [rows], [np.zeros(deliveries, np.int8)]
     lots = random.random(deliveries) * 100
@@ -118,7 +119,7 @@ def orders_of(size: int, block: int) -> pa.Table:
     ordered = starts[0] + random.integers(0, starts[-1] - starts[0], count)
     return pa.table(
         {
-            "customer": random.integers(0, customers, count) + block * customers,
+            "customer": random.integers(0, customers, count) + block * (AT_ONCE // 100),
             "ordered_at": pa.array(ordered).cast(pa.timestamp("us", "UTC")),
             "amount": random.integers(100, 9_000, count),
         }
