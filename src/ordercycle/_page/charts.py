@@ -22,6 +22,15 @@ AXIS_TEXT = (
     "share ? format(datum.value, '.0~%') : before + (abs(datum.value) >= 1 "
     "? replace(format(datum.value, '.3~s'), 'k', 'K') : format(datum.value, '.2~f'))"
 )
+#: Of a move between segments.
+KIND_OF_MOVE = (
+    "datum.from == none ? 'new' : datum.from == datum.to ? 'stayed' "
+    ": datum.to == none || ranks[datum.to] < ranks[datum.from] ? 'down' : 'up'"
+)
+TEXT_OF_MOVE = (
+    "(names[datum.from] || 'New customers') + ' → ' + (names[datum.to] || 'in no segment') "
+    "+ ': ' + format(datum.size, ',')"
+)
 
 
 @dataclass(frozen=True)
@@ -308,8 +317,10 @@ def sparkline(colours: Colours) -> LayerChart:
 def flows(colours: Colours) -> dict[str, Any]:
     """Return the picture of who moved from where to where, in Vega: Vega-Lite has no ribbons.
 
-    Data `rows`, given later: ``from`` and ``to`` (places in the order of the segments),
-    ``from_name``, ``to_name``, ``size``, ``kind`` (``"stayed"``, ``"up"``, ``"down"``, ``"new"``).
+    Data `rows`, given later: ``from`` and ``to`` (places in the order of the segments, behind
+    these that of no segment), ``size``. Signals: ``names``, ``from_names`` and ``to_names``, the
+    latter two as they are written; ``ranks`` of the segments, the higher the better; ``none``, the
+    place of no segment.
     """
     space = "12 * height / 480"
     sides = []
@@ -343,7 +354,7 @@ def flows(colours: Colours) -> dict[str, Any]:
                         "x": x, "dx": {"value": dx}, "y": middle, "align": {"value": align},
                         "baseline": {"value": "middle"}, "fill": {"value": colours.text},
                         "fontSize": {"value": 13}, "font": {"value": colours.font},
-                        "text": {"signal": f"datum.{side}_name + '  ' + datum.shown"},
+                        "text": {"signal": f"{side}_names[datum.{side}] + '  ' + datum.shown"},
                     }
                 },
             },
@@ -355,7 +366,7 @@ def flows(colours: Colours) -> dict[str, Any]:
             "transform": [
                 {
                     "type": "aggregate",
-                    "groupby": [side, f"{side}_name"],
+                    "groupby": [side],
                     "fields": [f"{side}_low", f"{side}_high", "size"],
                     "ops": ["min", "max", "sum"],
                     "as": [f"{side}_low", f"{side}_high", "size"],
@@ -382,7 +393,8 @@ def flows(colours: Colours) -> dict[str, Any]:
         "autosize": "none",
         "signals": [
             {"name": "space", "update": space},
-            {"name": "places", "value": 10},
+            {"name": "none", "value": 0},
+            *({"name": name, "value": []} for name in ("names", "from_names", "to_names", "ranks")),
         ],
         "data": [
             {
@@ -407,6 +419,8 @@ def flows(colours: Colours) -> dict[str, Any]:
                 "name": "ribbons",
                 "source": "rows",
                 "transform": [
+                    {"type": "formula", "as": "kind", "expr": KIND_OF_MOVE},
+                    {"type": "formula", "as": "text", "expr": TEXT_OF_MOVE},
                     {"type": "formula", "as": "y0", "expr": start},
                     {"type": "formula", "as": "y1", "expr": stop},
                     {
@@ -433,7 +447,7 @@ def flows(colours: Colours) -> dict[str, Any]:
                 "type": "linear",
                 "domain": {"data": "rows", "field": "from_high"},
                 "domainMin": 0,
-                "range": [0, {"signal": "max(10, height - (places - 1) * space)"}],
+                "range": [0, {"signal": "max(10, height - none * space)"}],
             },
             {
                 "name": "kind",

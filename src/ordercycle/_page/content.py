@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
+from ordercycle._page.numbers import month_name
 from ordercycle._spreadsheets import csv_field
 
 #: A quantity of each row (segments, then All Customers) in each month; of different customers, and
@@ -98,6 +99,16 @@ class ShownMonth:
     number: int  # 12 * year + month - 1
     end: date
     cut: date | None = None
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it for the script."""
+        return {
+            "number": self.number,
+            "name": month_name(self.number),
+            "start": self.end.replace(day=1).isoformat(),
+            "end": self.end.isoformat(),
+            "cut": self.cut and self.cut.isoformat(),
+        }
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from html import escape
 from importlib import resources
 from string import Template
 
-from ordercycle._page import charts, markup, vega
+from ordercycle._page import charts, markup, vega, views
 from ordercycle._page.charts import MOST_SERIES, PAGE
 from ordercycle._page.content import Content
 from ordercycle._page.encoding import as_json, cubes_of, head_of, packed
+from ordercycle._page.numbers import month_name
 
 #: In this order they are one script.
 SCRIPTS = ("cube.js", "format.js", "tables.js", "charts.js", "page.js")
@@ -30,21 +31,23 @@ def document(content: Content) -> str:
         policy=_policy(drawn, script),
         title=escape(content.title),
         style=_asset("page.css"),
-        as_of=f"{content.as_of.day} {markup.month_name(_month_of(content))}",
+        as_of=f"{content.as_of.day} {month_name(_month_of(content))}",
         file=escape(re.sub(r"[^\w-]+", "-", content.title).strip("-").lower() or "segments"),
         presets=markup.presets(content),
         first_months=markup.month_options(content, content.first),
         last_months=markup.month_options(content, content.last),
         compares=markup.compare_options(content),
+        hidden=markup.hidden(content),
         choices=markup.choices(content),
+        channels=markup.channels_hint(content),
         campaigns=markup.campaigns(content),
         segments=markup.segment_options(content),
         metrics=markup.metric_options(metrics, many=True),
         metric=markup.metric_options(metrics, many=False),
         chart_metrics=markup.metric_choices(metrics),
         beside_metrics=markup.metric_choices(metrics),
-        tabs=markup.tabs(content),
-        panels=markup.panels(content),
+        tabs=views.tabs(content),
+        panels=views.panels(content),
         noscript=f"<noscript>{content.plain}</noscript>",
         about=markup.about(_about(content, cubes), vega.licences()),
         most_segments=MOST_SEGMENTS,
@@ -70,7 +73,7 @@ def _about(content: Content, cubes: Sequence[str]) -> dict[str, str]:
     first, last = content.months[0].number, content.months[-1].number
     small = f"fewer than {content.min_customers} customers are not shown"
     return {
-        "Months": f"{markup.month_name(first)} – {markup.month_name(last)}",
+        "Months": f"{month_name(first)} – {month_name(last)}",
         "Last day": content.as_of.isoformat(),
         "Currency": content.currency,
         "Segments": str(len(content.segments)),

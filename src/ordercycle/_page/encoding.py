@@ -38,10 +38,7 @@ def head_of(content: Content) -> dict[str, Any]:
         "symbol": symbol_of(checked_currency(content.currency)),
         "asOf": content.as_of.isoformat(),
         "partial": content.is_partial,
-        "months": [
-            [one.number, one.end.isoformat(), one.cut and one.cut.isoformat()]
-            for one in content.months
-        ],
+        "months": [one.as_data() for one in content.months],
         "segments": [one.as_data() for one in content.segments],
         "all": content.all_customers,
         "metrics": [one.as_data() for one in content.metrics],
@@ -58,16 +55,10 @@ def head_of(content: Content) -> dict[str, Any]:
             }
             for one in content.slices
         ],
-        "first": content.first,
-        "last": content.last,
-        "compare": content.compare,
-        "chosen": list(content.chosen),
         "place": list(content.place),
         "minCustomers": content.min_customers,
         "moves": content.moves
         and {"segments": content.moves.segments, "ranks": content.moves.ranks},
-        "grid": content.grid and vars(content.grid),
-        "cohorts": content.cohorts and vars(content.cohorts),
     }
 
 
@@ -113,7 +104,7 @@ def _rows(table: Table | None, *, is_text: bool) -> list[list[Any]] | None:
     if table is None:
         return None
     if table.ndim > 2:
-        return [_trimmed([_trimmed(month) for month in row]) for row in table.tolist()]
+        return [trimmed([trimmed(month, 0) for month in row], []) for row in table.tolist()]
     return [_run(list(map(str, row)) if is_text else row) for row in table.tolist()]
 
 
@@ -122,10 +113,10 @@ def _run(row: list[Any]) -> list[Any]:
     return [there[0], *row[there[0] : there[-1] + 1]] if there else []
 
 
-def _trimmed(row: list[Any]) -> list[Any]:
+def trimmed(row: list[Any], *nothing: Any) -> list[Any]:
     """Return a list without what is nothing at its end."""
     size = len(row)
-    while size and not row[size - 1]:
+    while size and row[size - 1] in nothing:
         size -= 1
     return row[:size]
 

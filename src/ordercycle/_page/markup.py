@@ -6,24 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import groupby
 
+from ordercycle._page.charts import MOST_SERIES
 from ordercycle._page.content import Content, ShownMetric
+from ordercycle._page.numbers import month_name
 
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 #: What the metrics begin with.
 FIRST_METRICS = (
     "Revenue", "Orders", "Average Order Value", "Customers", "Customer Share",
     "Revenue from Campaigns", "Days Since Last Order",
 )  # fmt: skip
+#: How many segments are in the chart first, so that one more has room.
+CHARTED = 5
 COMPARED = {
     "previous_year": "same months a year earlier",
     "previous_period": "months before",
     "nothing": "nothing",
 }
-
-
-def month_name(number: int) -> str:
-    """Return a month, counted as 12 * year + month - 1, as people write it."""
-    return f"{MONTHS[number % 12]} {number // 12}"
 
 
 def month_options(content: Content, selected: int) -> str:
@@ -32,7 +30,7 @@ def month_options(content: Content, selected: int) -> str:
     years = groupby(numbers, key=lambda number: number // 12)
     return "".join(
         f'<optgroup label="{year}">'
-        + "".join(_option(str(one), month_name(one), is_selected=one == selected) for one in months)
+        + "".join(option(str(one), month_name(one), is_selected=one == selected) for one in months)
         + "</optgroup>"
         for year, months in years
     )
@@ -41,7 +39,7 @@ def month_options(content: Content, selected: int) -> str:
 def compare_options(content: Content) -> str:
     """Return what a period can be compared with."""
     chosen = content.compare or "nothing"
-    return "".join(_option(key, text, is_selected=key == chosen) for key, text in COMPARED.items())
+    return "".join(option(key, text, is_selected=key == chosen) for key, text in COMPARED.items())
 
 
 def choices(content: Content) -> str:
@@ -51,10 +49,44 @@ def choices(content: Content) -> str:
     there = (("brand", "Brand", brands), ("target", "Target action", targets))
     return "".join(
         f'<label class="pick">{title} <select name="{key}">'
-        + "".join(_option(value, text) for value, text in names.items())
+        + "".join(option(value, text) for value, text in names.items())
         + "</select></label>"
         for key, title, names in there
         if len(names) > 1
+    )
+
+
+def hidden(content: Content) -> str:
+    """Return what is chosen without a box of its own: tab, order, and who is in the chart."""
+    shown = charted(content)
+    values = [("tab", "report"), ("sort", "")]
+    values += [("show", name) for name in (*shown, *[""] * (MOST_SERIES - len(shown)))]
+    return "".join(
+        f'<input type="hidden" name="{key}" value="{escape(value)}">' for key, value in values
+    )
+
+
+def charted(content: Content) -> list[str]:
+    """Return the segments that are in the chart first: those with most of the first metric."""
+    begin = content.months[0].number
+    name = content.metrics[0].above[0]
+    table = content.slices[0].cells[""].get(name)
+    chosen = set(content.chosen) or {one.name for one in content.segments}
+    rows = [row for row, one in enumerate(content.segments) if one.name in chosen]
+    if table is None:
+        return [content.segments[row].name for row in rows[:CHARTED]]
+    shown = table[:, content.first - begin : content.last - begin + 1].sum(axis=1)
+    best = sorted((row for row in rows if shown[row] > 0), key=lambda row: -shown[row])[:CHARTED]
+    return [content.segments[row].name for row in sorted(best)]
+
+
+def channels_hint(content: Content) -> str:
+    """Return what is to be known of rows of channels, where there are any."""
+    if not any(one.channels for one in content.metrics) or not content.channels:
+        return ""
+    return (
+        '<span class="in-comparison"> Arrows open channels. Channel rows show channel metrics only.'
+        "</span>"
     )
 
 
@@ -101,7 +133,7 @@ def presets(content: Content) -> str:
         "All": (first, last),
     }
     return "".join(
-        f'<button type="button" data-months="{start} {end}">{name}</button>'
+        f'<button type="button" data-do="months" value="{start} {end}">{name}</button>'
         for name, (start, end) in wanted.items()
         if first <= start <= end
     )
@@ -110,19 +142,16 @@ def presets(content: Content) -> str:
 def segment_options(content: Content) -> str:
     """Return a checkbox and a toggle for the chart per segment, under the names of their groups."""
     chosen = set(content.chosen) or {one.name for one in content.segments}
-    everybody = len(content.segments)
     name = content.all_customers
-    html = [
-        f'<div class="option"><label>{_named(name)}</label>{_toggle(name, everybody)}</div>'
-    ]  # fmt: skip
-    numbered = enumerate(content.segments)
-    for group, segments in groupby(numbered, key=lambda item: item[1].group):
-        html.append(f'<p class="label">{_named(group)}</p>' if group else "")
-        for row, segment in segments:
+    html = [f'<div class="option"><label>{named(name)}</label>{_toggle(name)}</div>']
+    for group, segments in groupby(content.segments, key=lambda one: one.group):
+        html.append(f'<p class="label">{named(group)}</p>' if group else "")
+        for segment in segments:
             checked = " checked" if segment.name in chosen else ""
             html.append(
-                f'<div class="option"><label><input type="checkbox" name="segment" value="{row}"'
-                f"{checked}>{_named(segment.name)}</label>{_toggle(segment.name, row)}</div>"
+                '<div class="option"><label><input type="checkbox" name="segment" '
+                f'value="{escape(segment.name)}"{checked}>{named(segment.name)}</label>'
+                f"{_toggle(segment.name)}</div>"
             )
     return "".join(html)
 
@@ -143,57 +172,14 @@ def metric_options(metrics: Sequence[ShownMetric], *, many: bool) -> str:
             mark = " checked" if one.name in checked else ""
             html.append(
                 f'<div class="option"><label><input type="{kind}" name="{field}" '
-                f'value="{escape(one.export)}"{mark}>{_named(one.name)}</label></div>'
+                f'value="{escape(one.export)}"{mark}>{named(one.name)}</label></div>'
             )
     return "".join(html)
 
 
 def metric_choices(metrics: Iterable[ShownMetric]) -> str:
     """Return the metrics as options of a box."""
-    return "".join(_option(one.export, one.name) for one in metrics)
-
-
-def tabs(content: Content) -> str:
-    """Return the tabs of the views that there are."""
-    there = {
-        "report": ("Report", True),
-        "map": ("Lifecycle map", content.moves),
-        "rfm": ("RFM", content.grid),
-        "cohorts": ("Cohorts", content.cohorts),
-    }
-    return "".join(
-        f'<button type="button" role="tab" id="tab-{key}" aria-controls="{key}">{name}</button>'
-        for key, (name, is_there) in there.items()
-        if is_there
-    )
-
-
-def panels(content: Content) -> str:
-    """Return the views beside the report, to be filled in."""
-    html = []
-    if content.moves:
-        html.append(
-            _panel(
-                "map",
-                _card("Who moved where", '<p class="hint" id="map-note"></p>')
-                + '<div id="flows" class="plot" role="img" '
-                'aria-label="Who moved where; all numbers are in the table below"></div></section>'
-                + _card("The same as numbers")
-                + _heats("map-table", "The same as numbers")
-                + "</section>",
-            )
-        )
-    if content.grid:
-        box = _values("grid-value", content.grid.values)
-        note = f'<p class="hint">{escape(content.grid.note)}</p>'
-        table = _heats("grid-table", content.grid.title)
-        html.append(_panel("rfm", _card(content.grid.title, note, box) + table + "</section>"))
-    if content.cohorts:
-        box = _values("cohort-value", content.cohorts.values)
-        note = '<p class="hint">Of the buyers of each first month, by months since.</p>'
-        table = _heats("cohort-table", "Who comes back")
-        html.append(_panel("cohorts", _card("Who comes back", note, box) + table + "</section>"))
-    return "".join(html)
+    return "".join(option(one.export, one.name) for one in metrics)
 
 
 def about(facts: Mapping[str, str], licences: str) -> str:
@@ -207,40 +193,19 @@ def about(facts: Mapping[str, str], licences: str) -> str:
     )
 
 
-def _panel(key: str, inner: str) -> str:
-    return f'<div id="{key}" role="tabpanel" aria-labelledby="tab-{key}" hidden>{inner}</div>'
-
-
-def _card(title: str, note: str = "", box: str = "") -> str:
+def _toggle(name: str) -> str:
     return (
-        f'<section class="card"><div class="card-head"><div><h2>{escape(title)}</h2>{note}</div>'
-        f"{box}</div>"
+        f'<button type="button" class="show" data-do="show" value="{escape(name)}" '
+        f'aria-pressed="false" aria-label="Show {escape(name)} in the chart"></button>'
     )
 
 
-def _heats(key: str, title: str) -> str:
-    return (
-        f'<div class="scroller" tabindex="0" role="region" aria-label="{escape(title)}: table">'
-        f'<table class="heats" id="{key}"></table></div>'
-    )
-
-
-def _values(key: str, names: Iterable[str]) -> str:
-    options = "".join(_option(name, name) for name in names)
-    return f'<select id="{key}" aria-label="Numbers shown">{options}</select>'
-
-
-def _toggle(name: str, row: int) -> str:
-    return (
-        f'<button type="button" class="show" data-row="{row}" aria-pressed="false" '
-        f'aria-label="Show {escape(name)} in the chart"></button>'
-    )
-
-
-def _option(value: str, text: str, *, is_selected: bool = False) -> str:
+def option(value: str, text: str, *, is_selected: bool = False) -> str:
+    """Return what can be chosen in a box."""
     mark = " selected" if is_selected else ""
     return f'<option value="{escape(value)}"{mark}>{escape(text)}</option>'
 
 
-def _named(text: str) -> str:
+def named(text: str) -> str:
+    """Return a name that may be in any script and direction."""
     return f'<bdi class="name">{escape(text)}</bdi>'

@@ -1,190 +1,138 @@
 // Charts: Vega draws them from specifications that Python declared; here they get data and room.
 
 const [NAMES, ENDS] = ["13px system-ui, sans-serif", "600 12px system-ui, sans-serif"];
-const pen = document.createElement("canvas").getContext("2d");
+const CHANGED = "Conditions for segments changed during this period. Check the event log before comparing.";
+const pen = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
 
-/** How many pixels a text takes. @param {string} text @param {string} font */
-function widthOf(text, font) {
-  if (!pen) return text.length * 8;
-  pen.font = font;
-  return pen.measureText(text).width;
-}
+/** How many pixels a text takes. @type {(text: string, font: string) => number} */
+const widthOf = (text, font) => Object.assign(pen, { font }).measureText(text).width;
 
 /** Names within so many pixels: their beginnings, or both ends where beginnings are the same.
- * @param {string[]} names @param {number} pixels @param {string} font */
+ * @type {(names: string[], pixels: number, font: string) => string[]} */
 function fitted(names, pixels, font) {
   const cut = (/** @type {string} */ name, /** @type {number} */ before) => {
     const letters = [...name];
-    const kept = (/** @type {number} */ most) => {
-      const start = Math.ceil(most * before);
-      return `${letters.slice(0, start).join("")}…${letters.slice(letters.length - most + start).join("")}`;
-    };
-    let most = Math.min(letters.length, Math.ceil(pixels / 3));
-    if (most === letters.length && widthOf(name, font) <= pixels) return name;
-    while (most > 1 && widthOf(kept(most), font) > pixels) most -= 1;
-    return kept(most);
+    let [most, text] = [Math.min(letters.length, Math.ceil(pixels / 3) + 1), name];
+    while (most > 1 && (letters.length * 3 > pixels + 3 && text === name || widthOf(text, font) > pixels)) {
+      const start = Math.ceil(--most * before);
+      text = `${letters.slice(0, start).join("")}…${letters.slice(letters.length - most + start).join("")}`;
+    }
+    return text;
   };
   const beginnings = names.map((name) => cut(name, 1));
   return new Set(beginnings).size === new Set(names).size ? beginnings : names.map((name) => cut(name, 0.5));
 }
 
-class Charts {
-  /** @param {Record<string, object>} specs @param {Cube} cube @param {Tables} tables */
-  constructor(specs, cube, tables) {
-    this.specs = specs;
-    this.cube = cube;
-    this.tables = tables;
-    this.symbol = cube.head.symbol;
-    /** @type {Map<Element, [string, View]>} */
-    this.views = new Map();
-    /** @type {Map<string, object>} */
-    this.parsed = new Map();
-  }
+/** @type {(specs: Record<string, object>, cube: Cube, tables: Tables) => Charts} */
+const chartsOf = (specs, cube, tables) => ({
+  views: new Map(),
+  parsed: new Map(),
 
-  /** Draw, or draw again with other data.
-   * @param {HTMLElement} into @param {string} name @param {Record<string, object[]>} data
-   * @param {Record<string, unknown>} signals @param {{ width: number, height: number, padding: object }} room */
-  draw(into, name, data, signals, room) {
+  // Draw, or draw again with other data.
+  draw(into, name, data, signals, width, height, padding) {
     let [kind, view] = this.views.get(into) ?? ["", null];
     if (kind !== name || !view) {
       into.replaceChildren();
-      const parsed = this.parsed.get(name) ?? vega.parse(this.specs[name], {}, { ast: true });
+      const parsed = this.parsed.get(name) ?? vega.parse(specs[name], {}, { ast: true });
       this.parsed.set(name, parsed);
       view = new vega.View(parsed, { renderer: "svg", expr: vega.expressionInterpreter, logLevel: vega.None });
       view.tooltip((_handler, event, _item, value) => showTip(value ? [el("p", {}, value)] : null, event.clientX, event.clientY));
       view.initialize(into);
       this.views.set(into, [name, view]);
     }
-    view.width(Math.max(40, room.width)).height(room.height).padding(room.padding);
+    view.width(Math.max(40, width)).height(height).padding(padding);
     for (const [key, rows] of Object.entries(data)) view.data(key, rows);
     for (const [key, value] of Object.entries(signals)) view.signal(key, value);
     view.run();
     into.querySelector("svg")?.setAttribute("aria-hidden", "true"); // its element has a sentence
     return view;
-  }
+  },
 
-  /** @param {Metric} metric */
-  axis(metric) {
-    return { share: metric.unit === "share", before: metric.unit === "currency" ? this.symbol : "" };
-  }
+  axis: ({ unit }) => ({ share: unit === "share", before: unit === "currency" ? cube.head.symbol : "" }),
+  names: (rows, pixels, font) => fitted(rows.map(([, row]) => cube.head.segments[row]?.short ?? cube.head.all), pixels, font),
+  short: (metric, value) => short(metric, value ?? null, cube.head.symbol),
 
-  /** Bars of one metric. @param {HTMLElement} into @param {Metric} metric @param {[number, Row][]} rows
-   * @param {Span} span @param {Span | null} prior @param {boolean} isNamed */
+  // Bars of one metric.
   bars(into, metric, rows, span, prior, isNamed) {
-    const isNarrow = into.clientWidth < 520;
-    const left = isNamed ? (isNarrow ? 100 : 190) : 16;
-    const names = fitted(rows.map(([, row]) => this.tables.shortName(row)), left - 14, NAMES);
+    const left = isNamed ? (into.clientWidth < 520 ? 100 : 190) : 16;
+    const names = this.names(rows, left - 14, NAMES);
     const data = rows.map(([slot, row], place) => {
-      const [now, before] = [this.tables.value(metric, row, span), this.tables.value(metric, row, prior)];
-      const changed = change(metric, now, before);
-      return {
-        row: place, slot, name: isNamed ? names[place] : "", now: now ?? null,
-        prior: prior ? before ?? null : null, shown: short(metric, now ?? null, this.symbol), tone: changed.tone,
-        change: prior ? `${changed.text} from ${short(metric, before ?? null, this.symbol)}` : "",
-      };
+      const [now, before] = [cube.seen(metric, row, span) ?? null, cube.seen(metric, row, prior) ?? null];
+      const { text, tone } = change(metric, now, before);
+      return { row: place, slot, name: isNamed ? names[place] : "", now, prior: before, shown: this.short(metric, now), tone,
+        change: prior ? `${text} from ${this.short(metric, before)}` : "" };
     });
     // Bars as long as leaves room for what is written behind each of them.
-    const ends = data.flatMap((one) => [[one.now ?? 0, one.shown], [one.prior ?? 0, one.change]]);
-    const [low, high] = [Math.min(0, ...ends.map(([end]) => Number(end))), Math.max(0, ...ends.map(([end]) => Number(end)))];
+    const ends = data.flatMap((one) => [{ end: one.now ?? 0, text: one.shown }, { end: one.prior ?? 0, text: one.change }]);
+    const [low, high] = [Math.min(0, ...ends.map(({ end }) => end)), Math.max(0, ...ends.map(({ end }) => end))];
     const room = into.clientWidth - left - 14;
-    const width = Math.min(room, ...ends.map(([end, text]) =>
-      (room - widthOf(String(text), ENDS)) / Math.max(0.01, low === high ? 1 : (Math.max(0, Number(end)) - low) / (high - low))));
-    const right = into.clientWidth - left - width;
-    this.draw(into, "bars", { rows: data }, { ...this.axis(metric), above: prior ? -8 : 0 }, {
-      width, height: rows.length * (prior ? 54 : 36),
-      padding: { left, right, top: 4, bottom: 28 },
-    });
-  }
-
-  /** Lines of one metric. @param {HTMLElement} into @param {Metric} metric @param {[number, Row][]} rows
-   * @param {Span} span */
+    const width = Math.min(room, ...ends.map(({ end, text }) =>
+      (room - widthOf(text, ENDS)) / Math.max(0.01, low === high ? 1 : (Math.max(0, end) - low) / (high - low))));
+    this.draw(into, "bars", { rows: data }, { ...this.axis(metric), above: prior ? -8 : 0 }, width,
+      rows.length * (prior ? 54 : 36), { left, right: into.clientWidth - left - width, top: 4, bottom: 28 });
+  },
+  // Lines of one metric; pointer and arrow keys read the values of a month.
   lines(into, metric, rows, span) {
     const isNarrow = into.clientWidth < 520;
-    const months = monthsOf(span);
-    const right = isNarrow ? 110 : 230;
-    const names = fitted(rows.map(([, row]) => this.tables.shortName(row)), right - (isNarrow ? 18 : 76), ENDS);
-    const data = rows.flatMap(([slot, row], line) => {
-      const values = months.map((month) => this.tables.value(metric, row, only(month)) ?? null);
+    const [months, left, right] = [monthsOf(span), 56, isNarrow ? 110 : 230];
+    const names = this.names(rows, right - (isNarrow ? 18 : 76), ENDS);
+    const data = rows.flatMap(([slot, row], place) => {
+      const values = months.map((month) => cube.seen(metric, row, only(month)) ?? null);
       // What a segment that is not calculated any more has done is not drawn as 0 for ever.
-      const end = metric.unit !== "share" && this.cube.head.over[metric.above[0]] === "period"
-        ? values.findLastIndex((value) => value !== 0 && value !== null) + 1 : values.length - 1;
-      const last = values.slice(0, end + 1).findLastIndex((value) => value !== null);
-      return values.map((value, place) => ({
-        month: monthName(months[place]), slot, name: names[line], row,
-        value: place <= end ? value : null, shown: isNarrow ? "" : short(metric, value, this.symbol),
-        end: place !== last ? null : this.cube.isOpen(only(months[place])) ? "open" : "done",
+      const end = metric.unit !== "share" && cube.head.over[metric.above[0]] === "period"
+        ? values.findLastIndex((value) => value !== 0 && value !== null) : values.length - 1;
+      const last = values.slice(0, end + 2).findLastIndex((value) => value !== null);
+      return values.map((value, at) => ({
+        month: cube.month(months[at]), slot, name: names[place], row, value: at <= end + 1 ? value : null,
+        shown: isNarrow ? "" : this.short(metric, value),
+        end: at === last ? (cube.isOpen(only(months[at])) ? "open" : "done") : null,
       }));
     });
-    const marks = rows.flatMap(([, row]) => (this.cube.head.segments[row]?.changed ?? [])
-      .filter((month) => span.first <= month && month <= span.last)
-      .map((month) => ({ month: monthName(month), text: "Conditions for segments changed during this period. Check the event log before comparing." })));
-    const view = this.draw(into, "lines", { rows: data, marks }, { ...this.axis(metric), cursor: "", months: months.map(monthName) }, {
-      width: into.clientWidth - 56 - right, height: isNarrow ? 240 : 320,
-      padding: { left: 56, right, top: 22, bottom: 28 },
-    });
-    this.followed(into, view, months, metric, rows);
-  }
-
-  /** Let pointer and arrow keys read the values of a month.
-   * @param {HTMLElement} into @param {View} view @param {number[]} months @param {Metric} metric @param {[number, Row][]} rows */
-  followed(into, view, months, metric, rows) {
-    const place = (/** @type {number} */ by) => view.scale("x")(monthName(months[by])) + 56;
+    const marks = rows.flatMap(([, row]) => months.filter((month) => cube.head.segments[row]?.changed.includes(month)))
+      .map((month) => ({ month: cube.month(month), text: CHANGED }));
+    const signals = { ...this.axis(metric), cursor: "", months: months.map((month) => cube.month(month)) };
+    const view = this.draw(into, "lines", { rows: data, marks }, signals, into.clientWidth - left - right,
+      isNarrow ? 240 : 320, { left, right, top: 22, bottom: 28 });
+    const places = signals.months.map((name) => view.scale("x")(name) + left);
     let held = months.length - 1;
-    const show = (/** @type {number} */ by, /** @type {boolean} */ isSaid) => {
+    const read = (/** @type {number} */ by) => {
       held = by;
-      const name = monthName(months[by]);
-      const values = rows.map(([slot, row]) => ({ slot, row, value: this.tables.value(metric, row, only(months[by])) ?? null }));
-      values.sort((a, b) => (b.value ?? -Infinity) - (a.value ?? -Infinity));
-      view.signal("cursor", name).run();
+      const values = rows.map(([slot, row]) => ({ slot, name: tables.nameOf(row), value: cube.seen(metric, row, only(months[by])) ?? null }))
+        .sort((a, b) => (b.value ?? -Infinity) - (a.value ?? -Infinity));
+      view.signal("cursor", signals.months[by]).run();
       const box = into.getBoundingClientRect();
-      const lines = values.map(({ slot, row, value }) => el("tr", {},
-        el("td", {}, el("span", { class: `swatch series-${slot}` })), el("td", {}, named(this.tables.nameOf(row))),
-        el("td", { class: "number" }, shown(metric, value, this.symbol))));
-      const title = el("p", { class: "tip-title" }, name);
-      showTip([title, el("table", { class: "tip-table" }, ...lines)], box.left + place(by) + 8, box.top + 30);
-      if (isSaid) say(`${name}: ${values.map(({ row, value }) => `${this.tables.nameOf(row)} ${shown(metric, value, this.symbol)}`).join(", ")}`);
+      showTip([el("p", { class: "tip-title" }, signals.months[by]), el("table", { class: "tip-table" }, ...values.map(({ slot, name, value }) =>
+        el("tr", {}, el("td", {}, el("span", { class: `swatch series-${slot}` })), el("td", {}, named(name)), el("td", { class: "number" }, tables.text(metric, value)))))],
+      box.left + places[by] + 8, box.top + 30);
+      return `${signals.months[by]}: ${values.map(({ name, value }) => `${name} ${tables.text(metric, value)}`).join(", ")}`;
     };
-    const leave = () => { view.signal("cursor", "").run(); showTip(null); };
     into.onpointermove = (event) => {
-      const x = event.clientX - into.getBoundingClientRect().left;
-      const near = months.map((_, by) => Math.abs(place(by) - x));
-      show(near.indexOf(Math.min(...near)), false);
+      const near = places.map((place) => Math.abs(place + into.getBoundingClientRect().left - event.clientX));
+      read(near.indexOf(Math.min(...near)));
     };
-    into.onpointerleave = into.onblur = leave;
+    into.onpointerleave = into.onblur = () => { view.signal("cursor", "").run(); showTip(null); };
     into.onkeydown = (event) => {
       const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (!by) return;
-      event.preventDefault();
-      show(Math.min(months.length - 1, Math.max(0, held + by)), true);
+      if (by) say(read(Math.min(months.length - 1, Math.max(0, held + by))));
+      if (by) event.preventDefault();
     };
-  }
-
-  /** A small line of up to 13 months, where there is room and more than one of them.
-   * @param {HTMLElement} into @param {Metric} metric @param {Row} row @param {number} last */
+  },
+  // A small line of up to 13 months, where there is room and more than one of them.
   sparkline(into, metric, row, last) {
-    into.hidden = last === this.cube.first;
+    into.hidden = last === cube.first;
     if (!into.clientWidth) return;
-    const data = monthsOf({ ...only(last), first: Math.max(this.cube.first, last - 12) }).map((month) => ({
-      month: monthName(month), value: this.tables.value(metric, row, only(month)) ?? null,
-      end: month === last ? "done" : null,
-    }));
-    this.draw(into, "sparkline", { rows: data }, {}, { width: into.clientWidth - 8, height: 34, padding: { left: 3, right: 5, top: 4, bottom: 4 } });
-  }
-
-  /** Who moved in a month. @param {HTMLElement} into @param {string[]} names
-   * @param {number[]} ranks the higher, the better @param {number[][]} counts */
-  flows(into, names, ranks, counts) {
-    const none = names.length;
-    const isNarrow = into.clientWidth < 640;
-    const side = isNarrow ? 120 : 214;
-    const [from_names, to_names] = ["New customers", "In no segment"].map((nowhere) => fitted([...names, nowhere], side - (isNarrow ? 54 : 70), NAMES));
-    const rows = counts.flatMap((line, from) => line.map((size, to) => ({
-      from, to, size, from_name: from_names[from], to_name: to_names[to],
-      kind: from === none ? "new" : from === to ? "stayed" : to === none || ranks[to] < ranks[from] ? "down" : "up",
-      text: `${names[from] ?? "New customers"} → ${names[to] ?? "in no segment"}: ${digits(size, 0)}`,
-    }))).filter(({ size, from, to }) => size > 0 && !(from === none && to === none));
-    this.draw(into, "flows", { rows }, { places: none + 1 }, {
-      width: into.clientWidth - 2 * side, height: 480, padding: { left: side, right: side, top: 14, bottom: 14 },
-    });
-  }
-}
+    const data = monthsOf({ ...only(last), first: Math.max(cube.first, last - 12) }).map((month) => ({
+      month: cube.month(month), value: cube.seen(metric, row, only(month)) ?? null, end: month === last ? "done" : null }));
+    this.draw(into, "sparkline", { rows: data }, {}, into.clientWidth - 8, 34, { left: 3, right: 5, top: 4, bottom: 4 });
+  },
+  // Who moved in a month; the specification knows in which direction that is.
+  flows(into, { segments, ranks }, counts) {
+    const [none, side] = [segments.length, into.clientWidth < 640 ? 120 : 214];
+    const [from_names, to_names] = ["New customers", "In no segment"].map((nowhere) =>
+      fitted([...segments, nowhere], side - (side < 200 ? 54 : 70), NAMES));
+    const rows = counts.flatMap((line, from) => line.map((size, to) => ({ from, to, size })))
+      .filter(({ size, from, to }) => size > 0 && !(from === none && to === none));
+    this.draw(into, "flows", { rows }, { names: segments, from_names, to_names, ranks, none },
+      into.clientWidth - 2 * side, 480, { left: side, right: side, top: 14, bottom: 14 });
+  },
+});

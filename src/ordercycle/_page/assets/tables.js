@@ -1,194 +1,132 @@
-// Tables, tiles and heat maps, made of nodes and text alone.
+// Tables and tiles, made of nodes and text alone.
 
-/** @param {string} id @returns {any} */
+/** @type {(id: string) => any} */
 const at = (id) => document.getElementById(id);
 
-/** An element; attributes that are functions listen, null and false ones are left out.
- * @param {string} tag @param {Record<string, any>} attributes @param {...(Node | string | null)} children */
+/** An element; attributes that are null or false are left out. @type {(tag: string, attributes: Record<string, any>, ...children: Child[]) => HTMLElement} */
 function el(tag, attributes, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") made.addEventListener(name, value);
-    else if (value !== null && value !== false) made.setAttribute(name, value === true ? "" : String(value));
+    if (value !== null && value !== false) made.setAttribute(name, String(value));
   }
   made.append(...children.filter((one) => one !== null));
   return made;
 }
 
-/** A name that may be in any script and direction. @param {string} text */
+/** A button, by what it does and with what. @type {(does: string, value: string, attributes: Record<string, any>, ...children: Child[]) => HTMLElement} */
+const buttonOf = (does, value, attributes, ...children) => el("button", { type: "button", "data-do": does, value, ...attributes }, ...children);
+
+/** A name that may be in any script and direction. @type {(text: string) => HTMLElement} */
 const named = (text) => el("bdi", { class: "name" }, text);
 
-/** A name with an explanation, or itself in full where it is long, that opens beside it.
- * @param {string} name @param {string} says */
-const explained = (name, says) => says || name.length > 32
-  ? el("button", { type: "button", class: "explained", "data-says": says }, named(name)) : named(name);
+/** Something that explains itself when it is pointed at. @type {(kind: string, says: string, label: string | null, child: Child) => HTMLElement} */
+const explained = (kind, says, label, child) => el("button", { type: "button", class: kind, "data-says": says, "aria-label": label }, child);
 
-/** @param {string} shownText @param {number | null | undefined} value @param {string} kind @param {string} [tone] */
-function cell(shownText, value, kind, tone = "") {
+/** @type {(shownText: string, value: Value, kind: string) => HTMLElement} */
+function cell(shownText, value, kind) {
   if (value === undefined) return el("td", { class: "number empty" });
   const isMissing = value === null;
-  return el("td", { class: `number ${kind} ${tone}`, "data-value": value == null ? "" : String(value), title: isMissing ? "not defined" : null },
+  return el("td", { class: `number ${kind}`, "data-value": value ?? "", title: isMissing ? "not defined" : null },
     isMissing ? el("span", { "aria-label": "not defined" }, shownText) : shownText);
 }
 
-/** A button that opens rows below its own. @param {string} label @param {string} key @param {boolean} isOpen @param {(key: string) => void} open */
-const openerOf = (label, key, isOpen, open) => el("button", { type: "button", class: "opener", "aria-label": label, "aria-expanded": String(isOpen), "data-key": key, click: () => open(key) });
+/** The name of a row, behind what opens it. @type {(...children: Child[]) => HTMLElement} */
+const headed = (...children) => el("th", { scope: "row" }, el("div", { class: "row-name" }, ...children));
 
-class Tables {
-  /** @param {Cube} cube @param {(row: Row) => number} slotOf */
-  constructor(cube, slotOf) {
-    this.cube = cube;
-    this.head = cube.head;
-    this.slotOf = slotOf;
-  }
+/** A button that opens rows below its own. @type {(label: string, key: string, open: Set<string>) => HTMLElement} */
+const openerOf = (label, key, open) => buttonOf("open", key, { class: "opener", "aria-label": label, "aria-expanded": String(open.has(key)) });
 
-  /** A value that may be shown: not of rows with too few customers.
-   * @param {Metric} metric @param {Row} row @param {Span | null} span @param {string} key */
-  value(metric, row, span, key = "") {
-    const few = this.head.minCustomers;
-    if (few && span && row !== this.cube.all) {
-      const customers = this.cube.quantity("customers", row, span);
-      if (customers !== null && customers < few) return null;
-    }
-    return this.cube.value(metric, row, span, key);
-  }
-
-  /** @param {Row} row */
-  nameOf(row) {
-    return row === this.cube.all ? this.head.all : this.head.segments[row].name;
-  }
-
-  /** Without the name of its group, in charts. @param {Row} row */
-  shortName(row) {
-    return this.head.segments[row]?.short ?? this.head.all;
-  }
-
-  /** @param {Row} row @param {Span} span @param {Node | null} opener */
-  heading(row, span, opener = null) {
-    const segment = this.head.segments[row];
-    const slot = this.slotOf(row);
-    const changed = segment?.changed.filter((month) => span.first <= month && month <= span.last).map(monthName) ?? [];
-    return el("th", { scope: "row" }, el("div", { class: "row-name" }, opener,
-      el("span", { class: slot < 0 ? "swatch none" : `swatch series-${slot}`, "aria-hidden": "true" }),
-      explained(this.nameOf(row), segment?.rule ?? "Everybody, once"),
-      changed.length ? el("button", { type: "button", class: "changed", "data-says": `Conditions changed in ${changed.join(", ")}. Read about the change before comparing.`, "aria-label": `Conditions of ${this.nameOf(row)} changed` }, "!") : null));
-  }
-
-  /** Metrics of a span beside those of another one.
-   * @param {State} state @param {Span} span @param {Span | null} prior @param {(name: string) => void} sort
-   * @param {(key: string) => void} open */
-  metrics(state, span, prior, sort, open) {
-    const rows = [...state.segments];
-    const sorted = state.metrics.find((one) => one.export === state.sort);
-    if (sorted) {
-      const of = new Map(rows.map((row) => [row, this.value(sorted, row, span) ?? -Infinity]));
-      rows.sort((a, b) => ((of.get(a) ?? 0) - (of.get(b) ?? 0)) * (state.down ? -1 : 1) || a - b);
-    }
-    const largest = new Map(state.metrics.map((one) => [one, Math.max(...rows.map((row) => Math.abs(this.value(one, row, span) ?? 0)))]));
-    const headers = state.metrics.map((one) => el("th", {
-      scope: "col", colspan: prior ? 2 : null,
-      "aria-sort": one === sorted ? (state.down ? "descending" : "ascending") : null,
-    }, el("button", { type: "button", class: "sort", "data-key": `sort ${one.export}`, "data-says": one.doc, click: () => sort(one.export) }, one.name)));
-    const cells = (/** @type {Row} */ row, /** @type {string} */ key) => state.metrics.flatMap((one) => {
-      if (key && !one.channels) return Array.from({ length: prior ? 2 : 1 }, () => cell("", undefined, ""));
-      const value = this.value(one, row, span, key);
-      const found = cell(shown(one, value, this.head.symbol), value, "value");
-      const share = row === this.cube.all || !value ? 0 : Math.abs(value) / (largest.get(one) || 1);
-      if (share && !key) found.style.setProperty("--share", String(share));
-      if (!prior) return [found];
-      const changed = change(one, value, this.value(one, row, prior, key));
-      return [found, cell(changed.text, value === undefined ? undefined : changed.value, "change", changed.tone)];
-    });
-    const hasChannels = this.head.channels.length > 0 && state.metrics.some((one) => one.channels);
-    const body = [this.cube.all, ...rows].flatMap((row) => {
-      const [name, isAll] = [this.nameOf(row), row === this.cube.all];
-      const isOpen = hasChannels && state.open.has(`row ${name}`);
-      const heading = this.heading(row, span, hasChannels ? openerOf(`Channels of ${name}`, `row ${name}`, isOpen, open) : null);
-      return [el("tr", { class: isAll ? "all" : null }, heading, ...cells(row, "")),
-        ...(isOpen ? this.head.channels.map((channel, at) => el("tr", { class: "deeper" },
-          el("th", { scope: "row" }, el("div", { class: "row-name" }, named(channel))), ...cells(row, `c${at}`))) : [])];
-    });
-    at("table").replaceChildren(
-      el("caption", { class: "sr" }, "Metrics of each segment"),
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Segment"), ...headers)),
-      el("tbody", {}, ...body));
-  }
-
-  /** One metric, month by month. @param {State} state @param {Span} span */
-  months(state, span) {
-    const months = monthsOf(span);
-    const body = [this.cube.all, ...state.segments].map((row) => el("tr", { class: row === this.cube.all ? "all" : null },
-      this.heading(row, span),
-      ...months.map((month) => {
-        const value = this.value(state.metric, row, only(month));
-        return cell(shown(state.metric, value, this.head.symbol), value, "value");
-      })));
-    at("table").replaceChildren(
-      el("caption", { class: "sr" }, `${state.metric.name} of each segment by month`),
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Segment"), ...months.map((month) => el("th", { scope: "col" },
-        monthName(month) + (this.cube.isOpen(only(month)) ? ", so far" : ""))))),
-      el("tbody", {}, ...body));
-  }
-
-  /** The campaigns with most of a metric by all customers, and on demand their segments.
-   * @param {State} state @param {Span} span @param {(key: string) => void} open @param {(by: number) => void} more */
-  campaigns(state, span, open, more) {
-    const { head } = this;
-    const by = /** @type {Metric} */ (state.ranked);
-    const valueOf = (/** @type {number} */ at, /** @type {Row} */ row) => this.value(by, row, span, `m${at}`) ?? 0;
-    const ranked = head.campaigns.map((one, at) => ({ ...one, at, value: valueOf(at, this.cube.all) }))
-      .filter(({ value }) => value !== 0).sort((a, b) => b.value - a.value || a.at - b.at);
-    const metrics = [by, ...head.metrics.filter((one) => one.campaigns && one !== by)];
-    const cells = (/** @type {Row} */ row, /** @type {number} */ at) => metrics.map((one) => {
-      const value = this.value(one, row, span, `m${at}`);
-      const found = cell(shown(one, value, head.symbol), value, "value");
-      if (one === by && row === this.cube.all) found.style.setProperty("--share", String(Math.abs(value ?? 0) / Math.abs(ranked[0].value)));
-      return found;
-    });
-    const body = ranked.slice(0, state.most).flatMap(({ name, at, open: months }) => {
-      const key = `campaign ${name}`;
-      const isOpen = state.open.has(key);
-      const isUnfinished = months.some((month) => span.first <= month && month <= span.last);
-      const rows = isOpen ? state.segments.map((row) => ({ row, value: valueOf(at, row) }))
-        .filter(({ value }) => value !== 0).sort((a, b) => b.value - a.value || a.row - b.row) : [];
-      const most = state.open.has(`all ${key}`) ? rows.length : 5;
-      return [el("tr", {}, el("th", { scope: "row" }, el("div", { class: "row-name" }, openerOf(`Segments of ${name}`, key, isOpen, open), named(name),
-        isUnfinished ? el("button", { type: "button", class: "changed", "data-says": "Orders may still come: not all messages were sent long enough ago.", "aria-label": `${name} is open` }, "…") : null)), ...cells(this.cube.all, at)),
-        ...rows.slice(0, most).map(({ row }) => el("tr", { class: "deeper" },
-          el("th", { scope: "row" }, el("div", { class: "row-name" }, named(this.nameOf(row)))), ...cells(row, at))),
-        ...(rows.length > most ? [el("tr", { class: "deeper" }, el("th", { scope: "row" },
-          el("button", { type: "button", class: "sort", "data-key": `all ${key}`, click: () => open(`all ${key}`) }, `Load ${rows.length - most} more segments`)),
-        el("td", { colspan: metrics.length }))] : [])];
-    });
-    at("campaigns-table").replaceChildren(
-      el("caption", { class: "sr" }, "Metrics of each campaign"),
-      el("thead", {}, el("tr", {}, ...["Campaign", ...metrics.map((one) => one.name)].map((name) => el("th", { scope: "col" }, name)))),
-      el("tbody", {}, ...body));
-    const left = Math.min(10, ranked.length - state.most);
-    at("campaigns-more").replaceChildren(...(left > 0 ? [el("button", { type: "button", class: "more", "data-key": "more", click: () => more(10) }, `Load ${left} more`)]
-      : ranked.length ? [] : ["No campaign has any of it in these months."]));
-  }
-
-  /** A metric in large letters. @param {string} label @param {Metric} metric @param {Row} row
-   * @param {Span} span @param {Span | null} prior @param {Element} line */
-  tile(label, metric, row, span, prior, line) {
-    const [now, before] = [this.value(metric, row, span), this.value(metric, row, prior)];
-    const changed = change(metric, now, before);
-    return el("div", { class: "tile" }, el("p", { class: "label", title: label }, named(label)), line,
-      el("p", { class: "large", "data-value": now == null ? "" : String(now) }, shown(metric, now, this.head.symbol)),
-      el("p", { class: "small" }, ...(prior ? [el("span", { class: changed.tone }, changed.text), ` from ${shown(metric, before, this.head.symbol)}`] : ["no prior months"])));
-  }
-
-  /** A table of coloured numbers.
-   * @param {Element} into @param {string} caption @param {string[]} head @param {{ name: string, cells: { text: string, value: number | null, level: number, note?: string, kind?: string }[] }[]} rows */
-  heat(into, caption, head, rows) {
-    const body = rows.map(({ name, cells }) => el("tr", {}, el("th", { scope: "row" }, named(name)),
-      ...cells.map(({ text, value, level, note, kind }) => {
-        const found = el("td", { class: `heat ${kind ?? ""}`, "data-value": value === null ? "" : String(value) }, text, note ? el("small", {}, note) : null);
-        if (level >= 0) found.classList.add(`level-${Math.min(8, Math.round(level * 8))}`);
-        return found;
-      })));
-    into.replaceChildren(el("caption", { class: "sr" }, caption),
-      el("thead", {}, el("tr", {}, ...head.map((one) => el("th", { scope: "col" }, one)))), el("tbody", {}, ...body));
-  }
+/** @type {(id: string, caption: string, columns: Child[], rows: HTMLElement[]) => void} */
+function fill(id, caption, columns, rows) {
+  const heads = columns.map((one) => (one instanceof HTMLTableCellElement ? one : el("th", { scope: "col" }, one)));
+  at(id).replaceChildren(el("caption", { class: "sr" }, caption), el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...rows));
 }
+
+/** @type {(cube: Cube) => Tables} */
+const tablesOf = (cube) => ({
+  nameOf: (row) => cube.head.segments[row]?.name ?? cube.head.all,
+  text: (metric, value) => shown(metric, value, cube.head.symbol),
+
+  // With a bar below the number, as long as its share of the largest one.
+  number(metric, value, largest = 0) {
+    const found = cell(this.text(metric, value), value, "value");
+    if (largest && value) found.style.setProperty("--share", String(Math.abs(value) / largest));
+    return found;
+  },
+
+  heading(row, span, slot, opener = null) {
+    const segment = cube.head.segments[row];
+    const changed = monthsOf(span).filter((month) => segment?.changed.includes(month)).map((month) => cube.month(month));
+    const [name, rule] = [this.nameOf(row), segment ? segment.rule : "Everybody, once"];
+    return headed(opener, el("span", { class: slot < 0 ? "swatch none" : `swatch series-${slot}`, "aria-hidden": "true" }),
+      rule || name.length > 32 ? explained("explained", rule, null, named(name)) : named(name),
+      changed.length === 0 ? null : explained("changed", `Conditions changed in ${changed.join(", ")}. Read about the change before comparing.`,
+        `Conditions of ${name} changed`, "!"));
+  },
+  // Metrics of a span beside those of another one; rows open to channels.
+  metrics({ segments, metrics, charted, sort, isDown, open }, span, prior) {
+    const sorted = metrics.find((one) => one.export === sort);
+    const of = new Map(segments.map((row) => [row, sorted ? cube.seen(sorted, row, span) ?? -Infinity : 0]));
+    const rows = segments.toSorted((a, b) => (of.get(a) === of.get(b) ? a - b : ((of.get(a) ?? 0) - (of.get(b) ?? 0)) * (isDown ? -1 : 1)));
+    const largest = metrics.map((one) => Math.max(...rows.map((row) => Math.abs(cube.seen(one, row, span) ?? 0))));
+    const columns = metrics.map((one) => el("th", {
+      scope: "col", colspan: prior && 2, "aria-sort": one === sorted ? (isDown ? "descending" : "ascending") : null,
+    }, buttonOf("sort", one.export, { class: "sort", "data-says": one.doc }, one.name)));
+    const cells = (/** @type {Row} */ row, /** @type {string} */ key) => metrics.flatMap((one, place) => {
+      const isCounted = !key || one.channels;
+      const value = isCounted ? cube.seen(one, row, span, key) : undefined;
+      const found = this.number(one, value, row === cube.all || key ? 0 : largest[place]);
+      if (!prior) return [found];
+      const changed = change(one, value, isCounted ? cube.seen(one, row, prior, key) : undefined);
+      return [found, cell(changed.text, value === undefined ? value : changed.value, `change ${changed.tone}`)];
+    });
+    const hasChannels = cube.head.channels.length > 0 && metrics.some((one) => one.channels);
+    fill("table", "Metrics of each segment", ["Segment", ...columns], [cube.all, ...rows].flatMap((row) => {
+      const [name, key] = [this.nameOf(row), `row ${this.nameOf(row)}`];
+      const opener = hasChannels ? openerOf(`Channels of ${name}`, key, open) : null;
+      const channels = hasChannels && open.has(key) ? cube.head.channels : [];
+      return [el("tr", { class: row === cube.all && "all" }, this.heading(row, span, charted.indexOf(row), opener), ...cells(row, "")),
+        ...channels.map((channel, place) => el("tr", { class: "deeper" }, headed(named(channel)), ...cells(row, `c${place}`)))];
+    }));
+  },
+  // One metric, month by month.
+  months({ segments, metric, charted }, span) {
+    const months = monthsOf(span);
+    const columns = months.map((month) => cube.month(month) + (cube.isOpen(only(month)) ? ", so far" : ""));
+    fill("table", `${metric.name} of each segment by month`, ["Segment", ...columns], [cube.all, ...segments].map((row) =>
+      el("tr", { class: row === cube.all && "all" }, this.heading(row, span, charted.indexOf(row)),
+        ...months.map((month) => this.number(metric, cube.seen(metric, row, only(month)))))));
+  },
+  // The campaigns with most of a metric by all customers, and on demand their segments.
+  campaigns(by, { segments, open }, span, most) {
+    const metrics = [by, ...cube.head.metrics.filter((one) => one.campaigns && one !== by)];
+    const sorted = (/** @type {[Row, string][]} */ all) => all.map(([row, key]) => ({ row, key, value: cube.seen(by, row, span, key) ?? 0 }))
+      .filter(({ value }) => value !== 0).sort((a, b) => b.value - a.value);
+    const all = sorted(cube.head.campaigns.map((_, place) => [cube.all, `m${place}`]));
+    const cells = (/** @type {Row} */ row, /** @type {string} */ key) => metrics.map((one, place) =>
+      this.number(one, cube.seen(one, row, span, key), place || row !== cube.all ? 0 : Math.abs(all[0].value)));
+    fill("campaigns-table", "Metrics of each campaign", ["Campaign", ...metrics.map((one) => one.name)], all.slice(0, most).flatMap(({ key }) => {
+      const { name, open: months } = cube.head.campaigns[Number(key.slice(1))];
+      const [its, more] = [`campaign ${name}`, `all campaign ${name}`];
+      const isUnfinished = months.some((month) => span.first <= month && month <= span.last);
+      const rows = open.has(its) ? sorted(segments.map((row) => [row, key])) : [];
+      const left = open.has(more) ? 0 : Math.max(0, rows.length - 5);
+      return [el("tr", {}, headed(openerOf(`Segments of ${name}`, its, open), named(name), isUnfinished ? explained("changed",
+        "Orders may still come: not all messages were sent long enough ago.", `${name} is open`, "…") : null), ...cells(cube.all, key)),
+      ...rows.slice(0, rows.length - left).map(({ row }) => el("tr", { class: "deeper" }, headed(named(this.nameOf(row))), ...cells(row, key))),
+      ...(left ? [el("tr", { class: "deeper" }, el("th", { scope: "row" }, buttonOf("open", more, { class: "sort" }, `Load ${left} more segments`)),
+        el("td", { colspan: metrics.length }))] : [])];
+    }));
+    const left = Math.min(10, all.length - most);
+    at("campaigns-more").replaceChildren(...(left > 0 ? [buttonOf("more", "10", { class: "more" }, `Load ${left} more`)]
+      : all.length ? [] : ["No campaign has any of it in these months."]));
+  },
+  // A metric in large letters.
+  tile(label, metric, row, span, prior, spark) {
+    const [now, before] = [cube.seen(metric, row, span), cube.seen(metric, row, prior)];
+    const changed = change(metric, now, before);
+    return el("div", { class: "tile" }, el("p", { class: "label", title: label }, named(label)), spark,
+      el("p", { class: "large", "data-value": now ?? "" }, this.text(metric, now)),
+      el("p", { class: "small" }, ...(prior ? [el("span", { class: changed.tone }, changed.text), ` from ${this.text(metric, before)}`] : ["no prior months"])));
+  },
+});
