@@ -58,9 +58,10 @@ def check_row(report, row, segment, **asked):
 
 def is_counted(report, name, asked):
     """Whether a metric is counted for a brand and target action: loyalty knows none."""
-    metric, view = report._metric(name), report._view(asked["brand"], asked["target"])
-    months = report._as_of.period.months
-    parts = [report._figures.amounts(part, months, view, None) for part in metric.parts]
+    numbers = report._numbers
+    metric, view = numbers.catalogue.metric(name), numbers.view(asked["brand"], asked["target"])
+    months = numbers.as_of.period.months
+    parts = [numbers.figures.amounts(part, months, view, None) for part in metric.parts]
     return None not in parts
 
 
@@ -203,6 +204,6 @@ def test_bad_questions():
             report.audit(**given_)
     with pytest.raises(oc.ConfigError, match="has no denominator"):
         report.audit("Revenue").to_table("denominator")
-    report._scan = None  # as of reports that an engine has made
+    report._numbers.scan = None  # as of reports that an engine has made
     with pytest.raises(oc.ConfigError, match="another engine"):
         report.audit("Revenue")

@@ -413,7 +413,7 @@ def test_values_called_none():
     best = report.top_campaigns(segments=1).to_pylist()
     listed = [(row["campaign"], row["value"]) for row in best if row["segment"] == "All Customers"]
     assert listed == [("(none)", 10), ("north", 1)]
-    for block, cells in report._figures.counted.blocks.items():
+    for block, cells in report._numbers.figures.counted.blocks.items():
         assert sorted(cells.plan.keys.values()) == list(range(len(cells.plan.keys))), block
 
 

@@ -162,7 +162,7 @@ def test_the_same_bits_for_any_number_of_threads(data, kind):
 
 def add_up(report, *, has_groups):
     """Brands add up to all orders, and channels to their group but where each has a winner."""
-    figures = report._figures
+    figures = report._numbers.figures
     months = figures.plan.months
     won = ("orders from campaigns", "revenue from campaigns")
     for name in (*won, "revenue", "orders", "member revenue"):
@@ -170,7 +170,7 @@ def add_up(report, *, has_groups):
         parts = [figures.quantity(name, months, view) for view in views]
         assert total(parts) == figures.quantity(name, months)
     for name in won if has_groups else ():
-        grains = report._grains("channel")
+        grains = report._numbers.grains("channel")
         parts = [figures.quantity(name, months, None, grain) for grain in grains]
         if parts:  # there are touches
             assert total(parts) == figures.quantity(name, months)

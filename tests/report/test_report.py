@@ -11,6 +11,7 @@ import ordercycle as oc
 from ordercycle._months import Months, Period
 from ordercycle._report.as_of import AsOf, Known
 from ordercycle._report.cube import count
+from ordercycle._report.report_numbers import ReportNumbers
 from ordercycle._report.report_spec import listed
 
 
@@ -257,7 +258,7 @@ def test_a_report_of_a_cube_knows_its_months_only():
     months = Months.of(PERIOD, "months")
     history, membership, plan = planned(shop(), Period.whole(months))
     as_of = AsOf.chosen(months, None, None, Known.of(history))
-    found = oc.SegmentReport([count(history, [membership], plan)], as_of)
+    found = oc.SegmentReport(ReportNumbers([count(history, [membership], plan)], as_of))
     assert values_of(found, "Orders")["All Customers"] == 3.0
     with pytest.raises(oc.ConfigError, match="knows 2025-10 to 2025-12 only"):
         found.dynamics("Revenue", ("2025-09", "2025-12"))

@@ -281,7 +281,7 @@ def test_what_adds_up(data, case, layout):
     membership = oc.Lifecycle().membership(history)
     first, last = data.draw(periods(case))
     made = build(history, membership, (first, last), compare=None, as_of=days_of((last, last))[1])
-    figures = made._figures
+    figures = made._numbers.figures
     of_orders = [name for name, one in QUANTITIES.items() if one.block == BASE]
     for name in (*of_orders, "repeat orders", "days since last order"):
         *segments, everybody = figures.quantity(name, Months(first, last))

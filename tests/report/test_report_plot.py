@@ -3,8 +3,9 @@
 import builtins
 from datetime import date
 
+import pyarrow as pa
 import pytest
-from support.reports import lists_of, orders_of, report_of, shop
+from support.reports import PERIOD, lists_of, orders_of, report_of, shop
 
 import ordercycle as oc
 
@@ -50,6 +51,27 @@ def test_bars_for_the_period_and_the_prior_one():
     alone = report_of(shop(), compare=None).plot("Orders", mode="comparison")
     assert {row["prior"] for row in data_of(alone, 0)} == {None}
     assert len(data_of(alone, 0)) == 9
+
+
+def test_charts_name_their_brand_and_target_action():
+    orders = shop().append_column("brand", pa.array(["north", "south"] * 2))
+    columns = oc.Columns(attributes=("brand",))
+    history = oc.OrderHistory.build(orders, columns=columns)
+    found = oc.SegmentReport.build(
+        history, oc.Lifecycle().membership(history), period=PERIOD,
+        brand="brand", targets={"Orders": None, "Large": "amount > 20"},
+    )  # fmt: skip
+    north = {"brand": "north", "target": "Large"}
+    drawn = found.plot("Revenue", mode="comparison", **north)
+    beside = "beside 2024-10 to 2024-12"
+    said = "Revenue, brand north, target action Large, 2025-10 to 2025-12"
+    assert drawn.title == f"{said}, {beside}"
+    rows = found.comparison(["Revenue"], **north).to_pylist()
+    assert [row["now"] for row in data_of(drawn, 0)] == [row["value"] for row in rows[:-1]]
+    assert found.plot("Revenue", months=PERIOD, **north).title == said
+    assert found.plot("Revenue", months=PERIOD).title == "Revenue, 2025-10 to 2025-12"
+    with pytest.raises(oc.ConfigError, match="no such brand"):
+        found.plot("Revenue", brand="west")
 
 
 def test_pictures_are_files(tmp_path):

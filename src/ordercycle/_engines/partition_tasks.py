@@ -20,6 +20,7 @@ from ordercycle._report.as_of import AsOf, Known
 from ordercycle._report.checks import warnings_of_orders
 from ordercycle._report.cube import Cube, count
 from ordercycle._report.known_days import KnownDays, cells_of_days
+from ordercycle._report.report_numbers import ReportNumbers
 from ordercycle._report.report_spec import Plan
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._segments import fittable
@@ -176,7 +177,7 @@ class ReportRequest:
         of_orders = warnings_of_orders(chosen.period, days.first_order, days.last_order)
         for warning in (*chosen.warnings(), *of_orders):
             warn(warning)
-        return SegmentReport(cubes, chosen)
+        return SegmentReport(ReportNumbers(cubes, chosen))
 
     def _periods(self, chosen: AsOf, given: Months | None) -> Sequence[Period]:
         # Months of a period that begin after its last known day are not counted.

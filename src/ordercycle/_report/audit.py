@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import NamedTuple
 
 import pyarrow as pa
 
-from ordercycle._errors import ConfigError, check_choice, printable
+from ordercycle._errors import ConfigError, Option, check_choice, printable
 from ordercycle._public import public
 from ordercycle._report.audit_rows import Figure, RowScan
 from ordercycle._report.counting import ReportScan
 from ordercycle._report.metrics import Metric
+from ordercycle._report.report_numbers import ReportNumbers
+from ordercycle._report.sources import View
 
 NUMERATOR, DENOMINATOR = "numerator", "denominator"
 
@@ -185,3 +188,43 @@ class Audit:
         return printable(
             f"{type(self).__name__}({self.metric}, {self.segment}, {self.period}: {self.value})"
         )
+
+
+class Which(NamedTuple):
+    """Which number of a metric and a segment is asked for.
+
+    months, of: as `ReportNumbers.asked` takes them; grain: the name of the channel, type or
+    campaign, by what it is.
+    """
+
+    months: str | Sequence[str] | None
+    of: str
+    view: View
+    grain: Mapping[str, str | None]
+
+
+def audit_of(numbers: ReportNumbers, metric: str, segment: str | None, which: Which) -> Audit:
+    """Return what makes a number; segment: None for All Customers."""
+    found = numbers.catalogue.metric(metric)
+    scan = numbers.scan
+    if scan is None:
+        raise ConfigError(
+            "this report was made by another engine, and its orders are not here",
+            remedy="build it from an OrderHistory to audit it",
+        )
+    grain = numbers.grain(found, which.grain)
+    reported = numbers.asked(which.months, which.of, which.view)
+    figures, period, view = reported.figures, reported.period, which.view
+    last = len(figures.rows) - 1
+    row = last if segment is None else numbers.row(segment)
+    values = reported.values(found, grain)
+    for name in (*found.numerator, *found.denominator):
+        if figures.amounts(name, period.months, view, grain) is None:
+            raise ConfigError(
+                f"{metric!r} is not counted for this brand or target action",
+                remedy=("leave out ", Option("brand"), " and ", Option("target")),
+            )
+    until = numbers.as_of.until(figures.plan.period)
+    above = Figure(figures, row, period, view, grain, until)
+    below = replace(above, row=last) if found.of_all else above
+    return Audit(found, scan, above, below, values[row])

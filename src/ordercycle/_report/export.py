@@ -9,10 +9,11 @@ from datetime import date
 from typing import IO, NamedTuple
 
 from ordercycle._durable import path_of, replacing
-from ordercycle._errors import StorageError
+from ordercycle._errors import ConfigError, Option, StorageError, check_choice
 from ordercycle._report.metric_values import EVERYTHING, Grain, Reported
 from ordercycle._report.metrics import COUNTED, Metric
 from ordercycle._report.quantities import GRAINS
+from ordercycle._report.report_numbers import ReportNumbers
 from ordercycle._report.sources import View
 from ordercycle._spreadsheets import harmless
 
@@ -20,6 +21,7 @@ from ordercycle._spreadsheets import harmless
 BEFORE = ("PeriodStart", "PeriodEnd", "Date", "Brand", "TargetAction", "SegmentName")
 PLACE = (*BEFORE, "Channel", "MailingType", "FormType")
 END = "\r\n"
+MODES = COMPARISON, DYNAMICS = "comparison", "dynamics"
 
 Row = list[str]
 
@@ -29,6 +31,31 @@ class Keys(NamedTuple):
 
     view: View = EVERYTHING
     grains: tuple[Grain, ...] = ()
+
+
+def report_csv(
+    numbers: ReportNumbers,
+    keys: Sequence[Keys],
+    mode: str,
+    metric: str | None,
+    months: str | Sequence[str] | None,
+) -> str:
+    """Return a report as CSV: each of the views by mode, or raise a ConfigError."""
+    check_choice("mode", mode, MODES)
+    metrics = numbers.catalogue.metrics
+    if mode == DYNAMICS:
+        filled = metrics if metric is None else (numbers.catalogue.metric(metric),)
+        by_month = [(one, numbers.by_month(months, one.view)) for one in keys]
+        return dynamics_csv(metrics, filled, by_month)
+    if metric is not None or months is not None:
+        raise ConfigError(
+            (Option("metric"), " and ", Option("months"), " choose dynamics"),
+            remedy=("add ", Option("mode", DYNAMICS)),
+        )
+    compared = [(one, numbers.compared(one.view)) for one in keys]
+    return comparison_csv(
+        metrics, [(one, [each for each in periods if each]) for one, periods in compared]
+    )
 
 
 def comparison_csv(

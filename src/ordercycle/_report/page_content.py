@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 from math import prod
 
-from ordercycle._months import Months, Period
+from ordercycle._months import PRIOR, Months, Period
 from ordercycle._page.content import (
     LESS_IS_BETTER,
     MORE_IS_BETTER,
@@ -22,6 +22,8 @@ from ordercycle._report.export import PLACE
 from ordercycle._report.metric_values import Figures
 from ordercycle._report.metrics import COUNTED, PERIOD, Metric
 from ordercycle._report.page_cells import PageCells
+from ordercycle._report.rendering import as_html
+from ordercycle._report.report_numbers import ReportNumbers
 from ordercycle._report.report_spec import ALL_CUSTOMERS
 
 #: Metrics that are better when they are smaller.
@@ -44,6 +46,19 @@ class Look:
     rules: Mapping[str, str] | None = None
     changes: Mapping[str, tuple[int, ...]] | None = None
     chosen: tuple[str, ...] = ()
+
+
+def content_of_numbers(numbers: ReportNumbers, look: Look, months: Months | None = None) -> Content:
+    """Return what a page shows: of some months, or of all from the first customer's on."""
+    figures, as_of = numbers.figures, numbers.as_of
+    period, previous = as_of.period.months, as_of.previous
+    compare = None
+    if previous is not None:
+        is_year = period.first - previous.months.first == PRIOR["previous_year"](period.size)
+        compare = "previous_year" if is_year else "previous_period"
+    shown = months or Months(min(figures.first_month, period.first), period.last)
+    made = content_of(figures, shown, period, compare, look, numbers.halves(shown))
+    return replace(made, plain=as_html(*numbers.compared()))
 
 
 def content_of(

@@ -5,16 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ordercycle._errors import ConfigError, Option, check_choice, printable
 from ordercycle._months import Months, Period
 from ordercycle._page.charts import LIGHT, bars, lines
+from ordercycle._report.export import DYNAMICS, MODES
 from ordercycle._report.metric_values import Reported
 from ordercycle._report.metrics import SHARE, Metric
 from ordercycle._report.rendering import formatted
-from ordercycle._report.report_spec import ALL_CUSTOMERS
+from ordercycle._report.report_numbers import ReportNumbers
+from ordercycle._report.report_spec import ALL_CUSTOMERS, DEFAULT_TARGET
+from ordercycle._report.sources import View
 from ordercycle._report.tables import change_ratio
 
 if TYPE_CHECKING:
     from altair import LayerChart
+
+
+def chart_of(
+    numbers: ReportNumbers,
+    metric: str,
+    mode: str,
+    months: str | Sequence[str] | None,
+    view: View,
+) -> LayerChart:
+    """Draw a metric of a view by mode, or raise a ConfigError."""
+    check_choice("mode", mode, MODES)
+    chosen = numbers.catalogue.metric(metric)
+    if mode == DYNAMICS:
+        return line_chart(chosen, numbers.by_month(months, view))
+    if months is not None:
+        raise ConfigError(
+            (Option("months"), " chooses dynamics"), remedy=("add ", Option("mode", DYNAMICS))
+        )
+    return bar_chart(chosen, *numbers.compared(view))
 
 
 def line_chart(metric: Metric, months: Sequence[Reported]) -> LayerChart:
@@ -43,7 +66,7 @@ def line_chart(metric: Metric, months: Sequence[Reported]) -> LayerChart:
                 }
             )
     chart = lines(LIGHT, rows, [], series=max(1, len(drawn)), is_share=metric.unit == SHARE)
-    return chart.properties(title=f"{metric.name}, {_span(months)}")
+    return chart.properties(title=_title(metric, f"{_span(months)}", months[0].view))
 
 
 def bar_chart(metric: Metric, reported: Reported, previous: Reported | None) -> LayerChart:
@@ -70,7 +93,17 @@ def bar_chart(metric: Metric, reported: Reported, previous: Reported | None) -> 
         )
     chart = bars(LIGHT, rows, series=max(1, len(rows)), is_share=metric.unit == SHARE)
     beside = "" if previous is None else f", beside {previous.period}"
-    return chart.properties(title=f"{metric.name}, {reported.period}{beside}")
+    return chart.properties(title=_title(metric, f"{reported.period}{beside}", reported.view))
+
+
+def _title(metric: Metric, when: str, view: View | None) -> str:
+    """Return what a chart is of: the metric, the brand and target action, if any, and when."""
+    words = [metric.name]
+    if view is not None and view.brand is not None:
+        words.append(f"brand {view.brand}")
+    if view is not None and view.target != DEFAULT_TARGET:
+        words.append(f"target action {view.target}")
+    return printable(", ".join([*words, when]))
 
 
 def _span(months: Sequence[Reported]) -> Period:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import date
 from json import dumps
 from typing import IO, TYPE_CHECKING, Any
@@ -13,59 +12,37 @@ from typing import IO, TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ordercycle._attribution.credited import Credited
-from ordercycle._days import number_of
-from ordercycle._errors import (
-    ConfigError,
-    Option,
-    OrdercycleWarning,
-    check_choice,
-    suggestion,
-    whole_number,
-)
+from ordercycle._errors import ConfigError, Option, OrdercycleWarning, check_choice
 from ordercycle._history.order_history import OrderHistory, grouped_orders
-from ordercycle._months import PRIOR, Months, Period
+from ordercycle._months import Months
 from ordercycle._page.content import Content
 from ordercycle._page.document import document
 from ordercycle._public import public
-from ordercycle._report.as_of import AsOf, Known
-from ordercycle._report.audit import Audit
-from ordercycle._report.audit_rows import Figure
-from ordercycle._report.catalogue import Catalogue
-from ordercycle._report.checks import months_of, refuse_foreign, warnings_of
-from ordercycle._report.counting import Counted, ReportScan
-from ordercycle._report.cube import Cube, count
+from ordercycle._report.audit import Audit, Which, audit_of
+from ordercycle._report.checks import refuse_foreign, warnings_of
 from ordercycle._report.event_log import EventLog
-from ordercycle._report.export import Keys, comparison_csv, dynamics_csv, write_text
+from ordercycle._report.export import Keys, report_csv, write_text
 from ordercycle._report.loyalty import Loyalty
-from ordercycle._report.metadata import MOST_NAMED, changes_of, given_of, metadata_of, notes_of
-from ordercycle._report.metric_values import EVERYTHING, Figures, Grain, Reported
-from ordercycle._report.metrics import Metric
+from ordercycle._report.metadata import changes_of, given_of, metadata_of
 from ordercycle._report.own_metrics import Metric as OwnMetric
 from ordercycle._report.own_metrics import check_own
-from ordercycle._report.page_content import Look, content_of
-from ordercycle._report.plot import bar_chart, line_chart
+from ordercycle._report.page_content import Look, content_of_numbers
+from ordercycle._report.plot import chart_of
 from ordercycle._report.quantities import CAMPAIGN, CHANNEL, FORM_TYPE, GRAINS, MAILING_TYPE
 from ordercycle._report.rendering import as_html, as_text
-from ordercycle._report.report_spec import (
-    DEFAULT_TARGET,
-    HalfMonths,
-    Memberships,
-    Plan,
-    listed,
-)
-from ordercycle._report.sources import Sources, View
+from ordercycle._report.report_building import Asked, numbers_of
+from ordercycle._report.report_numbers import ReportNumbers
+from ordercycle._report.report_spec import DEFAULT_TARGET, Memberships, listed
+from ordercycle._report.sources import Sources
 from ordercycle._report.tables import (
     campaigns_table,
     channels_table,
     comparison_table,
     dynamics_table,
 )
-from ordercycle._report.touched import NONE_TEXT
 
 if TYPE_CHECKING:
     from altair import LayerChart
-
-MODES = ("comparison", "dynamics")
 
 
 @public()
@@ -89,18 +66,11 @@ class SegmentReport:
 
     def __init__(
         self,
-        cubes: Sequence[Cube | Counted],
-        as_of: AsOf,
-        recount: Callable[..., Cube | Counted] | None = None,
-        scan: ReportScan | None = None,
+        numbers: ReportNumbers,
         log: EventLog | None = None,
         given: Mapping[str, Any] | None = None,
     ) -> None:
-        self._counted = [Figures(cube) for cube in cubes]
-        self._as_of = as_of
-        self._recount = recount
-        self._halves: Figures | None = None  # of months up to the day of the last one
-        self._scan = scan
+        self._numbers = numbers
         self._log = EventLog.of(None) if log is None else log
         self._given = {} if given is None else given
 
@@ -226,9 +196,8 @@ class SegmentReport:
         months = Months.of(period, "period")
         memberships = listed(membership)
         refuse_foreign(memberships, history)
-        orders = grouped_orders(history)
         sources = Sources.of(
-            orders,
+            grouped_orders(history),
             credited=credited,
             subscriptions=subscriptions,
             loyalty=loyalty,
@@ -238,82 +207,49 @@ class SegmentReport:
         )
         if loyalty is not None:
             refuse_foreign([loyalty.members], history)
-        known = Known.of(history, sources.last_touch)
-        chosen = AsOf.chosen(months, compare, as_of, known, memberships)
-        scan = ReportScan(sources, tuple(memberships))
         log = EventLog.of(changes)
-
-        def counted(part: Period, *, halved: bool = False) -> Cube | Counted:
-            plan = Plan.of(
-                membership,
-                period=part,
-                segments=segments,
-                kind=orders.spec,
-                catalogue=sources.catalogue(has_money=orders.spec.has_amount),
-                units=sources.units,
-            )
-            if halved:
-                plan = HalfMonths.of_plan(plan)
-            if sources.is_of_orders:
-                cube = count(history, memberships, plan)
-                if orders.forgotten:
-                    cube.known = count(history, memberships, plan, known_only=True)
-                return cube
-            until = chosen.until(part)
-            found = scan.count(plan, until)
-            if orders.forgotten:
-                found.known = scan.count(plan, until, known_only=True)
-            return found
-
-        ordered = months_of(history)
-        first = months.first if ordered is None else min(months.first, ordered.first)
-        covered = Months(first, chosen.period.months.last)
-        cubes = [counted(part) for part in chosen.counted(covered)]
-        given = given_of(memberships, targets, compare)
-        made = cls(cubes, chosen, counted, scan, log, given)
+        asked = Asked(months, compare, segments, as_of)
+        numbers = numbers_of(history, membership, sources, asked)
         for warning in (
-            *chosen.warnings(),
-            *warnings_of(memberships, history, chosen),
-            *made._notes,
+            *numbers.as_of.warnings(),
+            *warnings_of(memberships, history, numbers.as_of),
+            *numbers.notes,
         ):
             warnings.warn(OrdercycleWarning(warning), stacklevel=2)
-        return made
-
-    @property
-    def _figures(self) -> Figures:
-        return self._counted[0]
+        return cls(numbers, log, given_of(memberships, targets, compare))
 
     @property
     def segments(self) -> tuple[str, ...]:
         """The names of the segments, in the order of the rows."""
-        return self._figures.plan.segments
+        return self._numbers.figures.plan.segments
 
     @property
     def period(self) -> str:
         """The months of the report, or its days where they are not whole."""
-        return str(self._as_of.period)
+        return str(self._numbers.as_of.period)
 
     @property
     def previous(self) -> str | None:
         """The months that the report is compared with, or the days."""
-        previous = self._as_of.previous
+        previous = self._numbers.as_of.previous
         return None if previous is None else str(previous)
 
     @property
     def as_of(self) -> date:
         """The day that the report is as of."""
-        return self._as_of.period.last_day
+        return self._numbers.as_of.period.last_day
 
     @property
     def brands(self) -> tuple[str, ...]:
         """The brands that it has numbers of, besides all together."""
-        sources = self._sources
+        sources = self._numbers.sources
         return () if sources is None or sources.brands is None else sources.brands.texts
 
     @property
     def targets(self) -> tuple[str, ...]:
         """The target actions, the first one being what is meant where none is named."""
-        return (DEFAULT_TARGET,) if self._sources is None else tuple(self._sources.targets)
+        sources = self._numbers.sources
+        return (DEFAULT_TARGET,) if sources is None else tuple(sources.targets)
 
     def comparison(
         self,
@@ -347,8 +283,9 @@ class SegmentReport:
             There is no such metric, brand or target action, or the metric is about what this
             report was made without.
         """
-        view = self._view(brand, target)
-        table = comparison_table(self._catalogue.named(metrics), *self._compared(view))
+        numbers = self._numbers
+        compared = numbers.compared(numbers.view(brand, target))
+        table = comparison_table(numbers.catalogue.named(metrics), *compared)
         changes = changes_of(self.changes())
         if not changes:
             return table
@@ -394,10 +331,11 @@ class SegmentReport:
             was made without touches.
         """
         check_choice("by", by, GRAINS)
-        reported, previous = self._compared(self._view(brand, target))
-        rows = range(len(reported.rows)) if segment is None else [self._row(segment)]
-        chosen = self._catalogue.by_grain(metrics, by)
-        grains = self._grains(by)
+        numbers = self._numbers
+        reported, previous = numbers.compared(numbers.view(brand, target))
+        rows = range(len(reported.rows)) if segment is None else [numbers.row(segment)]
+        chosen = numbers.catalogue.by_grain(metrics, by)
+        grains = numbers.grains(by)
         tables = [channels_table(chosen, row, grains, reported, previous) for row in rows]
         return pa.concat_tables(tables)
 
@@ -438,26 +376,10 @@ class SegmentReport:
         ConfigError
             There is no such metric, or it is not counted by campaign.
         """
-        found = self._catalogue.by_campaign(metric)
-        view = self._view(brand, target)
-        reported, _ = self._compared(view)
-        for option, number in (("campaigns", campaigns), ("segments", segments)):
-            if whole_number(number) is None or number < 0:
-                raise ConfigError(
-                    (Option(option, number), " is no number of rows"),
-                    remedy="pass a whole number, 0 or more",
-                )
-        counted = reported.figures.counted
-        names = () if counted is None else counted.sources.campaigns
-        days = (number_of(reported.period.first_day), number_of(reported.period.last_day))
-        return campaigns_table(
-            found,
-            reported,
-            names,
-            campaigns,
-            segments,
-            lambda name: counted is not None and counted.is_unfinished(name, *days),
-        )
+        numbers = self._numbers
+        found = numbers.catalogue.by_campaign(metric)
+        reported, _ = numbers.compared(numbers.view(brand, target))
+        return campaigns_table(found, reported, campaigns, segments)
 
     def audit(  # noqa: PLR0913 - what a number can be of
         self,
@@ -507,83 +429,15 @@ class SegmentReport:
             counted by channel, or not at all for the brand or target action; months are unknown;
             or the report was made by another engine, which leaves no orders here.
         """
-        found = self._metric(metric)
-        scan = self._scan
-        if scan is None:
-            raise ConfigError(
-                "this report was made by another engine, and its orders are not here",
-                remedy="build it from an OrderHistory to audit it",
-            )
-        grain = self._grain(
-            found,
-            {
-                CHANNEL: channel,
-                MAILING_TYPE: mailing_type,
-                FORM_TYPE: form_type,
-                CAMPAIGN: campaign,
-            },
-        )
-        reported = self._audited(months, of, self._view(brand, target))
-        figures, period = reported.figures, reported.period
-        view = figures.first_view if reported.view is None else reported.view
-        last = len(figures.rows) - 1
-        row = last if segment is None else self._row(segment)
-        values = reported.values(found, grain)
-        for name in (*found.numerator, *found.denominator):
-            if figures.amounts(name, period.months, view, grain) is None:
-                raise ConfigError(
-                    f"{metric!r} is not counted for this brand or target action",
-                    remedy=("leave out ", Option("brand"), " and ", Option("target")),
-                )
-        until = self._as_of.until(figures.plan.period)
-        above = Figure(figures, row, period, view, grain, until)
-        below = replace(above, row=last) if found.of_all else above
-        return Audit(found, scan, above, below, values[row])
-
-    def _audited(self, months: str | Sequence[str] | None, of: str, view: View) -> Reported:
-        """Return the numbers of a period, of the prior one, or of some months."""
-        check_choice("of", of, ("period", "previous"))
-        period = self._as_of.period if of == "period" else self._as_of.previous
-        if period is None:
-            raise ConfigError(
-                (Option("of", of), ": the report is compared with nothing"),
-                remedy=("build it with ", Option("compare")),
-            )
-        if months is not None:
-            if of != "period":
-                raise ConfigError(
-                    (Option("months"), " and ", Option("of", of), " both say which months"),
-                    remedy="leave out one of them",
-                )
-            wanted = Months.of(months, "months")
-            last = Months(wanted.last, wanted.last)
-            period = Period.to(wanted, self._as_of.end_of(last))
-            self._count_lacking([period], months)
-        return self._reported(period, view)
-
-    def _grain(self, metric: Metric, given: Mapping[str, str | None]) -> Grain | None:
-        """Return the channel, type or campaign that is asked for; None for everything."""
-        chosen = {kind: name for kind, name in given.items() if name is not None}
-        if not chosen:
-            return None
-        (kind, name), *others = chosen.items()
-        if others:
-            raise ConfigError(
-                (Option(kind, name), " and ", Option(*others[0]), " cannot be asked for together"),
-                remedy="leave out one of them",
-            )
-        if kind == CAMPAIGN:
-            self._catalogue.by_campaign(metric.name)
-            known = () if self._sources is None else self._sources.campaigns
-        else:
-            self._catalogue.by_grain([metric.name], kind)
-            known = tuple(one.value for one in self._grains(kind))
-        if name not in known:
-            raise ConfigError(
-                (Option(kind, name), f": there is none{suggestion(str(name), known)}"),
-                remedy=f"there are {', '.join(map(repr, known[:MOST_NAMED]))}",
-            )
-        return Grain(kind, name)
+        numbers = self._numbers
+        view = numbers.view(brand, target)
+        grain = {
+            CHANNEL: channel,
+            MAILING_TYPE: mailing_type,
+            FORM_TYPE: form_type,
+            CAMPAIGN: campaign,
+        }
+        return audit_of(numbers, metric, segment, Which(months, of, view, grain))
 
     def changes(self) -> pa.Table:
         """Return when the conditions of segments changed within the period or the prior one.
@@ -593,12 +447,16 @@ class SegmentReport:
         pyarrow.Table
             ``segment``, ``changed_on``, ``note``, and ``of``: ``"period"`` or ``"previous"``.
         """
-        return self._log.table(self.segments, self._as_of.period, self._as_of.previous)
+        as_of = self._numbers.as_of
+        return self._log.table(self.segments, as_of.period, as_of.previous)
 
     @property
     def metadata(self) -> dict[str, Any]:
         """What the report was made with: the same again gives the same numbers, to the bit."""
-        return metadata_of(self._figures, self._as_of, self._given, self.changes(), self._notes)
+        numbers = self._numbers
+        return metadata_of(
+            numbers.figures, numbers.as_of, self._given, self.changes(), numbers.notes
+        )
 
     def dynamics(
         self,
@@ -636,7 +494,9 @@ class SegmentReport:
             after the `as_of` that was given, or the report was made by another engine, for fewer
             months.
         """
-        return dynamics_table(self._metric(metric), self._months(months, self._view(brand, target)))
+        numbers = self._numbers
+        found = numbers.catalogue.metric(metric)
+        return dynamics_table(found, numbers.by_month(months, numbers.view(brand, target)))
 
     def to_csv(
         self,
@@ -692,8 +552,8 @@ class SegmentReport:
         StorageError
             The file cannot be written.
         """
-        check_choice("mode", mode, MODES)
-        views = [self._view(brand, target)]
+        numbers = self._numbers
+        views = [numbers.view(brand, target)]
         if every_view:
             if brand is not None or target is not None:
                 raise ConfigError(
@@ -701,25 +561,11 @@ class SegmentReport:
                     remedy=("leave out ", Option("brand"), " and ", Option("target")),
                 )
             brands = (None, *self.brands)
-            views = [self._view(one, other) for one in brands for other in self.targets]
-        grains = () if by is None else self._grains(by)
-        if mode == "comparison":
-            if metric is not None or months is not None:
-                raise ConfigError(
-                    (Option("metric"), " and ", Option("months"), " choose dynamics"),
-                    remedy=("add ", Option("mode", "dynamics")),
-                )
-            compared = [
-                (Keys(view, grains), [one for one in self._compared(view) if one is not None])
-                for view in views
-            ]
-            text = comparison_csv(self._metrics, compared)
-        else:
-            filled = self._metrics if metric is None else (self._metric(metric),)
-            by_month = [(Keys(view, grains), self._months(months, view)) for view in views]
-            text = dynamics_csv(self._metrics, filled, by_month)
-        write_text(text, path)
-        has_more = self._sources is not None or self.changes().num_rows > 0
+            views = [numbers.view(one, other) for one in brands for other in self.targets]
+        grains = () if by is None else numbers.grains(by)
+        keys = [Keys(view, grains) for view in views]
+        write_text(report_csv(numbers, keys, mode, metric, months), path)
+        has_more = numbers.sources is not None or self.changes().num_rows > 0
         if has_more and isinstance(path, str | os.PathLike):
             write_text(f"{dumps(self.metadata, indent=2)}\n", f"{os.fspath(path)}.json")
 
@@ -753,29 +599,8 @@ class SegmentReport:
         StorageError
             The file cannot be written.
         """
-        write_text(document(self._content(Look(title=title, currency=currency))), path)
-
-    def _content(self, look: Look, months: Months | None = None) -> Content:
-        """Return what a page shows: of some months, or of all from the first customer's on."""
-        period, previous = self._as_of.period.months, self._as_of.previous
-        known = Months(min(self._figures.first_month, period.first), period.last)
-        compare = None
-        if previous is not None:
-            is_year = period.first - previous.months.first == PRIOR["previous_year"](period.size)
-            compare = "previous_year" if is_year else "previous_period"
-
-        shown = months or known
-        made = content_of(self._figures, shown, period, compare, look, self._cut(shown))
-        return replace(made, plain=as_html(*self._compared()))
-
-    def _cut(self, months: Months) -> Figures | None:
-        """Return the numbers of months up to the last one's day, where that is not over."""
-        is_whole = self.as_of == months.last_day
-        if is_whole or months.size == 1 or self._recount is None:
-            return None
-        if self._halves is None:
-            self._halves = Figures(self._recount(self._figures.plan.period, halved=True))
-        return self._halves
+        look = Look(title=title, currency=currency)
+        write_text(document(content_of_report(self, look)), path)
 
     def plot(
         self,
@@ -783,6 +608,8 @@ class SegmentReport:
         *,
         mode: str = "dynamics",
         months: str | Sequence[str] | None = None,
+        brand: str | None = None,
+        target: str | None = None,
     ) -> LayerChart:
         """Draw a metric with Altair, the extra ``page``.
 
@@ -795,6 +622,8 @@ class SegmentReport:
             segment for the period, above one for the prior period.
         months
             The months of the dynamics, as for :meth:`dynamics`.
+        brand, target
+            As for :meth:`comparison`; the chart's title names them.
 
         Returns
         -------
@@ -808,21 +637,14 @@ class SegmentReport:
         ImportError
             Altair is not installed.
         """
-        check_choice("mode", mode, MODES)
-        chosen = self._metric(metric)
-        if mode == "dynamics":
-            return line_chart(chosen, self._months(months))
-        if months is not None:
-            raise ConfigError(
-                (Option("months"), " chooses dynamics"), remedy=("add ", Option("mode", "dynamics"))
-            )
-        return bar_chart(chosen, *self._compared())
+        view = self._numbers.view(brand, target)
+        return chart_of(self._numbers, metric, mode, months, view)
 
     def __repr__(self) -> str:
-        return as_text(*self._compared(), self._remarks)
+        return as_text(*self._numbers.compared(), self._remarks)
 
     def _repr_html_(self) -> str:
-        return as_html(*self._compared(), self._remarks)
+        return as_html(*self._numbers.compared(), self._remarks)
 
     @property
     def _remarks(self) -> list[str]:
@@ -836,111 +658,9 @@ class SegmentReport:
         named = (
             [] if first == DEFAULT_TARGET else [f"Orders are those of the target action {first}"]
         )
-        return [*named, *changed, *self._notes]
-
-    @property
-    def _catalogue(self) -> Catalogue:
-        """The metrics there are."""
-        return self._figures.catalogue
-
-    @property
-    def _metrics(self) -> tuple[Metric, ...]:
-        """All metrics there are, in the order of the export."""
-        return self._catalogue.metrics
-
-    def _metric(self, name: str) -> Metric:
-        return self._catalogue.metric(name)
-
-    def _compared(self, view: View | None = None) -> tuple[Reported, Reported | None]:
-        """Return the period and the prior one, of all orders or of a view."""
-        period, previous = self._as_of.period, self._as_of.previous
-        before = None if previous is None else self._reported(previous, view)
-        return self._reported(period, view), before
-
-    def _reported(self, period: Period, view: View | None) -> Reported:
-        """Return the numbers of a period, which was counted."""
-        figures = next(one for one in self._counted if one.plan.has(period))
-        return Reported(figures, period, view)
-
-    @property
-    def _sources(self) -> Sources | None:
-        """What the report was made of beside orders; None where that is nothing."""
-        counted = self._figures.counted
-        return None if counted is None else counted.sources
-
-    @property
-    def _notes(self) -> list[str]:
-        """What a reader has to know of the streams."""
-        counted = self._figures.counted
-        return [] if counted is None else notes_of(counted)
-
-    def _view(self, brand: str | None, target: str | None) -> View:
-        """Return a view, or raise a ConfigError for one that there is not."""
-        sources = self._sources
-        if sources is None and self._scan is not None:
-            sources = self._scan.sources
-        if sources is not None:
-            return sources.view(brand, target)
-        for option, given in (("brand", brand), ("target", target)):
-            if given is not None and given != DEFAULT_TARGET:
-                raise ConfigError((Option(option, given), ": this report has all orders only"))
-        return EVERYTHING
-
-    def _row(self, segment: str) -> int:
-        """Return the row of a segment."""
-        if segment not in self._figures.rows:
-            raise ConfigError(
-                f"there is no segment {segment!r}{suggestion(str(segment), self._figures.rows)}",
-                remedy=f"there are {', '.join(map(repr, self._figures.rows))}",
-            )
-        return self._figures.rows.index(segment)
-
-    def _grains(self, by: str) -> tuple[Grain, ...]:
-        """Return the channels or types of the streams."""
-        check_choice("by", by, GRAINS)
-        names = () if self._sources is None else self._sources.values_of(by)
-        if not names:
-            raise ConfigError(
-                (Option("by", by), f": the report knows no {by.replace('_', ' ')}"),
-                remedy=(
-                    "build the report with ",
-                    Option("credited"),
-                    ", of touches that have it",
-                ),
-            )
-        grains = [Grain(by, name) for name in names]
-        return tuple(one for one in grains if one.value != NONE_TEXT or self._figures.has_any(one))
-
-    def _months(
-        self, months: str | Sequence[str] | None, view: View | None = None
-    ) -> list[Reported]:
-        """Return the numbers of months one by one; what was not counted is counted now."""
-        period = self._as_of.period.months
-        wanted = Months(min(self._figures.first_month, period.first), period.last)
-        if months is not None:
-            wanted = Months.of(months, "months")
-        parts = [Period(month, self._as_of.end_of(month)) for month in wanted.each()]
-        self._count_lacking(parts, months)
-        return [self._reported(part, view) for part in parts]
-
-    def _count_lacking(self, parts: Sequence[Period], months: object) -> None:
-        """Count those of some periods that are not yet; months: as they were asked for."""
-        lacking = [part for part in parts if not any(one.plan.has(part) for one in self._counted)]
-        recount = self._recount
-        if lacking and recount is None:
-            known = ", ".join(str(one.plan.period) for one in self._counted)
-            raise ConfigError(
-                (Option("months", months), f": this report knows {known} only"),
-                remedy="make it for a longer period",
-            )
-        whole = [part.months for part in lacking if part.is_whole]
-        missing = [part for part in lacking if not part.is_whole]
-        if whole:
-            missing.append(Period.whole(whole[0].spanning(whole[-1])))
-        if recount is not None:
-            self._counted += [Figures(recount(part)) for part in missing]
+        return [*named, *changed, *self._numbers.notes]
 
 
-def content_of_report(report: SegmentReport, look: Look, months: Months) -> Content:
-    """Return what a page shows of some months of a report."""
-    return report._content(look, months)  # noqa: SLF001 - what users have no use for
+def content_of_report(report: SegmentReport, look: Look, months: Months | None = None) -> Content:
+    """Return what a page shows of a report: of some months, or of all from the first customer's."""
+    return content_of_numbers(report._numbers, look, months)  # noqa: SLF001 - what users have no use for

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
+from ordercycle._days import number_of
+from ordercycle._errors import ConfigError, Option, whole_number
 from ordercycle._report.metric_values import Grain, Reported, Values
 from ordercycle._report.metrics import Metric
 from ordercycle._report.quantities import CAMPAIGN
@@ -133,36 +135,33 @@ def channels_table(
     )
 
 
-def campaigns_table(
-    metric: Metric,
-    reported: Reported,
-    names: Sequence[str],
-    most: int,
-    segments: int,
-    is_open: Callable[[str], bool],
-) -> pa.Table:
-    """Return the campaigns with most of a metric, by all customers, and their segments.
-
-    is_open: whether orders may still come from what was sent of a campaign.
-    """
+def campaigns_table(metric: Metric, reported: Reported, campaigns: int, segments: int) -> pa.Table:
+    """Return the campaigns with most of a metric, by all customers, and their segments."""
+    for option, number in (("campaigns", campaigns), ("segments", segments)):
+        if whole_number(number) is None or number < 0:
+            raise ConfigError(
+                (Option(option, number), " is no number of rows"),
+                remedy="pass a whole number, 0 or more",
+            )
+    counted = reported.figures.counted
+    names = () if counted is None else counted.sources.campaigns
+    days = (number_of(reported.period.first_day), number_of(reported.period.last_day))
     found = [(name, reported.values(metric, Grain(CAMPAIGN, name))) for name in names]
     ranked = sorted(
         ((name, values) for name, values in found if values[-1]),
         key=lambda one: (-(one[1][-1] or 0.0), one[0]),
     )
     rows = []
-    for name, values in ranked[:most]:
-        is_still_open = is_open(name)
-        rows.append((name, reported.rows[-1], values[-1], SEND, is_still_open))
+    for name, values in ranked[:campaigns]:
+        is_open = counted is not None and counted.is_unfinished(name, *days)
+        rows.append((name, reported.rows[-1], values[-1], SEND, is_open))
         of_segments = [
             (segment, value)
             for segment, value in zip(reported.rows[:-1], values, strict=False)
             if value
         ]
         of_segments.sort(key=lambda one: -(one[1] or 0.0))
-        rows += [
-            (name, segment, value, SEND, is_still_open) for segment, value in of_segments[:segments]
-        ]
+        rows += [(name, segment, value, SEND, is_open) for segment, value in of_segments[:segments]]
     return _table(rows, CAMPAIGNS_SCHEMA).replace_schema_metadata(
         _named(reported, None) | {"metric": metric.name, "anchor": SEND}
     )
