@@ -12,6 +12,12 @@ import pytest
 from support.command_line import run
 
 import ordercycle as oc
+from ordercycle._attribution import option_checks
+from ordercycle._cli.app import cli
+from ordercycle._cli.touch_files import MODELS, PRESETS
+from ordercycle._months import PRIOR
+from ordercycle._report.export import MODES
+from ordercycle._report.quantities import GRAINS
 
 NOON = dt.datetime(2026, 3, 10, 12)  # noqa: DTZ001 - local time
 HOUR = dt.timedelta(hours=1)
@@ -103,6 +109,30 @@ def test_rules_of_a_file_come_after_those_that_are_given():
     assert (again.exit_code, again.stderr) == (0, "")
     won = {(row["order"], row["channel"]) for row in rows_of(again.stdout)}
     assert won == {("1", "Popup"), ("2", ""), ("3", ""), ("4", "Email")}
+
+
+def test_an_empty_table_of_windows_takes_those_of_the_rules_away():
+    table = 'windows = { "SMS:delivery" = "1d" }'
+    for windows, channels in ((table, ["", "SMS"]), ("windows = {}", ["", "SMS"]), ("", ["", ""])):
+        text = FILE.replace('preset = "maestra"', 'window = "1d"').replace(table, windows)
+        Path("few.toml").write_text(text, encoding="utf-8")
+        result = run_attribution("--quiet", touches="few.toml")
+        won = {row["order"]: row["channel"] for row in rows_of(result.stdout)}
+        assert [won[order] for order in ("2", "3")] == channels, windows
+
+
+def test_choices_are_those_of_the_library():
+    assert tuple(option_checks.PRESETS) == PRESETS
+    assert option_checks.MODELS == MODELS
+    given = {one.name: one.type for one in cli.commands["attribution"].params}
+    assert tuple(given["compete"].choices) == option_checks.COMPETE
+    assert tuple(given["clock"].choices) == option_checks.CLOCKS
+    of_report = {one.name: one.type for one in cli.commands["report"].params}
+    words = {
+        name: [one.replace("-", "_") for one in of_report[name].choices]
+        for name in ("compare", "mode", "by")
+    }
+    assert words == {"compare": [*PRIOR, "none"], "mode": list(MODES), "by": list(GRAINS)}
 
 
 @pytest.mark.parametrize("order", ["1", "3"])

@@ -72,7 +72,10 @@ class Shop:
 
 
 class Question(NamedTuple):
-    """Of which segment, days, orders and channel a number is."""
+    """Of which segment, days, orders and channel a number is.
+
+    as_of: after which day nothing marks a message.
+    """
 
     segment: str
     first: date
@@ -80,6 +83,7 @@ class Question(NamedTuple):
     brand: str | None = None
     paid: bool = False
     grain: tuple[str, str] | None = None
+    as_of: date | None = None
 
     def asks(self, customer: Customer, day: date) -> bool:
         """Return whether a day of a customer counts."""
@@ -241,7 +245,8 @@ def engaged(shop: Shop, asked: Question, kind: str) -> int:
         for touch in customer.touches:
             group = shop.model.group(touch)
             counts = CAMPAIGNS not in shop.model.groups or group == CAMPAIGNS
-            if touch.kind != kind or touch.is_excluded or not counts:
+            is_late = asked.as_of is not None and day_of(touch.at) > asked.as_of
+            if touch.kind != kind or touch.is_excluded or is_late or not counts:
                 continue
             delivery = delivery_of(shop, customer, touch)
             if delivery is not None:

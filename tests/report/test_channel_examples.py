@@ -491,6 +491,60 @@ def test_campaigns_without_deliveries_are_open():
     assert all(row["open"] for row in report.top_campaigns().to_pylist())
 
 
+def test_rates_as_of_a_day():
+    """What comes after the day marks no message: the rate stays what it was on that day."""
+    orders = orders_of([("ann", 1, at(2, 1), 10), ("bob", 2, at(3, 31), 10)])
+    sent = [("ann", at(2, 8)), ("ann", at(3, 8)), ("bob", at(3, 9)), ("bob", at(3, 30))]
+    rows = [(who, when, "delivery", "Email", f"n{when.day}") for who, when in sent]
+    rows += [
+        ("ann", at(2, 20), "open", "Email", "n8"),  # of February's, before all days asked for
+        ("bob", at(3, 10), "open", "Email", "n9"),
+        ("ann", at(3, 11), "click", "Email", "n8"),
+    ]
+    known = touches_of([one for one in rows if one[1] <= at(3, 10, 23)])
+    later = touches_of(rows)
+
+    def rates(touches, **asked):
+        report = oc.SegmentReport.build(
+            orders, everybody(orders), period="2026-03", compare="previous_period",
+            credited=oc.Attribution().credit(orders, touches), **asked,
+        )  # fmt: skip
+        found = report.comparison(["Open Rate", "Click Rate"]).to_pylist()[-2:]
+        email = report.channels("All Customers", ["Open Rate", "Click Rate"]).to_pylist()
+        numbers = [(row["value"], row["previous"]) for row in found]
+        assert [(row["value"], row["previous"]) for row in email] == numbers
+        for name, (one, _) in zip(("Open Rate", "Click Rate"), numbers, strict=True):
+            assert report.audit(name).total() == one * report.audit(name).total("denominator")
+        return numbers
+
+    assert rates(later, as_of="2026-03-10") == rates(known, as_of="2026-03-10")
+    assert rates(later, as_of="2026-03-10") == [(1 / 2, 1), (0, 0)]
+    assert rates(later, as_of="2026-03-11") == [(1 / 2, 1), (1 / 2, 0)]
+    assert rates(later) == [(1 / 3, 1), (1 / 3, 0)]
+
+
+def test_notes_of_streams():
+    """What counts as nothing is said, and of many names a few."""
+    orders = orders_of([("ann", 1, at(3, 10), 10)])
+    rows = [("ann", at(3, 9), "delivered", f"Radio {one}", f"c{one}") for one in range(7)]
+    rows += [("ann", at(3, 9), "click", "Email", "known")]
+    campaigns = pa.table({"campaign": ["known"], "sent_at": [date(2026, 3, 1)]})
+    touches = touches_of(rows, lookups={"campaign": campaigns})
+    credited = oc.Attribution(groups={"campaigns": ("Email",)}).credit(orders, touches)
+    report = oc.SegmentReport.build(
+        orders, everybody(orders), period="2026-03", compare=None, as_of="2026-03-31",
+        credited=credited,
+    )  # fmt: skip
+    notes = report.metadata["notes"]
+    few = ", ".join(f"'Radio {one}'" for one in range(5))
+    assert notes == [
+        f"7 touches are of channels in no group ({few}, ...), and never win",
+        "no touch is of the kind 'delivery', and 'delivered' is none",
+        "7 campaigns have no row in the lookup ('c0', 'c1', 'c2', 'c3', 'c4', ...)",
+    ]
+    assert f"7 touches of channels in no group ({few}, ...)" in repr(credited)
+
+
 def test_shares_of_ones_own():
     orders, touches = named_none()
     credited = oc.Attribution(groups={"campaigns": ["(none)"], "in_app": ["Email"]}).credit(

@@ -57,7 +57,8 @@ def differing(found, wanted):
 
 def questions(made, period, **asked):
     names = (*made.segments, "All Customers")
-    return [Question(name, *PERIODS[period], **asked) for name in names]
+    until = PERIODS[period][1]
+    return [Question(name, *PERIODS[period], as_of=until, **asked) for name in names]
 
 
 @FEW

@@ -73,7 +73,7 @@ PLACES = (
     "PeriodStart", "PeriodEnd", "Date", "Brand", "TargetAction", "SegmentName", "Channel",
     "MailingType", "FormType",
 )  # fmt: skip
-ENGAGEMENT = ("Open Rate", "Click Rate", "Unsubscribe Rate")
+ENGAGEMENT = ("Open Rate", "Click Rate", "Unsubscribe Rate", "Contact Collection Rate")
 
 
 def test_every_metric_has_its_row():

@@ -54,12 +54,14 @@ def test_bars_for_the_period_and_the_prior_one():
 
 
 def test_charts_name_their_brand_and_target_action():
-    orders = shop().append_column("brand", pa.array(["north", "south"] * 2))
-    columns = oc.Columns(attributes=("brand",))
+    sizes = pa.array(["large", "large", "small", "small", "large"])
+    brands = pa.array(["north", "south", "north", "south", "north"])
+    orders = shop().append_column("size", sizes).append_column("brand", brands)
+    columns = oc.Columns(attributes=("brand", "size"))
     history = oc.OrderHistory.build(orders, columns=columns)
     found = oc.SegmentReport.build(
         history, oc.Lifecycle().membership(history), period=PERIOD,
-        brand="brand", targets={"Orders": None, "Large": "amount > 20"},
+        brand="brand", targets={"Orders": None, "Large": "size == 'large'"},
     )  # fmt: skip
     north = {"brand": "north", "target": "Large"}
     drawn = found.plot("Revenue", mode="comparison", **north)

@@ -59,8 +59,8 @@ class Attribution(AttributionOptions):
         was touched: of the same key ``message``, else the last of the same campaign
         in the same channel.
     reuse
-        Whether a touch may be credited with several orders. False: an order uses up the touches
-        that it could be credited to.
+        Whether a touch may be credited with several orders. False: an order uses up all touches of
+        its brand that come before it, in whatever group; later ones are credited to later touches.
     tiers
         Kinds, or (channel, kind), in order: touches of the first that has any in reach compete
         alone, and touches of none come last.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from typing import Any
@@ -18,6 +18,15 @@ from ordercycle._attribution.touch_paths import Paths
 from ordercycle._errors import counted
 from ordercycle._public import public
 from ordercycle_kernels.credit_shares import NO_ORDER
+
+#: Names in a note.
+MOST_NAMED = 5
+
+
+def few_of(names: Iterable[str]) -> str:
+    """Return the first of the names, and that there are more."""
+    given = list(names)
+    return ", ".join(given[:MOST_NAMED]) + (", ..." if len(given) > MOST_NAMED else "")
 
 
 @public()
@@ -90,7 +99,7 @@ class CreditSummary:
     def notes(self) -> list[str]:
         """Return what is worth a note, in words."""
         absent = sum(self.without_group.values())
-        named = ", ".join(map(repr, self.without_group))
+        named = few_of(map(repr, self.without_group))
         notes = [
             (self.unknown_refunds, "refund of no known order", "refunds of no known order"),
             (self.excluded, "excluded touch", "excluded touches"),
@@ -152,7 +161,7 @@ def counts_of(scan: CreditScan, met: Meeting, paths: Paths, rows: CreditRows) ->
         touches=met.touches.days.size,
         strangers=met.touches.days.size - int((met.own.ends - met.own.begins).sum()),
         qualified=met.qualified.rows.size,
-        excluded=met.qualified.excluded,
+        excluded=int(np.count_nonzero(met.qualified.excluded)),
         without_group=scan.without_group(met),
         long_paths=paths.longer,
         undelivered=met.qualified.undelivered,

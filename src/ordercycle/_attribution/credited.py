@@ -149,6 +149,8 @@ class Credited:
     def windows(self, metric: str, days: Iterable[int]) -> pa.Table:
         """Return what a metric would be with other windows, from one walk over the streams.
 
+        The streams are read once; what is computed of them grows with the number of lengths.
+
         Parameters
         ----------
         metric

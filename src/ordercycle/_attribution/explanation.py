@@ -143,7 +143,7 @@ def _reasons(
     classes = scan.finder.classes
     at = int(orders.instants[order])
     instants = np.zeros(0, np.int64) if batch.instants is None else batch.instants
-    excluded = scan.finder.excluded_of(batch)
+    excluded = met.qualified.excluded
     if excluded.size:
         yield "excluded", excluded[rows]
     pairs = batch.codes[KIND][rows].astype(np.int64) * classes.channels

@@ -44,7 +44,8 @@ class Qualified(NamedTuple):
     """The q touches of a batch that may win, in the order in which the last one wins.
 
     offsets: (c + 1,); rows (of the batch), classes, instants, starts (of their windows): (q,);
-    excluded: how many touches are; undelivered: touches whose delivery is not known.
+    excluded: which touches of the batch do not count, (t,), or (0,) where all do; undelivered:
+    touches whose delivery is not known.
     """
 
     offsets: Int64s
@@ -52,7 +53,7 @@ class Qualified(NamedTuple):
     classes: Int64s
     instants: Int64s
     starts: Int64s
-    excluded: int
+    excluded: NDArray[np.bool_]
     undelivered: int
 
 
@@ -155,9 +156,7 @@ class PathFinder:
             deliveries = self.deliveries_in(batch, excluded)
             sent, undelivered = self.deliveries_of(batch, own, deliveries, offsets, rows)
             starts = _instants(batch)[np.where(sent == kernels.NO_TOUCH, rows, sent)]
-        return Qualified(
-            offsets, rows, classes, instants, starts, int(np.count_nonzero(excluded)), undelivered
-        )
+        return Qualified(offsets, rows, classes, instants, starts, excluded, undelivered)
 
     def _order_tied(
         self,

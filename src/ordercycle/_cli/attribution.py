@@ -35,13 +35,17 @@ NAME_WIDTH, NUMBER_WIDTH, MOST_NAME = 22, 14, 40
 NAMES = ("group", "channel", "campaign", "kind", "form", "outcome")
 
 
+def _range(text: str) -> list[int]:
+    first, colon, last = text.partition(":")
+    return list(range(int(first), int(last if colon else first) + 1))
+
+
 def _days(_ctx: click.Context, _option: click.Parameter, value: str | None) -> list[int] | None:
     """Return the lengths that a text such as 1:30 or 5 stands for."""
     if value is None:
         return None
-    first, colon, last = value.partition(":")
     try:
-        lengths = list(range(int(first), int(last if colon else first) + 1))
+        lengths = _range(value)
     except ValueError:
         lengths = []
     if not lengths:
@@ -156,11 +160,6 @@ def attribution(  # noqa: PLR0913 - one argument per option
                 say(line)
     what = f"{writer.rows:,} {'row' if writer.rows == 1 else 'rows'} in {out or 'stdout'}"
     say(f"{account_of(history.summary(), options['where'])} -> {what}")
-
-
-def _range(text: str) -> list[int]:
-    first, _, last = text.partition(":")
-    return list(range(int(first), int(last) + 1))
 
 
 def _curve(credited: Credited, metric: str, days: list[int]) -> pa.Table:

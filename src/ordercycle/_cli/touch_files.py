@@ -79,7 +79,7 @@ class TouchFile(NamedTuple):
         preset = rules.pop(PRESET, None)
         made = oc.Attribution() if preset is None else oc.Attribution.preset(preset)
         windows = rules.get("windows")
-        if windows is not None:  # of other kinds, those of the preset stay
+        if windows:  # of other kinds, those of the preset stay; an empty table takes all away
             rules["windows"] = {**made.windows, **windows}
         return replace(made, **rules)
 

@@ -157,6 +157,11 @@ class AsOf:
         is_known = self.given or not period.is_whole
         return number_of(period.last_day) if is_known else None
 
+    @property
+    def horizon(self) -> int | None:
+        """After which day nothing marks a message, of whatever period; None: all that is known."""
+        return self.until(self.period)
+
     def counted(self, months: Months) -> list[Period]:
         """Return what is counted for the report and for dynamics of some months."""
         return counted_periods(self.period, self.previous, months, self.end_of)

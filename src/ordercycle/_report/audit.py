@@ -41,10 +41,10 @@ class Side:
         """How many of a value make one."""
         return self.scans[0].unit
 
-    def schema(self, id_type: pa.DataType) -> pa.Schema:
+    def schema(self) -> pa.Schema:
         """Return the names and types of the columns."""
         first = self.scans[0]
-        fields = [pa.field("customer_id", id_type, nullable=False)]
+        fields = [pa.field("customer_id", first.id_type, nullable=False)]
         if first.order_type is not None:
             fields.append(pa.field("order", first.order_type))
         fields += [pa.field("day", pa.date32()), pa.field("value", first.value_type)]
@@ -77,7 +77,6 @@ class Audit:
         self.segment = above.figures.rows[above.row]
         self.period = str(above.period)
         self.value = value
-        self._id_type = scan.sources.orders.id_type
         self._sides = {NUMERATOR: Side.of(scan, above, metric.numerator)}
         if metric.denominator:
             self._sides[DENOMINATOR] = Side.of(scan, below, metric.denominator)
@@ -101,7 +100,7 @@ class Audit:
             As for :meth:`to_table`.
         """
         side = self._side(of)
-        schema = side.schema(self._id_type)
+        schema = side.schema()
         for scan in side.scans:
             yield from scan.rows(schema)
 
@@ -153,7 +152,7 @@ class Audit:
         of
             As for :meth:`to_table`.
         """
-        return self._side(of).schema(self._id_type)
+        return self._side(of).schema()
 
     def total(self, of: str = "numerator") -> Fraction:
         """Return what the rows add up to, exactly: the number is their quotient.

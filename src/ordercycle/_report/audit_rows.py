@@ -33,6 +33,7 @@ from ordercycle._report.loyalty import VALUE
 from ordercycle._report.metric_values import Figures, Grain
 from ordercycle._report.order_facts import FactReader
 from ordercycle._report.quantities import (
+    AWARDED,
     BASE,
     DISCOUNT,
     DURING,
@@ -41,6 +42,7 @@ from ordercycle._report.quantities import (
     MEMBERS,
     MONEY,
     POINTS,
+    REDEEMED,
     SHARES,
     SO_FAR,
     SUBSCRIBED,
@@ -49,7 +51,8 @@ from ordercycle._report.quantities import (
     derived_of,
 )
 from ordercycle._report.report_spec import Plan
-from ordercycle._report.sources import MESSAGE_BLOCKS, View
+from ordercycle._report.sources import MESSAGE_BLOCKS, VISIT_BLOCKS, View
+from ordercycle._report.visits import VisitReader
 from ordercycle._streams.columns import Words, arrow_values
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import report_facts as kernels
@@ -147,7 +150,7 @@ class Figure:
 
     def is_of_orders(self, name: str) -> bool:
         """Whether the rows of a quantity are orders."""
-        of_others = (*MESSAGE_BLOCKS, "awarded", "redeemed")
+        of_others = (*MESSAGE_BLOCKS, *VISIT_BLOCKS, AWARDED, REDEEMED)
         return not self.is_of_customers(name) and self.bases(name)[0].block not in of_others
 
     def _is_listed(self, name: str) -> bool:
@@ -199,6 +202,19 @@ class RowScan:
             return None
         return reader.plain if reader.is_integer or spec.has_order_ids else None
 
+    @property
+    def is_of_visits(self) -> bool:
+        """Whether rows are visits, of people who are no customers."""
+        return self.figure.bases(self.term.name)[0].block in VISIT_BLOCKS
+
+    @property
+    def id_type(self) -> pa.DataType:
+        """The type of the ids of those whom rows are of."""
+        touched = self.scan.sources.touched
+        if self.is_of_visits and touched is not None:
+            return touched.scan.touches.id_type
+        return self.scan.sources.orders.id_type
+
     def rows(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """Yield the rows batch by batch, customers in ascending order of their hash."""
 
@@ -212,7 +228,8 @@ class RowScan:
 
     def _batch(self, there: Situation, found: Listed, schema: pa.Schema) -> pa.RecordBatch:
         batch, size = there.batch, found.owners.size
-        ids = IdReader.as_produced(batch.ids, schema.field("customer_id").type)
+        people = there.met.touches if self.is_of_visits and there.met is not None else batch
+        ids = IdReader.as_produced(people.ids, schema.field("customer_id").type)
         days = pa.nulls(size, pa.date32())
         if found.days is not None:
             days = array_of(found.days.astype(np.int32), pa.date32())
@@ -269,6 +286,8 @@ class BatchRows:
     def _of_quantity(self, quantity: Quantity) -> Listed:
         if quantity.block in (MEMBERS, SUBSCRIBED):
             return self._of_states(quantity)
+        if quantity.block in VISIT_BLOCKS and self.stays is not None:
+            return _joined([], self.wanted.value_type)
         found = [one for facts in self._facts(quantity) for one in self._of_facts(quantity, facts)]
         return _joined(found, self.wanted.value_type)
 
@@ -282,13 +301,21 @@ class BatchRows:
             return
         block, _ = self.wanted.figure.figures.place(quantity, self.wanted.figure.grain)
         sources = self.wanted.scan.sources
-        linker = None if sources.touched is None else Linker(sources, sources.touched)
+        linker = Linker.of(sources, self.wanted.scan.horizon)
+        if block in VISIT_BLOCKS:
+            yield from self._visits(block)
+            return
         touches = reader.of_touches(self.there, linker)
         if block in MESSAGE_BLOCKS and touches is not None:
             found = touches.messages()
         else:
             found = reader.facts(self.there, [self._seen(reader)], touches)
         yield from (one for one in found if one.block == block)
+
+    def _visits(self, block: str) -> Iterator[Facts]:
+        visits = VisitReader.of(self.wanted.scan.sources, self.wanted.scan.horizon)
+        if visits is not None and self.there.met is not None:
+            yield from (one for one in visits.facts(self.there.met) if one.block == block)
 
     def _seen(self, reader: FactReader) -> SeenOrders:
         view = self.wanted.figure.view

@@ -13,6 +13,7 @@ from ordercycle._report.quantities import (
     BASE,
     BY_MEMBERS,
     CLICKED,
+    COLLECTED,
     CREDITED,
     DELIVERED,
     DISCOUNTED,
@@ -25,6 +26,7 @@ from ordercycle._report.quantities import (
     SENT,
     SUBSCRIBED,
     UNSUBSCRIBED,
+    VISITED,
     Quantity,
     base_quantities,
     of_known,
@@ -33,7 +35,8 @@ from ordercycle._report.quantities import (
 #: What metrics need that a report may be without, by the blocks of their cells.
 NEEDS = {
     **dict.fromkeys(
-        (CREDITED, SENT, DELIVERED, OPENED, CLICKED, UNSUBSCRIBED, REACHED), "credited"
+        (CREDITED, SENT, DELIVERED, OPENED, CLICKED, UNSUBSCRIBED, REACHED, VISITED, COLLECTED),
+        "credited",
     ),
     SUBSCRIBED: "subscriptions",
     **dict.fromkeys((MEMBERS, BY_MEMBERS), "loyalty"),

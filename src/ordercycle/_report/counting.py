@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ordercycle._attribution.credit_counts import CreditSummary
+from ordercycle._attribution.credit_scan import Meeting
 from ordercycle._days import number_of
 from ordercycle._grouping.amount_words import NO_WORDS
 from ordercycle._grouping.batches import CustomerBatch
@@ -35,6 +36,7 @@ from ordercycle._report.quantities import (
 )
 from ordercycle._report.report_spec import Plan
 from ordercycle._report.sources import Sources, View
+from ordercycle._report.visits import VisitReader
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import cube as cube_kernels
 from ordercycle_kernels import messages as message_kernels
@@ -169,15 +171,18 @@ class Places:
 
 
 class Worker:
-    """What one thread counts, and its room."""
+    """What one thread counts, and its room; until: as for `FactReader`, horizon: `ReportScan`."""
 
-    def __init__(self, plan: Plan, sources: Sources, until: int | None) -> None:
+    def __init__(
+        self, plan: Plan, sources: Sources, until: int | None, horizon: int | None
+    ) -> None:
         self.counted = Counted.nothing(plan, sources)
         rows, columns, _ = plan.shape
         sizes = np.array([number_of(plan.period.first_day), rows, columns])
         self._grid = kernels.Grid(as_input(plan.columns_of_days()), as_input(sizes))
         self._reader = FactReader(sources, until)
-        self._linker = None if sources.touched is None else Linker(sources, sources.touched)
+        self._linker = Linker.of(sources, horizon)
+        self._visits = VisitReader.of(sources, horizon)
         self._unfinished = sources.unfinished_since(until)
         self._customers = 0
 
@@ -198,6 +203,7 @@ class Worker:
             counted.summary = counted.summary.plus(touches.summary)
             counted.unfinished |= touches.sent_since(self._unfinished)
             self._add_messages(places, touches.deliveries.sent)
+            self._add_visits(places, touches.met)
         counted.unclear_points += self._reader.unclear_points(there)
         for facts in self._reader.facts(there, views, touches):
             self._add(places, facts)
@@ -235,6 +241,17 @@ class Worker:
                 if start < size:
                     leaves.make_room(1)
                     pairs.make_room(4 * by_code.leaves.shape[1])
+
+    def _add_visits(self, places: Places, met: Meeting) -> None:
+        """Count visits without a customer: of everybody, as such people are in no segment."""
+        for facts in () if self._visits is None else self._visits.facts(met):
+            cells = self.counted.blocks[facts.block]
+            months = places.columns(facts.days)
+            for keys in facts.keys:
+                row = keys * cells.plan.rows + places.rows_of_all
+                at = row * cells.plan.columns + months
+                at[(keys < 0) | (months < 0)] = kernels.NOWHERE
+                cells.add(at, facts.counts)
 
     def _add(self, places: Places, facts: Facts) -> None:
         """Count facts on all of their rows, under all of their keys."""
@@ -292,10 +309,14 @@ def as_states(timeline: Timeline) -> kernels.States:
 
 @dataclass(frozen=True)
 class ReportScan:
-    """The walk over all streams of a report."""
+    """The walk over all streams of a report.
+
+    horizon: the day after which nothing marks a message, None: all that is known does.
+    """
 
     sources: Sources
     memberships: tuple[Membership, ...]
+    horizon: int | None = None
 
     def count(self, plan: Plan, until: int | None = None, *, known_only: bool = False) -> Counted:
         """Return what is counted of all customers.
@@ -308,7 +329,7 @@ class ReportScan:
             try:
                 worker = idle.pop()
             except IndexError:  # other threads have theirs
-                worker = Worker(plan, self.sources, until)
+                worker = Worker(plan, self.sources, until, self.horizon)
             timelines = [one.timeline(0, there.batch, workspace) for one in self._intervals]
             worker.add(there, timelines, self._states(there, workspace))
             idle.append(worker)

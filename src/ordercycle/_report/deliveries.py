@@ -49,10 +49,14 @@ class Deliveries(NamedTuple):
 
 
 class Linker:
-    """Finds deliveries, and those that touches are about, with the room of one thread."""
+    """Finds deliveries, and those that touches are about, with the room of one thread.
 
-    def __init__(self, sources: Sources, touched: Touched) -> None:
+    horizon: the day after which touches are about none, None: all that are known may be.
+    """
+
+    def __init__(self, sources: Sources, touched: Touched, horizon: int | None) -> None:
         self.touched = touched
+        self._horizon = horizon
         stored = touched.scan.finder.stored
         kinds = stored.columns.attributes[KIND].by_code.to_pylist()
         channels = touched.group_of_channels
@@ -73,9 +77,14 @@ class Linker:
         self._rows, self._leaves = np.empty((2, 0), np.int64)
         self._days, self._marks = np.empty(0, np.int32), np.empty(0, np.uint8)
 
+    @classmethod
+    def of(cls, sources: Sources, horizon: int | None) -> Linker | None:
+        """Return one for the touches of a report; None without touches."""
+        return None if sources.touched is None else cls(sources, sources.touched, horizon)
+
     def deliveries(self, met: Meeting, winners: Int64s) -> Deliveries:
         """Return those of a batch, valid until the next one; winners: touches that won."""
-        batch, own, finder = met.touches, met.own, self.touched.scan.finder
+        batch, own = met.touches, met.own
         if batch.instants is None:
             raise AssertionError("touches have instants: checked where the scan is made")
         codes = [
@@ -91,11 +100,15 @@ class Linker:
         known = messages.known
         if known is None:
             known = np.ones(messages.words.size, np.bool_)
+        left_out = met.qualified.excluded
+        if self._horizon is not None:
+            later = batch.days > self._horizon
+            left_out = later | left_out if left_out.size else later
         sent = self._room_for(own, own.begins.size)
         its_delivery = np.empty(batch.days.size, np.int64)
         arrays: list[NDArray[Any]] = [
             own.begins, own.ends, batch.instants, batch.days, messages.words, known,
-            finder.excluded_of(batch), wanted,
+            left_out, wanted,
         ]  # fmt: skip
         found = kernels.link_messages[item.name](
             kernels.TouchRows(*map(as_input, arrays)),

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ordercycle._attribution.option_checks import CHANNEL
-from ordercycle._attribution.touch_classes import CAMPAIGN
+from ordercycle._attribution.credit_counts import few_of
+from ordercycle._attribution.option_checks import CHANNEL, DELIVERY
+from ordercycle._attribution.touch_classes import CAMPAIGN, KIND
 from ordercycle._errors import counted, printable
 from ordercycle._expressions.expression_text import as_text
 from ordercycle._membership.membership import Membership, intervals_of
@@ -20,11 +19,16 @@ from ordercycle._report.counting import Counted
 from ordercycle._report.event_log import DAY
 from ordercycle._report.loyalty import unknown_kinds
 from ordercycle._report.metric_values import Figures
-from ordercycle._report.sources import Sources
-from ordercycle._report.touched import TYPE
+from ordercycle._report.touched import Touched
+from ordercycle._report.visits import VisitReader
 
-#: Campaigns that a note names.
-MOST_NAMED = 5
+#: What kinds of messages may be called elsewhere, which count as nothing here: parts of words.
+WORDS_FOR = {
+    DELIVERY: ("deliver", "sent", "send", "receiv"),
+    "open": ("open",),
+    "click": ("click",),
+    "unsubscribe": ("unsub", "optout", "opt-out", "opt_out"),
+}
 
 
 def notes_of(made: Counted) -> list[str]:
@@ -36,22 +40,22 @@ def _notes(made: Counted) -> Iterator[str]:
     sources, summary = made.sources, made.summary
     touched = sources.touched
     if touched is not None:
-        yield from _of_strangers(summary.strangers)
+        yield from _of_strangers(summary.strangers, VisitReader.of(sources, None))
         if summary.unknown_refunds:
             refunds = counted(summary.unknown_refunds, "refund is", "refunds are")
             yield f"{refunds} of no known order, and credited to nobody"
         if summary.without_group:
             absent = counted(sum(summary.without_group.values()), "touch is", "touches are")
-            named = ", ".join(map(repr, summary.without_group))
+            named = few_of(map(repr, summary.without_group))
             yield f"{absent} of channels in no group ({named}), and never win"
+        yield from _unlike_kinds(touched)
         if summary.long_paths:
             yield f"{counted(summary.long_paths, 'path was', 'paths were')} cut"
-        missing = _without_row(sources)
+        missing = _without_row(touched)
         if missing:
-            named = ", ".join(map(repr, missing[:MOST_NAMED]))
-            more = ", ..." if len(missing) > MOST_NAMED else ""
             has = "has" if len(missing) == 1 else "have"
-            yield f"{counted(len(missing), 'campaign')} {has} no row in the lookup ({named}{more})"
+            named = few_of(map(repr, missing))
+            yield f"{counted(len(missing), 'campaign')} {has} no row in the lookup ({named})"
         if touched.scan.model.compete == CHANNEL:
             yield "an order may have a winner in each channel: channels do not add up to groups"
     if sources.points is not None:
@@ -60,31 +64,38 @@ def _notes(made: Counted) -> Iterator[str]:
             yield f"{number} of points without a kind or a number: counted nowhere"
         kinds = unknown_kinds(sources.points)
         if kinds:
-            named = ", ".join(kinds[:MOST_NAMED]) + (", ..." if len(kinds) > MOST_NAMED else "")
-            yield f"points of kinds that are not known count nowhere: {named}"
+            yield f"points of kinds that are not known count nowhere: {few_of(kinds)}"
 
 
-def _of_strangers(number: int) -> Iterator[str]:
+def _of_strangers(number: int, visits: VisitReader | None) -> Iterator[str]:
     """Yield that touches are of customers whom the orders do not know, where any are."""
     if number:
         absent = counted(number, "touch is", "touches are")
         verb = "counts" if number == 1 else "count"
+        where = "nowhere" if visits is None else "in Contact Collection Rate alone"
         yield (
-            f"{absent} of customers whom the history of orders does not have, and {verb} nowhere; "
+            f"{absent} of customers whom the history of orders does not have, and {verb} {where}; "
             "build the history with the customers table"
         )
 
 
-def _without_row(sources: Sources) -> list[str]:
-    """Return the campaigns that have no type, where others have one."""
-    touched = sources.touched
-    if touched is None:
+def _without_row(touched: Touched) -> list[str]:
+    """Return the campaigns that the lookup of campaigns does not have, where there is one."""
+    touches = touched.scan.touches
+    codes = touches.spec.details.attributes.unmatched_codes().get(CAMPAIGN)
+    if not codes:
         return []
-    attribute = touched.scan.touches.columns.attributes.get(CAMPAIGN)
-    if attribute is None or TYPE not in attribute.lookups:
-        return []
-    absent = np.asarray(pc.is_null(attribute.lookups[TYPE].values))
-    return [str(one) for one, is_absent in zip(attribute.values.to_pylist(), absent) if is_absent]  # noqa: B905 - of one length
+    values = touches.columns.attributes[CAMPAIGN].by_code
+    return [str(values[code].as_py()) for code in sorted(codes)]
+
+
+def _unlike_kinds(touched: Touched) -> Iterator[str]:
+    """Yield what kinds count as nothing, though another word for them would."""
+    kinds = [one for one in touched.scan.touches.columns.attributes[KIND].values.to_pylist() if one]
+    for meant, stems in WORDS_FOR.items():
+        alike = [one for one in kinds if any(stem in one.lower() for stem in stems)]
+        if alike and meant not in kinds:
+            yield f"no touch is of the kind {meant!r}, and {few_of(map(repr, alike))} is none"
 
 
 def given_of(

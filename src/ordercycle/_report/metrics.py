@@ -301,6 +301,12 @@ METRICS = (
         doc="share of the messages delivered in the period that led to an unsubscription",
     ),
     Metric(
+        "Contact Collection Rate", "ContactCollectionRate", SHARE, PERIOD,
+        ("visits with a contact",), ("visits without a customer",), grains=OF_MESSAGES,
+        doc="share of the visits by people who are no customers yet that ended in a submitted "
+        "form; of All Customers, as such people are in no segment",
+    ),
+    Metric(
         "Loyalty Program Members", "LoyaltyMembers", CUSTOMERS, PERIOD, ("members",),
         doc="members on the period's last day",
     ),

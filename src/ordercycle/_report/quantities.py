@@ -24,6 +24,7 @@ BASE = "orders"
 CREDITED, SENT = "credited", "sent"
 DELIVERED, OPENED, CLICKED, UNSUBSCRIBED = "delivered", "opened", "clicked", "unsubscribed"
 REACHED, BOUGHT = "reached", "bought"
+VISITED, COLLECTED = "visited", "collected"
 SUBSCRIBED, MEMBERS = "subscribed", "members"
 BY_MEMBERS, DISCOUNTED, AWARDED, REDEEMED = "by members", "discounted", "awarded", "redeemed"
 
@@ -124,6 +125,8 @@ QUANTITIES: Mapping[str, Quantity] = {
                 ("opened deliveries", OPENED),
                 ("clicked deliveries", CLICKED),
                 ("unsubscribed deliveries", UNSUBSCRIBED),
+                ("visits without a customer", VISITED),
+                ("visits with a contact", COLLECTED),
             )
         ),
         *(

@@ -69,7 +69,7 @@ def numbers_of(
     memberships = listed(membership)
     known = Known.of(history, sources.last_touch)
     chosen = AsOf.chosen(asked.months, asked.compare, asked.as_of, known, memberships)
-    scan = ReportScan(sources, tuple(memberships))
+    scan = ReportScan(sources, tuple(memberships), chosen.horizon)
     counter = PeriodCount(history, membership, asked.segments, scan, chosen)
     ordered = months_of(history)
     first = asked.months.first if ordered is None else min(asked.months.first, ordered.first)

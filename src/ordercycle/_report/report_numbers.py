@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from ordercycle._attribution.credit_counts import few_of
 from ordercycle._errors import ConfigError, Option, check_choice, suggestion
 from ordercycle._months import Months, Period
 from ordercycle._report.as_of import AsOf
 from ordercycle._report.catalogue import Catalogue
 from ordercycle._report.counting import Counted, ReportScan
 from ordercycle._report.cube import Cube
-from ordercycle._report.metadata import MOST_NAMED, notes_of
+from ordercycle._report.metadata import notes_of
 from ordercycle._report.metric_values import EVERYTHING, Figures, Grain, Reported
 from ordercycle._report.metrics import Metric
 from ordercycle._report.quantities import CAMPAIGN, GRAINS
@@ -197,6 +198,6 @@ class ReportNumbers:
         if name not in known:
             raise ConfigError(
                 (Option(kind, name), f": there is none{suggestion(str(name), known)}"),
-                remedy=f"there are {', '.join(map(repr, known[:MOST_NAMED]))}",
+                remedy=f"there are {few_of(map(repr, known))}",
             )
         return Grain(kind, name)

@@ -111,10 +111,11 @@ class SegmentReport:
         as_of
             A day of the period: the report is "to date", all metrics are as of this day, and the
             prior period ends on the same day of its month (its last, where that is shorter; a
-            whole month is compared with a whole one). None: the period's last day; but a period
-            that is not over is reported as of the last known day, with a warning. It is not over
-            where it ends more days after the last day of any order, refund or registration of the
-            history than the longest stretch of days without any of these was in the 90 days up to
+            whole month is compared with a whole one). What is opened or clicked after the day marks
+            no message, of either period. None: the period's last day; but a period that is not over
+            is reported as of the last known day, with a warning. It is not over where it ends more
+            days after the last day of any order, refund or registration of the history, or of any
+            touch, than the longest stretch of days without any of these was in the 90 days up to
             that day.
         credited
             What :meth:`Attribution.credit` returns for the history: the report has channels,
@@ -477,7 +478,8 @@ class SegmentReport:
             Its name.
         months
             The first and the last month; None: from the first customer's to the end of the period.
-            Months after the period, or before the history and the report, cost a further pass.
+            Months after the period, or before the history and the report, cost a further pass, or
+            two where customers were forgotten.
         brand, target
             As for :meth:`comparison`.
 

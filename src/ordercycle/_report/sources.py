@@ -47,6 +47,7 @@ from ordercycle._report.quantities import (
     BY_MEMBERS,
     CHANNEL,
     CLICKED,
+    COLLECTED,
     CREDITED,
     CRM,
     DELIVERED,
@@ -65,6 +66,7 @@ from ordercycle._report.quantities import (
     SHARES,
     SUBSCRIBED,
     UNSUBSCRIBED,
+    VISITED,
     WHOLE,
     credited_quantities,
 )
@@ -90,6 +92,8 @@ Int64s = NDArray[np.int64]
 
 MOST_BRANDS, MOST_TARGETS = 100, 20
 MESSAGE_BLOCKS = (DELIVERED, OPENED, CLICKED, UNSUBSCRIBED, REACHED)
+#: Visits without a customer: of the same keys.
+VISIT_BLOCKS = (VISITED, COLLECTED)
 
 
 class View(NamedTuple):
@@ -214,7 +218,7 @@ class Sources:
             return 0 if brand == 0 and self.targets[view.target] is None else None
         if block in (BY_MEMBERS, DISCOUNTED):
             return brand if self.targets[view.target] is None else None
-        if block in MESSAGE_BLOCKS:
+        if block in (*MESSAGE_BLOCKS, *VISIT_BLOCKS):
             has_brands = self.touched is not None and self.touched.brands is not None
             return brand if has_brands or brand == 0 else None
         return brand * len(self.targets) + target
@@ -353,7 +357,7 @@ class Sources:
                 for name in (touched.campaigns.texts if touched.campaigns else ())
             ]
             messages = message_keys(touched)
-            for name in MESSAGE_BLOCKS:
+            for name in (*MESSAGE_BLOCKS, *VISIT_BLOCKS):
                 found[name] = [*messages, *(own if name in (DELIVERED, REACHED) else ())]
         if self.subscriptions is not None:
             channels = self.subscriptions.channels
