@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,14 @@ LEAST_ROOM, MOST_AT_ONCE = 256, 1 << 16
 #: With so many numbers at most, each code has a cell of its own: 64 MB, if all are counted in.
 MOST_DIRECT = 1 << 23
 NO_MARKS = np.zeros(0, np.bool_)
+
+
+Number = TypeVar("Number", int, Int64s)
+
+
+def pair_place(previous: Number, month: Number) -> Number:
+    """Return where pairs of months are: the first month is 1, and 0 stands for never before."""
+    return month * (month - 1) // 2 + previous
 
 
 class Key(NamedTuple):
@@ -76,7 +84,7 @@ class BlockPlan:
     def width(self) -> int:
         """How many pairs of months there are, or how many integers a cell has."""
         if self.has_pairs:
-            return self.columns * (self.columns - 1) // 2
+            return pair_place(0, self.columns)
         return 1 + self.chunks
 
     def check(self) -> BlockPlan:
@@ -173,7 +181,7 @@ class BlockCells:
         earlier, months = np.divmod(pairs, plan.columns)
         new = earlier < months  # others came again in a month
         of_rows = np.zeros((plan.rows, plan.width), np.int64)
-        of_rows[rows[new], (months * (months - 1) // 2 + earlier)[new]] = values[new, 0]
+        of_rows[rows[new], pair_place(earlier, months)[new]] = values[new, 0]
         return of_rows
 
 

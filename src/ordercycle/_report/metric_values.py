@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ordercycle._days import number_of
 from ordercycle._errors import DataError
 from ordercycle._months import Months, Period
-from ordercycle._report.blocks import Key, powers_of_chunks
+from ordercycle._report.blocks import Key, pair_place, powers_of_chunks
 from ordercycle._report.catalogue import Catalogue
 from ordercycle._report.counting import Counted
 from ordercycle._report.cube import Cube
@@ -260,17 +260,16 @@ def _distinct(pairs: NDArray[np.int64], first: int, last: int) -> NDArray[np.int
 @cache
 def _pairs_before(first: int, last: int) -> NDArray[np.int64]:
     """Return where pairs are of a month from first to last, and of one before the first."""
-    months = np.arange(first, last + 1)
-    found: NDArray[np.int64] = (months * (months - 1) // 2)[:, None] + np.arange(first)
-    return found.ravel()
+    earlier, months = np.arange(first), np.arange(first, last + 1)[:, None]
+    return pair_place(earlier, months).ravel()
 
 
 def _by_month(pairs: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
     """Return how many customers came in each column: (rows, columns)."""
     found = np.zeros((pairs.shape[0], columns), np.int64)
     for month in range(1, columns):
-        begin = month * (month - 1) // 2
-        found[:, month] = pairs[:, begin : begin + month].sum(axis=1)
+        begin, end = pair_place(0, month), pair_place(0, month + 1)
+        found[:, month] = pairs[:, begin:end].sum(axis=1)
     return found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from ordercycle._days import date_of
 from ordercycle._months import Months
 from ordercycle._page.content import Cells, Numbers, Slice, Table
+from ordercycle._report.blocks import pair_place
 from ordercycle._report.metric_values import Figures, Grain
 from ordercycle._report.metrics import Metric
 from ordercycle._report.quantities import (
@@ -201,7 +202,7 @@ def _pairs(pairs: Table, first: int, months: int, each: int) -> Table:
     found = np.zeros((pairs.shape[0], months, months), np.int64)
     for month in range(months):
         column = first + each * month
-        begin = column * (column - 1) // 2
+        begin = pair_place(0, column)
         before = pairs[:, begin : begin + column]
         found[:, month, 0] = before[:, :first].sum(axis=1)
         inside = before[:, first:].reshape(pairs.shape[0], month, each)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +14,7 @@ from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._events.event_history import EventHistory, stored_events
 from ordercycle._months import Months
 from ordercycle._public import public
+from ordercycle._report.blocks import pair_place
 from ordercycle._workspace import Workspace
 from ordercycle_kernels import report_facts as kernels
 
@@ -27,18 +27,6 @@ REACH_SCHEMA = pa.schema(
         pa.field("customers", pa.int64(), nullable=False),
     ]
 )
-
-
-class MonthPair(NamedTuple):
-    """A month, and the one before it in which a customer was reached: numbers, 0 for never."""
-
-    previous: int
-    month: int
-
-    @property
-    def place(self) -> int:
-        """Where kernels count it."""
-        return self.month * (self.month - 1) // 2 + self.previous
 
 
 @public()
@@ -66,10 +54,10 @@ class ReachedCustomers:
         days: list[Months] = self._months.each()
         firsts = [None, *(one.first_day for one in days)]
         rows = [
-            (firsts[pair.previous], firsts[pair.month], int(self._pairs[pair.place]))
+            (firsts[previous], firsts[month], int(self._pairs[pair_place(previous, month)]))
             for month in range(1, len(firsts))
-            for pair in (MonthPair(previous, month) for previous in range(month))
-            if self._pairs[pair.place]
+            for previous in range(month)
+            if self._pairs[pair_place(previous, month)]
         ]
         columns = zip(*rows, strict=True) if rows else [[]] * len(REACH_SCHEMA)
         arrays = [
@@ -98,7 +86,7 @@ class ReachedCustomers:
             )
         begin, end = (one - self._months.first + 1 for one in asked)
         return sum(
-            int(self._pairs[MonthPair(previous, month).place])
+            int(self._pairs[pair_place(previous, month)])
             for month in range(begin, end + 1)
             for previous in range(begin)
         )
@@ -160,12 +148,13 @@ def reach(stream: EventHistory, months: str | Sequence[str] | None = None) -> Re
         asked = Months.between(*ends)
     columns = asked.columns_of_days()
     first = number_of(asked.first_day)
+    size = pair_place(0, asked.size + 1)
 
     def count(_: int, batch: CustomerEvents, __: Workspace) -> Int64s:
         behind = batch.days.astype(np.int64) - first
         inside = (behind >= 0) & (behind < columns.size)
         of_days = np.where(inside, columns[np.clip(behind, 0, columns.size - 1)], np.int32(0))
-        pairs = np.zeros((1, asked.size * (asked.size + 1) // 2), np.int64)
+        pairs = np.zeros((1, size), np.int64)
         owners, latest = np.zeros((2, 1), np.int64)
         nowhere = np.zeros(behind.size, np.int64)
         kernels.count_pairs(
@@ -174,5 +163,4 @@ def reach(stream: EventHistory, months: str | Sequence[str] | None = None) -> Re
         found: Int64s = pairs[0]
         return found
 
-    nothing = np.zeros(asked.size * (asked.size + 1) // 2, np.int64)
-    return ReachedCustomers(asked, sum(stored.scan(count), nothing))
+    return ReachedCustomers(asked, sum(stored.scan(count), np.zeros(size, np.int64)))
