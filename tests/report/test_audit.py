@@ -97,7 +97,7 @@ def test_rows_add_up_to_every_number(data, kind, period):
         for row in data.draw(st.lists(st.sampled_from(rows), max_size=8)) if rows else ():
             check_row(report, row, segment, **{by: row["channel"]}, **view)
     for metric in ("Revenue from Campaigns", "Open Rate", "Reach"):
-        if metric in {one.name for one in report._metrics}:
+        if metric in {one.name for one in report._numbers.catalogue.metrics}:
             for row in of_segment(report.top_campaigns(metric, segments=9, **view), segment):
                 check_row(
                     report, row | {"metric": metric}, segment, campaign=row["campaign"], **view
