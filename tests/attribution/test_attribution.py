@@ -23,6 +23,8 @@ BAD_OPTIONS = [
     ({"window": timedelta(hours=-1)}, "not negative"),
     ({"window": timedelta.max}, "longer than 109,800 days"),
     ({"windows": {"click": "999999d"}}, "'999999d' of 'click' is longer than 109,800 days"),
+    ({"window": f"{10**25}d"}, "longer than 109,800 days"),
+    ({"groups": {"a": ("Email", "Email")}}, "'Email' is in 'a' twice"),
     ({"half_life": "200000d"}, "longer than 109,800 days"),
     ({"windows": {("SMS", "delivery"): "soon"}}, "'soon' of .*SMS.*no duration"),
     ({"windows": "12h"}, "names no windows"),
@@ -169,6 +171,18 @@ def test_channels_in_no_group_are_counted_and_named():
     assert "1 touch of a channel in no group ('Radio')" in repr(credited)
     assert "Radio" in credited._repr_html_()
     assert credited.explain(2)["outcome"].to_pylist() == ["channel"]
+
+
+def test_what_is_lost_is_listed():
+    names = pa.table({"campaign": ["spring"], "type": ["bulk"]})
+    rows = [*TOUCHES, ("zoe", MOMENT, "click", "Email", "autumn")]
+    touches = touches_of(rows, lookups={"campaign": names})
+    credited = oc.Attribution().credit(orders_of(ORDERS), touches)
+    for note in (
+        "1 touch of a customer whom the orders do not have",
+        "1 campaign has no row in the lookup ('autumn')",
+    ):
+        assert note in repr(credited)
 
 
 def test_orders_that_are_not_explained():

@@ -235,6 +235,21 @@ def test_files_that_say_nothing_of_touches(text, message):
     assert message in result.stderr
 
 
+def test_touches_without_instants():
+    days = TOUCHES | {"occurred_at": [one.date() for one in TOUCHES["occurred_at"]]}
+    pq.write_table(pa.table(days), "touch_days.parquet")
+    of_report = ("report", "orders.parquet", "--period", "2026-03", "--touches")
+    for command in (("attribution", "orders.parquet", "--touches"), of_report):
+        result = run(*command, "touch_days.parquet")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "the touches have days without instants" in result.stderr
+        assert "day_instants = true in the file that describes them" in result.stderr
+    described = FILE.replace("touches.parquet", "touch_days.parquet")
+    text = described.replace("lookups", "day_instants = true\nlookups")
+    Path("days.toml").write_text(text, encoding="utf-8")
+    assert run_attribution("--quiet", touches="days.toml").exit_code == 0
+
+
 def test_orders_without_instants_or_ids():
     days = {**ORDERS, "ordered_at": [one.date() for one in ORDERS["ordered_at"]]}
     pq.write_table(pa.table(days), "days.parquet")

@@ -454,11 +454,11 @@ def test_points_that_are_unclear():
         {"customer_id": ["ann"], "valid_from": [date(2026, 1, 1)], "valid_to": [date(2027, 1, 1)]}
     )
 
-    def reported(kinds, numbers):
+    def reported(kinds, numbers, who=None):
         points = oc.EventHistory.build(
             pa.table(
                 {
-                    "customer_id": ["ann"] * len(kinds),
+                    "customer_id": who or ["ann"] * len(kinds),
                     "occurred_at": [at(3, 11 + place) for place in range(len(kinds))],
                     "kind": pa.array(kinds, pa.string()),
                     "points": pa.array(numbers, pa.int64()),
@@ -475,6 +475,11 @@ def test_points_that_are_unclear():
     assert value(report, "Points Awarded") == 55
     notes = report.metadata["notes"]
     assert notes == ["2 events of points without a kind or a number: counted nowhere"]
+    others = reported(["bonus", "awarded"], [1, 2], who=["ann", "zoe"]).metadata["notes"]
+    assert others == [
+        "1 event of points of people who are no members on that day: counted nowhere",
+        "points of kinds that are not known count nowhere: 'bonus'",
+    ]
     with pytest.raises(oc.DataError, match="'ann' on 2026-03-12 are less than 0"):
         reported(["awarded", "redeemed"], [50, -30])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from typing import Any
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from ordercycle._attribution.credit_rows import CreditRows
 from ordercycle._attribution.credit_scan import CreditScan, Meeting
 from ordercycle._attribution.exact_totals import as_number, exact_total
+from ordercycle._attribution.touch_classes import campaigns_without_row
 from ordercycle._attribution.touch_paths import Paths
 from ordercycle._errors import counted
+from ordercycle._events.stored_events import StoredEvents
 from ordercycle._public import public
 from ordercycle_kernels.credit_shares import NO_ORDER
 
@@ -27,6 +29,15 @@ def few_of(names: Iterable[str]) -> str:
     """Return the first of the names, and that there are more."""
     given = list(names)
     return ", ".join(given[:MOST_NAMED]) + (", ..." if len(given) > MOST_NAMED else "")
+
+
+def lookup_notes(touches: StoredEvents) -> Iterator[str]:
+    """Yield what campaigns the lookup of campaigns does not have, where there is one."""
+    missing = campaigns_without_row(touches)
+    if missing:
+        has = "has" if len(missing) == 1 else "have"
+        named = few_of(map(repr, missing))
+        yield f"{counted(len(missing), 'campaign')} {has} no row in the lookup ({named})"
 
 
 @public()
@@ -102,6 +113,11 @@ class CreditSummary:
         named = few_of(map(repr, self.without_group))
         notes = [
             (self.unknown_refunds, "refund of no known order", "refunds of no known order"),
+            (
+                self.strangers,
+                "touch of a customer whom the orders do not have",
+                "touches of customers whom the orders do not have",
+            ),
             (self.excluded, "excluded touch", "excluded touches"),
             (
                 absent,

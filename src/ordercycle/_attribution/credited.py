@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ordercycle._attribution.credit_counts import CreditSummary, counts_of, in_amounts
+from ordercycle._attribution.credit_counts import CreditSummary, counts_of, in_amounts, lookup_notes
 from ordercycle._attribution.credit_scan import CreditScan, Meeting
 from ordercycle._attribution.credit_table import CreditTable
 from ordercycle._attribution.credit_totals import (
@@ -256,7 +256,7 @@ class Credited:
             ("orders", f"{made.orders:,}"),
             *shares,
             ("unattributed", counted(made.unattributed, "order")),
-            *(("note", note) for note in made.notes()),
+            *(("note", note) for note in notes_of(self)),
         ]
 
     def __repr__(self) -> str:
@@ -269,6 +269,11 @@ class Credited:
             for name, value in self._told()
         )
         return f"<table>{rows}</table>"
+
+
+def notes_of(credited: Credited) -> list[str]:
+    """Return what is worth a note of credits, in words."""
+    return [*credited.summary().notes(), *lookup_notes(scan_of(credited).touches)]
 
 
 def scan_of(credited: Credited) -> CreditScan:

@@ -17,7 +17,7 @@ UNITS = {
     "m": timedelta(minutes=1),
     "s": timedelta(seconds=1),
 }
-TEXT = re.compile(r"(\d{1,6})([dhms])")
+TEXT = re.compile(r"(\d{1,30})([dhms])")
 
 
 def duration_of(given: object, *where: str | Option) -> timedelta:
@@ -34,7 +34,10 @@ def duration_of(given: object, *where: str | Option) -> timedelta:
     datetime.timedelta(seconds=43200)
     """
     matched = TEXT.fullmatch(given) if isinstance(given, str) else None
-    found = given if matched is None else int(matched[1]) * UNITS[matched[2]]
+    found = given
+    if matched is not None:
+        unit = UNITS[matched[2]]
+        found = min(int(matched[1]), LONGEST // unit + 1) * unit
     if not isinstance(found, timedelta) or found < timedelta(0):
         raise ConfigError(
             (*where, " is no duration"),

@@ -169,11 +169,10 @@ def _refuse_overlap(groups: Groups) -> None:
     for name, channels in groups.items():
         for channel in channels or ():
             if channel in seen:
+                both = f"{seen[channel]!r} and in {name!r}"
+                where = both if seen[channel] != name else f"{name!r} twice"
                 raise ConfigError(
-                    (
-                        Option("Attribution.groups"),
-                        f": {channel!r} is in {seen[channel]!r} and in {name!r}",
-                    ),
+                    (Option("Attribution.groups"), f": {channel!r} is in {where}"),
                     remedy="leave it in one group, as each has a winner of its own",
                 )
             seen[channel] = name

@@ -29,6 +29,7 @@ from ordercycle._attribution.option_checks import (
     Name,
 )
 from ordercycle._errors import ColumnError, ConfigError, Option, counted, suggestion, warn
+from ordercycle._events.stored_events import StoredEvents
 from ordercycle._streams.columns import Attribute, StreamColumns
 from ordercycle_kernels._types import as_input
 from ordercycle_kernels.touch_paths import Rules
@@ -265,6 +266,15 @@ def campaign_ranks(columns: StreamColumns) -> NDArray[np.uint32] | None:
         return None
     places = found.in_order.places
     return np.arange(len(found.values) + 1, dtype=np.uint32) if places is None else places
+
+
+def campaigns_without_row(touches: StoredEvents) -> list[str]:
+    """Return the campaigns that the lookup of campaigns does not have, where there is one."""
+    codes = touches.spec.details.attributes.unmatched_codes().get(CAMPAIGN)
+    if not codes:
+        return []
+    values = touches.columns.attributes[CAMPAIGN].by_code
+    return [str(values[code].as_py()) for code in sorted(codes)]
 
 
 def codes_elsewhere(own: Attribute, other: Attribute) -> NDArray[np.int64]:

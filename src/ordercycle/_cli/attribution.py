@@ -217,6 +217,8 @@ def _order(history: OrderHistory, text: str) -> Any:
 
 def summary_of(credited: Credited, campaigns: int) -> Iterator[str]:
     """Yield what channels and campaigns are credited with, a line each."""
+    from ordercycle._attribution.credited import notes_of
+
     made = credited.summary()
     channels = credited.totals(by="channel").to_pylist()
     yield _line(("group", "channel"), "orders", "revenue", "share")
@@ -241,7 +243,7 @@ def summary_of(credited: Credited, campaigns: int) -> Iterator[str]:
         yield _row((row["channel"], row["campaign"]), row)
     if len(won) > campaigns:
         yield f"and {len(won) - campaigns:,} more campaigns"
-    yield from made.notes()
+    yield from notes_of(credited)
 
 
 def _row(names: Iterable[Any], row: dict[str, Any]) -> str:

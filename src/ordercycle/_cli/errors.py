@@ -24,7 +24,7 @@ PHRASES: dict[tuple[str, Any], str] = {
     ("Columns.instants", True): "instants = true in [columns] of --source",
     ("Attribution.reuse", False): "--no-reuse",
     ("Attribution.strict", True): "--strict",
-    ("day_instants", True): "day_instants = true in --source",
+    ("day_instants", True): "day_instants = true in the file that describes them",
     ("read", "CsvFormat()"): "--format csv",
     ("read", "NdJson()"): "--format ndjson",
     ("read", "ExcelSheet()"): "--format excel",

@@ -63,6 +63,8 @@ class Counted:
     unfinished: set[tuple[str, int]] = field(default_factory=set)
     #: Events of points without a kind or a number.
     unclear_points: int = 0
+    #: Events of points of people who are no members on their day.
+    points_of_others: int = 0
     #: The same without customers who are forgotten, where there are any.
     known: Counted | None = None
 
@@ -86,9 +88,13 @@ class Counted:
         views = {view: cube.plus(other.views[view]) for view, cube in self.views.items()}
         summary = self.summary.plus(other.summary)
         unfinished = self.unfinished | other.unfinished
-        unclear = self.unclear_points + other.unclear_points
         return replace(
-            self, views=views, summary=summary, unfinished=unfinished, unclear_points=unclear
+            self,
+            views=views,
+            summary=summary,
+            unfinished=unfinished,
+            unclear_points=self.unclear_points + other.unclear_points,
+            points_of_others=self.points_of_others + other.points_of_others,
         )
 
     def with_messages(self) -> Counted:
@@ -205,6 +211,7 @@ class Worker:
             self._add_messages(places, touches.deliveries.sent)
             self._add_visits(places, touches.met)
         counted.unclear_points += self._reader.unclear_points(there)
+        counted.points_of_others += self._reader.points_of_others(there)
         for facts in self._reader.facts(there, views, touches):
             self._add(places, facts)
         for block, one in states.items():

@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from ordercycle._attribution.credit_counts import few_of
+from ordercycle._attribution.credit_counts import few_of, lookup_notes
 from ordercycle._attribution.option_checks import CHANNEL, DELIVERY
-from ordercycle._attribution.touch_classes import CAMPAIGN, KIND
+from ordercycle._attribution.touch_classes import KIND
 from ordercycle._errors import counted, printable
 from ordercycle._expressions.expression_text import as_text
 from ordercycle._membership.membership import Membership, intervals_of
@@ -45,23 +45,23 @@ def _notes(made: Counted) -> Iterator[str]:
             refunds = counted(summary.unknown_refunds, "refund is", "refunds are")
             yield f"{refunds} of no known order, and credited to nobody"
         if summary.without_group:
-            absent = counted(sum(summary.without_group.values()), "touch is", "touches are")
+            lost = sum(summary.without_group.values())
+            absent, verb = counted(lost, "touch is", "touches are"), "win" + "s" * (lost == 1)
             named = few_of(map(repr, summary.without_group))
-            yield f"{absent} of channels in no group ({named}), and never win"
+            yield f"{absent} of channels in no group ({named}), and never {verb}"
         yield from _unlike_kinds(touched)
         if summary.long_paths:
             yield f"{counted(summary.long_paths, 'path was', 'paths were')} cut"
-        missing = _without_row(touched)
-        if missing:
-            has = "has" if len(missing) == 1 else "have"
-            named = few_of(map(repr, missing))
-            yield f"{counted(len(missing), 'campaign')} {has} no row in the lookup ({named})"
+        yield from lookup_notes(touched.scan.touches)
         if touched.scan.model.compete == CHANNEL:
             yield "an order may have a winner in each channel: channels do not add up to groups"
     if sources.points is not None:
         if made.unclear_points:
             number = counted(made.unclear_points, "event", "events")
             yield f"{number} of points without a kind or a number: counted nowhere"
+        if made.points_of_others:
+            number = counted(made.points_of_others, "event", "events")
+            yield f"{number} of points of people who are no members on that day: counted nowhere"
         kinds = unknown_kinds(sources.points)
         if kinds:
             yield f"points of kinds that are not known count nowhere: {few_of(kinds)}"
@@ -77,16 +77,6 @@ def _of_strangers(number: int, visits: VisitReader | None) -> Iterator[str]:
             f"{absent} of customers whom the history of orders does not have, and {verb} {where}; "
             "build the history with the customers table"
         )
-
-
-def _without_row(touched: Touched) -> list[str]:
-    """Return the campaigns that the lookup of campaigns does not have, where there is one."""
-    touches = touched.scan.touches
-    codes = touches.spec.details.attributes.unmatched_codes().get(CAMPAIGN)
-    if not codes:
-        return []
-    values = touches.columns.attributes[CAMPAIGN].by_code
-    return [str(values[code].as_py()) for code in sorted(codes)]
 
 
 def _unlike_kinds(touched: Touched) -> Iterator[str]:

@@ -188,6 +188,14 @@ class FactReader:
             unclear |= ~values.known[rows]
         return int(np.count_nonzero(unclear))
 
+    def points_of_others(self, there: Situation) -> int:
+        """Return how many events of points are of no members, or of nobody the orders have."""
+        if there.points is None or there.of_points is None or there.member_states is None:
+            return 0
+        offsets, rows = listed(there.of_points)
+        are_members = are_there(there.member_states, offsets, there.points.days[rows])
+        return there.points.days.size - int(np.count_nonzero(are_members))
+
     def _points(self, there: Situation, points: CustomerEvents, own: Rows) -> Iterator[Facts]:
         """Yield the points of members, awarded and redeemed."""
         stored = self.sources.points
