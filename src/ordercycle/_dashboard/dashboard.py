@@ -13,11 +13,14 @@ from typing import IO, Any
 from ordercycle._attribution.credited import Credited
 from ordercycle._dashboard.cohorts import cohorts_of
 from ordercycle._dashboard.grid import CUSTOMERS, grid_of
+from ordercycle._dashboard.journeys import shown_experiments, shown_journeys
 from ordercycle._dashboard.memberships import Named, changed_months, last_day_of, named_memberships
 from ordercycle._dashboard.moves import moves_of
 from ordercycle._dashboard.small import cohorts_without_few, grid_without_few, without_few
 from ordercycle._errors import ConfigError, Option, OrdercycleWarning
+from ordercycle._experiments.result import ExperimentResult
 from ordercycle._history.order_history import OrderHistory
+from ordercycle._journeys.run import JourneyRun
 from ordercycle._membership.intervals import check_history
 from ordercycle._membership.membership import Membership
 from ordercycle._months import Months, Period
@@ -69,6 +72,8 @@ class Dashboard:
         credited: Credited | None = None,
         subscriptions: Any = None,
         loyalty: Loyalty | None = None,
+        journeys: Sequence[JourneyRun] = (),
+        experiments: Mapping[str, ExperimentResult] | None = None,
         brand: str | None = None,
         targets: Mapping[str, Any] | None = None,
         metrics: Sequence[OwnMetric] = (),
@@ -103,6 +108,10 @@ class Dashboard:
         credited, subscriptions, loyalty, metrics
             What the page shows beside orders, as :meth:`SegmentReport.build` takes it: channels,
             campaigns and messages, subscribers, members, and metrics of one's own.
+        journeys, experiments
+            What a view of their own shows: what :meth:`Journey.replay` returns, and what
+            :meth:`Experiment.measure` returns, by names. They keep the days as of which they
+            were made.
         brand, targets
             An attribute of orders and target actions, as :meth:`SegmentReport.build` takes them:
             the page has a box to choose one of each. Memberships stay those of all orders.
@@ -130,7 +139,7 @@ class Dashboard:
         ------
         ConfigError
             There is no segment, there are more than 30, two have one name, a name in `changes` is
-            unknown, or an option makes no sense.
+            unknown, or an option makes no sense; two runs are of one journey.
 
         Examples
         --------
@@ -153,6 +162,8 @@ class Dashboard:
                 (Option("min_customers", min_customers), " is no number of customers"),
                 remedy="pass a whole number",
             )
+        of_journeys = shown_journeys(journeys, min_customers)
+        of_experiments = shown_experiments(experiments or {}, min_customers)
         named = named_memberships(history, schemes, memberships or {}, streams, missing)
         end = last_day_of(history, named, months, as_of)
         last = Months.between(end, end)
@@ -201,6 +212,8 @@ class Dashboard:
             moves=without_few(_moves(history, named, period), min_customers),
             grid=grid_without_few(_grid(history, schemes, end), CUSTOMERS, min_customers),
             cohorts=cohorts_without_few(_cohorts(history, period), min_customers),
+            journeys=of_journeys,
+            experiments=of_experiments,
         )
         return cls(content, report)
 

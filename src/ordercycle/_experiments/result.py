@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,9 @@ from ordercycle._attribution.exact_totals import in_type
 from ordercycle._days import date_of
 from ordercycle._errors import ConfigError, Option, counted, printable
 from ordercycle._experiments.window_scan import Sums, WindowScan, moments
-from ordercycle._page.charts import LIGHT, bands
+from ordercycle._page.charts import LIGHT
+from ordercycle._page.journeys import Curve
+from ordercycle._page.journeys import always_valid as always_valid_chart
 from ordercycle._public import public
 from ordercycle._statistics.distributions import normal_quantile
 from ordercycle._statistics.means import Means, Moments, adjusted_means, plain_means
@@ -116,6 +119,8 @@ class ExperimentResult:
         views in the proportion of its weight.
     alpha : float
         How often an interval may miss.
+    as_of : datetime.date
+        The last day that is known.
     """
 
     arms: tuple[str, ...]
@@ -133,6 +138,10 @@ class ExperimentResult:
             for place, name in enumerate(self.arms)
         )
         return f"ExperimentResult({counts} converted as of {date_of(self._scan.as_of)})"
+
+    @property
+    def as_of(self) -> date:
+        return date_of(self._scan.as_of)
 
     def to_table(self) -> pa.Table:
         """Return a row for each arm.
@@ -234,20 +243,7 @@ class ExperimentResult:
         ImportError
             Altair is not installed.
         """
-        others = [name for name in self.arms if name != self.control]
-        rows = [
-            {
-                "at": str(row["day"]),
-                "slot": others.index(row["arm"]),
-                "name": row["arm"],
-                "value": row["difference"],
-                "low": row["low"],
-                "high": row["high"],
-            }
-            for row in self.path().to_pylist()
-        ]
-        chart = bands(LIGHT, rows, across="T", title="day", series=len(others))
-        return chart.properties(title=f"Conversion beside {self.control}, always valid")
+        return always_valid_chart(LIGHT, path_curves(self), self.control)
 
     def segments(self) -> pa.Table:
         """Return what arms did in each segment of the day of assignment, beside control.
@@ -468,3 +464,20 @@ class ExperimentResult:
                 "shrunk_high": effect + z * error,
                 "q_p": drawn.q_p,
             }
+
+
+def path_curves(result: ExperimentResult) -> tuple[Curve, ...]:
+    """Return the path of each arm but control as a line within its interval."""
+    rows = result.path().to_pylist()
+    return tuple(
+        Curve(
+            name,
+            tuple(
+                (str(row["day"]), row["difference"], row["low"], row["high"])
+                for row in rows
+                if row["arm"] == name
+            ),
+        )
+        for name in result.arms
+        if name != result.control
+    )

@@ -6,43 +6,27 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from ordercycle._page.charts import LIGHT, bands, bars
+from ordercycle._page.charts import LIGHT
+from ordercycle._page.journeys import Curve, converted, funnel
 
 if TYPE_CHECKING:
     from altair import LayerChart
 
 
-def funnel_chart(funnel: pa.Table, of: str) -> LayerChart:
+def funnel_chart(steps: pa.Table, of: str) -> LayerChart:
     """Draw a bar for each step that was reached; of: whose they are."""
-    rows = [
-        {
-            "row": place,
-            "slot": 0,
-            "name": step["step"],
-            "now": step["reached"],
-            "prior": None,
-            "shown": f"{step['reached']:,}",
-            "change": "",
-            "tone": "flat",
-        }
-        for place, step in enumerate(funnel.to_pylist())
-    ]
-    return bars(LIGHT, rows, series=1, with_prior=False).properties(title=f"Steps reached: {of}")
+    return funnel(LIGHT, [(row["step"], row["reached"]) for row in steps.to_pylist()], of)
 
 
 def conversion_chart(survival: pa.Table, of: str) -> LayerChart:
     """Draw the share that has converted, by day, within its interval."""
-    curve = [{"at": 0, "slot": 0, "name": of, "value": 0.0, "low": 0.0, "high": 0.0}]
-    curve += [
-        {
-            "at": row["day"],
-            "slot": 0,
-            "name": of,
-            "value": 1.0 - row["survival"],
-            "low": 1.0 - row["upper"],
-            "high": 1.0 - row["lower"],
-        }
+    return converted(LIGHT, [conversion_curve(survival, of)], of)
+
+
+def conversion_curve(survival: pa.Table, name: str) -> Curve:
+    """Return the share that has converted by day, from the day of entry on."""
+    later = tuple(
+        (row["day"], 1.0 - row["survival"], 1.0 - row["upper"], 1.0 - row["lower"])
         for row in survival.to_pylist()
-    ]
-    chart = bands(LIGHT, curve, across="Q", title="days after the entry", series=1)
-    return chart.properties(title=f"Converted: {of}")
+    )
+    return Curve(name, ((0, 0.0, 0.0, 0.0), *later))

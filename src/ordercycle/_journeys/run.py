@@ -44,12 +44,33 @@ class JourneyRun:
     """A journey replayed as of a day: what :meth:`Journey.replay` returns.
 
     Rows come in the order of customers, by hash, and of their entries.
+
+    Attributes
+    ----------
+    name : str
+        Of the journey.
+    arms : tuple of str
+        Its arms, in their order.
+    as_of : datetime.date
+        The last day that is known.
     """
 
     def __init__(self, definition: Definition, replay: Replay, found: Found) -> None:
         self._definition = definition
         self._replay = replay
         self._found = found
+
+    @property
+    def name(self) -> str:
+        return self._definition.name
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        return self._definition.arms.names
+
+    @property
+    def as_of(self) -> date:
+        return date_of(self._replay.as_of)
 
     def __repr__(self) -> str:
         rows = self._row(kernels.CONVERSIONS)

@@ -150,24 +150,27 @@ def _end_labels(base: Any, colours: Colours) -> Any:
     """Write the names of lines beside their ends, pushed up until none covers another."""
     alt = altair()
     return (
-        base.transform_joinaggregate(top="max(value)", low="min(value)")
-        .transform_filter("datum.end != null")
-        .transform_window(rank="row_number()", sort=[alt.SortField("value"), alt.SortField("slot")])
-        .transform_calculate(
-            gap=f"(max(datum.top, 0) - min(datum.low, 0)) * {LABEL_HEIGHT} / height",
-            level="datum.value - datum.rank * datum.gap",
+        _pushed(
+            base.transform_joinaggregate(top="max(value)", low="min(value)").transform_filter(
+                "datum.end != null"
+            ),
+            f"(max(datum.top, 0) - min(datum.low, 0)) * {LABEL_HEIGHT} / height",
         )
-        .transform_window(
-            level_so_far="max(level)",
-            sort=[alt.SortField("value"), alt.SortField("slot")],
-            frame=[None, 0],
-        )
-        .transform_calculate(
-            place="datum.level_so_far + datum.rank * datum.gap",
-            label="datum.name + '  ' + datum.shown",
-        )
+        .transform_calculate(label="datum.name + '  ' + datum.shown")
         .mark_text(align="left", fontSize=12, fontWeight=600, color=colours.text)
         .encode(x=alt.value(alt.expr("width + 14")), y=alt.Y("place:Q", title=None), text="label:N")
+    )
+
+
+def _pushed(ends: Any, step: str) -> Any:
+    """Add the places at which labels of values are written, a step apart at least."""
+    alt = altair()
+    order = [alt.SortField("value"), alt.SortField("slot")]
+    return (
+        ends.transform_window(rank="row_number()", sort=order)
+        .transform_calculate(gap=step, level="datum.value - datum.rank * datum.gap")
+        .transform_window(level_so_far="max(level)", sort=order, frame=[None, 0])
+        .transform_calculate(place="datum.level_so_far + datum.rank * datum.gap")
     )
 
 
@@ -265,7 +268,11 @@ def bands(colours: Colours, rows: Rows, *, across: str, title: str, series: int)
     colour = alt.Color("slot:N", scale=alt.Scale(domain=slots, range=range_of), legend=None)
     dashes = alt.Scale(domain=slots, range=[DASHES[place % MOST_SERIES] for place in slots])
     base = alt.Chart(_data("rows", rows)).encode(
-        x=alt.X(f"at:{across}", axis=alt.Axis(title=title, labelAngle=0)), detail="name:N"
+        x=alt.X(
+            f"at:{across}",
+            axis=alt.Axis(title=title, titleColor=colours.muted, titleFontWeight=400, labelAngle=0),
+        ),
+        detail="name:N",
     )
     shown = [
         alt.Tooltip(f"at:{across}", title=title),
@@ -288,12 +295,16 @@ def bands(colours: Colours, rows: Rows, *, across: str, title: str, series: int)
     )
     if series > 1:
         last = (
-            base.transform_filter("isValid(datum.value)")
+            base.transform_joinaggregate(top="max(high)", low_end="min(low)")
+            .transform_filter("isValid(datum.value)")
             .transform_joinaggregate(end="max(at)", groupby=["name"])
             .transform_filter("datum.at == datum.end")
         )
-        chart += last.mark_text(align="left", dx=6, fontSize=12, fontWeight=600).encode(
-            y="value:Q", text="name:N", color=colour
+        step = f"(max(datum.top, 0) - min(datum.low_end, 0)) * {LABEL_HEIGHT} / height"
+        chart += (
+            _pushed(last, step)
+            .mark_text(align="left", dx=6, fontSize=12, fontWeight=600)
+            .encode(y=alt.Y("place:Q", title=None), text="name:N", color=colour)
         )
     return _finished(chart.properties(width=760, height=300), colours, is_share=True, before="")
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
+from ordercycle._page.journeys import ShownExperiment, ShownJourney
 from ordercycle._page.numbers import month_name
 from ordercycle._spreadsheets import csv_field
 
@@ -223,4 +224,6 @@ class Content:
     moves: Moves | None = None
     grid: Grid | None = None
     cohorts: Cohorts | None = None
+    journeys: tuple[ShownJourney, ...] = ()
+    experiments: tuple[ShownExperiment, ...] = ()
     plain: str = ""  # a table for readers without scripts, as HTML

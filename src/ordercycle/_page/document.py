@@ -26,6 +26,7 @@ def document(content: Content) -> str:
     """Return the whole page: it needs nothing else, and asks no network for anything."""
     drawn = vega.script()
     script = _script()
+    there = views.views(content)
     metrics, cubes = content.metrics, [packed(one) for one in cubes_of(content)]
     return Template(_asset("page.html")).substitute(
         policy=_policy(drawn, script),
@@ -46,8 +47,8 @@ def document(content: Content) -> str:
         metric=markup.metric_options(metrics, many=False),
         chart_metrics=markup.metric_choices(metrics),
         beside_metrics=markup.metric_choices(metrics),
-        tabs=views.tabs(content),
-        panels=views.panels(content),
+        tabs=views.tabs(there),
+        panels=views.panels(there),
         noscript=f"<noscript>{content.plain}</noscript>",
         about=markup.about(_about(content, cubes), vega.licences()),
         most_segments=MOST_SEGMENTS,

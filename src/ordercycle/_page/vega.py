@@ -48,6 +48,16 @@ def compiled(declared: str) -> dict[str, Any]:
     return spec
 
 
+def picture(declared: str) -> str:
+    """Return the picture of a chart in Vega-Lite, as JSON, as an SVG element."""
+    try:
+        import vl_convert
+    except ImportError:
+        raise ImportError(MISSING) from None
+    drawn: str = vl_convert.vegalite_to_svg(declared)
+    return drawn
+
+
 def specification(chart: Any) -> dict[str, Any]:
     """Return a chart for pages, whose script sets size and data."""
     spec = compiled(json.dumps(chart.to_dict(), sort_keys=True))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ordercycle._page.content import Cohorts, Content, Grid, Moves
 from ordercycle._page.encoding import symbol_of, trimmed
+from ordercycle._page.journeys import Table, pictures_of_experiment, pictures_of_journey
 from ordercycle._page.markup import named, option
 from ordercycle._page.numbers import NONE, digits, month_name, shown
 
@@ -143,6 +144,60 @@ def _of_cohort(unit: str, value: float, symbol: str) -> str:
     return f"{digits(value * 100, 0)}%" if unit == "share" else shown(unit, value, symbol)
 
 
+def _journeys(content: Content, symbol: str) -> str:
+    """Return what journeys and experiments came to."""
+    of_journeys = (
+        _card_of(
+            one.name,
+            one.note,
+            _table(f"Journey {one.name}", one.metrics, symbol)
+            + pictures_of_journey(one)
+            + _table(f"Journey {one.name}", one.steps, symbol),
+        )
+        for one in content.journeys
+    )
+    of_experiments = (
+        _card_of(
+            one.name,
+            one.note,
+            _table(f"Experiment {one.name}", one.arms, symbol) + pictures_of_experiment(one),
+        )
+        for one in content.experiments
+    )
+    return "".join((*of_journeys, *of_experiments))
+
+
+def _card_of(name: str, note: str, inner: str) -> str:
+    return card(name, inner, f'<p class="hint">{escape(note)}</p>')
+
+
+def _table(of: str, table: Table, symbol: str) -> str:
+    """Return a table whose rows have names; of: what it is of, as several have one title."""
+    heads = "".join(f'<th scope="col">{escape(one.name)}</th>' for one in table.columns)
+    lines = "".join(
+        f'<tr><th scope="row">{named(name)}</th>'
+        + "".join(
+            _plain_cell(value, one.unit, symbol)
+            for value, one in zip(values, table.columns, strict=True)
+        )
+        + "</tr>"
+        for name, values in table.rows
+    )
+    return scroller(
+        f"{of}, {table.title}",
+        f'<table class="report"><thead><tr><th scope="col">{escape(table.title)}</th>{heads}</tr>'
+        f"</thead><tbody>{lines}</tbody></table>",
+    )
+
+
+def _plain_cell(value: float | str | None, unit: str, symbol: str) -> str:
+    if isinstance(value, str):
+        return f"<td>{escape(value)}</td>"
+    exact = "" if value is None else repr(value)
+    text = digits(value, 3) if unit == "p" and value is not None else None
+    return f'<td data-value="{exact}">{text or shown(unit, value, symbol, counts=True)}</td>'
+
+
 class View(NamedTuple):
     """A tab: its name, and what it shows of a page and its currency; nothing: it is not there."""
 
@@ -156,29 +211,31 @@ VIEWS = (
     View("map", "Lifecycle map", lambda content, symbol: _moves(content.moves, symbol)),
     View("rfm", "RFM", lambda content, symbol: _grid(content.grid, symbol)),
     View("cohorts", "Cohorts", lambda content, symbol: _cohorts(content.cohorts, symbol)),
+    View("journeys", "Journeys", _journeys),
 )
 
 
-def tabs(content: Content) -> str:
-    """Return the tabs of the views that there are."""
-    there = [("report", "Report")]
-    there += [(view.key, view.name) for view in VIEWS if _inner(view, content)]
+def views(content: Content) -> list[tuple[View, str]]:
+    """Return the views of which a page knows anything, with what they show."""
+    symbol = symbol_of(content.currency)
+    found = [(view, view.inner(content, symbol)) for view in VIEWS]
+    return [(view, inner) for view, inner in found if inner]
+
+
+def tabs(there: Iterable[tuple[View, str]]) -> str:
+    """Return the tabs of views, behind that of the report."""
+    names = [("report", "Report"), *((view.key, view.name) for view, _ in there)]
     return "".join(
         f'<button type="button" role="tab" id="tab-{key}" data-do="tab" value="{key}" '
         f'aria-controls="{key}">{name}</button>'
-        for key, name in there
+        for key, name in names
     )
 
 
-def panels(content: Content) -> str:
+def panels(there: Iterable[tuple[View, str]]) -> str:
     """Return the views beside the report."""
     return "".join(
-        f'<div id="{view.key}" role="tabpanel" aria-labelledby="tab-{view.key}" hidden>'
-        f"{_inner(view, content)}</div>"
-        for view in VIEWS
-        if _inner(view, content)
+        f'<div id="{view.key}" role="tabpanel" aria-labelledby="tab-{view.key}" hidden>{inner}'
+        "</div>"
+        for view, inner in there
     )
-
-
-def _inner(view: View, content: Content) -> str:
-    return view.inner(content, symbol_of(content.currency))

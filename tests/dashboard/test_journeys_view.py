@@ -1,0 +1,137 @@
+"""Journeys and experiments on a page: the numbers of their tables, and how it looks."""
+
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from support.pages import NARROW
+
+import ordercycle as oc
+
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+HOSTILE = "</svg><script>alert(1)</script>" + "x" * 150
+
+
+@pytest.fixture(scope="module")
+def history():
+    data = oc.datasets.generated(400)
+    return oc.OrderHistory.build(data.orders, data.customers, columns=data.columns)
+
+
+@pytest.fixture(scope="module")
+def run(history):
+    journey = oc.Journey(
+        HOSTILE,
+        oc.enters("At-risk", of="lifecycle"),
+        [{"name": "hello", "action": "mail"}, {"name": HOSTILE, "action": "x", "wait_days": 9}],
+        arms={"control": 30, "mail": 30, "<b>call": 40},
+    )
+    lifecycle = oc.Lifecycle().membership(history)
+    return journey.replay(history, memberships={"lifecycle": lifecycle}, as_of="2025-12-20")
+
+
+@pytest.fixture(scope="module")
+def result(history):
+    arms = oc.Experiment("banner", {"control": 50, "banner": 50})
+    return arms.measure(history, since="2025-10-01", as_of="2025-12-20", window_days=60)
+
+
+def page_of(history, tmp_path, **options):
+    path = tmp_path / "page.html"
+    oc.Dashboard.build(history, [oc.Lifecycle()], as_of="2025-12-20", **options).save(path)
+    return path
+
+
+TABLES = """tables => tables.map(table => [...table.rows].slice(1).map(row =>
+    [...row.cells].map(cell => cell.dataset.value ?? cell.textContent)))"""
+
+
+def tables_of(page):
+    return page.locator("#journeys table").evaluate_all(TABLES)
+
+
+def texts(rows, columns):
+    """Return the rows of a table as cells hold them: the shortest text of a number."""
+    return [["" if row[name] is None else str(row[name]) for name in columns] for row in rows]
+
+
+def test_the_view_has_the_numbers_of_runs_and_results(browser, history, run, result, tmp_path):
+    path = page_of(history, tmp_path, journeys=[run], experiments={HOSTILE: result})
+    with browser.open(path, "#tab=journeys") as page:
+        entries, steps, arms = tables_of(page)
+        wanted = [
+            *run.analytics(by="arm").to_pylist(),
+            {"arm": "All", **run.analytics().to_pylist()[0]},
+        ]
+        assert entries == texts(wanted, wanted[0])
+        funnels = [run.funnel(arm).to_pylist() for arm in ("mail", "<b>call")]
+        assert [row[0] for row in steps] == ["(triggered)", "hello", HOSTILE]
+        assert [int(row[1]) for row in steps] == [
+            one["reached"] + other["reached"] for one, other in zip(*funnels, strict=True)
+        ]
+        assert sum(int(row[1]) for row in steps) > 0
+        columns = (
+            *("arm", "Conversion", "Conversion %", "Conversion value", "Lift", "lift_low"),
+            *("lift_high", "difference", "always_low", "always_high", "p_always"),
+        )
+        measured = result.to_table().to_pylist()
+        assert [[row[0], *row[4:]] for row in arms] == texts(measured, columns)
+        assert page.locator("#journeys .picture svg").count() == 3
+        names = page.locator("#journeys .picture").all_text_contents()
+        assert all(name in names[1] for name in ("control", "mail", "<b>call"))
+        # The pictures have no colours of their own: light and dark are one drawing.
+        assert "var(--series-1)" in page.locator("#journeys .picture").nth(1).inner_html()
+
+
+def test_the_view_can_be_used_by_everybody(browser, history, run, result, tmp_path):
+    path = page_of(history, tmp_path, journeys=[run], experiments={HOSTILE: result})
+    for theme in ("light", "dark"):
+        with browser.open(path, "#tab=journeys", theme=theme, bypass_csp=True) as page:
+            page.add_script_tag(path=AXE)
+            found = page.evaluate("axe.run('html')")["violations"]
+            assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+            page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            page.keyboard.press("Tab")
+            page.get_by_role("tab", name="Report").click()
+            assert not page.locator("#journeys").is_visible()
+
+
+def test_no_numbers_of_few_people(browser, history, run, result, tmp_path):
+    counts = {row["arm"]: row["Triggered journey"] for row in run.analytics(by="arm").to_pylist()}
+    least = min(counts.values()) + 1
+    path = page_of(
+        history, tmp_path, journeys=[run], experiments={"banner": result}, min_customers=least
+    )
+    few = {name for name, count in counts.items() if count < least}
+    with browser.open(path, "#tab=journeys") as page:
+        entries, steps, _ = tables_of(page)
+        drawn = page.locator("#journeys .picture").nth(1).text_content()
+    assert few
+    for row in entries[:-1]:
+        assert (row[1] == "") == (row[0] in few)
+        assert (row[0] in drawn) == (row[0] not in few)
+    assert all(
+        text == "" or int(text) in (0, *range(least, 10**6)) for row in steps for text in row[1:]
+    )
+    with browser.open(
+        page_of(history, tmp_path, experiments={"b": result}, min_customers=10**6)
+    ) as page:
+        page.get_by_role("tab", name="Journeys").click()
+        (arms,) = tables_of(page)
+        assert {text for row in arms for text in row[2:]} == {""}
+        assert page.locator("#journeys .picture").count() == 0
+
+
+def test_there_is_no_view_of_nothing_and_what_is_refused(browser, history, run, result, tmp_path):
+    with browser.open(page_of(history, tmp_path)) as page:
+        assert page.get_by_role("tab", name="Journeys").count() == 0
+    for options, said in (
+        ({"journeys": run}, "no runs of journeys"),
+        ({"journeys": [result]}, "no runs of journeys"),
+        ({"journeys": [run, run]}, "twice"),
+        ({"experiments": [result]}, "no results by name"),
+        ({"experiments": {"a": run}}, "no results by name"),
+    ):
+        with pytest.raises(oc.ConfigError, match=said):
+            oc.Dashboard.build(history, [oc.Lifecycle()], **options)
