@@ -272,7 +272,7 @@ def bands(colours: Colours, rows: Rows, *, across: str, title: str, series: int)
             f"at:{across}",
             axis=alt.Axis(title=title, titleColor=colours.muted, titleFontWeight=400, labelAngle=0),
         ),
-        detail="name:N",
+        detail="slot:N",
     )
     shown = [
         alt.Tooltip(f"at:{across}", title=title),
@@ -297,7 +297,7 @@ def bands(colours: Colours, rows: Rows, *, across: str, title: str, series: int)
         last = (
             base.transform_joinaggregate(top="max(high)", low_end="min(low)")
             .transform_filter("isValid(datum.value)")
-            .transform_joinaggregate(end="max(at)", groupby=["name"])
+            .transform_joinaggregate(end="max(at)", groupby=["slot"])
             .transform_filter("datum.at == datum.end")
         )
         step = f"(max(datum.top, 0) - min(datum.low_end, 0)) * {LABEL_HEIGHT} / height"

@@ -10,7 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ordercycle._page.charts import PAGE, Colours, Rows, bands, bars
-from ordercycle._page.numbers import NONE
+from ordercycle._page.numbers import NONE, month_name
 from ordercycle._page.vega import picture
 
 if TYPE_CHECKING:
@@ -136,6 +136,13 @@ def _beside_each_other(drawn: str) -> str:
     return f'<div class="pictures">{drawn}</div>'
 
 
+def _figure(chart: LayerChart, says: str) -> str:
+    """Return a picture that styles colour, small enough for phones."""
+    drawn = picture(json.dumps(chart.properties(width=WIDTH).to_dict(), sort_keys=True))
+    drawn = drawn.replace("<svg ", '<svg aria-hidden="true" ', 1)
+    return f'<div class="picture" role="img" aria-label="{escape(says)}">{drawn}</div>'
+
+
 def _named_shortly(curves: Sequence[Curve]) -> list[Curve]:
     return [replace(one, name=_short(one.name)) for one in curves]
 
@@ -147,4 +154,4 @@ def _short(name: str) -> str:
 
 def day_name(day: date) -> str:
     """Return a day as people write it."""
-    return f"{day.day} {day:%b %Y}"
+    return f"{day.day} {month_name(12 * day.year + day.month - 1)}"
