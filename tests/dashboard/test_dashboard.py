@@ -8,6 +8,7 @@ from pathlib import Path
 
 import axe_playwright_python
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from support.pages import NARROW, WIDE, exported
@@ -380,6 +381,9 @@ def test_one_month_and_nobody(browser, tmp_path):
     with browser.open(tmp_path / "x.html") as page:
         assert page.get_by_role("tab").count() == 1
         assert page.get_by_text("There are no prior months").is_visible()
+        page.get_by_role("button", name="Metrics").click()
+        unknown = "channels and campaigns, subscribers, members of a loyalty program"
+        assert page.get_by_text(f"nothing is known of them: {unknown}").is_visible()
     assert 'sandbox="allow-scripts allow-downloads"' in built._repr_html_()
 
 
@@ -395,3 +399,25 @@ def test_the_command(shop, browser):
     again = ["dashboard", "orders.parquet", "--scheme", "lifecycle", "--out", "x.html"]
     assert CliRunner().invoke(cli, again).exit_code == 1
     assert CliRunner().invoke(cli, [*again[:-1], "x.pdf"]).exit_code == 2
+
+
+def test_the_command_with_touches_brands_and_targets(tmp_path, monkeypatch, browser):
+    monkeypatch.chdir(tmp_path)
+    data = oc.datasets.generated(60, touches=True)
+    shops = pa.array([("north", "south")[n % 2] for n in range(data.orders.num_rows)])
+    pq.write_table(data.orders.append_column("shop", shops), "orders.parquet")
+    pq.write_table(data.touches(), "touches.parquet")
+    result = CliRunner().invoke(
+        cli,
+        ["dashboard", "orders.parquet", "--scheme", "lifecycle", "--out", "x.html", "--quiet",
+         "--order", "order_id", "--touches", "touches.parquet", "--attribute", "shop",
+         "--brand", "shop", "--target", "Orders", "--target", "Large=amount > 50"],
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    with browser.open(tmp_path / "x.html") as page:
+        page.get_by_label("Brand").select_option("south")
+        page.get_by_label("Target action").select_option("Large")
+        assert page.get_by_role("heading", name="Top campaigns").is_visible()
+        page.get_by_role("button", name="Channels of All Customers", exact=True).click()
+        lines = exported(page).decode().splitlines()
+        assert all(",south,Large," in line for line in lines[1:])

@@ -11,6 +11,7 @@ from ordercycle._cli.errors import say
 from ordercycle._cli.order_options import account_of, history_of, order_options
 from ordercycle._cli.progress import watched
 from ordercycle._cli.report import months_of
+from ordercycle._cli.report_options import SOURCES, sources_of, with_options
 from ordercycle._cli.results import overwrite_option, quiet_option, refuse_existing
 from ordercycle._cli.schemes import SchemeCommand, scheme_option
 from ordercycle._cli.stream_files import missing_option, opened
@@ -51,6 +52,7 @@ def _html_only(_ctx: click.Context, _option: click.Parameter, value: Path) -> Pa
     help="Only this segment; may be given several times. Default: all.",
 )
 @touches_option(required=False)
+@with_options(SOURCES)
 @click.option("--title", default="Segments", show_default=True, help="What the page is called.")
 @click.option(
     "--amounts-in",
@@ -87,6 +89,9 @@ def dashboard(  # noqa: PLR0913 - one argument per option
     as_of: datetime | None,
     segments: tuple[str, ...],
     touches: str | None,
+    brand: str | None,
+    targets: dict[str, str | None],
+    subscriptions: str | None,
     title: str,
     amounts_in: str,
     min_customers: int,
@@ -108,7 +113,11 @@ def dashboard(  # noqa: PLR0913 - one argument per option
           --out segments.html --open
     \b
     With --touches there are channels and campaigns, credited by the rules under [attribution] of a
-    file as for `ordercycle attribution`.
+    file as for `ordercycle attribution`. --brand and --target each give the page a box to choose
+    from:
+      ordercycle dashboard orders.parquet --scheme lifecycle --touches touches.toml \
+          --attribute brand --brand brand --attribute status \
+          --target Orders --target "Paid=status == 'paid'" --out segments.html
     """  # noqa: D301 - click's mark for "keep these lines"
     refuse_existing(out, overwrite=overwrite)
     import ordercycle as oc
@@ -131,6 +140,7 @@ def dashboard(  # noqa: PLR0913 - one argument per option
             months=None if months is None else months_of(months),
             as_of=None if as_of is None else as_of.date(),
             credited=credited,
+            **sources_of(brand, targets, subscriptions),
             streams=opened(streams, wanted, watch, {"orders": history}, options),
             missing=missing,
             title=title,

@@ -14,6 +14,7 @@ from ordercycle._attribution.exact_totals import exact_total
 from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._page.content import Grid
+from ordercycle._page.numbers import day_name
 from ordercycle._segments.rfm import Rfm
 
 CUSTOMERS, REVENUE, VALUE = "Customers", "Revenue (all time)", "Average Order Value (all time)"
@@ -46,8 +47,8 @@ def grid_of(history: OrderHistory, scheme: Rfm, as_of: date) -> Grid | None:
     scores = range(1, scheme.bins + 1)
     return Grid(
         title="Recency and frequency",
-        note=f"As of {as_of}, by score; {scheme.bins} is best. In a cell: the segment that most of "
-        "its customers are in.",
+        note=f"As of {day_name(as_of)}, by score; {scheme.bins} is best. In a cell: the segment "
+        "that most of its customers are in.",
         rows=tuple(f"F{score}" for score in reversed(scores)),
         columns=tuple(f"R{score}" for score in scores),
         names=_table(scheme, named, lambda row: row["segment"] or "", missing=""),

@@ -60,6 +60,11 @@ LIGHT = Colours(
 )  # fmt: skip
 
 
+def isolated(name: str) -> str:
+    """Return the expression of a name that may be in any direction, beside other text."""
+    return f"'\u2068' + {name} + '\u2069'"
+
+
 def lines(
     colours: Colours,
     rows: Rows | None = None,
@@ -156,7 +161,7 @@ def _end_labels(base: Any, colours: Colours) -> Any:
             ),
             f"(max(datum.top, 0) - min(datum.low, 0)) * {LABEL_HEIGHT} / height",
         )
-        .transform_calculate(label="datum.name + '  ' + datum.shown")
+        .transform_calculate(label=f"{isolated('datum.name')} + '  ' + datum.shown")
         .mark_text(align="left", fontSize=12, fontWeight=600, color=colours.text)
         .encode(x=alt.value(alt.expr("width + 14")), y=alt.Y("place:Q", title=None), text="label:N")
     )
@@ -346,6 +351,7 @@ def flows(colours: Colours) -> dict[str, Any]:
             f"+ datum.{side} * space"
         }
         data = f"{side}_nodes"
+        name = isolated(f"{side}_names[datum.{side}]")
         sides += [
             {
                 "type": "rect",
@@ -365,7 +371,7 @@ def flows(colours: Colours) -> dict[str, Any]:
                         "x": x, "dx": {"value": dx}, "y": middle, "align": {"value": align},
                         "baseline": {"value": "middle"}, "fill": {"value": colours.text},
                         "fontSize": {"value": 13}, "font": {"value": colours.font},
-                        "text": {"signal": f"{side}_names[datum.{side}] + '  ' + datum.shown"},
+                        "text": {"signal": f"{name} + '  ' + datum.shown"},
                     }
                 },
             },

@@ -24,6 +24,8 @@ Table: TypeAlias = NDArray[Any]
 #: not there is 0.
 Cells: TypeAlias = Mapping[str, Mapping[str, Table | None]]
 
+#: How many letters of a name a table shows, of its beginning and its end.
+BEGIN, END = 34, 20
 #: The sign of a change for the better.
 MORE_IS_BETTER, LESS_IS_BETTER, NEITHER = 1, -1, 0
 
@@ -68,6 +70,14 @@ class ShownMetric:
         }
 
 
+def brief(name: str) -> str:
+    """Return a long name by its beginning and its end, in which names of one kind differ."""
+    if len(name) <= BEGIN + END + 1:
+        return name
+    part, _, words = name[-END:].partition(" ")
+    return f"{name[:BEGIN].rstrip()}… {words if len(part) < END // 2 and words else name[-END:]}"
+
+
 @dataclass(frozen=True)
 class ShownSegment:
     """A row of the tables.
@@ -87,6 +97,7 @@ class ShownSegment:
         return {
             "name": self.name,
             "short": self.short,
+            "brief": brief(self.name),
             "csv": csv_field(self.name),
             "rule": self.rule,
             "changed": self.changed,
@@ -226,4 +237,6 @@ class Content:
     cohorts: Cohorts | None = None
     journeys: tuple[ShownJourney, ...] = ()
     experiments: tuple[ShownExperiment, ...] = ()
+    unknown: tuple[str, ...] = ()  # what there are no metrics of, as nothing is known of it
+    not_by_channel: tuple[str, ...] = ()  # metrics of so many months
     plain: str = ""  # a table for readers without scripts, as HTML

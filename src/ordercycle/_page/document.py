@@ -15,7 +15,7 @@ from ordercycle._page import charts, markup, vega, views
 from ordercycle._page.charts import MOST_SERIES, PAGE
 from ordercycle._page.content import Content
 from ordercycle._page.encoding import as_json, cubes_of, head_of, packed
-from ordercycle._page.numbers import month_name
+from ordercycle._page.numbers import day_name, month_name
 
 #: In this order they are one script.
 SCRIPTS = ("cube.js", "format.js", "tables.js", "charts.js", "page.js")
@@ -32,7 +32,7 @@ def document(content: Content) -> str:
         policy=_policy(drawn, script),
         title=escape(content.title),
         style=_asset("page.css"),
-        as_of=f"{content.as_of.day} {month_name(_month_of(content))}",
+        as_of=day_name(content.as_of),
         file=escape(re.sub(r"[^\w-]+", "-", content.title).strip("-").lower() or "segments"),
         presets=markup.presets(content),
         first_months=markup.month_options(content, content.first),
@@ -41,6 +41,7 @@ def document(content: Content) -> str:
         hidden=markup.hidden(content),
         choices=markup.choices(content),
         channels=markup.channels_hint(content),
+        unknown=markup.unknown_hint(content),
         campaigns=markup.campaigns(content),
         segments=markup.segment_options(content),
         metrics=markup.metric_options(metrics, many=True),
@@ -75,17 +76,13 @@ def _about(content: Content, cubes: Sequence[str]) -> dict[str, str]:
     small = f"fewer than {content.min_customers} customers are not shown"
     return {
         "Months": f"{month_name(first)} – {month_name(last)}",
-        "Last day": content.as_of.isoformat(),
+        "Last day": day_name(content.as_of),
         "Currency": content.currency,
         "Segments": str(len(content.segments)),
         **({"Small numbers": small} if content.min_customers > 1 else {}),
         "Customers": "none are in this file: it holds sums per segment and month",
         "Digest of the numbers": hashlib.sha256("".join(cubes).encode()).hexdigest()[:16],
     }
-
-
-def _month_of(content: Content) -> int:
-    return 12 * content.as_of.year + content.as_of.month - 1
 
 
 def _policy(*scripts: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ordercycle._errors import ConfigError, Option
 from ordercycle._page.content import Cells, Content, Slice, Table
+from ordercycle._page.numbers import day_name
 from ordercycle._spreadsheets import csv_field
 
 #: Integers up to here are exact in JavaScript's numbers, and so are their sums.
@@ -36,7 +37,7 @@ def head_of(content: Content) -> dict[str, Any]:
     return {
         "title": content.title,
         "symbol": symbol_of(checked_currency(content.currency)),
-        "asOf": content.as_of.isoformat(),
+        "asOf": day_name(content.as_of),
         "partial": content.is_partial,
         "months": [one.as_data() for one in content.months],
         "segments": [one.as_data() for one in content.segments],

@@ -84,10 +84,21 @@ def channels_hint(content: Content) -> str:
     """Return what is to be known of rows of channels, where there are any."""
     if not any(one.channels for one in content.metrics) or not content.channels:
         return ""
+    left_out = ", ".join(content.not_by_channel)
+    note = f" Of so many months, these are not counted by channel: {left_out}." if left_out else ""
     return (
         '<span class="in-comparison"> Arrows open channels. Channel rows show channel metrics only.'
-        "</span>"
+        f"{escape(note)}</span>"
     )
+
+
+def unknown_hint(content: Content) -> str:
+    """Return what the page has no metrics of, which is not the same as none of it."""
+    if not content.unknown:
+        return ""
+    *others, last = content.unknown
+    listed = f"{', '.join(others)} and {last}" if others else last
+    return f'<p class="hint">Not counted, as nothing is known of them: {escape(listed)}.</p>'
 
 
 def campaigns(content: Content) -> str:

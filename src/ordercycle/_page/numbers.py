@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -13,6 +14,11 @@ EXACT = Context(prec=400)
 def month_name(number: int) -> str:
     """Return a month, counted as 12 * year + month - 1, as people write it."""
     return f"{MONTHS[number % 12]} {number // 12}"
+
+
+def day_name(day: date) -> str:
+    """Return a day as people write it."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
 def digits(value: float, size: int) -> str:

@@ -80,7 +80,10 @@ def _moves(moves: Moves | None, _symbol: str) -> str:
     if moves is None:
         return ""
     kinds = {"stayed": "stayed", "up": "moved up", "down": "moved down", "new": "new customers"}
-    keys = "".join(f'<span class="key {key}"></span>{name}' for key, name in kinds.items())
+    keys = "".join(
+        f'<span class="kind"><span class="key {key}"></span>{name}</span>'
+        for key, name in kinds.items()
+    )
     note = f'<p class="hint" id="map-months"></p><p class="legend">{keys}</p>'
     picture = (
         '<div id="flows" class="plot" role="img" '
@@ -110,7 +113,7 @@ def _grid(grid: Grid | None, symbol: str) -> str:
             ]
             for at, name in enumerate(grid.rows)
         }
-        tables[of] = heats(grid.title, ["Frequency", *grid.columns], rows, of)
+        tables[of] = heats(grid.title, ["Frequency ↓ Recency →", *grid.columns], rows, of)
     note = f'<p class="hint">{escape(grid.note)}</p>'
     return card(grid.title, switched(grid.title, tables), note, tables)
 

@@ -91,6 +91,12 @@ class Catalogue:
             found = [self._of_known(one) for one in found]
         return tuple(found)
 
+    @cached_property
+    def not_given(self) -> tuple[str, ...]:
+        """What further metrics need and the report was built without."""
+        given = {NEEDS[block] for block in self.blocks if block in NEEDS}
+        return tuple(dict.fromkeys(need for need in NEEDS.values() if need not in given))
+
     def metric(self, name: str) -> Metric:
         """Return a metric, or raise a ConfigError that says which there are."""
         known = {metric.name: metric for metric in self.metrics}

@@ -22,6 +22,7 @@ from ordercycle._report.export import PLACE
 from ordercycle._report.metric_values import Figures
 from ordercycle._report.metrics import COUNTED, PERIOD, Metric
 from ordercycle._report.page_cells import PageCells
+from ordercycle._report.quantities import CHANNEL
 from ordercycle._report.rendering import as_html
 from ordercycle._report.report_numbers import ReportNumbers
 from ordercycle._report.report_spec import ALL_CUSTOMERS
@@ -30,6 +31,14 @@ from ordercycle._report.report_spec import ALL_CUSTOMERS
 BETTER_SMALL = {
     "Time to First Order", "Time Between Orders", "Days Since Last Order", "Missed Purchase Cycles",
 }  # fmt: skip
+#: What a page without the streams of metrics says of these, by what they need.
+UNKNOWN = {
+    "credited": "channels and campaigns",
+    "subscriptions": "subscribers",
+    "loyalty": "members of a loyalty program",
+    "Loyalty.discount": "discounts of members",
+    "Loyalty.points": "points of members",
+}
 
 
 @dataclass(frozen=True)
@@ -114,7 +123,20 @@ def content_of(
         compare=compare,
         chosen=look.chosen,
         place=PLACE,
+        unknown=_unknown(cells),
+        not_by_channel=tuple(
+            one.name
+            for one in cells.metrics
+            if CHANNEL in one.grains and not cells.is_by_channel(one)
+        ),
     )
+
+
+def _unknown(cells: PageCells) -> tuple[str, ...]:
+    """Return what the page has no metrics of, as nothing is known of it."""
+    catalogue = cells.figures.catalogue
+    money = () if catalogue.has_money else ("amounts of money",)
+    return (*money, *(UNKNOWN[need] for need in catalogue.not_given))
 
 
 def _shown(metric: Metric, units: Mapping[str, Fraction], cells: PageCells) -> ShownMetric:
@@ -144,15 +166,16 @@ def _shown(metric: Metric, units: Mapping[str, Fraction], cells: PageCells) -> S
 def _segments(names: Sequence[str], look: Look) -> tuple[ShownSegment, ...]:
     groups = look.groups or [""] * len(names)
     rules, changes = look.rules or {}, look.changes or {}
+    shorts = [name.removeprefix(f"{group}: ") for name, group in zip(names, groups, strict=True)]
     return tuple(
         ShownSegment(
             name=name,
-            short=name.removeprefix(f"{group}: "),
+            short=short if shorts.count(short) == 1 else name,
             group=group,
             rule=rules.get(name, ""),
             changed=changes.get(name, ()),
         )
-        for name, group in zip(names, groups, strict=True)
+        for name, short, group in zip(names, shorts, groups, strict=True)
     )
 
 

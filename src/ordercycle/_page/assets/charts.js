@@ -74,8 +74,9 @@ const chartsOf = (specs, cube, tables) => ({
   // Lines of one metric; pointer and arrow keys read the values of a month.
   lines(into, metric, rows, span) {
     const isNarrow = into.clientWidth < 520;
-    const [months, left, right] = [monthsOf(span), 56, isNarrow ? 110 : 230];
-    const names = this.names(rows, right - (isNarrow ? 18 : 76), ENDS);
+    const [months, left, behind] = [monthsOf(span), 56, isNarrow ? 18 : 76];
+    const names = this.names(rows, isNarrow ? 92 : 154, ENDS);
+    const right = behind + Math.max(...names.map((name) => widthOf(name, ENDS)));
     const data = rows.flatMap(([slot, row], place) => {
       const values = months.map((month) => cube.seen(metric, row, only(month)) ?? null);
       // What a segment that is not calculated any more has done is not drawn as 0 for ever.
@@ -113,8 +114,7 @@ const chartsOf = (specs, cube, tables) => ({
     into.onpointerleave = into.onblur = () => { view.signal("cursor", "").run(); showTip(null); };
     into.onkeydown = (event) => {
       const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (by) say(read(Math.min(months.length - 1, Math.max(0, held + by))));
-      if (by) event.preventDefault();
+      if (by) event.preventDefault(), say(read(Math.min(months.length - 1, Math.max(0, held + by))));
     };
   },
   // A small line of up to 13 months, where there is room and more than one of them.

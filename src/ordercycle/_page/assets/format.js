@@ -4,7 +4,7 @@ const NONE = "–";
 /** To make a format takes far longer than to use it. */
 const FORMATS = [0, 1, 2].map((size) =>
   new Intl.NumberFormat("en-US", { minimumFractionDigits: size, maximumFractionDigits: size }));
-const COMPACT = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
+const COMPACT = new Intl.NumberFormat("en-US", { notation: "compact", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 /** With so many digits behind the point. @type {(value: number, size: number) => string} */
 const digits = (value, size) => FORMATS[size].format(value === 0 ? 0 : value);

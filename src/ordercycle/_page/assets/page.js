@@ -107,7 +107,7 @@ async function start() {
     const touched = segments.filter((row) => monthsOf(now).some((month) => head.segments[row].changed.includes(month)));
     const notices = [
       touched.length ? `Conditions of ${touched.map(tables.nameOf).join(", ")} changed during these months. Read about the change before comparing.` : "",
-      cube.isOpen(now) ? `${cube.month(now.last)} is not over: it is counted up to ${cube.days(now)[1]}${prior ? ", what it is compared with up to the same day" : ""}.` : "",
+      cube.isOpen(now) ? `${cube.month(now.last)} is not over: it is counted up to ${head.asOf}${prior ? ", what it is compared with up to the same day" : ""}.` : "",
       compare !== "nothing" && !prior ? `There are no prior months to compare with: the page begins with ${cube.month(cube.first)}.` : "",
     ];
     at("notices").replaceChildren(...notices.filter(Boolean).map((text) => el("p", { class: "notice" }, text)));
@@ -236,7 +236,7 @@ async function start() {
     document.addEventListener(name, (event) => {
       const from = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest?.("[data-says]"));
       const [box, says] = [from?.getBoundingClientRect(), from?.dataset.says];
-      const tip = from && [el("p", { class: "tip-title" }, from.textContent), ...(says ? [el("p", {}, says)] : [])];
+      const tip = from && [el("p", { class: "tip-title" }, from.ariaLabel ?? from.textContent), ...(says ? [el("p", {}, says)] : [])];
       if (box) showTip(name.endsWith("out") ? null : tip, box.left, box.bottom);
     });
   }

@@ -38,7 +38,7 @@ const openerOf = (label, key, open) => buttonOf("open", key, { class: "opener", 
 
 /** @type {(id: string, caption: string, columns: Child[], rows: HTMLElement[]) => void} */
 function fill(id, caption, columns, rows) {
-  const heads = columns.map((one) => (one instanceof HTMLTableCellElement ? one : el("th", { scope: "col" }, one)));
+  const heads = columns.map((one) => (one instanceof HTMLTableCellElement ? one : el("th", { scope: "col" }, el("span", {}, one))));
   at(id).replaceChildren(el("caption", { class: "sr" }, caption), el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...rows));
 }
 
@@ -57,9 +57,9 @@ const tablesOf = (cube) => ({
   heading(row, span, slot, opener = null) {
     const segment = cube.head.segments[row];
     const changed = monthsOf(span).filter((month) => segment?.changed.includes(month)).map((month) => cube.month(month));
-    const [name, rule] = [this.nameOf(row), segment ? segment.rule : "Everybody, once"];
+    const [name, brief, rule] = [this.nameOf(row), segment?.brief ?? cube.head.all, segment ? segment.rule : "Everybody, once"];
     return headed(opener, el("span", { class: slot < 0 ? "swatch none" : `swatch series-${slot}`, "aria-hidden": "true" }),
-      rule || name.length > 32 ? explained("explained", rule, null, named(name)) : named(name),
+      rule || name.length > 32 ? explained("explained", rule, brief === name ? null : name, named(brief)) : named(name),
       changed.length === 0 ? null : explained("changed", `Conditions changed in ${changed.join(", ")}. Read about the change before comparing.`,
         `Conditions of ${name} changed`, "!"));
   },

@@ -10,7 +10,7 @@ type Metric = Unit & {
   name: string; export: string; above: string[]; below: string[];
   ofAll: boolean; scale: [string, string]; doc: string; better: number; channels: boolean; campaigns: boolean;
 };
-type Segment = { name: string; short: string; csv: string; rule: string; changed: number[] };
+type Segment = { name: string; short: string; brief: string; csv: string; rule: string; changed: number[] };
 type Moves = { segments: string[]; ranks: number[] };
 type Month = { number: number; name: string; start: string; end: string; cut: string | null };
 type Head = {
