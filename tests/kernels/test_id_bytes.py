@@ -211,6 +211,25 @@ def test_ids_are_compared_with_those_of_their_slots(values, data):
         ) == (values[customers[wrong[-1]]] == values[rows[-1]])
 
 
+@given(st.integers(8, 41), st.sets(st.integers(0, 2**64 - 1), min_size=1, max_size=4), st.data())
+def test_long_ids_are_compared_with_those_of_their_slots(size, numbers, data):
+    # Alike but for one word, wherever it is: each is fetched, the last one overlaps.
+    at = data.draw(st.integers(0, size - 8))
+    values = [bytes(at) + one.to_bytes(8, "big") + bytes(size - 8 - at) for one in sorted(numbers)]
+    rows = data.draw(st.lists(st.sampled_from(range(len(values))), max_size=20))
+    customers = np.array(data.draw(st.permutations(range(len(values)))), np.int32)
+    right = np.argsort(customers).astype(np.int32)[np.array(rows, np.int64)]
+    starts, _, memory = placed([values[row] for row in rows], b"?")
+    known = np.frombuffer(b"".join(values), np.uint8)
+    assert id_bytes.same_long_ids(right, starts, size, memory, customers, known)
+    if rows:
+        wrong = right.copy()
+        place = data.draw(st.sampled_from(range(len(rows))))
+        wrong[place] = data.draw(st.sampled_from(range(len(values))))
+        expected = customers[wrong[place]] == rows[place]
+        assert id_bytes.same_long_ids(wrong, starts, size, memory, customers, known) == expected
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=12))
 def test_entries_of_dictionaries_are_the_same_where_their_places_are(rows):
     slots = [slot for slot, _ in rows]

@@ -27,7 +27,11 @@ def ids_with_one_hash(count):
     ids = [b"".join(word.to_bytes(8, "little") for word in pair) for pair in words]
     hashes = np.empty(count, np.uint64)
     starts = np.arange(0, 16 * count, 16)
-    hashing.hash_equally_long(starts, 16, np.frombuffer(b"".join(ids), np.uint8), hashes)
+    memory, words = (
+        np.frombuffer(b"".join(ids), np.uint8),
+        np.empty(hashing.ROWS_AT_A_TIME, np.uint64),
+    )
+    hashing.hash_equally_long(starts, 16, memory, words, hashes)
     assert len(set(ids)) == count
     assert len(set(hashes.tolist())) == 1
     return ids

@@ -172,7 +172,7 @@ def _ids_of_slots(
         return found
     customers = workspace.array("customers", size, np.int32)
     customers[taken] = np.arange(taken.size, dtype=np.int32)
-    return found if id_bytes.same_ids(slots, *ids, customers, *found) else None
+    return found if ids.are_of(slots, customers, found) else None
 
 
 def _slots_of_bytes(

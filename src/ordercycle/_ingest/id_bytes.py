@@ -65,9 +65,19 @@ class IdBytes(NamedTuple):
     def hash_into(self, out: NDArray[np.uint64]) -> None:
         """Write the hashes."""
         if self.lengths.size == 1:
-            hashing.hash_equally_long(self.starts, int(self.lengths[0]), self.data, out)
+            words = np.empty(hashing.ROWS_AT_A_TIME, np.uint64)
+            hashing.hash_equally_long(self.starts, int(self.lengths[0]), self.data, words, out)
         else:
             hashing.hash_bytes(*self, out)
+
+    def are_of(
+        self, slots: NDArray[np.int32], customers: NDArray[np.int32], ids: BytesView
+    ) -> bool:
+        """Return whether all rows of a slot have the id of its customer, as `same_ids` does."""
+        if self.lengths.size == 1 and self.lengths[0] >= kernels.WORD_BYTES:
+            size = int(self.lengths[0])
+            return kernels.same_long_ids(slots, self.starts, size, self.data, customers, ids.data)
+        return kernels.same_ids(slots, *self, customers, *ids)
 
     def taken(self, rows: NDArray[np.int32]) -> BytesView:
         """Return the ids of some rows one behind the other, in memory of their own."""
