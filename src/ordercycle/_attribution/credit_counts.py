@@ -150,7 +150,9 @@ def counts_of(scan: CreditScan, met: Meeting, paths: Paths, rows: CreditRows) ->
     orders = met.orders
     has_touch = rows.touches != NO_ORDER
     entries, touches = rows.entries[has_touch], rows.touches[has_touch]
-    won = _distinct(entries)  # winners of several groups share an order: it counts once
+    # Winners of several groups share an order, which counts once; mostly each has one row.
+    is_one_each = rows.entries.size == orders.are_orders.size
+    won = entries if is_one_each else _distinct(entries)
     attributed_orders = won.size
     if orders.has_refunds:
         are_orders = orders.are_orders[entries]
@@ -159,8 +161,11 @@ def counts_of(scan: CreditScan, met: Meeting, paths: Paths, rows: CreditRows) ->
     groups = dict.fromkeys(scan.finder.classes.group_names, 0)
     if entries.size:
         own = scan.groups_of(met, touches)
-        for place, name in enumerate(groups):
-            groups[name] = _distinct(entries[own == place]).size
+        if is_one_each:
+            numbers = np.bincount(own, minlength=len(groups)).tolist()
+        else:
+            numbers = [_distinct(entries[own == place]).size for place in range(len(groups))]
+        groups = dict(zip(groups, numbers, strict=True))
     count = int(np.count_nonzero(orders.are_orders))
     amount = scan.orders.spec.amount
     revenue = attributed = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -50,6 +51,11 @@ class CreditTable:
     """Makes the rows of the table of each batch."""
 
     scan: CreditScan
+
+    @cached_property
+    def attributes(self) -> Mapping[str, Attribute]:
+        """Those of touches: made once, and their values put in order once, for all batches."""
+        return self.scan.touches.columns.attributes
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -120,12 +126,12 @@ class CreditTable:
         return pa.DictionaryArray.from_arrays(array_of(codes, CODES, valid), names)
 
     def _type_of(self, name: str) -> pa.DataType:
-        found = self.scan.touches.columns.attributes.get(name)
+        found = self.attributes.get(name)
         return pa.dictionary(CODES, pa.string() if found is None else found.type)
 
     def attribute(self, name: str, met: Meeting, shown: Shown) -> pa.Array:
         """Return an attribute of each touch, as a dictionary in the order of its values."""
-        found = self.scan.touches.columns.attributes.get(name)
+        found = self.attributes.get(name)
         if found is None or not met.touches.days.size:
             kind = self._type_of(name)
             nothing = pa.array([], kind.value_type) if found is None else found.in_order.values
