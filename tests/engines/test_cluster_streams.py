@@ -291,6 +291,7 @@ JOURNEY = oc.Journey(
     arms={"control": 20, "treatment": 80},
 )
 OPENED = oc.EventColumns(attributes=["event"])
+NEVER_SENT = pa.table({"action_key": ["0123456789abcdef"], "sent_on": [date(2026, 1, 2)]})
 
 
 @pytest.fixture(scope="module")
@@ -328,6 +329,29 @@ def test_journeys(opened, partitions):
         assert found.schema.names == expected.schema.names
         assert found.num_rows == expected.num_rows > 5
         assert sorted(map(repr, found.to_pylist())) == sorted(map(repr, expected.to_pylist()))
+    late = JOURNEY.replay(
+        SHOP.history,
+        memberships={"lifecycle": oc.Lifecycle().membership(SHOP.history)},
+        as_of=AS_OF,
+        streams={"mails": oc.EventHistory.build(opened, columns=OPENED)},
+        ledger=pa.concat_tables([ledger, NEVER_SENT.cast(ledger.schema)]),
+    )
+    with configured.config.set(scheduler="sync"):
+        for by in (None, "arm", "cohort", "segment", "version", "lifecycle"):
+            table = there.analytics(by)
+            assert table.equals(run.analytics(by)), by
+        assert sum(table["Converted"].to_pylist()) > 5
+        for arm in (None, "control", "treatment"):
+            assert there.funnel(arm).equals(run.funnel(arm))
+            assert there.time_to_convert(arm).equals(run.time_to_convert(arm))
+        assert there.log_rank().equals(run.log_rank())
+        followed = replayed(
+            opened, partitions, ledger=pa.concat_tables([ledger, NEVER_SENT.cast(ledger.schema)])
+        ).withdrawn()
+        assert followed.equals(late.withdrawn())
+        assert followed["action_key"].to_pylist() == NEVER_SENT["action_key"].to_pylist()
+        with pytest.raises(oc.ConfigError, match="by='cohorts'"):
+            there.analytics("cohorts")
     left = computed(replayed(opened, partitions, ledger=ledger).feed(*days), scheduler="sync")
     assert not set(left["action_key"].to_pylist()) & set(ledger["action_key"].to_pylist())
 

@@ -15,9 +15,20 @@ from ordercycle._engines.partition_tasks import ORDERS, Streams
 from ordercycle._engines.verbs import ClusterHistory
 from ordercycle._errors import ConfigError, Option, printable, without_warnings
 from ordercycle._history.order_history import OrderHistory, grouped_orders
-from ordercycle._journeys.journey import Journey, events_of
-from ordercycle._journeys.run import JourneyRun
+from ordercycle._journeys.counting import (
+    Analytics,
+    Counter,
+    Funnel,
+    LogRank,
+    TimeToConvert,
+    Withdrawn,
+)
+from ordercycle._journeys.journey import Journey, replay_of
+from ordercycle._journeys.replayed import Replayed
+from ordercycle._journeys.replaying import Found, Replay
+from ordercycle._journeys.run import JourneyRun, replayed_of
 from ordercycle._membership.membership import Membership
+from ordercycle._segments.counting_rounds import CELLS_SCHEMA
 from ordercycle._segments.scheme import Scheme
 
 DAY, NUMBER, TEXT = pa.date32(), pa.int32(), pa.string()
@@ -75,8 +86,8 @@ class Replaying:
                 ledger=self.ledger,
             )
 
-    def check(self, nobody: Streams) -> list[str]:
-        """Return the events that are waited for, other than orders.
+    def check(self, nobody: Streams) -> Replay:
+        """Return the replay of nobody, which knows what is waited for.
 
         Raises
         ------
@@ -86,7 +97,7 @@ class Replaying:
         history: OrderHistory = nobody[ORDERS]
         memberships = {name: self.membership(name, history) for name in self.memberships}
         others = {name: one for name, one in nobody.items() if name != ORDERS}
-        return events_of(self.journey, history, memberships, others, self.as_of, self.ledger)
+        return replay_of(self.journey, history, memberships, others, self.as_of, self.ledger)
 
     def membership(self, name: str, history: OrderHistory) -> Membership:
         """Return the membership of a scheme.
@@ -153,15 +164,33 @@ class JourneyRows:
 
 
 @dataclass(frozen=True)
-class ClusterJourneyRun(Generic[F]):
-    """What `journey` returns on a cluster: rows of :class:`ordercycle.JourneyRun`, as lazy frames.
+class JourneyCounts:
+    """Counts the entries of a partition."""
 
-    What are dictionaries there are values here. Within a partition customers ascend by hash. Each
-    frame passes the shuffle by itself.
+    replaying: Replaying
+    counter: Counter
+
+    def schema(self, nobody: Streams) -> pa.Schema:  # noqa: ARG002 - the same for all
+        """Return the columns of a table of cells."""
+        return CELLS_SCHEMA
+
+    def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
+        """Yield the counts, as one table."""
+        yield self.counter.cells(replayed_of(self.replaying.run(streams))).to_batch()
+
+
+@dataclass(frozen=True)
+class ClusterJourneyRun(Generic[F]):
+    """What `journey` returns on a cluster: the verbs of :class:`ordercycle.JourneyRun`.
+
+    Rows are lazy frames; what are dictionaries there are values here, and within a partition
+    customers ascend by hash. Of everything else, counts come back. Each frame and each table
+    passes the shuffle by itself.
     """
 
     history: ClusterHistory[F]
     replaying: Replaying
+    nobody: Replay
 
     def entries(self) -> F:
         """Return the rows of :meth:`ordercycle.JourneyRun.entries`; lazy."""
@@ -184,3 +213,29 @@ class ClusterJourneyRun(Generic[F]):
         for name, day in zip(("first", "last"), days, strict=False):
             day_number(day, name)
         return self.history.group(JourneyRows(self.replaying, FEED, days))
+
+    def withdrawn(self) -> pa.Table:
+        """Return what :meth:`ordercycle.JourneyRun.withdrawn` returns: rows of the ledger."""
+        return self._counted(Withdrawn())
+
+    def analytics(self, by: str | None = None) -> pa.Table:
+        """Return what :meth:`ordercycle.JourneyRun.analytics` returns, with its errors."""
+        return self._counted(Analytics(by))
+
+    def funnel(self, arm: str | None = None) -> pa.Table:
+        """Return what :meth:`ordercycle.JourneyRun.funnel` returns, with its errors."""
+        return self._counted(Funnel(arm))
+
+    def time_to_convert(self, arm: str | None = None) -> pa.Table:
+        """Return what :meth:`ordercycle.JourneyRun.time_to_convert` returns, with its errors."""
+        return self._counted(TimeToConvert(arm))
+
+    def log_rank(self) -> pa.Table:
+        """Return what :meth:`ordercycle.JourneyRun.log_rank` returns, with its errors."""
+        return self._counted(LogRank())
+
+    def _counted(self, counter: Counter) -> pa.Table:
+        replayed = Replayed(self.nobody, Found(()))
+        counter.check(replayed)
+        total = self.history.counted(JourneyCounts(self.replaying, counter))
+        return counter.table(replayed, total)

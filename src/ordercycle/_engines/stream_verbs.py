@@ -377,7 +377,9 @@ class StreamVerbs(Generic[F]):
         Returns
         -------
         ClusterJourneyRun
-            ``entries()``, ``states()`` and ``feed(first, last)``: lazy frames.
+            ``entries()``, ``states()`` and ``feed(first, last)``: lazy frames. ``withdrawn()``,
+            ``analytics(by)``, ``funnel(arm)``, ``time_to_convert(arm)`` and ``log_rank()``: tables,
+            of which only counts come back.
 
         Raises
         ------
@@ -389,15 +391,15 @@ class StreamVerbs(Generic[F]):
         tables = (orders_df, customers_df)
         history = planned_streams(self._engine, tables, partitions, given, missing)
         replaying = Replaying(journey, memberships, as_of, ledger, every)
-        waited = replaying.check(history.job.nobody)
+        nobody = replaying.check(history.job.nobody)
         if len(given.streams) == 1:
             [name] = given.streams
             looked_for = [
                 Compared(parsed(f"event == {event!r}", WITH_PATHS), "the journey: ")
-                for event in waited
+                for event in dict.fromkeys(one.event for one in nobody.sources.signals)
             ]
             history = replace(history, job=history.job.comparing({name: looked_for}))
-        return ClusterJourneyRun(history, replaying)
+        return ClusterJourneyRun(history, replaying, nobody)
 
 
 def _given(

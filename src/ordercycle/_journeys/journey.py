@@ -14,6 +14,7 @@ from ordercycle._errors import ConfigError, Option, check_choice, printable
 from ordercycle._experiments.arms import Arms
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._journeys.definition import Definition
+from ordercycle._journeys.replayed import Replayed
 from ordercycle._journeys.replaying import Replay
 from ordercycle._journeys.run import JourneyRun
 from ordercycle._journeys.sources import Sources, segments_of, streams_of
@@ -350,12 +351,9 @@ class Journey:
                 (Option("history"), f" is a {type(history).__name__}, no OrderHistory"),
                 remedy="build one with OrderHistory.build(orders)",
             )
-        definition = self._definition
-        sources = Sources.of(definition, memberships, {} if streams is None else streams)
-        replay = Replay.of(
-            definition, history, sources, memberships, day_number(as_of, "as_of"), ledger
-        )
-        return JourneyRun(definition, replay, replay.found())
+        given = {} if streams is None else streams
+        replay = replay_of(self, history, memberships, given, as_of, ledger)
+        return JourneyRun(Replayed(replay, replay.found()))
 
     @property
     def _arms(self) -> Arms:
@@ -379,19 +377,18 @@ class Journey:
         )
 
 
-def events_of(
+def replay_of(
     journey: Journey,
     history: OrderHistory,
     memberships: Mapping[str, Any],
     streams: Mapping[str, Any],
     as_of: date | str,
     ledger: Any,
-) -> list[str]:
-    """Return the events that a journey waits for, but orders; errors: as for `Journey.replay`."""
+) -> Replay:
+    """Return what `Journey.replay` runs, with its errors, for clusters."""
     definition = journey._definition  # noqa: SLF001 - of the class above
     sources = Sources.of(definition, memberships, streams)
-    Replay.of(definition, history, sources, memberships, day_number(as_of, "as_of"), ledger)
-    return list(dict.fromkeys(signal.event for signal in sources.signals))
+    return Replay.of(definition, history, sources, memberships, day_number(as_of, "as_of"), ledger)
 
 
 def _check_trigger(given: Any, what: str, allowed: tuple[str, ...]) -> None:

@@ -14,14 +14,18 @@ from ordercycle._arrow_views import array_of, array_of_texts, rows_of
 from ordercycle._days import date_of, day_number
 from ordercycle._errors import ConfigError, Option, check_choice, counted, printable
 from ordercycle._ingest.column_readers import IdReader
-from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._journeys.charts import conversion_chart, funnel_chart
-from ordercycle._journeys.definition import Definition
+from ordercycle._journeys.counting import (
+    Analytics,
+    Counter,
+    Funnel,
+    LogRank,
+    TimeToConvert,
+    Withdrawn,
+)
 from ordercycle._journeys.ledger import texts_of
-from ordercycle._journeys.past_segments import segments_on
-from ordercycle._journeys.replaying import Found, Replay
+from ordercycle._journeys.replayed import STATUSES, Replayed
 from ordercycle._journeys.steps import Action
-from ordercycle._journeys.survival import LOG_RANK, Times, compared, survival
 from ordercycle._public import public
 from ordercycle_kernels import journeys as kernels
 from ordercycle_kernels.calendar import LAST_DAY
@@ -29,13 +33,6 @@ from ordercycle_kernels.calendar import LAST_DAY
 if TYPE_CHECKING:
     from altair import LayerChart
 
-CONTROL = "control"
-#: In the order of the kernel's numbers; the last one is of the arm that gets nothing.
-STATUSES = ("waiting", "completed", "converted", "left", "held_out")
-HELD_OUT = len(STATUSES) - 1
-GROUPS = ("arm", "cohort", "segment", "version")
-TRIGGERED = "(triggered)"
-NONE_OF_IT = "(no segment)"
 TEXTS = pa.dictionary(pa.int8(), pa.string())
 
 
@@ -55,10 +52,11 @@ class JourneyRun:
         The last day that is known.
     """
 
-    def __init__(self, definition: Definition, replay: Replay, found: Found) -> None:
-        self._definition = definition
-        self._replay = replay
-        self._found = found
+    def __init__(self, replayed: Replayed) -> None:
+        self._replayed = replayed
+        self._definition = replayed.definition
+        self._replay = replayed.replay
+        self._found = replayed.found
 
     @property
     def name(self) -> str:
@@ -169,10 +167,10 @@ class JourneyRun:
                 f"what is due on {date_of(stop)} is not known as of {date_of(self._replay.as_of)}",
                 remedy=("replay the journey with a later ", Option("as_of")),
             )
-        entries, steps, days = self._actions
+        entries, steps, days = self._replayed.actions
         due = (days >= start) & (days <= stop)
         rows = np.flatnonzero(due)
-        keys = self._keys(entries[rows], steps[rows])
+        keys = self._replayed.keys(entries[rows], steps[rows])
         unsent = ~self._replay.ledger.has(keys)
         rows, keys = rows[unsent], keys[unsent]
         names = self._names
@@ -199,14 +197,7 @@ class JourneyRun:
             ``action_key``, ``sent_on``: rows of the ledger, ascending by key. Those of another
             version or journey follow from that one, not from this.
         """
-        ledger = self._replay.ledger
-        entries, steps, _ = self._actions
-        keys = np.sort(self._keys(entries, steps))
-        follows = np.zeros(ledger.keys.size, np.bool_)
-        if keys.size:
-            places = np.minimum(np.searchsorted(keys, ledger.keys), keys.size - 1)
-            follows = keys[places] == ledger.keys
-        return ledger.table(~follows)
+        return self._counted(Withdrawn())
 
     def analytics(self, by: str | None = None) -> pa.Table:
         """Return how many entered and converted.
@@ -228,27 +219,7 @@ class JourneyRun:
             ``conversion_rate_so_far``: of all entries, lower than it will be while windows are
             open.
         """
-        labels, codes = self._groups(by)
-        triggered, converted = self._row(kernels.TRIGGERED), self._row(kernels.CONVERTED_ON)
-        has = converted != kernels.NEVER
-        closed = triggered + self._replay.window <= self._replay.as_of
-        size = len(labels)
-
-        def count(rows: NDArray[np.bool_]) -> NDArray[np.int64]:
-            return np.bincount(codes[rows], minlength=size)
-
-        both = closed & has
-        days = np.zeros(size, np.int64)
-        np.add.at(days, codes[both], (converted - triggered)[both])
-        entries = np.bincount(codes, minlength=size)
-        columns = {
-            "Triggered journey": pa.array(entries),
-            "Converted": pa.array(count(has)),
-            "Conversion rate": _shares(count(both), count(closed)),
-            "Days to convert (Avg)": _shares(days, count(both)),
-            "conversion_rate_so_far": _shares(count(has), entries),
-        }
-        return pa.table(columns if by is None else {by: pa.array(labels, pa.string()), **columns})
+        return self._counted(Analytics(by))
 
     def funnel(self, arm: str | None = None) -> pa.Table:
         """Return how many entries came to each step, and where they are now.
@@ -265,17 +236,7 @@ class JourneyRun:
             ``completed``, ``converted``, ``left``: of those that came no further, how they stand
             (those held out too, as if they were not).
         """
-        kept = self._of_arm(arm)
-        statuses = self._row(kernels.STATUS)[kept]
-        steps = self._row(kernels.STEP)[kept] + 1
-        entries, visited = map(self._found.visits, (kernels.ENTRY, kernels.VISITED))
-        count = len(self._names) + 1
-        reached = np.bincount(visited[kept[entries]] + 1, minlength=count)
-        reached[0] = np.count_nonzero(kept)
-        found = {"step": pa.array([TRIGGERED, *self._names]), "reached": pa.array(reached)}
-        for number, name in enumerate(STATUSES[:HELD_OUT]):
-            found[name] = pa.array(np.bincount(steps[statuses == number], minlength=count))
-        return pa.table(found)
+        return self._counted(Funnel(arm))
 
     def time_to_convert(self, arm: str | None = None) -> pa.Table:
         """Return the share that has not converted, by days after the entry.
@@ -294,15 +255,7 @@ class JourneyRun:
             ``day``: int32, from 1 on, as long as somebody is seen; ``survival``; ``lower``,
             ``upper``: its 95 % interval.
         """
-        rows = survival(*self._times(self._of_arm(arm)))
-        return pa.table(
-            {
-                "day": pa.array([one.day for one in rows], pa.int32()),
-                "survival": pa.array([one.share for one in rows], pa.float64()),
-                "lower": pa.array([one.low for one in rows], pa.float64()),
-                "upper": pa.array([one.high for one in rows], pa.float64()),
-            }
-        )
+        return self._counted(TimeToConvert(arm))
 
     def log_rank(self) -> pa.Table:
         """Return whether arms convert sooner than control, however their windows stand.
@@ -324,20 +277,7 @@ class JourneyRun:
         ConfigError
             The journey has no arm ``control``.
         """
-        names = self._definition.arms.names
-        if CONTROL not in names:
-            raise ConfigError(
-                "the journey has no arm 'control': there is nothing to compare with",
-                remedy=("hold some back, by ", Option("arms")),
-            )
-        first = self._row(kernels.NUMBER) == 1
-        times = {name: self._times(first & self._of_arm(name)) for name in names}
-        control = times.pop(CONTROL)
-        rows = [{"arm": name, **compared(one, control)} for name, one in times.items()]
-        columns = {field.name: [row.get(field.name) for row in rows] for field in LOG_RANK}
-        return pa.table(
-            [pa.array(columns[field.name], field.type) for field in LOG_RANK], schema=LOG_RANK
-        )
+        return self._counted(LogRank())
 
     def plot(self, what: str = "funnel", arm: str | None = None) -> LayerChart:
         """Draw the funnel, or the time to convert, with Altair, the extra ``page``.
@@ -368,35 +308,28 @@ class JourneyRun:
             return funnel_chart(self.funnel(arm), of)
         return conversion_chart(self.time_to_convert(arm), of)
 
+    def _counted(self, counter: Counter) -> pa.Table:
+        counter.check(self._replayed)
+        return counter.table(self._replayed, counter.cells(self._replayed))
+
     @property
     def _names(self) -> tuple[str, ...]:
-        return tuple(one.name for one in self._definition.steps)
+        return self._replayed.steps
 
     @cached_property
     def _ids(self) -> pa.Array:
         return IdReader.as_produced(self._found.ids, self._replay.orders.id_type)
 
     def _row(self, number: int) -> NDArray[Any]:
-        return self._found.row(number)
-
-    @cached_property
-    def _hashes(self) -> NDArray[np.uint64]:
-        return hashes_of(self._found.ids)
+        return self._replayed.row(number)
 
     @property
     def _arms(self) -> pa.Array:
         return self._texts(self._found.arms, self._definition.arms.names)
 
     @property
-    def _held_out(self) -> NDArray[np.bool_]:
-        names = self._definition.arms.names
-        control = names.index(CONTROL) if CONTROL in names else -1
-        held: NDArray[np.bool_] = self._found.arms == control
-        return held
-
-    @property
     def _statuses(self) -> NDArray[np.int64]:
-        return np.where(self._held_out, HELD_OUT, self._row(kernels.STATUS))
+        return self._replayed.statuses
 
     @property
     def _values(self) -> pa.Array:
@@ -408,71 +341,6 @@ class JourneyRun:
             words[:, 0], words[:, 1] = values, values >> 63
             return array_of(words, kind)
         return array_of(values, kind)
-
-    @cached_property
-    def _actions(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
-        """Return the entry, the step and the day of all actions but those of control."""
-        entries, steps, days = map(self._found.visits, range(kernels.VISIT_ROWS))
-        is_action = np.array([isinstance(one, Action) for one in self._definition.steps])
-        sent = is_action[steps] & ~self._held_out[entries]
-        return entries[sent].astype(np.int64), steps[sent].astype(np.int64), days[sent]
-
-    def _keys(self, entries: NDArray[np.int64], steps: NDArray[np.int64]) -> NDArray[np.uint64]:
-        keys = np.empty(entries.size, np.uint64)
-        kernels.action_keys(
-            self._hashes[entries],
-            self._replay.salt,
-            self._row(kernels.TRIGGERED)[entries].astype(np.int32),
-            steps.astype(np.uint8),
-            keys,
-        )
-        return keys
-
-    def _of_arm(self, arm: str | None) -> NDArray[np.bool_]:
-        """Return which entries are of an arm, or of any."""
-        if arm is None:
-            return np.ones(self._found.size, np.bool_)
-        check_choice("arm", arm, self._definition.arms.names)
-        kept: NDArray[np.bool_] = self._found.arms == self._definition.arms.names.index(arm)
-        return kept
-
-    def _times(self, kept: NDArray[np.bool_]) -> Times:
-        """Return on which days after the entry those that are kept converted, or were seen last."""
-        window = self._replay.window
-        triggered = self._row(kernels.TRIGGERED)[kept]
-        converted = self._row(kernels.CONVERTED_ON)[kept]
-        has = converted != kernels.NEVER
-        events = np.bincount((converted - triggered)[has], minlength=window + 1)
-        seen = np.minimum(self._replay.as_of - triggered, window)[~has]
-        lost = np.bincount(seen, minlength=window + 1)
-        at_risk = triggered.size - int(lost[0])  # who entered on the last day was not seen yet
-        return Times(at_risk, events[1:].tolist(), lost[1:].tolist())
-
-    def _groups(self, by: str | None) -> tuple[list[str], NDArray[np.int64]]:
-        """Return the names of groups, and the group of each entry."""
-        size = self._found.size
-        if by is None:
-            return [""], np.zeros(size, np.int64)
-        others = self._replay.memberships
-        check_choice("by", by, (*GROUPS, *(name for name in others if name not in GROUPS)))
-        if by not in GROUPS:
-            membership = others[by]
-            found = segments_on(
-                self._replay.orders, membership, self._found.ids, self._row(kernels.TRIGGERED)
-            )
-            return [*membership.segments, NONE_OF_IT], found.astype(np.int64)
-        if by == "arm":
-            return list(self._definition.arms.names), self._found.arms.astype(np.int64)
-        if by == "version":
-            return [self._definition.digest], np.zeros(size, np.int64)
-        if by == "segment":
-            trigger = self._replay.sources.trigger
-            wanted = np.flatnonzero(trigger.wanted)
-            names = [trigger.membership.segments[code] for code in wanted.tolist()]
-            return names, np.searchsorted(wanted, self._found.segments)
-        days = self._row(kernels.TRIGGERED).astype("datetime64[D]").astype("datetime64[M]")
-        months, codes = np.unique(days, return_inverse=True)
-        return [str(month) for month in months], codes.reshape(-1).astype(np.int64)
 
     def _texts(
         self, codes: NDArray[Any], names: tuple[str, ...], known: NDArray[np.bool_] | None = None
@@ -496,12 +364,6 @@ def _integers(numbers: NDArray[Any], known: NDArray[np.bool_] | None = None) -> 
     return array_of(numbers.astype(np.int32), pa.int32(), known)
 
 
-def _shares(counts: NDArray[np.int64], of: NDArray[np.int64]) -> pa.Array:
-    """Return quotients, null where there is nothing to divide by."""
-    return pa.array(
-        [
-            one / all_ if all_ else None
-            for one, all_ in zip(counts.tolist(), of.tolist(), strict=True)
-        ],
-        pa.float64(),
-    )
+def replayed_of(run: JourneyRun) -> Replayed:
+    """Return what a run is of, for clusters."""
+    return run._replayed  # noqa: SLF001 - what users have no use for
