@@ -243,6 +243,21 @@ def test_experiments(partitions, covariate):
         assert found.segments().equals(expected.segments())
 
 
+@pytest.mark.parametrize("partitions", [1, 3, 7])
+def test_rehearsals(partitions):
+    asked = MEASURED | {"runs": 20, "covariate": "revenue"}
+    long_ago = {"since": "1950-01-01", "as_of": "1950-03-01"}
+    how = {"columns": SHOP.columns, "partitions": partitions}
+    with configured.config.set(scheduler="sync"):
+        found = dask.rehearse(framed(SHOP.orders, 2), EXPERIMENT, **asked, **how)
+        with pytest.raises(oc.ConfigError, match="runs=0 is not from 1 to"):
+            dask.rehearse(framed(SHOP.orders, 2), EXPERIMENT, **asked | {"runs": 0}, **how)
+        with pytest.raises(oc.ConfigError, match="fewer than 2 customers on the day"):
+            dask.rehearse(framed(SHOP.orders, 2), EXPERIMENT, **asked | long_ago, **how)
+    assert found.equals(EXPERIMENT.rehearse(SHOP.history, **asked))
+    assert found["customers"].to_pylist()[0] > 50
+
+
 def test_experiments_with_exposures():
     """Whether windows start at views is known once all are counted; wrong views are an error."""
     views = SHOP.touches.filter(

@@ -58,6 +58,23 @@ def test_models_of_value_and_their_lists():
     assert_same_bits(computed(found, scheduler="sync"), fitted.assign(table).select(names))
 
 
+@pytest.mark.parametrize(
+    ("partitions", "spend"), [(1, None), (3, "average"), (7, "gamma_gamma")], ids=str
+)
+def test_intervals_of_models_of_value(partitions, spend):
+    """Whatever partition has the greatest amount, which decides on the unit of the sums."""
+    table = buyers.history().profile(buyers.AS_OF)
+    profiles, other = framed(table, partitions), framed(table.slice(1), partitions)
+    clv = oc.Clv(model="bg_nbd", spend=spend, horizon_days=180).fit(table)
+    found = dask.clv_intervals(profiles, clv, draws=5, seed=5)
+    assert found.equals(clv.intervals(table, draws=5, seed=5))
+    with pytest.raises(oc.ConfigError, match="the model was fitted to"):
+        dask.clv_intervals(other, clv, draws=5)
+    if spend is not None:
+        with pytest.raises(oc.ColumnError, match="revenue"):
+            dask.clv_intervals(profiles.drop(columns="revenue"), clv)
+
+
 def test_what_cannot_be_fitted_to_profiles(shop):
     *_, there, _ = shop
     profiles = dask.profile(there, as_of=AS_OF, columns=COLUMNS)

@@ -24,9 +24,9 @@ from support.strategies import cases
 
 import ordercycle as oc
 from ordercycle._cli.scheme_files import toml_of
-from ordercycle._segments.counting_rounds import Cells
+from ordercycle._segments.counting_rounds import Cells, fit_profile
 from ordercycle._segments.value.inputs import ClvCounts, ClvInputs, means_of, purchase_cells
-from ordercycle._segments.value.intervals import Population
+from ordercycle._segments.value.intervals import PopulationRound
 from ordercycle._value_models import variances_of_orders
 
 BG = {"r": 0.243, "alpha": 30.9, "a": 0.793, "b": 2.426}
@@ -571,7 +571,7 @@ def test_totals_vary_as_much_as_simulated_customers_do(spend):
     )
     clv = oc.Clv(model="pareto_nbd", spend=spend, horizon_days=180, parameters=given_)
     forecast = clv._forecast()
-    variances = Population.of(profile, clv._inputs, threads=1).variances(forecast)
+    variances = fit_profile(PopulationRound(clv._inputs), profile, threads=1).variances(forecast)
     alive = clv.assign(profile)["p_alive"].to_numpy()
     age = profile["lifetime_days"].to_numpy() + 30
     totals = []

@@ -8,7 +8,8 @@ from typing import Any
 from ordercycle._errors import ConfigError, Option, printable
 from ordercycle._experiments.result import ExperimentResult, path_curves
 from ordercycle._journeys.charts import conversion_curve
-from ordercycle._journeys.run import CONTROL, STATUSES, JourneyRun
+from ordercycle._journeys.replayed import CONTROL, STATUSES
+from ordercycle._journeys.run import JourneyRun
 from ordercycle._page.journeys import (
     Column,
     Curve,

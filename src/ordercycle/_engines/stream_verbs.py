@@ -7,7 +7,10 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Generic
 
+import pyarrow as pa
+
 from ordercycle._attribution.attribution import Attribution
+from ordercycle._columns import Columns
 from ordercycle._engines.cluster_credited import ClusterCredited, credited_on
 from ordercycle._engines.cluster_views import Compared
 from ordercycle._engines.credit_tasks import TOUCHES, VISITS
@@ -21,7 +24,8 @@ from ordercycle._engines.experiment_tasks import (
 from ordercycle._engines.feature_tasks import AssignedRows, FeaturesOfRows
 from ordercycle._engines.given_streams import OF_TASKS, GivenStreams
 from ordercycle._engines.journey_tasks import ClusterJourneyRun, Replaying
-from ordercycle._engines.verbs import planned_rows, planned_streams
+from ordercycle._engines.rehearsal_tasks import RehearsedSums, rehearsed_on
+from ordercycle._engines.verbs import clv_intervals, planned, planned_rows, planned_streams
 from ordercycle._errors import ConfigError, Option, check_choice, suggestion
 from ordercycle._experiments.experiment import Experiment
 from ordercycle._experiments.result import ExperimentResult
@@ -32,6 +36,7 @@ from ordercycle._segments.customer_features import MISSING, parsed_features
 from ordercycle._segments.rules import Rules
 from ordercycle._segments.rules import features_of as features_of_rules
 from ordercycle._segments.scheme import Scheme
+from ordercycle._segments.value.clv import Clv
 
 
 class StreamVerbs(Generic[F]):
@@ -238,6 +243,52 @@ class StreamVerbs(Generic[F]):
         )
         return credited_on(history, model)
 
+    def clv_intervals(
+        self,
+        profile_df: F,
+        clv: Clv,
+        *,
+        level: float = 0.95,
+        draws: int = 200,
+        seed: int = 0,
+        horizon_days: int | None = None,
+        discount_rate: float | None = None,
+        threads: int | None = None,
+    ) -> pa.Table:
+        """Return what :meth:`ordercycle.Clv.intervals` returns; only counts come to the driver.
+
+        Customers are counted in two passes over kept columns, those of one without spend; the
+        draws are of the counts, and the driver makes them with `threads` threads.
+
+        Parameters
+        ----------
+        profile_df
+            The profiles that the model was fitted to.
+        clv
+            The fitted model.
+        level, draws, seed, horizon_days, discount_rate, threads
+            As for :meth:`ordercycle.Clv.intervals`.
+
+        Returns
+        -------
+        pyarrow.Table
+            Equal to that of one machine, to the last bit.
+
+        Raises
+        ------
+        ConfigError, ColumnError, DataError
+            As for :meth:`ordercycle.Clv.intervals`.
+        """
+        options = {
+            "level": level,
+            "draws": draws,
+            "seed": seed,
+            "horizon_days": horizon_days,
+            "discount_rate": discount_rate,
+            "threads": threads,
+        }
+        return clv_intervals(self._engine, profile_df, clv, options)
+
     def assign_arms(self, profile_df: F, experiment: Experiment) -> F:
         """Add the arm of each customer, as :meth:`ordercycle.Experiment.assign` does. Lazy.
 
@@ -327,6 +378,60 @@ class StreamVerbs(Generic[F]):
         }
         task = MeasuredSums(experiment, asked, by)
         return measured(task, history.job.nobody, history.added, alpha)
+
+    def rehearse(  # noqa: PLR0913 - every option is keyword-only
+        self,
+        orders_df: Any,
+        experiment: Experiment,
+        customers_df: Any = None,
+        *,
+        since: date | str,
+        as_of: date | str,
+        window_days: int = 30,
+        covariate: str | None = None,
+        runs: int = 200,
+        alpha: float = 0.05,
+        columns: Columns | None = None,
+        timezone: str | None = None,
+        partitions: int | None = None,
+        **options: Any,
+    ) -> pa.Table:
+        """Return what :meth:`ordercycle.Experiment.rehearse` returns; only counts come back.
+
+        Orders pass the shuffle once.
+
+        Parameters
+        ----------
+        orders_df, customers_df
+            Frames, or paths of files.
+        experiment
+            The arms.
+        since, as_of, window_days, covariate, runs, alpha
+            As for :meth:`ordercycle.Experiment.rehearse`.
+        columns, timezone, partitions, **options
+            As for `profile`.
+
+        Returns
+        -------
+        pyarrow.Table
+            One row, equal to that of one machine to the last bit.
+
+        Raises
+        ------
+        ConfigError, ColumnError, DataError
+            As for :meth:`ordercycle.Experiment.rehearse`.
+        """
+        history = planned(
+            self._engine, orders_df, customers_df, partitions, columns, timezone, options
+        )
+        asked = {
+            "since": since,
+            "as_of": as_of,
+            "window_days": window_days,
+            "covariate": covariate,
+        }
+        task = RehearsedSums(MeasuredSums(experiment, asked, None), runs, alpha)
+        return rehearsed_on(task, history.job.nobody, history.added)
 
     def journey(  # noqa: PLR0913 - every option is keyword-only
         self,

@@ -43,15 +43,18 @@ from ordercycle._errors import ConfigError, Option, check_choice
 from ordercycle._features.language import Feature
 from ordercycle._features.scan import by_stream
 from ordercycle._report.segment_report import SegmentReport
-from ordercycle._segments.counting_rounds import CELLS_SCHEMA, Cells
+from ordercycle._segments.counting_rounds import CELLS_SCHEMA, Cells, Round
 from ordercycle._segments.counting_rounds import fit as run_rounds
 from ordercycle._segments.customer_features import MISSING, parsed_features
 from ordercycle._segments.fittable import Fittable
 from ordercycle._segments.lifecycle import Lifecycle
 from ordercycle._segments.lifecycle_fit import gap_round
+from ordercycle._segments.value.clv import Clv, intervals_with
+from ordercycle._segments.value.intervals import Population, PopulationRound
 from ordercycle._sources.read_request import ReadRequest
 
 S = TypeVar("S")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -277,13 +280,19 @@ def fit(engine: Engine[F], profiles: F, scheme: S) -> S:
     """Return a scheme fitted to profiles, of which only counts come back."""
     check_frame(engine, profiles, "profiles")
     first = first_round(scheme)
-    read = engine.columns(profiles)
     # With all columns: of a profile without money, an error says something else.
-    check_countable(scheme, engine.schema(profiles, read, "profiles"))
+    check_countable(scheme, engine.schema(profiles, engine.columns(profiles), "profiles"))
+    fitted: S = counted_rounds(engine, profiles, first)
+    return fitted
+
+
+def counted_rounds(engine: Engine[F], profiles: F, first: Round[pa.Table, R]) -> R:
+    """Return what rounds come to that count profiles, of which the columns they read are kept."""
+    read = engine.columns(profiles)
     if first.columns is not None:
         read = [name for name in read if name in first.columns]
     with engine.kept(profiles, read) as kept:
-        fitted: S = run_rounds(
+        return run_rounds(
             first,
             lambda now: [
                 Cells.from_table(
@@ -291,4 +300,15 @@ def fit(engine: Engine[F], profiles: F, scheme: S) -> S:
                 )
             ],
         )
-    return fitted
+
+
+def clv_intervals(engine: Engine[F], profiles: F, clv: Clv, options: dict[str, Any]) -> pa.Table:
+    """Return what `Clv.intervals` returns: customers are counted, draws are of the counts."""
+    check_frame(engine, profiles, "profiles")
+
+    def counted(first: PopulationRound) -> Population:
+        schema = engine.schema(profiles, engine.columns(profiles), "profiles")
+        first.count(schema.empty_table())  # which checks the columns
+        return counted_rounds(engine, profiles, first)
+
+    return intervals_with(clv, counted, **options)

@@ -7,7 +7,9 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import date
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ordercycle._arrow_views import array_of, array_of_texts, validity
 from ordercycle._days import day_number
@@ -24,7 +26,7 @@ from ordercycle._events.event_history import EventHistory, stored_events
 from ordercycle._events.stored_events import StoredEvents
 from ordercycle._experiments.arms import ARM_TYPE, HASHES, Arms
 from ordercycle._experiments.given_ids import plain_ids
-from ordercycle._experiments.rehearsing import rehearsed
+from ordercycle._experiments.rehearsing import divided_of, rehearsed
 from ordercycle._experiments.result import ExperimentResult
 from ordercycle._experiments.window_scan import Sums, WindowScan
 from ordercycle._history.grouped_orders import GroupedOrders
@@ -346,10 +348,8 @@ class Experiment:
         True
         """
         scan = self._scan(history, None, since, as_of, window_days, covariate, None)
-        _check_alpha(alpha)
-        if not 1 <= (whole_number(runs) or 0) <= 10_000:
-            raise ConfigError((Option("runs", runs), " is not from 1 to 10,000"))
-        return rehearsed(scan, self.control, self.plan_customers, int(runs), alpha)
+        _check_rehearsal(runs, alpha)
+        return rehearsal_of(self, scan, scan.sums(), lambda: divided_of(scan, int(runs)), alpha)
 
     def _views_are_alike(self, scan: WindowScan, sums: Sums) -> bool:
         """Return whether every arm has views in the proportion of its weight."""
@@ -425,6 +425,32 @@ def result_of(
 ) -> ExperimentResult:
     """Return what the sums of a scan come to; sums_of: adds them up, with errors of its own."""
     return experiment._result(scan, sums_of, alpha, segments)  # noqa: SLF001 - as above
+
+
+def rehearsal_scan(
+    experiment: Experiment, history: OrderHistory, runs: int, alpha: float, **options: Any
+) -> WindowScan:
+    """Return what measures a rehearsal, checked; options: others of `Experiment.rehearse`."""
+    scan = scan_of(experiment, history, exposures=None, by=None, **options)
+    _check_rehearsal(runs, alpha)
+    return scan
+
+
+def rehearsal_of(
+    experiment: Experiment,
+    scan: WindowScan,
+    sums: Sums,
+    divided: Callable[[], NDArray[np.int64]],
+    alpha: float,
+) -> pa.Table:
+    """Return what the sums of a rehearsal come to; divided: its runs, counted when asked for."""
+    return rehearsed(scan, sums, divided, experiment.control, experiment.plan_customers, alpha)
+
+
+def _check_rehearsal(runs: int, alpha: float) -> None:
+    _check_alpha(alpha)
+    if not 1 <= (whole_number(runs) or 0) <= 10_000:
+        raise ConfigError((Option("runs", runs), " is not from 1 to 10,000"))
 
 
 def _check_alpha(alpha: float) -> None:

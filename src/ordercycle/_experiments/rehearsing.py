@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from ordercycle._errors import ConfigError
 from ordercycle._experiments.arms import HASHES, Arms
-from ordercycle._experiments.window_scan import WindowScan, moments
+from ordercycle._experiments.window_scan import Sums, WindowScan, moments
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._statistics.distributions import STANDARD, normal_quantile
@@ -30,10 +31,14 @@ POWER = 0.8
 
 
 def rehearsed(
-    scan: WindowScan, control: str, planned: int | None, runs: int, alpha: float
+    scan: WindowScan,
+    sums: Sums,
+    divided: Callable[[], NDArray[np.int64]],
+    control: str,
+    planned: int | None,
+    alpha: float,
 ) -> pa.Table:
-    """Return the row of Experiment.rehearse."""
-    sums = scan.sums()
+    """Return the row of Experiment.rehearse; divided: returns what `divided_of` does."""
     all_cells = list(range(sums.customers.size))
     found = moments(scan, sums, all_cells)
     customers, converted = int(sums.customers.sum()), int(sums.converted.sum())
@@ -43,7 +48,8 @@ def rehearsed(
         )
     names, place = scan.arms.names, scan.arms.names.index(control)
     others = [one for one in range(len(names)) if one != place and scan.arms.weights[one]]
-    counts = _divided(scan, runs)
+    counts = divided()
+    runs = len(counts)
     tests = positives = always = failures = 0
     for assigned, ordered in counts:
         p = sample_ratio_p(assigned.tolist(), [float(one) for one in scan.arms.weights])
@@ -103,7 +109,7 @@ def _smallest(
     return (critical + STANDARD.inv_cdf(POWER)) * error / rate
 
 
-def _divided(scan: WindowScan, runs: int) -> NDArray[np.int64]:
+def divided_of(scan: WindowScan, runs: int) -> NDArray[np.int64]:
     """Return, for each run, how many customers of each arm there were, and converted."""
     arms = [
         replace(scan.arms, salt=f"{scan.arms.salt}{REHEARSAL}{run}", hash=HASHES[0])

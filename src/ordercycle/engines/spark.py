@@ -33,12 +33,14 @@ __all__ = [
     "assign",
     "assign_arms",
     "attribution",
+    "clv_intervals",
     "features",
     "fit",
     "fit_lifecycle",
     "journey",
     "measure",
     "profile",
+    "rehearse",
     "segment_report",
     "warmup",
 ]
@@ -326,4 +328,6 @@ features = _VERBS.features
 attribution = _VERBS.attribution
 assign_arms = _VERBS.assign_arms
 measure = _VERBS.measure
+clv_intervals = _VERBS.clv_intervals
+rehearse = _VERBS.rehearse
 journey = _VERBS.journey

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -31,7 +31,7 @@ from ordercycle._segments.value.columns import (
 )
 from ordercycle._segments.value.fit import ERRORS, ClvRound
 from ordercycle._segments.value.inputs import SPEND_OF, ClvInputs, day_of, read_of
-from ordercycle._segments.value.intervals import intervals_of
+from ordercycle._segments.value.intervals import Population, PopulationRound, intervals_of
 from ordercycle._segments.value.options import (
     checked_days,
     checked_parameters,
@@ -440,10 +440,20 @@ class Clv(Fittable):
         expected_orders  20,562.854 22,329.530
         """
         day = day_of(source, as_of)
-        forecast = self._forecast(horizon_days, discount_rate)
-        table = as_table(source) if day is None else self._read_of(source, day)
-        return intervals_of(
-            self, forecast, table, level=level, draws=draws, seed=seed, threads=threads
+
+        def counted(first: PopulationRound) -> Population:
+            table = as_table(source) if day is None else self._read_of(source, day)
+            return fit_profile(first, table, threads=threads)
+
+        return intervals_with(
+            self,
+            counted,
+            horizon_days=horizon_days,
+            discount_rate=discount_rate,
+            level=level,
+            draws=draws,
+            seed=seed,
+            threads=threads,
         )
 
     def backtest(
@@ -551,6 +561,19 @@ class Clv(Fittable):
 def forecast_of(clv: Clv) -> Forecast:
     """Return what predicts with a model, for schemes that hold it."""
     return clv._forecast()  # noqa: SLF001 - what users have no use for
+
+
+def intervals_with(
+    clv: Clv,
+    counted_by: Callable[[PopulationRound], Population],
+    *,
+    horizon_days: int | None,
+    discount_rate: float | None,
+    **options: Any,
+) -> pa.Table:
+    """Return what `Clv.intervals` returns of customers that are counted wherever they are."""
+    forecast = clv._forecast(horizon_days, discount_rate)  # noqa: SLF001 - as above
+    return intervals_of(clv, forecast, counted_by, **options)
 
 
 def inputs_of(clv: Clv) -> ClvInputs:

@@ -78,7 +78,7 @@ class ClvRound(Round[pa.Table, C]):
     @property
     def columns(self) -> tuple[str, ...] | None:  # type: ignore[override]
         """The profile columns that are read."""
-        return (*self.inputs.columns, "orders", SQUARES, *AS_OF_COLUMNS, "window_days")
+        return columns_of(self.inputs)
 
     def count(self, batch: pa.Table) -> Cells:
         """Count the customers of a profile."""
@@ -93,6 +93,11 @@ class ClvRound(Round[pa.Table, C]):
         for text in fitted.account.warnings:
             warn(text)
         return with_options(self.scheme, **fitted._asdict())
+
+
+def columns_of(inputs: ClvInputs) -> tuple[str, ...]:
+    """Return the profile columns that are read where they are there."""
+    return (*inputs.columns, "orders", SQUARES, *AS_OF_COLUMNS, "window_days")
 
 
 def fit_counts(

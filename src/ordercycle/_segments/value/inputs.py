@@ -300,7 +300,7 @@ class ClvCounts:
     @classmethod
     def of(cls, total: Cells) -> ClvCounts:
         """Return what the cells of all batches say."""
-        purchases, spends, below, totals, unknown = (_tagged(total, tag) for tag in TAGS)
+        purchases, spends, below, totals, unknown = (tagged(total, tag) for tag in TAGS)
         found = totals.to_dict()
         ratio_customers = found.get(RATIO_CUSTOMERS, 0)
         ratios = (found.get(RATIOS, 0) / kernels.RATIO_UNITS, ratio_customers)
@@ -391,7 +391,7 @@ def counted_sums(keys: NDArray[np.int64], below: NDArray[np.int64]) -> tuple[Cel
     return Cells(cells, counts), Cells(cells[kept], sums[kept])
 
 
-def _tagged(total: Cells, tag: int) -> Cells:
+def tagged(total: Cells, tag: int) -> Cells:
     """Return the cells with a tag, without it."""
     first, last = np.searchsorted(total.cell, np.array([tag, tag + 1], np.int64) << TAG_SHIFT)
     return Cells(total.cell[first:last] - np.int64(tag << TAG_SHIFT), total.count[first:last])

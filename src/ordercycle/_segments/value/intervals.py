@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._errors import ConfigError, Option, counted, warn
-from ordercycle._segments.assigning import worked
-from ordercycle._segments.counting_rounds import Cells
+from ordercycle._segments.counting_rounds import Cells, Round
 from ordercycle._segments.value.columns import (
     AVERAGE,
     SPEND_PARAMETERS,
@@ -22,8 +20,9 @@ from ordercycle._segments.value.columns import (
     ValueModel,
     value_model,
 )
-from ordercycle._segments.value.fit import transaction_cells
+from ordercycle._segments.value.fit import columns_of, transaction_cells
 from ordercycle._segments.value.inputs import (
+    TAG_SHIFT,
     ClvCounts,
     ClvInputs,
     counted_sums,
@@ -31,6 +30,7 @@ from ordercycle._segments.value.inputs import (
     packed,
     purchase_cells,
     purchases_of,
+    tagged,
 )
 from ordercycle._segments.value.options import float_of
 from ordercycle._value_models import (
@@ -55,6 +55,10 @@ SCHEMA = pa.schema(
 TOTALS = ("p_active", "expected_orders", "predicted_value")
 #: Draws of spend are not those of orders.
 SPEND_SEED = 2**62
+#: Of the cells of amounts, by the power to which these are.
+EXPONENT_TAGS = {1: 8, 2: 9}
+#: Beyond all exponents of floats.
+EXPONENT_OFFSET = 2**12
 #: Bits of a sum of whole numbers.
 SUM_BITS = 62
 
@@ -89,25 +93,6 @@ class Population:
     spent: Floats
     squares: Floats
     counts: ClvCounts
-
-    @classmethod
-    def of(cls, table: pa.Table, inputs: ClvInputs, *, threads: int | None) -> Self:
-        """Return the customers of a profile."""
-        counts = ClvCounts.of(inputs.counted(table))
-        cells, customers = counts.purchases.cell, counts.purchases.count
-        repeats, recency, age = purchase_cells(cells)
-        spent, squares = np.zeros((2, cells.size))
-        if inputs.has_spend:
-            checked = inputs.of(table)
-            greatest = _greatest(checked, inputs, threads)
-            days = (repeats + (not inputs.repeats_only)).astype(np.float64)
-            for power, means in ((1, spent), (2, squares)):
-                unit = _unit(greatest, power, checked.num_rows)
-                add = partial(_sums, inputs=inputs, power=power, unit=unit)
-                sums = Cells.total(worked(add, checked, threads=threads))
-                means[np.searchsorted(cells, sums.cell)] = sums.count / unit
-                np.divide(means, days**power * customers, out=means, where=days > 0)
-        return cls(repeats, recency, age, customers.astype(np.float64), spent, squares, counts)
 
     def totals(self, forecast: Forecast) -> dict[str, float]:
         """Return how many order, on how many days, and what they spend, of all together."""
@@ -177,51 +162,115 @@ def _amounts(batch: pa.RecordBatch, inputs: ClvInputs) -> tuple[NDArray[np.int64
     return packed(purchases), amounts[purchases.has_orders]
 
 
-def _greatest(checked: pa.Table, inputs: ClvInputs, threads: int | None) -> float:
-    """Return the most that a customer spent on days that count."""
+@dataclass(frozen=True)
+class PopulationRound(Round[pa.Table, Population]):
+    """Counts customers as a fit does, and of which size their amounts are."""
 
-    def most(task: tuple[int, pa.Table]) -> float:
-        return max(
-            (float(_amounts(one, inputs)[1].max(initial=0.0)) for one in task[1].to_batches()),
-            default=0.0,
-        )
+    inputs: ClvInputs
 
-    return max(worked(most, checked, threads=threads), default=0.0)
+    @property
+    def columns(self) -> tuple[str, ...] | None:  # type: ignore[override]
+        """The profile columns that are read."""
+        return columns_of(self.inputs)
+
+    def count(self, batch: pa.Table) -> Cells:
+        """Count the customers of a profile."""
+        counted = self.inputs.counted(batch)
+        if not self.inputs.has_spend:
+            return counted
+        tables = []
+        for one in self.inputs.of(batch).to_batches():
+            _, amounts = _amounts(one, self.inputs)
+            for power, tag in EXPONENT_TAGS.items():
+                exponents = np.frexp(amounts[amounts > 0] ** power)[1]
+                found, customers = np.unique(exponents, return_counts=True)
+                cells = found.astype(np.int64) + EXPONENT_OFFSET
+                tables.append(Cells.summed(cells | tag << TAG_SHIFT, customers))
+        return counted.plus(*tables)
+
+    def then(self, total: Cells) -> Round[pa.Table, Population] | Population:
+        """Return the customers, or the round that adds up what they spent."""
+        counts = ClvCounts.of(total)
+        if not self.inputs.has_spend:
+            return _population(counts, *np.zeros((2, counts.purchases.cell.size)))
+        customers = int(counts.purchases.count.sum()) + counts.without_orders
+        units = []
+        for tag in EXPONENT_TAGS.values():
+            exponents = tagged(total, tag).cell
+            greatest = int(exponents[-1]) - EXPONENT_OFFSET if exponents.size else 0
+            # So that whole numbers of units add up.
+            units.append(math.ldexp(1.0, SUM_BITS - greatest - customers.bit_length()))
+        return SpentRound(self.inputs, counts, units[0], units[1])
 
 
-def _unit(greatest: float, power: int, rows: int) -> float:
-    """Return by what amounts, to a power, are multiplied so that whole numbers of them add up."""
-    bits = math.frexp(greatest**power)[1] + rows.bit_length()
-    return math.ldexp(1.0, SUM_BITS - bits)
+@dataclass(frozen=True)
+class SpentRound(Round[pa.Table, Population]):
+    """Adds up what customers of each kind spent, and its squares, in units."""
+
+    inputs: ClvInputs
+    counts: ClvCounts
+    unit: float
+    unit_of_squares: float
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:  # type: ignore[override]
+        """The profile columns that are read."""
+        return columns_of(self.inputs)
+
+    @property
+    def _units(self) -> dict[int, float]:
+        return {1: self.unit, 2: self.unit_of_squares}
+
+    def count(self, batch: pa.Table) -> Cells:
+        """Add up the amounts of a profile."""
+        tables = []
+        for one in self.inputs.of(batch).to_batches():
+            keys, amounts = _amounts(one, self.inputs)
+            for power, unit in self._units.items():
+                units = np.rint(amounts**power * unit).astype(np.int64)
+                sums = counted_sums(keys.copy(), units)[1]
+                tables.append(Cells(sums.cell | np.int64(power << TAG_SHIFT), sums.count))
+        return Cells.total(tables)
+
+    def then(self, total: Cells) -> Population:
+        """Return the customers with what they spent."""
+        cells, customers = self.counts.purchases.cell, self.counts.purchases.count
+        days = purchase_cells(cells)[0] + (not self.inputs.repeats_only)
+        means = np.zeros((2, cells.size))
+        for (power, unit), mean in zip(self._units.items(), means, strict=True):
+            sums = tagged(total, power)
+            mean[np.searchsorted(cells, sums.cell)] = sums.count / unit
+            weights = days.astype(np.float64) ** power * customers
+            np.divide(mean, weights, out=mean, where=days > 0)
+        return _population(self.counts, *means)
 
 
-def _sums(task: tuple[int, pa.Table], inputs: ClvInputs, power: int, unit: float) -> Cells:
-    """Return what customers of each kind spent, to a power, in units."""
-    tables = []
-    for batch in task[1].to_batches():
-        keys, amounts = _amounts(batch, inputs)
-        units = np.rint(amounts**power * unit).astype(np.int64)
-        tables.append(counted_sums(keys, units)[1])
-    return Cells.total(tables)
+def _population(counts: ClvCounts, spent: Floats, squares: Floats) -> Population:
+    customers = counts.purchases.count.astype(np.float64)
+    kinds = purchase_cells(counts.purchases.cell)
+    return Population(*kinds, customers, spent, squares, counts)
 
 
 def intervals_of(
     clv: Fitted,
     forecast: Forecast,
-    table: pa.Table,
+    counted_by: Callable[[PopulationRound], Population],
     *,
     level: float,
     draws: int,
     seed: int,
     threads: int | None,
 ) -> pa.Table:
-    """Return estimates of parameters and of totals, with the bounds of their intervals."""
+    """Return estimates of parameters and of totals, with the bounds of their intervals.
+
+    counted_by: runs the rounds that count the customers.
+    """
     share = float_of(level)
     if not 0 < share < 1:
         raise ConfigError(
             (Option("level", level), " is no share of all draws"), remedy="pass one such as 0.95"
         )
-    population = Population.of(table, forecast.models.inputs, threads=threads)
+    population = counted_by(PopulationRound(forecast.models.inputs))
     _check_fitted_to(clv, population.counts)
     parameters, lost = _drawn(clv, forecast, population.counts, draws, seed, threads)
     # So many reach the bounds, which lie between the draws of their ranks.
