@@ -17,6 +17,8 @@ TABLE_FULL = np.int64(-1)
 
 # n = rows of the partition, c = customers, s = slots of the hash table (a power of two),
 # b = bytes of their ids, d = days from the first to the last day of all orders
+# Places are unsigned where it was measured: signed ones are asked whether they count from the end,
+# which took a third more to order rows by day, and a quarter more by customer.
 
 
 @helper
@@ -189,16 +191,17 @@ def order_rows_by_day(
 
     days: (n,); histogram: (d,), zero on entry; out_rows: (n,).
     """
-    for row in range(days.size):
-        histogram[days[row] - first_day] += 1
+    rows = np.uint64(days.size)
+    for row in range(rows):
+        histogram[np.uint64(days[row] - first_day)] += 1
     total = 0
     for day in range(histogram.size):
         size = histogram[day]
         histogram[day] = total
         total += size
-    for row in range(days.size):
-        day = days[row] - first_day
-        out_rows[histogram[day]] = row
+    for row in range(rows):
+        day = np.uint64(days[row] - first_day)
+        out_rows[np.uint64(histogram[day])] = np.int32(row)
         histogram[day] += 1
 
 
@@ -249,9 +252,9 @@ def order_rows_by_customer(
     rows: (n,), in the order wanted within a customer; slots: (n,), the slot of each of them;
     cursors: (s,), where each slot's rows start, moved to their end; out_rows: (n,).
     """
-    for position in range(rows.size):
-        slot = slots[position]
-        out_rows[cursors[slot]] = rows[position]
+    for position in range(np.uint64(rows.size)):
+        slot = np.uint64(slots[position])
+        out_rows[np.uint64(cursors[slot])] = rows[position]
         cursors[slot] += 1
 
 
@@ -261,7 +264,7 @@ def list_rows_by_customer(slots: Int32s, cursors: Int32Out, out_rows: Int32Out) 
 
     slots: (n,); cursors: (s,), where each slot's rows start, moved to their end; out_rows: (n,).
     """
-    for row in range(slots.size):
-        slot = slots[row]
-        out_rows[cursors[slot]] = row
+    for row in range(np.uint64(slots.size)):
+        slot = np.uint64(slots[row])
+        out_rows[np.uint64(cursors[slot])] = np.int32(row)
         cursors[slot] += 1

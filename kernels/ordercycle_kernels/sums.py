@@ -12,7 +12,7 @@ import numpy as np
 from ordercycle_kernels._jit import helper, kernel
 from ordercycle_kernels._types import Float64Out, Float64s, Int32s, Int64s, UInt64s, UInt64Table
 
-SHIFT_63 = np.int64(63)
+ONE, SHIFT_63 = np.uint64(1), np.int64(63)
 FIRST_DAYS = np.int32(90)
 TWO_TO_64 = np.float64(2.0**64)
 
@@ -88,41 +88,42 @@ def sum_with_first_floats(
     out_day_sums: (c,); out_sums: (c,), or (0,) where it is not needed; days, amounts: (n,). Returns
     the first customer with a sum that is not finite, or -1.
     """
-    overflow = -1
+    overflow = np.int64(-1)
     sums_all = out_sums.size > 0
-    for customer in range(starts.size):
+    for customer in range(np.uint64(starts.size)):
         total, error = 0.0, 0.0
         period_total, period_error = 0.0, 0.0
         day_total, day_error = 0.0, 0.0
-        row, stop = starts[customer], stops[customer]
+        # Unsigned, as signed rows are asked whether they count from the end: 1.9 for 2.3 ns a row.
+        row, stop = np.uint64(starts[customer]), np.uint64(stops[customer])
         begin, first = registered[customer], first_orders[customer]
         end = begin + FIRST_DAYS
         # Refunds can come before the registration, which the first order never does.
         while row < stop and days[row] < begin:
             total, error = add_exactly(total, error, amounts[row])
-            row += 1
+            row += ONE
         while row < stop and days[row] < end:
             total, error = add_exactly(total, error, amounts[row])
             period_total, period_error = add_exactly(period_total, period_error, amounts[row])
             if days[row] == first:
                 day_total, day_error = add_exactly(day_total, day_error, amounts[row])
-            row += 1
+            row += ONE
         while row < stop and days[row] <= first:
             total, error = add_exactly(total, error, amounts[row])
             if days[row] == first:
                 day_total, day_error = add_exactly(day_total, day_error, amounts[row])
-            row += 1
+            row += ONE
         out_period_sums[customer] = period_total + period_error
         out_day_sums[customer] = day_total + day_error
         checked = out_period_sums[customer] + out_day_sums[customer]
         if sums_all:
             while row < stop:
                 total, error = add_exactly(total, error, amounts[row])
-                row += 1
+                row += ONE
             out_sums[customer] = total + error
             checked += out_sums[customer]
         if overflow < 0 and not np.isfinite(checked):
-            overflow = customer
+            overflow = np.int64(customer)
     return overflow
 
 

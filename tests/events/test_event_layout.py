@@ -23,6 +23,9 @@ few = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
+#: The second and the last but one day of the years 1900 to 2199: days in any zone.
+EARLIEST, LATEST = (days * 86_400 * 10**6 for days in (-25566, 84004))
+
 
 def ids_of(hashes):
     """Return the integers that have these hashes."""
@@ -41,9 +44,12 @@ def streams(draw):
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     is_hot = random.random(rows) < draw(st.sampled_from([0, 0.9]))
     who = ids_of(hashes)[np.where(is_hot, 0, random.integers(0, len(hashes), rows))]
+    times = random.integers(0, span, rows)
+    if draw(st.booleans()):
+        times[random.integers(0, rows, 2)] = EARLIEST, LATEST
     columns = {
         "customer_id": pa.array(who, mask=random.random(rows) < draw(st.sampled_from([0, 0.2]))),
-        "occurred_at": pa.array(random.integers(0, span, rows)).cast(
+        "occurred_at": pa.array(times).cast(
             pa.timestamp("us", draw(st.sampled_from([None, "UTC"])))
         ),
     }

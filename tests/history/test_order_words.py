@@ -176,6 +176,39 @@ def test_days_that_were_not_seen_do_not_change_a_bit(layouts, shop, options):
         layouts.assert_equal(*shop, options)
 
 
+def bad_orders(case, kind):
+    """Return orders that were chosen to be bad: of 67 customers, on at most 32 days elsewhere."""
+    random = np.random.default_rng(5)
+    rows = 200
+    # By the last bits alone they are told apart, in one bucket; or by bits below the partition's.
+    shifts = {"collide": 0, "one partition": 52}
+    hashes = np.arange(rows, dtype=np.uint64) % 67 << np.uint64(shifts.get(case, 57))
+    spans = {"one day": (0, 0), "one day more": (0, 32), "both ends": (FIRST, LAST)}
+    first, last = spans.get(case, (0, 31))
+    days = random.integers(first, last + 1, rows)
+    days[[0, -1]] = first, last
+    amounts = np.ones(rows) if case == "equal amounts" else random.integers(-3, 9, rows)
+    times = pa.array(days, pa.int32()).cast(pa.date32())
+    ids = ids_of(hashes)
+    return pa.table({"customer_id": ids, "ordered_at": times, "amount": amounts.astype(kind)})
+
+
+BAD = ["collide", "one day", "one day more", "both ends", "equal amounts", "one partition"]
+
+
+@pytest.mark.usefixtures("few_bits")
+@pytest.mark.parametrize("kind", ["float64", "int64"])
+@pytest.mark.parametrize("in_blocks", [False, True])
+@pytest.mark.parametrize("case", BAD)
+def test_orders_that_were_chosen_to_be_bad_do_not_change_a_bit(
+    layouts, case, in_blocks, kind, monkeypatch
+):
+    if in_blocks:
+        monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 50)
+        monkeypatch.setattr(layouts, "source_of", in_batches)
+    layouts.assert_equal(bad_orders(case, kind), None, {"refunds": "net"})
+
+
 def in_batches(orders):
     """Return a reader of orders that does not say how many there are."""
     return pa.RecordBatchReader.from_batches(orders.schema, orders.to_batches(max_chunksize=7))

@@ -6,6 +6,8 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.colliding import ids_with_one_hash
 
 import ordercycle as oc
@@ -13,6 +15,7 @@ from ordercycle._arrow_views import spanning
 from ordercycle_kernels import hashing
 
 DAY = date(2025, 3, 1)
+LENGTHS = st.integers(1, 20)
 
 
 def order_table(ids, **columns):
@@ -47,6 +50,33 @@ def parts(request, monkeypatch):
         monkeypatch.setattr("ordercycle._ingest.pipeline.MORSEL_ROWS", 7)
         monkeypatch.setattr("ordercycle._ingest.pipeline.BLOCK_ROWS", 20)
         monkeypatch.setattr("ordercycle._ingest.pipeline.PARTITION_ROWS", 5)
+
+
+@st.composite
+def ids_of_rows(draw):
+    """Draw ids of rows: of one length or several, one with the hash of another, or one of all."""
+    lengths = (
+        st.just(draw(st.sampled_from([1, 7, 8, 9, 16, 36]))) if draw(st.booleans()) else LENGTHS
+    )
+    texts = lengths.flatmap(lambda size: st.text("ab-", min_size=size, max_size=size))
+    known = [text.encode() for text in draw(st.lists(texts, min_size=1, max_size=9))]
+    known += ids_with_one_hash(draw(st.sampled_from([0, 0, 2, 5]))) if draw(st.booleans()) else []
+    return draw(st.lists(st.sampled_from(known), min_size=1, max_size=60))
+
+
+@settings(max_examples=60, deadline=None)
+@given(ids_of_rows(), st.integers(0, 3))
+def test_ids_found_by_hash_are_those_found_by_bytes(ids, last_day):
+    """What is compared with the id of a customer, once for all rows, or in a table of ids."""
+    days = [date(2025, 3, 1 + row % (1 + last_day)) for row in range(len(ids))]
+    amounts = np.arange(len(ids)) / 4
+    table = pa.table({"customer_id": ids, "ordered_at": days, "amount": amounts})
+    columns = oc.Columns(registered=None)
+    found = oc.OrderHistory.build(table, columns=columns).profile(date(2025, 3, 9))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ordercycle._grouping.customer_tables._ids_of_slots", lambda *_: None)
+        assert oc.OrderHistory.build(table, columns=columns).profile(date(2025, 3, 9)) == found
+    assert counts_of(found) == Counter(ids)
 
 
 COLLIDING_KINDS = [pa.binary(), pa.large_binary(), pa.binary_view(), pa.binary(16)]
