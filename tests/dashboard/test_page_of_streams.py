@@ -23,7 +23,7 @@ FIRST = date(2026, 1, 1)
 MONTHS = [f"2026-{month:02}" for month in range(1, 6)]
 
 
-def made(kind, people=60, seed=5):
+def touched(kind, people=60, seed=5):
     """Return orders and touches of five months, the last of which is not over."""
     rng = random.Random(seed)  # noqa: S311 - nothing secret
     orders, touches = [], []
@@ -52,6 +52,12 @@ def made(kind, people=60, seed=5):
         pa.table(dict(zip(names, map(list, zip(*touches, strict=True)), strict=True))),
         columns=oc.EventColumns(attributes=("kind", "channel", "campaign")),
     )
+    return history, events
+
+
+def made(kind, people=60):
+    """Return orders, and what they were credited to."""
+    history, events = touched(kind, people)
     return history, oc.Attribution().credit(history, events)
 
 
@@ -187,3 +193,33 @@ def test_channels_and_campaigns(browser, shop):
             (row["segment"], row["value"]) for row in of_best
         ]
         assert json.loads(page.locator("#head").inner_text())["channels"] == list(there)
+
+
+def test_segments_of_rules_over_streams(browser, tmp_path):
+    """Who is in them, in every month, is what the rules say of profiles as of its last day."""
+    history, events = touched("integer")
+    rules = oc.Rules(
+        {"Often reached": "sent >= 2", "Once": "has(touches, kind == 'delivery')"},
+        features={"sent": "count(touches, kind == 'delivery', last=60)"},
+    )
+    streams = {"touches": events}
+    built = oc.Dashboard.build(history, [rules], as_of="2026-04-30", streams=streams)
+    built.save(tmp_path / "x.html")
+    with browser.open(tmp_path / "x.html", "#metric=TotalCustomers") as page:
+        for month, day in (("2026-03", "2026-03-31"), ("2026-04", "2026-04-30")):
+            table = rules.assign(history.profile(day), streams=streams, as_of=day)
+            members = table[rules.name].to_pylist()
+            choose(page, month, month, "nothing")
+            shown = {name: number(value) for name, value in values_of(page, "#table")}
+            assert shown["Often reached"] == members.count("Often reached") > 0
+            assert shown["Once"] == members.count("Once")
+
+
+def test_long_pages_say_what_is_not_by_channel(browser, tmp_path):
+    history, credited = made("integer", people=20)
+    built = oc.Dashboard.build(
+        history, [oc.Lifecycle()], months=("2023-01", "2026-04"), credited=credited
+    )
+    built.save(tmp_path / "x.html")
+    with browser.open(tmp_path / "x.html", "#open=row%20All%20Customers&metric=Recipients") as page:
+        assert page.get_by_text("Of so many months, these are not counted by channel").is_visible()

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from ordercycle._errors import ConfigError, Option
@@ -99,6 +100,7 @@ def _written(cells: Cells, large: set[str]) -> dict[str, dict[str, Any]]:
 def _rows(table: Table | None, *, is_text: bool) -> list[list[Any]] | None:
     """Return a run of months per row, behind the place of the first: outside of it all are 0.
 
+    A month is written as its difference from the one before: these are shorter.
     Of different customers, a list per month of how many came before in which month, as far as there
     are any.
     """
@@ -106,12 +108,16 @@ def _rows(table: Table | None, *, is_text: bool) -> list[list[Any]] | None:
         return None
     if table.ndim > 2:
         return [trimmed([trimmed(month, 0) for month in row], []) for row in table.tolist()]
-    return [_run(list(map(str, row)) if is_text else row) for row in table.tolist()]
+    return [_run(row, is_text=is_text) for row in table.tolist()]
 
 
-def _run(row: list[Any]) -> list[Any]:
-    there = [place for place, value in enumerate(row) if value not in (0, "0")]
-    return [there[0], *row[there[0] : there[-1] + 1]] if there else []
+def _run(row: list[int], *, is_text: bool) -> list[Any]:
+    there = [place for place, value in enumerate(row) if value]
+    if not there:
+        return []
+    months = row[there[0] : there[-1] + 1]
+    steps = [month - before for before, month in pairwise([0, *months])]
+    return [there[0], *(map(str, steps) if is_text else steps)]
 
 
 def trimmed(row: list[Any], *nothing: Any) -> list[Any]:

@@ -28,10 +28,7 @@ function quotient(a, b) {
 }
 
 /** A month of a run, which begins with the place of its first one. @type {(run: any[], month: number) => Amount} */
-function amountOf(run, month) {
-  const value = month >= run[0] ? run[month - run[0] + 1] ?? 0 : 0;
-  return typeof value === "string" ? BigInt(value) : value;
-}
+const amountOf = (run, month) => (month >= run[0] ? run[month - run[0] + 1] ?? 0 : 0);
 
 /** @type {(month: number) => Span} */
 const only = (month) => ({ first: month, last: month, cut: false });

@@ -15,7 +15,12 @@ function showTip(children, x = 0, y = 0) {
 /** @type {(id: string) => Promise<Held>} */
 async function unpacked(id) {
   const bytes = Uint8Array.from(atob(at(id).textContent), (letter) => letter.charCodeAt(0));
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  const held = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  // Runs are written as differences from month to month.
+  for (const run of [held.cells, held.cut ?? {}].flatMap((cells) => Object.values(cells).flatMap((one) => Object.values(one))).flatMap((rows) => rows ?? [])) {
+    for (let at = 1; at < run.length && !Array.isArray(run[at]); at++) run[at] = plus(at > 1 ? run[at - 1] : 0, whole(run[at]));
+  }
+  return held;
 }
 
 async function start() {
@@ -121,8 +126,7 @@ async function start() {
     at("chart-title").textContent = isDynamic ? `${metric.name} by month` : chart.name + (beside ? ` and ${beside.name}` : "");
     at("legend").replaceChildren(...(isDynamic || beside || !prior ? [months] : [
       el("span", { class: "key now" }), months, el("span", { class: "key prior" }), cube.months(prior)]));
-    at("empty").hidden = rows.length > 0;
-    at("plots").hidden = rows.length === 0;
+    [at("empty").hidden, at("plots").hidden] = [rows.length > 0, rows.length === 0];
     at("plot-2").hidden = isDynamic || !beside;
     at("plot").setAttribute("aria-label", `${at("chart-title").textContent}, ${months}, of ${rows.map(([, row]) => tables.nameOf(row)).join(", ")}. All numbers are in the table below.`);
     at("plot").tabIndex = isDynamic ? 0 : -1;
@@ -242,8 +246,7 @@ async function start() {
   }
   addEventListener("keydown", (event) => event.key === "Escape" && showTip(null));
   addEventListener("hashchange", choose);
-  let width = innerWidth;
-  addEventListener("resize", () => { if (width !== innerWidth) { width = innerWidth; draw(); } });
+  addEventListener("resize", draw);
   await choose();
   document.documentElement.dataset.ready = "";
 }
