@@ -478,3 +478,44 @@ def test_a_version_ends_when_the_next_one_begins():
     assert runs[0].feed(day(22)).num_rows == 1  # walks go on after the last day of entries
     with pytest.raises(oc.ConfigError, match="is before"):
         oc.Journey.from_dict({**old.to_dict(), "starts_on": str(day(15))})
+
+
+def test_versions_that_do_not_follow_one_another_are_refused():
+    step = [{"name": "hi", "action": "mail", "wait_days": 8}]
+    old = oc.Journey("shop", oc.enters("At-risk", of="lifecycle"), step, ends_on=day(14))
+    # What was sent stays sent when the end of a version is announced.
+    assert old.digest == oc.Journey("shop", old.trigger, step).digest
+    assert old != oc.Journey("shop", old.trigger, step)
+    going = oc.Journey.from_dict({**old.to_dict(), "migrate": True})
+    assert going.digest == old.digest == oc.Journey.from_dict(going.to_dict()).digest
+    with pytest.raises(oc.ConfigError, match="has no day"):
+        oc.Journey("shop", old.trigger, step, migrate=True)
+    with pytest.raises(oc.ConfigError, match="neither true nor false"):
+        oc.Journey("shop", old.trigger, step, ends_on=day(9), migrate="yes")
+    new = oc.Journey("shop", old.trigger, step, starts_on=day(15))
+    other = oc.enters("Loyal", of="lifecycle")
+    for one, after, said in (
+        (new, 1, "no journeys"),
+        (new, [1], "no journeys"),
+        (new, oc.Journey("shopp", old.trigger, step, ends_on=day(14)), "no version of"),
+        (new, oc.Journey("shop", old.trigger, step), "without an end"),
+        (oc.Journey("shop", old.trigger, step), old, "no start"),
+        (oc.Journey("shop", old.trigger, step, starts_on=day(14)), old, "the next starts on"),
+        (oc.Journey("shop", old.trigger, step, starts_on=day(16)), going, "the next starts on"),
+        (oc.Journey("shop", other, step, starts_on=day(15)), going, "not in the trigger"),
+    ):
+        with pytest.raises(oc.ConfigError, match=said):
+            one.replay(
+                built(ORDERS), memberships={"lifecycle": members(INTERVALS)}, as_of=day(60),
+                after=after,
+            )  # fmt: skip
+    # Three versions: who entered by the first has entered.
+    last = oc.Journey("shop", old.trigger, step, starts_on=day(30))
+    middle = oc.Journey("shop", old.trigger, step, starts_on=day(15), ends_on=day(29))
+    options = {"memberships": {"lifecycle": members(INTERVALS)}, "as_of": day(60)}
+    assert last.replay(built(ORDERS), **options, after=[old, middle]).entries().num_rows == 0
+    taken = new.replay(built(ORDERS), **options, after=going).entries().to_pylist()
+    assert [row["triggered_on"] for row in taken] == [day(15)] * 3  # due on day 18 by the old one
+    assert set(going.replay(built(ORDERS), **options).entries()["status"].to_pylist()) <= {
+        "left", "held_out",
+    }  # fmt: skip

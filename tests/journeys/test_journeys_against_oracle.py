@@ -146,7 +146,7 @@ def built(people):
     return history, {"m": membership}, streams
 
 
-def expected(people, journey, as_of, sent=None):
+def expected(people, journey, as_of, sent=None, earlier=None):
     definition = journey.to_dict()
     where = definition["conversion"].get("where")
     first, until = (
@@ -169,6 +169,8 @@ def expected(people, journey, as_of, sent=None):
                 "kept": None,
                 "sent": (sent or {}).get(who, {}),
                 "counts": lambda amount: where is None or amount >= 10,
+                "migrate_on": until + 1 if journey.migrate else None,
+                "earlier": (earlier or {}).get(who, []),
             }
         )
     return found
@@ -247,3 +249,32 @@ def test_replays_are_the_walk_of_every_day(people, journey, as_of):
         check(again, journey, expected(people, journey, as_of, sent))
         keys = set(again.feed(DAY, day(as_of))["action_key"].to_pylist())
         assert not keys & set(late)
+
+
+@given(
+    st.lists(customers, min_size=1, max_size=4),
+    definitions(),
+    definitions(),
+    st.integers(15, 30),
+    st.booleans(),
+    st.sampled_from([20, 31, DAYS]),
+)
+def test_versions_follow_one_another_as_walked_every_day(people, old, new, end, migrate, as_of):
+    """Who enters the next version, and who is taken up by it, in one walk over both."""
+    as_of = max(as_of, end + 1)
+    old = {**old.to_dict(), "ends_on": str(day(end)), "migrate": migrate}
+    if "starts_on" in old:
+        old["starts_on"] = str(min(day(end), date.fromisoformat(old["starts_on"])))
+    new = {**new.to_dict(), "journey": old["journey"], "starts_on": str(day(end + 1))}
+    new.pop("ends_on", None)
+    old, new = map(oc.Journey.from_dict, (old, new))
+    history, memberships, streams = built(people)
+    options = {"memberships": memberships, "streams": streams, "as_of": day(as_of)}
+    try:
+        run, first = new.replay(history, **options, after=old), old.replay(history, **options)
+    except oc.ConfigError as error:
+        assume("unknown" not in str(error))  # an event that nobody has
+        raise
+    want = expected(people, old, as_of)
+    check(first, old, want)
+    check(run, new, expected(people, new, as_of, earlier=want))

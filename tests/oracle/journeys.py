@@ -8,17 +8,24 @@ def entries(case):
 
     case: definition (as Journey.to_dict), segments: day -> segment or None, orders: (day, amount),
     events: (day, event, step), first, until, as_of: days as numbers, sent: (day of entry, step) ->
-    day, counts: whether an order converts.
+    day, counts: whether an order converts; perhaps migrate_on: the day on which walks end for the
+    next version, and earlier: the entries of the version before.
     """
     definition, as_of = case["definition"], case["as_of"]
     window = definition["conversion"]["within_days"]
-    found, ended = [], None
+    earlier = case.get("earlier", [])
+    moved = [one for one in earlier if one["moves"]]
+    found, ended = [], earlier[-1]["ended"] if earlier else None
     for day in range(as_of + 1):
-        stop = entered(case, day)
-        if stop is None or not (case["kept"] is None or case["kept"](day)):
-            continue
-        if found and not again(definition["reentry"], found[-1]["triggered"], ended, day):
-            continue
+        if moved and day == case["first"]:
+            stop = moved[-1]["stop"]
+        else:
+            stop = entered(case, day)
+            if stop is None or not (case["kept"] is None or case["kept"](day)):
+                continue
+            before = [*earlier, *found]
+            if before and not again(definition["reentry"], before[-1]["triggered"], ended, day):
+                continue
         walk = {"triggered": day, "stop": stop}
         found.append(walk)
         # Whether the walk ends before the next entry may decide whether there is one.
@@ -27,6 +34,9 @@ def entries(case):
         until = walk["triggered"] + window
         if place + 1 < len(found):
             until = min(until, found[place + 1]["triggered"])
+        walk["moves"] = moves(case, walk)
+        if walk["moves"]:
+            until = min(until, case["migrate_on"])
         days = conversion_days(case, walk["triggered"], until)
         walk.update(walked(case, walk, days))
         walk["converted"] = days[0] if days else None
@@ -38,6 +48,18 @@ def entries(case):
             and (amount < 0 or case["counts"](amount))
         )
     return found
+
+
+def moves(case, walk):
+    """Return whether a walk is not over when the next version takes it up."""
+    day = case.get("migrate_on")
+    if day is None or day > case["as_of"]:
+        return False
+    then = {**case, "as_of": day - 1}
+    until = walk["triggered"] + case["definition"]["conversion"]["within_days"]
+    return (
+        walked(then, walk, conversion_days(then, walk["triggered"], until))["status"] == "waiting"
+    )
 
 
 def entered(case, day):
@@ -89,7 +111,9 @@ def conversion_days(case, after, until):
 def exit_on(case, walk, conversions, day):
     """Return how a walk ends on a day, if it does."""
     if day <= walk["triggered"]:
-        return None
+        # Who is taken up from the version before may have left the segment already.
+        has_left = "left_segment" in case["definition"]["exit"] and walk["stop"] <= day
+        return "left" if has_left else None
     for one in case["definition"]["exit"]:
         if one == "converted" and day in conversions:
             return "converted"
@@ -98,7 +122,7 @@ def exit_on(case, walk, conversions, day):
             return "left"
         if one.startswith("event:") and happened(case, one[len("event:") :], None, day):
             return "left"
-    return None
+    return "left" if day == case.get("migrate_on") else None
 
 
 def happened(case, event, step, day):

@@ -14,7 +14,8 @@ from ordercycle._journeys.steps import Action, Wait
 class Definition:
     """What a journey says.
 
-    digest: its version; starts_on, ends_on: days since 1970-01-01, None: any day.
+    digest: its version; starts_on, ends_on: days since 1970-01-01, None: any day; migrate: whether
+    walks that are not over on the last of them end on the next day.
     """
 
     name: str
@@ -28,3 +29,4 @@ class Definition:
     conversion: Mapping[str, Any]
     exit: tuple[str, ...]
     arms: Arms
+    migrate: bool = False

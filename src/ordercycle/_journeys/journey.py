@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any, Self
 
-from ordercycle._days import day_number
+from ordercycle._days import date_of, day_number
 from ordercycle._errors import ConfigError, Option, check_choice, printable
 from ordercycle._experiments.arms import Arms
 from ordercycle._history.order_history import OrderHistory
@@ -38,6 +39,7 @@ KEYS = (
     "journey",
     "starts_on",
     "ends_on",
+    "migrate",
     "already_in",
     "trigger",
     "reentry",
@@ -112,6 +114,9 @@ class Journey:
         The first day of entries; None: all days that memberships know.
     ends_on
         The last day of entries, whose walks go on; None: there is none.
+    migrate
+        Whether walks that are not over on that day end on the next one, with the status ``left``,
+        for the next version to take them up: see `after` of :meth:`replay`.
     already_in
         What becomes of those who are in the segment before that day: ``"ignore"``, or ``"enter"``
         on it.
@@ -129,7 +134,8 @@ class Journey:
     Attributes
     ----------
     digest
-        The version: what is the same for equal definitions only.
+        The version: what is the same for equal definitions only. When its entries end is no part of
+        it: what was sent by a version stays sent when the next one is announced.
 
     Raises
     ------
@@ -156,6 +162,7 @@ class Journey:
     _: KW_ONLY
     starts_on: date | str | None = None
     ends_on: date | str | None = None
+    migrate: bool = False
     already_in: str = ALREADY_IN[0]
     reentry: Mapping[str, Any] = field(default_factory=lambda: {"policy": REENTRY[0]})
     conversion: Mapping[str, Any] = field(
@@ -170,6 +177,16 @@ class Journey:
         _check_trigger(self.trigger, "trigger", ("enters", "of", "from", "where"))
         object.__setattr__(self, "_steps", read_steps(self.steps))
         _check_span(self.starts_on, self.ends_on)
+        if not isinstance(self.migrate, bool):
+            raise ConfigError(
+                (Option("migrate", self.migrate), " is neither true nor false"),
+                remedy="say whether walks end with the version",
+            )
+        if self.migrate and self.ends_on is None:
+            raise ConfigError(
+                (Option("migrate", self.migrate), " has no day"),
+                remedy=("say which is the last one of this version, by ", Option("ends_on")),
+            )
         check_choice("already_in", self.already_in, ALREADY_IN)
         if self.already_in == "enter" and self.starts_on is None:
             raise ConfigError(
@@ -185,13 +202,19 @@ class Journey:
         return hash(self.digest)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Journey) and self.digest == other.digest
+        return isinstance(other, Journey) and self._ending == other._ending
+
+    @property
+    def _ending(self) -> tuple[str, str, bool]:
+        return self.digest, str(self.ends_on), self.migrate
 
     @property
     def digest(self) -> str:
         """The version: of the canonical form of the definition."""
-        # Of arms, the order says who is in which.
+        # Of arms, the order says who is in which. What ends later is the same version until then.
         canonical = self.to_dict() | {"arms": list(self._arms.to_dict().items())}
+        for name in ("ends_on", "migrate"):
+            canonical.pop(name, None)
         text = json.dumps(canonical, sort_keys=True, ensure_ascii=False, default=str)
         return sha256(text.encode()).hexdigest()[:DIGEST_LENGTH]
 
@@ -217,6 +240,8 @@ class Journey:
             found["starts_on"] = str(self.starts_on)
         if self.ends_on is not None:
             found["ends_on"] = str(self.ends_on)
+        if self.migrate:
+            found["migrate"] = True
         return found | {
             "already_in": self.already_in,
             "trigger": trigger,
@@ -290,6 +315,7 @@ class Journey:
         as_of: date | str,
         streams: Mapping[str, Any] | None = None,
         ledger: Any = None,
+        after: Journey | Sequence[Journey] = (),
     ) -> JourneyRun:
         """Return who entered, how far each has come, and what is due, as of a day.
 
@@ -308,6 +334,12 @@ class Journey:
         ledger
             What was sent: a table of ``action_key`` and ``sent_on``. What follows an action is
             reckoned from the day on which it was sent; the others are taken as sent when due.
+        after
+            The versions before this one, the oldest first: journeys of this name, each with an
+            `ends_on` before the next one's `starts_on`. Who entered by them entered, as `reentry`
+            has it; and those whom the last one lets go by `migrate` enter on `starts_on`, at the
+            first step, or leave at once where leaving the segment ends walks and they have. The
+            entries of each version are those of its own replay.
 
         Returns
         -------
@@ -318,7 +350,8 @@ class Journey:
         ------
         ConfigError
             A membership, segment or event is unknown; memberships are of another history, or do
-            not speak of the days from `starts_on` to `as_of`; a condition is none.
+            not speak of the days from `starts_on` to `as_of`; a condition is none; `after` are no
+            versions that ended before this one starts.
         ColumnError, DataError
             A column of a stream, the ledger or a condition is missing, or a value is wrong.
 
@@ -353,7 +386,34 @@ class Journey:
             )
         given = {} if streams is None else streams
         replay = replay_of(self, history, memberships, given, as_of, ledger)
+        for one in self._before(after):
+            replay = replay.after(replay_of(one, history, memberships, given, as_of, ledger))
         return JourneyRun(Replayed(replay, replay.found()))
+
+    def _before(self, after: Any) -> list[Journey]:
+        """Return the versions before this one, or raise a ConfigError."""
+        given = [after] if isinstance(after, Journey) else after
+        if not isinstance(given, Sequence) or not all(isinstance(one, Journey) for one in given):
+            raise ConfigError((Option("after"), " are no journeys"), remedy="pass a list of them")
+        versions = [one._definition for one in (*given, self)]  # noqa: SLF001 - of this class
+        for one, following in pairwise(versions):
+            if one.name != following.name:
+                raise ConfigError(
+                    printable(f"{one.name!r} is no version of {following.name!r}"),
+                    remedy="versions of a journey have one name",
+                )
+            end, start = one.ends_on, following.starts_on
+            if end is None or start is None:
+                raise ConfigError(
+                    (Option("after"), " has a version without an end, or the next has no start"),
+                    remedy=("say ", Option("ends_on"), " of it, and ", Option("starts_on")),
+                )
+            if start <= end or (one.migrate and start != end + 1):
+                raise ConfigError(
+                    f"a version ends on {date_of(end)}, and the next starts on {date_of(start)}",
+                    remedy="let the next one start on the day after; later, where none migrate",
+                )
+        return list(given)
 
     @property
     def _arms(self) -> Arms:
@@ -374,6 +434,7 @@ class Journey:
             self.conversion,
             tuple(self.exit),
             self._arms,
+            self.migrate,
         )
 
 

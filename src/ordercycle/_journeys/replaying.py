@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +28,15 @@ from ordercycle._journeys.ledger import Ledger
 from ordercycle._journeys.past_profiles import profiles_on
 from ordercycle._journeys.sources import Signal, Sources
 from ordercycle._journeys.steps import LAST, ORDER, Action, Wait
+from ordercycle._journeys.versions import (
+    LAST_KNOWN,
+    LEAVES,
+    Entering,
+    Walk,
+    Walked,
+    entering_after,
+    with_options,
+)
 from ordercycle._membership.membership import Membership
 from ordercycle._membership.timeline import Timeline
 from ordercycle._segments.rules import Rules
@@ -143,6 +152,7 @@ class Replay:
     where: Rules | None
     converting: Condition | None
     program: kernels.Program
+    before: tuple[Replay, ...] = ()
     _workspace: Workspace = field(default_factory=Workspace, compare=False)
 
     @classmethod
@@ -208,9 +218,28 @@ class Replay:
         """For how many days conversions count."""
         return int(self.definition.conversion["within_days"])
 
+    def after(self, earlier: Replay) -> Replay:
+        """Return the replay of a version that follows another one, as well as those given before.
+
+        Raises
+        ------
+        ConfigError
+            Those whom it lets go were in segments that this one does not have.
+        """
+        theirs, ours = earlier.sources.trigger, self.sources.trigger
+        is_same = theirs.membership is ours.membership
+        if earlier.definition.migrate and not (is_same and ours.wanted[theirs.wanted].all()):
+            raise ConfigError(
+                "those who migrate entered segments that are not in the trigger",
+                remedy="enter the segments of the version before as well, or do not migrate",
+            )
+        chained = replace(earlier, before=self.before, _workspace=Workspace())
+        return replace(self, before=(*self.before, chained))
+
     def found(self) -> Found:
         """Return all entries, in the order of customers and days."""
-        streams = [one.events for one in self.sources.streams]
+        replays = (*self.before, self)
+        streams = max(([one.events for one in each.sources.streams] for each in replays), key=len)
         if streams:
             scan = SideBySide((self.orders, *streams), self.orders.threads)
             parts = list(scan.scan(self._of))
@@ -221,6 +250,28 @@ class Replay:
     def _of(self, batches: Sequence[Any]) -> PartEntries:
         """Return the entries of the customers of a range of hashes."""
         batch: CustomerBatch = batches[0]
+        walk = self.walk(batches)
+        entries, places, visits = walk.entries, walk.places, walk.visits
+        ids = batch.ids.take(rows_of(places[kernels.CUSTOMER]))
+        hashes = hashes_of(batch.ids)
+        return PartEntries(
+            ids,
+            [
+                entries[row].astype(np.int8 if row in SMALL else np.int32)
+                for row in range(kernels.ENTRY_ROWS)
+            ],
+            self.definition.arms.codes(ids, hashes[places[kernels.CUSTOMER]]),
+            walk.entering.codes[places[kernels.CANDIDATE]],
+            self._values(batch, places, walk.valued),
+            [
+                visits[row].astype(np.int8 if row == kernels.VISITED else np.int32)
+                for row in range(kernels.VISIT_ROWS)
+            ],
+        )
+
+    def walk(self, batches: Sequence[Any]) -> Walk:
+        """Return the walks of the customers of a range of hashes."""
+        batch: CustomerBatch = batches[0]
         trigger = self.sources.trigger
         timeline = trigger.intervals.timeline(0, batch, self._workspace)
         offsets, days, stops, codes = self._candidates(batch, timeline)
@@ -229,15 +280,17 @@ class Replay:
         if self.where is not None and days.size:
             owners = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))
             kept = self._satisfying(self.where, batch, owners, days)
-        candidates = kernels.Candidates(
-            as_input(offsets), as_input(days), as_input(stops), as_input(kept)
-        )
+        entering = Entering(offsets, days, stops, codes, kept)
+        for earlier in self.before:
+            lets_go = earlier is self.before[-1] and earlier.definition.migrate
+            entering = entering_after(
+                earlier.walk(batches),
+                len(earlier.definition.steps),
+                entering,
+                self.program,
+                start=self.first_day if lets_go else None,
+            )
         happened, valued = self._happened(batches, batch, timeline)
-        entries = self._room("entries", kernels.ENTRY_ROWS, days.size, np.int32)
-        places = self._room("places", kernels.PLACE_ROWS, days.size, np.int64)
-        most = days.size * len(self.definition.steps)
-        visits = self._room("visits", kernels.VISIT_ROWS, most, np.int32)
-        counts = np.zeros(2, np.int64)
         hashes = hashes_of(batch.ids)
         known = self.ledger.until(self.as_of)
         sent = kernels.Sent(
@@ -246,26 +299,54 @@ class Replay:
             as_input(known.keys),
             as_input(known.days),
         )
-        kernels.walk_journeys(
-            candidates, happened, self.program, sent, entries, places, visits, counts
+        if not self.definition.migrate:
+            return self._walked(entering, Walked(happened, sent, self.program), valued)
+        return self._ended(entering, happened, sent, valued)
+
+    def _walked(self, entering: Entering, walked: Walked, valued: NDArray[np.bool_] | None) -> Walk:
+        size = entering.days.size
+        entries = self._room("entries", kernels.ENTRY_ROWS, size, np.int32)
+        places = self._room("places", kernels.PLACE_ROWS, size, np.int64)
+        visits = self._room(
+            "visits", kernels.VISIT_ROWS, size * len(self.definition.steps), np.int32
         )
-        entered, visited = counts.tolist()
-        places = places[:, :entered]
-        ids = batch.ids.take(rows_of(places[kernels.CUSTOMER]))
-        return PartEntries(
-            ids,
-            [
-                entries[row, :entered].astype(np.int8 if row in SMALL else np.int32)
-                for row in range(kernels.ENTRY_ROWS)
-            ],
-            self.definition.arms.codes(ids, hashes[places[kernels.CUSTOMER]]),
-            codes[places[kernels.CANDIDATE]],
-            self._values(batch, places, valued),
-            [
-                visits[row, :visited].astype(np.int8 if row == kernels.VISITED else np.int32)
-                for row in range(kernels.VISIT_ROWS)
-            ],
+        return walked.written(entering, entries, places, visits, valued)
+
+    def _ended(
+        self,
+        entering: Entering,
+        happened: kernels.Happened,
+        sent: kernels.Sent,
+        valued: NDArray[np.bool_] | None,
+    ) -> Walk:
+        """Return walks that end on the day after the last one of entries, if not before.
+
+        Those who are then on the way enter the next version on that day: what they do later counts
+        for that one.
+        """
+        end = int(self.definition.ends_on or 0)
+        stops = entering.stops
+        if "left_segment" not in self.definition.exit:
+            stops = np.full_like(stops, kernels.NEVER)
+        ending = entering._replace(stops=np.minimum(stops, np.int32(end + 1)))
+        leaving = with_options(self.program, {LEAVES: 1})
+        walk = self._walked(ending, Walked(happened, sent, leaving), valued)
+        walk = walk._replace(stops=entering.stops)
+        if self.as_of <= end:
+            return walk
+        then = self.ledger.until(end)
+        known = sent._replace(keys=as_input(then.keys), days=as_input(then.days))
+        still, until = (
+            Walked(happened, known, with_options(self.program, {LAST_KNOWN: day})).anew(
+                entering, len(self.definition.steps)
+            )
+            for day in (end, end + 1)
         )
+        on_the_way = still.entries[kernels.STATUS] == kernels.WAITING
+        for row in (kernels.CONVERTED_ON, kernels.CONVERSIONS):
+            walk.entries[row, on_the_way] = until.entries[row, on_the_way]
+        walk.places[kernels.STOP, on_the_way] = until.places[kernels.STOP, on_the_way]
+        return walk._replace(on_the_way=on_the_way)
 
     def _room(self, name: str, rows: int, columns: int, kind: type[Any]) -> NDArray[Any]:
         """Return scratch memory of the thread: (rows, columns)."""
@@ -369,7 +450,9 @@ class Replay:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.uint64]]:
         """Return where the events of each customer are, their days and their signals."""
         found = []
-        for stream, events in zip(self.sources.streams, batches[1:], strict=True):
+        # Versions read all streams or, where they wait for orders alone, none.
+        given = batches[1 : 1 + len(self.sources.streams)]
+        for stream, events in zip(self.sources.streams, given, strict=True):
             rows = Rows.of(events, ids)
             found.append((rows, events.days, stream.signals(events)))
         if len(found) == 1:
