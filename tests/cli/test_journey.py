@@ -100,6 +100,36 @@ def test_schemes_of_memberships_are_in_the_file(folder):
     assert "loop.toml: the steps go round in a loop" in message
 
 
+def test_a_version_after_another_one(folder):
+    old = JOURNEY.replace("trigger =", "ends_on = 2026-05-02\nmigrate = true\ntrigger =")
+    (folder / "old.toml").write_text(old)
+    (folder / "new.toml").write_text(
+        JOURNEY.replace("trigger =", "starts_on = 2026-05-03\ntrigger =")
+    )
+    common = ("--history", folder / "history", "--as-of", "2026-06-30", "--quiet")
+    counts = []
+    for more in ((), ("--after", folder / "old.toml")):
+        result = run("journey", folder / "new.toml", *common, *more)
+        assert result.exit_code == 0, result.stderr
+        counts.append(int(result.stdout.splitlines()[1].partition(",")[0]))
+    first = sum(who % 3 == 0 for who in range(40))  # who entered by the old one, and was taken up
+    assert counts == [40 - first, 40]
+    wrong = run("journey", folder / "old.toml", *common, "--after", folder / "new.toml")
+    assert "without an end" in wrong.stderr
+
+
+def test_views_from_before_the_assignment_are_refused_by_their_table(folder):
+    views = {"customer_id": [1], "occurred_at": [DAY]}
+    parquet.write_table(pa.table(views), folder / "views.parquet")
+    text = (folder / "banner.toml").read_text()
+    (folder / "seen.toml").write_text(text + '[streams.exposures]\npath = "views.parquet"\n')
+    result = run(
+        "experiment", folder / "seen.toml", "--history", folder / "history",
+        "--since", "2026-01-05", "--as-of", "2026-02-09",
+    )  # fmt: skip
+    assert "[streams.exposures] has before the assignment on 2026-01-05" in one_line(result)
+
+
 def test_an_experiment_is_measured(folder):
     common = ("experiment", folder / "banner.toml", "--history", folder / "history",
               "--since", "2026-01-05")  # fmt: skip

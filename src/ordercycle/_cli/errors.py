@@ -30,7 +30,10 @@ PHRASES: dict[tuple[str, Any], str] = {
     ("read", "ExcelSheet()"): "--format excel",
 }
 #: What stands for an argument that is named without a value.
-NAMED_ALONE = {"columns": "--customer, --time, --amount and so on"}
+NAMED_ALONE = {
+    "columns": "--customer, --time, --amount and so on",
+    "exposures": "[streams.exposures]",
+}
 #: Arguments whose flag has another name than they have, their class left out.
 FLAGS: dict[str, str] = {
     "time-formats": "time-format",

@@ -21,7 +21,7 @@ from ordercycle._cli.toml_files import read_toml
 from ordercycle._errors import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
     import pyarrow as pa
@@ -65,6 +65,14 @@ history_option = click.option(
     help="What was sent: action_key and sent_on. It is left out of the feed.",
 )
 @click.option(
+    "--after",
+    "earlier",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="JOURNEY.toml",
+    help="A version before this one; may be given several times, the oldest first.",
+)
+@click.option(
     "--show",
     type=click.Choice(SHOWN),
     default=SHOWN[0],
@@ -86,6 +94,7 @@ def journey(  # noqa: PLR0913 - one argument per option
     as_of: datetime | None,
     feed: datetime | None,
     ledger: Path | None,
+    earlier: tuple[Path, ...],
     show: str,
     by: str | None,
     out: Path | None,
@@ -110,6 +119,7 @@ def journey(  # noqa: PLR0913 - one argument per option
         import ordercycle as oc
 
         definition, schemes, tables = _read(file)
+        before = [_read(one)[0] for one in earlier]
         history = oc.OrderHistory.open(folder)
         due = None if feed is None else feed.date()
         day = due if as_of is None else as_of.date()
@@ -121,10 +131,11 @@ def journey(  # noqa: PLR0913 - one argument per option
         with found_in(file):
             run = definition.replay(
                 history,
-                memberships=_memberships(definition, schemes, history, day, streams, by),
+                memberships=_memberships([definition, *before], schemes, history, day, streams, by),
                 as_of=day,
                 streams=streams,
                 ledger=None if ledger is None else str(ledger),
+                after=before,
             )
         table = _shown(run, show, by) if due is None else run.feed(due)
         with result_writer(out, overwrite=overwrite, harmless=None) as writer:
@@ -152,18 +163,18 @@ def _read(file: Path) -> tuple[Journey, dict[str, Any], dict[str, StreamTable]]:
 
 
 def _memberships(
-    definition: Journey,
+    versions: Sequence[Journey],
     schemes: Mapping[str, Any],
     history: OrderHistory,
     day: date,
     streams: Mapping[str, Any],
     by: str | None,
 ) -> dict[str, Membership]:
-    """Return the memberships that a journey and its analytics name, known until a day."""
+    """Return the memberships that versions and their analytics name, known until a day."""
     import ordercycle as oc
 
     found: dict[str, Membership] = {}
-    names = [definition.trigger["of"], definition.conversion.get("of")]
+    names = [name for one in versions for name in (one.trigger["of"], one.conversion.get("of"))]
     for name in (*names, None if by in GROUPS else by):
         if name is None or name in found:
             continue
