@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("files", "differential", "properties", "kills", "disks", "memory", "names", "interrupts")
+#: Those that need more than Python, and are run by hand.
+BY_HAND = ("clusters",)
 #: Faults after which a campaign gives up: one cause has many.
 MOST_FAULTS = 20
 #: Seconds between lines that say how far it is.
@@ -130,7 +132,7 @@ def campaign_of(name: str) -> Campaign:
 def main() -> None:
     """Run a campaign of the command line; the exit code says whether there were faults."""
     parser = argparse.ArgumentParser(prog="python tests/campaigns", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=NAMES)
+    parser.add_argument("name", nargs="?", choices=(*NAMES, *BY_HAND))
     parser.add_argument("--list", action="store_true", help="say what there is, and stop")
     parser.add_argument("--seconds", type=float, help="budget; 60 where no other is given")
     parser.add_argument("--trials", type=int, help="how many at most")
@@ -139,7 +141,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="add the totals as a line")
     given = parser.parse_args()
     if given.list or given.name is None:
-        for name in NAMES:
+        for name in (*NAMES, *BY_HAND):
             print(f"{name:<14}{campaign_of(name).about}")  # noqa: T201
         return
     if given.seconds is None and given.trials is None and given.only is None:
