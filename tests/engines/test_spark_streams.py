@@ -55,6 +55,35 @@ def test_credits(there):
     assert paths.num_rows == expected.paths().num_rows
 
 
+def test_full_reports(there):
+    """A period that turns out not to be over is counted again."""
+    orders, touches, how = there
+    [model, _] = MODELS
+    asked = {"period": ("2025-11", "2026-02"), "compare": None}
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", oc.OrdercycleWarning)
+        found = spark.segment_report(
+            orders, oc.Lifecycle(), touches=touches, model=model, partitions=3, **asked, **how
+        )
+    with warnings.catch_warnings(record=True) as expected_warnings:
+        warnings.simplefilter("always", oc.OrdercycleWarning)
+        history = streams().history
+        expected = oc.SegmentReport.build(
+            history,
+            oc.Lifecycle().membership(history),
+            credited=model.credit(history, streams().events),
+            **asked,
+        )
+    said, said_here = ({str(one.message) for one in some} for some in (warned, expected_warnings))
+    assert said == said_here
+    assert any("is not over" in one for one in said)
+    assert found.as_of == expected.as_of
+    assert found.comparison().equals(expected.comparison())
+    assert found.channels().equals(expected.channels())
+    assert found.top_campaigns().num_rows > 10
+    assert found.top_campaigns().equals(expected.top_campaigns())
+
+
 def test_experiments(there):
     orders, _, _ = there
     experiment = oc.Experiment("banner", arms={"control": 40, "banner": 60})

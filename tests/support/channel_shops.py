@@ -31,6 +31,9 @@ TOPICS = [("Email", "a"), ("Email", "b"), ("SMS", "a")]
 #: Of customers who are not in the table of customers.
 UNLISTED = "unlisted"
 TARGETS = {"Orders": None, "Paid": "status == 'paid'"}
+OF_ORDERS = replace(ORDERS, attributes=("brand", "status"), values=("discount",))
+OF_TOUCHES = replace(TOUCHES, attributes=(*TOUCHES.attributes, "form"))
+OF_POINTS = oc.EventColumns(attributes=("kind",), values=("points",))
 #: Touches are of ten days: so they lie in one month, or in two.
 SHIFTS = [timedelta(0), -5 * DAY, -5 * DAY, 26 * DAY]
 
@@ -147,16 +150,22 @@ def shops(draw, kind: str = "int", model: st.SearchStrategy[Model] | None = None
 
 def orders_of(shop: Shop, kind: str, listed: pa.Table | None = None, **options) -> oc.OrderHistory:
     """Return the orders; listed: the customers, None for all, of one day."""
+    listed = everyone(shop) if listed is None else listed
+    return oc.OrderHistory.build(rows_of_orders(shop, kind), listed, columns=OF_ORDERS, **options)
+
+
+def everyone(shop: Shop) -> pa.Table:
+    return listing([date(2026, 1, 1)] * len(shop.customers))
+
+
+def rows_of_orders(shop: Shop, kind: str) -> pa.Table:
     persons = [Person(one.entries, one.touches, one.visits) for one in shop.customers]
     entries = [entry for one in shop.customers for entry in one.entries]
     paid = ["paid" if shop.is_paid(one) else "open" for one in entries]
     discounts = [shop.discount_of(one) for one in entries]
     table = order_table(persons, kind)
     table = table.append_column("status", pa.array(paid, pa.string()))
-    table = table.append_column("discount", pa.array(discounts, pa.int64()))
-    listed = listing([date(2026, 1, 1)] * len(persons)) if listed is None else listed
-    columns = replace(ORDERS, attributes=("brand", "status"), values=("discount",))
-    return oc.OrderHistory.build(table, listed, columns=columns, **options)
+    return table.append_column("discount", pa.array(discounts, pa.int64()))
 
 
 def listing(registered: Sequence[date | str | None]) -> pa.Table:
@@ -171,22 +180,28 @@ def listing(registered: Sequence[date | str | None]) -> pa.Table:
 
 
 def credited_of(shop: Shop, orders: oc.OrderHistory, **options) -> oc.Credited:
+    touches = oc.EventHistory.build(
+        rows_of_touches(shop), columns=OF_TOUCHES, lookups=campaigns(), **options
+    )
+    visits = oc.EventHistory.build(rows_of_visits(shop), **options)
+    return attribution(shop.model).credit(orders, touches, visits)
+
+
+def rows_of_touches(shop: Shop) -> pa.Table:
     persons = [Person(one.entries, one.touches, one.visits) for one in shop.customers]
     forms = [form_of(touch) for one in persons for touch in one.touches]
-    table = touch_table(persons).append_column("form", pa.array(forms, pa.string()))
-    campaigns = pa.table(
-        {
-            "campaign": list(TYPES),
-            "type": list(TYPES.values()),
-            "sent_at": pa.array([SENT_ON.get(name) for name in TYPES], pa.date32()),
-        }
-    )
-    columns = replace(TOUCHES, attributes=(*TOUCHES.attributes, "form"))
-    touches = oc.EventHistory.build(
-        table, columns=columns, lookups={"campaign": campaigns}, **options
-    )
-    visits = oc.EventHistory.build(visit_table(persons), **options)
-    return attribution(shop.model).credit(orders, touches, visits)
+    return touch_table(persons).append_column("form", pa.array(forms, pa.string()))
+
+
+def rows_of_visits(shop: Shop) -> pa.Table:
+    return visit_table([Person(one.entries, one.touches, one.visits) for one in shop.customers])
+
+
+def campaigns() -> dict[str, pa.Table]:
+    """Return the lookup of touches."""
+    sent = pa.array([SENT_ON.get(name) for name in TYPES], pa.date32())
+    columns = {"campaign": list(TYPES), "type": list(TYPES.values()), "sent_at": sent}
+    return {"campaign": pa.table(columns)}
 
 
 def interval_table(rows: list[tuple[int, Stay]]) -> pa.Table:
@@ -211,23 +226,27 @@ def membership_of(shop: Shop) -> oc.Membership:
 
 
 def loyalty_of(shop: Shop) -> oc.Loyalty:
+    points = oc.EventHistory.build(rows_of_points(shop), columns=OF_POINTS)
+    return oc.Loyalty(members=members_of(shop), points=points, discount="discount")
+
+
+def members_of(shop: Shop) -> pa.Table:
     everyone = list(enumerate(shop.customers))
     members = [(number, one) for number, own in everyone for one in own.memberships]
-    rows = [(number, one) for number, own in everyone for one in own.points]
+    return interval_table(members).drop_columns(["segment"])
+
+
+def rows_of_points(shop: Shop) -> pa.Table:
+    rows = [(number, one) for number, own in enumerate(shop.customers) for one in own.points]
     noon = [datetime(*one.day.timetuple()[:3], 12, tzinfo=UTC) for _, one in rows]
-    points = oc.EventHistory.build(
-        pa.table(
-            {
-                "customer_id": pa.array([number for number, _ in rows], pa.int64()),
-                "occurred_at": pa.array(noon, pa.timestamp("us", "UTC")),
-                "kind": pa.array([one.kind for _, one in rows], pa.string()),
-                "points": pa.array([one.points for _, one in rows], pa.int64()),
-            }
-        ),
-        columns=oc.EventColumns(attributes=("kind",), values=("points",)),
+    return pa.table(
+        {
+            "customer_id": pa.array([number for number, _ in rows], pa.int64()),
+            "occurred_at": pa.array(noon, pa.timestamp("us", "UTC")),
+            "kind": pa.array([one.kind for _, one in rows], pa.string()),
+            "points": pa.array([one.points for _, one in rows], pa.int64()),
+        }
     )
-    table = interval_table(members).drop_columns(["segment"])
-    return oc.Loyalty(members=table, points=points, discount="discount")
 
 
 def subscriptions_of(shop: Shop) -> pa.Table:

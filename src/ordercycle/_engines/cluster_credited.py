@@ -47,6 +47,13 @@ class ClusterCredited(Generic[F]):
     history: ClusterHistory[F]
     model: Attribution
 
+    @classmethod
+    def of(cls, history: ClusterHistory[F], model: Attribution | None) -> ClusterCredited[F]:
+        """Return what a model credits; what is wrong with it or the streams is an error at once."""
+        made = cls(history, Attribution() if model is None else model)
+        _ = made._nobody  # which checks all
+        return made
+
     def to_frame(self) -> F:
         """Return the rows of :meth:`ordercycle.Credited.to_table`; lazy.
 
@@ -98,10 +105,3 @@ class ClusterCredited(Generic[F]):
                     name = ".".join(path)
                     warn((Option("Attribution.exclude"), f": no value of {name} equals {text!r}"))
         return dict(sorted(sums.items(), key=lambda one: str(one[0])))
-
-
-def credited_on(history: ClusterHistory[F], model: Attribution | None) -> ClusterCredited[F]:
-    """Return what a model credits; what is wrong with it or the streams is an error at once."""
-    made = ClusterCredited(history, Attribution() if model is None else model)
-    _ = made._nobody  # noqa: SLF001 - which checks all
-    return made

@@ -20,8 +20,8 @@ from ordercycle._attribution.touch_classes import CHANNEL_COLUMN, KIND
 from ordercycle._attribution.window_curve import curve_totals
 from ordercycle._engines.cluster_views import texts_of
 from ordercycle._engines.feature_tasks import with_values
-from ordercycle._engines.named_sums import NAMED_SCHEMA, Name, to_batch
-from ordercycle._engines.partition_tasks import ORDERS, Streams
+from ordercycle._engines.named_sums import Name, to_batch
+from ordercycle._engines.partition_tasks import ORDERS, Streams, SumTask
 from ordercycle._errors import without_warnings
 from ordercycle._expressions.language import parsed
 from ordercycle._history.grouped import WITH_PATHS
@@ -68,14 +68,10 @@ def _plain(table: pa.Table) -> pa.Table:
 
 
 @dataclass(frozen=True)
-class CreditedSums:
+class CreditedSums(SumTask):
     """Adds up what is counted, and what each channel and campaign is credited with."""
 
     model: Attribution
-
-    def schema(self, nobody: Streams) -> pa.Schema:  # noqa: ARG002 - the same for all
-        """Return the columns of sums under names."""
-        return NAMED_SCHEMA
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield the sums, as one table."""
@@ -93,13 +89,8 @@ class CreditedSums:
 
 
 def _sums_of(scan: CreditScan, counts: CreditSummary, cells: Cells) -> dict[Name, Fraction | int]:
-    sums: dict[Name, Fraction | int] = {(WHOLE,): cells.revenue}
-    for one in fields(CreditSummary):
-        value = getattr(counts, one.name)
-        if isinstance(value, Mapping):
-            sums |= {(COUNT, one.name, name): number for name, number in value.items()}
-        elif value is not None:
-            sums[COUNT, one.name] = value
+    sums = sums_of_summary(counts)
+    sums[WHOLE,] = cells.revenue
     for key, cell in named_cells(scan, cells).items():
         for name, total in zip(Cell._fields, cell, strict=True):
             sums[CELL, name, *key] = total
@@ -110,6 +101,18 @@ def _sums_of(scan: CreditScan, counts: CreditSummary, cells: Cells) -> dict[Name
         values = scan.touches.columns.by_code(path)
         if values is not None and text in values.values.to_pylist():
             sums[EXCLUDED, *path, text] = 1
+    return sums
+
+
+def sums_of_summary(counts: CreditSummary) -> dict[Name, Fraction | int]:
+    """Return what was counted, under names."""
+    sums: dict[Name, Fraction | int] = {}
+    for one in fields(CreditSummary):
+        value = getattr(counts, one.name)
+        if isinstance(value, Mapping):
+            sums |= {(COUNT, one.name, name): number for name, number in value.items()}
+        elif value is not None:
+            sums[COUNT, one.name] = value
     return sums
 
 
@@ -159,16 +162,12 @@ def there(sums: Mapping[Name, Fraction], attribute: str) -> set[Any]:
 
 
 @dataclass(frozen=True)
-class CreditedWindows:
+class CreditedWindows(SumTask):
     """Adds up a metric with several windows."""
 
     model: Attribution
     metric: str
     days: Sequence[int]
-
-    def schema(self, nobody: Streams) -> pa.Schema:  # noqa: ARG002 - the same for all
-        """Return the columns of sums under names."""
-        return NAMED_SCHEMA
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield the sums, as one table."""

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ordercycle._engines.feature_tasks import with_values
 from ordercycle._engines.named_sums import NAMED_SCHEMA
-from ordercycle._engines.partition_tasks import ORDERS, Streams
+from ordercycle._engines.partition_tasks import ORDERS, Streams, SumTask
 from ordercycle._errors import ConfigError, Option
 from ordercycle._experiments.experiment import Experiment, result_of, scan_of
 from ordercycle._experiments.result import ExperimentResult
@@ -25,7 +25,7 @@ EXPOSURES = "exposures"
 
 
 @dataclass(frozen=True)
-class MeasuredSums:
+class MeasuredSums(SumTask):
     """Adds up what customers did in their windows; options: those of `Experiment.measure`.
 
     from_views: whether windows start at the first view.
@@ -35,10 +35,6 @@ class MeasuredSums:
     options: Mapping[str, Any]
     by: Scheme | None
     from_views: bool = False
-
-    def schema(self, nobody: Streams) -> pa.Schema:  # noqa: ARG002 - the same for all
-        """Return the columns of sums under names."""
-        return NAMED_SCHEMA
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield the sums that are not 0, as one table."""

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._columns import profile_schema
+from ordercycle._engines.named_sums import NAMED_SCHEMA
 from ordercycle._errors import ConfigError, Option, warn
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.membership import Membership
@@ -36,11 +37,27 @@ ORDERS = "orders"
 class PartitionTask(Protocol):
     """What a task does with the streams of its customers; it pickles."""
 
-    def schema(self, nobody: Streams) -> pa.Schema:
+    def schema(self, nobody: Streams, /) -> pa.Schema:
         """Return the schema of the results; nobody: the streams without customers."""
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield the results, batch by batch."""
+
+
+class CellTask:
+    """A task whose results are cells: the same columns whatever the streams."""
+
+    def schema(self, _: Streams) -> pa.Schema:
+        """Return the columns of a table of cells."""
+        return CELLS_SCHEMA
+
+
+class SumTask:
+    """A task whose results are sums under names: the same columns whatever the streams."""
+
+    def schema(self, _: Streams) -> pa.Schema:
+        """Return the columns of sums under names."""
+        return NAMED_SCHEMA
 
 
 @dataclass(frozen=True)
@@ -63,14 +80,10 @@ class Profiles:
 
 
 @dataclass(frozen=True)
-class CountHistory:
+class CountHistory(CellTask):
     """Counts the customers of a history for a round of a fit."""
 
     round: Round[Any, Any]
-
-    def schema(self, nobody: Streams) -> pa.Schema:  # noqa: ARG002 - the same for all
-        """Return the columns of a table of cells."""
-        return CELLS_SCHEMA
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield what all parts count, as one table."""
@@ -79,7 +92,7 @@ class CountHistory:
 
 
 @dataclass(frozen=True)
-class CountReport:
+class CountReport(CellTask):
     """Counts segment reports, as places and values that add up.
 
     plans: of a report for each range of months, one after the other; every: the schedule of a
@@ -90,10 +103,6 @@ class CountReport:
     plans: tuple[Plan, ...]
     every: str
     with_days: bool
-
-    def schema(self, nobody: Streams) -> pa.Schema:  # noqa: ARG002 - the same for all
-        """Return the columns of a table of cells."""
-        return CELLS_SCHEMA
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield the cells of all parts, as one table."""

@@ -344,8 +344,12 @@ class RowsPlan(StreamPlan):
     """Rows with whatever columns, one per customer: they travel as they are."""
 
     @classmethod
-    def of(cls, name: str, frame: Any, schema: pa.Schema, packing: Packing) -> RowsPlan:
+    def of(
+        cls, name: str, frame: Any, schema: pa.Schema, packing: Packing, first: int = 0
+    ) -> RowsPlan:
         """Return the plan of a frame, of which the schema says what travels.
+
+        first: the number of its table in the job.
 
         Raises
         ------
@@ -355,7 +359,7 @@ class RowsPlan(StreamPlan):
         names = [CUSTOMER, *(one for one in schema.names if one != CUSTOMER)]
         roles: dict[str, Any] = dict.fromkeys(names, "other") | {CUSTOMER: "customer"}
         request = ReadRequest(name, roles)
-        packer = packing.packer(0, frame, request, Policies(), drop_nameless=False)
+        packer = packing.packer(first, frame, request, Policies(), drop_nameless=False)
         return cls(name=name, tables=(packer,), options={})
 
     @property

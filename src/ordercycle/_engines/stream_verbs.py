@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ordercycle._attribution.attribution import Attribution
 from ordercycle._columns import Columns
-from ordercycle._engines.cluster_credited import ClusterCredited, credited_on
+from ordercycle._engines.cluster_credited import ClusterCredited
 from ordercycle._engines.cluster_views import Compared
 from ordercycle._engines.credit_tasks import TOUCHES, VISITS
 from ordercycle._engines.engine import Engine, F, check_frame
@@ -241,7 +241,7 @@ class StreamVerbs(Generic[F]):
         history = planned_streams(
             self._engine, (orders_df, customers_df), partitions, given, missing
         )
-        return credited_on(history, model)
+        return ClusterCredited.of(history, model)
 
     def clv_intervals(
         self,

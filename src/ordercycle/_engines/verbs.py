@@ -188,10 +188,12 @@ def planned_streams(
     partitions: int | None,
     given: GivenStreams,
     missing: str = "error",
+    rows: Mapping[str, tuple[F, Sequence[str]]] | None = None,
 ) -> ClusterHistory[F]:
     """Return the history of orders and customers beside other streams.
 
-    missing: what becomes of texts in conditions of views of others.
+    missing: what becomes of texts in conditions of views of others; rows: frames of what are no
+    events, by name, with those of their columns that are read where they are there.
 
     Raises
     ------
@@ -208,6 +210,13 @@ def planned_streams(
     packing = _packing(engine, frames, partitions, mine)
     plans: list[StreamPlan] = [OrdersPlan.of(ORDERS, frames, mine, packing)]
     _add_streams(engine, given, plans, frames, packing, missing)
+    for name, (frame, wanted) in (rows or {}).items():
+        check_frame(engine, frame, name)
+        found = [one for one in wanted if one in engine.columns(frame)]
+        schema = engine.schema(frame, found, name)
+        read = pa.schema([schema.field(one) for one in found])
+        plans.append(RowsPlan.of(name, frame, read, packing, len(frames)))
+        frames.append(frame)
     return ClusterHistory(engine, GroupingJob.of_streams(plans, mine), frames)
 
 

@@ -6,7 +6,7 @@ it is about amounts; or pairs of months, where customers are counted once in any
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -165,13 +165,46 @@ class BlockCells:
             values[:, 1:] = sums
         self._growth = 0
 
+    def by_key(self) -> Iterator[tuple[int, Int64s, Int64s]]:
+        """Yield what was counted of each key and view: its number, and places of what is not 0.
+
+        Places are those of rows, columns and numbers of cells, the same whatever keys there are;
+        what several counted at a place may be added.
+        """
+        self.carry()
+        codes, values = self._cells.there
+        order = np.argsort(codes)
+        keys, within = np.divmod(codes[order], self._codes_of_a_key)
+        rows, words = np.nonzero(values[order])
+        keys, places = keys[rows], within[rows] * values.shape[1] + words
+        counts = values[order[rows], words]
+        found, firsts = np.unique(keys, return_index=True)
+        for number, key in enumerate(found.tolist()):
+            its = slice(firsts[number], [*firsts, keys.size][number + 1])
+            yield key, places[its], counts[its]
+
+    def add_by_key(self, key: int, places: Int64s, counts: Int64s) -> None:
+        """Add what was counted of a key and view, as `by_key` has it."""
+        width = self._cells.values.shape[1]
+        within, words = np.divmod(places, width)
+        cells, numbers = np.unique(within, return_inverse=True)
+        values = np.zeros((cells.size, width), np.int64)
+        values[numbers, words] = counts
+        self._cells.add(key * self._codes_of_a_key + cells, values)
+
+    @property
+    def _codes_of_a_key(self) -> int:
+        """How many codes cells of a key and view may have."""
+        plan = self.plan
+        return plan.rows * plan.columns ** (2 if plan.has_pairs else 1)
+
     def of_key(self, key: int) -> NDArray[np.int64]:
         """Return the cells of a key and view, zeros where there are none.
 
         (rows, columns, width), or (rows, width) of pairs.
         """
         plan = self.plan
-        size = plan.codes // (plan.views * len(plan.keys))
+        size = self._codes_of_a_key
         codes, values = self._cells.between(key * size, (key + 1) * size)
         if not plan.has_pairs:
             found = np.zeros((size, values.shape[1]), np.int64)

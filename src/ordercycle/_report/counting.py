@@ -180,7 +180,12 @@ class Worker:
     """What one thread counts, and its room; until: as for `FactReader`, horizon: `ReportScan`."""
 
     def __init__(
-        self, plan: Plan, sources: Sources, until: int | None, horizon: int | None
+        self,
+        plan: Plan,
+        sources: Sources,
+        until: int | None,
+        horizon: int | None,
+        sent_since: int | None = None,
     ) -> None:
         self.counted = Counted.nothing(plan, sources)
         rows, columns, _ = plan.shape
@@ -189,7 +194,8 @@ class Worker:
         self._reader = FactReader(sources, until)
         self._linker = Linker.of(sources, horizon)
         self._visits = VisitReader.of(sources, horizon)
-        self._unfinished = sources.unfinished_since(until)
+        since = sources.unfinished_since(until) if sent_since is None else sent_since
+        self._unfinished = since
         self._customers = 0
 
     def add(
@@ -325,10 +331,19 @@ class ReportScan:
     memberships: tuple[Membership, ...]
     horizon: int | None = None
 
-    def count(self, plan: Plan, until: int | None = None, *, known_only: bool = False) -> Counted:
+    def count(
+        self,
+        plan: Plan,
+        until: int | None = None,
+        *,
+        known_only: bool = False,
+        sent_since: int | None = None,
+    ) -> Counted:
         """Return what is counted of all customers.
 
-        until: after which day orders do not exist; known_only: without customers who are forgotten.
+        until: after which day orders do not exist; known_only: without customers who are forgotten;
+        sent_since: the day from which on orders may still come from what is sent, where others know
+        it better.
         """
         idle: deque[Worker] = deque()
 
@@ -336,7 +351,7 @@ class ReportScan:
             try:
                 worker = idle.pop()
             except IndexError:  # other threads have theirs
-                worker = Worker(plan, self.sources, until, self.horizon)
+                worker = Worker(plan, self.sources, until, self.horizon, sent_since)
             timelines = [one.timeline(0, there.batch, workspace) for one in self._intervals]
             worker.add(there, timelines, self._states(there, workspace))
             idle.append(worker)

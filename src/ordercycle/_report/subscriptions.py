@@ -27,12 +27,14 @@ FOREVER = int(LAST_DAY) + 1
 class Subscriptions(NamedTuple):
     """Who is subscribed in any channel, and in which: memberships whose segments are channels.
 
-    is_snapshot: whether the table says nothing of days, and so holds for all of them.
+    is_snapshot: whether the table says nothing of days, and so holds for all of them; named: the
+    channels there are, where others know of more.
     """
 
     anywhere: Membership
     by_channel: Membership
     is_snapshot: bool
+    named: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, given: Any) -> Subscriptions:
@@ -97,7 +99,7 @@ class Subscriptions(NamedTuple):
     @property
     def channels(self) -> tuple[str, ...]:
         """The channels that there are."""
-        return self.by_channel.segments
+        return self.by_channel.segments if self.named is None else self.named
 
 
 def _days(table: pa.Table, name: str, missing: int) -> NDArray[np.int64]:

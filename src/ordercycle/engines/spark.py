@@ -6,7 +6,7 @@ the driver. Nothing but DataFrame methods is used, so that Spark Connect serves 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -17,12 +17,11 @@ from ordercycle._engines import verbs
 from ordercycle._engines.engine import require
 from ordercycle._engines.file_frames import Paths
 from ordercycle._engines.given_streams import GivenStreams
-from ordercycle._engines.partition_tasks import ReportRequest
+from ordercycle._engines.report_verbs import ReportVerbs
 from ordercycle._engines.spark_engine import SPARK
 from ordercycle._engines.spark_tasks import warm_up
 from ordercycle._engines.stream_verbs import StreamVerbs
 from ordercycle._engines.verbs import planned, planned_streams
-from ordercycle._report.segment_report import SegmentReport
 from ordercycle._segments.lifecycle import Lifecycle
 from ordercycle._segments.scheme import Scheme
 
@@ -237,63 +236,6 @@ def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
     return history.where(where, missing).fit_lifecycle(scheme, as_of, active_share, churned_share)
 
 
-def segment_report(  # noqa: PLR0913 - every option is keyword-only
-    orders_df: Frame,
-    scheme: Scheme,
-    customers_df: Frame | None = None,
-    *,
-    period: str | Sequence[str],
-    compare: str | None = "previous_year",
-    months: str | Sequence[str] | None = None,
-    segments: Sequence[str] | None = None,
-    every: str = "month",
-    as_of: date | str | None = None,
-    columns: Columns | None = None,
-    timezone: str | None = None,
-    where: str | pc.Expression | None = None,
-    missing: str = "error",
-    partitions: int | None = None,
-    **options: Any,
-) -> SegmentReport:
-    """Return the report that `SegmentReport.build` makes of the same orders.
-
-    Segments and months are counted where the orders are; only the sums come to the driver.
-
-    Parameters
-    ----------
-    orders_df, customers_df, columns, timezone, where, missing, partitions, **options
-        As for :func:`profile`.
-    scheme
-        A scheme that decides for each customer separately: `Lifecycle`, a fitted `Cadence`,
-        `Rules`, or an `Rfm` with cuts of its own.
-    period, compare, segments, as_of
-        As for :meth:`SegmentReport.build`. Without `as_of`, a period that turns out not to be over
-        is counted a second time, as of the last known day.
-    months
-        Which months ``dynamics`` knows beside those of the period and the prior one.
-    every
-        How often `Rules` and `Rfm` are recalculated, as for ``Rules.membership``; the first day is
-        that of the first month counted, the last that of the period.
-
-    Raises
-    ------
-    ConfigError
-        Where a month or an option makes no sense, or the scheme would be fitted again.
-
-    Examples
-    --------
-    ::
-
-        report = spark.segment_report(
-            session.table("orders"), oc.Lifecycle(), period=("2025-10", "2025-12")
-        )
-        report.to_csv("report.csv")
-    """
-    history = planned(SPARK, orders_df, customers_df, partitions, columns, timezone, options)
-    request = ReportRequest(scheme, period, compare, months, segments, every, as_of)
-    return history.where(where, missing).segment_report(request)
-
-
 def warmup(session: SparkSession, tasks: int | None = None) -> DataFrame:
     """Compile the kernels, or load them, in the Python workers of the executors. Lazy.
 
@@ -331,3 +273,5 @@ measure = _VERBS.measure
 clv_intervals = _VERBS.clv_intervals
 rehearse = _VERBS.rehearse
 journey = _VERBS.journey
+_REPORTS: ReportVerbs[DataFrame] = ReportVerbs(SPARK)
+segment_report = _REPORTS.segment_report

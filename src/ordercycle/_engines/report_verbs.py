@@ -1,0 +1,189 @@
+"""The verbs of reports, with their documentation, once for all engines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Generic
+
+from ordercycle._attribution.attribution import Attribution
+from ordercycle._columns import Columns
+from ordercycle._engines.credit_tasks import TOUCHES, VISITS
+from ordercycle._engines.engine import Engine, F
+from ordercycle._engines.given_streams import GivenStreams
+from ordercycle._engines.partition_tasks import ORDERS, ReportRequest
+from ordercycle._engines.report_tasks import (
+    MEMBERS,
+    OF_ROWS,
+    POINTS,
+    SUBSCRIPTIONS,
+    FullReport,
+    SourcesOf,
+)
+from ordercycle._engines.verbs import planned_streams
+from ordercycle._errors import ConfigError, Option, suggestion
+from ordercycle._event_columns import EventColumns
+from ordercycle._report.loyalty import KIND, VALUE
+from ordercycle._report.own_metrics import Metric, check_own
+from ordercycle._report.segment_report import SegmentReport
+from ordercycle._segments.scheme import Scheme
+
+#: What a loyalty programme has on a cluster, as `oc.Loyalty` has it on one machine.
+OF_LOYALTY = (MEMBERS, POINTS, "discount")
+
+
+class ReportVerbs(Generic[F]):
+    """Verbs of reports on one engine."""
+
+    def __init__(self, engine: Engine[F]) -> None:
+        self._engine = engine
+
+    def segment_report(  # noqa: PLR0913 - every option is keyword-only
+        self,
+        orders_df: Any,
+        scheme: Scheme,
+        customers_df: Any = None,
+        *,
+        period: str | Sequence[str],
+        compare: str | None = "previous_year",
+        months: str | Sequence[str] | None = None,
+        segments: Sequence[str] | None = None,
+        every: str = "month",
+        as_of: date | str | None = None,
+        touches: Any = None,
+        visits: Any = None,
+        model: Attribution | None = None,
+        subscriptions: F | None = None,
+        loyalty: Mapping[str, Any] | None = None,
+        brand: str | None = None,
+        targets: Mapping[str, Any] | None = None,
+        metrics: Sequence[Metric] = (),
+        changes: Any = None,
+        columns: Columns | Mapping[str, Any] | None = None,
+        timezone: str | None = None,
+        where: Any = None,
+        missing: str = "error",
+        stream_options: Mapping[str, Mapping[str, Any]] | None = None,
+        partitions: int | None = None,
+        **options: Any,
+    ) -> SegmentReport:
+        """Return the report that :meth:`ordercycle.SegmentReport.build` makes of the same streams.
+
+        Segments, channels, campaigns and months are counted where the rows are; only sums come
+        back, whose number has nothing to do with that of customers.
+
+        Parameters
+        ----------
+        orders_df, customers_df, timezone, where, missing, partitions, **options
+            As for `profile`; ``lookups`` by the names of streams, where there are others.
+        scheme
+            A scheme that decides for each customer separately: `Lifecycle`, a fitted `Cadence`,
+            `Rules`, or an `Rfm` with cuts of its own.
+        period, compare, segments, as_of
+            As for :meth:`ordercycle.SegmentReport.build`. Without `as_of`, a period that turns out
+            not to be over is counted a second time, as of the last known day.
+        months
+            Which months ``dynamics`` knows beside those of the period and the prior one.
+        every
+            How often `Rules` and `Rfm` are recalculated, as for ``Rules.membership``; the first day
+            is that of the first month counted, the last that of the period.
+        touches, visits, model
+            Events, as frames or paths of files, and the attribution that credits orders to them, as
+            for `attribution`: the report has channels, campaigns and messages then.
+        subscriptions
+            A frame with the columns of `subscriptions` of :meth:`ordercycle.SegmentReport.build`.
+        loyalty
+            What :class:`ordercycle.Loyalty` has, by name: ``{"members": frame, "points": frame,
+            "discount": "discount"}``; members are intervals, points events.
+        brand, targets, metrics, changes
+            As for :meth:`ordercycle.SegmentReport.build`.
+        columns
+            A ``Columns`` of the orders; or by name, those of ``"touches"``, ``"visits"`` and
+            ``"points"`` an ``EventColumns``.
+        stream_options
+            By the names of streams, others of their ``build``, and ``where``.
+
+        Returns
+        -------
+        SegmentReport
+            Equal to that of one machine, to the last bit. It cannot be audited, as no order is
+            here.
+
+        Raises
+        ------
+        ConfigError, ColumnError
+            At once, where a month or an option makes no sense, a column is missing, or the scheme
+            would be fitted again.
+
+        Warns
+        -----
+        OrdercycleWarning
+            As :meth:`ordercycle.SegmentReport.build` does of periods and streams.
+
+        Examples
+        --------
+        ::
+
+            report = engine.segment_report(
+                orders,
+                oc.Lifecycle(),
+                period=("2025-10", "2025-12"),
+                touches=touches,
+                columns={
+                    "orders": oc.Columns(order="order_id", instants=True),
+                    "touches": oc.EventColumns(attributes=["kind", "channel", "campaign"]),
+                },
+            )
+            report.channels()
+        """
+        programme = _programme(loyalty)
+        events = {TOUCHES: touches, VISITS: visits, POINTS: programme.get(POINTS)}
+        streams = {name: one for name, one in events.items() if one is not None}
+        if touches is None:
+            for name, given in ((VISITS, visits), ("model", model)):
+                if given is not None:
+                    raise ConfigError(
+                        (Option(name), " is about touches, and there are none"),
+                        remedy=("add ", Option(TOUCHES), ", or leave it out"),
+                    )
+        if POINTS in streams:
+            of_orders = {} if columns is None else {ORDERS: columns}
+            by_name = columns if isinstance(columns, Mapping) else of_orders
+            columns = {POINTS: EventColumns(attributes=(KIND,), values=(VALUE,)), **by_name}
+        tables = {SUBSCRIPTIONS: subscriptions, MEMBERS: programme.get(MEMBERS)}
+        rows = {name: (one, OF_ROWS[name]) for name, one in tables.items() if one is not None}
+        given_streams = GivenStreams.of(streams, columns, timezone, options, stream_options)
+        both = (orders_df, customers_df)
+        history = planned_streams(self._engine, both, partitions, given_streams, missing, rows)
+        history = history.where(where, missing, has_streams=bool(streams))
+        own = check_own(metrics)
+        asked = (scheme, period, compare, months, segments, every, as_of)
+        if not (streams or rows or brand or targets or own or changes is not None):
+            return history.segment_report(ReportRequest(*asked))
+        of = SourcesOf(
+            Attribution() if model is None else model,
+            programme.get("discount"),
+            brand,
+            targets,
+            own,
+        )
+        request = FullReport(of, *asked, changes)
+        return request.report(history.added, history.job.nobody)
+
+
+def _programme(loyalty: Any) -> Mapping[str, Any]:
+    """Return the parts of a loyalty programme."""
+    if loyalty is None:
+        return {}
+    if not isinstance(loyalty, Mapping) or loyalty.get(MEMBERS) is None:
+        raise ConfigError(
+            (Option("loyalty"), " has no members"),
+            remedy='pass a dictionary such as {"members": frame, "points": frame}',
+        )
+    for name in loyalty:
+        if name not in OF_LOYALTY:
+            raise ConfigError(
+                (Option("loyalty"), f": there is no {name!r}{suggestion(str(name), OF_LOYALTY)}"),
+                remedy=f"there are {', '.join(map(repr, OF_LOYALTY))}",
+            )
+    return loyalty
