@@ -22,7 +22,8 @@ from ordercycle._report.sources import Sources, View
 Int64s = NDArray[np.int64]
 
 #: What sums are about, as the first part of their names; behind it comes the number of a plan.
-CUBE, BLOCK, SUMMARY, UNFINISHED, UNCLEAR = "cube", "block", "summary", "unfinished", "unclear"
+CUBE, BLOCK, SUMMARY, UNFINISHED = "cube", "block", "summary", "unfinished"
+POINTS_OF_OTHERS, UNCLEAR_POINTS = "points of others", "unclear points"
 #: Names of cells: their places are those of a plan, all others are digits.
 OF_CELLS = (CUBE, BLOCK)
 
@@ -42,7 +43,8 @@ def batches_of(counted: Counted, plan: int) -> Iterator[pa.RecordBatch]:
         (SUMMARY, plan, *name): total for name, total in sums_of_summary(counted.summary).items()
     }
     sums |= {(UNFINISHED, plan, name, day): 1 for name, day in counted.unfinished}
-    sums[UNCLEAR, plan] = counted.unclear_points
+    sums[UNCLEAR_POINTS, plan] = counted.unclear_points
+    sums[POINTS_OF_OTHERS, plan] = counted.points_of_others
     yield to_batch(sums)
 
 
@@ -118,7 +120,8 @@ class ReportSums:
             for name in of_plan
             if name[0] == UNFINISHED and int(name[2] or 0) >= since
         }
-        made.unclear_points = int(of_plan.get((UNCLEAR,), 0))
+        made.unclear_points = int(of_plan.get((UNCLEAR_POINTS,), 0))
+        made.points_of_others = int(of_plan.get((POINTS_OF_OTHERS,), 0))
         if sources.touched is not None:
             sums = {name[1:]: total for name, total in of_plan.items() if name[0] == SUMMARY}
             made.summary = summary_of(sources.touched.scan, sums)

@@ -35,6 +35,7 @@ from ordercycle._report.loyalty import KIND as OF_POINTS
 from ordercycle._report.loyalty import Loyalty
 from ordercycle._report.metadata import given_of, notes_of
 from ordercycle._report.own_metrics import Metric, condition_of
+from ordercycle._report.report_numbers import ReportNumbers
 from ordercycle._report.report_spec import Plan
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._report.sources import Sources
@@ -125,13 +126,14 @@ class CountSources(SumTask):
     """Counts segment reports of several streams.
 
     plans: of a report for each range of months, with the day after which orders do not exist;
-    with_days: whether the known days are told as well.
+    horizon: that after which nothing marks a message; with_days: whether the known days are told as well.
     """
 
     of: SourcesOf
     scheme: Scheme
     plans: tuple[tuple[Plan, int | None], ...]
     every: str
+    horizon: int | None
     with_days: bool
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
@@ -147,7 +149,7 @@ class CountSources(SumTask):
                 ) from None
         for number, (plan, until) in enumerate(self.plans):
             membership = membership_of(self.scheme, orders, plan.period, self.every)
-            scan = ReportScan(sources, (membership,))
+            scan = ReportScan(sources, (membership,), self.horizon)
             since = self.of.sent_since(sources, until)
             yield from batches_of(scan.count(plan, until, sent_since=since), number)
         if self.with_days:
@@ -208,7 +210,7 @@ class FullReport:
         )
         memberships = [membership_of(self.scheme, nobody[ORDERS], chosen.period, self.every)]
         made_with = given_of(memberships, self.of.targets, self.compare)
-        return SegmentReport(cubes, chosen, log=log, given=made_with)
+        return SegmentReport(ReportNumbers(cubes, chosen), log, made_with)
 
     def _sources(self, sums: ReportSums, nobody: Streams) -> Sources:
         """Return the sources with all that is known of their streams, but for customers."""
@@ -235,7 +237,9 @@ class FullReport:
                 kind=grouped_orders(nobody[ORDERS]).spec,
             )
             plans.append((plan, chosen.until(period)))
-        return CountSources(self.of, self.scheme, tuple(plans), self.every, with_days)
+        return CountSources(
+            self.of, self.scheme, tuple(plans), self.every, chosen.horizon, with_days
+        )
 
     def _counted(self, task: CountSources, sums: ReportSums, sources: Sources) -> list[Counted]:
         has_money = sources.orders.spec.has_amount
