@@ -24,6 +24,9 @@ Int64s = NDArray[np.int64]
 #: What sums are about, as the first part of their names; behind it comes the number of a plan.
 CUBE, BLOCK, SUMMARY, UNFINISHED = "cube", "block", "summary", "unfinished"
 POINTS_OF_OTHERS, UNCLEAR_POINTS = "points of others", "unclear points"
+#: Stands for each brand that a partition does not know: what its customers are without orders of
+#: it. To the cells of brands that it knows, only what differs from that is added.
+ANY_OTHER = "\x1fany other"
 #: Names of cells: their places are those of a plan, all others are digits.
 OF_CELLS = (CUBE, BLOCK)
 
@@ -32,7 +35,12 @@ def batches_of(counted: Counted, plan: int) -> Iterator[pa.RecordBatch]:
     """Yield what was counted of a plan, as tables that add up with those of others."""
     sources = counted.sources
     for view, cube in counted.views.items():
-        yield cells_of((CUBE, plan, *view), *cube.sparse())
+        places, counts = cube.sparse()
+        if view.brand not in (None, ANY_OTHER):
+            others = counted.views[View(ANY_OTHER, view.target)].sparse()
+            places = np.concatenate([places, others[0]])
+            counts = np.concatenate([counts, -others[1]])
+        yield cells_of((CUBE, plan, *view), places, counts)
     for name, cells in counted.blocks.items():
         keys = {number: key for key, number in cells.plan.keys.items()}
         views = _views_of(sources, name)
@@ -102,12 +110,17 @@ class ReportSums:
             texts = [None if one is None else str(one) for one in rest]
             if what == CUBE:
                 brand, target = texts
-                made.views[View(brand, str(target))] = Cube.dense(plan, places, counts)
-            else:
-                block, brand, target, *key = texts
-                cells = made.blocks[str(block)]
-                behind = sources.number_of(View(brand, str(target)), str(block)) or 0
-                keys = cells.plan.keys
+                found = Cube.dense(plan, places, counts)
+                for view in made.views:
+                    is_its = view.brand == brand or (view.brand is not None and brand == ANY_OTHER)
+                    if is_its and view.target == target:
+                        made.views[view] = made.views[view].plus(found)
+                continue
+            block, brand, target, *key = texts
+            view = View(brand, str(target))
+            if view in made.views:  # no order has some of the brands of touches
+                cells, keys = made.blocks[str(block)], made.blocks[str(block)].plan.keys
+                behind = sources.number_of(view, str(block)) or 0
                 cells.add_by_key(behind * len(keys) + keys[Key(*key)], places, counts)
         of_plan = {
             (name[0], *name[2:]): total

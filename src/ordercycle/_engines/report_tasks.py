@@ -15,10 +15,10 @@ from ordercycle._attribution.touch_classes import CAMPAIGN, CHANNEL_COLUMN, FORM
 from ordercycle._engines.credit_tasks import TOUCHES, VISITS
 from ordercycle._engines.named_sums import to_batch
 from ordercycle._engines.partition_tasks import ORDERS, Streams, SumTask, membership_of
-from ordercycle._engines.report_sums import OF_CELLS, ReportSums, batches_of, cells_of
+from ordercycle._engines.report_sums import ANY_OTHER, OF_CELLS, ReportSums, batches_of, cells_of
 from ordercycle._engines.vocabularies import Vocabulary
 from ordercycle._errors import DataError, warn, without_warnings
-from ordercycle._events.event_history import stored_events
+from ordercycle._events.event_history import EventHistory, stored_events
 from ordercycle._expressions.expression_text import as_text
 from ordercycle._expressions.language import parsed
 from ordercycle._expressions.nodes import Node
@@ -40,7 +40,7 @@ from ordercycle._report.report_spec import Plan
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._report.sources import Sources
 from ordercycle._report.subscriptions import CHANNEL, DATES, TOPIC
-from ordercycle._report.touched import TYPE
+from ordercycle._report.touched import TYPE, Names, texts_of
 from ordercycle._segments.scheme import Scheme
 from ordercycle_kernels.calendar import LAST_DAY
 
@@ -63,8 +63,8 @@ class SourcesOf:
     targets: Mapping[str, Any] | None = None
     own: tuple[Metric, ...] = ()
 
-    def sources(self, streams: Streams) -> Sources:
-        """Return the sources of the streams of a partition, or of nobody's."""
+    def sources(self, streams: Streams, *, is_part: bool = False) -> Sources:
+        """Return the sources of streams; is_part: whether others are elsewhere."""
         orders, touches = streams[ORDERS], streams.get(TOUCHES)
         credited = None
         if touches is not None:
@@ -81,7 +81,15 @@ class SourcesOf:
             brand=self.brand,
             targets=self.targets,
             own=self.own,
+            further_brands=self._brands_elsewhere(touches) if is_part else (),
         )
+
+    def _brands_elsewhere(self, touches: EventHistory | None) -> Sequence[str]:
+        """Return brands that orders of other partitions may have: of touches, and any other one."""
+        if self.brand is None:
+            return ()
+        attributes = {} if touches is None else stored_events(touches).columns.attributes
+        return (ANY_OTHER, *texts_of(Names.of(attributes.get(self.brand))))
 
     def vocabularies(self, streams: Streams) -> Iterator[tuple[str, Vocabulary]]:
         """Yield what a partition knows of each stream of events."""
@@ -126,7 +134,8 @@ class CountSources(SumTask):
     """Counts segment reports of several streams.
 
     plans: of a report for each range of months, with the day after which orders do not exist;
-    horizon: that after which nothing marks a message; with_days: whether the known days are told as well.
+    horizon: that after which nothing marks a message; with_days: whether the known days are told as
+    well.
     """
 
     of: SourcesOf
@@ -141,7 +150,7 @@ class CountSources(SumTask):
         orders = streams[ORDERS]
         with without_warnings():  # what a partition lacks may be elsewhere
             try:
-                sources = self.of.sources(streams)
+                sources = self.of.sources(streams, is_part=True)
             except DataError as error:
                 # Of rows in a partition nobody knows the number.
                 raise DataError(

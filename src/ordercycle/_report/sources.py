@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
@@ -137,8 +137,11 @@ class Sources:
         brand: str | None,
         targets: Mapping[str, Any] | None,
         own: tuple[Metric, ...],
+        further_brands: Sequence[str] = (),
     ) -> Sources:
         """Check what a report is made of.
+
+        further_brands: which orders may have elsewhere, where these are a part of them.
 
         Raises
         ------
@@ -158,7 +161,7 @@ class Sources:
             subscriptions=None if subscriptions is None else Subscriptions.of(subscriptions),
             loyalty=loyalty,
             brand=brand,
-            brands=None if brand is None else _brands(brand, orders),
+            brands=None if brand is None else _brands(brand, orders).with_texts(further_brands),
             own=own,
             discount=None if loyalty is None else loyalty.discount_type(orders),
         )

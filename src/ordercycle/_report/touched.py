@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +52,10 @@ class Names:
         numbers = {text: number for number, text in enumerate(distinct)}
         places_of = np.array([numbers[one] for one in (*texts, NONE_TEXT)], np.int64)
         return cls(distinct, places_of[ranks - 1])  # of rank 0, that of none: the last
+
+    def with_texts(self, texts: Sequence[str]) -> Names:
+        """Return the same with further texts, which no code has."""
+        return replace(self, texts=tuple(dict.fromkeys((*self.texts, *texts))))
 
 
 @dataclass(frozen=True)
