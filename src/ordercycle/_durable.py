@@ -20,6 +20,11 @@ from ordercycle._errors import ConfigError, Option
 #: Bytes after which what was written is sent to the disk, while more is made: of 550 MB the last
 #: sync then leaves nothing to wait for, where it took 0.2 s.
 SYNC_BYTES = 2**26
+#: What URIs begin with; of their slashes, paths keep one.
+STORE = re.compile(
+    r"(s3[an]?|gs|gcs|az|adl|abfss?|wasbs?|oss|hdfs|webhdfs|https?|file):[/\\]", re.IGNORECASE
+)
+IN_STORE = "leads into a store, where nothing is kept or written"
 #: Temporary files are left alone for so long: their writer may not have locked them yet.
 FRESH_SECONDS = 2.0
 
@@ -58,16 +63,32 @@ class _SyncedFile(io.FileIO):
             self._syncing.result()
 
 
+def leads_into_store(path: Path) -> bool:
+    """Return whether a path is a URI: a disk would get a folder named like its scheme.
+
+    Examples
+    --------
+    >>> leads_into_store(Path("s3://shop/history")), leads_into_store(Path("shop/history"))
+    (True, False)
+    """
+    return STORE.match(str(path)) is not None
+
+
 def path_of(option: str, given: Any) -> Path:
     """Return the path that an argument names.
 
     Raises
     ------
     ConfigError
-        It is no path.
+        It is no path, or leads into a store.
     """
     if isinstance(given, str | os.PathLike) and (found := os.fspath(given)):
-        return Path(os.fsdecode(found))
+        path = Path(os.fsdecode(found))
+        if leads_into_store(path):
+            raise ConfigError(
+                (Option(option, given), f" {IN_STORE}"), remedy="pass a path on a disk, and copy"
+            )
+        return path
     raise ConfigError(
         (Option(option, given), " is no path"), remedy="pass one as text, or as a pathlib.Path"
     )

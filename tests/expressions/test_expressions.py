@@ -292,6 +292,7 @@ def test_names_are_found_as_they_are_written(name):
         ("instant(a, b)", "b is no unit of time"),
         ("a.lower()", "has no meaning here"),
         ("a || b", "cannot be read"),
+        ("'Order Status' == 'paid'", "compares two texts"),
         ("a == 'b' # or c", "there is no # in an expression"),
         ("Order #", "there is no # in an expression"),
     ],

@@ -4,8 +4,10 @@ import os
 import stat
 
 import pytest
+from support.command_line import run
 
-from ordercycle._durable import replacing
+import ordercycle as oc
+from ordercycle._durable import path_of, replacing
 
 
 def write(path, content=b"new"):
@@ -60,3 +62,15 @@ def test_what_is_in_its_place_is_no_error(tmp_path, monkeypatch):
     monkeypatch.setattr("ordercycle._durable.sync_folder", failing)
     write(tmp_path / "result.csv")
     assert (tmp_path / "result.csv").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("place", ["s3://shop/history", "gs://shop", "AZ://shop/a", "https://shop"])
+def test_a_place_in_a_store_is_no_folder_of_that_name(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(oc.ConfigError, match="leads into a store.*; pass a path on a disk"):
+        path_of("directory", place)
+    result = run("dashboard", "orders.parquet", "--out", f"{place}/page.html")
+    assert result.exit_code == 1
+    assert "leads into a store" in result.stderr
+    assert not list(tmp_path.iterdir())
+    assert path_of("directory", "s3/shop: old").parts == ("s3", "shop: old")

@@ -101,6 +101,14 @@ def test_every_way_into_an_iceberg_table_is_refused(iceberg, path):
         profile(iceberg[1] + path)
 
 
+def test_a_saved_history_is_no_table_of_rows(tmp_path):
+    saved = tmp_path / "history"
+    oc.OrderHistory.build(TABLE).save(saved)
+    for path in (saved, f"{saved}/*.arrow"):
+        with pytest.raises(oc.SourceError, match=r"history' is a history that was saved.*; open"):
+            oc.OrderHistory.build(path)
+
+
 def put(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(TABLE, path)

@@ -134,7 +134,7 @@ def flag(option: Option) -> str:
         return PHRASES[option.name, value]
     name = option.name.rpartition(".")[2].replace("_", "-")
     name = f"--{FLAGS.get(option.name, FLAGS.get(name, name))}"
-    if option.value is NOT_GIVEN:
+    if value is NOT_GIVEN or value is True:  # a switch has no value
         return name
     values = option.value
     if isinstance(values, dict):

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import click
 
 from ordercycle._cli.errors import OneLineError, say
-from ordercycle._durable import replacing
+from ordercycle._durable import IN_STORE, leads_into_store, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -90,6 +90,8 @@ def refuse_existing(out: Path | None, *, overwrite: bool) -> None:
     """Stop before any work where the result could not be put in its place."""
     if out is None:
         return
+    if leads_into_store(out):
+        raise OneLineError(f"--out {out} {IN_STORE}; name a file on a disk, and copy it")
     folder = out.parent
     if not folder.is_dir():
         raise OneLineError(f"the folder {folder} of --out does not exist; create it first")

@@ -136,7 +136,14 @@ def last_day_of(
         if day is None:
             raise ConfigError(
                 "the history has nobody, so that no months are known",
-                remedy=("choose them with ", Option("months")),
+                remedy=(
+                    "look at what ",
+                    Option("only"),
+                    " and ",
+                    Option("nobody"),
+                    " leave out, or choose months with ",
+                    Option("months"),
+                ),  # fmt: skip
             )
         chosen = Months.between(day, day)
     else:

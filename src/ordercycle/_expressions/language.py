@@ -343,7 +343,13 @@ class _Reading:
     def _comparison(self, node: ast.AST, left: ast.AST, sign: ast.AST, right: ast.AST) -> Node:
         written = self._written(node)
         if type(sign) in COMPARISONS:
-            return Comparison(written, COMPARISONS[type(sign)], self._read(left), self._read(right))
+            sides = self._read(left), self._read(right)
+            if all(isinstance(one, Literal) and isinstance(one.value, str) for one in sides):
+                raise ConfigError(
+                    f"{written!r} compares two texts",
+                    remedy=f"a column whose name is no word is written column({sides[0].written})",
+                )
+            return Comparison(written, COMPARISONS[type(sign)], *sides)
         if isinstance(sign, ast.In | ast.NotIn):
             listed = isinstance(right, ast.Tuple | ast.List | ast.Set)
             # Brackets around a single value are no list to Python.

@@ -5,6 +5,7 @@ Rows that were deleted, overwritten or rewritten are still in files beside those
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -65,6 +66,8 @@ TABLE_FORMATS = (
 )
 #: Files of DuckLake, whose log is in a database.
 DUCKLAKE = re.compile(r"ducklake-[0-9a-f]{8}-[0-9a-f-]{27}(-delete)?\.parquet")
+#: Files of a saved history, of orders or of events.
+SAVED = re.compile(r"(part|run|table)-[0-9]{5,}-[0-9a-f]{8}\.arrow")
 
 
 def refuse_table_files(
@@ -99,6 +102,13 @@ def refuse_table_files(
         if DUCKLAKE.fullmatch(file.rpartition("/")[2]):
             remedy = "ATTACH 'ducklake:...' with duckdb, and pass the relation of the table"
             _refuse(shown(file), "of a DuckLake table", remedy, name)
+        if SAVED.fullmatch(file.rpartition("/")[2].rpartition(os.sep)[2]):
+            raise SourceError(
+                f"{name}: {shown(os.path.dirname(file))!r} is a history that was saved, and no "
+                "table of rows",
+                remedy="open it in Python, with OrderHistory.open or EventHistory.open, and ask "
+                "the history itself",
+            )
 
 
 def _refuse(path: str, kind: str, remedy: str, name: str) -> None:
