@@ -265,7 +265,7 @@ def test_every_option_of_the_library_is_one_of_each_command():
         (Option("times_without_zone", "utc"), "--times-without-zone utc"),
         (Option("segments"), "--segment"),
         (Option("as_of", "2026-01-01"), "--as-of 2026-01-01"),
-        (Option("allow_empty", True), "--allow-empty"),
+        (Option("allow_empty", value=True), "--allow-empty"),
     ],
     ids=str,
 )

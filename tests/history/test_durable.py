@@ -67,7 +67,7 @@ def test_what_is_in_its_place_is_no_error(tmp_path, monkeypatch):
 @pytest.mark.parametrize("place", ["s3://shop/history", "gs://shop", "AZ://shop/a", "https://shop"])
 def test_a_place_in_a_store_is_no_folder_of_that_name(place, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(oc.ConfigError, match="leads into a store.*; pass a path on a disk"):
+    with pytest.raises(oc.ConfigError, match=r"leads into a store.*; pass a path on a disk"):
         path_of("directory", place)
     result = run("dashboard", "orders.parquet", "--out", f"{place}/page.html")
     assert result.exit_code == 1

@@ -143,7 +143,7 @@ def last_day_of(
                     Option("nobody"),
                     " leave out, or choose months with ",
                     Option("months"),
-                ),  # fmt: skip
+                ),
             )
         chosen = Months.between(day, day)
     else:
