@@ -1,10 +1,16 @@
-"""Work in children of this process: forked, so that libraries and kernels are there already."""
+"""Work in children of this process: forked, so that libraries and kernels are there already.
+
+And a folder in memory for what they write.
+"""
 
 import os
 import select
 import signal
+import tempfile
 import time
 import traceback
+from contextlib import contextmanager
+from pathlib import Path
 
 from campaigns.runner import FaultError
 
@@ -54,6 +60,7 @@ def _work(work, report):
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in (1, 2):
             os.dup2(silent, stream)
@@ -73,3 +80,12 @@ def done(work):
     if code != 0:
         raise FaultError(f"a child ended with {code}: {' '.join(said.split())[-600:]}")
     return said
+
+
+@contextmanager
+def in_memory(folder: Path):
+    """Give a folder in memory, where there can be one: what a disk does is not what is tried."""
+    shared = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
+    place = shared if shared.is_dir() else folder
+    with tempfile.TemporaryDirectory(prefix="campaign-", dir=place) as made:
+        yield Path(made)

@@ -21,7 +21,9 @@ from campaigns.runner import Campaign, FaultError
 
 BEGIN = date(2023, 10, 1)  # summer time ends within weeks
 SPAN = 420
-CUSTOMERS = (5, 40, 150, 150, 300)
+#: Small shops find what few customers have; most of the customers are of the largest, where the
+#: costs of a call hardly count.
+CUSTOMERS = (5, 40, 150, 300, 4_000)
 ZONES = ("UTC", "Europe/Madrid", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland")
 ID_KINDS = ("int64", "int32", "string", "large_string", "string_view", "dictionary")
 AMOUNT_KINDS = ("int64", "float64", "decimal", "int32")
@@ -388,18 +390,19 @@ def _same_rows(what, found, wanted):
             f"{what}: other customers: {sorted(map(str, found.keys() ^ wanted.keys()))[:5]}"
         )
     for name, row in wanted.items():
+        its = found[name]
         for column, value in row.items():
-            if not _close(found[name][column], value):
+            if its[column] != value and not _close(its[column], value):
                 raise FaultError(
-                    f"{what}: {column} of {name!r} is {found[name][column]!r}, and should be "
-                    f"{value!r}"
+                    f"{what}: {column} of {name!r} is {its[column]!r}, and should be {value!r}"
                 )
 
 
 def _close(found, wanted):
+    """Tell whether values that are not equal are floats that nearly are."""
     if isinstance(found, float) and wanted is not None and not isinstance(wanted, str):
         return abs(found - float(wanted)) <= CLOSE * max(1.0, abs(float(wanted)))
-    return found == wanted and (found is None) == (wanted is None)
+    return False
 
 
 CAMPAIGN = Campaign(

@@ -8,7 +8,6 @@ import gzip
 import io
 import json
 import shutil
-import tempfile
 import zipfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from openpyxl import Workbook
 from support import damage
 
 import ordercycle as oc
+from campaigns.children import in_memory
 from campaigns.runner import Campaign, FaultError
 
 ROWS = 12
@@ -171,14 +171,9 @@ def state(folder):
     """Start the reader and let it read everything once as it should be."""
     oc.OrderHistory.build(orders()).save(folder / "history")
     oc.EventHistory.build(events(), columns=damage.stream_columns()).save(folder / "event_history")
-    # In memory, where there is such a folder: writing a mutant takes longer than reading it.
-    shared = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
-    place = shared if shared.is_dir() else folder
-    with (
-        damage.Reader() as reader,
-        tempfile.TemporaryDirectory(prefix="campaign-files-", dir=place) as made,
-    ):
-        found = State(Path(made), reader, {}, folder)
+    # On a disk, writing a mutant takes longer than reading it.
+    with damage.Reader() as reader, in_memory(folder) as made:
+        found = State(made, reader, {}, folder)
         for name, (use, content) in FILES.items():
             path = found.folder / name
             path.write_bytes(content)

@@ -33,7 +33,7 @@ DEFECTS = (
         "return max(days, default=None)",
     ),
     ("the upper quantile", "low = math.floor(place)", "low = math.ceil(place)"),
-    ("cuts count for equal values", "sum(cut < row[column]", "sum(cut <= row[column]"),
+    ("cuts count for equal values", "bisect.bisect_left(at", "bisect.bisect_right(at"),
     ("recency not reversed", "score = bins + 1 - score", "pass"),
     ("cadence without its spread", "deviations**2 * variance", "0"),
     ("cadence leans on nobody", "prior * middle) / (own + prior)", "0) / own"),

@@ -9,6 +9,7 @@ import random
 import re
 import shutil
 from datetime import date, timedelta
+from functools import cache
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +23,7 @@ AS_OF = date(2026, 6, 1)
 DRAWN = re.compile(r"-[0-9a-f]{8}\.")
 
 
+@cache
 def orders(size, seed):
     """Return orders, the same for a seed."""
     drawn = random.Random(seed)  # noqa: S311 - no secret
@@ -36,6 +38,7 @@ def orders(size, seed):
     )
 
 
+@cache
 def events(size, seed):
     """Return events, the same for a seed."""
     drawn = random.Random(seed)  # noqa: S311 - no secret
@@ -55,8 +58,8 @@ def digest(*tables):
 class Writer:
     """A file, or a folder of files, written in versions."""
 
-    #: How many rows; large enough to be stopped in the middle.
-    rows = 3_000
+    #: How many rows: the fewer, the more of the moments are those in which files change.
+    rows = 300
 
     def __init__(self):
         self.known = {}
@@ -158,7 +161,7 @@ class AudienceFile(OneFile):
     """`Audience.to_csv` of hashed addresses."""
 
     def write(self, folder, version):
-        numbers = range(version * 10, version * 10 + 600)
+        numbers = range(version * 10, version * 10 + 100)
         audience(numbers).to_csv(self.path(folder), people(numbers), "meta", threads=1)
 
 
