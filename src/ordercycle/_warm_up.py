@@ -24,6 +24,9 @@ from ordercycle._public import public
 from ordercycle._workspace import thread_count
 from ordercycle_kernels._jit import REGISTRY, is_interpreted
 
+#: Processes that help at most: each takes a core and 200 MB to import the compiler, and the few
+#: kernels that take longest are not done sooner by more of them.
+MOST_HELPERS = 8
 #: What a process that helps runs, with the names of kernels as its arguments.
 HELPER = "import sys; from ordercycle._warm_up import help_compiling; help_compiling(sys.argv[1:])"
 
@@ -61,7 +64,7 @@ def warmup(
         Called as ``progress(done, total, kernel)``.
     threads
         How many kernels are compiled at the same time, those beyond the first in processes of their
-        own. None stands for every core.
+        own, eight at most. None stands for every core.
 
     Returns
     -------
@@ -103,7 +106,7 @@ def compiling_ahead(names: Sequence[str], threads: int | None) -> Iterator[None]
     from ordercycle_kernels._cache import cache_directory, holds
 
     helpers = []
-    processes = thread_count(threads) - 1
+    processes = min(thread_count(threads) - 1, MOST_HELPERS)
     if not is_interpreted() and cache_directory() is not None and not holds(names):
         for number in range(processes):
             begin = number * len(names) // processes

@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import time
+import tomllib
 import traceback
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -26,11 +27,10 @@ from typing import Any
 import numba
 import pyarrow as pa
 
-import ordercycle as oc
-
 NAMES = ("files", "differential", "properties", "kills", "disks", "memory", "names", "interrupts")
 #: Those that need more than Python, and are run by hand.
 BY_HAND = ("clusters",)
+PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 #: Faults after which a campaign gives up: one cause has many.
 MOST_FAULTS = 20
 #: Seconds between lines that say how far it is.
@@ -89,12 +89,12 @@ def run(
 ) -> Outcome:
     """Run trials until the time, or their number, is used up, or something stands in `stop`."""
     outcome = Outcome(campaign, seed)
-    began = said = time.monotonic()
     number = 0 if only is None else only
     with (
         tempfile.TemporaryDirectory(prefix="campaign-") as folder,
         campaign.state(Path(folder)) as state,
     ):
+        began = said = time.monotonic()  # what is prepared once takes nothing of the budget
         while only is None or number == only:
             outcome.seconds = time.monotonic() - began
             if (trials is not None and outcome.trials >= trials) or (
@@ -180,7 +180,7 @@ def record(outcome: Outcome) -> dict[str, Any]:
         "faults": len(outcome.faults),
         "totals": dict(sorted(outcome.totals.items())),
         "versions": {
-            "ordercycle": oc.__version__,
+            "ordercycle": tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["version"],
             "python": platform.python_version(),
             "numba": numba.__version__,
             "pyarrow": pa.__version__,

@@ -3,14 +3,29 @@
 The long ones are run by hand: docs/contributing/reliability.md has the commands and their totals.
 """
 
+import contextlib
+import json
+import os
 import random
+import signal
 from collections import Counter
 
 import pytest
 
 from campaigns import differential, docs_oracle
 from campaigns.mutants import DEFECTS, planted
-from campaigns.runner import NAMES, Campaign, FaultError, campaign_of, run
+from campaigns.runner import (
+    NAMES,
+    Campaign,
+    FaultError,
+    added_up,
+    campaign_of,
+    record,
+    records,
+    run,
+    stopping,
+    unused_seed,
+)
 
 #: Trials of each, a second or two.
 SLICES = {
@@ -82,3 +97,43 @@ def test_the_runner_counts_faults_and_says_how_to_see_them_again():
     assert again.faults == whole.faults[:1]
     assert whole.line().startswith("coin: 12 trials in 0 s, tried 12; ")
     assert run(coin, seed=5, seconds=0, say=said.append).trials == 0
+
+
+def coins(trial):
+    """Return a campaign that prepares nothing."""
+    return Campaign("names", "heads are wrong", "tried", trial, contextlib.nullcontext)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_with_what_it_counted(number):
+    def trial(drawn, state, totals):
+        totals["tried"] += 1
+        if totals["tried"] and drawn.random() < 0.2:
+            os.kill(os.getpid(), number)
+            raise FaultError("a child of it was interrupted as well")
+
+    before = signal.getsignal(number)
+    with stopping() as stop:
+        outcome = run(coins(trial), seed=3, trials=1000, say=lambda _: None, stop=stop)
+    assert stop == [number]
+    assert 0 < outcome.trials < 1000
+    assert (outcome.totals["tried"], outcome.faults) == (outcome.trials, [])
+    assert signal.getsignal(number) == before
+
+
+def test_runs_add_up_and_their_seeds_differ(tmp_path):
+    def trial(drawn, state, totals):
+        totals["tried"] += drawn.randrange(5)
+
+    path = tmp_path / "runs.jsonl"
+    outcomes = []
+    for trials in (3, 4):
+        seed = unused_seed(records(path), "names")
+        outcomes.append(run(coins(trial), seed=seed, trials=trials))
+        with path.open("a") as file:
+            file.write(json.dumps(record(outcomes[-1])) + "\n")
+    tried = sum(outcome.totals["tried"] for outcome in outcomes)
+    (line,) = added_up(records(path))
+    assert line.startswith("names: 2 runs, seeds 1 to 2, 7 trials in 0 s, tried ")
+    assert line.endswith(f"tried {tried:,}; 0 faults")
+    assert unused_seed(records(path), "files") == 1
