@@ -8,6 +8,7 @@ import bisect
 import math
 from collections import Counter, defaultdict
 from datetime import timedelta
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from statistics import median
@@ -189,14 +190,20 @@ def intervals(person, first, last):
 
 
 def cuts(values, bins):
-    """Return linearly interpolated quantiles, exactly."""
-    values = sorted(map(Fraction, values))
+    """Return linearly interpolated quantiles: NumPy's floats, and of decimals exact."""
+    values = sorted(values)
+    is_exact = isinstance(values[0], Decimal)
+    values = [Fraction(value) if is_exact else float(value) for value in values]
     found = []
     for number in range(1, bins):
-        place = Fraction((len(values) - 1) * number, bins)
+        share = Fraction(number, bins) if is_exact else number / bins
+        place = (len(values) - 1) * share
         low = math.floor(place)
         high = min(low + 1, len(values) - 1)
-        found.append(values[low] + (values[high] - values[low]) * (place - low))
+        step, part = values[high] - values[low], place - low
+        # From the nearer of both, as NumPy does.
+        near_high = values[high] - step * (1 - part)
+        found.append(near_high if part >= 0.5 else values[low] + step * part)
     return found
 
 

@@ -262,3 +262,31 @@ def test_ids_in_the_names_of_folders_are_text(tmp_path):
 def test_text_that_differs_in_its_code_points_is_not_the_same():
     composed, decomposed = "\u00e9mile", "e\u0301mile"
     assert counts(built(order_table([composed, decomposed]))) == {composed: 1, decomposed: 1}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.binary(9_000),
+     pa.dictionary(pa.int8(), pa.string())],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("column", ["customer_id", "order_id"])
+def test_a_memory_limit_has_no_room_for_long_ids(kind, column):
+    def orders(size):
+        width = 9_000 if pa.types.is_fixed_size_binary(kind) else size
+        array = pa.array([one * width for one in ("x", "y")])
+        days = pa.array([20_000, 20_001], pa.date32())
+        table = {"customer_id": ["a", "b"], "ordered_at": days, "amount": [1.0, 2.0]}
+        is_dictionary = pa.types.is_dictionary(kind)
+        plain = array.dictionary_encode() if is_dictionary else array.cast(pa.binary())
+        plain = array if pa.types.is_string_view(kind) else plain
+        table[column] = plain.cast(kind)
+        return pa.table(table)
+
+    options = {"columns": oc.Columns(order="order_id" if column == "order_id" else None)}
+    oc.OrderHistory.build(orders(9_000), **options)
+    with pytest.raises(oc.DataError, match="holds an id of 9,000 bytes") as raised:
+        oc.OrderHistory.build(orders(9_000), memory_limit="100MB", **options)
+    assert raised.value.column == column
+    if not pa.types.is_fixed_size_binary(kind):
+        oc.OrderHistory.build(orders(8_192), memory_limit="100MB", **options)

@@ -114,6 +114,21 @@ def test_nobody_helps_where_nothing_would_be_left(tmp_path, monkeypatch):
         pass
 
 
+def test_many_cores_do_not_bring_many_helpers(monkeypatch, tmp_path):
+    class Started:
+        def terminate(self):
+            pass
+
+        wait = terminate
+
+    given = []
+    monkeypatch.setattr(_warm_up, "_started", lambda names: given.append(names) or Started())
+    monkeypatch.setenv("ORDERCYCLE_CACHE_DIR", str(tmp_path))
+    with _warm_up.compiling_ahead(["hashing.hash_integers"], 96):
+        pass
+    assert len(given) == _warm_up.MOST_HELPERS
+
+
 def test_helpers_begin_in_different_places(monkeypatch, tmp_path):
     given = []
 

@@ -104,6 +104,14 @@ def test_what_is_wrong_with_a_file_and_what_to_do(tmp_path, content, read, error
         oc.OrderHistory.build(path, read=oc.CsvFormat(**read))
 
 
+def test_a_value_that_is_no_utf8_in_a_file_that_ends_in_quotes(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(HEADER.encode() + b'1,\xff-03-01,1,\n2,2025-03-01,1,"a\n')
+    with pytest.raises(oc.SourceError, match="ends within a quoted value") as raised:
+        oc.OrderHistory.build(path)
+    assert raised.value.row == 3
+
+
 def test_utf_16_is_named_by_its_mark_and_read(tmp_path):
     text = HEADER + "zoë,2025-03-01,1,\n"
     path = put(tmp_path / "a.csv", text, "utf-16")

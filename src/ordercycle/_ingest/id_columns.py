@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import fixed_view, outside_dictionary
@@ -26,6 +27,9 @@ from ordercycle._ingest.id_bytes import (
 from ordercycle._sources.validation import REMAKE
 from ordercycle_kernels import hashing
 
+#: Bytes of an id under a memory limit, at most: the least of rows that are worked on together would
+#: be beyond the smallest limit with longer ones.
+LONG_BYTES = 2**13
 NO_BYTES: NDArray[np.uint8] = np.zeros(0, np.uint8)
 
 
@@ -166,6 +170,34 @@ class IdColumn:
         if pa.types.is_dictionary(array.type):
             array = array.dictionary
         return int(array.nbytes) // max(1, len(array))
+
+    def refuse_long(self, batch: pa.RecordBatch) -> None:
+        """Refuse ids for which a memory limit has no room.
+
+        Raises
+        ------
+        DataError
+            Where an id is longer than LONG_BYTES.
+        """
+        array = batch.column(self.name)
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary
+        if self.ids.is_integer or array.nbytes <= LONG_BYTES:
+            return
+        array = self.ids.storage(array)
+        if pa.types.is_string_view(array.type) or pa.types.is_binary_view(array.type):
+            array = array.cast(pa.large_binary())
+        if pa.types.is_fixed_size_binary(array.type):
+            most = array.type.byte_width
+        else:
+            most = pc.max(pc.binary_length(array)).as_py() or 0
+        if most > LONG_BYTES:
+            raise DataError(
+                f"{self._table}: {self.name} holds an id of {most:,} bytes, and under a memory "
+                f"limit {LONG_BYTES:,} are the most",
+                remedy="is it the column of the ids?",
+                column=self.name,
+            )
 
     def forget_dictionaries(self) -> None:
         """Let go of dictionaries: there is nothing more to read."""

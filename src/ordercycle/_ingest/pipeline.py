@@ -172,6 +172,7 @@ class _Plan:
             rows = BLOCK_ROWS if self.spill is None else sys.maxsize  # as many as there is room for
         if self.spill is None:
             return rows
+        self.reader.refuse_long_ids(batch)
         self._row_bytes = self._width + self.reader.id_bytes(batch)
         return min(rows, self.spill.block_rows(self._row_bytes))
 

@@ -127,6 +127,11 @@ class RowReader(ABC):
         """Return the bytes of a row's ids, on average."""
         return sum(column.bytes_each(batch) for column in self._ids.values())
 
+    def refuse_long_ids(self, batch: pa.RecordBatch) -> None:
+        """Refuse ids for which a memory limit has no room."""
+        for column in self._ids.values():
+            column.refuse_long(batch)
+
     def end(self) -> None:
         """Let go of what was kept for the next rows: there are none."""
         for column in self._ids.values():

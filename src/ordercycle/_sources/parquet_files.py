@@ -19,8 +19,9 @@ from ordercycle._sources.validation import Inspector
 BUFFER_BYTES = 2**20
 #: Bytes of a part of a file in a store that are fetched together, in requests side by side.
 MOST_FETCHED = 2**28
-#: Rows from which the bytes of a batch are estimated, where these have a limit.
-SAMPLE_ROWS = 2**10
+#: Rows from which the bytes of a batch are estimated, where these have a limit: a few first, as
+#: values may be large.
+SAMPLE_ROWS = (2**4, 2**10)
 #: How often a reader holds the dictionary of a column's values: as read, unpacked, and decoded.
 DICTIONARY_COPIES = 4
 #: The key under which Arrow keeps the schema that it wrote, and one that it does not look for.
@@ -129,10 +130,13 @@ def read(
         plainly = {"metadata": metadata, "pre_buffer": False, "buffer_size": BUFFER_BYTES} | SAFELY
         if batch_bytes is not None and not all(map(_is_narrow, columns.types)):
             with parquet.ParquetFile(stream, **plainly) as opened:
-                for sample in opened.iter_batches(SAMPLE_ROWS, **options):
-                    row_bytes = sample.nbytes / sample.num_rows
-                    rows = min(rows, max(SAMPLE_ROWS, int(batch_bytes / row_bytes)))
-                    break
+                for sample_rows in SAMPLE_ROWS:
+                    if rows <= sample_rows:
+                        break
+                    sample = next(opened.iter_batches(sample_rows, **options), None)
+                    if sample is not None:
+                        room = int(batch_bytes * sample.num_rows / max(1, sample.nbytes))
+                        rows = min(rows, max(sample_rows, room))
         if file.store.is_remote:
             most = MOST_FETCHED if batch_bytes is None else batch_bytes
             fetched = _stored_bytes(metadata, groups, stream.size())

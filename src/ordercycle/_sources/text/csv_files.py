@@ -449,16 +449,18 @@ def _misfit_of(
     kind = columns.field(suspected).type
     column = _column(suspected, request, text.given)
     row = 0
-    for content in text.contents(part.number):
-        for batch in _parsed(text, content, binary, encoding):
-            values = batch.column(0)
-            try:
-                texts = values.cast(TEXT)
-            except pa.ArrowInvalid:
-                return not_utf8(part, suspected, values, request, row)
-            try:
-                column.numbers(texts, kind)
-            except MisfitError as misfit:
-                return refusal(part, request, row, suspected, misfit)
-            row += batch.num_rows
+    contents = text.contents(part.number)
+    for batch in _located(
+        text, part.number, request, contents, lambda one: _parsed(text, one, binary, encoding)
+    ):
+        values = batch.column(0)
+        try:
+            texts = values.cast(TEXT)
+        except pa.ArrowInvalid:
+            return not_utf8(part, suspected, values, request, row)
+        try:
+            column.numbers(texts, kind)
+        except MisfitError as misfit:
+            return refusal(part, request, row, suspected, misfit)
+        row += batch.num_rows
     return None

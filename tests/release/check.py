@@ -1,0 +1,182 @@
+"""Releases as their users meet them: built, installed into clean environments, and tried there.
+
+    python tests/release/check.py                                   # this Python
+    python tests/release/check.py --python python3.11 python3.13    # several
+    python tests/release/check.py --lowest                          # the oldest libraries allowed
+
+The wheel comes from the sdist, so that both are whole. In each environment run the demo,
+`ordercycle doctor`, and a slice of the tests against what was installed, not against this tree.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+#: What a slice of the tests needs, but for the rooms' own servers and frames.
+TESTS = ("hypothesis>=6.100", "pandas>=2.2", "polars>=1.20", "pytest>=8.2", "pytest-xdist>=3.6")
+#: Rooms that touch what differs between versions: Arrow's arrays, NumPy's dates, Numba's types.
+SLICE = (
+    "tests/datasets/test_generated_orders.py",
+    "tests/membership",
+    "tests/value_models",
+    "tests/history/test_against_oracle.py",
+    "tests/package/test_kernel_cache.py",
+)
+CHECKS = ("install", "doctor", "demo", "tests")
+#: Libraries whose versions are shown, and whose lowest ones `--lowest` installs.
+SHOWN = ("numba", "numpy", "pyarrow")
+
+
+def say(line):
+    """Write a line at once: a check takes minutes."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def lowest():
+    """Return the core dependencies at the lowest versions that are allowed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    found = []
+    for asked in project["dependencies"]:
+        name, least = re.match(r"([\w.-]+)>=([\d.]+)", asked).groups()
+        found.append(f"{name}=={least}.*")
+    return found
+
+
+def build(folder):
+    """Return the sdist, and the wheel that is made of it."""
+    maker = environment(folder / "maker", sys.executable)
+    run([maker, "-m", "pip", "install", "-q", "build"])
+    run([maker, "-m", "build", "--outdir", folder / "dist", ROOT])
+    (sdist,) = (folder / "dist").glob("*.tar.gz")
+    (wheel,) = (folder / "dist").glob("*.whl")
+    return sdist, wheel
+
+
+def environment(place, python):
+    """Make a clean environment of a Python; return its own."""
+    if python == sys.executable:
+        venv.create(place, with_pip=True)
+    else:
+        run([python, "-m", "venv", place])
+    return place / ("Scripts" if os.name == "nt" else "bin") / "python"
+
+
+def run(command, **options):
+    """Run a command; what it wrote is shown where it fails."""
+    done = subprocess.run(
+        list(map(str, command)), check=False, capture_output=True, text=True, **options
+    )
+    if done.returncode != 0:
+        shown = " ".join(map(str, command))
+        raise RuntimeError(
+            f"{shown}: {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+        )
+    return done.stdout
+
+
+def checks(python, artefact, constraints):
+    """Yield what is tried in an environment, as (name, function that returns a remark)."""
+    folder = python.parents[1]
+    program = python.with_name("ordercycle")
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    clean["ORDERCYCLE_CACHE_DIR"] = str(folder / "kernels")
+    options = {"cwd": folder, "env": clean}
+
+    def install():
+        run([python, "-m", "pip", "install", "-q", f"{artefact}[demo]", *constraints], **options)
+        asked = f"import json; {''.join(f'import {name}; ' for name in SHOWN)}"
+        asked += f"print(json.dumps([m.__version__ for m in ({', '.join(SHOWN)})]))"
+        versions = json.loads(run([python, "-c", asked], **options))
+        return ", ".join(f"{name} {one}" for name, one in zip(SHOWN, versions, strict=True))
+
+    def doctor():
+        told = json.loads(run([program, "doctor", "--json"], **options))
+        notes = [one["name"] for one in told["checks"] if one["status"] == "note"]
+        return f"notes: {', '.join(notes)}" if notes else "no notes"
+
+    def demo():
+        run([program, "demo"], **options)
+        sizes = [path.stat().st_size for path in sorted(folder.glob("ordercycle-demo.*"))]
+        return f"{len(sizes)} files, {sum(sizes):,} bytes"
+
+    def tests():
+        run([python, "-m", "pip", "install", "-q", *TESTS, *constraints], **options)
+        # Beside the package's sources, pytest would find those instead of what was installed.
+        copied = folder / "tree"
+        copied.mkdir()
+        for name in ("tests", "pyproject.toml"):
+            run(["cp", "-r", ROOT / name, copied / name])
+        chosen = [one for one in SLICE if (copied / one).exists()]
+        command = [
+            python,
+            "-m",
+            "pytest",
+            "-q",
+            "--hypothesis-profile=brief",
+            "-p",
+            "no:cacheprovider",
+        ]
+        told = run([*command, *chosen], cwd=copied, env=clean)
+        return told.strip().splitlines()[-1].strip("= ")
+
+    yield from (("install", install), ("doctor", doctor), ("demo", demo), ("tests", tests))
+
+
+def tried(name, python, artefact, constraints, folder, asked):
+    """Try an artefact in an environment of its own; return the rows of the table."""
+    rows = []
+    own = environment(folder / re.sub(r"\W+", "-", name), python)
+    for what, check in checks(own, artefact, constraints):
+        if what not in asked:
+            continue
+        begun = time.monotonic()
+        try:
+            remark, passed = check(), True
+        except (RuntimeError, ValueError) as error:
+            remark, passed = str(error), False
+        rows.append((name, what, passed, time.monotonic() - begun))
+        result = "ok" if passed else "FAILED"
+        say(f"| {name} | {what} | {result} | {rows[-1][3]:.0f} s | {remark} |")
+        if not passed and what == "install":
+            break
+    return rows
+
+
+def main():
+    """Build, try, and end with 1 where anything failed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--python", nargs="+", default=[sys.executable], metavar="PROGRAM")
+    parser.add_argument("--lowest", action="store_true", help="with the oldest core libraries")
+    parser.add_argument("--checks", nargs="+", default=CHECKS, choices=CHECKS)
+    parser.add_argument("--sdist", action="store_true", help="install the sdist, not the wheel")
+    given = parser.parse_args()
+    constraints = lowest() if given.lowest else []
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="release-") as made:
+        folder = Path(made)
+        sdist, wheel = build(folder)
+        say("| environment | check | result | time | found |\n|---|---|---|---|---|")
+        for python in given.python:
+            version = run(
+                [python, "-c", "import platform; print(platform.python_version())"]
+            ).strip()
+            kind = "sdist" if given.sdist else "wheel"
+            name = f"Python {version}, {kind}{', lowest' if given.lowest else ''}"
+            rows += tried(
+                name, python, sdist if given.sdist else wheel, constraints, folder, given.checks
+            )
+    sys.exit(not all(passed for _, _, passed, _ in rows))
+
+
+if __name__ == "__main__":
+    main()
