@@ -22,7 +22,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What a slice of the tests needs, but for the rooms' own servers and frames.
-TESTS = ("hypothesis>=6.100", "pandas>=2.2", "polars>=1.20", "pytest>=8.2", "pytest-xdist>=3.6")
+TESTS = (
+    "mpmath>=1.3",
+    "hypothesis>=6.100",
+    "pandas>=2.2",
+    "polars>=1.20",
+    "pytest>=8.2",
+    "pytest-xdist>=3.6",
+)
 #: Rooms that touch what differs between versions: Arrow's arrays, NumPy's dates, Numba's types.
 SLICE = (
     "tests/datasets/test_generated_orders.py",
