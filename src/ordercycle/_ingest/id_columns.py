@@ -193,8 +193,8 @@ class IdColumn:
             most = pc.max(pc.binary_length(array)).as_py() or 0
         if most > LONG_BYTES:
             raise DataError(
-                f"{self._table}: {self.name} holds an id of {most:,} bytes, and under a memory "
-                f"limit {LONG_BYTES:,} are the most",
+                f"{self._table}: {self.name} holds an id of {counted(most, 'byte')}, and under a "
+                f"memory limit {LONG_BYTES:,} are the most",
                 remedy="is it the column of the ids?",
                 column=self.name,
             )
