@@ -61,7 +61,7 @@ COMMANDS = {
         "peers.credits --touches 5000000 --rounds 7",
         "peers.credits --memory-limit 150MB --touches 5000000 20000000",
         "peers.attribution_report --touches 5000000",
-        "peers.attribution_report --touches 1000000000 --memory-limit 6GB",
+        "peers.attribution_report --touches 1000000000 --memory-limit 4GB",
     ),
     "A page": ("page_size",),
     "On a cluster": (

@@ -11,7 +11,7 @@ each segment and month, and the revenue of channels. Touches are drawn over two 
 many orders, a hundredth as many customers; half of the messages are of campaigns that are sent all
 the time, half of some that last a month.
 
-    python -m benchmarks.peers.attribution_report --touches 1000000000 --memory-limit 6GB
+    python -m benchmarks.peers.attribution_report --touches 1000000000 --memory-limit 4GB
 
 draws the touches of one block of customers after the other, and none is held: histories are grouped
 under the limit and wait on disk (`--folder`), the report is made from there. Printed are seconds,
