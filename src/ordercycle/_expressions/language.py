@@ -344,21 +344,21 @@ class _Reading:
         written = self._written(node)
         if type(sign) in COMPARISONS:
             sides = self._read(left), self._read(right)
-            if all(isinstance(one, Literal) and isinstance(one.value, str) for one in sides):
-                raise ConfigError(
-                    f"{written!r} compares two texts",
-                    remedy=f"a column whose name is no word is written column({sides[0].written})",
-                )
+            _refuse_texts(written, *sides)
             return Comparison(written, COMPARISONS[type(sign)], *sides)
         if isinstance(sign, ast.In | ast.NotIn):
             listed = isinstance(right, ast.Tuple | ast.List | ast.Set)
             # Brackets around a single value are no list to Python.
             values = right.elts if listed else [right]  # type: ignore[attr-defined]
             literals = tuple(map(self._literal, values))
-            return Membership(written, self._read(left), literals, isinstance(sign, ast.NotIn))
+            looked_up = self._read(left)
+            _refuse_texts(written, looked_up)
+            return Membership(written, looked_up, literals, isinstance(sign, ast.NotIn))
         is_null = isinstance(right, ast.Name) and self._written(right) == NULL
         if isinstance(sign, ast.Is | ast.IsNot) and is_null:
-            return NullTest(written, self._read(left), isinstance(sign, ast.IsNot))
+            asked = self._read(left)
+            _refuse_texts(written, asked)
+            return NullTest(written, asked, isinstance(sign, ast.IsNot))
         raise self._refused(node)
 
     def _literal(self, node: ast.AST) -> Literal:
@@ -418,3 +418,12 @@ _HANDLERS: Mapping[type[ast.AST], Callable[[_Reading, Any], Node]] = {
     ast.BinOp: _Reading._computed,  # noqa: SLF001
     ast.Compare: _Reading._compared,  # noqa: SLF001
 }
+
+
+def _refuse_texts(written: str, *sides: Node) -> None:
+    """Refuse a condition of texts between quotes alone: a column is meant, and no row decides."""
+    if all(isinstance(one, Literal) and isinstance(one.value, str) for one in sides):
+        raise ConfigError(
+            f"{written!r} compares text between quotes, and no column",
+            remedy=f"a column whose name is no word is written column({sides[0].written})",
+        )
