@@ -20,11 +20,9 @@ from ordercycle._errors import ConfigError, Option
 #: Bytes after which what was written is sent to the disk, while more is made: of 550 MB the last
 #: sync then leaves nothing to wait for, where it took 0.2 s.
 SYNC_BYTES = 2**26
-#: What URIs begin with; of their slashes, paths keep one.
-STORE = re.compile(
-    r"(s3[an]?|gs|gcs|az|adl|abfss?|wasbs?|oss|hdfs|webhdfs|https?|file):[/\\]", re.IGNORECASE
-)
-IN_STORE = "leads into a store, where nothing is kept or written"
+#: What URIs begin with; of their slashes, paths keep one, and drives have a single letter.
+URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")
+IN_STORE = "is a URI, and nothing is kept or written in stores"
 #: Temporary files are left alone for so long: their writer may not have locked them yet.
 FRESH_SECONDS = 2.0
 
@@ -71,7 +69,7 @@ def leads_into_store(path: Path) -> bool:
     >>> leads_into_store(Path("s3://shop/history")), leads_into_store(Path("shop/history"))
     (True, False)
     """
-    return STORE.match(str(path)) is not None
+    return URI.match(str(path)) is not None
 
 
 def path_of(option: str, given: Any) -> Path:
