@@ -290,3 +290,13 @@ def test_a_memory_limit_has_no_room_for_long_ids(kind, column):
     assert raised.value.column == column
     if not pa.types.is_fixed_size_binary(kind):
         oc.OrderHistory.build(orders(8_192), memory_limit="100MB", **options)
+
+
+def test_long_ids_that_are_missing_are_none_under_a_memory_limit():
+    views = np.zeros((1000, 4), np.int32)
+    views[:, 0] = [9_000] + [8_000] * 999  # the first one is null, whatever is in its slot
+    valid = pa.array([False] + [True] * 999)
+    buffers = [valid.buffers()[1], pa.py_buffer(views.tobytes()), pa.py_buffer(bytes(9_000))]
+    ids = pa.Array.from_buffers(pa.binary_view(), 1000, buffers)
+    summary = oc.OrderHistory.build(order_table(ids), memory_limit="100MB").summary()
+    assert (summary.customers, summary.anonymous) == (1, 1)

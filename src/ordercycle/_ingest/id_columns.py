@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ordercycle._arrow_views import fixed_view, outside_dictionary
+from ordercycle._arrow_views import fixed_view, outside_dictionary, string_views, validity
 from ordercycle._errors import DataError, counted
 from ordercycle._ingest.blocks import ID_COLUMNS
 from ordercycle._ingest.column_readers import IdReader
@@ -184,13 +184,7 @@ class IdColumn:
             array = array.dictionary
         if self.ids.is_integer or array.nbytes <= LONG_BYTES:
             return
-        array = self.ids.storage(array)
-        if pa.types.is_string_view(array.type) or pa.types.is_binary_view(array.type):
-            array = array.cast(pa.large_binary())
-        if pa.types.is_fixed_size_binary(array.type):
-            most = array.type.byte_width
-        else:
-            most = pc.max(pc.binary_length(array)).as_py() or 0
+        most = _longest(self.ids.storage(array))
         if most > LONG_BYTES:
             raise DataError(
                 f"{self._table}: {self.name} holds an id of {counted(most, 'byte')}, and under a "
@@ -224,3 +218,15 @@ def _look_up(
         dictionary.starts.take(codes, out=out.starts, mode="clip")
         if dictionary.buffer.length == LENGTHS_DIFFER:
             dictionary.lengths.take(codes, out=out.lengths, mode="clip")
+
+
+def _longest(array: pa.Array) -> int:
+    """Return the bytes of the longest id of an array of strings, binaries or views of them."""
+    if pa.types.is_fixed_size_binary(array.type):
+        return int(array.type.byte_width)
+    if pa.types.is_string_view(array.type) or pa.types.is_binary_view(array.type):
+        # Arrow counts no bytes of views: it would copy them, once for each row that shares them.
+        views, _ = string_views(array)
+        known = validity(array)
+        return int(views[::4].max(initial=0, where=True if known is None else known))
+    return pc.max(pc.binary_length(array)).as_py() or 0
