@@ -200,10 +200,10 @@ def unused_seed(runs: Iterable[dict[str, Any]], name: str) -> int:
     return 1 + max((run["seed"] for run in runs if run["campaign"] == name), default=0)
 
 
-def added_up(runs: Iterable[dict[str, Any]]) -> list[str]:
+def added_up(runs: Collection[dict[str, Any]]) -> list[str]:
     """Return a line for each campaign with the sums over its runs."""
     lines = []
-    for name in NAMES:
+    for name in (*NAMES, *BY_HAND):
         own = [run for run in runs if run["campaign"] == name]
         if not own:
             continue
@@ -213,9 +213,10 @@ def added_up(runs: Iterable[dict[str, Any]]) -> list[str]:
             sums.update(run["totals"])
         trials, seconds, faults = (sums.pop(key) for key in ("trials", "seconds", "faults"))
         counted = ", ".join(f"{key} {number:,}" for key, number in sorted(sums.items()))
-        seeds = f"{len(own)} runs, seeds {own[0]['seed']} to {max(run['seed'] for run in own)}"
+        seeds = [run["seed"] for run in own]
+        runs_had = f"{len(own)} runs, seeds {min(seeds)} to {max(seeds)}"
         lines.append(
-            f"{name}: {seeds}, {trials:,} trials in {seconds:,} s, {counted}; {faults} faults"
+            f"{name}: {runs_had}, {trials:,} trials in {seconds:,} s, {counted}; {faults} faults"
         )
     return lines
 

@@ -137,3 +137,5 @@ def test_runs_add_up_and_their_seeds_differ(tmp_path):
     assert line.startswith("names: 2 runs, seeds 1 to 2, 7 trials in 0 s, tried ")
     assert line.endswith(f"tried {tried:,}; 0 faults")
     assert unused_seed(records(path), "files") == 1
+    by_hand = [run | {"campaign": "clusters"} for run in records(path)]
+    assert added_up(by_hand) == [line.replace("names", "clusters")]
