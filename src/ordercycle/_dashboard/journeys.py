@@ -16,8 +16,8 @@ from ordercycle._page.journeys import (
     ShownExperiment,
     ShownJourney,
     Table,
-    day_name,
 )
+from ordercycle._page.numbers import day_name
 
 OF_ENTRIES = (
     Column("Triggered journey", "count"),

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from html import escape
 from typing import TYPE_CHECKING
 
 from ordercycle._page.charts import PAGE, Colours, Rows, bands, bars
-from ordercycle._page.numbers import NONE, month_name
+from ordercycle._page.numbers import NONE
 from ordercycle._page.vega import picture
 
 if TYPE_CHECKING:
@@ -150,8 +149,3 @@ def _named_shortly(curves: Sequence[Curve]) -> list[Curve]:
 def _short(name: str) -> str:
     """Return a name that has room in a picture; tables have it in full."""
     return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
-
-
-def day_name(day: date) -> str:
-    """Return a day as people write it."""
-    return f"{day.day} {month_name(12 * day.year + day.month - 1)}"
