@@ -615,6 +615,20 @@ def test_intervals_are_the_same_bits_and_hold_totals_and_errors(history, table, 
     assert wider["estimate"][-1].as_py() > found["estimate"][-1].as_py()
 
 
+def test_intervals_of_discounted_spend_hold_those_who_spend_nothing(table):
+    place = table.column_names.index("revenue")
+    every_fifth = pa.array([row % 5 == 0 for row in range(table.num_rows)])
+    spent = pc.if_else(every_fifth, table["revenue_first_day"], table["revenue"])
+    table = table.set_column(place, table.schema.field(place), spent)
+    with pytest.warns(oc.OrdercycleWarning, match="whose mean spend is zero or negative"):
+        clv = oc.Clv(model="mbg_nbd", spend="average", horizon_days=90).fit(table)
+    rows = [
+        clv.intervals(table, draws=10, discount_rate=rate).to_pylist()[-1] for rate in (0.0, 0.1)
+    ]
+    plain, discounted = ((row["high"] - row["low"]) / row["estimate"] for row in rows)
+    assert discounted == pytest.approx(plain, rel=0.02)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

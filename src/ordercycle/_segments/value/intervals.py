@@ -119,7 +119,8 @@ class Population:
             orders = found.expected_orders
             spent = _variances_of_spend(self, forecast.models, orders, of_orders)
             # Discounted spend is taken to vary as much less as the square of what is expected.
-            less = predicted / np.where(orders > 0, orders * value, 1.0)
+            undiscounted = orders * value
+            less = predicted / np.where(undiscounted > 0, undiscounted, 1.0)
             columns.append(spent * (less**2 if forecast.discount_rate else 1.0))
         return {
             name: total_of(self.customers, column)
