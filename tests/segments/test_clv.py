@@ -437,6 +437,20 @@ def test_the_error_of_the_regularity_is_its_spread_over_samples(shape):
     assert 0.7 < np.std(found) / np.mean(errors) < 1.4
 
 
+@pytest.mark.parametrize(("customers", "is_regular"), [(1, False), (3, False), (30, True)])
+def test_few_customers_whose_gaps_are_alike_are_not_surely_regular(customers, is_regular):
+    alike = pa.table(
+        {
+            "order_days": pa.array([3] * customers, pa.int64()),
+            "lifetime_days": pa.array([60] * customers, pa.int32()),
+            "days_since_last_order": pa.array([5] * customers, pa.int32()),
+            "gap_square_sum": pa.array([2 * 30**2] * customers),
+        }
+    )
+    counts = ClvCounts.of(ClvInputs(has_spend=False, spend_of="repeat").counted(alike))
+    assert counts.gaps.is_regular == is_regular
+
+
 def test_equal_gaps_are_all_alike():
     alike = pa.table(
         {

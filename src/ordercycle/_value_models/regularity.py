@@ -18,7 +18,7 @@ from ordercycle._value_models.forms import exps_of, logs_of
 #: Where the search for the shape of gaps ends; near it, gaps do not differ.
 LOG_REGULAR = 10.0
 ALL_ALIKE = 0.99 * math.exp(LOG_REGULAR)
-#: Standard errors by which a shape is known to be above 1.
+#: Standard errors by which ratios are surely below those of gaps at random.
 SURELY = 2.0
 HALVINGS = 60
 
@@ -65,8 +65,11 @@ class GapRatios:
 
     @property
     def is_regular(self) -> bool:
-        """Whether orders surely come more regularly than at random."""
-        return self.shape - SURELY * (self.error or 0.0) > 1.0
+        """Whether orders surely come more regularly than at random.
+
+        By the ratios of gaps at random, so that few customers, however alike, are not enough.
+        """
+        return self._mean(1.0) - self.total > SURELY * math.sqrt(self._variance(1.0))
 
     def log_likelihood(self, k: float) -> float:
         """Return by how much a shape is more likely than 1: the sum is all but normal."""
