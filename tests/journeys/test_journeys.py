@@ -519,3 +519,25 @@ def test_versions_that_do_not_follow_one_another_are_refused():
     assert set(going.replay(built(ORDERS), **options).entries()["status"].to_pylist()) <= {
         "left", "held_out",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reentry", "entered"),
+    [
+        ({"policy": "once"}, []),
+        ({"policy": "each_entry"}, [17, 24]),
+        ({"policy": "after_days", "days": 8}, [24]),  # 12 + 8 = 20
+        ({"policy": "after_days", "days": 13}, []),
+        ({"policy": "after_end"}, [24]),  # the second walk of the old version ends on 20
+    ],
+)
+def test_who_entered_by_an_earlier_version_enters_again_as_reentry_says(reentry, entered):
+    step = [{"name": "hi", "action": "mail", "wait_days": 8}]
+    trigger = oc.enters("At-risk", of="lifecycle")
+    spans = [("eve", "At-risk", *span) for span in ((5, 7), (12, 14), (17, 18), (24, 26))]
+    twice = {"policy": "after_days", "days": 5}
+    old = oc.Journey("shop", trigger, step, ends_on=day(14), reentry=twice)
+    new = oc.Journey("shop", trigger, step, starts_on=day(15), reentry=reentry)
+    options = {"memberships": {"lifecycle": members(spans)}, "as_of": day(60)}
+    found = new.replay(built(ORDERS), **options, after=old).entries()
+    assert found["triggered_on"].to_pylist() == [day(one) for one in entered]
