@@ -32,6 +32,13 @@ class BytesView(NamedTuple):
     data: NDArray[np.uint8]
 
 
+def batch_of_file(opened: pa.ipc.RecordBatchFileReader, number: int) -> pa.RecordBatch:
+    """Return a batch of an Arrow file, or raise an ArrowInvalid where it does not have so many."""
+    if number >= opened.num_record_batches:
+        raise pa.ArrowInvalid("it has fewer batches than were written")
+    return opened.get_batch(number)
+
+
 def is_text(kind: pa.DataType) -> bool:
     """Return whether values of a type are text."""
     return bool(

@@ -301,6 +301,22 @@ def test_damaged_histories_are_sound_or_refused(tmp_path, reader):
     assert found == {"sound", "refused"}
 
 
+@pytest.mark.parametrize("customers", [None, [TEXTS[1]]])
+def test_a_file_of_a_history_without_its_batches_is_reported(tmp_path, customers):
+    part = saved(tmp_path / "history")
+    size = part.stat().st_size
+    with pa.ipc.open_file(part) as reader:
+        schema = reader.schema
+    sink = pa.BufferOutputStream()
+    pa.ipc.new_file(sink, schema).close()
+    empty = sink.getvalue().to_pybytes()
+    footer = 10 + int.from_bytes(empty[-10:-6], "little")  # with its length, and the last mark
+    part.write_bytes(empty[:-footer] + bytes(size - len(empty)) + empty[-footer:])
+    history = oc.OrderHistory.open(tmp_path / "history", verify=False)
+    with pytest.raises(oc.StorageError, match=r"part-.*fewer batches"):
+        history.profile("2026-06-01", customers=customers)
+
+
 def test_a_history_that_is_cut_while_it_is_open_is_reported(tmp_path):
     part = saved(tmp_path / "history")
     history = oc.OrderHistory.open(tmp_path / "history")

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle._arrow_views import bitmap
+from ordercycle._arrow_views import batch_of_file, bitmap
 
 #: Returns so many bytes from a place on, fewer where there are no more, or raises an OSError.
 ReadAt = Callable[[int, int], Any]
@@ -53,7 +53,7 @@ class Outline(NamedTuple):
         unread = _Unread(read, size)
         with pa.ipc.open_file(pa.PythonFile(unread, mode="r")) as reader:
             unread.skips_bodies = True
-            batch = reader.get_batch(number)
+            batch = batch_of_file(reader, number)
         columns = tuple(_places(column, unread) for column in batch.columns)
         if any(column.rows != batch.num_rows for column in columns):
             raise pa.ArrowInvalid("its columns differ in length")

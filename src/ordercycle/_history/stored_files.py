@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ordercycle._arrow_views import fixed_view
+from ordercycle._arrow_views import batch_of_file, fixed_view
 from ordercycle._errors import StorageError, counted
 from ordercycle._history.batch_files import Batch, BatchFormat, FileEntry
 from ordercycle._history.batch_outlines import (
@@ -240,7 +240,7 @@ class StoredFile:
             with self._lock:
                 if self._reader is None:
                     self._reader = pa.ipc.open_file(pa.PythonFile(self._stream, mode="r"))
-                batch = self._reader.get_batch(number)
+                batch = batch_of_file(self._reader, number)
             customers = checked_customers(batch, self._format, self._negative.get(number))
         except UNREADABLE as error:
             raise _no_file(self.where, error) from error

@@ -7,6 +7,7 @@ from functools import partial
 
 import pyarrow as pa
 
+from ordercycle._arrow_views import batch_of_file
 from ordercycle._sources.file_list import DataFile, Look
 from ordercycle._sources.read_request import ReadRequest
 from ordercycle._sources.validation import Inspector
@@ -49,7 +50,7 @@ def read(
         opened = ipc.open_file(stream, options=options)
         inspector = Inspector()
         for number in batches:
-            batch = opened.get_batch(number)
+            batch = batch_of_file(opened, number)
             inspector.check(batch)
             rows = max(1, batch.num_rows)
             if batch_bytes is not None:
