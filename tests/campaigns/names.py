@@ -38,6 +38,11 @@ AS_OF = date(2026, 6, 1)
 FORMULA = re.compile(
     r"[\s\0\ufeff\u3164\u115f\u2800\u034f]*[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b]"
 )
+#: Attributes whose scripts are run; a box may have any value.
+ADDRESSES = frozenset(
+    {"action", "background", "cite", "content", "data", "formaction", "href", "manifest", "ping"}
+    | {"poster", "src", "srcset", "xlink:href"}
+)
 MARK = "zq7"
 #: Their sum is no 64-bit integer.
 LARGE = pa.array([2**62, 2**62 + 2**61] * 2)
@@ -64,7 +69,8 @@ class Page(HTMLParser):
         if self._in_script:
             self.scripts.append("")
         for name, value in attrs:
-            if name.startswith("on") or (value or "").strip().lower().startswith("javascript:"):
+            is_address = name in ADDRESSES and "javascript:" in (value or "").lower()
+            if name.startswith("on") or name == "srcdoc" or is_address:
                 self.odd.append(f"<{tag} {name}={value!r}>")
         if tag == "img":
             self.odd.append(f"<{tag}>")
