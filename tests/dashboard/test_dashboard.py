@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from support.pages import NARROW, WIDE, exported
+from support.pages import NARROW, WIDE, exported, numbers_of
 from support.reports import lists_of, orders_of, random_orders, shop
 
 import ordercycle as oc
@@ -385,6 +385,33 @@ def test_one_month_and_nobody(browser, tmp_path):
         unknown = "channels and campaigns, subscribers, members of a loyalty program"
         assert page.get_by_text(f"nothing is known of them: {unknown}").is_visible()
     assert 'sandbox="allow-scripts allow-downloads"' in built._repr_html_()
+
+
+def test_orders_without_amounts(browser, tmp_path):
+    """No money anywhere: neither in a view, nor in what may be chosen, nor in the file."""
+    orders = random_orders(5, 200, "integer").drop_columns("amount")
+    history = oc.OrderHistory.build(orders, columns=oc.Columns(amount=None))
+    built = oc.Dashboard.build(
+        history, [oc.Lifecycle()], months=("2025-09", "2025-10"), as_of="2025-10-31"
+    )
+    built.save(tmp_path / "x.html")
+    months = f"#compare=nothing&first={12 * 2025 + 8}&last={12 * 2025 + 9}"
+    with browser.open(tmp_path / "x.html", months) as page:
+        shown = page.locator("main, #controls").all_text_contents()
+        assert not [text for text in shown if "Revenue" in text or "Order Value" in text]
+        assert "€" not in page.locator("body").inner_text()
+        heads = page.locator("#table thead th").all_inner_texts()
+        table = built.report.comparison(["Orders", "Customers"]).to_pylist()
+        everybody = [row["value"] for row in table if row["segment"] == "All Customers"]
+        assert everybody[0] > 0
+        assert heads[1:3] == ["Orders", "Customers"]
+        assert numbers_of(page, 0)[:2] == everybody
+        assert page.locator("#plot svg").count() == 1
+        lines = exported(page).decode().splitlines()
+        assert len(lines) > 1
+        assert not any("Revenue" in line for line in lines)
+        page.get_by_role("tab", name="Cohorts").click()
+        assert page.locator("#cohorts table").first.is_visible()
 
 
 def test_the_command(shop, browser):

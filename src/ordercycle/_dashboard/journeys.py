@@ -42,7 +42,7 @@ OF_ARMS = (
 )
 #: What columns are called on a page, where it is not their name.
 SHOWN_AS = {
-    "conversion_rate_so_far": "So far, open windows too",
+    "conversion_rate_so_far": "Conversion rate so far",
     "reached": "Reached",
     "waiting": "Waiting",
     "completed": "Completed",
@@ -54,9 +54,11 @@ SHOWN_AS = {
     "difference": "Difference",
     "always_low": "Always valid from",
     "always_high": "Always valid to",
-    "p_always": "p, always valid",
+    "p_always": "Always-valid p",
 }
 ALL = "All"
+#: Where windows start, in words.
+STARTS = {"assignment": "assignment", "view": "the first view"}
 
 
 def shown_journeys(runs: Any, least: int) -> tuple[ShownJourney, ...]:
@@ -117,7 +119,10 @@ def _journey(run: JourneyRun, least: int) -> ShownJourney:
     held_out = " Steps are those of all arms but control." if CONTROL in run.arms else ""
     return ShownJourney(
         name=run.name,
-        note=f"As of {day_name(run.as_of)}. The rate is of entries whose window is over.{held_out}",
+        note=(
+            f"As of {day_name(run.as_of)}. The conversion rate is of entries whose window is over; "
+            f"so far, open windows count too.{held_out}"
+        ),
         metrics=metrics,
         steps=_table("Step", OF_STEPS, [(row["step"], row) for row in steps], ()),
         reached=tuple((row["step"], row["reached"]) for row in steps),
@@ -155,7 +160,9 @@ def _experiment(name: str, result: ExperimentResult, least: int) -> ShownExperim
     )
     return ShownExperiment(
         name=name,
-        note=f"As of {day_name(result.as_of)}; windows from {result.windows_from}.{said}",
+        note=(
+            f"As of {day_name(result.as_of)}; windows start at {STARTS[result.windows_from]}.{said}"
+        ),
         control=result.control,
         arms=_table("Arm", OF_ARMS, rows, few),
         paths=paths,

@@ -17,6 +17,8 @@ Rows: TypeAlias = Sequence[Mapping[str, Any]]
 MOST_SERIES = 6
 DASHES = ([1, 0], [1, 0], [1, 0], [7, 3], [3, 3], [9, 3, 3, 3])
 LABEL_HEIGHT = 16
+#: Days on an axis, such as 3 Sep; ticks within a day say nothing.
+DAY_LABEL = "hours(datum.value) ? '' : timeFormat(datum.value, '%-d %b')"
 #: Axes: short numbers with a sign before them, such as €1.2M or 40%.
 AXIS_TEXT = (
     "share ? format(datum.value, '.0~%') : before + (abs(datum.value) >= 1 "
@@ -275,7 +277,13 @@ def bands(colours: Colours, rows: Rows, *, across: str, title: str, series: int)
     base = alt.Chart(_data("rows", rows)).encode(
         x=alt.X(
             f"at:{across}",
-            axis=alt.Axis(title=title, titleColor=colours.muted, titleFontWeight=400, labelAngle=0),
+            axis=alt.Axis(
+                title=title,
+                titleColor=colours.muted,
+                titleFontWeight=400,
+                labelAngle=0,
+                **({"labelExpr": DAY_LABEL, "labelSeparation": 12} if across == "T" else {}),
+            ),
         ),
         detail="slot:N",
     )

@@ -92,7 +92,7 @@ def funnel(colours: Colours, reached: Iterable[tuple[str, int | None]], of: str)
 def converted(colours: Colours, curves: Sequence[Curve], of: str) -> LayerChart:
     """Draw the shares that have converted, by day, within their intervals."""
     chart = bands(
-        colours, _points(curves), across="Q", title="days after the entry", series=len(curves)
+        colours, _points(curves), across="Q", title="days after entry", series=len(curves)
     )
     return chart.properties(title=f"Converted: {of}")
 
@@ -100,7 +100,7 @@ def converted(colours: Colours, curves: Sequence[Curve], of: str) -> LayerChart:
 def always_valid(colours: Colours, paths: Sequence[Curve], control: str) -> LayerChart:
     """Draw differences beside control, by day, within their always-valid intervals."""
     chart = bands(colours, _points(paths), across="T", title="day", series=len(paths))
-    return chart.properties(title=f"Conversion beside {control}, always valid")
+    return chart.properties(title=f"Difference from {control}, always valid")
 
 
 def _points(curves: Sequence[Curve]) -> Rows:
