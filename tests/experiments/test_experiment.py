@@ -239,6 +239,8 @@ def test_the_path_is_what_was_known_each_day():
     assert all(a["p"] >= b["p"] for a, b in pairwise(path))
     drawn = max(whole.plot().to_dict()["datasets"].values(), key=len)
     assert [row["low"] for row in drawn] == [row["low"] for row in path]
+    days = [layer["encoding"]["x"] for layer in whole.plot().to_dict()["layer"][:3]]
+    assert {one["scale"]["type"] for one in days} == {"utc"}  # the days of the path in any zone
 
 
 def test_segments_of_the_day_of_assignment():

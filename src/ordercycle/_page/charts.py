@@ -18,7 +18,7 @@ MOST_SERIES = 6
 DASHES = ([1, 0], [1, 0], [1, 0], [7, 3], [3, 3], [9, 3, 3, 3])
 LABEL_HEIGHT = 16
 #: Days on an axis, such as 3 Sep; ticks within a day say nothing.
-DAY_LABEL = "hours(datum.value) ? '' : timeFormat(datum.value, '%-d %b')"
+DAY_LABEL = "utchours(datum.value) ? '' : utcFormat(datum.value, '%-d %b')"
 #: Axes: short numbers with a sign before them, such as €1.2M or 40%.
 AXIS_TEXT = (
     "share ? format(datum.value, '.0~%') : before + (abs(datum.value) >= 1 "
@@ -274,6 +274,7 @@ def bands(colours: Colours, rows: Rows, *, across: str, title: str, series: int)
     range_of = [colours.series[place % MOST_SERIES] for place in slots]
     colour = alt.Color("slot:N", scale=alt.Scale(domain=slots, range=range_of), legend=None)
     dashes = alt.Scale(domain=slots, range=[DASHES[place % MOST_SERIES] for place in slots])
+    is_day = across == "T"  # the same days in every zone
     base = alt.Chart(_data("rows", rows)).encode(
         x=alt.X(
             f"at:{across}",
@@ -282,13 +283,16 @@ def bands(colours: Colours, rows: Rows, *, across: str, title: str, series: int)
                 titleColor=colours.muted,
                 titleFontWeight=400,
                 labelAngle=0,
-                **({"labelExpr": DAY_LABEL, "labelSeparation": 12} if across == "T" else {}),
+                **({"labelExpr": DAY_LABEL, "labelSeparation": 12} if is_day else {}),
             ),
+            **({"scale": alt.Scale(type="utc")} if is_day else {}),
         ),
         detail="slot:N",
     )
     shown = [
-        alt.Tooltip(f"at:{across}", title=title),
+        alt.Tooltip(
+            f"at:{across}", title=title, **({"timeUnit": "utcyearmonthdate"} if is_day else {})
+        ),
         alt.Tooltip("name:N", title=" "),
         *(alt.Tooltip(f"{name}:Q", format=".2%") for name in ("value", "low", "high")),
     ]
