@@ -58,7 +58,7 @@ class SourcesOf:
     """What a report is made of beside orders and memberships, but for the streams themselves."""
 
     model: Attribution
-    discount: str | Sequence[str] | None = None
+    discount: str | tuple[str, ...] | None = None
     brand: str | None = None
     targets: Mapping[str, Any] | None = None
     own: tuple[Metric, ...] = ()
@@ -72,7 +72,7 @@ class SourcesOf:
         loyalty = None
         if MEMBERS in streams:
             members, points = streams[MEMBERS], streams.get(POINTS)
-            loyalty = Loyalty(members=members, points=points, discount=self.discount)  # type: ignore[arg-type]
+            loyalty = Loyalty(members=members, points=points, discount=self.discount)
         return Sources.of(
             grouped_orders(orders),
             credited=credited,
