@@ -47,7 +47,16 @@ OURS, TWICE = "ordercycle", "ordercycle, two commands"
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
 }
-HEADINGS = ("engine", "seconds", "CPU seconds", "ns/order", "x ordercycle", "peak memory", "result")
+HEADINGS = (
+    "engine",
+    "seconds",
+    "CPU seconds",
+    "of the system",
+    "ns/order",
+    "x ordercycle",
+    "peak memory",
+    "result",
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,8 @@ class Sample:
     """What one run from file to file took."""
 
     seconds: float
-    busy: float
+    busy: float  #: seconds of the processors, and of them the system's: files and fresh memory
+    system: float
     peak: int
     size: int
 
@@ -133,7 +143,7 @@ class RunFailed(RuntimeError):  # noqa: N818 - reads better where it is caught
 
 def run(engine: str, source: Path, result: Path, memory_limit: str | None = None) -> Sample:
     """Run an engine from file to file, in processes of its own."""
-    seconds = busy = peak = 0
+    seconds = busy = system = peak = 0
     for command in commands(engine, source, result, memory_limit):
         start = perf_counter()
         with subprocess.Popen(
@@ -147,8 +157,9 @@ def run(engine: str, source: Path, result: Path, memory_limit: str | None = None
             last = errors.strip().splitlines()[-1:] or [f"exit code {child.returncode}"]
             raise RunFailed(f"failed after {seconds:.0f} s: {last[0]}")
         busy += usage.ru_utime + usage.ru_stime
+        system += usage.ru_stime
         peak = max(peak, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
-    return Sample(seconds, busy, peak, result.stat().st_size)
+    return Sample(seconds, busy, system, peak, result.stat().st_size)
 
 
 def settle(size: str) -> None:
@@ -206,7 +217,10 @@ def _measure(options, workload, folder):
                 _note(f"round {turn + 1} {engine}: {failure}")
                 continue
             samples[engine].append(sample)
-            _note(f"round {turn + 1} {engine}: {sample.seconds:.2f} s, CPU {sample.busy:.2f} s")
+            _note(
+                f"round {turn + 1} {engine}: {sample.seconds:.2f} s, CPU {sample.busy:.2f} s, "
+                f"{sample.system:.2f} of them the system's"
+            )
     return samples, failures
 
 
@@ -234,6 +248,7 @@ def _print_table(options, workload, samples, failures):
                 ENGINES[engine].title if engine in ENGINES else engine,
                 f"{seconds:.2f}",
                 f"{typical(engine, 'busy'):.2f}",
+                f"{typical(engine, 'system'):.2f}",
                 f"{seconds / workload.orders * 1e9:.1f}",
                 ratio,
                 f"{typical(engine, 'peak') / 1e9:.2f} GB",
