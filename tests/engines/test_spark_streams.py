@@ -1,7 +1,9 @@
 """Several streams of the same customers on Spark: frames and files together, rows and sums."""
 
 import warnings
+from datetime import date
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.cluster_streams import AS_OF, FEATURES, MODELS, TOUCHED, by_customer, streams, values
@@ -117,3 +119,35 @@ def test_journeys(there):
         expected = values(here).to_pylist()
         assert sorted(map(repr, values(rows.toArrow()).to_pylist())) == sorted(map(repr, expected))
         assert len(expected) > 5
+
+
+def test_holdout_lift(there, session):
+    orders, touches, how = there
+    shop, [model, _] = streams(), MODELS
+    held = pa.table(
+        {
+            "customer_id": pa.array(range(1, 121), pa.int64()),
+            "segment": ["held out" if who % 3 == 0 else "mail" for who in range(1, 121)],
+            "valid_from": pa.array([date(2025, 1, 1)] * 120, pa.date32()),
+            "valid_to": pa.nulls(120, pa.date32()),
+        }
+    )
+    asked = {"control": "held out", "treated": "mail", "period": ("2025-10", "2026-01")}
+    found = spark.holdout_lift(
+        orders,
+        touches,
+        session.createDataFrame(held),
+        model=model,
+        segments=oc.Lifecycle(),
+        partitions=3,
+        **asked,
+        **how,
+    )
+    expected = oc.HoldoutLift.build(
+        model.credit(shop.history, shop.events),
+        oc.Membership.from_table(held),
+        segments=oc.Lifecycle().membership(shop.history),
+        **asked,
+    )
+    assert found.to_table().equals(expected.to_table())
+    assert found.to_table()["difference_low"][0].as_py() is not None

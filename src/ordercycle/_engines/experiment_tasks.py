@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ordercycle._engines.feature_tasks import with_values
-from ordercycle._engines.named_sums import NAMED_SCHEMA
+from ordercycle._engines.named_sums import arrays_to_batches, fill_arrays
 from ordercycle._engines.partition_tasks import ORDERS, Streams, SumTask
 from ordercycle._errors import ConfigError, Option
 from ordercycle._experiments.experiment import Experiment, result_of, scan_of
@@ -37,19 +35,14 @@ class MeasuredSums(SumTask):
     from_views: bool = False
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
-        """Yield the sums that are not 0, as one table."""
-        for name, values in zip(Sums._fields, self.scan(streams).summed(), strict=True):
-            flat = values.reshape(-1)
-            places = np.flatnonzero(flat)
-            keys = pa.array([name]).take(pa.array(np.zeros(places.size, np.int64)))
-            arrays = [keys, pa.array(places), pa.array(flat[places])]
-            yield pa.RecordBatch.from_arrays(arrays, schema=NAMED_SCHEMA)
+        """Yield the sums that are not 0."""
+        return arrays_to_batches(self.scan(streams).summed()._asdict())
 
     def scan(self, streams: Streams) -> WindowScan:
         """Return what measures the customers of streams."""
         history = streams[ORDERS]
         since = self.options["since"]
-        by = None if self.by is None else membership_on(self.by, history, since)
+        by = None if self.by is None else membership_on("by", self.by, history, since)
         exposures = streams.get(EXPOSURES)
         scan = scan_of(self.experiment, history, exposures=exposures, by=by, **self.options)
         return WindowScan(**{**vars(scan), "from_views": self.from_views})
@@ -57,14 +50,12 @@ class MeasuredSums(SumTask):
     def sums(self, scan: WindowScan, table: pa.Table) -> Sums:
         """Return the sums of all partitions; scan: of nobody."""
         made = scan.nothing()
-        for name, values in zip(Sums._fields, made, strict=True):
-            those = table.filter(pc.equal(table["key"], name))
-            values.reshape(-1)[those["cell"].to_numpy()] = those["count"].to_numpy()
+        fill_arrays(made._asdict(), table)
         return made
 
 
-def membership_on(scheme: Scheme, history: Any, day: date | str) -> Membership:
-    """Return the membership of a scheme that holds on a day.
+def membership_on(option: str, scheme: Scheme, history: Any, day: date | str) -> Membership:
+    """Return the membership of a scheme that holds on a day; option: where it is given.
 
     Raises
     ------
@@ -72,7 +63,7 @@ def membership_on(scheme: Scheme, history: Any, day: date | str) -> Membership:
         It is no scheme, or is fitted to all customers again and again.
     """
     if not isinstance(scheme, Scheme):
-        raise ConfigError((Option("by", scheme), " is no scheme"), remedy="pass one")
+        raise ConfigError((Option(option, scheme), " is no scheme"), remedy="pass one")
     if not scheme.recalculates:
         return scheme.membership(history)
     if scheme.refits:

@@ -7,11 +7,14 @@ as digits of 32 bits in units of the smallest float, which add up as integers, i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import TypeAlias
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 NAMED_SCHEMA = pa.schema(
     [
@@ -57,6 +60,25 @@ def from_table(table: pa.Table) -> dict[Name, Fraction]:
     for key, cell, count in zip(*columns, strict=True):
         found[key] = found.get(key, 0) + (count << cell * DIGIT_BITS)
     return {tuple(json.loads(key)): Fraction(total, UNITS) for key, total in found.items() if total}
+
+
+def arrays_to_batches(arrays: Mapping[str, NDArray[np.int64]]) -> Iterator[pa.RecordBatch]:
+    """Yield arrays that add up, by their names: cells are the places of what is not 0."""
+    for name, values in arrays.items():
+        flat = values.reshape(-1)
+        places = np.flatnonzero(flat)
+        keys = pa.repeat(json.dumps([name]), places.size)
+        columns = [keys, pa.array(places, pa.int64()), pa.array(flat[places], pa.int64())]
+        yield pa.RecordBatch.from_arrays(columns, schema=NAMED_SCHEMA)
+
+
+def fill_arrays(arrays: Mapping[str, NDArray[np.int64]], table: pa.Table) -> pa.Table:
+    """Fill arrays of zeros with the sums of a table, each row its own; return all other rows."""
+    for name, values in arrays.items():
+        is_its = pc.equal(table["key"], json.dumps([name]))
+        those, table = table.filter(is_its), table.filter(pc.invert(is_its))
+        values.reshape(-1)[those["cell"].to_numpy()] = those["count"].to_numpy()
+    return table
 
 
 def _digits(total: Fraction | int) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol, TypeAlias
@@ -12,7 +13,7 @@ import pyarrow as pa
 
 from ordercycle._columns import profile_schema
 from ordercycle._engines.named_sums import NAMED_SCHEMA
-from ordercycle._errors import ConfigError, Option, warn
+from ordercycle._errors import ConfigError, DataError, Option, warn
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.membership import Membership
 from ordercycle._months import Months, Period
@@ -42,6 +43,17 @@ class PartitionTask(Protocol):
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield the results, batch by batch."""
+
+
+@contextmanager
+def of_a_partition() -> Iterator[None]:
+    """Say nothing of the numbers that rows have in a partition: nobody knows them."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(
+            error.what, remedy=error.remedy, column=error.column, count=error.count
+        ) from None
 
 
 class CellTask:

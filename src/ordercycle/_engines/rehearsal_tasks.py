@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._engines.experiment_tasks import MeasuredSums
-from ordercycle._engines.named_sums import NAMED_SCHEMA
+from ordercycle._engines.named_sums import arrays_to_batches, fill_arrays
 from ordercycle._engines.partition_tasks import ORDERS, Streams
 from ordercycle._experiments.experiment import rehearsal_of, rehearsal_scan
 from ordercycle._experiments.rehearsing import divided_of
@@ -36,14 +35,7 @@ class RehearsedSums:
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield the sums that are not 0, and the counts of all runs."""
         yield from self.measured.results(streams)
-        counts = divided_of(self.scan(streams), self.runs).reshape(-1)
-        places = np.flatnonzero(counts)
-        arrays = [
-            pa.repeat(pa.scalar(DIVIDED), places.size),
-            pa.array(places),
-            pa.array(counts[places]),
-        ]
-        yield pa.RecordBatch.from_arrays(arrays, schema=NAMED_SCHEMA)
+        yield from arrays_to_batches({DIVIDED: divided_of(self.scan(streams), self.runs)})
 
     def scan(self, streams: Streams) -> WindowScan:
         """Return what measures the customers of a partition."""
@@ -54,10 +46,9 @@ class RehearsedSums:
 
     def divided(self, scan: WindowScan, table: pa.Table) -> NDArray[np.int64]:
         """Return the counts of all partitions: (runs, 2, arms)."""
-        those = table.filter(pc.equal(table["key"], DIVIDED))
-        counts = np.zeros(self.runs * 2 * len(scan.arms.names), np.int64)
-        counts[those["cell"].to_numpy()] = those["count"].to_numpy()
-        return counts.reshape(self.runs, 2, -1)
+        counts = np.zeros((self.runs, 2, len(scan.arms.names)), np.int64)
+        fill_arrays({DIVIDED: counts}, table)
+        return counts
 
 
 def rehearsed_on(

@@ -14,10 +14,16 @@ from ordercycle._attribution.attribution import Attribution
 from ordercycle._attribution.touch_classes import CAMPAIGN, CHANNEL_COLUMN, FORM, KIND
 from ordercycle._engines.credit_tasks import TOUCHES, VISITS
 from ordercycle._engines.named_sums import to_batch
-from ordercycle._engines.partition_tasks import ORDERS, Streams, SumTask, membership_of
+from ordercycle._engines.partition_tasks import (
+    ORDERS,
+    Streams,
+    SumTask,
+    membership_of,
+    of_a_partition,
+)
 from ordercycle._engines.report_sums import ANY_OTHER, OF_CELLS, ReportSums, batches_of, cells_of
 from ordercycle._engines.vocabularies import Vocabulary
-from ordercycle._errors import DataError, warn, without_warnings
+from ordercycle._errors import warn, without_warnings
 from ordercycle._events.event_history import EventHistory, stored_events
 from ordercycle._expressions.expression_text import as_text
 from ordercycle._expressions.language import parsed
@@ -148,14 +154,8 @@ class CountSources(SumTask):
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield the sums."""
         orders = streams[ORDERS]
-        with without_warnings():  # what a partition lacks may be elsewhere
-            try:
-                sources = self.of.sources(streams, is_part=True)
-            except DataError as error:
-                # Of rows in a partition nobody knows the number.
-                raise DataError(
-                    error.what, remedy=error.remedy, column=error.column, count=error.count
-                ) from None
+        with without_warnings(), of_a_partition():  # what a partition lacks may be elsewhere
+            sources = self.of.sources(streams, is_part=True)
         for number, (plan, until) in enumerate(self.plans):
             membership = membership_of(self.scheme, orders, plan.period, self.every)
             scan = ReportScan(sources, (membership,), self.horizon)

@@ -17,6 +17,7 @@ from ordercycle._engines import verbs
 from ordercycle._engines.dask_engine import DASK
 from ordercycle._engines.file_frames import Paths
 from ordercycle._engines.given_streams import GivenStreams
+from ordercycle._engines.lift_verbs import LiftVerbs
 from ordercycle._engines.report_verbs import ReportVerbs
 from ordercycle._engines.stream_verbs import StreamVerbs
 from ordercycle._engines.verbs import planned, planned_streams
@@ -34,6 +35,7 @@ __all__ = [
     "features",
     "fit",
     "fit_lifecycle",
+    "holdout_lift",
     "journey",
     "measure",
     "profile",
@@ -237,3 +239,5 @@ rehearse = _VERBS.rehearse
 journey = _VERBS.journey
 _REPORTS: ReportVerbs[DataFrame] = ReportVerbs(DASK)
 segment_report = _REPORTS.segment_report
+_LIFTS: LiftVerbs[DataFrame] = LiftVerbs(DASK)
+holdout_lift = _LIFTS.holdout_lift

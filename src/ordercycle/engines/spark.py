@@ -17,6 +17,7 @@ from ordercycle._engines import verbs
 from ordercycle._engines.engine import require
 from ordercycle._engines.file_frames import Paths
 from ordercycle._engines.given_streams import GivenStreams
+from ordercycle._engines.lift_verbs import LiftVerbs
 from ordercycle._engines.report_verbs import ReportVerbs
 from ordercycle._engines.spark_engine import SPARK
 from ordercycle._engines.spark_tasks import warm_up
@@ -36,6 +37,7 @@ __all__ = [
     "features",
     "fit",
     "fit_lifecycle",
+    "holdout_lift",
     "journey",
     "measure",
     "profile",
@@ -275,3 +277,5 @@ rehearse = _VERBS.rehearse
 journey = _VERBS.journey
 _REPORTS: ReportVerbs[DataFrame] = ReportVerbs(SPARK)
 segment_report = _REPORTS.segment_report
+_LIFTS: LiftVerbs[DataFrame] = LiftVerbs(SPARK)
+holdout_lift = _LIFTS.holdout_lift
