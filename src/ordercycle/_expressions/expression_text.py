@@ -11,11 +11,15 @@ import ast
 import re
 from typing import Any, Self
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from ordercycle._errors import ConfigError
 from ordercycle._expressions.compiling import parsed_condition
 from ordercycle._expressions.language import NULL, quoted
+from ordercycle._expressions.typed import type_of
+
+NO_COLUMNS = pa.schema([])
 
 #: How Arrow shows constants and options, and ours.
 _NOTATIONS = (
@@ -126,12 +130,28 @@ class ExpressionText(str):
     def of(cls, expression: pc.Expression) -> Self:
         """Return an expression as text: of the language, where that says the same."""
         text = language_text(expression)
+        if text is None:
+            check_names_column(expression)
         made = cls(text or expression)
         made.expression, made.is_language = expression, text is not None
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ExpressionText.of, (self.expression,)
+
+
+def check_names_column(expression: pc.Expression) -> None:
+    """Raise a ConfigError where an expression names no column; the language checks its own."""
+    if language_text(expression) is not None:
+        return
+    try:
+        type_of(expression, NO_COLUMNS)
+    except (pa.ArrowException, ValueError, TypeError):
+        return  # a column is missing
+    raise ConfigError(
+        f"{expression} names no column, and says the same of every row",
+        remedy="name columns as pc.field('status')",
+    )
 
 
 def as_text(given: Any) -> Any:

@@ -35,6 +35,8 @@ from ordercycle._expressions.nodes import (
     Path,
     Values,
     Written,
+    every,
+    parts_of,
 )
 
 LONGEST_TEXT = 10_000
@@ -104,7 +106,8 @@ def parsed(text: str, grammar: Grammar = PLAIN) -> Node:
         )
     reading = _Reading(text.strip(), grammar)
     try:
-        return reading.node()
+        node = reading.node()
+        _check_conditions(node)
     except (RecursionError, MemoryError):
         raise too_deep() from None
     except (SyntaxError, ValueError) as error:
@@ -113,6 +116,47 @@ def parsed(text: str, grammar: Grammar = PLAIN) -> Node:
         # There is none at the end of the text.
         where = f" at character {place}" if (place := getattr(error, "offset", None)) else ""
         raise _unreadable(f"{text!r} cannot be read{where}: ", reading.plain, error) from None
+    return node
+
+
+def _check_conditions(node: Node) -> bool:
+    """Return whether a node names columns; raise a ConfigError where a condition in it has none.
+
+    A column between quotes is meant there, more often than not. ``true`` and ``false`` stand for
+    all and none where they are the whole text.
+    """
+    has_column = isinstance(node, Column | Path | Aggregate)
+    for part in parts_of(node):
+        if _check_conditions(part):
+            has_column = True
+        elif isinstance(node, Joint | Negation):
+            raise _undecided(part)
+    if _is_condition(node) and not has_column:
+        raise _undecided(node)
+    return has_column
+
+
+def _is_condition(node: Node) -> bool:
+    """Return whether a node is true or false, whatever the types of its columns are."""
+    match node:
+        case Comparison() | Membership() | NullTest():
+            return True
+        case Call(function="if_null", arguments=arguments):
+            return any(
+                isinstance(one, Literal) and isinstance(one.value, bool) for one in arguments
+            )
+    return False
+
+
+def _undecided(node: Node) -> ConfigError:
+    texts = (one for one in every(node) if isinstance(one, Literal) and isinstance(one.value, str))
+    text = next(texts, None)
+    remedy = "compare a column with something, or leave it out"
+    if text is not None:
+        remedy = f"a column whose name is no word is written column({text.written})"
+    return ConfigError(
+        f"{node.written!r} names no column, and says the same of every row", remedy=remedy
+    )
 
 
 def too_deep() -> ConfigError:
@@ -340,25 +384,23 @@ class _Reading:
             left = right
         return found[0] if len(found) == 1 else Joint(self._written(node), "and", tuple(found))
 
-    def _comparison(self, node: ast.AST, left: ast.AST, sign: ast.AST, right: ast.AST) -> Node:
+    def _comparison(self, node: ast.Compare, left: ast.AST, sign: ast.AST, right: ast.AST) -> Node:
         written = self._written(node)
         if type(sign) in COMPARISONS:
-            sides = self._read(left), self._read(right)
-            _refuse_texts(written, *sides)
-            return Comparison(written, COMPARISONS[type(sign)], *sides)
+            shown, one, other = COMPARISONS[type(sign)], self._read(left), self._read(right)
+            if len(node.ops) > 1:  # of a chain, what is compared here
+                pair = f"{one.written} {shown} {other.written}"
+                written = Written.at(self._span(left)[0] + 1, pair)
+            return Comparison(written, shown, one, other)
         if isinstance(sign, ast.In | ast.NotIn):
             listed = isinstance(right, ast.Tuple | ast.List | ast.Set)
             # Brackets around a single value are no list to Python.
             values = right.elts if listed else [right]  # type: ignore[attr-defined]
             literals = tuple(map(self._literal, values))
-            looked_up = self._read(left)
-            _refuse_texts(written, looked_up)
-            return Membership(written, looked_up, literals, isinstance(sign, ast.NotIn))
+            return Membership(written, self._read(left), literals, isinstance(sign, ast.NotIn))
         is_null = isinstance(right, ast.Name) and self._written(right) == NULL
         if isinstance(sign, ast.Is | ast.IsNot) and is_null:
-            asked = self._read(left)
-            _refuse_texts(written, asked)
-            return NullTest(written, asked, isinstance(sign, ast.IsNot))
+            return NullTest(written, self._read(left), isinstance(sign, ast.IsNot))
         raise self._refused(node)
 
     def _literal(self, node: ast.AST) -> Literal:
@@ -418,12 +460,3 @@ _HANDLERS: Mapping[type[ast.AST], Callable[[_Reading, Any], Node]] = {
     ast.BinOp: _Reading._computed,  # noqa: SLF001
     ast.Compare: _Reading._compared,  # noqa: SLF001
 }
-
-
-def _refuse_texts(written: str, *sides: Node) -> None:
-    """Refuse a condition of texts between quotes alone: a column is meant, and no row decides."""
-    if all(isinstance(one, Literal) and isinstance(one.value, str) for one in sides):
-        raise ConfigError(
-            f"{written!r} compares text between quotes, and no column",
-            remedy=f"a column whose name is no word is written column({sides[0].written})",
-        )

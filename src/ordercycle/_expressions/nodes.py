@@ -159,10 +159,16 @@ def replaced(node: Node, change: Callable[[Node], Node | None]) -> Node:
 def every(node: Node) -> Iterator[Node]:
     """Yield a node and all of its parts, options of functions left out."""
     yield node
+    for part in parts_of(node):
+        yield from every(part)
+
+
+def parts_of(node: Node) -> Iterator[Node]:
+    """Yield the parts that a node consists of, options of functions left out."""
     for value in vars(node).values():
         for part in value if isinstance(value, tuple) else (value,):
             if isinstance(part, Node):
-                yield from every(part)
+                yield part
 
 
 def is_text(node: Node) -> bool:

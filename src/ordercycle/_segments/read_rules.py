@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from ordercycle._columns import PROFILE_COLUMNS
 from ordercycle._errors import ConfigError, within
 from ordercycle._expressions.compiling import expression_of
-from ordercycle._expressions.expression_text import language_text
+from ordercycle._expressions.expression_text import check_names_column, language_text
 from ordercycle._expressions.language import parsed, too_deep
 from ordercycle._expressions.nodes import Column, Node, columns_of, replaced
 from ordercycle._features.language import Feature, FeatureColumn, parsed_rule
@@ -203,6 +203,10 @@ class _Catalogues:
 
 def _read(segment: str, given: pc.Expression | str) -> tuple[Condition, dict[str, Feature]]:
     if isinstance(given, pc.Expression):
+        try:
+            check_names_column(given)
+        except ConfigError as error:
+            raise within(error, f"rule {segment!r}: ") from None
         return given, {}
     if not isinstance(given, str):
         raise ConfigError(

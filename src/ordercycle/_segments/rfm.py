@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ordercycle._arrow_views import array_of, fixed_view
 from ordercycle._errors import Code, ConfigError, Option, suggestion, whole_number
 from ordercycle._expressions.compiling import parsed_condition
-from ordercycle._expressions.expression_text import language_text
+from ordercycle._expressions.expression_text import check_names_column, language_text
 from ordercycle._public import public
 from ordercycle._segments.assigning import Produced, appended, refuse_taken
 from ordercycle._segments.counting_rounds import AS_OF_COLUMNS, fit_profile
@@ -179,6 +179,8 @@ class Rfm(Scheme):
                 remedy='pass a pyarrow expression such as pc.field("orders") > 1, or text such as '
                 '"orders > 1"',
             )
+        if isinstance(self.where, pc.Expression):
+            check_names_column(self.where)
         _ = self._condition
         if self.cuts is not None:
             by_hand = SCORES if self.account is None else self.account.by_hand
