@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 import ordercycle as oc
+from ordercycle._engines.grouping_job import check_memory
 
 DAY = date(2026, 1, 5)
 ORDERS = pa.table({"customer_id": ["ann"], "ordered_at": [DAY], "amount": [20]})
@@ -83,6 +84,18 @@ def test_scores_are_told_apart_by_their_letters():
     assert found.rule == "'Best' stands for scores R 2, F 1+, M 2 or R 2, F 2"
 
 
+#: Of these, None is the system's folder for temporary files.
+SPILLING = (
+    lambda path: oc.OrderHistory.build(ORDERS, memory_limit="1GB", spill_directory=path),
+    lambda path: oc.EventHistory.build(
+        pa.table({"customer_id": ["ann"], "occurred_at": [DAY]}),
+        memory_limit="1GB",
+        spill_directory=path,
+    ),
+    lambda path: check_memory({"memory_limit": "1GB", "spill_directory": path}),
+)
+
+
 @pytest.mark.parametrize("path", [None, 7, b"folder", ""])
 def test_what_is_no_path(path):
     audience = oc.Audience.where(pa.table({"customer_id": [1]}), "true", name="All")
@@ -95,6 +108,7 @@ def test_what_is_no_path(path):
         (audience.to_csv, "path"),
         (report.to_csv, "path"),
         (lambda state: oc.forget([1], connectors=[], state=state), "state"),
+        *((spill, "spill_directory") for spill in SPILLING if path is not None),
     ):
         with pytest.raises(oc.ConfigError, match=rf"{named}=.* is no path"):
             write(path)

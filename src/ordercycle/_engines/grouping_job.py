@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ordercycle._durable import path_of
 from ordercycle._engines.cluster_views import Compared, View
 from ordercycle._engines.partition_tasks import PartitionTask
 from ordercycle._engines.shuffle_blocks import MOST_TARGETS, Packer, ShuffleBlock
@@ -135,8 +136,11 @@ class GroupingJob:
 
 
 def check_memory(options: dict[str, Any]) -> None:
-    """Raise a ConfigError for a folder to spill to without a limit that says what fits."""
-    if options.get("spill_directory") is not None and options.get("memory_limit") is None:
+    """Raise a ConfigError for a folder to spill to that is no path, or has no limit beside it."""
+    if options.get("spill_directory") is None:
+        return
+    path_of("spill_directory", options["spill_directory"])
+    if options.get("memory_limit") is None:
         raise ConfigError(
             (Option("spill_directory"), " needs a limit to say what fits"),
             remedy=("add ", Option("memory_limit", "4GB")),

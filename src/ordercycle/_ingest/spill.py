@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
+from ordercycle._durable import path_of
 from ordercycle._errors import ConfigError, Option, whole_number
 from ordercycle._ingest.blocks import Block, Section
 from ordercycle._ingest.spill_file import SpilledArray, SpillFile
@@ -45,9 +46,8 @@ class Spill:
         """Return what the options ask for; None where there is no limit."""
         folder = None
         if spill_directory is not None:
-            is_path = isinstance(spill_directory, (str, os.PathLike))
-            folder = os.fspath(spill_directory) if is_path else spill_directory
-            if not is_path or not os.path.isdir(folder):
+            folder = str(path_of("spill_directory", spill_directory))
+            if not os.path.isdir(folder):
                 raise ConfigError(
                     (Option("spill_directory", folder), " is no folder"),
                     remedy="create it, or leave the option out",

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ordercycle._attribution.credited import Credited
+from ordercycle._durable import path_of
 from ordercycle._errors import ConfigError, Option, OrdercycleWarning, check_choice
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._months import Months
@@ -569,7 +570,7 @@ class SegmentReport:
         write_text(report_csv(numbers, keys, mode, metric, months), path)
         has_more = numbers.sources is not None or self.changes().num_rows > 0
         if has_more and isinstance(path, str | os.PathLike):
-            write_text(f"{dumps(self.metadata, indent=2)}\n", f"{os.fspath(path)}.json")
+            write_text(f"{dumps(self.metadata, indent=2)}\n", f"{path_of('path', path)}.json")
 
     def to_html(
         self,
