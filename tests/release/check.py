@@ -1,14 +1,19 @@
 """Releases as their users meet them: built, installed into clean environments, and tried there.
 
-    python tests/release/check.py                                   # this Python
+    python tests/release/check.py                                   # this Python, the wheel
     python tests/release/check.py --python python3.11 python3.13    # several
+    python tests/release/check.py --kinds wheel sdist               # both
     python tests/release/check.py --lowest                          # the oldest libraries allowed
+    python tests/release/check.py --json runs.jsonl                 # what was found, a line each
+    python tests/release/check.py --table runs.jsonl                # the latest of each, as a table
 
 The wheel comes from the sdist, so that both are whole. In each environment run the demo,
 `ordercycle doctor`, and a slice of the tests against what was installed, not against this tree.
+Compiled kernels are shared by the environments, which find those of their versions only.
 """
 
 import argparse
+import itertools
 import json
 import os
 import re
@@ -39,8 +44,11 @@ SLICE = (
     "tests/package/test_kernel_cache.py",
 )
 CHECKS = ("install", "doctor", "demo", "tests")
+KINDS = ("wheel", "sdist")
 #: Libraries whose versions are shown, and whose lowest ones `--lowest` installs.
 SHOWN = ("numba", "numpy", "pyarrow")
+#: Versions that are the first for a Python, where that is newer than the lowest allowed.
+FIRST = {("3.13", "numpy"): "2.1"}
 
 
 def say(line):
@@ -49,13 +57,13 @@ def say(line):
     sys.stdout.flush()
 
 
-def lowest():
-    """Return the core dependencies at the lowest versions that are allowed."""
+def lowest(python):
+    """Return the core dependencies at the lowest versions that there are for a Python."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     found = []
     for asked in project["dependencies"]:
         name, least = re.match(r"([\w.-]+)>=([\d.]+)", asked).groups()
-        found.append(f"{name}=={least}.*")
+        found.append(f"{name}=={FIRST.get((python, name), least)}.*")
     return found
 
 
@@ -91,12 +99,12 @@ def run(command, **options):
     return done.stdout
 
 
-def checks(python, artefact, constraints):
+def checks(python, artefact, constraints, kernels):
     """Yield what is tried in an environment, as (name, function that returns a remark)."""
     folder = python.parents[1]
     program = python.with_name("ordercycle")
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    clean["ORDERCYCLE_CACHE_DIR"] = str(folder / "kernels")
+    clean["ORDERCYCLE_CACHE_DIR"] = str(kernels)
     options = {"cwd": folder, "env": clean}
 
     def install():
@@ -117,7 +125,8 @@ def checks(python, artefact, constraints):
         return f"{len(sizes)} files, {sum(sizes):,} bytes"
 
     def tests():
-        run([python, "-m", "pip", "install", "-q", *TESTS, *constraints], **options)
+        install = [python, "-m", "pip", "install", "-q", "--no-compile"]
+        run([*install, *TESTS, *constraints], **options)
         # Beside the package's sources, pytest would find those instead of what was installed.
         copied = folder / "tree"
         copied.mkdir()
@@ -139,10 +148,10 @@ def checks(python, artefact, constraints):
 
 
 def tried(name, python, artefact, constraints, folder, asked):
-    """Try an artefact in an environment of its own; return the rows of the table."""
-    rows = []
+    """Try an artefact in an environment of its own; return what was found, by check."""
+    found = {}
     own = environment(folder / re.sub(r"\W+", "-", name), python)
-    for what, check in checks(own, artefact, constraints):
+    for what, check in checks(own, artefact, constraints, folder / "kernels"):
         if what not in asked:
             continue
         begun = time.monotonic()
@@ -150,12 +159,37 @@ def tried(name, python, artefact, constraints, folder, asked):
             remark, passed = check(), True
         except (RuntimeError, ValueError) as error:
             remark, passed = str(error), False
-        rows.append((name, what, passed, time.monotonic() - begun))
+        seconds = round(time.monotonic() - begun)
+        found[what] = {"passed": passed, "seconds": seconds, "found": remark}
         result = "ok" if passed else "FAILED"
-        say(f"| {name} | {what} | {result} | {rows[-1][3]:.0f} s | {remark} |")
+        say(f"| {name} | {what} | {result} | {seconds} s | {remark} |")
         if not passed and what == "install":
             break
-    return rows
+    return found
+
+
+def table(runs):
+    """Return the latest run of each environment, a row each."""
+    latest = {}
+    for run in runs:
+        latest.setdefault(run["environment"], {}).update(run["checks"])
+    lines = [
+        f"| environment | libraries | {' | '.join(CHECKS)} |",
+        f"|---|---|{'---|' * len(CHECKS)}",
+    ]
+    for name, found in sorted(latest.items()):
+        cells = [_cell(found.get(what), what) for what in CHECKS]
+        libraries = found["install"]["found"] if found["install"]["passed"] else ""
+        lines.append(f"| {name} | {libraries} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(check, what):
+    if check is None:
+        return "not run"
+    if not check["passed"]:
+        return "FAILED"
+    return check["found"].partition(" in ")[0] if what == "tests" else "ok"
 
 
 def main():
@@ -164,24 +198,29 @@ def main():
     parser.add_argument("--python", nargs="+", default=[sys.executable], metavar="PROGRAM")
     parser.add_argument("--lowest", action="store_true", help="with the oldest core libraries")
     parser.add_argument("--checks", nargs="+", default=CHECKS, choices=CHECKS)
-    parser.add_argument("--sdist", action="store_true", help="install the sdist, not the wheel")
+    parser.add_argument("--kinds", nargs="+", default=KINDS[:1], choices=KINDS)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="add what was found to a file")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="only show what a file has")
     given = parser.parse_args()
-    constraints = lowest() if given.lowest else []
-    rows = []
+    if given.table is not None:
+        say(table(map(json.loads, given.table.read_text(encoding="utf-8").splitlines())))
+        return
+    has_passed = True
     with tempfile.TemporaryDirectory(prefix="release-") as made:
         folder = Path(made)
-        sdist, wheel = build(folder)
+        artefacts = dict(zip(("sdist", "wheel"), build(folder), strict=True))
         say("| environment | check | result | time | found |\n|---|---|---|---|---|")
-        for python in given.python:
-            version = run(
-                [python, "-c", "import platform; print(platform.python_version())"]
-            ).strip()
-            kind = "sdist" if given.sdist else "wheel"
+        for python, kind in itertools.product(given.python, given.kinds):
+            asked = "import platform; print(platform.python_version())"
+            version = run([python, "-c", asked]).strip()
+            constraints = lowest(version.rpartition(".")[0]) if given.lowest else []
             name = f"Python {version}, {kind}{', lowest' if given.lowest else ''}"
-            rows += tried(
-                name, python, sdist if given.sdist else wheel, constraints, folder, given.checks
-            )
-    sys.exit(not all(passed for _, _, passed, _ in rows))
+            found = tried(name, python, artefacts[kind], constraints, folder, given.checks)
+            has_passed &= all(check["passed"] for check in found.values())
+            if given.json is not None:
+                with given.json.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"environment": name, "checks": found}) + "\n")
+    sys.exit(not has_passed)
 
 
 if __name__ == "__main__":
