@@ -21,7 +21,7 @@ MOST_OF_A_PIECE = 2_000
 
 
 #: What has a flag on the command line, and is a call in Python whose result is passed as rows.
-CALLS = {"sql": "duckdb.sql"}
+CALLS = {"sql": "duckdb.sql", "saved_history": "OrderHistory.open"}
 
 
 class Code(str):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import ordercycle_kernels
+from ordercycle._compile_notice import shown_otherwise
 from ordercycle._public import public
 from ordercycle._workspace import thread_count
 from ordercycle_kernels._jit import REGISTRY, is_interpreted
@@ -79,7 +80,7 @@ def warmup(
 
     started = time.perf_counter()
     names = declared_kernels()
-    with compiling_ahead(names, threads):
+    with compiling_ahead(names, threads), shown_otherwise():
         for done, name in enumerate(names, start=1):
             REGISTRY[name].callable()
             if progress is not None:

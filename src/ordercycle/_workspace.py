@@ -18,10 +18,13 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ordercycle._compile_notice import announce_compiling
 from ordercycle._errors import ConfigError, Option, whole_number
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+announce_compiling()  # here, as nothing calls kernels on many rows without a workspace
 
 #: Tasks taken per thread before the first result is needed.
 TASKS_AHEAD = 4

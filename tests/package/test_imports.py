@@ -52,6 +52,7 @@ FLOORS = [
     {
         "_arrow_views",
         "_columns",
+        "_compile_notice",
         "_days",
         "_durable",
         "_event_columns",

@@ -92,11 +92,12 @@ def clv(  # noqa: PLR0913 - one argument per option
     import ordercycle as oc
     from ordercycle._cli.scheme_files import write_toml
     from ordercycle._errors import counted
+    from ordercycle._history.order_history import grouped_orders
 
     day = as_of.date()
     with watched(quiet=quiet) as watch:
         history = history_of(watch, options, quiet=quiet)
-        if spend is None and options.get("no_amount"):
+        if spend is None and not grouped_orders(history).spec.has_amount:
             spend = "none"
         given = given_options(
             model=model, spend=spend, horizon_days=horizon_days, discount_rate=discount_rate

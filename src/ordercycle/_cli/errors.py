@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ordercycle._compile_notice import shown_otherwise
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -43,6 +45,7 @@ FLAGS: dict[str, str] = {
     "attributes": "attribute",
     "values": "value",
     "condition": "where",
+    "saved-history": "history",
     "groups": "group",
     "Attribution.windows": "window",
     "tiers": "tier",
@@ -83,7 +86,7 @@ class OneLineErrors(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command and translate its failures into exit codes, and warnings into lines."""
         try:
-            with shown_in_lines():
+            with shown_in_lines(), shown_otherwise():
                 return super().invoke(ctx)
         except click.ClickException as error:
             lines = map(_printable, error.message.split("\n"))

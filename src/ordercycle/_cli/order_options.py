@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from ordercycle._cli import source_options
 from ordercycle._cli.sql import relation_of
+from ordercycle._cli.stream_files import OF_MACHINE
 from ordercycle._cli.toml_files import read_toml
 from ordercycle._columns import Columns
 from ordercycle._history.source_options import SourceOptions, source_from_dict
@@ -45,6 +47,9 @@ COLUMNS = {
 }
 
 
+#: What a saved history may be given with: all else was said when it was built.
+OF_SAVED = ("history", "where", *OF_MACHINE)
+
 #: What the help calls the values of policies.
 METAVARS = {"timezone": "ZONE", "only": "CONDITION", "nobody": "ID"}
 
@@ -72,6 +77,12 @@ BEFORE = (
         metavar="QUERY",
         help="Orders that DuckDB finds, instead of ORDERS: joins and unions of files. The options "
         "of read_csv in the query are those of whoever writes it.",
+    ),
+    click.option(
+        "--history",
+        type=click.Path(path_type=Path),
+        metavar="FOLDER",
+        help="A saved history, instead of ORDERS and of all that says how they are read.",
     ),
     click.option("--customers", metavar="PATH", help="Customer table: one row per customer."),
     click.option(
@@ -147,12 +158,14 @@ def history_of(
     missing: str = "error",
     instants: bool = False,
 ) -> OrderHistory:
-    """Build the history that the options describe; missing: as for `OrderHistory.where`.
+    """Build or open the history that the options describe; missing: as for `OrderHistory.where`.
 
     instants: whether they are kept, whatever is said of columns.
     """
     import ordercycle as oc
 
+    if options["history"] is not None:
+        return _opened(options, missing)
     orders, customers, named = _arguments(watch, options, quiet=quiet)
     if instants:
         source = named["source"]
@@ -190,15 +203,41 @@ def profiles_of(
     )
 
 
+def _opened(options: dict[str, Any], missing: str) -> OrderHistory:
+    """Open the saved history that is named.
+
+    Raises
+    ------
+    click.UsageError
+        Where something is said that it has of its own.
+    """
+    import ordercycle as oc
+
+    context = click.get_current_context()
+    flags = {one.name: one.opts[0] for one in context.command.params}
+    for name in options:
+        is_given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if is_given and name == "orders":
+            raise click.UsageError("--history takes the place of ORDERS; leave one of them out")
+        if is_given and name not in OF_SAVED:
+            raise click.UsageError(
+                f"{flags[name]} says nothing of --history, which has its own; leave it out"
+            )
+    history = oc.OrderHistory.open(options["history"], threads=options["threads"])
+    where = options["where"]
+    return history if where is None else history.where(where, missing=missing)
+
+
 def _arguments(
     watch: Watch, options: dict[str, Any], *, quiet: bool
 ) -> tuple[Any, Any, dict[str, Any]]:
     """Return the orders, the customers, and the other arguments of OrderHistory.build."""
     named = dict(options)
+    del named["history"]
     orders, query, customers = named.pop("orders"), named.pop("sql"), named.pop("customers")
     if bool(orders) == (query is not None):
         what = "--sql takes the place of ORDERS; leave one of them out" if orders else (
-            "name the files of ORDERS, or give a query with --sql"
+            "name the files of ORDERS, or give a query with --sql or a saved history with --history"
         )  # fmt: skip
         raise click.UsageError(what)
     source = _source(named.pop("source"))

@@ -107,7 +107,7 @@ def profile(  # noqa: PLR0913 - one argument per option
         day, streams = as_of.date(), {}
         profiles: Iterable[pa.RecordBatch]
         summary: Callable[[], Any]
-        if described is not None and described.reads_orders:
+        if orders["history"] is not None or (described is not None and described.reads_orders):
             history = streams["orders"] = history_of(watch, orders, quiet=quiet, missing=missing)
             profiles, summary = history.profile_batches(day, window_days), history.summary
         else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -10,10 +11,11 @@ import pyarrow as pa
 
 from ordercycle._days import day_number
 from ordercycle._grouping.batches import CustomerBatch
-from ordercycle._history.build import LaidOutRows, laid_out_rows
+from ordercycle._history.build import laid_out_rows
 from ordercycle._history.grouped_orders import GroupedOrders
 from ordercycle._history.options import BuildOptions
 from ordercycle._history.order_format import OrderFormat
+from ordercycle._history.seen_summary import SeenOrders
 from ordercycle._history.summary import HistorySummary, summarised
 from ordercycle._profile import ProfileBuilder, checked_window
 
@@ -58,16 +60,23 @@ class ProfileStream:
                 self._window,
             )
             workspace = rows.workers.workspace
-            seen = self._seen(rows)
-            yield from rows.grouped(lambda customers: profiles.batch(seen(customers), workspace))
-            self._summary = summarised(rows.spec, rows.tally, rows.counts, 0)
+            if self._where is None:
+                yield from rows.grouped(lambda customers: profiles.batch(customers, workspace))
+                self._summary = summarised(rows.spec, rows.tally, rows.counts, 0)
+                return
+            view = GroupedOrders(OrderFormat(rows.spec), (), rows.tally, rows.counts, 1)
+            view = view.where(*self._where)
 
-    def _seen(self, rows: LaidOutRows) -> Callable[[CustomerBatch], CustomerBatch]:
-        """Return what leaves the orders out that the view does not have."""
-        if self._where is None:
-            return lambda customers: customers
-        history = GroupedOrders(OrderFormat(rows.spec), (), rows.tally, rows.counts, 1)
-        return history.where(*self._where).seen
+            def seen(customers: CustomerBatch) -> tuple[SeenOrders, pa.RecordBatch]:
+                there = view.seen(customers)  # counted first: profiles may be written over it
+                return SeenOrders.of(there, rows.spec), profiles.batch(there, workspace)
+
+            every = SeenOrders()
+            for counted, profile in rows.grouped(seen):
+                every = every.plus(counted)
+                yield profile
+            made = every.summarised(rows.spec, rows.tally, rows.counts)
+            self._summary = replace(made, bytes=0)
 
     @property
     def summary(self) -> HistorySummary | None:

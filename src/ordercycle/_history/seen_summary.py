@@ -18,7 +18,7 @@ from ordercycle._spec import HistorySpec
 
 
 @dataclass(frozen=True)
-class _Seen:
+class SeenOrders:
     """What is counted of the orders and refunds of some customers."""
 
     counts: Counts = field(default_factory=Counts)
@@ -28,7 +28,7 @@ class _Seen:
     codes: Mapping[str, set[int]] = field(default_factory=dict)  # of attributes with lookups
 
     @classmethod
-    def of(cls, batch: CustomerBatch, spec: HistorySpec) -> _Seen:
+    def of(cls, batch: CustomerBatch, spec: HistorySpec) -> SeenOrders:
         """Count a batch."""
         days = Tally()
         if batch.days.size:
@@ -50,11 +50,11 @@ class _Seen:
             },
         )
 
-    def plus(self, other: _Seen) -> _Seen:
+    def plus(self, other: SeenOrders) -> SeenOrders:
         """Return both together."""
         days = replace(self.days)
         days.add(other.days)
-        return _Seen(
+        return SeenOrders(
             self.counts.plus(other.counts),
             days,
             self.bytes + other.bytes,
@@ -62,22 +62,27 @@ class _Seen:
             {name: self.codes.get(name, set()) | codes for name, codes in other.codes.items()},
         )
 
+    def summarised(self, spec: HistorySpec, tally: Tally, counts: Counts) -> HistorySummary:
+        """Return the summary of a view that has these; tally, counts: of the whole history."""
+        own = self.counts
+        counts = counts._replace(
+            orders=own.orders, refunds=own.refunds, further=own.further, split=own.split
+        )
+        first, last = self.days.first_day, self.days.last_day
+        tally = replace(tally, dropped_refunds=0, first_day=first, last_day=last)
+        return summarised(spec, tally, counts, self.bytes)
+
 
 def seen_summary(grouped: GroupedOrders) -> HistorySummary:
     """Return the summary of a history or view, of which all orders are looked at."""
     spec = grouped.spec
-    scanned = grouped.scan(lambda _, batch, __: _Seen.of(batch, spec))
-    seen = reduce(_Seen.plus, scanned, _Seen())
-    counts, tally, held = grouped.counts, grouped.tally, grouped.nbytes
-    if grouped.views:
-        own = seen.counts
-        counts = counts._replace(
-            orders=own.orders, refunds=own.refunds, further=own.further, split=own.split
-        )
-        first, last = seen.days.first_day, seen.days.last_day
-        tally = replace(tally, dropped_refunds=0, first_day=first, last_day=last)
-        held = seen.bytes
-    made = summarised(spec, tally, counts, held)
+    scanned = grouped.scan(lambda _, batch, __: SeenOrders.of(batch, spec))
+    seen = reduce(SeenOrders.plus, scanned, SeenOrders())
+    made = (
+        seen.summarised(spec, grouped.tally, grouped.counts)
+        if grouped.views
+        else summarised(spec, grouped.tally, grouped.counts, grouped.nbytes)
+    )
     if spec.details is None:
         return made
     unmatched = spec.details.attributes.unmatched_codes()

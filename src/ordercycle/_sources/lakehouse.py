@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from ordercycle._errors import SourceError
+from ordercycle._errors import Option, SourceError
 
 #: The names in a folder, or None where there is no such folder.
 Names = Callable[[str], Collection[str] | None]
@@ -103,11 +103,14 @@ def refuse_table_files(
             remedy = "ATTACH 'ducklake:...' with duckdb, and pass the relation of the table"
             _refuse(shown(file), "of a DuckLake table", remedy, name)
         if SAVED.fullmatch(file.rpartition("/")[2].rpartition(os.sep)[2]):
+            folder = shown(os.path.dirname(file))
             raise SourceError(
-                f"{name}: {shown(os.path.dirname(file))!r} is a history that was saved, and no "
-                "table of rows",
-                remedy="open it in Python, with OrderHistory.open or EventHistory.open, and ask "
-                "the history itself",
+                f"{name}: {folder!r} is a history that was saved, and no table of rows",
+                remedy=(
+                    "open orders with ",
+                    Option("saved_history", folder),
+                    ", and events with EventHistory.open",
+                ),
             )
 
 
