@@ -387,7 +387,7 @@ def test_the_example_of_the_documentation_runs(session, capsys):  # noqa: ARG001
 @pytest.mark.parametrize("median", ["sorted list", "percentile"])
 def test_the_benchmark_compares_like_with_like(session, tmp_path, median):
     sys.path.append(str(Path(__file__).parents[2]))
-    from benchmarks.peers.clusters import write_orders
+    from benchmarks.peers.cluster_shop import write_orders
     from benchmarks.peers.compare import differences
     from benchmarks.peers.generate import AS_OF as END
     from benchmarks.peers.generate import Workload, order_table
