@@ -2,6 +2,7 @@
 
 import math
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import mpmath
@@ -9,7 +10,13 @@ import numpy as np
 import pytest
 
 from ordercycle import ConfigError, DataError
-from ordercycle._value_models import Cells, TransactionFit, fit_transactions, predictions
+from ordercycle._value_models import (
+    Cells,
+    TransactionFit,
+    fit_transactions,
+    predictions,
+    variances_of_orders,
+)
 from ordercycle._value_models.cells import as_cells
 from ordercycle._value_models.forms import FORMS
 from ordercycle._value_models.searching import LIKELIHOODS
@@ -119,9 +126,46 @@ def test_every_model_can_be_made_by_hand():
     assert len(FORMS) == len(names) + 4 * 10  # k is 2 to 12
 
 
-def test_stages_are_not_summed_for_ever():
-    with pytest.raises(ConfigError, match=r"alpha = 0.001 .*from 0.01"):
-        TransactionFit.of_parameters("mbg_cnbd_2", BG | {"alpha": 0.001})
+@pytest.mark.parametrize(
+    ("model", "given", "says"),
+    [
+        ("mbg_cnbd_2", {"alpha": 0.001}, r"alpha = 0.001 .*from 0.01"),
+        ("mbg_cnbd_2", {"r": 1e6}, r"at most 20 alpha"),
+        ("mbg_cnbd_12", {"r": 1e6, "alpha": 8e3}, r"= 10.4 days with orders a day"),
+        ("mbg_cnbd_2, one order rate", {"order_rate": 21.0}, "= 10.5 days with orders a day"),
+    ],
+)
+def test_stages_are_not_summed_for_ever(model, given, says):
+    whole = {name: value for name, value in BG.items() if "order_rate" not in given or name in "ab"}
+    with pytest.raises(ConfigError, match=says):
+        TransactionFit.of_parameters(model, whole | given)
+
+
+def test_horizons_that_are_too_long_to_sum_are_refused():
+    fit = TransactionFit.of_parameters("mbg_cnbd_2", BG | {"alpha": 0.02})
+    assert fit.new_customer_orders(8_000) > 0
+    with pytest.raises(ConfigError, match=r"8,001 days is too long for alpha = 0.02; pass 8,000"):
+        fit.new_customer_orders(8_001)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_predictions_of_any_parameters_are_finite_and_soon_there(seed):
+    """Parameters over all magnitudes: what takes long is refused when they are passed."""
+    random = np.random.default_rng(seed)
+    model = random.choice(["nbd", "pareto_nbd", "bg_nbd", "mbg_nbd", "mbg_cnbd_2", "mbg_cnbd_4"])
+    names = [one.name for one in FORMS[model].parameters]
+    given = dict(zip(names, 10 ** random.uniform(-9, 12, 4), strict=False))
+    x, t, age = np.array([0, 1, 300]), np.array([0, 10, 2_000]), np.array([0, 500, 3_000])
+    before, found, refused = time.process_time(), [], "too long"
+    try:
+        fit = TransactionFit.of_parameters(model, given)
+        found = [*fit.predict(x, t, age, 365, 0.1)]
+        found.append(variances_of_orders(fit, x, t.astype(np.int32), age.astype(np.int32), 365))
+    except ConfigError as error:
+        found, refused = [], str(error)
+    assert re.search("too often|too long|alpha = .* is no parameter", refused)
+    assert time.process_time() - before < 5
+    assert all(np.isfinite(one).all() for one in found)
 
 
 def some_customers():

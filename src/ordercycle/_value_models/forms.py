@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ordercycle._errors import ConfigError, Option, suggestion
+from ordercycle._errors import ConfigError, Option, counted, suggestion
 from ordercycle_kernels.elementary import exponentials, logarithms
 
 #: Parameters by hand are between these.
@@ -108,8 +108,10 @@ DEATH_RATE = Parameter("death_rate", 2, over=3)
 #: The stages of a gap in MBG/CNBD-k, whose models are named by them.
 STAGES = range(2, 13)
 REGULAR = "mbg_cnbd"
-#: Sums over stages take longer the smaller alpha is against the horizon.
-LEAST_ALPHA_OF_STAGES = 0.01
+#: Sums over the stages of a horizon have a term for each that is expected, and a tail of some 40
+#: times horizon / alpha: of customers who order ten times a day they are as long as can be waited
+#: for, and a day has one with orders at most.
+LEAST_ALPHA_OF_STAGES, MOST_DAILY_ORDERS, MOST_SPAN = 0.01, 10.0, 400_000.0
 
 
 def regular_model(stages: int) -> str:
@@ -120,6 +122,29 @@ def regular_model(stages: int) -> str:
 def stages_of(likelihood: str) -> int:
     """Return how many stages a gap has in a model."""
     return int(likelihood.removeprefix(f"{REGULAR}_")) if likelihood.startswith(REGULAR) else 1
+
+
+def has_short_sums(naturals: Sequence[float], stages: int) -> bool:
+    """Return whether sums over stages are short, with these parameters of the likelihood."""
+    r, alpha = naturals[:2]
+    return alpha >= LEAST_ALPHA_OF_STAGES and r <= MOST_DAILY_ORDERS * stages * alpha
+
+
+def check_sums(naturals: Sequence[float], stages: int, horizon_days: float = 0.0) -> None:
+    """Raise a ConfigError where sums over the stages of a horizon would take minutes."""
+    r, alpha = naturals[:2]
+    if not has_short_sums(naturals, stages):
+        raise ConfigError(
+            f"r / alpha = {r / alpha / stages:.3g} days with orders a day, with alpha = {alpha:g}, "
+            "is too often: the sums over them take too long",
+            remedy=f"pass an r of at most {MOST_DAILY_ORDERS * stages:g} alpha, and an alpha from "
+            f"{LEAST_ALPHA_OF_STAGES:g} days",
+        )
+    if horizon_days > MOST_SPAN * alpha:
+        raise ConfigError(
+            f"a horizon of {horizon_days:,.0f} days is too long for alpha = {alpha:g}",
+            remedy=f"pass {counted(math.floor(MOST_SPAN * alpha), 'day')} at most",
+        )
 
 
 def _with_limits(

@@ -11,11 +11,11 @@ from ordercycle._value_models.cells import Margins, check_repeats, every_nth, ma
 from ordercycle._value_models.forms import (
     CANDIDATES,
     FORMS,
-    LEAST_ALPHA_OF_STAGES,
     REGULAR,
     STAGES,
     Form,
     exps_of,
+    has_short_sums,
     regular_model,
     stages_of,
 )
@@ -235,7 +235,7 @@ class Search:
 
 def _is_usable(found: Found) -> bool:
     """Return whether a model with several stages has a maximum that it can predict with."""
-    return found.maximum.found and found.naturals[1] >= LEAST_ALPHA_OF_STAGES
+    return found.maximum.found and has_short_sums(found.naturals, stages_of(found.form.likelihood))
 
 
 def _bounded(log: float) -> float:

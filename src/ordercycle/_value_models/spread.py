@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ordercycle._errors import ConfigError
 from ordercycle._value_models.forms import stages_of
 from ordercycle._value_models.transactions import TransactionFit
 from ordercycle_kernels.death_predictions import expect_death_pairs, expect_pairs
@@ -25,6 +26,9 @@ Days = NDArray[np.int32]
 
 #: Deviations from 0 beyond which nothing is left of a normal distribution.
 FARTHEST = 8.0
+#: Terms of sums over stages, a few nanoseconds each: as many in all, and of each pair of orders and
+#: age on top, where about `TAIL` times the horizon against alpha + T are the tail.
+MOST_STAGES, MOST_STAGES_OF_A_PAIR, TAIL = 5e9, 1e6, 40.0
 ROOT_TWO_PI = math.sqrt(2 * math.pi)
 #: Terms of a series, and halvings of an interval.
 MOST_TERMS, HALVINGS = 130, 55
@@ -37,7 +41,13 @@ def variances_of_orders(
     age: Days,
     horizon_days: int,
 ) -> Floats:
-    """Return the variance of each customer's days with orders in the horizon: (n,)."""
+    """Return the variance of each customer's days with orders in the horizon: (n,).
+
+    Raises
+    ------
+    ConfigError
+        Parameters by hand expect so many orders that they cannot be summed.
+    """
     found = fit.predict(frequency, recency, age, horizon_days)
     pairs = _pairs_of_alive(fit, frequency, recency, age, float(horizon_days)) * found.p_alive
     expected = found.expected_orders
@@ -61,13 +71,20 @@ def _pairs_of_alive(
             expect_death_pairs(np.array(naturals), horizon, orders, ages, pairs)
         return np.asarray(pairs[which])
     stages, may_leave_at_first = stages_of(model), int(model != "bg_nbd")
+    r, alpha = naturals[:2]
+    terms = (r + stages * orders + TAIL) * (horizon / (alpha + ages))
+    if terms.sum() > MOST_STAGES + orders.size * MOST_STAGES_OF_A_PAIR:
+        raise ConfigError(
+            f"with r = {r:g} and alpha = {alpha:g}, sums over the orders of {horizon:g} days take "
+            "too long",
+            remedy="pass parameters with about one day with orders a day at most, r / alpha",
+        )
     both = np.empty((2, stages, orders.size))
     given = np.array(naturals)
     expect_regular_orders(given, stages, may_leave_at_first, horizon, orders, ages, *both)
     if stages == 1:
         return np.asarray(both[1, 0, which])
     mixed = np.empty(frequency.size)
-    r, alpha = naturals[:2]
     values = np.ascontiguousarray(both[1][:, which])
     mix_stages(frequency, recency, age, alpha, r, values, mixed)
     return mixed

@@ -20,6 +20,7 @@ from ordercycle._value_models.forms import (
     MODELS,
     Form,
     check_names,
+    check_sums,
     checked_parameter,
     exps_of,
     logs_of,
@@ -101,6 +102,8 @@ class TransactionFit:
             )
             for one in form.parameters
         }
+        if (stages := stages_of(form.likelihood)) > 1:
+            check_sums(form.naturals_of(list(values.values())), stages)
         size = len(names)
         unknown = np.full((size, size), math.nan)
         shown = {name: (value, math.nan) for name, value in values.items()}
@@ -152,6 +155,8 @@ class TransactionFit:
             if found is None:
                 values = [estimate for estimate, _ in self.parameters.values()]
                 naturals = self.form.naturals_of(values)
+                if (stages := stages_of(self.form.likelihood)) > 1:
+                    check_sums(naturals, stages, horizon[0])
                 found = Predictor(self.form.likelihood, naturals, *horizon)
             self._predictors[horizon] = found  # a dict keeps the order: the last one is last
             while len(self._predictors) > KEPT_PREDICTORS:
