@@ -191,7 +191,7 @@ def test_orders_that_are_not_explained():
         with pytest.raises(oc.ConfigError, match="there is no order"):
             credited.explain(order)
     shared = orders_of([("ann", 1, MOMENT, 60), ("bob", 1, MOMENT, 40)])
-    with pytest.raises(oc.DataError, match="order 1 is of 2 customers"):
+    with pytest.raises(oc.DataError, match="order 1 is of 2 customers, such as '"):
         oc.Attribution().credit(shared, touches_of(TOUCHES)).explain(1)
     nameless = orders_of(ORDERS, oc.Columns(instants=True))
     with pytest.raises(oc.ConfigError, match="orders have no ids"):

@@ -429,7 +429,7 @@ def test_arms_beside_control():
         replayed_shop(days, {"treatment": 100}, as_of=60).log_rank()
 
 
-def replayed_shop(converting, arms, as_of):
+def replayed_shop(converting, arms, as_of, more=()):
     """Replay customers who enter on day 10 and order on days of their own."""
     people = [f"c{who:03d}" for who in range(300)]
     history = built([(who, 0, 50) for who in people] + [(who, at, 9) for who, at in converting])
@@ -438,6 +438,7 @@ def replayed_shop(converting, arms, as_of):
     size = members(
         [(who, "big" if who < "c100" else "small", 0, 12) for who in people[:200]]
         + [(who, "small" if who < "c100" else "big", 12, None) for who in people[:200]]
+        + [*more]
     )
     journey = oc.Journey(
         "shop", oc.enters("At-risk", of="lifecycle"), [{"name": "hi", "action": "mail"}], arms=arms
@@ -457,6 +458,10 @@ def test_entries_by_a_segment_of_other_memberships(monkeypatch):
     assert [found[name]["Converted"] for name in ("big", "small", "(no segment)")] == [1, 1, 0]
     with pytest.raises(oc.ConfigError, match="size"):
         run.analytics(by="sise")
+    twice = [("c001", "huge", 5, 20)]
+    run = replayed_shop([], {"control": 10, "treatment": 90}, as_of=60, more=twice)
+    with pytest.raises(oc.ConfigError, match="has customer 'c001' in several segments at once"):
+        run.analytics(by="size")
 
 
 def test_a_version_ends_when_the_next_one_begins():

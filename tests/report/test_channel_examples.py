@@ -531,7 +531,7 @@ def test_rates_as_of_a_day():
 def test_notes_of_streams():
     """What counts as nothing is said, and of many names a few."""
     orders = orders_of([("ann", 1, at(3, 10), 10)])
-    rows = [("ann", at(3, 9), "delivered", f"Radio {one}", f"c{one}") for one in range(7)]
+    rows = [("ann", at(3, 9), "delivered", f"Radio {one}", f"c{one}") for one in reversed(range(7))]
     rows += [("ann", at(3, 9), "click", "Email", "known")]
     campaigns = pa.table({"campaign": ["known"], "sent_at": [date(2026, 3, 1)]})
     touches = touches_of(rows, lookups={"campaign": campaigns})

@@ -223,7 +223,7 @@ def test_other_months_and_other_things():
     with pytest.raises(oc.ConfigError, match=r"holdout.* is a list, no Membership"):
         oc.HoldoutLift.build(made, [], control="control", period="2026-01")
     several = membership([["loyal", "mail"]])
-    with pytest.raises(oc.ConfigError, match="in several segments at once"):
+    with pytest.raises(oc.ConfigError, match=r"customer \d+ in several segments at once"):
         build(segments=several)
     bare = oc.Columns(order="order_id", amount=None, instants=True)
     table = pa.table({"customer_id": [1], "order_id": [1], "ordered_at": [START]})

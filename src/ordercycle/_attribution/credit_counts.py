@@ -26,8 +26,8 @@ MOST_NAMED = 5
 
 
 def few_of(names: Iterable[str]) -> str:
-    """Return the first of the names, and that there are more."""
-    given = list(names)
+    """Return the first of the names in the order of the alphabet, and that there are more."""
+    given = sorted(names)
     return ", ".join(given[:MOST_NAMED]) + (", ..." if len(given) > MOST_NAMED else "")
 
 

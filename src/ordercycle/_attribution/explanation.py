@@ -52,7 +52,10 @@ def explained(scan: CreditScan, order: object) -> pa.Table:
         )
     if len(found) > 1:
         raise DataError(
-            printable(f"order {order!r} is of {len(found)} customers"),
+            printable(
+                f"order {order!r} is of {len(found)} customers, such as "
+                f"{found[0][0].as_py()!r} and {found[1][0].as_py()!r}"
+            ),
             remedy="make ids of orders unique",
             count=len(found),
         )

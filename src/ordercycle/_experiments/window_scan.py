@@ -271,7 +271,7 @@ class WindowScan:
         if not self.orders.spec.has_amount:
             return np.zeros(begins.size, np.float64 if self.is_float else np.int64)
         found = summed_amounts(batch, begins, ends, is_float=self.orders.spec.amount.is_float)
-        return found if found.dtype == np.float64 else self._as_wanted(found, AMOUNTS)
+        return found if found.dtype == np.float64 else self._as_wanted(found, AMOUNTS, batch)
 
     def _covariates(self, batch: CustomerBatch, workspace: Workspace) -> NDArray[Any]:
         """Return the covariate of each customer as of the day of assignment, 0 where null."""
@@ -283,8 +283,11 @@ class WindowScan:
             found: NDArray[Any] = fixed_view(column, np.float64)
         elif pa.types.is_decimal(kind):
             pairs = fixed_view(column, np.int64, per_row=2).reshape(-1, 2)
-            if ((pairs[:, 0] >> 63) != pairs[:, 1])[() if known is None else known].any():
-                raise _too_large(name)
+            wide = (pairs[:, 0] >> 63) != pairs[:, 1]
+            if known is not None:
+                wide &= known
+            if wide.any():
+                raise _too_large(name, batch, int(np.flatnonzero(existing)[np.argmax(wide)]))
             found = np.ascontiguousarray(pairs[:, 0])
         else:
             found = fixed_view(column, kind.to_pandas_dtype()).astype(np.int64)
@@ -293,14 +296,17 @@ class WindowScan:
         spread = np.zeros(existing.size, found.dtype)
         spread[existing] = found
         is_float = spread.dtype == np.float64
-        return _checked(spread, name) if is_float else self._as_wanted(spread, name)
+        if is_float:
+            return _checked(spread, name, batch)
+        return self._as_wanted(spread, name, batch)
 
-    def _as_wanted(self, whole: NDArray[np.int64], what: str) -> NDArray[Any]:
-        """Return whole numbers as floats where sums are of floats."""
+    def _as_wanted(self, whole: NDArray[np.int64], what: str, batch: CustomerBatch) -> NDArray[Any]:
+        """Return whole numbers of customers as floats where sums are of floats."""
         if not self.is_float:
             return whole
         if whole.size and max(-int(whole.min()), int(whole.max())) > EXACT:
-            raise _too_large(what)
+            too_large = (whole > EXACT) | (whole < -EXACT)
+            raise _too_large(what, batch, int(np.argmax(too_large)))
         return whole.astype(np.float64)
 
     def _first_views(self, batch: CustomerBatch, views: Any) -> NDArray[np.int32]:
@@ -322,9 +328,11 @@ class WindowScan:
         timeline = self.groups.timeline(0, batch, workspace)
         holds = (timeline.starts <= self.since) & (timeline.stops > self.since)
         owners = np.repeat(np.arange(count), np.diff(timeline.offsets))[holds]
-        if (np.bincount(owners, minlength=count)[there] > 1).any():
+        several = there & (np.bincount(owners, minlength=count) > 1)
+        if several.any():
+            who = batch.called(int(np.argmax(several)))
             raise ConfigError(
-                (Option("by"), " has customers in several segments at once"),
+                (Option("by"), f" has {who} in several segments at once"),
                 remedy="pass memberships of which a customer has one segment a day",
             )
         groups = np.full(count, self.segments, np.int32)
@@ -346,10 +354,11 @@ def summed_amounts(
     if is_float:
         floats = np.empty(begins.size, np.float64)
         kernels.sum_float_rows(begins, ends, lows, floats)
-        return _checked(floats, AMOUNTS)
+        return _checked(floats, AMOUNTS, batch, begins)
     whole = np.empty(begins.size, np.int64)
-    if kernels.sum_integer_rows(begins, ends, lows.view(np.int64), highs, whole) >= 0:
-        raise _too_large(AMOUNTS)
+    bad = kernels.sum_integer_rows(begins, ends, lows.view(np.int64), highs, whole)
+    if bad >= 0:
+        raise _too_large(AMOUNTS, batch, batch.owner_of(begins[bad]))
     return whole
 
 
@@ -359,17 +368,27 @@ def whole_sum(chunks: NDArray[np.int64], places: int, *, is_float: bool) -> Frac
     return Fraction(whole, 10**places * (FLOAT_UNIT if is_float else 1))
 
 
-def _checked(values: NDArray[np.float64], what: str) -> NDArray[np.float64]:
-    """Return floats whose products neither over- nor underflow."""
+def _checked(
+    values: NDArray[np.float64],
+    what: str,
+    batch: CustomerBatch,
+    begins: NDArray[np.int64] | None = None,
+) -> NDArray[np.float64]:
+    """Return floats whose products neither over- nor underflow.
+
+    begins: the first row of each value, where values are of rows and not of customers.
+    """
     sizes = np.abs(values)
-    if ((sizes > LARGEST) | ((sizes < SMALLEST) & (sizes > 0.0))).any():
-        raise _too_large(what)
+    unfit = (sizes > LARGEST) | ((sizes < SMALLEST) & (sizes > 0.0))
+    if unfit.any():
+        place = int(np.argmax(unfit))
+        raise _too_large(what, batch, place if begins is None else batch.owner_of(begins[place]))
     return values
 
 
-def _too_large(what: str) -> DataError:
+def _too_large(what: str, batch: CustomerBatch, customer: int) -> DataError:
     return DataError(
-        f"{what}: a customer's value is too large, or too close to 0, to be squared",
+        f"{what}: what {batch.called(customer)} has is too large, or too close to 0, to be squared",
         remedy="look for values that are far too large, or cast them to other units",
     )
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import mask_of
+from ordercycle._errors import printable
 from ordercycle._grouping.amount_words import AmountWords
 from ordercycle._grouping.details import Columns, Details, taken_ids
 from ordercycle._grouping.order_lines import OrderSigns, PartitionOrders, order_signs
@@ -107,6 +108,14 @@ class CustomerBatch:
             details=Details.joined(details, payload) if details and payload else None,
             order_ids=pa.concat_arrays(ids) if ids else None,
         )
+
+    def called(self, customer: int) -> str:
+        """Return what a message calls a customer, by the place in the batch."""
+        return printable(f"customer {self.ids[customer].as_py()!r}")
+
+    def owner_of(self, entry: int) -> int:
+        """Return the place of the customer whose entry it is."""
+        return int(np.searchsorted(self.offsets, entry, side="right")) - 1
 
     def order_signs(self, *, net_refunds: bool) -> OrderSigns:
         """Return which entries are no orders, for the kernels."""

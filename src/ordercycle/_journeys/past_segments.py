@@ -41,9 +41,11 @@ def segments_on(
         owners = find_places(batch.ids, ids.slice(start, stop - start)).positions
         timeline = intervals.timeline(number, batch, workspace)
         whose = np.repeat(np.arange(timeline.offsets.size - 1), np.diff(timeline.offsets))
-        if ((whose[1:] == whose[:-1]) & (timeline.stops[:-1] > timeline.starts[1:])).any():
+        same = (whose[1:] == whose[:-1]) & (timeline.stops[:-1] > timeline.starts[1:])
+        if same.any():
+            who = batch.called(int(whose[np.argmax(same)]))
             raise ConfigError(
-                (Option("by"), " has customers in several segments at once"),
+                (Option("by"), f" has {who} in several segments at once"),
                 remedy="name memberships of which a customer has one segment a day",
             )
         # By customer and day, the last interval that has begun: is it the customer's, and open?

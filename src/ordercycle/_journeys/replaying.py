@@ -497,9 +497,11 @@ class Replay:
             windows.sum_float_rows(begins, ends, lows, floats)
             return floats
         whole = np.empty(begins.size, np.int64)
-        if windows.sum_integer_rows(begins, ends, lows.view(np.int64), highs, whole) >= 0:
+        bad = windows.sum_integer_rows(begins, ends, lows.view(np.int64), highs, whole)
+        if bad >= 0:
             raise ConfigError(
-                "what a customer ordered in a window is beyond 64 bits",
+                f"what {batch.called(int(places[kernels.CUSTOMER, bad]))} ordered in a window is "
+                "beyond 64 bits",
                 remedy="cast the amounts to float64",
             )
         return whole

@@ -185,9 +185,11 @@ class HoldoutArms:
         if self.segments is None:
             return found
         owners, codes = _held(intervals_of(self.segments), batch, day)
-        if (np.bincount(owners, minlength=there.size)[there] > 1).any():
+        several = there & (np.bincount(owners, minlength=there.size) > 1)
+        if several.any():
+            who = batch.called(int(np.argmax(several)))
             raise ConfigError(
-                (Option("segments"), " has customers in several segments at once"),
+                (Option("segments"), f" has {who} in several segments at once"),
                 remedy="pass memberships of which a customer has one segment a day",
             )
         found[owners] = codes

@@ -47,7 +47,7 @@ def _notes(made: Counted) -> Iterator[str]:
         if summary.without_group:
             lost = sum(summary.without_group.values())
             absent, verb = counted(lost, "touch is", "touches are"), "win" + "s" * (lost == 1)
-            named = few_of(sorted(map(repr, summary.without_group)))
+            named = few_of(map(repr, summary.without_group))
             yield f"{absent} of channels in no group ({named}), and never {verb}"
         yield from _unlike_kinds(touched)
         if summary.long_paths:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ordercycle._attribution.touch_classes import KIND
 from ordercycle._days import date_of
-from ordercycle._errors import DataError, printable
+from ordercycle._errors import DataError
 from ordercycle._events.event_batches import CustomerEvents
 from ordercycle._grouping.amount_words import AmountWords
 from ordercycle._grouping.batches import CustomerBatch
@@ -214,9 +214,9 @@ class FactReader:
             below = np.flatnonzero(kept & (numbers < 0))
             if below.size:
                 owner = int(np.searchsorted(offsets, below[0], side="right")) - 1
-                who, day = there.batch.ids[owner].as_py(), date_of(int(days[below[0]]))
+                who, day = there.batch.called(owner), date_of(int(days[below[0]]))
                 raise DataError(
-                    f"points of customer {printable(repr(who))} on {day} are less than 0",
+                    f"points of {who} on {day} are less than 0",
                     remedy="write them as they are counted, and what they do as their kind: "
                     "'redeemed', or 'reversed_award' for what is taken back",
                     column=VALUE,

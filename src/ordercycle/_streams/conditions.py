@@ -282,7 +282,7 @@ def no_such_text(
 
     catalogue: values that there are; of: what has these, where others have more.
     """
-    values_there = catalogue.drop_null().unique()
+    values_there = catalogue.drop_null().unique().sort()
     shown = listed(values_there[:MOST_SHOWN].to_pylist())
     shown += ", ..." * (len(values_there) > MOST_SHOWN)
     text = str(value.value)
