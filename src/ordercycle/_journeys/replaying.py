@@ -271,6 +271,13 @@ class Replay:
 
     def walk(self, batches: Sequence[Any]) -> Walk:
         """Return the walks of the customers of a range of hashes."""
+        walks: list[Walk] = []
+        for version in (*self.before, self):  # each of which follows all before it
+            walks.append(version._walk_behind(walks, batches))  # noqa: SLF001 - of its own class
+        return walks[-1]
+
+    def _walk_behind(self, walks: Sequence[Walk], batches: Sequence[Any]) -> Walk:
+        """Return the walks behind those of the versions before."""
         batch: CustomerBatch = batches[0]
         trigger = self.sources.trigger
         timeline = trigger.intervals.timeline(0, batch, self._workspace)
@@ -281,10 +288,10 @@ class Replay:
             owners = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))
             kept = self._satisfying(self.where, batch, owners, days)
         entering = Entering(offsets, days, stops, codes, kept)
-        for earlier in self.before:
+        for earlier, walk in zip(self.before, walks, strict=True):
             lets_go = earlier is self.before[-1] and earlier.definition.migrate
             entering = entering_after(
-                earlier.walk(batches),
+                walk,
                 len(earlier.definition.steps),
                 entering,
                 self.program,
