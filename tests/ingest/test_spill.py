@@ -190,7 +190,7 @@ def test_dictionaries_in_files_are_read_as_text_and_given_back(tmp_path, monkeyp
     pq.write_table(orders, path, row_group_size=90)
     columns = oc.Columns(order="order_id")
     expected = oc.OrderHistory.build(path, columns=columns, timezone="Europe/Madrid")
-    monkeypatch.setattr("ordercycle._sources.parquet_files.SAMPLE_ROWS", (3,))
+    monkeypatch.setattr("ordercycle._sources.parquet_files.FIRST_ROWS", 3)
     monkeypatch.setattr("ordercycle._sources.files.BATCH_SHARE", 10**5)  # batches of a few rows
     spill_everything(monkeypatch, 100)
     limited = oc.OrderHistory.build(

@@ -116,6 +116,21 @@ def test_batches_have_bounded_bytes_also_behind_an_empty_row_group(tmp_path):
     assert max(batch.nbytes for batch in batches) <= 2_000_000
 
 
+def test_batches_follow_what_is_read(tmp_path):
+    """Of texts that are huge first, and later again: of bounded bytes, and few of them tiny."""
+    texts = ["x" * 100_000] * 16 + [str(number) for number in range(150_000)]
+    texts += ["y" * 10_000] * 100 + [str(number) for number in range(50_000)]
+    table = pa.table({"customer_id": texts})
+    pq.write_table(table, tmp_path / "ids.parquet", row_group_size=60_000)
+    (file,) = list_files([str(tmp_path / "ids.parquet")], "orders")
+    (part,) = parquet_files.look(file, WANTED).parts
+    batches = list(parquet_files.read(file, part, table.schema, WANTED, 1_000_000))
+    assert pa.Table.from_batches(batches).equals(table)
+    assert [batch.num_rows for batch in batches[:5]] == [16, 16, 128, 1024, 8192]
+    assert len(batches) < 30
+    assert max(batch.nbytes for batch in batches) < 3_000_000
+
+
 def test_ids_of_a_dictionary_have_bounded_bytes_in_arrow_files_as_well(tmp_path):
     ids = pa.array(["x" * 1000, "y" * 1000] * 3000).dictionary_encode()
     table = pa.table({"customer_id": ids})

@@ -19,9 +19,9 @@ from ordercycle._sources.validation import Inspector
 BUFFER_BYTES = 2**20
 #: Bytes of a part of a file in a store that are fetched together, in requests side by side.
 MOST_FETCHED = 2**28
-#: Rows from which the bytes of a batch are estimated, where these have a limit: a few first, as
-#: values may be large.
-SAMPLE_ROWS = (2**4, 2**10)
+#: Rows of the first batch, and how many times as many the next one may have, where the bytes of
+#: batches have a limit: values may be large.
+FIRST_ROWS, MOST_GROWTH = 2**4, 8
 #: How often a reader holds the dictionary of a column's values: as read, unpacked, and decoded.
 DICTIONARY_COPIES = 4
 #: The key under which Arrow keeps the schema that it wrote, and one that it does not look for.
@@ -118,7 +118,8 @@ def read(
     from pyarrow import parquet
 
     options = {"columns": columns.names, "row_groups": list(groups), "use_threads": False}
-    rows = BATCH_ROWS
+    is_limited = batch_bytes is not None and not all(map(_is_narrow, columns.types))
+    rows = FIRST_ROWS if is_limited else BATCH_ROWS
     with file.open() as stream:
         metadata = None
         if batch_bytes is not None:
@@ -128,15 +129,6 @@ def read(
         # Of files on a disk nothing is fetched ahead, which holds whole row groups (469 MB of one
         # with 20 million rows where this takes 118), on threads of its own.
         plainly = {"metadata": metadata, "pre_buffer": False, "buffer_size": BUFFER_BYTES} | SAFELY
-        if batch_bytes is not None and not all(map(_is_narrow, columns.types)):
-            with parquet.ParquetFile(stream, **plainly) as opened:
-                for sample_rows in SAMPLE_ROWS:
-                    if rows <= sample_rows:
-                        break
-                    sample = next(opened.iter_batches(sample_rows, **options), None)
-                    if sample is not None:
-                        room = int(batch_bytes * sample.num_rows / max(1, sample.nbytes))
-                        rows = min(rows, max(sample_rows, room))
         if file.store.is_remote:
             most = MOST_FETCHED if batch_bytes is None else batch_bytes
             fetched = _stored_bytes(metadata, groups, stream.size())
@@ -148,9 +140,21 @@ def read(
             for batch in opened.iter_batches(rows, **options):
                 inspector.check(batch)  # codes of dictionaries are what the file has
                 yield batch
+                if batch_bytes is not None and is_limited:
+                    rows = _rows_behind(batch, rows, batch_bytes)
+                    opened.reader.set_batch_size(rows)
     if batch_bytes is not None:
         # Arrow keeps what decoding took for the next part: of dictionaries, twice the batches.
         pa.default_memory_pool().release_unused()
+
+
+def _rows_behind(batch: pa.RecordBatch, rows: int, batch_bytes: int) -> int:
+    """Return how many rows the next batch should have: as many as those just read would allow.
+
+    rows: how many this one should have had.
+    """
+    room = int(batch_bytes * batch.num_rows / max(1, batch.nbytes))
+    return max(FIRST_ROWS, min(room, MOST_GROWTH * rows, BATCH_ROWS))
 
 
 def _is_narrow(kind: pa.DataType) -> bool:
