@@ -7,6 +7,7 @@ import pytest
 from support.pages import NARROW
 
 import ordercycle as oc
+from ordercycle._dashboard.journeys import shown_experiments, shown_journeys
 
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 HOSTILE = "</svg><script>alert(1)</script>" + "x" * 150
@@ -117,11 +118,12 @@ def test_no_numbers_of_few_people(browser, history, run, result, tmp_path):
     few = {name for name, count in counts.items() if count < least}
     with browser.open(path, "#tab=journeys") as page:
         entries, steps, _ = tables_of(page)
-        drawn = page.locator("#journeys .picture").nth(1).text_content()
+        drawn = page.locator("#journeys .picture").all_text_contents()
     assert few
+    assert len(drawn) == (2 if any(row[2] for row in entries[:-1]) else 1)
     for row in entries[:-1]:
         assert (row[1] == "") == (row[0] in few)
-        assert row[0] in few or row[0][:17] in drawn
+        assert row[2] == "" or int(row[2]) == 0 or row[0][:17] in drawn[1]
     assert all(
         text == "" or int(text) in (0, *range(least, 10**6)) for row in steps for text in row[1:]
     )
@@ -132,6 +134,47 @@ def test_no_numbers_of_few_people(browser, history, run, result, tmp_path):
         (arms,) = tables_of(page)
         assert {text for row in arms for text in row[2:]} == {""}
         assert page.locator("#journeys .picture").count() == 0
+
+
+def test_what_follows_from_counts_of_few_people_is_left_out(run, result):
+    """In arms of many as well: whatever a count that is left out would be known from."""
+    left_out = 0
+    for least in range(1, 60):
+        (journey,) = shown_journeys([run], least)
+        (experiment,) = shown_experiments({"banner": result}, least)
+        drawn = {one.name for one in journey.curves}
+        for arm, (entered, converted, *rest) in journey.metrics.rows:
+            assert all(one is None or one == 0 or one >= least for one in (entered, converted))
+            if converted is None:
+                left_out += entered is not None
+                assert set(rest) == {None}
+                assert arm not in drawn
+        few = {arm for arm, cells in experiment.arms.rows if cells[3] is None}
+        for arm, (_, *counts, share, value) in (
+            (arm, cells[:6]) for arm, cells in experiment.arms.rows
+        ):
+            assert all(one is None or one == 0 or one >= least for one in counts)
+            assert arm not in few or (share, value) == (None, None)
+        hidden = {"control", "banner"} if "control" in few else few
+        assert all(cells[6:] == (None,) * 7 for arm, cells in experiment.arms.rows if arm in hidden)
+        assert not hidden & {one.name for one in experiment.paths}
+    assert left_out
+
+
+def test_versions_of_a_journey_are_told_apart(history):
+    steps, trigger = [{"name": "hello", "action": "mail"}], oc.enters("At-risk", of="lifecycle")
+    first = oc.Journey("shop", trigger, steps, ends_on="2025-09-30")
+    second = oc.Journey("shop", trigger, steps, starts_on="2025-10-01")
+    other = oc.Journey("shop", trigger, steps, starts_on="2025-10-01", exit=["left_segment"])
+    lifecycle = oc.Lifecycle().membership(history)
+    options = {"memberships": {"lifecycle": lifecycle}, "as_of": "2025-12-20"}
+    one, two, three = (journey.replay(history, **options) for journey in (first, second, other))
+    names = [made.name for made in shown_journeys([one, two], 0)]
+    assert names == ["shop, until 30 Sep 2025", "shop, from 1 Oct 2025"]
+    assert [made.name for made in shown_journeys([two], 0)] == ["shop"]
+    names = [made.name for made in shown_journeys([one, two, three], 0)]
+    assert names[1:] == [f"shop, version {run.version}" for run in (two, three)]
+    assert len(set(names)) == 3
 
 
 def test_there_is_no_view_of_nothing_and_what_is_refused(browser, history, run, result, tmp_path):

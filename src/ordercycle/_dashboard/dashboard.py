@@ -111,7 +111,7 @@ class Dashboard:
         journeys, experiments
             What a view of their own shows: what :meth:`Journey.replay` returns, and what
             :meth:`Experiment.measure` returns, by names. They keep the days as of which they
-            were made.
+            were made; versions of one journey are named by their days.
         brand, targets
             An attribute of orders and target actions, as :meth:`SegmentReport.build` takes them:
             the page has a box to choose one of each. Memberships stay those of all orders.
@@ -127,7 +127,8 @@ class Dashboard:
             Of the amounts, three letters.
         min_customers
             Segments that never have as many customers at the end of a month are merged into one,
-            ``"Other"``, and rows with fewer on the last day of a period show no numbers. A
+            ``"Other"``, and rows with fewer on the last day of a period show no numbers; nor do
+            arms of journeys and experiments, or what of them tells of fewer who converted. A
             courtesy towards the people in small segments, and no anonymization: what is left out
             can be the difference between others.
 

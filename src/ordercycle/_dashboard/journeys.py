@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -40,6 +41,9 @@ OF_ARMS = (
     Column("Conversion value", "currency"),
     *(Column(name, "p" if name == "p_always" else "share") for name in COMPARED),
 )
+#: What tells of those who converted, in both.
+OF_CONVERTED = tuple(one.name for one in OF_ENTRIES[1:])
+OF_CONVERSIONS = ("Conversion", "Conversion %", "Conversion value", *COMPARED)
 #: What columns are called on a page, where it is not their name.
 SHOWN_AS = {
     "conversion_rate_so_far": "Conversion rate so far",
@@ -67,21 +71,39 @@ def shown_journeys(runs: Any, least: int) -> tuple[ShownJourney, ...]:
     Raises
     ------
     ConfigError
-        These are no runs of journeys, or two have one name.
+        These are no runs of journeys, or two are of one version.
     """
     if not isinstance(runs, Sequence) or not all(isinstance(one, JourneyRun) for one in runs):
         raise ConfigError(
             (Option("journeys"), " are no runs of journeys"),
             remedy="pass a list of what Journey.replay() returns",
         )
-    names = [one.name for one in runs]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    versions = [(one.name, one.version) for one in runs]
+    twice = next((one for one in versions if versions.count(one) > 1), None)
     if twice is not None:
         raise ConfigError(
-            (Option("journeys"), printable(f" has {twice!r} twice")),
-            remedy="pass one run of each journey",
+            (Option("journeys"), printable(f" has {twice[0]!r} twice")),
+            remedy="pass one run of each journey, or of each of its versions",
         )
-    return tuple(_journey(one, least) for one in runs)
+    names = _names(runs)
+    return tuple(_journey(one, name, least) for one, name in zip(runs, names, strict=True))
+
+
+def _names(runs: Sequence[JourneyRun]) -> list[str]:
+    """Return what runs are called: versions of a journey by their days, or else their digests."""
+    several = {name for name, many in Counter(one.name for one in runs).items() if many > 1}
+    names = [f"{one.name}{_days_of(one)}" if one.name in several else one.name for one in runs]
+    shared = {name for name, many in Counter(names).items() if many > 1}
+    return [
+        f"{one.name}, version {one.version}" if name in shared else name
+        for one, name in zip(runs, names, strict=True)
+    ]
+
+
+def _days_of(run: JourneyRun) -> str:
+    if run.starts_on is not None:
+        return f", from {day_name(run.starts_on)}"
+    return "" if run.ends_on is None else f", until {day_name(run.ends_on)}"
 
 
 def shown_experiments(results: Any, least: int) -> tuple[ShownExperiment, ...]:
@@ -101,10 +123,11 @@ def shown_experiments(results: Any, least: int) -> tuple[ShownExperiment, ...]:
     return tuple(_experiment(name, one, least) for name, one in results.items())
 
 
-def _journey(run: JourneyRun, least: int) -> ShownJourney:
+def _journey(run: JourneyRun, name: str, least: int) -> ShownJourney:
     by_arm = [(row["arm"], row) for row in run.analytics(by="arm").to_pylist()]
     rows = [*by_arm, (ALL, run.analytics().to_pylist()[0])] if len(by_arm) > 1 else by_arm
-    few = {name for name, row in rows if _is_few(row["Triggered journey"], least)}
+    few = {arm for arm, row in rows if _is_few(row["Triggered journey"], least)}
+    few_converted = _blank_few(rows, "Converted", OF_CONVERTED, least)
     metrics = _table("Arm", OF_ENTRIES, rows, few)
     sent = [name for name in run.arms if name != CONTROL] or [*run.arms]
     steps = _summed([run.funnel(arm).to_pylist() for arm in sent])
@@ -112,13 +135,13 @@ def _journey(run: JourneyRun, least: int) -> ShownJourney:
         for one in OF_STEPS:
             row[one.name] = None if _is_few(row[one.name], least) else row[one.name]
     curves = [
-        conversion_curve(run.time_to_convert(name), name)
-        for name, row in by_arm
-        if name not in few and row["Triggered journey"]
+        conversion_curve(run.time_to_convert(arm), arm)
+        for arm, row in by_arm
+        if arm not in few | few_converted and row["Triggered journey"]
     ]
     held_out = " Steps are those of all arms but control." if CONTROL in run.arms else ""
     return ShownJourney(
-        name=run.name,
+        name=name,
         note=(
             f"As of {day_name(run.as_of)}. The conversion rate is of entries whose window is over; "
             f"so far, open windows count too.{held_out}"
@@ -144,7 +167,9 @@ def _summed(funnels: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, An
 def _experiment(name: str, result: ExperimentResult, least: int) -> ShownExperiment:
     rows = [(row["arm"], row) for row in result.to_table().to_pylist()]
     few = {arm for arm, row in rows if _is_few(row["customers"], least)}
-    hidden = set(result.arms) if result.control in few else few
+    few_converted = _blank_few(rows, "Conversion", OF_CONVERSIONS, least)
+    hidden = few | few_converted
+    hidden = set(result.arms) if result.control in hidden else hidden
     withheld = rows[0][1]["withheld"]
     said = f" Nothing is compared: {withheld}." if withheld and not few else ""
     for arm, row in rows:
@@ -167,6 +192,19 @@ def _experiment(name: str, result: ExperimentResult, least: int) -> ShownExperim
         arms=_table("Arm", OF_ARMS, rows, few),
         paths=paths,
     )
+
+
+def _blank_few(
+    rows: Iterable[tuple[str, dict[str, Any]]], count: str, told: Iterable[str], least: int
+) -> set[str]:
+    """Blank what rows tell of the people whom a column counts, where these are few; return which.
+
+    told: the column and those that follow from it.
+    """
+    few = [(name, row) for name, row in rows if _is_few(row[count], least)]
+    for _, row in few:
+        row.update(dict.fromkeys(told))
+    return {name for name, _ in few}
 
 
 def _is_few(count: int | None, least: int) -> bool:

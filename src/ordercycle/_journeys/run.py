@@ -48,6 +48,10 @@ class JourneyRun:
         Of the journey.
     arms : tuple of str
         Its arms, in their order.
+    version : str
+        The digest of the definition, as of :meth:`entries`.
+    starts_on, ends_on : datetime.date or None
+        The first and the last day of entries, where the version has one.
     as_of : datetime.date
         The last day that is known.
     """
@@ -65,6 +69,18 @@ class JourneyRun:
     @property
     def arms(self) -> tuple[str, ...]:
         return self._definition.arms.names
+
+    @property
+    def version(self) -> str:
+        return self._definition.digest
+
+    @property
+    def starts_on(self) -> date | None:
+        return _day_or_none(self._definition.starts_on)
+
+    @property
+    def ends_on(self) -> date | None:
+        return _day_or_none(self._definition.ends_on)
 
     @property
     def as_of(self) -> date:
@@ -354,6 +370,10 @@ class JourneyRun:
 
     def _table(self, columns: dict[str, pa.Array]) -> pa.Table:
         return pa.table({"customer_id": self._ids, **columns})
+
+
+def _day_or_none(number: int | None) -> date | None:
+    return None if number is None else date_of(number)
 
 
 def _days(numbers: NDArray[Any], known: NDArray[np.bool_] | None = None) -> pa.Array:
