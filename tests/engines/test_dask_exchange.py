@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from dask.sizeof import sizeof
+from support.cluster_streams import TOUCHED, streams
 from support.dask_shops import computed, framed, local
 from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
@@ -16,13 +17,15 @@ from ordercycle._engines.dask_engine import DASK
 from ordercycle._engines.dask_exchange import (
     Pack,
     RunOnTransferred,
-    RunTask,
     added,
     blocks_for,
     by_target,
+    exchanged,
+    gathered,
     rows_by_target,
 )
 from ordercycle._engines.partition_tasks import Profiles
+from ordercycle._engines.shuffle_blocks import Packer
 from ordercycle._engines.verbs import planned
 from ordercycle.engines import dask as on_dask
 
@@ -38,7 +41,7 @@ def planned_run(orders, kind=None):
     """Return a frame in one piece, what packs it and what runs a task on it."""
     there = framed(orders, 1) if kind is None else framed(orders, 1).astype({"customer_id": kind})
     job = planned(DASK, there, None, TARGETS, COLUMNS, "UTC", {}).job
-    run = RunTask.of(job, Profiles(AS_OF), there)
+    run = exchanged(job, [there]).task(Profiles(AS_OF))
     return there.compute(scheduler="sync"), Pack(job.tables[0], by_target), run
 
 
@@ -48,7 +51,7 @@ def test_blocks_for_each_target(shop):
     expected_rows = added([rows_by_target(sent)])
     made = pd.concat(
         [
-            RunOnTransferred(run, target)([blocks_for(sent, target)], expected_rows)
+            RunOnTransferred(run, target)(gathered([blocks_for(sent, target)]), expected_rows)
             for target in range(3)
         ]
     )
@@ -82,14 +85,14 @@ def test_a_partition_that_has_other_rows_the_second_time_is_an_error(shop, chang
     expected_rows = added([rows_by_target(pack(frame))])
     again = blocks_for(pack(change(frame)), 0)
     with pytest.raises(oc.SourceError, match="computed a second time had other rows; persist"):
-        RunOnTransferred(run, 0)([again], expected_rows)
+        RunOnTransferred(run, 0)(again, expected_rows)
 
 
 def test_a_source_that_is_missing_is_an_error(shop):
     frame, pack, run = planned_run(shop[0])
     sent = pack(frame)
     with pytest.raises(oc.SourceError, match=r"0 arrived"):
-        RunOnTransferred(run, 0)([], added([rows_by_target(sent)]))
+        RunOnTransferred(run, 0)(gathered([]), added([rows_by_target(sent)]))
 
 
 def test_tasks_carry_no_categories():
@@ -116,3 +119,39 @@ def test_more_transfers_than_can_be_tasks(shop, monkeypatch, method, few, shuffl
         )
         assert any("blocks-" in str(key) for key in found.__dask_graph__()) != shuffles
         assert_same_bits(computed(found, scheduler="sync"), local(orders, customers).profile(AS_OF))
+
+
+@pytest.fixture
+def packed(monkeypatch):
+    """Return a list that grows by a number for each table of a partition that is packed."""
+    made, blocks = [], Packer.blocks
+
+    def counted(packer, *given):
+        made.append(packer.number)
+        return blocks(packer, *given)
+
+    monkeypatch.setattr(Packer, "blocks", counted)
+    return made
+
+
+@pytest.mark.parametrize("method", [None, "tasks"])
+def test_all_that_is_asked_of_held_streams_takes_one_shuffle(packed, method):
+    shop = streams()
+    given = {"columns": {"orders": shop.columns, "touches": TOUCHED}, "partitions": 3}
+    with dask.config.set({"dataframe.shuffle.method": method, "scheduler": "sync"}):
+        there = on_dask.attribution(framed(shop.orders, 2), framed(shop.touches, 3), **given)
+        with there.held() as held:
+            answers = [held.totals(), held.windows("CRM Orders", [1, 7])]
+            rows = len(held.to_frame())
+        assert sorted(packed) == [0, 0, 1, 1, 1]
+        assert answers == [there.totals(), there.windows("CRM Orders", [1, 7])]
+        assert rows == len(there.to_frame()) > 100
+    assert len(packed) > 5
+
+
+def test_a_period_that_is_not_over_is_counted_in_one_shuffle(shop, packed):
+    with dask.config.set(scheduler="sync"), pytest.warns(oc.OrdercycleWarning, match="is not over"):
+        on_dask.segment_report(
+            framed(shop[0], 3), oc.Lifecycle(), period=("2025-01", "2027-12"), columns=COLUMNS
+        )
+    assert packed == [0, 0, 0]

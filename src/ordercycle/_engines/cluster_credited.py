@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Generic
@@ -32,7 +33,7 @@ from ordercycle._engines.credit_tasks import (
 )
 from ordercycle._engines.engine import F
 from ordercycle._engines.named_sums import Name
-from ordercycle._engines.verbs import ClusterHistory
+from ordercycle._engines.verbs import ClusterHistory, Exchanged
 from ordercycle._errors import Option, check_choice, warn
 
 
@@ -41,18 +42,26 @@ class ClusterCredited(Generic[F]):
     """What `attribution` returns on a cluster: the verbs of :class:`ordercycle.Credited`.
 
     Rows are frames of the engine, and lazy. Of everything else, sums come back: the summary and
-    all totals take one pass together, each call of `windows` one of its own.
+    all totals take one pass together, each call of `windows` one of its own. Each pass shuffles
+    the streams again, but in the block of a ``with credited.held() as held:``, where all that is
+    asked of `held` takes one shuffle.
     """
 
-    history: ClusterHistory[F]
+    history: Exchanged[F]
     model: Attribution
 
     @classmethod
     def of(cls, history: ClusterHistory[F], model: Attribution | None) -> ClusterCredited[F]:
         """Return what a model credits; what is wrong with it or the streams is an error at once."""
-        made = cls(history, Attribution() if model is None else model)
+        made = cls(history.exchanged, Attribution() if model is None else model)
         _ = made._nobody  # which checks all
         return made
+
+    @contextmanager
+    def held(self) -> Iterator[ClusterCredited[F]]:
+        """Hold the streams on the cluster while a block of code runs, in memory or else on disk."""
+        with self.history.held() as history:
+            yield replace(self, history=history)
 
     def to_frame(self) -> F:
         """Return the rows of :meth:`ordercycle.Credited.to_table`; lazy.

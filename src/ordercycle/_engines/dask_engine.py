@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ordercycle._engines import dask_frames
-from ordercycle._engines.dask_exchange import RunTask, exchanged
+from ordercycle._engines.dask_exchange import DaskBlocks, exchanged
 from ordercycle._engines.file_frames import FileFrame
 from ordercycle._engines.grouping_job import GroupingJob
 from ordercycle._engines.partition_tasks import Assignment, PartitionTask
@@ -38,9 +38,18 @@ class DaskEngine:
         orders = frames[0]
         return len(orders.tasks) if isinstance(orders, FileFrame) else orders.npartitions
 
-    def group(self, job: GroupingJob, task: PartitionTask, frames: Sequence[Any]) -> DataFrame:
+    def exchange(self, job: GroupingJob, frames: Sequence[Any]) -> DaskBlocks:
+        """Return the rows of frames as blocks, by the partition of their customers."""
+        return exchanged(job, frames)
+
+    @contextmanager
+    def held(self, blocks: DaskBlocks) -> Iterator[DaskBlocks]:
+        """Persist blocks, as long as they are held."""
+        yield blocks.persisted()
+
+    def run(self, blocks: DaskBlocks, task: PartitionTask) -> DataFrame:
         """Return the results of a task, one partition of customers after the other."""
-        return exchanged(RunTask.of(job, task, frames[0]), frames)
+        return blocks.run(task)
 
     def assign(self, frame: DataFrame, assignment: Assignment, added: pa.Schema) -> DataFrame:
         """Return profiles with segments."""

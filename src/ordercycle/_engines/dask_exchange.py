@@ -8,9 +8,10 @@ these are tasks for each pair of source and target, of which there can be too ma
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -50,11 +51,6 @@ class RunTask:
     schema: pa.Schema
     id_dtype: Any
 
-    @classmethod
-    def of(cls, job: GroupingJob, task: PartitionTask, orders: Any) -> RunTask:
-        """Return what runs a task for the rows of a frame, or of files."""
-        return cls(job, task, task.schema(job.nobody), _dtype_of_ids(job.tables[0], orders))
-
     @property
     def name(self) -> str:
         """What Dask shows for a task."""
@@ -78,10 +74,33 @@ def _dtype_of_ids(table: Packer, frame: Any) -> Any:
     return dask_frames.frame_of([], table.schema).dtypes[travelling.name]
 
 
-def exchanged(run: RunTask, frames: Sequence[Any]) -> DataFrame:
-    """Return the results of a task, one partition of customers after the other.
+@dataclass(frozen=True, kw_only=True)
+class DaskBlocks(ABC):
+    """The blocks of a job by the partition of their customers.
 
-    frames: of the tables of the job, files among them.
+    id_dtype: in which the ids came.
+    """
+
+    job: GroupingJob
+    id_dtype: Any
+
+    def task(self, task: PartitionTask) -> RunTask:
+        """Return what runs a task for the customers of a partition."""
+        return RunTask(self.job, task, task.schema(self.job.nobody), self.id_dtype)
+
+    @abstractmethod
+    def persisted(self) -> Self:
+        """Return the same, computed where it is, for as long as it is held."""
+
+    @abstractmethod
+    def run(self, task: PartitionTask) -> DataFrame:
+        """Return the results of a task, one partition of customers after the other."""
+
+
+def exchanged(job: GroupingJob, frames: Sequence[Any]) -> DaskBlocks:
+    """Return the blocks of a job.
+
+    frames: of its tables, files among them.
     """
     import dask
 
@@ -89,8 +108,9 @@ def exchanged(run: RunTask, frames: Sequence[Any]) -> DataFrame:
         len(frame.tasks) if isinstance(frame, FileFrame) else frame.npartitions for frame in frames
     )
     method = dask.config.get("dataframe.shuffle.method", None)
-    is_few = sources * run.job.partitions <= FEW_TRANSFERS
-    return (_transferred if method is None and is_few else _shuffled)(run, frames)
+    is_few = sources * job.partitions <= FEW_TRANSFERS
+    exchange = _transferred if method is None and is_few else _shuffled
+    return exchange(job, frames, _dtype_of_ids(job.tables[0], frames[0]))
 
 
 #: Returns the blocks of a source, given what the arguments of `Packer.blocks` are.
@@ -176,6 +196,11 @@ def blocks_for(sent: BlocksByTarget, target: int) -> BlocksByTarget:
     return BlocksByTarget([sent.blocks[target]])
 
 
+def gathered(sent: list[BlocksByTarget]) -> BlocksByTarget:
+    """Return what all sources send to one target."""
+    return BlocksByTarget([block for one in sent for block in one.blocks])
+
+
 def rows_by_target(sent: BlocksByTarget) -> NDArray[np.int64]:
     """Return how many rows are sent to each target."""
     return np.array([sum(block.rows for block in blocks) for blocks in sent.blocks], np.int64)
@@ -194,26 +219,61 @@ class RunOnTransferred:
     run: RunTask
     target: int
 
-    def __call__(self, sent: list[BlocksByTarget], expected_rows: NDArray[np.int64]) -> Any:
+    def __call__(self, sent: BlocksByTarget, expected_rows: NDArray[np.int64]) -> Any:
         """Return what a task makes of the blocks of all sources."""
-        blocks = [block for one in sent for of_target in one.blocks for block in of_target]
+        blocks = [block for of_source in sent.blocks for block in of_source]
         return self.run.on(blocks, int(expected_rows[self.target]))
 
 
-def _transferred(run: RunTask, frames: Sequence[Any]) -> DataFrame:
-    import dask.dataframe as dd
+@dataclass(frozen=True, kw_only=True)
+class Transferred(DaskBlocks):
+    """Blocks that went from task to task.
+
+    sent: the blocks for each target; rows: how many these should hold. All are delayed.
+    """
+
+    sent: tuple[Any, ...]
+    rows: Any
+
+    def persisted(self) -> Self:
+        """Return the same, computed where it is, for as long as it is held."""
+        import dask
+
+        *sent, rows = dask.persist(*self.sent, self.rows)
+        return replace(self, sent=tuple(sent), rows=rows)
+
+    def run(self, task: PartitionTask) -> DataFrame:
+        """Return the results of a task, one partition of customers after the other."""
+        import dask.dataframe as dd
+        from dask.base import tokenize
+        from dask.delayed import Delayed
+        from dask.highlevelgraph import HighLevelGraph
+
+        run = self.task(task)
+        name = f"{run.name}-{tokenize(run, [one.key for one in self.sent])}"
+        graph = {
+            (name, target): (RunOnTransferred(run, target), one.key, self.rows.key)
+            for target, one in enumerate(self.sent)
+        }
+        needed = [*self.sent, self.rows]
+        whole = HighLevelGraph.from_collections(name, graph, dependencies=needed)
+        results = [Delayed(key, whole, layer=name) for key in graph]
+        return dd.from_delayed(results, meta=run.frame([]), prefix=run.name, verify_meta=False)
+
+
+def _transferred(job: GroupingJob, frames: Sequence[Any], id_dtype: Any) -> Transferred:
     from dask.base import tokenize
     from dask.delayed import Delayed
     from dask.highlevelgraph import HighLevelGraph
 
     sent: list[Any] = []
-    for frame, table in zip(frames, run.job.tables, strict=True):
+    for frame, table in zip(frames, job.tables, strict=True):
         sent += packed(frame, table, by_target).to_delayed()
-    token = tokenize(run, [one.key for one in sent])
+    token = tokenize(job, [one.key for one in sent])
     name, blocks, rows, expected = (
-        f"{what}-{token}" for what in (run.name, "blocks", "rows", "expected-rows")
+        f"{what}-{token}" for what in ("gathered", "blocks", "rows", "expected-rows")
     )
-    sources, targets = range(len(sent)), range(run.job.partitions)
+    sources, targets = range(len(sent)), range(job.partitions)
     # Added up apart from what is sent: what a target then lacks, it knows it lacks.
     graph: dict[Any, Any] = {expected: (added, [(rows, source) for source in sources])}
     for source, one in enumerate(sent):
@@ -221,11 +281,11 @@ def _transferred(run: RunTask, frames: Sequence[Any]) -> DataFrame:
         for target in targets:
             graph[blocks, source, target] = (blocks_for, one.key, target)
     for target in targets:
-        for_target = [(blocks, source, target) for source in sources]
-        graph[name, target] = (RunOnTransferred(run, target), for_target, expected)
+        graph[name, target] = (gathered, [(blocks, source, target) for source in sources])
     whole = HighLevelGraph.from_collections(name, graph, dependencies=sent)
-    results = [Delayed((name, target), whole, layer=name) for target in targets]
-    return dd.from_delayed(results, meta=run.frame([]), prefix=run.name, verify_meta=False)
+    delayed = [Delayed((name, target), whole, layer=name) for target in targets]
+    of_all = Delayed(expected, whole, layer=name)
+    return Transferred(job=job, id_dtype=id_dtype, sent=tuple(delayed), rows=of_all)
 
 
 # In Dask's own shuffle.
@@ -265,22 +325,40 @@ class RunOnShuffled:
         return self.run.on(from_rows(blocks), expected)
 
 
-def _shuffled(run: RunTask, frames: Sequence[Any]) -> DataFrame:
+@dataclass(frozen=True, kw_only=True)
+class Shuffled(DaskBlocks):
+    """Blocks that are rows of a frame; rows: how many the blocks of each target should hold."""
+
+    blocks: DataFrame
+    rows: Any
+
+    def persisted(self) -> Self:
+        """Return the same, computed where it is, for as long as it is held."""
+        import dask
+
+        blocks, rows = dask.persist(self.blocks, self.rows)
+        return replace(self, blocks=blocks, rows=rows)
+
+    def run(self, task: PartitionTask) -> DataFrame:
+        """Return the results of a task, one partition of customers after the other."""
+        run = self.task(task)
+        return self.blocks.map_partitions(
+            RunOnShuffled(run),
+            self.rows,
+            meta=run.frame([]),
+            align_dataframes=False,
+            clear_divisions=True,
+        )
+
+
+def _shuffled(job: GroupingJob, frames: Sequence[Any], id_dtype: Any) -> Shuffled:
     import dask.dataframe as dd
 
-    sent = [
-        packed(frame, table, as_frame) for frame, table in zip(frames, run.job.tables, strict=True)
-    ]
+    sent = [packed(frame, table, as_frame) for frame, table in zip(frames, job.tables, strict=True)]
     blocks = dd.concat(sent) if len(sent) > 1 else sent[0]
     # Added up apart from the shuffle: what a partition then lacks, it knows it lacks.
     expected_rows = blocks.groupby("target")["rows"].sum(split_out=1)
     # The index says in which partition a row goes; nothing is left to a hash of Dask's.
-    partitions = run.job.partitions
-    shuffled = blocks.set_index("target", divisions=[*range(partitions), partitions])
-    return shuffled.map_partitions(
-        RunOnShuffled(run),
-        expected_rows,
-        meta=run.frame([]),
-        align_dataframes=False,
-        clear_divisions=True,
-    )
+    divisions = [*range(job.partitions), job.partitions]
+    shuffled = blocks.set_index("target", divisions=divisions)
+    return Shuffled(job=job, id_dtype=id_dtype, blocks=shuffled, rows=expected_rows)

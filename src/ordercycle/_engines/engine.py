@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 
@@ -16,10 +16,12 @@ from ordercycle._errors import ConfigError
 
 #: The frames of an engine: tables whose rows are made when they are needed.
 F = TypeVar("F")
+#: Streams of a job where the tasks of their customers are, in an engine's own form: it has `job`.
+Blocks: TypeAlias = Any
 
 
 class Engine(Protocol[F]):
-    """Plans, maps, keeps and adds up; what is planned runs in tasks, when the engine says.
+    """Exchanges, runs, maps, keeps and adds up: plans of tasks, which run when the engine says.
 
     name: of the engine, and in lower case of the extra that installs it; library: what that is
     called; package: which has its DataFrame; repeatable: whether the engine expects of a task that
@@ -46,11 +48,17 @@ class Engine(Protocol[F]):
     def partitions(self, frames: Sequence[F | FileFrame]) -> int:
         """Return into how many partitions the engine divides what it shuffles."""
 
-    def group(self, job: GroupingJob, task: PartitionTask, frames: Sequence[F | FileFrame]) -> F:
-        """Return the results of a task, one partition of customers after the other.
+    def exchange(self, job: GroupingJob, frames: Sequence[F | FileFrame]) -> Blocks:
+        """Return the rows of frames as blocks, each partition those of its customers; lazy.
 
         frames: of the tables of the job.
         """
+
+    def held(self, blocks: Blocks) -> AbstractContextManager[Blocks]:
+        """Hold blocks while a block of code runs, so that all tasks on them take one shuffle."""
+
+    def run(self, blocks: Blocks, task: PartitionTask) -> F:
+        """Return the results of a task, one partition of customers after the other."""
 
     def assign(self, frame: F, assignment: Assignment, added: pa.Schema) -> F:
         """Return a profile with the columns that a scheme adds."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Generic
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 from ordercycle._days import day_number
 from ordercycle._engines.engine import F
 from ordercycle._engines.partition_tasks import ORDERS, Streams
-from ordercycle._engines.verbs import ClusterHistory
+from ordercycle._engines.verbs import Exchanged
 from ordercycle._errors import ConfigError, Option, printable, without_warnings
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._journeys.counting import (
@@ -185,12 +186,19 @@ class ClusterJourneyRun(Generic[F]):
 
     Rows are lazy frames; what are dictionaries there are values here, and within a partition
     customers ascend by hash. Of everything else, counts come back. Each frame and each table
-    passes the shuffle by itself.
+    shuffles the streams again, but in the block of a ``with run.held() as held:``, where all that
+    is asked of `held` takes one shuffle.
     """
 
-    history: ClusterHistory[F]
+    history: Exchanged[F]
     replaying: Replaying
     nobody: Replay
+
+    @contextmanager
+    def held(self) -> Iterator[ClusterJourneyRun[F]]:
+        """Hold the streams on the cluster while a block of code runs, in memory or else on disk."""
+        with self.history.held() as history:
+            yield replace(self, history=history)
 
     def entries(self) -> F:
         """Return the rows of :meth:`ordercycle.JourneyRun.entries`; lazy."""

@@ -168,7 +168,8 @@ class ReportVerbs(Generic[F]):
             own,
         )
         request = FullReport(of, *asked, changes)
-        return request.report(history.added, history.job.nobody)
+        with history.held(is_asked_again=as_of is None) as held:
+            return request.report(held.added, history.job.nobody)
 
 
 def _programme(loyalty: Any) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
+@dataclass(frozen=True)
+class SparkBlocks:
+    """Shuffle blocks as rows of a frame, each in the partition of its customers."""
+
+    job: GroupingJob
+    frame: DataFrame
+
+
 class SparkEngine:
     """What the verbs need of Spark."""
 
@@ -33,9 +42,9 @@ class SparkEngine:
 
     def __init__(self) -> None:
         # Of what a frame was made, as long as there is the frame.
-        self._grouped: WeakKeyDictionary[
-            DataFrame, tuple[GroupingJob, PartitionTask, Sequence[Any]]
-        ] = WeakKeyDictionary()
+        self._made_of: WeakKeyDictionary[DataFrame, tuple[SparkBlocks, PartitionTask]] = (
+            WeakKeyDictionary()
+        )
 
     def columns(self, frame: DataFrame) -> list[str]:
         """Return the columns whose types have a meaning here."""
@@ -73,33 +82,45 @@ class SparkEngine:
             )
         return int(said)
 
-    def group(self, job: GroupingJob, task: PartitionTask, frames: Sequence[Any]) -> DataFrame:
-        """Return the results of a task, one partition of customers after the other."""
+    def exchange(self, job: GroupingJob, frames: Sequence[Any]) -> SparkBlocks:
+        """Return the rows of frames as blocks, by the partition of their customers."""
         session = _session_of(frames)
         packed = (
             _packed(frame, table, session) for frame, table in zip(frames, job.tables, strict=True)
         )
         blocks = reduce(lambda one, other: one.unionAll(other), packed)
-        results = blocks.repartition(job.partitions, "target").mapInArrow(
-            RunTask(job, task), as_spark(task.schema(job.nobody))
-        )
-        self._grouped[results] = (job, task, frames)
+        return SparkBlocks(job, blocks.repartition(job.partitions, "target"))
+
+    @contextmanager
+    def held(self, blocks: SparkBlocks) -> Iterator[SparkBlocks]:
+        """Persist blocks for as long as a block of code runs: in memory, else on disk."""
+        kept = blocks.frame.persist()
+        try:
+            yield SparkBlocks(blocks.job, kept)
+        finally:
+            kept.unpersist()
+
+    def run(self, blocks: SparkBlocks, task: PartitionTask) -> DataFrame:
+        """Return the results of a task, one partition of customers after the other."""
+        schema = as_spark(task.schema(blocks.job.nobody))
+        results = blocks.frame.mapInArrow(RunTask(blocks.job, task), schema)
+        self._made_of[results] = (blocks, task)
         return results
 
     def assign(self, frame: DataFrame, assignment: Assignment, added: pa.Schema) -> DataFrame:
         """Return profiles with segments, assigned in the tasks that make the profiles.
 
-        Where these are not just as `group` returned them, or are kept, each row goes to Spark and
+        Where these are not just as `run` returned them, or are kept, each row goes to Spark and
         back, which takes as long as grouping its orders.
         """
         from pyspark.sql.types import StructType
 
         schema = StructType([*frame.schema.fields, *as_spark(added).fields])
-        grouped, kept = self._grouped.get(frame), frame.storageLevel
-        if grouped is None or kept.useMemory or kept.useDisk:
+        made_of, kept = self._made_of.get(frame), frame.storageLevel
+        if made_of is None or kept.useMemory or kept.useDisk:
             return _by_place(frame).mapInArrow(MapBatches(assignment, frame.columns), schema)
-        job, task, frames = grouped
-        return self.group(job, Segmented(task, assignment), frames)
+        blocks, task = made_of
+        return self.run(blocks, Segmented(task, assignment))
 
     def map(
         self,

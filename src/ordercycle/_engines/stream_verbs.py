@@ -337,7 +337,7 @@ class StreamVerbs(Generic[F]):
     ) -> ExperimentResult:
         """Return what :meth:`ordercycle.Experiment.measure` returns, of which only sums come back.
 
-        Orders and exposures pass the shuffle once; twice where windows turn out to start at views.
+        Orders and exposures pass the shuffle once, held in case that windows start at views.
 
         Parameters
         ----------
@@ -377,7 +377,9 @@ class StreamVerbs(Generic[F]):
             "covariate": covariate,
         }
         task = MeasuredSums(experiment, asked, by)
-        return measured(task, history.job.nobody, history.added, alpha)
+        # With exposures, windows may turn out to start at views.
+        with history.held(is_asked_again=exposures_df is not None) as held:
+            return measured(task, history.job.nobody, held.added, alpha)
 
     def rehearse(  # noqa: PLR0913 - every option is keyword-only
         self,
@@ -504,7 +506,7 @@ class StreamVerbs(Generic[F]):
                 for event in dict.fromkeys(one.event for one in nobody.sources.signals)
             ]
             history = replace(history, job=history.job.comparing({name: looked_for}))
-        return ClusterJourneyRun(history, replaying, nobody)
+        return ClusterJourneyRun(history.exchanged, replaying, nobody)
 
 
 def _given(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
@@ -13,7 +14,7 @@ import pyarrow as pa
 from ordercycle._columns import Columns
 from ordercycle._days import day_number
 from ordercycle._engines.cluster_views import View, of_features
-from ordercycle._engines.engine import Engine, F, check_frame, require
+from ordercycle._engines.engine import Blocks, Engine, F, check_frame, require
 from ordercycle._engines.feature_tasks import PROFILES, FeaturedProfiles
 from ordercycle._engines.file_frames import FileFrame, are_paths
 from ordercycle._engines.given_streams import GivenStreams
@@ -58,6 +59,42 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True)
+class Exchanged(Generic[F]):
+    """Streams where the tasks of their customers are, and what tasks make of them."""
+
+    engine: Engine[F]
+    blocks: Blocks
+
+    @property
+    def job(self) -> GroupingJob:
+        """What was exchanged."""
+        job: GroupingJob = self.blocks.job
+        return job
+
+    @contextmanager
+    def held(self) -> Iterator[Exchanged[F]]:
+        """Hold the rows, so that all that is asked of them takes one shuffle."""
+        with self.engine.held(self.blocks) as blocks:
+            yield replace(self, blocks=blocks)
+
+    def group(self, task: PartitionTask) -> F:
+        """Return the results of a task; lazy."""
+        return self.engine.run(self.blocks, task)
+
+    def counted(self, task: PartitionTask) -> Cells:
+        """Return the sum of the cells of a task."""
+        return Cells.from_table(self.engine.add_up(self.group(task), CELLS_SCHEMA))
+
+    def added(self, task: PartitionTask) -> pa.Table:
+        """Return the sum of the tables of a task that has names."""
+        return self.engine.add_up(self.group(task), NAMED_SCHEMA)
+
+    def summed(self, task: PartitionTask) -> dict[Name, Fraction]:
+        """Return the sums under names of a task."""
+        return from_table(self.added(task))
+
+
+@dataclass(frozen=True)
 class ClusterHistory(Generic[F]):
     """An order history on a cluster: tasks build it, each of its partition, when they need it."""
 
@@ -86,21 +123,30 @@ class ClusterHistory(Generic[F]):
             )
         return self
 
+    @property
+    def exchanged(self) -> Exchanged[F]:
+        """The streams where the tasks of their customers are."""
+        return Exchanged(self.engine, self.engine.exchange(self.job, self.frames))
+
+    @contextmanager
+    def held(self, *, is_asked_again: bool = True) -> Iterator[Exchanged[F]]:
+        """Hold the rows, for verbs that may ask again, so that all of them take one shuffle.
+
+        is_asked_again: False for one question, for which holding would be work for nothing.
+        """
+        if not is_asked_again:
+            yield self.exchanged
+            return
+        with self.exchanged.held() as held:
+            yield held
+
     def group(self, task: PartitionTask) -> F:
         """Return the results of a task; lazy."""
-        return self.engine.group(self.job, task, self.frames)
-
-    def counted(self, task: PartitionTask) -> Cells:
-        """Return the sum of the cells of a task."""
-        return Cells.from_table(self.engine.add_up(self.group(task), CELLS_SCHEMA))
+        return self.exchanged.group(task)
 
     def added(self, task: PartitionTask) -> pa.Table:
         """Return the sum of the tables of a task that has names."""
-        return self.engine.add_up(self.group(task), NAMED_SCHEMA)
-
-    def summed(self, task: PartitionTask) -> dict[Name, Fraction]:
-        """Return the sums under names of a task."""
-        return from_table(self.added(task))
+        return self.exchanged.added(task)
 
     def comparing(
         self, features: Mapping[str, Feature], missing: str, names: Iterable[str]
@@ -153,12 +199,14 @@ class ClusterHistory(Generic[F]):
             active_share=active_share,
             churned_share=churned_share,
         )
-        made: Lifecycle = run_rounds(first, lambda now: [self.counted(CountHistory(now))])
+        # One round, so that nothing is held.
+        made: Lifecycle = run_rounds(first, lambda now: [self.exchanged.counted(CountHistory(now))])
         return made
 
     def segment_report(self, request: ReportRequest) -> SegmentReport:
         """Return the report that SegmentReport.build returns."""
-        return request.report(self.counted, self.job.nobody["orders"])
+        with self.held(is_asked_again=request.as_of is None) as held:
+            return request.report(held.counted, self.job.nobody["orders"])
 
 
 def planned(
