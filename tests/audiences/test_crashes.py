@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Mailchimp has this list"),
 ]
 
-POINTS = 1_000
+POINTS = 400
 SIZE = 14
 #: About as many as a sync takes.
 STEPS = {"changes": 60, "replace": 50, "add_only": 45}

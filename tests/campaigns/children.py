@@ -7,15 +7,17 @@ import os
 import select
 import signal
 import tempfile
-import time
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
 
 from campaigns.runner import FaultError
 
-#: Seconds after which a child counts as one that hangs.
+#: Seconds after which a child counts as one that hangs, of the clock where it does nothing, of a
+#: processor where it works: on a busy machine, it may have to wait for one.
 PATIENCE = 60
+#: Seconds of a processor, between two looks, that are work; and how often it is waited on.
+LITTLE, MOST_LOOKS = 0.02, 20
 
 
 class Child:
@@ -39,8 +41,7 @@ class Child:
     def end(self):
         """Return the exit code, negative for a signal, and what the child said."""
         said = b""
-        until = time.monotonic() + PATIENCE
-        while select.select([self._reports], [], [], max(0.0, until - time.monotonic()))[0]:
+        while self._speaks():
             piece = os.read(self._reports, 2**16)
             if not piece:
                 break
@@ -53,6 +54,26 @@ class Child:
         os.close(self._reports)
         code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         return code, said.decode(errors="replace")
+
+    def _speaks(self):
+        """Wait for what the child says; return False where it hangs."""
+        used = 0.0
+        for _ in range(MOST_LOOKS):
+            if select.select([self._reports], [], [], PATIENCE)[0]:
+                return True
+            before, used = used, _processor_seconds(self.pid)
+            if used - before < LITTLE or used > PATIENCE:
+                return False
+        return False
+
+
+def _processor_seconds(pid):
+    """Return what a process has used of processors; 0 where the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def _work(work, report):

@@ -41,29 +41,43 @@ def loads(directory, **environment):
     return hits == "1"
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory):
+    """A cache with the kernel, which a process compiled."""
+    directory = tmp_path_factory.mktemp("compiled")
+    assert not loads(directory)
+    return directory
+
+
+@pytest.fixture
+def cache(compiled, tmp_path):
+    """Return a copy of it, that a test can spoil."""
+    directory = tmp_path / "cache"
+    shutil.copytree(compiled, directory)
+    return directory
+
+
 def files(directory):
     return sorted(directory.rglob("*.bin"))
 
 
-def test_the_second_process_loads_what_the_first_compiled(tmp_path):
-    assert not loads(tmp_path)
-    assert loads(tmp_path)
+def test_the_second_process_loads_what_the_first_compiled(compiled):
+    assert loads(compiled)
 
 
-def test_loading_leaves_the_compiler_alone_until_something_is_compiled(tmp_path):
+def test_loading_leaves_the_compiler_alone_until_something_is_compiled(compiled):
     """And all that code which was loaded needs of Numba is there without it."""
     code = PROBE + (
         "import sys, numba\n"
         "print('numba.np.arraymath' in sys.modules)\n"
         "print(numba.njit(lambda values: values.sum())(np.arange(4.0)))\n"
     )
-    loads(tmp_path)
     result = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "ORDERCYCLE_CACHE_DIR": str(tmp_path)},
+        env={**os.environ, "ORDERCYCLE_CACHE_DIR": str(compiled)},
     )
     assert result.stdout.split("\n")[1:3] == ["False", "6.0"]
 
@@ -99,7 +113,7 @@ def test_other_processes_compile_while_this_one_works(tmp_path, monkeypatch):
     assert loads(tmp_path)
 
 
-def test_nobody_helps_where_nothing_would_be_left(tmp_path, monkeypatch):
+def test_nobody_helps_where_nothing_would_be_left(cache, tmp_path, monkeypatch):
     def refused(names):
         raise AssertionError(names)
 
@@ -109,7 +123,7 @@ def test_nobody_helps_where_nothing_would_be_left(tmp_path, monkeypatch):
         monkeypatch.setenv("ORDERCYCLE_CACHE_DIR", str(directory))
         with _warm_up.compiling_ahead([name], threads):
             pass
-    loads(tmp_path)
+    monkeypatch.setenv("ORDERCYCLE_CACHE_DIR", str(cache))
     with _warm_up.compiling_ahead([name], 2):  # it is there
         pass
 
@@ -154,9 +168,8 @@ def test_the_kernels_of_the_demo_are_there():
 
 
 @pytest.mark.parametrize("damage", ["truncate", "empty", "flip", "garbage"])
-def test_a_broken_file_is_compiled_again(tmp_path, damage):
-    loads(tmp_path)
-    (path,) = files(tmp_path)
+def test_a_broken_file_is_compiled_again(cache, damage):
+    (path,) = files(cache)
     content = path.read_bytes()
     flipped = bytearray(content)
     flipped[len(content) // 2] ^= 1
@@ -168,15 +181,14 @@ def test_a_broken_file_is_compiled_again(tmp_path, damage):
             "garbage": os.urandom(1000),
         }[damage]
     )
-    assert not loads(tmp_path)
-    assert loads(tmp_path)
+    assert not loads(cache)
+    assert loads(cache)
 
 
 def test_where_nothing_can_be_written_code_lives_in_memory(tmp_path):
     file = tmp_path / "a_file"
     file.touch()
-    for directory in (file / "below", "off", ""):
-        assert not loads(directory)
+    for directory in (file / "below", file / "below", "off", "off", ""):
         assert not loads(directory)
     assert not files(tmp_path)
 
@@ -231,21 +243,18 @@ def planted(directory, trace):
 
 
 @pytest.mark.parametrize("open_to_all", ["directory", "folder", "file"])
-def test_code_that_others_can_have_put_there_is_not_run(tmp_path, open_to_all):
-    cache, trace = tmp_path / "cache", tmp_path / "trace"
-    cache.mkdir(mode=0o700)
-    loads(cache)
+def test_code_that_others_can_have_put_there_is_not_run(cache, tmp_path, open_to_all):
+    trace = tmp_path / "trace"
     path = planted(cache, trace)
     {"directory": cache, "folder": path.parent, "file": path}[open_to_all].chmod(0o777)
     assert not loads(cache)
     assert not trace.exists()
 
 
-def test_code_is_run_from_a_directory_that_is_trusted_by_name(tmp_path):
-    loads(tmp_path)
-    tmp_path.chmod(0o777)
-    assert not loads(tmp_path)
-    assert loads(tmp_path, ORDERCYCLE_CACHE_TRUSTED="1")
+def test_code_is_run_from_a_directory_that_is_trusted_by_name(cache):
+    cache.chmod(0o777)
+    assert not loads(cache)
+    assert loads(cache, ORDERCYCLE_CACHE_TRUSTED="1")
 
 
 def test_a_directory_that_others_can_write_is_warned_of_once(tmp_path, monkeypatch):
@@ -305,12 +314,11 @@ def test_code_of_another_kernel_is_compiled_again(tmp_path):
     assert [hits for _, _, hits in run()] == ["1", "1"]
 
 
-def test_nobody_waits_for_a_pipe_in_the_place_of_code(tmp_path):
-    loads(tmp_path)
-    (path,) = files(tmp_path)
+def test_nobody_waits_for_a_pipe_in_the_place_of_code(cache):
+    (path,) = files(cache)
     path.unlink()
     os.mkfifo(path)
-    assert not loads(tmp_path)
+    assert not loads(cache)
 
 
 def test_a_permissive_umask_leaves_the_directory_private(tmp_path):
@@ -328,12 +336,11 @@ def test_a_permissive_umask_leaves_the_directory_private(tmp_path):
     assert (tmp_path / "cache" / "ordercycle").stat().st_mode & 0o777 == 0o700
 
 
-def test_settings_that_change_the_code_have_their_own_files(tmp_path):
-    loads(tmp_path)
-    assert not loads(tmp_path, NUMBA_BOUNDSCHECK="1")
-    assert len(files(tmp_path)) == 2
-    assert not loads(tmp_path, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")
-    assert len(files(tmp_path)) == 3
+def test_settings_that_change_the_code_have_their_own_files(cache):
+    assert not loads(cache, NUMBA_BOUNDSCHECK="1")
+    assert len(files(cache)) == 2
+    assert not loads(cache, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")
+    assert len(files(cache)) == 3
 
 
 def test_a_change_in_any_kernel_source_is_a_new_key(tmp_path):

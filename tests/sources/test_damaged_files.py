@@ -107,13 +107,14 @@ def test_damaged_files_are_sound_or_refused(name, tmp_path, reader):
     assert found <= {"sound", "refused"}
 
 
-def test_every_flipped_bit_of_a_footer_is_survived(tmp_path, reader):
+def test_flipped_bits_of_a_footer_are_survived(tmp_path, reader):
     path = tmp_path / "tiny.parquet"
     content = parquet_file(orders(TEXTS).slice(0, 1), store_schema=False)
     (footer,) = struct.unpack("<I", content[-8:-4])
     begin, end = len(content) - 8 - footer, len(content) - 8
     found = set()
-    for place in range(8 * begin, 8 * end):
+    # Every third bit: in each byte of three others, and with a limit and without.
+    for place in range(8 * begin, 8 * end, 3):
         damaged = bytearray(content)
         damaged[place // 8] ^= 1 << place % 8
         path.write_bytes(damaged)
