@@ -30,7 +30,10 @@ PARAMETERS = [(0.55, 74.0, 0.61, 81.6), (0.1, 0.02, 1.0, 0.005), (3.0, 20.0, 2.0
 HORIZONS = [(1.0, 0.0), (365.0, 3e-4), (36_525.0, 0.01)]
 
 
-@pytest.mark.parametrize("parameters", PARAMETERS)
+@pytest.mark.parametrize(
+    "parameters",
+    [PARAMETERS[0], *(pytest.param(one, marks=pytest.mark.long) for one in PARAMETERS[1:])],
+)
 def test_probabilities_to_be_alive(parameters):
     r, alpha, s, beta = parameters
     firsts = np.zeros(ALL_DAYS, np.int64)

@@ -98,9 +98,7 @@ def test_products_of_scores(k, parameters):
             assert abs(found - one) <= 1e-11 * (abs(one) + k)
 
 
-@pytest.mark.parametrize(
-    "horizon", [0.0, 1.0, 90.0, pytest.param(36525.0, marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("horizon", [0.0, 1.0, 90.0, pytest.param(36525.0, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("k", "parameters"), PARAMETERS[:3])
 def test_predictions(k, parameters, horizon):
     r, alpha = parameters[:2]
