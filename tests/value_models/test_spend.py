@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ordercycle import ConfigError, DataError
 from ordercycle._value_models import SpendFit, add_spend_cells, fit_spend, spend_cells
+from ordercycle._value_models.spend_search import SPEND_FORMS
 
 means = st.one_of(
     st.sampled_from([0.0, -3.0, math.nan, math.inf, 1.0, 10.0, 10.01, 5e-324, 1e308]),
@@ -106,6 +107,26 @@ def test_parameters_by_hand():
     ]:
         with pytest.raises(ConfigError, match=message):
             SpendFit.of_parameters("gamma_gamma", given_)
+
+
+@pytest.mark.parametrize("model", SPEND_FORMS)
+def test_predictions_of_any_parameters_are_numbers(model):
+    """Parameters over all magnitudes; the largest and smallest scales of money are refused."""
+    random = np.random.default_rng(1)
+    days, means = np.array([0, 1, 50, 10**6]), np.array([0.0, 1e-6, 1e9, 12.5])
+    for draw in range(200):
+        power = random.uniform(-100, 100) if draw else 100.0
+        shapes = {"p": 10 ** random.uniform(-9, 12), "q": 1 + 10 ** random.uniform(-8, 11)}
+        given = {name: shapes.get(name, 10**power) for name in SPEND_FORMS[model].names}
+        fit = SpendFit.of_parameters(model, given)
+        assert np.isfinite(fit.expected_value(days, means)).all()
+        spread, square, expected = fit.second_moments(days, means, means * means)
+        assert not np.isnan([spread, square]).any()
+        assert np.isfinite(expected).all()
+    (scale,) = [name for name in given if name not in shapes]
+    for size in (1e101, 1e-101):
+        with pytest.raises(ConfigError, match="from 1e-100 to 1e\\+100"):
+            SpendFit.of_parameters(model, given | {scale: size})
 
 
 def test_the_unit_of_money_has_no_bounds():

@@ -18,6 +18,8 @@ from ordercycle_kernels.elementary import exponentials, logarithms
 
 #: Parameters by hand are between these.
 LEAST, MOST = 1e-9, 1e12
+#: Those in money: their squares, times those of other parameters, stay floats.
+LEAST_SCALE, MOST_SCALE = 1e-100, 1e100
 #: 2**50 days, or tries: the limit to the last digits of a float.
 LARGE = 2.0**50
 
@@ -227,10 +229,10 @@ def check_names(option: str, model: str, names: Sequence[str], given: Collection
 
 def checked_scale(name: str, value: float) -> float:
     """Return a parameter by hand whose unit is that of money, if it is one."""
-    if isinstance(value, bool) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not LEAST_SCALE <= value <= MOST_SCALE:
         raise ConfigError(
             f"{name} = {value!r} is no parameter of a model",
-            remedy="pass a finite number above 0",
+            remedy=f"pass a number from {LEAST_SCALE:g} to {MOST_SCALE:g}",
         )
     return float(value)
 
