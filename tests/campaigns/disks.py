@@ -4,10 +4,8 @@ Two ways: a limit on the size of files (everywhere), and a small file system in 
 much room left (Linux, as root).
 """
 
-import os
 import resource
 import shutil
-import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import click
 import ordercycle as oc
 from campaigns.children import done
 from campaigns.runner import Campaign, FaultError
+from campaigns.small_disks import small_disk
 from campaigns.writers import NEW, NEXT, OLD, WRITERS, Prepared
 
 #: Bytes of the file system: for two versions of the largest writer, and some.
@@ -26,34 +25,22 @@ TOLD = ("No space left", "File too large", "cannot be written", "too large")
 class Disks:
     """Every writer, and a small file system where there can be one."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, small, is_mounted):
         self.folder = folder
         self.prepared = {
             name: Prepared(make(), folder / name.replace(" ", "-"))
             for name, make in WRITERS.items()
         }
-        self.small = folder / "small"
-        self.small.mkdir()
-        self.is_mounted = _mounted(self.small)
-
-
-def _mounted(place):
-    mount = shutil.which("mount")
-    if os.geteuid() != 0 or mount is None:
-        return False
-    command = [mount, "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "campaign", str(place)]
-    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+        self.small = small
+        self.is_mounted = is_mounted
 
 
 @contextmanager
 def state(folder: Path):
     """Prepare every writer and mount the small disk."""
-    disks = Disks(folder)
-    try:
-        yield disks
-    finally:
-        if disks.is_mounted:
-            subprocess.run([shutil.which("umount"), str(disks.small)], check=True)
+    small = folder / "small"
+    with small_disk(small, DISK_BYTES) as is_mounted:
+        yield Disks(folder, small, is_mounted)
 
 
 def trial(random, state, totals):

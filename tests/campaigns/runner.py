@@ -29,7 +29,7 @@ import pyarrow as pa
 
 NAMES = ("files", "differential", "properties", "kills", "disks", "memory", "names", "interrupts")
 #: Those that need more than Python, and are run by hand.
-BY_HAND = ("clusters",)
+BY_HAND = ("clusters", "workers")
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 #: Faults after which a campaign gives up: one cause has many.
 MOST_FAULTS = 20

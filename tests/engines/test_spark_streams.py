@@ -41,6 +41,25 @@ def test_profiles_with_features(there):
     assert rows.to_pylist() == values(by_customer(expected)).to_pylist()
 
 
+@pytest.mark.filterwarnings("ignore::ordercycle.OrdercycleWarning")  # of few customers
+def test_features_of_rows_and_intervals_of_value(there):
+    """Of profiles that are kept: what is added to them, and what is counted of them."""
+    orders, touches, _ = there
+    shop = streams()
+    profiles = spark.profile(orders, as_of=AS_OF, columns=shop.columns, partitions=3).persist()
+    asked = {name: FEATURES[name] for name in ("clicks", "recent", "channel")}
+    given = {"as_of": AS_OF, "streams": {"touches": touches}, "columns": {"touches": TOUCHED}}
+    found = spark.features(profiles, asked, partitions=2, **given)
+    table = shop.history.profile(AS_OF)
+    expected = oc.features(table, asked, as_of=AS_OF, streams={"touches": shop.events})
+    rows = values(by_customer(found.toArrow()))
+    assert rows.to_pylist() == values(by_customer(expected)).to_pylist()
+    clv = oc.Clv(model="bg_nbd", horizon_days=180).fit(table)
+    intervals = spark.clv_intervals(profiles, clv, draws=5, seed=5)
+    assert intervals.equals(clv.intervals(table, draws=5, seed=5))
+    profiles.unpersist()
+
+
 def test_credits(there):
     orders, touches, how = there
     [model, _] = MODELS
@@ -95,6 +114,9 @@ def test_experiments(there):
     )
     expected = experiment.measure(streams().history, **asked)
     assert found.to_table().equals(expected.to_table())
+    asked |= {"covariate": "revenue", "runs": 20}
+    rehearsed = spark.rehearse(orders, experiment, columns=streams().columns, partitions=3, **asked)
+    assert rehearsed.equals(experiment.rehearse(streams().history, **asked))
     arms = spark.assign_arms(orders, experiment).select("customer_id", "arm").distinct()
     ids, names = zip(*arms.collect(), strict=True)
     assert list(names) == experiment.assign(list(ids)).to_pylist()

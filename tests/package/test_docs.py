@@ -32,6 +32,9 @@ SKETCHED = {
     "docs/guides/audiences.md",
     "docs/guides/from-your-export.md",
     "docs/guides/live-segments.md",
+    "docs/scaling/dask-gateway.md",
+    "docs/scaling/lakes.md",
+    "docs/scaling/spark-clusters.md",
     "docs/scaling/spark.md",
 }
 

@@ -36,8 +36,8 @@ class Streams(NamedTuple):
 
 
 @cache
-def streams():
-    data = oc.datasets.generated(customers=120, touches=True)
+def streams(customers=120):
+    data = oc.datasets.generated(customers=customers, touches=True)
     made = pa.table(data.touches())
     touches = pa.table({name: plain_column(made[name]) for name in made.column_names})
     columns = replace(data.columns, registered=None)
