@@ -151,7 +151,7 @@ def lift(holdout=GIVEN, **asked):
         (
             {"holdout": pa.concat_tables([GIVEN, GIVEN])},
             oc.DataError,
-            "valid_from is before the end of another interval of the same customer and segment",
+            "is before the end of another interval of the same customer and segment in a partition",
         ),
     ],
     ids=lambda one: "" if isinstance(one, type) else None,

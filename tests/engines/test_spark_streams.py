@@ -173,3 +173,36 @@ def test_holdout_lift(there, session):
     )
     assert found.to_table().equals(expected.to_table())
     assert found.to_table()["difference_low"][0].as_py() is not None
+
+
+def test_audiences(there):
+    orders, touches, how = there
+    shop = streams()
+    profiles = spark.profile(orders, as_of=AS_OF, columns=shop.columns, partitions=3)
+    lists = oc.audiences_from_dict(
+        {
+            "audiences": {
+                "Rich": {"where": "revenue > 300", "value": "revenue"},
+                "Clickers": {"where": "count(touches, kind == 'click') >= 2"},
+            }
+        }
+    )
+    found = spark.audiences(
+        profiles,
+        lists,
+        as_of=AS_OF,
+        streams={"touches": touches},
+        columns={"touches": how["columns"]["touches"]},
+        partitions=3,
+    )
+    expected = lists.build(shop.history.profile(AS_OF), streams={"touches": shop.events})
+    alone = spark.audience(profiles, "revenue > 300", name="Rich", value="revenue", partitions=3)
+    for one, here in (
+        (alone, expected["Rich"]),
+        *((found[name], expected[name]) for name in expected),
+    ):
+        brought = one.collect()
+        assert brought.customers.equals(here.customers)
+        assert 5 < one.to_frame().count() == len(here)
+        assert repr(one.summary()) == repr(brought.summary()) == repr(here.summary())
+    assert found.overlap().to_table().equals(oc.overlap(list(expected.values())).to_table())

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ordercycle._arrow_views import booleans, rows_of
+from ordercycle._arrow_views import rows_of
+from ordercycle._audiences.choosing import Choosing, check_name, day_of
 from ordercycle._audiences.contacts import Contacts, people_of
 from ordercycle._audiences.csv_files import write_csv
 from ordercycle._audiences.customer_sets import CustomerSet
@@ -21,9 +22,9 @@ from ordercycle._audiences.listed import (
     REVENUE,
     VALUE,
     Listed,
+    Population,
     combined,
     population_of,
-    revenue_of,
     sum_of,
 )
 from ordercycle._audiences.members import members_of
@@ -31,17 +32,11 @@ from ordercycle._audiences.reach import Reach, reach_of
 from ordercycle._audiences.sending import rows_to_send
 from ordercycle._audiences.summaries import AudienceSummary, ValueSummary
 from ordercycle._audiences.targets import target_of
-from ordercycle._days import date_of, day_number
+from ordercycle._days import date_of
 from ordercycle._durable import path_of
-from ordercycle._errors import ColumnError, ConfigError, Option, counted, suggestion
-from ordercycle._expressions.expression_text import language_text
+from ordercycle._errors import ConfigError, counted
 from ordercycle._public import public
-from ordercycle._segments.assigning import worked
-from ordercycle._segments.customer_features import StreamsAsOf
-from ordercycle._segments.next_transition import DAY_COLUMNS
-from ordercycle._segments.profile_tables import as_table
-from ordercycle._segments.read_rules import FeaturedTable, ReadRules
-from ordercycle._segments.rule_values import bound
+from ordercycle._segments.profile_tables import CUSTOMER, as_table
 from ordercycle._sync.connection import connection_of
 from ordercycle._sync.syncing import SyncOptions, SyncReport, sync
 from ordercycle._workspace import thread_count
@@ -413,42 +408,6 @@ class Audience:
         return f"<pre>{html.escape(str(self.summary()))}</pre>"
 
 
-def check_name(name: object) -> None:
-    """Raise a ConfigError where something is no name of an audience."""
-    if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise ConfigError(
-            (Option("name", name), " is no name of an audience"), remedy="pass printable text"
-        )
-
-
-def _check_value(table: pa.Table, value: str) -> None:
-    if table.column_names.count(value) != 1:
-        raise ColumnError(
-            f"the table has no single column {value!r}{suggestion(value, table.column_names)}",
-            remedy=("name a column of numbers with ", Option("value")),
-            column=value,
-        )
-    kind = table.schema.field(value).type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
-        raise ColumnError(
-            f"{value} is {kind}, which is no value", remedy="name a column of numbers", column=value
-        )
-
-
-def _day_of(table: pa.Table, as_of: date | str | None) -> int | None:
-    """Return the day a table is of, in days since 1970: as given, or as its columns say."""
-    if as_of is not None:
-        return day_number(as_of, "as_of")
-    columns = [table.column(name) for name in DAY_COLUMNS if table.column_names.count(name) == 1]
-    if len(columns) < len(DAY_COLUMNS) or not table.num_rows:
-        return None
-    if any(one.type not in kinds for one, kinds in zip(columns, DAY_COLUMNS.values(), strict=True)):
-        return None
-    days = pc.add(*(one.cast(pa.int32()).cast(pa.int64()) for one in columns))
-    first, last = pc.min_max(days).values()
-    return first.as_py() if first == last else None
-
-
 def audiences_of(
     table: Any,
     conditions: Mapping[str, str | pc.Expression],
@@ -464,72 +423,35 @@ def audiences_of(
 
     values: columns of values, features among them, by the names of the audiences that have some.
     """
-    for name in conditions:
-        check_name(name)
+    choosing = Choosing(conditions, values, {} if features is None else features)
+    choosing.check_names()
     table, count = as_table(table), thread_count(threads)
     customers, rows = CustomerSet.of_table(table, "the table", count)
-    day = _day_of(table, as_of)
-    read = ReadRules.of(dict(conditions), {} if features is None else features)
-    featured = _featured(table, read, streams, day, missing, threads)
-    shown = featured.shown
-    for value in values.values():
-        _check_value(shown, value)
-    holds = _holds(featured, list(conditions), threads)
+    day = day_of(table, as_of)
+    chosen = choosing.chosen(table, streams, day, missing, threads)
     population = population_of(table, customers)
     made = {}
-    for name, condition in conditions.items():
-        in_order = holds[name] if rows is None else holds[name][rows]
-        places = np.flatnonzero(in_order)
+    for name in conditions:
+        holds = chosen.holds[name]
+        places = np.flatnonzero(holds if rows is None else holds[rows])
         wanted = rows_of((places if rows is None else rows[places]).astype(np.int64))
-        columns = {
-            kept: shown.column(column).take(wanted).combine_chunks()
-            for kept, column in ((VALUE, values.get(name)), (REVENUE, revenue_of(table)))
-            if column is not None
-        }
-        text = condition if isinstance(condition, str) else language_text(condition)
+        columns = chosen.columns(choosing.values.get(name), wanted)
         made[name] = Audience(
             name,
-            str(condition) if text is None else text,
+            choosing.definition(name),
             None if day is None else date_of(day),
-            Listed(customers.taken(places), pa.table(columns), population),
+            Listed(customers.taken(places), columns, population),
         )
     return made
 
 
-def _featured(
-    table: pa.Table,
-    read: ReadRules,
-    streams: Mapping[str, Any] | None,
-    day: int | None,
-    missing: str,
-    threads: int | None,
-) -> FeaturedTable:
-    """Return a table with what conditions read of streams."""
-    if not read.streams:
-        return read.of_table(table, None)
-    if day is None:
-        raise ConfigError(
-            f"streams are read as of a day ({', '.join(read.streams)}), and the table is of none",
-            remedy=("pass ", Option("as_of"), " with the day of the table"),
-        )
-    source = StreamsAsOf.of({} if streams is None else streams, date_of(day), missing)
-    return read.of_table(table, read.scans(source).of(table, threads=threads))
-
-
-def _holds(
-    featured: FeaturedTable, names: list[str], threads: int | None
-) -> dict[str, NDArray[np.bool_]]:
-    """Return for which rows each condition holds."""
-    conditions = bound(featured.full, featured.conditions, featured.unseen)
-    found = {name: np.empty(featured.full.num_rows, np.bool_) for name in names}
-
-    def write(task: tuple[int, pa.Table]) -> None:
-        start, rows = task
-        truths = conditions.truths(rows)
-        for name in names:
-            truth = pc.fill_null(truths.column(name), fill_value=False)
-            found[name][start : start + rows.num_rows] = booleans(truth.combine_chunks())
-
-    for _ in worked(write, featured.full, threads=threads):
-        pass
-    return found
+def audience_of_members(
+    name: str, definition: str, as_of: date | None, members: pa.Table, population: Population
+) -> Audience:
+    """Return the audience of its members, in any order, with the columns VALUE and REVENUE."""
+    customers, rows = CustomerSet.of_table(members, "the audience", thread_count(None))
+    columns = members.drop_columns([CUSTOMER])
+    if rows is not None:
+        columns = columns.take(pa.array(rows))
+    whole = {field.name: columns.column(field.name).combine_chunks() for field in columns.schema}
+    return Audience(name, definition, as_of, Listed(customers, pa.table(whole), population))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,11 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ordercycle._arrow_views import rows_of
+from ordercycle._attribution.exact_totals import as_number
 from ordercycle._audiences.customer_sets import CustomerSet, Pairs, common_reader, paired, united
+from ordercycle._experiments.window_scan import whole_sum
+from ordercycle_kernels.exact_sums import FLOAT_CHUNKS, carry_sums
+from ordercycle_kernels.purchase_cells import add_floats
 
 REVENUE = "revenue"
 #: What the column of values is called within an audience.
 VALUE = "value"
+#: Floats that are added up before digits are carried.
+MOST_ROWS = 2**28
+WORD_BITS, HALF_BITS = 64, 32
 
 
 class Population(NamedTuple):
@@ -40,19 +49,79 @@ def revenue_of(table: pa.Table) -> str | None:
     return REVENUE if numeric else None
 
 
+class Total(NamedTuple):
+    """An exact sum of numbers: of the finite ones, in units of their last digit; how many are not.
+
+    Parts add up, in any order.
+    """
+
+    finite: Fraction = Fraction(0)
+    nan: int = 0
+    above: int = 0
+    below: int = 0
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray) -> Total:
+        """Return the sum of the numbers of a column that are not null."""
+        kind = column.type
+        if not pa.types.is_floating(kind):
+            return cls(_whole_total(column))
+        chunks, odd = np.zeros(FLOAT_CHUNKS, np.int64), np.zeros(3, np.int64)
+        for chunk in column.chunks:
+            values = np.asarray(chunk.cast(pa.float64()).drop_null(), np.float64)
+            kept = np.isfinite(values)
+            if not kept.all():
+                odd += (np.isnan(values).sum(), (values == np.inf).sum(), (values == -np.inf).sum())
+            for start in range(0, values.size, MOST_ROWS):
+                its = slice(start, start + MOST_ROWS)
+                add_floats(values[its], kept[its], chunks)
+                carry_sums(chunks[None])
+        return cls(whole_sum(chunks, 0, is_float=True), *odd.tolist())
+
+    def number(self, kind: pa.DataType) -> Any:
+        """Return the sum as the number that values of a type are, of floats rounded once."""
+        return self.divided(1) if pa.types.is_floating(kind) else as_number(self.finite, kind)
+
+    def divided(self, by: int) -> float:
+        """Return the sum of floats by a number, rounded once."""
+        if self.nan or (self.above and self.below):
+            return math.nan
+        if self.above or self.below:
+            return math.inf if self.above else -math.inf
+        try:
+            return float(self.finite / by)
+        except OverflowError:
+            return math.copysign(math.inf, self.finite)
+
+
+def _whole_total(column: pa.ChunkedArray) -> Fraction:
+    """Return the sum of whole numbers, in units of their last digit, which may be beyond them."""
+    kind = column.type
+    if pa.types.is_decimal(kind):
+        found = pc.sum(column.cast(pa.decimal128(38, kind.scale))).as_py()
+        return Fraction(found or 0) * int(10**kind.scale)
+    if kind.bit_width < WORD_BITS:
+        return Fraction(pc.sum(column).as_py() or 0)
+    bits, mask = (pa.scalar(one, kind) for one in (HALF_BITS, 2**HALF_BITS - 1))
+    halves = (pc.shift_right(column, bits), pc.bit_wise_and(column, mask))
+    upper, lower = (pc.sum(half).as_py() or 0 for half in halves)
+    return Fraction((upper << HALF_BITS) + lower)
+
+
 def sum_of(column: pa.ChunkedArray) -> Any:
-    if pa.types.is_decimal(column.type):
-        column = column.cast(pa.decimal128(38, column.type.scale))
-    found = pc.sum(column).as_py()
-    return 0 if found is None else found
+    return Total.of(column).number(column.type)
 
 
 def population_of(table: pa.Table, customers: CustomerSet) -> Population:
     column = revenue_of(table)
-    with np.errstate(over="ignore"):
-        fingerprint = int(customers.hashes.sum(dtype=np.uint64)) if customers.hashes.size else 0
     revenue = None if column is None else sum_of(table.column(column))
-    return Population(table.num_rows, fingerprint, revenue)
+    return Population(table.num_rows, fingerprint_of(customers), revenue)
+
+
+def fingerprint_of(customers: CustomerSet) -> int:
+    """Return what tells customers from others: parts add up, modulo 2**64."""
+    with np.errstate(over="ignore"):
+        return int(customers.hashes.sum(dtype=np.uint64)) if customers.hashes.size else 0
 
 
 def combined(one: Listed, other: Listed, sign: str, names: tuple[str, str]) -> Listed:

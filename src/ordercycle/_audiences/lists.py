@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
-from ordercycle._audiences.audience import Audience, audiences_of, check_name
+from ordercycle._audiences.audience import Audience, audiences_of
+from ordercycle._audiences.choosing import check_name
 from ordercycle._audiences.contacts import ContactColumns
 from ordercycle._audiences.targets import target_of
 from ordercycle._errors import ConfigError, within

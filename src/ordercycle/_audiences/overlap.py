@@ -119,11 +119,8 @@ def overlap(audiences: Sequence[Audience]) -> AudienceOverlap:
         raise ConfigError(
             (Option("audiences"), " holds no audiences"), remedy="pass a list of audiences"
         )
-    if len(listed) > MOST_AUDIENCES:
-        raise ConfigError(
-            f"{len(listed)} audiences are too many", remedy=f"{MOST_AUDIENCES} are the most"
-        )
     names = tuple(one.name for one in listed)
+    check_count(names)
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(f"two audiences are called {twice!r}", remedy="name one otherwise")
@@ -145,6 +142,14 @@ def overlap(audiences: Sequence[Audience]) -> AudienceOverlap:
         both += np.rint(on.T @ on).astype(np.int64)
         several += int(np.count_nonzero(of_rows.sum(axis=1) > 1))
     return AudienceOverlap(names, both, lists[0].population.customers - masks.size, several)
+
+
+def check_count(names: Sequence[str]) -> None:
+    """Raise a ConfigError where there are more lists than overlaps are made of."""
+    if len(names) > MOST_AUDIENCES:
+        raise ConfigError(
+            f"{len(names)} audiences are too many", remedy=f"{MOST_AUDIENCES} are the most"
+        )
 
 
 def _masks(lists: Sequence[Listed], names: Sequence[str]) -> NDArray[np.uint64]:

@@ -10,10 +10,18 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ordercycle._audiences.listed import Total
 from ordercycle._errors import counted
 from ordercycle._public import public
 
 QUANTILES = (0.05, 0.25, 0.75, 0.95)
+
+
+def known_values(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the numbers of a column as floats, without those that are none."""
+    floats = column.cast(pa.float64(), safe=False)
+    missing = pc.or_kleene(floats.is_null(), pc.is_nan(floats)).fill_null(True)  # noqa: FBT003
+    return floats.filter(pc.invert(missing))
 
 
 @dataclass(frozen=True)
@@ -31,16 +39,14 @@ class ValueSummary:
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> Self:
         """Return the summary of a column of numbers."""
-        floats = column.cast(pa.float64(), safe=False)
-        missing = pc.or_kleene(floats.is_null(), pc.is_nan(floats)).fill_null(True)  # noqa: FBT003
-        known = floats.filter(pc.invert(missing))
+        known = known_values(column)
         shares = (0.5, *QUANTILES)
         found = pc.quantile(known, list(shares)).to_pylist()
         return cls(
-            pc.mean(known).as_py(),
+            Total.of(known).divided(len(known)) if len(known) else None,
             found[0],
             dict(zip(QUANTILES, found[1:], strict=True)),
-            len(floats) - len(known),
+            len(column) - len(known),
         )
 
     def __str__(self) -> str:

@@ -81,6 +81,10 @@ class DaskEngine:
         """Persist columns, as long as they are held."""
         yield frame[list(columns)].persist()
 
+    def collect(self, frame: DataFrame, schema: pa.Schema) -> pa.Table:
+        """Return the rows of a frame."""
+        return pa.Table.from_pandas(frame.compute(), schema=schema, preserve_index=False)
+
     def add_up(self, cells: DataFrame, schema: pa.Schema) -> pa.Table:
         """Return the sum of tables, added up in a tree of tasks."""
         meta = cells._meta  # noqa: SLF001 - types

@@ -74,6 +74,9 @@ class Engine(Protocol[F]):
     def kept(self, frame: F, columns: Sequence[str]) -> AbstractContextManager[F]:
         """Keep columns of a frame for as long as a block of code runs."""
 
+    def collect(self, frame: F, schema: pa.Schema) -> pa.Table:
+        """Return the rows of a frame, in any order, in the types of a schema."""
+
     def add_up(self, cells: F, schema: pa.Schema) -> pa.Table:
         """Return the sum of tables of a schema, added up by the engine: `count` by the others."""
 

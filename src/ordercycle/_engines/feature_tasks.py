@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ordercycle._engines.partition_tasks import Profiles, Streams
+from ordercycle._engines.partition_tasks import Profiles, Streams, of_a_partition
 from ordercycle._features.language import Feature
 from ordercycle._ingest.column_readers import IdReader
 from ordercycle._segments.customer_features import WHAT, CustomerFeatures, StreamsAsOf
@@ -71,7 +71,7 @@ class FeaturesOfRows:
         yield from self._featured(streams)(in_hash_order(streams[PROFILES])).to_batches()
 
     def _featured(self, streams: Streams) -> Featured:
-        source = StreamsAsOf.of(_others(streams), self.as_of, missing="empty")
+        source = StreamsAsOf.of(others(streams), self.as_of, missing="empty")
         return Featured(source.scans(self.features))
 
 
@@ -94,7 +94,7 @@ class AssignedRows:
     def _assigned(self, table: pa.Table, streams: Streams) -> pa.Table:
         made = self.scheme.assign(
             table,
-            streams=_others(streams),
+            streams=others(streams),
             as_of=self.as_of,
             missing="empty",
             threads=1,
@@ -104,7 +104,8 @@ class AssignedRows:
         return with_values(made, range(table.num_columns, last))
 
 
-def _others(streams: Streams) -> dict[str, Any]:
+def others(streams: Streams) -> dict[str, Any]:
+    """Return the streams beside the rows of a table."""
     return {name: stream for name, stream in streams.items() if name != PROFILES}
 
 
@@ -117,7 +118,7 @@ def in_hash_order(table: pa.Table) -> pa.Table:
         A customer is null or there twice.
     """
     reader = IdReader.of(table.schema.field(CUSTOMER), WHAT)
-    with Workers(1) as workers:
+    with of_a_partition(), Workers(1) as workers:
         rows = customers_in_order(table, WHAT, reader, workers).rows
     return table if rows is None else table.take(pa.array(rows))
 

@@ -73,6 +73,26 @@ class GivenStreams:
             _refuse_unknown(name, given, (ORDERS, *there))
         return cls(there, columns, lookups, timezone, others, stream_options or {})
 
+    @classmethod
+    def beside_rows(
+        cls,
+        streams: Mapping[str, Any] | None,
+        columns: Mapping[str, Any] | None,
+        lookups: Mapping[str, Any] | None,
+        timezone: str | None,
+        options: Mapping[str, Any],
+        stream_options: Mapping[str, Mapping[str, Any]] | None,
+    ) -> GivenStreams:
+        """Return streams beside a frame of customers, of which nothing else has options."""
+        for name in options:
+            if name not in OF_TASKS:
+                raise ConfigError(
+                    f"there is no option {name!r}{suggestion(name, OF_TASKS)}",
+                    remedy=("options of a stream are given by ", Option("stream_options")),
+                )
+        mine = dict(options) | ({} if lookups is None else {LOOKUPS: lookups})
+        return cls.of(streams, columns or {}, timezone, mine, stream_options)
+
     @property
     def shared(self) -> dict[str, Any]:
         """The options that are about tasks."""

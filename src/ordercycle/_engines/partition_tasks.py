@@ -29,6 +29,7 @@ from ordercycle._segments import fittable
 from ordercycle._segments.counting_rounds import CELLS_SCHEMA, Cells, Round
 from ordercycle._segments.fittable import Fittable
 from ordercycle._segments.scheme import Scheme
+from ordercycle._sources.row_source import Where
 
 #: What a job builds of each of its streams, by name.
 Streams: TypeAlias = Mapping[str, Any]
@@ -51,9 +52,8 @@ def of_a_partition() -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        raise DataError(
-            error.what, remedy=error.remedy, column=error.column, count=error.count
-        ) from None
+        what = error.what.replace(f" at {Where(error.row or 0)} ", " in a partition ")
+        raise DataError(what, remedy=error.remedy, column=error.column, count=error.count) from None
 
 
 class CellTask:

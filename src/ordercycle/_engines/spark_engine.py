@@ -140,6 +140,10 @@ class SparkEngine:
         finally:
             kept.unpersist()
 
+    def collect(self, frame: DataFrame, schema: pa.Schema) -> pa.Table:
+        """Return the rows of a frame."""
+        return frame.toArrow().cast(schema)
+
     def add_up(self, cells: DataFrame, schema: pa.Schema) -> pa.Table:
         """Return the sum of tables, added up on the cluster."""
         *keys, count = schema.names

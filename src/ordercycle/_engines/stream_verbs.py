@@ -22,11 +22,11 @@ from ordercycle._engines.experiment_tasks import (
     measured,
 )
 from ordercycle._engines.feature_tasks import AssignedRows, FeaturesOfRows
-from ordercycle._engines.given_streams import OF_TASKS, GivenStreams
+from ordercycle._engines.given_streams import GivenStreams
 from ordercycle._engines.journey_tasks import ClusterJourneyRun, Replaying
 from ordercycle._engines.rehearsal_tasks import RehearsedSums, rehearsed_on
 from ordercycle._engines.verbs import clv_intervals, planned, planned_rows, planned_streams
-from ordercycle._errors import ConfigError, Option, check_choice, suggestion
+from ordercycle._errors import ConfigError, Option, check_choice
 from ordercycle._experiments.experiment import Experiment
 from ordercycle._experiments.result import ExperimentResult
 from ordercycle._expressions.language import parsed
@@ -118,7 +118,9 @@ class StreamVerbs(Generic[F]):
         """
         check_choice("missing", missing, MISSING)
         wanted = parsed_features(features)
-        given = _given(streams, columns, lookups, timezone, options, stream_options)
+        given = GivenStreams.beside_rows(
+            streams, columns, lookups, timezone, options, stream_options
+        )
         history = planned_rows(self._engine, profile_df, partitions, given, missing)
         there = history.comparing(wanted, missing, given.streams)
         return there.group(FeaturesOfRows(wanted, as_of))
@@ -169,7 +171,9 @@ class StreamVerbs(Generic[F]):
                 (Option("scheme", scheme), " reads no streams"),
                 remedy="pass Rules with features, or leave the streams to assign",
             )
-        given = _given(streams, columns, lookups, timezone, options, stream_options)
+        given = GivenStreams.beside_rows(
+            streams, columns, lookups, timezone, options, stream_options
+        )
         history = planned_rows(self._engine, profile_df, partitions, given, missing)
         there = history.comparing(features_of_rules(scheme), missing, given.streams)
         own = {} if column is None else {"column": column}
@@ -507,22 +511,3 @@ class StreamVerbs(Generic[F]):
             ]
             history = replace(history, job=history.job.comparing({name: looked_for}))
         return ClusterJourneyRun(history.exchanged, replaying, nobody)
-
-
-def _given(
-    streams: Mapping[str, Any],
-    columns: Mapping[str, Any] | None,
-    lookups: Mapping[str, Any] | None,
-    timezone: str | None,
-    options: Mapping[str, Any],
-    stream_options: Mapping[str, Mapping[str, Any]] | None,
-) -> GivenStreams:
-    """Return streams beside a frame of customers, of which nothing else has options."""
-    for name in options:
-        if name not in OF_TASKS:
-            raise ConfigError(
-                f"there is no option {name!r}{suggestion(name, OF_TASKS)}",
-                remedy=("options of a stream are given by ", Option("stream_options")),
-            )
-    mine = dict(options) | ({} if lookups is None else {"lookups": lookups})
-    return GivenStreams.of(streams, columns or {}, timezone, mine, stream_options)

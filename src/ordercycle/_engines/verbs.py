@@ -274,12 +274,20 @@ def planned_rows(
     partitions: int | None,
     given: GivenStreams,
     missing: str,
+    columns: Sequence[str] | None = None,
 ) -> ClusterHistory[F]:
-    """Return the rows of a frame beside streams of the same customers, as `planned` does."""
+    """Return the rows of a frame beside streams of the same customers, as `planned` does.
+
+    columns: those that travel; None: all whose types have a meaning.
+    """
     check_frame(engine, profiles, PROFILES)
     frames: list[F | FileFrame] = [profiles]
     packing = _packing(engine, frames, partitions, given.shared)
-    schema = engine.schema(profiles, engine.columns(profiles), PROFILES)
+    if columns is None:
+        schema = engine.schema(profiles, engine.columns(profiles), PROFILES)
+    else:
+        read = engine.schema(profiles, columns, PROFILES)
+        schema = pa.schema([read.field(name) for name in columns])
     plans: list[StreamPlan] = [RowsPlan.of(PROFILES, profiles, schema, packing)]
     _add_streams(engine, given, plans, frames, packing, missing)
     return ClusterHistory(engine, GroupingJob.of_streams(plans, given.shared), frames)

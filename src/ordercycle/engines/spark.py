@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from ordercycle._columns import Columns
 from ordercycle._engines import verbs
+from ordercycle._engines.audience_verbs import AudienceVerbs
 from ordercycle._engines.engine import require
 from ordercycle._engines.file_frames import Paths
 from ordercycle._engines.given_streams import GivenStreams
@@ -33,6 +34,8 @@ __all__ = [
     "assign",
     "assign_arms",
     "attribution",
+    "audience",
+    "audiences",
     "clv_intervals",
     "features",
     "fit",
@@ -279,3 +282,6 @@ _REPORTS: ReportVerbs[DataFrame] = ReportVerbs(SPARK)
 segment_report = _REPORTS.segment_report
 _LIFTS: LiftVerbs[DataFrame] = LiftVerbs(SPARK)
 holdout_lift = _LIFTS.holdout_lift
+_AUDIENCES: AudienceVerbs[DataFrame] = AudienceVerbs(SPARK)
+audience = _AUDIENCES.audience
+audiences = _AUDIENCES.audiences
