@@ -86,7 +86,7 @@ class ClusterAudiences(Mapping[str, "ClusterAudience[F]"], Generic[F]):
     @cached_property
     def sums(self) -> Mapping[Name, Fraction]:
         """What is counted, of all lists and of the table."""
-        return self.narrow.summed(AudienceSums(self.choosing, self.day))
+        return self.narrow.exchanged.summed(AudienceSums(self.choosing, self.day))
 
     def rows(self, task: ChosenRows) -> F:
         """Return the rows of a list; lazy."""
