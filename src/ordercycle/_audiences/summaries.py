@@ -41,7 +41,8 @@ class ValueSummary:
         """Return the summary of a column of numbers."""
         known = known_values(column)
         shares = (0.5, *QUANTILES)
-        found = pc.quantile(known, list(shares)).to_pylist()
+        # Minus zero is zero.
+        found = pc.add(pc.quantile(known, list(shares)), 0.0).to_pylist()
         return cls(
             Total.of(known).divided(len(known)) if len(known) else None,
             found[0],
