@@ -144,6 +144,10 @@ def test_equal_to_one_machine(data, kind, partitions, as_of):
     ("asked", "says"),
     [
         ({"visits": "subscriptions"}, "visits= is about touches, and there are none"),
+        (
+            {"loyalty": oc.Loyalty(members=members_of(NOBODY))},
+            "loyalty= is a Loyalty, whose members and points",
+        ),
         ({"loyalty": {"points": "subscriptions"}}, "loyalty= has no members"),
         ({"loyalty": {"members": "subscriptions", "point": None}}, "there is no 'point'"),
         ({"subscriptions": "orders"}, "there is no column 'channel'"),

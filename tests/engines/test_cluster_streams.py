@@ -371,6 +371,54 @@ def test_journeys(opened, partitions):
     assert not set(left["action_key"].to_pylist()) & set(ledger["action_key"].to_pylist())
 
 
+@pytest.mark.parametrize("partitions", [1, 3, 7])
+def test_versions_of_a_journey(opened, partitions):
+    """Who entered by an earlier version has; whom it lets go enter the next one."""
+    spans = [
+        {"ends_on": "2025-05-31"},
+        {"starts_on": "2025-06-01", "ends_on": "2025-10-31", "migrate": True},
+        {"starts_on": "2025-11-01"},
+    ]
+    *before, last = (oc.Journey.from_dict(JOURNEY.to_dict() | span) for span in spans)
+    mails = oc.EventHistory.build(opened, columns=OPENED)
+    run = last.replay(
+        SHOP.history,
+        memberships={"lifecycle": oc.Lifecycle().membership(SHOP.history)},
+        as_of=AS_OF,
+        streams={"mails": mails},
+        after=before,
+    )
+    there = replayed(opened, partitions, journey=last, after=before)
+    for name in ("entries", "states"):
+        expected = values(getattr(run, name)()).to_pylist()
+        found = values(computed(getattr(there, name)(), scheduler="sync")).to_pylist()
+        assert sorted(map(repr, found)) == sorted(map(repr, expected))
+        assert len(expected) > 5
+    alone = replayed(opened, partitions, journey=last).entries()
+    assert len(alone.compute(scheduler="sync")) != len(expected)
+    with configured.config.set(scheduler="sync"):
+        assert there.analytics("version").equals(run.analytics("version"))
+        assert there.log_rank().equals(run.log_rank())
+    # Recalculated from the first day of the first version.
+    rules = oc.Rules({"At-risk": "days_since_last_order > 60", "Loyal": "orders > 3"})
+    how = {"memberships": {"lifecycle": rules}, "after": before[1:]}
+    found = replayed(opened, partitions, journey=last, **how).entries()
+    membership = rules.membership(SHOP.history, "2025-06-01", AS_OF)
+    expected = last.replay(
+        SHOP.history,
+        memberships={"lifecycle": membership},
+        as_of=AS_OF,
+        streams={"mails": mails},
+        after=before[1:],
+    ).entries()
+    rows = values(computed(found, scheduler="sync")).to_pylist()
+    assert sorted(map(repr, rows)) == sorted(map(repr, values(expected).to_pylist()))
+    with pytest.raises(oc.ConfigError, match="the journey starts on no day"):
+        replayed(opened, partitions, journey=last, **how | {"after": before})
+    with pytest.raises(oc.ConfigError, match="after= are no journeys"):
+        replayed(opened, partitions, journey=last, after=[1])
+
+
 def test_what_is_wrong_with_a_journey_is_said(opened):
     with pytest.raises(oc.ConfigError, match="is fitted to all customers at each recalculation"):
         replayed(opened, 2, memberships={"lifecycle": oc.Rfm()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -24,7 +24,7 @@ from ordercycle._journeys.counting import (
     TimeToConvert,
     Withdrawn,
 )
-from ordercycle._journeys.journey import Journey, replay_of
+from ordercycle._journeys.journey import Journey, replay_of, versions_of
 from ordercycle._journeys.replayed import Replayed
 from ordercycle._journeys.replaying import Found, Replay
 from ordercycle._journeys.run import JourneyRun, replayed_of
@@ -64,7 +64,8 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
 class Replaying:
     """A journey with what it reads: the arguments of `Journey.replay`.
 
-    every: how often schemes are recalculated that do not follow each order.
+    every: how often schemes are recalculated that do not follow each order; after: the versions
+    before.
     """
 
     journey: Journey
@@ -72,6 +73,7 @@ class Replaying:
     as_of: date | str
     ledger: Any
     every: str
+    after: Journey | Sequence[Journey] = ()
 
     def run(self, streams: Streams) -> JourneyRun:
         """Return the journey as it went for the customers of a partition."""
@@ -85,6 +87,7 @@ class Replaying:
                 as_of=self.as_of,
                 streams=others or None,
                 ledger=self.ledger,
+                after=self.after,
             )
 
     def check(self, nobody: Streams) -> Replay:
@@ -98,7 +101,9 @@ class Replaying:
         history: OrderHistory = nobody[ORDERS]
         memberships = {name: self.membership(name, history) for name in self.memberships}
         others = {name: one for name, one in nobody.items() if name != ORDERS}
-        return replay_of(self.journey, history, memberships, others, self.as_of, self.ledger)
+        return replay_of(
+            self.journey, history, memberships, others, self.as_of, self.ledger, self.after
+        )
 
     def membership(self, name: str, history: OrderHistory) -> Membership:
         """Return the membership of a scheme.
@@ -122,7 +127,7 @@ class Replaying:
                 "has",
                 remedy="give it numbers of its own, as in Rfm(..., cuts=dict(fitted.cuts))",
             )
-        start = self.journey.starts_on
+        start = versions_of(self.journey, self.after)[0].starts_on
         if start is None:
             raise ConfigError(
                 f"{scheme!r} is recalculated, and the journey starts on no day from which on",

@@ -23,7 +23,7 @@ from ordercycle._engines.report_tasks import (
 from ordercycle._engines.verbs import planned_streams
 from ordercycle._errors import ConfigError, Option, suggestion
 from ordercycle._event_columns import EventColumns
-from ordercycle._report.loyalty import KIND, VALUE
+from ordercycle._report.loyalty import KIND, VALUE, Loyalty
 from ordercycle._report.own_metrics import Metric, check_own
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._segments.scheme import Scheme
@@ -176,6 +176,11 @@ def _programme(loyalty: Any) -> Mapping[str, Any]:
     """Return the parts of a loyalty programme."""
     if loyalty is None:
         return {}
+    if isinstance(loyalty, Loyalty):
+        raise ConfigError(
+            (Option("loyalty"), " is a Loyalty, whose members and points are on one machine"),
+            remedy='pass frames: {"members": frame, "points": frame, "discount": "discount"}',
+        )
     if not isinstance(loyalty, Mapping) or loyalty.get(MEMBERS) is None:
         raise ConfigError(
             (Option("loyalty"), " has no members"),

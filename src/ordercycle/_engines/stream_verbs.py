@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any, Generic
@@ -449,6 +449,7 @@ class StreamVerbs(Generic[F]):
         as_of: date | str,
         streams: Mapping[str, Any] | None = None,
         ledger: Any = None,
+        after: Journey | Sequence[Journey] = (),
         every: str = "month",
         columns: Mapping[str, Any] | None = None,
         timezone: str | None = None,
@@ -477,6 +478,9 @@ class StreamVerbs(Generic[F]):
             for in vain.
         ledger
             What was sent, as for :meth:`ordercycle.Journey.replay`: it travels to all tasks.
+        after
+            The versions before, as for :meth:`ordercycle.Journey.replay`; schemes are recalculated
+            from the first day of the first one.
         every
             How often schemes are recalculated, as for ``Rules.membership``.
         columns
@@ -501,13 +505,16 @@ class StreamVerbs(Generic[F]):
         given = GivenStreams.of(streams, columns or {}, timezone, options, stream_options)
         tables = (orders_df, customers_df)
         history = planned_streams(self._engine, tables, partitions, given, missing)
-        replaying = Replaying(journey, memberships, as_of, ledger, every)
+        replaying = Replaying(journey, memberships, as_of, ledger, every, after)
         nobody = replaying.check(history.job.nobody)
         if len(given.streams) == 1:
             [name] = given.streams
+            signals = (
+                one.event for each in (*nobody.before, nobody) for one in each.sources.signals
+            )
             looked_for = [
                 Compared(parsed(f"event == {event!r}", WITH_PATHS), "the journey: ")
-                for event in dict.fromkeys(one.event for one in nobody.sources.signals)
+                for event in dict.fromkeys(signals)
             ]
             history = replace(history, job=history.job.comparing({name: looked_for}))
         return ClusterJourneyRun(history.exchanged, replaying, nobody)

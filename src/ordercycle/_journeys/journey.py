@@ -385,9 +385,7 @@ class Journey:
                 remedy="build one with OrderHistory.build(orders)",
             )
         given = {} if streams is None else streams
-        replay = replay_of(self, history, memberships, given, as_of, ledger)
-        for one in self._before(after):
-            replay = replay.after(replay_of(one, history, memberships, given, as_of, ledger))
+        replay = replay_of(self, history, memberships, given, as_of, ledger, after)
         return JourneyRun(Replayed(replay, replay.found()))
 
     def _before(self, after: Any) -> list[Journey]:
@@ -438,6 +436,11 @@ class Journey:
         )
 
 
+def versions_of(journey: Journey, after: Any) -> list[Journey]:
+    """Return the versions of a journey, the oldest first, or raise what `Journey.replay` does."""
+    return [*journey._before(after), journey]  # noqa: SLF001 - of the class above
+
+
 def replay_of(
     journey: Journey,
     history: OrderHistory,
@@ -445,11 +448,16 @@ def replay_of(
     streams: Mapping[str, Any],
     as_of: date | str,
     ledger: Any,
+    after: Any = (),
 ) -> Replay:
     """Return what `Journey.replay` runs, with its errors, for clusters."""
     definition = journey._definition  # noqa: SLF001 - of the class above
     sources = Sources.of(definition, memberships, streams)
-    return Replay.of(definition, history, sources, memberships, day_number(as_of, "as_of"), ledger)
+    day = day_number(as_of, "as_of")
+    replay = Replay.of(definition, history, sources, memberships, day, ledger)
+    for one in journey._before(after):  # noqa: SLF001 - of the class above
+        replay = replay.after(replay_of(one, history, memberships, streams, as_of, ledger))
+    return replay
 
 
 def _check_trigger(given: Any, what: str, allowed: tuple[str, ...]) -> None:
