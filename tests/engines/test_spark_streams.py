@@ -206,3 +206,25 @@ def test_audiences(there):
         assert 5 < one.to_frame().count() == len(here)
         assert repr(one.summary()) == repr(brought.summary()) == repr(here.summary())
     assert found.overlap().to_table().equals(oc.overlap(list(expected.values())).to_table())
+
+
+def test_customers_who_are_brought_here(there):
+    orders, touches, how = there
+    shop = streams()
+    ids = shop.history.profile(AS_OF)["customer_id"].to_pylist()[5:50:9]
+    with pytest.warns(oc.OrdercycleWarning, match="has 1 id that nobody has: -1"):
+        history, others = spark.history_of(orders, [*ids, -1], streams={"touches": touches}, **how)
+    for one in ids:
+        card = history.customer(one, AS_OF)
+        assert card.to_dict() == shop.history.customer(one, AS_OF).to_dict()
+    wanted = {"clicks": "count(touches, kind == 'click')"}
+    found, expected = (
+        {
+            row["customer_id"]: row["clicks"]
+            for row in oc.features(
+                each.profile(AS_OF), wanted, as_of=AS_OF, streams={"touches": events}
+            ).to_pylist()
+        }
+        for each, events in ((history, others["touches"]), (shop.history, shop.events))
+    )
+    assert found == {one: expected[one] for one in ids}

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ordercycle._engines import dask_frames
-from ordercycle._engines.dask_exchange import DaskBlocks, exchanged
+from ordercycle._engines.dask_exchange import DaskBlocks, brought, exchanged
 from ordercycle._engines.file_frames import FileFrame
 from ordercycle._engines.grouping_job import GroupingJob
 from ordercycle._engines.partition_tasks import Assignment, PartitionTask
+from ordercycle._engines.shuffle_blocks import ShuffleBlock
 
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame
@@ -41,6 +42,10 @@ class DaskEngine:
     def exchange(self, job: GroupingJob, frames: Sequence[Any]) -> DaskBlocks:
         """Return the rows of frames as blocks, by the partition of their customers."""
         return exchanged(job, frames)
+
+    def bring(self, job: GroupingJob, frames: Sequence[Any]) -> Iterator[ShuffleBlock]:
+        """Return the blocks of frames, brought to the driver."""
+        return brought(job, frames)
 
     @contextmanager
     def held(self, blocks: DaskBlocks) -> Iterator[DaskBlocks]:

@@ -9,7 +9,7 @@ these are tasks for each pair of source and target, of which there can be too ma
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -351,11 +351,23 @@ class Shuffled(DaskBlocks):
         )
 
 
-def _shuffled(job: GroupingJob, frames: Sequence[Any], id_dtype: Any) -> Shuffled:
+def _as_frames(job: GroupingJob, frames: Sequence[Any]) -> DataFrame:
+    """Return the blocks of all tables as rows of one frame."""
     import dask.dataframe as dd
 
     sent = [packed(frame, table, as_frame) for frame, table in zip(frames, job.tables, strict=True)]
-    blocks = dd.concat(sent) if len(sent) > 1 else sent[0]
+    return dd.concat(sent) if len(sent) > 1 else sent[0]
+
+
+def brought(job: GroupingJob, frames: Sequence[Any]) -> Iterator[ShuffleBlock]:
+    """Return the blocks of frames, brought to the client."""
+    rows = _as_frames(job, frames).compute()
+    return from_rows(dask_frames.batches_of(rows, BLOCK_SCHEMA, "shuffle blocks"))
+
+
+def _shuffled(job: GroupingJob, frames: Sequence[Any], id_dtype: Any) -> Shuffled:
+
+    blocks = _as_frames(job, frames)
     # Added up apart from the shuffle: what a partition then lacks, it knows it lacks.
     expected_rows = blocks.groupby("target")["rows"].sum(split_out=1)
     # The index says in which partition a row goes; nothing is left to a hash of Dask's.

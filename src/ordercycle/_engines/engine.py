@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -12,6 +12,7 @@ import pyarrow as pa
 from ordercycle._engines.file_frames import FileFrame
 from ordercycle._engines.grouping_job import GroupingJob
 from ordercycle._engines.partition_tasks import Assignment, PartitionTask
+from ordercycle._engines.shuffle_blocks import ShuffleBlock
 from ordercycle._errors import ConfigError
 
 #: The frames of an engine: tables whose rows are made when they are needed.
@@ -53,6 +54,9 @@ class Engine(Protocol[F]):
 
         frames: of the tables of the job.
         """
+
+    def bring(self, job: GroupingJob, frames: Sequence[F | FileFrame]) -> Iterable[ShuffleBlock]:
+        """Return the blocks of frames, brought to the driver."""
 
     def held(self, blocks: Blocks) -> AbstractContextManager[Blocks]:
         """Hold blocks while a block of code runs, so that all tasks on them take one shuffle."""

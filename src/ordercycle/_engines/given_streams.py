@@ -8,11 +8,9 @@ from typing import Any
 
 from ordercycle._columns import Columns
 from ordercycle._engines.partition_tasks import ORDERS
-from ordercycle._engines.stream_plans import all_event_options, all_options
+from ordercycle._engines.stream_plans import OF_TASKS, all_event_options, all_options
 from ordercycle._errors import ConfigError, Option, suggestion
 
-#: Options that all streams share, as they are about the tasks.
-OF_TASKS = ("memory_limit", "spill_directory")
 WHERE, COLUMNS, LOOKUPS, TIMEZONE = "where", "columns", "lookups", "timezone"
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ordercycle._durable import path_of
 from ordercycle._engines.cluster_views import Compared, View
+from ordercycle._engines.kept_customers import KeptCustomers
 from ordercycle._engines.partition_tasks import PartitionTask
 from ordercycle._engines.shuffle_blocks import MOST_TARGETS, Packer, ShuffleBlock
 from ordercycle._engines.shuffle_reader import ShuffleReader
@@ -106,6 +107,14 @@ class GroupingJob:
         )
         return replace(self, streams=tuple(streams))
 
+    def brought(self, kept: KeptCustomers, threads: int | None) -> GroupingJob:
+        """Return the job for the driver, where the rows of some customers come.
+
+        threads: of the histories there.
+        """
+        streams = tuple(stream.brought(kept, threads) for stream in self.streams)
+        return replace(self, streams=streams, partitions=1, memory_limit=None, spill_directory=None)
+
     @property
     def nobody(self) -> dict[str, Any]:
         """The streams without customers, by name: they have the types of all others."""
@@ -115,6 +124,15 @@ class GroupingJob:
         self, task: PartitionTask, blocks: Iterable[ShuffleBlock], expected_rows: int | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Yield the results of a task for the customers of a partition.
+
+        blocks, expected_rows: as for `built`.
+        """
+        return task.results(self.built(blocks, expected_rows))
+
+    def built(
+        self, blocks: Iterable[ShuffleBlock], expected_rows: int | None = None
+    ) -> dict[str, Any]:
+        """Return the streams of the customers of a partition, by name.
 
         blocks: all those of the partition; expected_rows: how many rows they should hold, where an
         engine knows.
@@ -132,7 +150,7 @@ class GroupingJob:
         for stream in self.streams:
             found = reader.found(stream.tables[0])
             built[stream.name] = stream.counted(built[stream.name], found)
-        return task.results(built)
+        return built
 
 
 def check_memory(options: dict[str, Any]) -> None:

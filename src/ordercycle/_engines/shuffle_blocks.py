@@ -18,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import fixed_view, validity
+from ordercycle._engines.kept_customers import KeptCustomers
 from ordercycle._engines.source_notes import NO_TEXTS, LookedFor, Noticed
 from ordercycle._ingest.bad_values import Problems
 from ordercycle._ingest.column_readers import IdReader
@@ -210,7 +211,8 @@ class Packer:
     incoming: as they come; ids: the columns of ids; drop_nameless: leave out rows without a
     customer, who would all meet in one place; nobody: ids that mean no customer, left out like
     missing ones; repeatable: blocks are the same in whatever order the rows come, which takes
-    25 ns a row of numbers, and more of text; looked_for: what targets have to know of all rows.
+    25 ns a row of numbers, and more of text; looked_for: what targets have to know of all rows;
+    kept: whose rows travel, None for all.
     """
 
     number: int
@@ -223,6 +225,7 @@ class Packer:
     nobody: Nobody | None = None
     repeatable: bool = False
     looked_for: LookedFor = NO_TEXTS
+    kept: KeptCustomers | None = None
 
     def blocks(
         self,
@@ -237,7 +240,7 @@ class Packer:
         block, about.
         """
         sent, noticed = [0] * self.targets, Noticed(self.looked_for)
-        travelling = (noticed.see(self._travelling(batch)) for batch in batches)
+        travelling = (self._kept(noticed.see(self._travelling(batch))) for batch in batches)
         for target, batch in self._divided(travelling):
             sent[target] += batch.num_rows
             most = batch.num_rows
@@ -289,6 +292,13 @@ class Packer:
                 content = content_of(known_hashes(batch.column(0), reader), batch)
                 batch = batch.take(pa.array(order_of(list(_digits(content)))))
             yield target, batch
+
+    def _kept(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the rows of those who are kept."""
+        if self.kept is None:
+            return batch
+        reader, ids = IdReader.of(self.schema.field(0), self.name), batch.column(0)
+        return batch.filter(self.kept.among(ids, known_hashes(ids, reader), reader))
 
     def _travelling(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         problems = Problems(self.name, lambda row: f"row {row} of a batch")

@@ -14,7 +14,7 @@ import pyarrow as pa
 from ordercycle._engines.file_frames import FileFrame
 from ordercycle._engines.grouping_job import GroupingJob
 from ordercycle._engines.partition_tasks import Assignment, PartitionTask, Segmented
-from ordercycle._engines.shuffle_blocks import BLOCK_SCHEMA, Packer
+from ordercycle._engines.shuffle_blocks import BLOCK_SCHEMA, Packer, ShuffleBlock, from_rows
 from ordercycle._engines.spark_tasks import MapBatches, Pack, PackFiles, RunTask
 from ordercycle._engines.spark_types import ARROW_TYPES, arrow_schema, keys_of_partitions
 from ordercycle._engines.spark_types import spark_schema as as_spark
@@ -84,12 +84,11 @@ class SparkEngine:
 
     def exchange(self, job: GroupingJob, frames: Sequence[Any]) -> SparkBlocks:
         """Return the rows of frames as blocks, by the partition of their customers."""
-        session = _session_of(frames)
-        packed = (
-            _packed(frame, table, session) for frame, table in zip(frames, job.tables, strict=True)
-        )
-        blocks = reduce(lambda one, other: one.unionAll(other), packed)
-        return SparkBlocks(job, blocks.repartition(job.partitions, "target"))
+        return SparkBlocks(job, _blocks(job, frames).repartition(job.partitions, "target"))
+
+    def bring(self, job: GroupingJob, frames: Sequence[Any]) -> Iterator[ShuffleBlock]:
+        """Return the blocks of frames, brought to the driver."""
+        return from_rows(_blocks(job, frames).toArrow().to_batches())
 
     @contextmanager
     def held(self, blocks: SparkBlocks) -> Iterator[SparkBlocks]:
@@ -168,6 +167,15 @@ def _session_of(frames: Sequence[Any]) -> SparkSession:
     if session is None:
         raise ConfigError("there is no active Spark session to read files with", remedy="start one")
     return session
+
+
+def _blocks(job: GroupingJob, frames: Sequence[Any]) -> DataFrame:
+    """Return the rows of frames as shuffle blocks."""
+    session = _session_of(frames)
+    packed = (
+        _packed(frame, table, session) for frame, table in zip(frames, job.tables, strict=True)
+    )
+    return reduce(lambda one, other: one.unionAll(other), packed)
 
 
 def _packed(frame: Any, table: Packer, session: SparkSession) -> DataFrame:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from ordercycle._columns import Columns
 from ordercycle._engines.cluster_views import Compared, View, check_texts, looked_for
 from ordercycle._engines.file_frames import FileFrame
+from ordercycle._engines.kept_customers import KeptCustomers
 from ordercycle._engines.shuffle_blocks import COMPARED, IncomingColumns, Packer, packed_type
 from ordercycle._engines.source_notes import NO_TEXTS, LookedFor
 from ordercycle._errors import ColumnError
@@ -53,6 +54,8 @@ from ordercycle._streams.columns import StreamColumns
 SchemaOf: TypeAlias = Callable[[Any, Sequence[str], str], pa.Schema]
 #: The options of one machine, which says by itself how far it is.
 OF_ONE_MACHINE = "progress"
+#: Options that all streams share, as they are about the tasks.
+OF_TASKS = ("memory_limit", "spill_directory")
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,12 @@ class StreamPlan(ABC):
         texts = looked_for(all_of_them, self._columns(self.nobody))
         first = replace(first, looked_for=LookedFor(texts, self._dropped) if texts else NO_TEXTS)
         return replace(self, tables=(first, *others), compared=all_of_them)
+
+    def brought(self, kept: KeptCustomers, threads: int | None) -> Self:
+        """Return the plan of the rows of some customers, who are to be on the driver."""
+        tables = tuple(replace(table, targets=1, kept=kept) for table in self.tables)
+        of_tasks = {name: None for name in OF_TASKS if name in self.options}
+        return replace(self, tables=tables, options=self.options | of_tasks | {"threads": threads})
 
     def counted(self, built: Any, found: AbstractSet[int] | None) -> Any:
         """Return what counts of a stream that was built.

@@ -213,6 +213,11 @@ def _wanted(ids: Iterable[Any], reader: IdReader) -> pa.Array:
             f"ids are {plain}, of which none can be made that means nobody",
             remedy=f"build the history from ids of {LEAST_BYTES} to {MOST_BYTES} bytes",
         )
+    return ids_like(ids, reader)
+
+
+def ids_like(ids: Iterable[Any], reader: IdReader) -> pa.Array:
+    """Return ids in the type of those of a history, or raise a ConfigError."""
     if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
         raise ConfigError(
             (Option("ids", ids), " is no list of ids"), remedy="pass a list, or an Arrow array"

@@ -18,6 +18,7 @@ from ordercycle._engines.audience_verbs import AudienceVerbs
 from ordercycle._engines.dask_engine import DASK
 from ordercycle._engines.file_frames import Paths
 from ordercycle._engines.given_streams import GivenStreams
+from ordercycle._engines.history_verbs import HistoryVerbs
 from ordercycle._engines.lift_verbs import LiftVerbs
 from ordercycle._engines.report_verbs import ReportVerbs
 from ordercycle._engines.stream_verbs import StreamVerbs
@@ -34,10 +35,12 @@ __all__ = [
     "attribution",
     "audience",
     "audiences",
+    "clv_backtest",
     "clv_intervals",
     "features",
     "fit",
     "fit_lifecycle",
+    "history_of",
     "holdout_lift",
     "journey",
     "measure",
@@ -247,3 +250,6 @@ holdout_lift = _LIFTS.holdout_lift
 _AUDIENCES: AudienceVerbs[DataFrame] = AudienceVerbs(DASK)
 audience = _AUDIENCES.audience
 audiences = _AUDIENCES.audiences
+_HISTORIES: HistoryVerbs[DataFrame] = HistoryVerbs(DASK)
+history_of = _HISTORIES.history_of
+clv_backtest = _HISTORIES.clv_backtest
