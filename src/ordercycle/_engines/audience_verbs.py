@@ -161,5 +161,5 @@ class AudienceVerbs(Generic[F]):
         day = None if as_of is None else day_number(as_of, "as_of")
         made = ClusterAudiences(choosing, profile_df, whole, narrow, day)
         for name in made:  # which checks the rest
-            made.schema(ChosenRows(choosing, name, day, are_whole=True))
+            made.schema(ChosenRows(choosing, name, day, are_whole=False))
         return made

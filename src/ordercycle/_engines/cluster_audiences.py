@@ -96,11 +96,20 @@ class ClusterAudiences(Mapping[str, "ClusterAudience[F]"], Generic[F]):
         return engine.map(self.frame, task, self.schema(task))
 
     def schema(self, task: ChosenRows) -> pa.Schema:
-        """Return the columns of the rows of a list."""
+        """Return the columns of the rows of a list.
+
+        Raises
+        ------
+        ColumnError
+            A column of whole rows is of a type that has no meaning here.
+        """
         if self.whole is not None:
             return task.schema(self.whole.job.nobody)
         engine = self.narrow.engine
-        known = engine.schema(self.frame, engine.columns(self.frame), PROFILES)
+        names = engine.columns(self.frame)
+        if task.are_whole:
+            names = engine.schema(self.frame, [], PROFILES).names
+        known = engine.schema(self.frame, names, PROFILES)
         return task.schema({PROFILES: known.empty_table()})
 
 
@@ -128,6 +137,11 @@ class ClusterAudience(Generic[F]):
         With streams, features that have names are columns, too, and the rows have passed a shuffle.
         Without, a task sees its own rows only: customers who are there twice are found by
         :meth:`summary`, by :meth:`collect`, and by whoever reads the list as an audience.
+
+        Raises
+        ------
+        ColumnError
+            At once, where a column is of a type that has no meaning here: select the others.
         """
         return self._lists.rows(self._task(are_whole=True))
 
