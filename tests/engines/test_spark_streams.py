@@ -197,6 +197,9 @@ def test_audiences(there):
     )
     expected = lists.build(shop.history.profile(AS_OF), streams={"touches": shop.events})
     alone = spark.audience(profiles, "revenue > 300", name="Rich", value="revenue", partitions=3)
+    odd = profiles.selectExpr("*", "array(revenue) AS tags")
+    with pytest.raises(oc.ColumnError, match="tags is array<double>"):
+        spark.audience(odd, "revenue > 300", name="Rich", partitions=3).to_frame()
     for one, here in (
         (alone, expected["Rich"]),
         *((found[name], expected[name]) for name in expected),
