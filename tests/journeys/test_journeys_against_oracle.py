@@ -96,7 +96,7 @@ customers = st.fixed_dictionaries(
 def segments_of(customer):
     """Return the segment of each day."""
     days = [segment for segment, length in customer["segments"] for _ in range(length)]
-    return [*days, *[days[-1]] * (DAYS + 10 - len(days))]
+    return [*days, *[days[-1]] * (DAYS + 10 - len(days))][: DAYS + 10]
 
 
 def built(people):
