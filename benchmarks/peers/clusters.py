@@ -51,14 +51,14 @@ HEADER = (
 
 
 class Engine(NamedTuple):
-    """A running cluster: how to read files, what our verbs are, and what to do with a frame."""
+    """A running cluster: our verbs, how to read files, what to do with frames, and the peers."""
 
     verbs: Any
     read: Callable[[str], Any]
     frame: type
     run: Callable[[Any], object]
     collect: Callable[[Any], pa.Table]
-    formulations: Any
+    peers: Any
 
 
 class Took(NamedTuple):
@@ -194,14 +194,14 @@ class Bench:
     def measure(self, engine: Engine) -> None:
         """Compare all formulations, then measure them in turn."""
         case, options = self.case, self.options
-        given = partial(Given, engine.verbs, partitions=options.partitions)
+        given = partial(Given, engine.verbs, engine.peers.keep, partitions=options.partitions)
         self.ours = [
             Measured(OURS + kind, lambda shop, kind=kind: case.ours(given(shop=shop, kind=kind)))
             for kind in case.given
         ]
         self.peers = [
             Measured(name, lambda shop, make=make: make(given(shop=shop)))
-            for name, make in engine.formulations.get(case.name, {}).items()
+            for name, make in engine.peers.FORMULATIONS.get(case.name, {}).items()
         ]
         if options.check_orders:
             self._compare(engine, self._shop(engine, options.check_orders, None))
@@ -338,7 +338,7 @@ def spark_cluster(options: argparse.Namespace) -> Iterator[Engine]:
 
     from ordercycle.engines import spark
 
-    from .spark_peers import FORMULATIONS
+    from . import spark_peers
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
     # Workers import the formulations, too.
@@ -368,7 +368,7 @@ def spark_cluster(options: argparse.Namespace) -> Iterator[Engine]:
             DataFrame,
             lambda frame: frame.write.format("noop").mode("overwrite").save(),
             methodcaller("toArrow"),
-            FORMULATIONS,
+            spark_peers,
         )
     finally:
         session.stop()
@@ -383,7 +383,7 @@ def dask_cluster(options: argparse.Namespace) -> Iterator[Engine]:  # noqa: ARG0
 
     from ordercycle.engines import dask
 
-    from .dask_peers import FORMULATIONS
+    from . import dask_peers
 
     def read(path: str) -> Any:
         # Only profiles have nulls; numbers of NumPy are faster for what the peers do.
@@ -412,7 +412,7 @@ def dask_cluster(options: argparse.Namespace) -> Iterator[Engine]:  # noqa: ARG0
             dd.DataFrame,
             run,
             lambda frame: pa.Table.from_pandas(frame.compute(), preserve_index=False),
-            FORMULATIONS,
+            dask_peers,
         )
 
 

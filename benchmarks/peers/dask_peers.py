@@ -16,8 +16,16 @@ import pandas as pd
 import pyarrow as pa
 
 from . import dask_expressions, dask_profile
-from .asked_features import FEW, MANY, WINDOWS, Counted
-from .cluster_cases import CLV, CREDIT_COLUMNS, VALUE_COLUMNS, Given
+from .asked_features import FEW, MANY, Counted
+from .cluster_cases import (
+    CAN_WIN,
+    CLV,
+    COUNTED,
+    CREDIT_COLUMNS,
+    VALUE_COLUMNS,
+    Given,
+    Needed,
+)
 from .generate import AS_OF
 from .value_formulas import values
 
@@ -38,15 +46,23 @@ def by_customer(frame: dd.DataFrame, partitions: int) -> dd.DataFrame:
     )
 
 
+def keep(frame: dd.DataFrame, needed: Needed) -> dd.DataFrame:
+    """Return the touches that are needed."""
+    wanted = None
+    for kinds, channels in needed.kinds:
+        those = frame["kind"].isin(kinds)
+        if channels is not None:
+            those &= frame["channel"].isin(channels)
+        wanted = those if wanted is None else wanted | those
+    return frame[wanted & (frame["occurred_at"] >= pd.Timestamp(needed.since, tz="UTC"))]
+
+
 # Attribution.
 
 
 def credited(given: Given) -> dd.DataFrame:
     """Return orders with the touches that win them."""
-    touches = given.frame("touches")
-    is_click = touches["kind"] == "click"
-    is_text = (touches["kind"] == "delivery") & (touches["channel"] == "SMS")
-    able = touches[is_click | is_text]
+    able = given.frame("touches", CAN_WIN)
     able = able[["customer_id", "occurred_at", "kind", "channel", "campaign"]]
     meta = _winners(able._meta, given.frame("placed")._meta)  # noqa: SLF001 - types
     return by_customer(able, given.partitions).map_partitions(
@@ -111,16 +127,14 @@ def counted(given: Given, features: tuple[Counted, ...]) -> dd.DataFrame:
 
 
 def _counts(given: Given, features: tuple[Counted, ...]) -> dd.DataFrame:
-    rows = given.frame("touches")[["customer_id", "occurred_at", "kind", "channel"]]
+    rows = given.frame("touches", COUNTED)[["customer_id", "occurred_at", "kind", "channel"]]
     pieces = rows.map_partitions(_piece, features, meta=_piece(rows._meta, features))  # noqa: SLF001
     return by_customer(pieces, given.partitions)
 
 
 def _piece(touches: pd.DataFrame, features: tuple[Counted, ...]) -> pd.DataFrame:
     """Count the touches of each customer in a part of them: codes of pairs, then days."""
-    times = touches["occurred_at"]
-    recent = (times < END) & (times >= END - pd.Timedelta(days=max(WINDOWS)))
-    touches = touches[recent.to_numpy(bool)]
+    touches = touches[(touches["occurred_at"] < END).to_numpy(bool)]
     kinds, channels = (
         {
             value: code

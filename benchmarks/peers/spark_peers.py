@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from . import spark_profile
-from .asked_features import FEW, MANY, WINDOWS, Counted
-from .cluster_cases import CLV, VALUE_COLUMNS, Given
+from .asked_features import FEW, MANY, Counted
+from .cluster_cases import CAN_WIN, CLV, COUNTED, VALUE_COLUMNS, Given, Needed
 from .generate import AS_OF
 from .value_formulas import values
 
@@ -35,6 +35,11 @@ def asked(query: str, **frames: DataFrame) -> DataFrame:
     return session.sql(query)
 
 
+def keep(frame: DataFrame, needed: Needed) -> DataFrame:
+    """Return the touches that are needed."""
+    return frame.where(needed.condition)
+
+
 # Attribution.
 
 #: The last click and the last text message before each order; touches and orders are one stream.
@@ -47,7 +52,7 @@ WITH able AS (
            CASE WHEN kind = 'click' THEN campaign END AS campaign,
            CASE WHEN kind = 'delivery' THEN occurred_at END AS texted_at,
            CASE WHEN kind = 'delivery' THEN campaign END AS text_campaign
-    FROM touches WHERE kind = 'click' OR kind = 'delivery' AND channel = 'SMS'
+    FROM touches
     UNION ALL
     SELECT customer_id, ordered_at, true, order_id, amount, NULL, NULL, NULL, NULL, NULL
     FROM placed
@@ -89,7 +94,7 @@ FROM ({WINNERS}) GROUP BY channel
 
 def credited(given: Given, query: str) -> DataFrame:
     """Return orders, or their totals, with the touches that win them."""
-    return asked(query, touches=given.frame("touches"), placed=given.frame("placed"))
+    return asked(query, touches=given.frame("touches", CAN_WIN), placed=given.frame("placed"))
 
 
 # Features.
@@ -102,22 +107,14 @@ def instant(day: date) -> str:
 
 def counts_of(features: Iterable[Counted]) -> str:
     """Return the query that counts the touches of each customer."""
-    features = tuple(features)
     made = ",\n".join(
         f"count_if(kind = '{one.kind}' AND channel = '{one.channel}' AND occurred_at >= "
         f"{instant(END - timedelta(days=one.days))}) AS {one.name}"
         for one in features
     )
-    kinds, channels = (
-        ", ".join(f"'{value}'" for value in sorted({getattr(one, name) for one in features}))
-        for name in ("kind", "channel")
-    )
-    oldest = END - timedelta(days=max(WINDOWS))
     return f"""
         SELECT customer_id, {made} FROM touches
-        WHERE occurred_at < {instant(END)} AND occurred_at >= {instant(oldest)}
-              AND kind IN ({kinds}) AND channel IN ({channels})
-        GROUP BY customer_id
+        WHERE occurred_at < {instant(END)} GROUP BY customer_id
     """
 
 
@@ -131,7 +128,8 @@ def counted(given: Given, features: tuple[Counted, ...]) -> DataFrame:
         SELECT customer_id, {_zeroes(features)}
         FROM people LEFT JOIN ({counts_of(features)}) USING (customer_id)
     """
-    return asked(query, people=given.frame("people"), touches=given.frame("touches"))
+    touches = given.frame("touches", COUNTED)
+    return asked(query, people=given.frame("people"), touches=touches)
 
 
 #: In the place of `asked_features.MIXED`, by name.
@@ -179,7 +177,7 @@ def profile_with_counts(given: Given) -> DataFrame:
         SELECT profiles.*, {_zeroes(FEW)}
         FROM profiles LEFT JOIN ({counts_of(FEW)}) USING (customer_id)
     """
-    return asked(query, profiles=profiles, touches=given.frame("touches"))
+    return asked(query, profiles=profiles, touches=given.frame("touches", COUNTED))
 
 
 # Value.

@@ -316,9 +316,9 @@ def test_the_benchmark_compares_like_with_like(tmp_path):
     from benchmarks.peers.cluster_cases import CASES, Given
     from benchmarks.peers.cluster_shop import Shop, Size
     from benchmarks.peers.compare import differences
-    from benchmarks.peers.dask_peers import FORMULATIONS
+    from benchmarks.peers.dask_peers import FORMULATIONS, keep
 
-    given = Given(dask, Shop(Size.of(4_000), tmp_path, dd.read_parquet), partitions=2)
+    given = Given(dask, keep, Shop(Size.of(4_000), tmp_path, dd.read_parquet), partitions=2)
     cases = {case.name: case for case in CASES}
     compared = [
         (cases[name], make)
