@@ -19,10 +19,11 @@ from ordercycle._membership.timeline import Timeline
 from ordercycle._months import Months, Period
 from ordercycle._page.content import Cohorts
 from ordercycle._report.catalogue import Catalogue
-from ordercycle._report.cube import count
+from ordercycle._report.cube import Cube, count
 from ordercycle._report.metric_values import Figures
 from ordercycle._report.quantities import MONEY
 from ordercycle._report.report_spec import Plan
+from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workspace
 from ordercycle_kernels.calendar import FIRST_DAY, LAST_DAY, NO_DAY
 from ordercycle_kernels.timeline import OPEN
@@ -64,12 +65,13 @@ def cohorts_of(history: OrderHistory, period: Period) -> Cohorts:
 
     Customers who are forgotten are left out, as of all metrics of customers.
     """
-    spec = grouped_orders(history).spec
-    months = period.months
-    names = tuple(map(str, months.each()))
-    first_months = FirstMonths(history, months, net_refunds=spec.net_refunds)
-    membership = Membership(names, first_months)
-    plan = Plan(
+    return cohorts_in(counted_cohorts(history, period))
+
+
+def cohort_plan(spec: HistorySpec, period: Period) -> Plan:
+    """Return what is counted: a segment for each first month."""
+    names = tuple(map(str, period.months.each()))
+    return Plan(
         period=period,
         segments=names,
         rows=(np.arange(len(names)),),
@@ -77,12 +79,25 @@ def cohorts_of(history: OrderHistory, period: Period) -> Cohorts:
         net_refunds=spec.net_refunds,
         catalogue=Catalogue(spec.has_amount),
     )
-    figures = Figures(count(history, [membership], plan, known_only=True))
-    over = months.size if period.is_whole else months.size - 1
+
+
+def counted_cohorts(history: OrderHistory, period: Period) -> Cube:
+    """Count the buyers of each first month, in the months after."""
+    spec = grouped_orders(history).spec
+    plan = cohort_plan(spec, period)
+    first_months = FirstMonths(history, period.months, net_refunds=spec.net_refunds)
+    return count(history, [Membership(plan.segments, first_months)], plan, known_only=True)
+
+
+def cohorts_in(counted: Cube) -> Cohorts:
+    """Return the cohorts of counts."""
+    plan, figures = counted.plan, Figures(counted)
+    months = plan.period.months
+    over = months.size if plan.period.is_whole else months.size - 1
     by_month = {
         name: [figures.quantity(name, month) for month in months.each()]
         for name in ("monthly buyers", "orders", "revenue")
-        if name != "revenue" or spec.has_amount
+        if name != "revenue" or plan.catalogue.has_money
     }
     sizes = tuple(by_month["monthly buyers"][row][row] for row in range(months.size))
     units = {"monthly buyers": Fraction(1), "orders": Fraction(1), "revenue": plan.units[MONEY]}
@@ -100,7 +115,7 @@ def cohorts_of(history: OrderHistory, period: Period) -> Cohorts:
         )
 
     shown = {RETURNED: ("monthly buyers", "share"), ORDERS: ("orders", "orders")}
-    if spec.has_amount:
+    if plan.catalogue.has_money:
         shown[REVENUE] = ("revenue", "currency")
     return Cohorts(
         months=tuple(month.first for month in months.each()),

@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from typing import IO, Any
 
 from ordercycle._attribution.credited import Credited
 from ordercycle._dashboard.cohorts import cohorts_of
-from ordercycle._dashboard.grid import CUSTOMERS, grid_of
-from ordercycle._dashboard.journeys import shown_experiments, shown_journeys
-from ordercycle._dashboard.memberships import Named, changed_months, last_day_of, named_memberships
-from ordercycle._dashboard.moves import moves_of
-from ordercycle._dashboard.small import cohorts_without_few, grid_without_few, without_few
-from ordercycle._errors import ConfigError, Option, OrdercycleWarning
+from ordercycle._dashboard.grid import grid_of, scheme_of_grid
+from ordercycle._dashboard.memberships import Named, last_day_of, named_memberships
+from ordercycle._dashboard.moves import month_ends, moves_of
+from ordercycle._dashboard.page_options import PageOptions, few_people, page_months
+from ordercycle._errors import OrdercycleWarning
 from ordercycle._experiments.result import ExperimentResult
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._journeys.run import JourneyRun
@@ -26,18 +24,13 @@ from ordercycle._membership.membership import Membership
 from ordercycle._months import Months, Period
 from ordercycle._page.content import Cohorts, Content, Grid, Moves
 from ordercycle._page.document import document, framed
-from ordercycle._page.encoding import checked_currency
 from ordercycle._public import public
+from ordercycle._report.as_of import Known
 from ordercycle._report.export import write_text
 from ordercycle._report.loyalty import Loyalty
 from ordercycle._report.own_metrics import Metric as OwnMetric
-from ordercycle._report.page_content import Look
-from ordercycle._report.segment_report import SegmentReport, content_of_report
-from ordercycle._segments.rfm import Rfm
+from ordercycle._report.segment_report import SegmentReport
 from ordercycle._segments.scheme import Scheme
-
-#: How many months a page has, and how many of them it shows first.
-MONTHS, SHOWN = 24, 12
 
 
 @public()
@@ -157,22 +150,20 @@ class Dashboard:
         >>> page.save("segments.html")
         """
         check_history(history)
-        code = checked_currency(currency)
-        if not isinstance(min_customers, int) or isinstance(min_customers, bool):
-            raise ConfigError(
-                (Option("min_customers", min_customers), " is no number of customers"),
-                remedy="pass a whole number",
-            )
-        of_journeys = shown_journeys(journeys, min_customers)
-        of_experiments = shown_experiments(experiments or {}, min_customers)
+        options = PageOptions.of(
+            title=title,
+            currency=currency,
+            min_customers=min_customers,
+            changes=changes,
+            journeys=journeys,
+            experiments=experiments,
+        )
         named = named_memberships(history, schemes, memberships or {}, streams, missing)
-        end = last_day_of(history, named, months, as_of)
-        last = Months.between(end, end)
-        chosen = _months(history, last) if months is None else Months.of(months, "months")
-        period = Period.to(chosen, end)
+        end = last_day_of(Known.of(history), named, months, as_of)
+        period = Period.to(page_months(history.summary().first_day, end, months), end)
+        span = tuple(str(period.months.each()[at]) for at in (0, -1))
 
         def reported(of: Named, names: Sequence[str] | None, **sources: Any) -> SegmentReport:
-            span = tuple(str(month) for month in (period.months.each()[0], last))
             return SegmentReport.build(
                 history, of.passed, period=span, compare=None, segments=names, as_of=end, **sources
             )
@@ -182,7 +173,7 @@ class Dashboard:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", OrdercycleWarning)  # the report says it again
                 counts = reported(named, segments)
-            few = _few(counts, period.months, min_customers)
+            few = few_people(counts, period.months, min_customers)
             if few:
                 named, kept = named.merged(history, few, counts.segments)
         report = reported(
@@ -195,27 +186,12 @@ class Dashboard:
             targets=targets,
             metrics=metrics,
         )
-        look = Look(
-            title=title,
-            currency=code,
-            groups=[named.groups[name] for name in report.segments],
-            rules=named.rules,
-            changes=changed_months(changes or {}, report.segments, few),
-            chosen=tuple(name for name in report.segments if name in named.first),
+        counted = (
+            _moves(history, named, period),
+            _grid(history, schemes, end),
+            _cohorts(history, period),
         )
-        # A year beside the one before, or less, so that there is something to compare with.
-        shown = min(SHOWN, max(1, period.months.size // 2))
-        content = replace(
-            content_of_report(report, look, period.months),
-            first=last.first - shown + 1,
-            compare="previous_year" if period.months.size >= shown + 12 else "previous_period",
-            min_customers=min_customers,
-            moves=without_few(_moves(history, named, period), min_customers),
-            grid=grid_without_few(_grid(history, schemes, end), CUSTOMERS, min_customers),
-            cohorts=cohorts_without_few(_cohorts(history, period), min_customers),
-            journeys=of_journeys,
-            experiments=of_experiments,
-        )
+        content = options.content(report, named, few, period, counted)
         return cls(content, report)
 
     def save(self, path: str | os.PathLike[str] | IO[str]) -> None:
@@ -248,35 +224,14 @@ class Dashboard:
         return framed(self._page)
 
 
-def _months(history: OrderHistory, last: Months) -> Months:
-    """Return the last months up to one, and none from before the first order."""
-    first_day = history.summary().first_day
-    first = last.first - MONTHS + 1
-    if first_day is not None:
-        first = min(last.first, max(first, Months.between(first_day, first_day).first))
-    return Months(first, last.first)
-
-
-def _few(report: SegmentReport, months: Months, least: int) -> list[str]:
-    """Return the segments that have fewer customers at the end of all months."""
-    table = report.dynamics("Customers", tuple(str(months.each()[at]) for at in (0, -1)))
-    most: dict[str, float] = dict.fromkeys(report.segments, 0)
-    for row in table.to_pylist():
-        if row["segment"] in most:
-            most[row["segment"]] = max(most[row["segment"]], row["value"])
-    return [name for name, customers in most.items() if customers < least]
-
-
 def _moves(history: OrderHistory, named: Named, period: Period) -> Moves | None:
-    months = period.months.each()
-    if named.scheme is None or len(months) < 2:
+    if named.scheme is None or period.months.size < 2:
         return None
-    ends = [min(month.last_day, period.last_day) for month in months]
-    return moves_of(history, named.memberships[named.scheme], ends)
+    return moves_of(history, named.memberships[named.scheme], month_ends(period))
 
 
 def _grid(history: OrderHistory, schemes: Sequence[Scheme], as_of: date) -> Grid | None:
-    scheme = next((one for one in schemes if isinstance(one, Rfm)), None)
+    scheme = scheme_of_grid(schemes)
     return None if scheme is None else grid_of(history, scheme, as_of)
 
 

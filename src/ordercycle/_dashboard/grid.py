@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import date
-from typing import Any
+from fractions import Fraction
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +17,19 @@ from ordercycle._history.order_history import OrderHistory
 from ordercycle._page.content import Grid
 from ordercycle._page.numbers import day_name
 from ordercycle._segments.rfm import Rfm
+from ordercycle._segments.scheme import Scheme
 
 CUSTOMERS, REVENUE, VALUE = "Customers", "Revenue (all time)", "Average Order Value (all time)"
 SCORES = ["recency_score", "frequency_score"]
+#: Further sums of a cell.
+ORDERS, SEGMENT = "orders", "segment"
+#: What a sum is of: customers, orders, revenue, or of customers in a segment; scores; the segment.
+GridName: TypeAlias = tuple[str | int | bool | None, ...]
+
+
+def scheme_of_grid(schemes: Sequence[Scheme]) -> Rfm | None:
+    """Return the first RFM scheme, of which there is a grid."""
+    return next((one for one in schemes if isinstance(one, Rfm)), None)
 
 
 def grid_of(history: OrderHistory, scheme: Rfm, as_of: date) -> Grid | None:
@@ -26,23 +37,60 @@ def grid_of(history: OrderHistory, scheme: Rfm, as_of: date) -> Grid | None:
     profile = history.profile(as_of)
     if not profile.num_rows:
         return None
-    scored = (scheme.fit(profile) if scheme.refits else scheme).assign(profile)
+    sums = grid_sums(profile, scheme.fit(profile) if scheme.refits else scheme)
+    has_money = "revenue" in profile.column_names
+    return grid_in(sums, scheme, as_of, profile.schema.field("revenue").type if has_money else None)
+
+
+def grid_sums(profile: pa.Table, scheme: Rfm) -> dict[GridName, Fraction | int]:
+    """Return what the customers of a profile add to cells, by what it is and their scores."""
+    scored = scheme.assign(profile)
     scored = scored.filter(pc.is_valid(scored[SCORES[0]]))
-    if not scored.num_rows:
-        return None
-    has_money = "revenue" in scored.column_names
-    cells = _by_scores(scored.group_by(SCORES).aggregate([([], "count_all"), ("orders", "sum")]))
+    sums: dict[GridName, Fraction | int] = {}
+    cells = scored.group_by(SCORES).aggregate([([], "count_all"), ("orders", "sum")])
+    for row in cells.to_pylist():
+        scores = _scores(row)
+        sums[(CUSTOMERS, *scores)] = row["count_all"]
+        sums[(ORDERS, *scores)] = row["orders_sum"]
     names = scored.select([*SCORES, scheme.name])
-    names = names.set_column(2, "segment", names[scheme.name].cast(pa.string()))
-    sizes = names.group_by([*SCORES, "segment"]).aggregate([([], "count_all")])
-    named = _by_scores(sizes.sort_by([("count_all", "ascending"), ("segment", "descending")]))
-    values = {CUSTOMERS: _table(scheme, cells, lambda row: row["count_all"])}
+    names = names.set_column(2, SEGMENT, names[scheme.name].cast(pa.string()))
+    for row in names.group_by([*SCORES, SEGMENT]).aggregate([([], "count_all")]).to_pylist():
+        sums[(SEGMENT, *_scores(row), row[SEGMENT])] = row["count_all"]
+    if "revenue" in scored.column_names:
+        sums |= {(REVENUE, *scores): total for scores, total in _revenue_of(scored).items()}
+    return sums
+
+
+def grid_in(
+    sums: Mapping[Any, Fraction | int], scheme: Rfm, as_of: date, money: pa.DataType | None
+) -> Grid | None:
+    """Return the grid of sums; None where nobody has scores.
+
+    money: the type of revenue; None: there is none.
+    """
+    customers, orders, revenue = (
+        {name[1:]: total for name, total in sums.items() if name[0] == what}
+        for what in (CUSTOMERS, ORDERS, REVENUE)
+    )
+    if not customers:
+        return None
+    largest: dict[Any, tuple[Any, str]] = {}
+    for name, total in sums.items():
+        if name[0] == SEGMENT:  # of as many customers, the name that comes first
+            scores, segment = name[1:3], str(name[3] or "")
+            largest[scores] = min(largest.get(scores, (0, "")), (-total, segment))
+    values = {CUSTOMERS: _table(scheme, customers, lambda scores: int(customers[scores]))}
     units = {CUSTOMERS: "customers"}
-    if has_money:
-        for scores_of, total in _revenue_of(scored).items():
-            cells[scores_of]["revenue_sum"] = total
-        values[REVENUE] = _table(scheme, cells, lambda row: row["revenue_sum"])
-        values[VALUE] = _table(scheme, cells, _mean_value)
+    if money is not None:
+        amounts = {
+            scores: float(Fraction(revenue.get(scores, 0)) / _unit(money)) for scores in customers
+        }
+        values[REVENUE] = _table(scheme, customers, amounts.__getitem__)
+        values[VALUE] = _table(
+            scheme,
+            customers,
+            lambda scores: amounts[scores] / int(orders[scores]) if orders.get(scores) else None,
+        )
         units |= {REVENUE: "currency", VALUE: "currency"}
     scores = range(1, scheme.bins + 1)
     return Grid(
@@ -51,46 +99,49 @@ def grid_of(history: OrderHistory, scheme: Rfm, as_of: date) -> Grid | None:
         "that most of its customers are in.",
         rows=tuple(f"F{score}" for score in reversed(scores)),
         columns=tuple(f"R{score}" for score in scores),
-        names=_table(scheme, named, lambda row: row["segment"] or "", missing=""),
+        names=_table(scheme, largest, lambda scores: largest[scores][1], missing=""),
         values=values,
         units=units,
     )
 
 
-def _revenue_of(scored: pa.Table) -> dict[tuple[int, int], float]:
-    """Return the revenue of each cell: the exact sum, rounded once, whatever the order of rows."""
-    if not pa.types.is_floating(scored.schema.field("revenue").type):
-        sums = scored.group_by(SCORES).aggregate([("revenue", "sum")])
-        return {cell: float(row["revenue_sum"]) for cell, row in _by_scores(sums).items()}
+def _revenue_of(scored: pa.Table) -> dict[tuple[int, int], Fraction]:
+    """Return the revenue of each cell in its units: the exact sum, whatever the order of rows."""
+    kind = scored.schema.field("revenue").type
+    if not pa.types.is_floating(kind):
+        sums = scored.group_by(SCORES).aggregate([("revenue", "sum")]).to_pylist()
+        return {_scores(row): Fraction(row["revenue_sum"]) * _unit(kind) for row in sums}
     recency, frequency = (np.asarray(scored[name]) for name in SCORES)
     revenue = np.asarray(scored["revenue"], np.float64)
     found = {}
-    for cell in _by_scores(scored.group_by(SCORES).aggregate([])):
-        its = AmountWords(revenue[(recency == cell[0]) & (frequency == cell[1])], NO_WORDS)
-        found[cell] = float(exact_total(its, is_float=True))
+    for row in scored.group_by(SCORES).aggregate([]).to_pylist():
+        scores = _scores(row)
+        its = AmountWords(revenue[(recency == scores[0]) & (frequency == scores[1])], NO_WORDS)
+        found[scores] = exact_total(its, is_float=True)
     return found
 
 
-def _by_scores(table: pa.Table) -> dict[tuple[int, int], dict[str, Any]]:
-    return {(row[SCORES[0]], row[SCORES[1]]): row for row in table.to_pylist()}
+def _unit(money: pa.DataType) -> Fraction:
+    """Return how many units of sums make one: of decimals, those of the last digit."""
+    return Fraction(10) ** getattr(money, "scale", 0)
+
+
+def _scores(row: Mapping[str, Any]) -> tuple[int, int]:
+    return row[SCORES[0]], row[SCORES[1]]
 
 
 def _table(
     scheme: Rfm,
-    cells: Mapping[tuple[int, int], dict[str, Any]],
-    value: Any,
+    cells: Container[Any],
+    value: Callable[[tuple[int, int]], Any],
     missing: Any = None,
 ) -> tuple[tuple[Any, ...], ...]:
     """Return a value of each cell: frequency down from the best, recency up to it."""
     scores = range(1, scheme.bins + 1)
     return tuple(
         tuple(
-            value(cells[recency, frequency]) if (recency, frequency) in cells else missing
+            value((recency, frequency)) if (recency, frequency) in cells else missing
             for recency in scores
         )
         for frequency in reversed(scores)
     )
-
-
-def _mean_value(row: Mapping[str, Any]) -> float | None:
-    return row["revenue_sum"] / row["orders_sum"] if row["orders_sum"] else None

@@ -82,8 +82,12 @@ def named_memberships(
     further: Mapping[str, Membership],
     streams: Mapping[str, Any] | None = None,
     missing: str = "error",
+    span: tuple[date | None, date | None] = (None, None),
 ) -> Named:
-    """Return the memberships of schemes, and further ones."""
+    """Return the memberships of schemes, and further ones.
+
+    span: from which day to which schemes are recalculated; None: of the first, and last, order.
+    """
     if isinstance(schemes, Scheme):
         schemes = [schemes]
 
@@ -105,7 +109,9 @@ def named_memberships(
         scheme = _fitted(given, history)
         _refuse_taken(scheme.name, made)
         made[scheme.name] = (
-            scheme.membership(history, every="month", schemes=before, **read_by([*before, scheme]))
+            scheme.membership(
+                history, *span, every="month", schemes=before, **read_by([*before, scheme])
+            )
             if scheme.recalculates
             else scheme.membership(history)
         )
@@ -124,13 +130,12 @@ def named_memberships(
 
 
 def last_day_of(
-    history: OrderHistory,
+    known: Known,
     named: Named,
     months: str | Sequence[str] | None,
     as_of: date | str | None,
 ) -> date:
     """Return the last day that counts: the one that is given, or the last that is known."""
-    known = Known.of(history)
     if months is None:
         day = date_of(day_number(as_of, "as_of")) if as_of is not None else known.days().last
         if day is None:

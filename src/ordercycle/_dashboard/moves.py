@@ -12,6 +12,7 @@ from ordercycle._days import number_of
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.membership import Membership, intervals_of
+from ordercycle._months import Period
 from ordercycle._page.content import Moves
 from ordercycle._workspace import Workspace
 from ordercycle_kernels.calendar import NO_DAY
@@ -24,13 +25,19 @@ RANKS = {
 
 
 def moves_of(history: OrderHistory, membership: Membership, ends: Sequence[date]) -> Moves:
-    """Count who was where at the ends of months, and at the ends of the ones before.
+    """Count who was where at the ends of months, and at the ends of the ones before."""
+    return moves_in(membership.segments, counted_moves(history, membership, ends))
+
+
+def counted_moves(
+    history: OrderHistory, membership: Membership, ends: Sequence[date]
+) -> NDArray[np.int64]:
+    """Count customers by where they were at an end, and at the next: (ends - 1, from, to).
 
     A customer is in one segment at a time; who is in several counts in the last of them. Who is in
     none counts in the place after all segments, and so does who is not there yet.
     """
-    segments = membership.segments
-    places = len(segments) + 1
+    places = len(membership.segments) + 1
     source = intervals_of(membership)
     days = np.array([number_of(end) for end in ends], np.int32)
 
@@ -54,8 +61,18 @@ def moves_of(history: OrderHistory, membership: Membership, ends: Sequence[date]
     total = np.zeros((days.size - 1, places, places), np.int64)
     for counts in grouped_orders(history).scan(add):
         total += counts
+    return total
+
+
+def moves_in(segments: Sequence[str], total: NDArray[np.int64]) -> Moves:
+    """Return the moves of counts."""
     total[:, -1, -1] = 0  # nowhere before and after: mostly who comes later
-    return Moves(segments, ranks_of(segments), total.tolist())
+    return Moves(tuple(segments), ranks_of(segments), total.tolist())
+
+
+def month_ends(period: Period) -> list[date]:
+    """Return the days at whose ends months are compared: their last that counts."""
+    return [min(month.last_day, period.last_day) for month in period.months.each()]
 
 
 def ranks_of(segments: Sequence[str]) -> tuple[int, ...]:
