@@ -231,3 +231,19 @@ def test_customers_who_are_brought_here(there):
         for each, events in ((history, others["touches"]), (shop.history, shop.events))
     )
     assert found == {one: expected[one] for one in ids}
+
+
+@pytest.mark.filterwarnings("ignore::ordercycle.OrdercycleWarning")
+def test_pages_of_schemes_that_are_fitted_again(there):
+    orders, touches, how = there
+    shop, [model, _] = streams(), MODELS
+    asked = {"months": ("2025-12", "2026-01"), "as_of": "2026-01-15"}
+    schemes = [oc.Lifecycle(), oc.Rfm(bins=3)]
+    found = spark.dashboard(
+        orders, schemes, touches=touches, model=model, partitions=3, **asked, **how
+    )
+    credited = model.credit(shop.history, shop.events)
+    assert (
+        found._page == oc.Dashboard.build(shop.history, schemes, credited=credited, **asked)._page
+    )
+    assert found._shown.grid is not None

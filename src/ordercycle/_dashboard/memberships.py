@@ -12,10 +12,14 @@ from ordercycle._days import date_of, day_number
 from ordercycle._errors import ConfigError, Option, suggestion
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.membership import Membership
+from ordercycle._membership.scheduled import Schedule
 from ordercycle._months import Months
 from ordercycle._report.as_of import AsOf, Known
 from ordercycle._report.page_content import month_numbers
-from ordercycle._segments.scheme import Scheme, in_words
+from ordercycle._segments.scheme import Scheme, in_words, membership_with
+
+#: How often schemes of a page are recalculated.
+EVERY = "month"
 
 
 @dataclass(frozen=True)
@@ -76,17 +80,38 @@ class Named:
                 yield name, segment, self.shown(name, segment)
 
 
+@dataclass(frozen=True)
+class RecalculatedElsewhere:
+    """What recalculations of schemes need to know of customers who are not in a history.
+
+    first, last: the days of the first and the last order; fits: schemes as they are fitted again,
+    by name and day.
+    """
+
+    first: date | None
+    last: date | None
+    fits: Mapping[tuple[str, int], Scheme | None]
+
+    def schedule(self, history: OrderHistory) -> Schedule:
+        """Return the days of recalculation."""
+        return Schedule.of(history, self.first, self.last, EVERY)
+
+    def membership(self, history: OrderHistory, schemes: Sequence[Scheme]) -> Membership:
+        """Return the membership of the last scheme, after those before it."""
+        return membership_with(history, self.schedule(history), schemes, self.fits)
+
+
 def named_memberships(
     history: OrderHistory,
     schemes: Sequence[Scheme],
     further: Mapping[str, Membership],
     streams: Mapping[str, Any] | None = None,
     missing: str = "error",
-    span: tuple[date | None, date | None] = (None, None),
+    elsewhere: RecalculatedElsewhere | None = None,
 ) -> Named:
     """Return the memberships of schemes, and further ones.
 
-    span: from which day to which schemes are recalculated; None: of the first, and last, order.
+    elsewhere: what is known of all customers, where the history has some of them only.
     """
     if isinstance(schemes, Scheme):
         schemes = [schemes]
@@ -109,11 +134,13 @@ def named_memberships(
         scheme = _fitted(given, history)
         _refuse_taken(scheme.name, made)
         made[scheme.name] = (
-            scheme.membership(
-                history, *span, every="month", schemes=before, **read_by([*before, scheme])
+            scheme.membership(history)
+            if not scheme.recalculates
+            else elsewhere.membership(history, [*before, scheme])
+            if elsewhere is not None
+            else scheme.membership(
+                history, every=EVERY, schemes=before, **read_by([*before, scheme])
             )
-            if scheme.recalculates
-            else scheme.membership(history)
         )
         words[scheme.name] = in_words(scheme)
         before.append(scheme)

@@ -18,7 +18,7 @@ from ordercycle._engines.partition_tasks import (
     ORDERS,
     Streams,
     SumTask,
-    membership_of,
+    TaskMemberships,
     of_a_partition,
 )
 from ordercycle._engines.report_sums import ANY_OTHER, OF_CELLS, ReportSums, batches_of, cells_of
@@ -42,12 +42,11 @@ from ordercycle._report.loyalty import Loyalty
 from ordercycle._report.metadata import given_of, notes_of
 from ordercycle._report.own_metrics import Metric, condition_of
 from ordercycle._report.report_numbers import ReportNumbers
-from ordercycle._report.report_spec import Plan
+from ordercycle._report.report_spec import HalfMonths, Plan, listed
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._report.sources import Sources
 from ordercycle._report.subscriptions import CHANNEL, DATES, TOPIC
 from ordercycle._report.touched import TYPE, Names, texts_of
-from ordercycle._segments.scheme import Scheme
 from ordercycle_kernels.calendar import LAST_DAY
 
 SUBSCRIPTIONS, MEMBERS, POINTS = "subscriptions", "members", "points"
@@ -139,15 +138,15 @@ class SourcesOf:
 class CountSources(SumTask):
     """Counts segment reports of several streams.
 
-    plans: of a report for each range of months, with the day after which orders do not exist;
+    memberships: say who is in which segment; plans: of a report for each range of months, with the
+    day after which orders do not exist;
     horizon: that after which nothing marks a message; with_days: whether the known days are told as
     well.
     """
 
     of: SourcesOf
-    scheme: Scheme
+    memberships: TaskMemberships
     plans: tuple[tuple[Plan, int | None], ...]
-    every: str
     horizon: int | None
     with_days: bool
 
@@ -157,8 +156,8 @@ class CountSources(SumTask):
         with without_warnings(), of_a_partition():  # what a partition lacks may be elsewhere
             sources = self.of.sources(streams, is_part=True)
         for number, (plan, until) in enumerate(self.plans):
-            membership = membership_of(self.scheme, orders, plan.period, self.every)
-            scan = ReportScan(sources, (membership,), self.horizon)
+            memberships = self.memberships.of(orders, plan.period)
+            scan = ReportScan(sources, tuple(listed(memberships)), self.horizon)
             since = self.of.sent_since(sources, until)
             yield from batches_of(scan.count(plan, until, sent_since=since), number)
         if self.with_days:
@@ -173,17 +172,20 @@ class CountSources(SumTask):
 
 @dataclass(frozen=True)
 class FullReport:
-    """The arguments of a segment report of several streams on a cluster."""
+    """The arguments of a segment report of several streams on a cluster.
+
+    halved: whether months are counted up to the day of the last one as well, as pages show them.
+    """
 
     of: SourcesOf
-    scheme: Scheme
+    memberships: TaskMemberships
     period: str | Sequence[str]
     compare: str | None
     months: str | Sequence[str] | None
     segments: Sequence[str] | None
-    every: str
     as_of: date | str | None
-    changes: Any
+    changes: Any = None
+    halved: bool = False
 
     def report(self, added: Callable[[CountSources], pa.Table], nobody: Streams) -> SegmentReport:
         """Return the report of the sums that `added` adds up.
@@ -210,16 +212,18 @@ class FullReport:
             task = self._task(lacking, chosen, nobody, with_days=False)
             sums = ReportSums.of(added(task), OF_CELLS)
             counted = self._counted(task, sums, sources) + counted
+        is_halved = isinstance(counted[-1].plan, HalfMonths)
         of_orders = warnings_of_orders(chosen.period, days.first_order, days.last_order)
         notes = notes_of(counted[0])
         for warning in (*chosen.warnings(), *of_orders, *notes):
             warn(warning)
-        cubes = (
+        cubes: list[Any] = (
             [one.views[sources.views[0]] for one in counted] if sources.is_of_orders else counted
         )
-        memberships = [membership_of(self.scheme, nobody[ORDERS], chosen.period, self.every)]
-        made_with = given_of(memberships, self.of.targets, self.compare)
-        return SegmentReport(ReportNumbers(cubes, chosen), log, made_with)
+        memberships = self.memberships.of(nobody[ORDERS], chosen.period)
+        made_with = given_of(listed(memberships), self.of.targets, self.compare)
+        halves = cubes.pop() if is_halved else None
+        return SegmentReport(ReportNumbers(cubes, chosen, halves=halves), log, made_with)
 
     def _sources(self, sums: ReportSums, nobody: Streams) -> Sources:
         """Return the sources with all that is known of their streams, but for customers."""
@@ -237,18 +241,19 @@ class FullReport:
     def _task(
         self, periods: Sequence[Period], chosen: AsOf, nobody: Streams, *, with_days: bool
     ) -> CountSources:
-        plans = []
+        plans: list[tuple[Plan, int | None]] = []
         for period in periods:
             plan = Plan.of(
-                membership_of(self.scheme, nobody[ORDERS], period, self.every),
+                self.memberships.of(nobody[ORDERS], period),
                 period=period,
                 segments=self.segments,
                 kind=grouped_orders(nobody[ORDERS]).spec,
             )
             plans.append((plan, chosen.until(period)))
-        return CountSources(
-            self.of, self.scheme, tuple(plans), self.every, chosen.horizon, with_days
-        )
+        if self.halved and with_days and not chosen.period.is_whole:
+            of_period, until = plans[0]
+            plans.append((HalfMonths.of_plan(of_period), until))
+        return CountSources(self.of, self.memberships, tuple(plans), chosen.horizon, with_days)
 
     def _counted(self, task: CountSources, sums: ReportSums, sources: Sources) -> list[Counted]:
         has_money = sources.orders.spec.has_amount

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Generic
 
@@ -11,7 +12,7 @@ from ordercycle._columns import Columns
 from ordercycle._engines.credit_tasks import TOUCHES, VISITS
 from ordercycle._engines.engine import Engine, F
 from ordercycle._engines.given_streams import GivenStreams
-from ordercycle._engines.partition_tasks import ORDERS, ReportRequest
+from ordercycle._engines.partition_tasks import ORDERS, OneScheme, ReportRequest
 from ordercycle._engines.report_tasks import (
     MEMBERS,
     OF_ROWS,
@@ -20,7 +21,7 @@ from ordercycle._engines.report_tasks import (
     FullReport,
     SourcesOf,
 )
-from ordercycle._engines.verbs import planned_streams
+from ordercycle._engines.verbs import ClusterHistory, planned_streams
 from ordercycle._errors import ConfigError, Option, suggestion
 from ordercycle._event_columns import EventColumns
 from ordercycle._report.loyalty import KIND, VALUE, Loyalty
@@ -136,11 +137,70 @@ class ReportVerbs(Generic[F]):
             )
             report.channels()
         """
-        programme = _programme(loyalty)
-        events = {TOUCHES: touches, VISITS: visits, POINTS: programme.get(POINTS)}
-        streams = {name: one for name, one in events.items() if one is not None}
-        if touches is None:
-            for name, given in ((VISITS, visits), ("model", model)):
+        beside = ReportStreams(
+            touches, visits, model, subscriptions, loyalty, brand, targets, check_own(metrics)
+        )
+        both = (orders_df, customers_df)
+        history, has_more = beside.planned(
+            self._engine, both, partitions, columns, timezone, missing, options, stream_options
+        )
+        history = history.where(where, missing, has_streams=bool(beside.events))
+        asked = (period, compare, months, segments)
+        if not (has_more or changes is not None):
+            return history.segment_report(ReportRequest(scheme, *asked, every, as_of))
+        request = FullReport(beside.sources, OneScheme(scheme, every), *asked, as_of, changes)
+        with history.held(is_asked_again=as_of is None) as held:
+            return request.report(held.added, history.job.nobody)
+
+
+@dataclass(frozen=True)
+class ReportStreams(Generic[F]):
+    """What a report is made of beside orders, as frames or paths."""
+
+    touches: Any
+    visits: Any
+    model: Attribution | None
+    subscriptions: F | None
+    loyalty: Any
+    brand: str | None
+    targets: Mapping[str, Any] | None
+    own: tuple[Metric, ...]
+
+    @property
+    def sources(self) -> SourcesOf:
+        """What tasks make of them."""
+        model = Attribution() if self.model is None else self.model
+        discount = _programme(self.loyalty).get("discount")
+        return SourcesOf(model, discount, self.brand, self.targets, self.own)
+
+    @property
+    def events(self) -> dict[str, Any]:
+        """The streams of events that are there, by name."""
+        points = _programme(self.loyalty).get(POINTS)
+        events = {TOUCHES: self.touches, VISITS: self.visits, POINTS: points}
+        return {name: one for name, one in events.items() if one is not None}
+
+    def planned(
+        self,
+        engine: Engine[F],
+        both: tuple[Any, Any],
+        partitions: int | None,
+        columns: Columns | Mapping[str, Any] | None,
+        timezone: str | None,
+        missing: str,
+        options: Mapping[str, Any],
+        stream_options: Mapping[str, Mapping[str, Any]] | None,
+    ) -> tuple[ClusterHistory[F], bool]:
+        """Return orders and customers beside the streams, and whether there is more than orders.
+
+        Raises
+        ------
+        ConfigError, ColumnError
+            As of the verbs, as far as no row is read for it.
+        """
+        streams, programme = self.events, _programme(self.loyalty)
+        if self.touches is None:
+            for name, given in ((VISITS, self.visits), ("model", self.model)):
                 if given is not None:
                     raise ConfigError(
                         (Option(name), " is about touches, and there are none"),
@@ -150,26 +210,11 @@ class ReportVerbs(Generic[F]):
             of_orders = {} if columns is None else {ORDERS: columns}
             by_name = columns if isinstance(columns, Mapping) else of_orders
             columns = {POINTS: EventColumns(attributes=(KIND,), values=(VALUE,)), **by_name}
-        tables = {SUBSCRIPTIONS: subscriptions, MEMBERS: programme.get(MEMBERS)}
+        tables = {SUBSCRIPTIONS: self.subscriptions, MEMBERS: programme.get(MEMBERS)}
         rows = {name: (one, OF_ROWS[name]) for name, one in tables.items() if one is not None}
-        given_streams = GivenStreams.of(streams, columns, timezone, options, stream_options)
-        both = (orders_df, customers_df)
-        history = planned_streams(self._engine, both, partitions, given_streams, missing, rows)
-        history = history.where(where, missing, has_streams=bool(streams))
-        own = check_own(metrics)
-        asked = (scheme, period, compare, months, segments, every, as_of)
-        if not (streams or rows or brand or targets or own or changes is not None):
-            return history.segment_report(ReportRequest(*asked))
-        of = SourcesOf(
-            Attribution() if model is None else model,
-            programme.get("discount"),
-            brand,
-            targets,
-            own,
-        )
-        request = FullReport(of, *asked, changes)
-        with history.held(is_asked_again=as_of is None) as held:
-            return request.report(held.added, history.job.nobody)
+        given_streams = GivenStreams.of(streams, columns, timezone, dict(options), stream_options)
+        history = planned_streams(engine, both, partitions, given_streams, missing, rows)
+        return history, bool(streams or rows or self.brand or self.targets or self.own)
 
 
 def _programme(loyalty: Any) -> Mapping[str, Any]:

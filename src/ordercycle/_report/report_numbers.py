@@ -27,7 +27,7 @@ class ReportNumbers:
     """The numbers of a report.
 
     as_of: the periods of the report; scan: the walk that counted them; None where another engine
-    did, and orders are not here.
+    did, and orders are not here; halves: of the period's months in halves, where that counted them.
     """
 
     def __init__(
@@ -36,12 +36,14 @@ class ReportNumbers:
         as_of: AsOf,
         recount: Recount | None = None,
         scan: ReportScan | None = None,
+        halves: Cube | Counted | None = None,
     ) -> None:
         self.as_of = as_of
         self.scan = scan
         self._counted = [Figures(one) for one in counted]
         self._recount = recount
-        self._halves: Figures | None = None  # of months up to the day of the last one
+        #: Of months up to the day of the last one.
+        self._halves = None if halves is None else Figures(halves)
 
     @property
     def figures(self) -> Figures:
@@ -110,9 +112,9 @@ class ReportNumbers:
         """Return the numbers of months up to the last one's day, where that is not over."""
         period = self.as_of.period
         is_whole = period.last_day == months.last_day
-        if is_whole or months.size == 1 or self._recount is None:
+        if is_whole or months.size == 1:
             return None
-        if self._halves is None:
+        if self._halves is None and self._recount is not None:
             self._halves = Figures(self._recount(self.figures.plan.period, halved=True))
         return self._halves
 

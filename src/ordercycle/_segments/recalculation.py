@@ -42,11 +42,11 @@ Assigning: TypeAlias = Callable[[pa.Table, int | None], pa.Table]
 class Steps(NamedTuple, Generic[A]):
     """What is done with each scheme of a recalculation.
 
-    refit: returns it fitted to a profile, or None where nobody is there to fit it to; as_of:
-    returns what assigns it as of a day, in days since 1970-01-01.
+    refit: returns it fitted to a profile as of a day, or None where nobody is there to fit it to;
+    as_of: returns what assigns it as of a day. Days are counted since 1970-01-01.
     """
 
-    refit: Callable[[A, ProfileOf], A | None]
+    refit: Callable[[A, ProfileOf, int], A | None]
     as_of: Callable[[A, int], Assigning]
 
 
@@ -89,7 +89,7 @@ def _as_of(
         return pa.concat_tables(batches)
 
     for scheme in schemes:
-        made = steps.refit(scheme, profile_of) if scheme.refits else scheme
+        made = steps.refit(scheme, profile_of, day) if scheme.refits else scheme
         if made is None:
             return []
         assigning.append(steps.as_of(made, day))

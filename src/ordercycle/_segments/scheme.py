@@ -482,8 +482,27 @@ def assigning(scheme: Scheme, source: StreamsAsOf | None) -> Assigning:
     return scheme._assigning(source)  # noqa: SLF001 - for subclasses to override, not to call
 
 
-def _refit(scheme: Scheme, profile_of: ProfileOf) -> Scheme | None:
+def _refit(scheme: Scheme, profile_of: ProfileOf, day: int) -> Scheme | None:  # noqa: ARG001
     return scheme._refitted(profile_of)  # noqa: SLF001 - for subclasses to override, not to call
+
+
+def membership_with(
+    history: OrderHistory,
+    schedule: Schedule,
+    schemes: Sequence[Scheme],
+    fits: Mapping[tuple[str, int], Scheme | None],
+) -> Membership:
+    """Return the membership of the last of some schemes, each assigned after those before it.
+
+    fits: those that are fitted again, as they were fitted elsewhere, by their names and the day;
+    None where nobody was there to fit them to.
+    """
+
+    def refit(scheme: Scheme, _: ProfileOf, day: int) -> Scheme | None:
+        return fits[scheme.name, day]
+
+    steps = Steps(refit, lambda scheme, day: assigning(scheme, StreamsAsOf({}, day, "error")))
+    return recalculated(history, schedule, None, schemes, steps)
 
 
 class _Question(NamedTuple):

@@ -20,6 +20,7 @@ from ordercycle._engines.file_frames import Paths
 from ordercycle._engines.given_streams import GivenStreams
 from ordercycle._engines.history_verbs import HistoryVerbs
 from ordercycle._engines.lift_verbs import LiftVerbs
+from ordercycle._engines.page_verbs import PageVerbs
 from ordercycle._engines.report_verbs import ReportVerbs
 from ordercycle._engines.stream_verbs import StreamVerbs
 from ordercycle._engines.verbs import planned, planned_streams
@@ -37,6 +38,7 @@ __all__ = [
     "audiences",
     "clv_backtest",
     "clv_intervals",
+    "dashboard",
     "features",
     "fit",
     "fit_lifecycle",
@@ -253,3 +255,5 @@ audiences = _AUDIENCES.audiences
 _HISTORIES: HistoryVerbs[DataFrame] = HistoryVerbs(DASK)
 history_of = _HISTORIES.history_of
 clv_backtest = _HISTORIES.clv_backtest
+_PAGES: PageVerbs[DataFrame] = PageVerbs(DASK)
+dashboard = _PAGES.dashboard

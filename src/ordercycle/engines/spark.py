@@ -20,6 +20,7 @@ from ordercycle._engines.file_frames import Paths
 from ordercycle._engines.given_streams import GivenStreams
 from ordercycle._engines.history_verbs import HistoryVerbs
 from ordercycle._engines.lift_verbs import LiftVerbs
+from ordercycle._engines.page_verbs import PageVerbs
 from ordercycle._engines.report_verbs import ReportVerbs
 from ordercycle._engines.spark_engine import SPARK
 from ordercycle._engines.spark_tasks import warm_up
@@ -39,6 +40,7 @@ __all__ = [
     "audiences",
     "clv_backtest",
     "clv_intervals",
+    "dashboard",
     "features",
     "fit",
     "fit_lifecycle",
@@ -291,3 +293,5 @@ audiences = _AUDIENCES.audiences
 _HISTORIES: HistoryVerbs[DataFrame] = HistoryVerbs(SPARK)
 history_of = _HISTORIES.history_of
 clv_backtest = _HISTORIES.clv_backtest
+_PAGES: PageVerbs[DataFrame] = PageVerbs(SPARK)
+dashboard = _PAGES.dashboard

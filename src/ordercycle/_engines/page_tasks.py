@@ -1,0 +1,264 @@
+"""Dashboards on a cluster: what tasks count beside a report, and the page that it makes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+from ordercycle._dashboard.cohorts import cohort_plan, cohorts_in, counted_cohorts
+from ordercycle._dashboard.dashboard import Dashboard
+from ordercycle._dashboard.grid import grid_in, grid_sums, scheme_of_grid
+from ordercycle._dashboard.memberships import (
+    Named,
+    RecalculatedElsewhere,
+    last_day_of,
+    named_memberships,
+)
+from ordercycle._dashboard.moves import counted_moves, month_ends, moves_in
+from ordercycle._dashboard.page_options import PageOptions, few_people, page_months
+from ordercycle._days import date_of, number_of
+from ordercycle._engines.named_sums import to_batch
+from ordercycle._engines.partition_tasks import (
+    ORDERS,
+    PartitionTask,
+    Streams,
+    SumTask,
+    first_round,
+    of_a_partition,
+)
+from ordercycle._engines.refits import Added, OfDay, fits_of, fitted_as_of, rounds_of
+from ordercycle._engines.report_sums import ReportSums, cells_of
+from ordercycle._engines.report_tasks import DAYS, FullReport, SourcesOf
+from ordercycle._errors import ConfigError, OrdercycleWarning
+from ordercycle._history.order_history import OrderHistory, grouped_orders
+from ordercycle._membership.membership import Membership
+from ordercycle._months import Months, Period
+from ordercycle._page.content import Cohorts, Grid, Moves
+from ordercycle._report.as_of import Known
+from ordercycle._report.cube import Cube
+from ordercycle._report.known_days import KnownDays, cells_of_days
+from ordercycle._report.report_spec import Memberships
+from ordercycle._segments.rfm import Rfm
+from ordercycle._segments.scheme import Scheme
+
+#: What sums are about, as the first part of their names.
+MOVES, COHORTS, GRID, ORDERED, SEEN = "moves", "cohorts", "grid", "ordered", "seen"
+
+
+@dataclass(frozen=True)
+class CountDays(SumTask):
+    """Tells the days on which anything happened, and those between which there are orders."""
+
+    def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
+        """Yield the days, each of which counts."""
+        history: OrderHistory = streams[ORDERS]
+        days, made = cells_of_days(history), history.summary()
+        yield cells_of((DAYS,), days.cell, days.count)
+        orders = grouped_orders(history)
+        ordered = [day for day in (orders.first_day, orders.last_day) if day is not None]
+        seen = [number_of(day) for day in (made.first_day, made.last_day) if day is not None]
+        for name, those in ((ORDERED, ordered), (SEEN, seen)):
+            yield to_batch(dict.fromkeys([(name, day) for day in those], 1))
+
+
+@dataclass(frozen=True)
+class PageSchemes:
+    """The memberships of a page; few: segments that are merged, of those that are reported."""
+
+    schemes: tuple[Scheme, ...]
+    elsewhere: RecalculatedElsewhere
+    few: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+
+    def named(self, history: OrderHistory) -> tuple[Named, list[str]]:
+        """Return the memberships of a history by name, and the segments, where some are merged."""
+        named = named_memberships(history, self.schemes, {}, elsewhere=self.elsewhere)
+        return named.merged(history, self.few, self.segments) if self.few else (named, [])
+
+    def of(self, history: OrderHistory, _: Period) -> Memberships:
+        """Return the memberships of a history."""
+        return self.named(history)[0].passed
+
+
+@dataclass(frozen=True)
+class CountPage(SumTask):
+    """Counts what a page shows beside the report: moves, cohorts and the grid.
+
+    grid: the scheme of it, fitted.
+    """
+
+    schemes: PageSchemes
+    period: Period
+    grid: Rfm | None
+
+    def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
+        """Yield the sums."""
+        history: OrderHistory = streams[ORDERS]
+        if self.period.months.size > 1:
+            membership = self.moving(history)
+            moves = counted_moves(history, membership, month_ends(self.period)).reshape(-1)
+            places = np.flatnonzero(moves)
+            yield cells_of((MOVES,), places, moves[places])
+            yield cells_of((COHORTS,), *counted_cohorts(history, self.period).sparse())
+        if self.grid is None:
+            return
+        with of_a_partition():
+            for batch in history.profile_batches(self.period.last_day):
+                sums = grid_sums(pa.Table.from_batches([batch]), self.grid)
+                yield to_batch({(GRID, *name): total for name, total in sums.items()})
+
+    def moving(self, history: OrderHistory) -> Membership:
+        """Return the membership of which moves are shown."""
+        named, _ = self.schemes.named(history)
+        return named.memberships[str(named.scheme)]
+
+    def shown(
+        self, table: pa.Table, nobody: OrderHistory
+    ) -> tuple[Moves | None, Grid | None, Cohorts | None]:
+        """Return what the page shows of the sums of all partitions; nobody: a history of it."""
+        sums = ReportSums.of(table, (MOVES, COHORTS))
+        spec = grouped_orders(nobody).spec
+        moves, grid, cohorts = None, None, None
+        if self.period.months.size > 1:
+            segments = self.moving(nobody).segments
+            places = len(segments) + 1
+            counts = np.zeros((self.period.months.size - 1, places, places), np.int64)
+            none = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+            where, values = sums.cells.get((MOVES,), none)
+            counts.reshape(-1)[where] = values
+            moves = moves_in(segments, counts)
+            counted = sums.cells.get((COHORTS,), none)
+            cohorts = cohorts_in(Cube.dense(cohort_plan(spec, self.period), *counted))
+        if self.grid is not None:
+            of_grid = {name[1:]: total for name, total in sums.others.items() if name[0] == GRID}
+            grid = grid_in(of_grid, self.grid, self.period.last_day, spec.revenue)
+        return moves, grid, cohorts
+
+
+@dataclass(frozen=True)
+class OrdersAlone(SumTask):
+    """Does another task without the streams beside orders."""
+
+    task: PartitionTask
+
+    def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
+        """Yield the results of the other task."""
+        return self.task.results({ORDERS: streams[ORDERS]})
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """The arguments of a dashboard on a cluster."""
+
+    of: SourcesOf
+    schemes: tuple[Scheme, ...]
+    segments: Sequence[str] | None
+    months: str | Sequence[str] | None
+    as_of: date | str | None
+    options: PageOptions
+
+    def check(self, nobody: OrderHistory) -> None:
+        """Raise a ConfigError for what are no schemes, and for what tasks cannot compute.
+
+        nobody: a history without customers.
+        """
+        lacking = [one for one in self.schemes if isinstance(one, Scheme) and _is_lacking(one)]
+        fitted = [one for one in self.schemes if one not in lacking]
+        if fitted or not lacking:
+            named_memberships(nobody, fitted, {}, elsewhere=RecalculatedElsewhere(None, None, {}))
+        for scheme in self.schemes:
+            if scheme.reads_streams:
+                raise ConfigError(
+                    f"{scheme!r} reads streams, which dashboards on clusters have none of",
+                    remedy="add the features to profiles and leave out the scheme here, or build "
+                    "the page on one machine",
+                )
+            if scheme.refits or _is_lacking(scheme):
+                first_round(scheme)
+
+    def dashboard(self, added: Added, nobody: Streams) -> Dashboard:
+        """Return the page of the sums that `added` adds up; nobody: streams without customers."""
+        orders: OrderHistory = nobody[ORDERS]
+        sums = ReportSums.of(added(CountDays()), (DAYS,))
+        known = KnownDays.of_cells(sums.places((DAYS,)))
+        ordered = _days_of(sums, ORDERED)
+        schemes = self._fitted(added, _days_of(sums, SEEN))
+        elsewhere = RecalculatedElsewhere(
+            min(ordered, default=None), max(ordered, default=None), {}
+        )
+        days = elsewhere.schedule(orders).days
+        fits = fits_of(added, orders, schemes, days)
+        of_page = PageSchemes(schemes, replace(elsewhere, fits=fits))
+        named, _ = of_page.named(orders)
+        end = last_day_of(Known(lambda: known), named, self.months, self.as_of)
+        first_day = min(_days_of(sums, SEEN), default=None)
+        period = Period.to(page_months(first_day, end, self.months), end)
+        of_page, kept = self._without_few(added, nobody, of_page, period)
+        named, _ = of_page.named(orders)
+        counted = period.months
+        if first_day is not None and first_day < period.first_day:
+            counted = Months.between(first_day, period.last_day)
+        months = _span(period.months), None, _span(counted)
+        request = FullReport(self.of, of_page, *months, kept, period.last_day, halved=True)
+        report = request.report(added, nobody)
+        page = CountPage(of_page, period, self._of_grid(added, schemes, end))
+        shown = page.shown(added(page), orders)
+        content = self.options.content(report, named, of_page.few, period, shown)
+        return Dashboard(content, report)
+
+    def _fitted(self, added: Added, seen: Sequence[date]) -> tuple[Scheme, ...]:
+        """Return the schemes with the numbers that they need, as of the day of the last order."""
+        day = number_of(max(seen, default=date_of(0)))
+        return tuple(
+            fitted_as_of(added, one, day) if _is_lacking(one) else one for one in self.schemes
+        )
+
+    def _of_grid(self, added: Added, schemes: Sequence[Scheme], end: date) -> Rfm | None:
+        scheme = scheme_of_grid(schemes)
+        if scheme is None or not scheme.refits:
+            return scheme
+        day = number_of(end)
+        fitted: Rfm | None = rounds_of(added, {day: OfDay(first_round(scheme), ())})[day]
+        return fitted
+
+    def _without_few(
+        self, added: Added, nobody: Streams, of_page: PageSchemes, period: Period
+    ) -> tuple[PageSchemes, Sequence[str] | None]:
+        """Return the memberships with few people's segments merged, and what is reported."""
+        least = self.options.min_customers
+        if least <= 1:
+            return of_page, self.segments
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OrdercycleWarning)  # the report says it again
+            counts = FullReport(
+                SourcesOf(self.of.model),
+                of_page,
+                _span(period.months),
+                None,
+                None,
+                self.segments,
+                period.last_day,
+            ).report(lambda task: added(OrdersAlone(task)), {ORDERS: nobody[ORDERS]})
+        few = few_people(counts, period.months, least)
+        if not few:
+            return of_page, self.segments
+        of_page = replace(of_page, few=tuple(few), segments=counts.segments)
+        return of_page, of_page.named(nobody[ORDERS])[1]
+
+
+def _is_lacking(scheme: Scheme) -> bool:
+    """Return whether a scheme has to be fitted once, before it can be assigned."""
+    return scheme.fitted_to is not None and not scheme.is_fitted and not scheme.refits
+
+
+def _span(months: Months) -> tuple[str, ...]:
+    return tuple(str(months.each()[at]) for at in (0, -1))
+
+
+def _days_of(sums: ReportSums, name: str) -> list[date]:
+    return [date_of(int(one[1] or 0)) for one in sums.others if one[0] == name]

@@ -1,0 +1,116 @@
+"""The verb of dashboards, with its documentation, once for all engines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Generic
+
+from ordercycle._attribution.attribution import Attribution
+from ordercycle._columns import Columns
+from ordercycle._dashboard.dashboard import Dashboard
+from ordercycle._dashboard.page_options import PageOptions
+from ordercycle._engines.engine import Engine, F
+from ordercycle._engines.page_tasks import PageRequest
+from ordercycle._engines.report_verbs import ReportStreams
+from ordercycle._experiments.result import ExperimentResult
+from ordercycle._report.own_metrics import Metric, check_own
+from ordercycle._segments.scheme import Scheme
+
+
+class PageVerbs(Generic[F]):
+    """Verbs of pages on one engine."""
+
+    def __init__(self, engine: Engine[F]) -> None:
+        self._engine = engine
+
+    def dashboard(  # noqa: PLR0913 - every option is keyword-only
+        self,
+        orders_df: Any,
+        schemes: Sequence[Scheme],
+        customers_df: Any = None,
+        *,
+        segments: Sequence[str] | None = None,
+        months: str | Sequence[str] | None = None,
+        as_of: date | str | None = None,
+        touches: Any = None,
+        visits: Any = None,
+        model: Attribution | None = None,
+        subscriptions: F | None = None,
+        loyalty: Mapping[str, Any] | None = None,
+        brand: str | None = None,
+        targets: Mapping[str, Any] | None = None,
+        metrics: Sequence[Metric] = (),
+        experiments: Mapping[str, ExperimentResult] | None = None,
+        changes: Mapping[str, date | str | Sequence[date | str]] | None = None,
+        title: str = "Segments",
+        currency: str = "EUR",
+        min_customers: int = 0,
+        columns: Columns | Mapping[str, Any] | None = None,
+        timezone: str | None = None,
+        where: Any = None,
+        missing: str = "error",
+        stream_options: Mapping[str, Mapping[str, Any]] | None = None,
+        partitions: int | None = None,
+        **options: Any,
+    ) -> Dashboard:
+        """Return what :meth:`ordercycle.Dashboard.build` returns, of which only sums come back.
+
+        Each stream passes the shuffle once and is held: what the page shows is counted in three
+        passes over it, one more with `min_customers`, and one for each round in which the schemes
+        that are fitted again are fitted, as of all months at once.
+
+        Parameters
+        ----------
+        orders_df, customers_df
+            Frames, or paths of files.
+        schemes
+            As for :meth:`ordercycle.Dashboard.build`; those that have to be fitted once are fitted
+            to the profiles as of the last order.
+        segments, months, as_of, experiments, changes, title, currency, min_customers
+            As for :meth:`ordercycle.Dashboard.build`. `experiments` are what `measure` returns.
+        touches, visits, model, subscriptions, loyalty, brand, targets, metrics
+            As for `segment_report`.
+        columns, timezone, where, missing, stream_options, partitions, **options
+            As for `segment_report`.
+
+        Returns
+        -------
+        Dashboard
+            With the page of one machine, to the last byte. Its report cannot be audited, as no
+            order is here. Memberships of tables and runs of journeys are one machine's.
+
+        Raises
+        ------
+        ConfigError, ColumnError
+            As for :meth:`ordercycle.Dashboard.build`; a scheme reads streams, or is fitted to a
+            whole profile.
+
+        Examples
+        --------
+        ::
+
+            page = engine.dashboard(orders, [oc.Lifecycle(), oc.Rfm()], as_of="2025-12-31")
+            page.save("segments.html")
+        """
+        look = PageOptions.of(
+            title=title,
+            currency=currency,
+            min_customers=min_customers,
+            changes=changes,
+            journeys=(),
+            experiments=experiments,
+        )
+        beside = ReportStreams(
+            touches, visits, model, subscriptions, loyalty, brand, targets, check_own(metrics)
+        )
+        both = (orders_df, customers_df)
+        history, _ = beside.planned(
+            self._engine, both, partitions, columns, timezone, missing, options, stream_options
+        )
+        history = history.where(where, missing, has_streams=bool(beside.events))
+        given = (schemes,) if isinstance(schemes, Scheme) else tuple(schemes)
+        request = PageRequest(beside.sources, given, segments, months, as_of, look)
+        request.check(history.job.nobody["orders"])
+        with history.held() as held:
+            return request.dashboard(held.added, history.job.nobody)

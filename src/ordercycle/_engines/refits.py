@@ -1,0 +1,133 @@
+"""Schemes that are fitted again as of several days: the rounds of all days at once, in tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ordercycle._days import date_of
+from ordercycle._engines.partition_tasks import (
+    ORDERS,
+    PartitionTask,
+    Streams,
+    SumTask,
+    first_round,
+    of_a_partition,
+)
+from ordercycle._engines.report_sums import ReportSums, cells_of
+from ordercycle._history.order_history import OrderHistory
+from ordercycle._segments.counting_rounds import Cells, Round
+from ordercycle._segments.counting_rounds import fit as run_rounds
+from ordercycle._segments.customer_features import StreamsAsOf
+from ordercycle._segments.scheme import Scheme, assigning
+
+#: Of what the sums of rounds are; behind it comes the day.
+ROUND = "round"
+#: Adds up what a task counts under names.
+Added = Callable[[PartitionTask], pa.Table]
+#: Schemes as they are fitted as of days, by name and day; None where nobody is there to fit to.
+Fits = Mapping[tuple[str, int], Scheme | None]
+
+
+@dataclass(frozen=True)
+class OfDay:
+    """A round of a fit as of a day; before: schemes whose columns its profile has, fitted."""
+
+    round: Round[pa.Table, Any]
+    before: tuple[Scheme, ...]
+
+
+@dataclass(frozen=True)
+class CountRounds(SumTask):
+    """Counts profiles as of days for a round of a fit each; rounds: by day."""
+
+    rounds: Mapping[int, OfDay]
+
+    def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
+        """Yield what the profiles of each day count."""
+        with of_a_partition():
+            for day, now in self.rounds.items():
+                total = Cells.total(map(now.round.count, _profiles(streams[ORDERS], day, now)))
+                yield cells_of((ROUND, day), total.cell, total.count)
+
+
+def _profiles(history: OrderHistory, day: int, now: OfDay) -> Iterator[pa.Table]:
+    assigned = [assigning(one, StreamsAsOf({}, day, "error")) for one in now.before]
+    for batch in history.profile_batches(date_of(day)):
+        table = pa.Table.from_batches([batch])
+        for assign in assigned:
+            table = assign(table, 1)
+        yield table
+
+
+def fits_of(
+    added: Added, nobody: OrderHistory, schemes: Sequence[Scheme], days: Sequence[int]
+) -> Fits:
+    """Return schemes that are fitted again, as of days: as many passes as their fits have rounds.
+
+    nobody: a history without customers; schemes: each is assigned after those before it.
+
+    Raises
+    ------
+    ConfigError, ColumnError
+        A scheme is fitted to a whole profile, or reads what profiles do not have.
+    """
+    fits: dict[tuple[str, int], Scheme | None] = {}
+    for place, scheme in enumerate(schemes):
+        if not scheme.refits:
+            continue
+        first, before = first_round(scheme), dict[int, tuple[Scheme, ...]]()
+        for day in days:
+            those = [fits.get((one.name, day), one) for one in schemes[:place]]
+            there = tuple(one for one in those if one is not None)
+            if len(there) == len(those):
+                before[day] = there
+            else:  # nobody was there to fit an earlier one to
+                fits[scheme.name, day] = None
+        for day in before:
+            for table in _profiles(nobody, day, OfDay(first, before[day])):
+                first.count(table)  # which checks the columns
+        current = {day: OfDay(first, there) for day, there in before.items()}
+        for day, fitted in rounds_of(added, current).items():
+            fits[scheme.name, day] = fitted
+    return fits
+
+
+def rounds_of(added: Added, first: Mapping[int, OfDay]) -> dict[int, Any]:
+    """Run the fits of all days at once; None: nobody is there to fit to."""
+    current, done = dict(first), dict[int, Any]()
+    while current:
+        totals = _counted(added, current)
+        following: dict[int, OfDay] = {}
+        for day, now in current.items():
+            made = now.round.then(totals[day]) if totals[day].cell.size else None
+            if isinstance(made, Round):
+                following[day] = OfDay(made, now.before)
+            else:
+                done[day] = made
+        current = following
+    return done
+
+
+def fitted_as_of(added: Added, scheme: Scheme, day: int) -> Scheme:
+    """Return a scheme fitted to the profile as of a day.
+
+    Raises
+    ------
+    DataError
+        Nobody is there to fit it to.
+    """
+    made: Scheme = run_rounds(
+        first_round(scheme), lambda now: [_counted(added, {day: OfDay(now, ())})[day]]
+    )
+    return made
+
+
+def _counted(added: Added, rounds: Mapping[int, OfDay]) -> dict[int, Cells]:
+    sums = ReportSums.of(added(CountRounds(rounds)), (ROUND,)).cells
+    nothing = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    return {day: Cells(*sums.get((ROUND, day), nothing)) for day in rounds}

@@ -1,0 +1,148 @@
+"""Dashboards on a cluster against one machine: the same bytes of page."""
+
+import dask as configured
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from support.channel_shops import (
+    OF_ORDERS,
+    OF_TOUCHES,
+    TARGETS,
+    campaigns,
+    credited_of,
+    everyone,
+    loyalty_of,
+    members_of,
+    orders_of,
+    rows_of_orders,
+    rows_of_points,
+    rows_of_touches,
+    rows_of_visits,
+    shops,
+    subscriptions_of,
+)
+from support.crediting import attribution
+from support.dask_shops import COLUMNS, framed, local
+from support.shops import tables
+
+import ordercycle as oc
+from ordercycle.engines import dask
+
+KINDS = ("int", "decimal", "wide", "float")
+PARTITIONS = (1, 3, 7)
+SCHEMES = [oc.Lifecycle(), oc.Rules({"Known": "lifecycle == 'Active'"}), oc.Rfm(bins=3)]
+
+
+def page_of(make):
+    """Return the page, or what an error says."""
+    try:
+        with configured.config.set(scheduler="sync"):
+            return make()._page
+    except oc.ConfigError as error:
+        return str(error)
+
+
+@pytest.mark.filterwarnings("ignore::ordercycle.OrdercycleWarning")
+@settings(
+    max_examples=4,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(
+    st.data(),
+    st.sampled_from(KINDS),
+    st.sampled_from(PARTITIONS),
+    st.sampled_from([{}, {"months": ("2026-02", "2026-03"), "as_of": "2026-03-20"}]),
+    st.sampled_from([0, 3]),
+)
+def test_pages_of_streams(data, kind, partitions, when, least):
+    shop = data.draw(shops(kind))
+    asked = {"brand": "brand", "targets": TARGETS, "min_customers": least, **when}
+    history = orders_of(shop, kind)
+    here = page_of(
+        lambda: oc.Dashboard.build(
+            history,
+            SCHEMES[:1],
+            credited=credited_of(shop, history),
+            subscriptions=subscriptions_of(shop),
+            loyalty=loyalty_of(shop),
+            **asked,
+        )
+    )
+    there = page_of(
+        lambda: dask.dashboard(
+            framed(rows_of_orders(shop, kind), 2),
+            SCHEMES[:1],
+            framed(everyone(shop), 1),
+            touches=framed(rows_of_touches(shop), 3),
+            visits=framed(rows_of_visits(shop), 1),
+            model=attribution(shop.model),
+            subscriptions=framed(subscriptions_of(shop), 2),
+            loyalty={
+                "members": framed(members_of(shop), 2),
+                "points": framed(rows_of_points(shop), 2),
+                "discount": "discount",
+            },
+            columns={"orders": OF_ORDERS, "touches": OF_TOUCHES},
+            lookups={"touches": campaigns()},
+            partitions=partitions,
+            **asked,
+        )
+    )
+    assert there == here
+
+
+@pytest.mark.filterwarnings("ignore::ordercycle.OrdercycleWarning")
+@pytest.mark.parametrize(
+    ("partitions", "options"),
+    [(1, {}), (3, {"as_of": "2025-02-10", "min_customers": 6}), (7, {"months": "2025-01"})],
+    ids=str,
+)
+def test_pages_of_schemes_that_are_fitted_again(partitions, options):
+    orders, customers = tables(rows=900, people=120)
+    schemes = [*SCHEMES, oc.Cadence()]
+    expected = oc.Dashboard.build(local(orders, customers), schemes, **options)
+    with configured.config.set(scheduler="sync"):
+        found = dask.dashboard(
+            framed(orders, 3),
+            schemes,
+            framed(customers, 2),
+            columns=COLUMNS,
+            partitions=partitions,
+            **options,
+        )
+    assert found._page == expected._page
+    shown = found._shown
+    assert shown.grid.names[0][2] == "Champions"
+    is_long = "months" not in options
+    assert (shown.moves is not None) == (shown.cohorts is not None) == is_long
+    assert shown.is_partial == ("as_of" in options)
+    assert ("lifecycle: Other" in found.report.segments) == ("min_customers" in options)
+    assert found.report.segments == expected.report.segments
+
+
+class Median(oc.Scheme):
+    """A scheme that is fitted to a whole profile."""
+
+    name = "half"
+    segments = ("Upper", "Lower")
+    fitted_to = "profile"
+
+    def assign(self, table, *, threads=None):  # noqa: ARG002
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("schemes", "says"),
+    [
+        ([], "schemes= and memberships= are empty"),
+        (["lifecycle"], "schemes= has a str, which is no scheme"),
+        ([oc.Lifecycle(), oc.Lifecycle()], "two memberships are called 'lifecycle'"),
+        ([oc.Rules({"Read": "count(touches) > 2"})], "reads streams, which dashboards on clusters"),
+        ([Median()], "is fitted to a whole profile, which no partition has"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_said_at_once(schemes, says):
+    with pytest.raises(oc.ConfigError, match=says):
+        dask.dashboard(framed(tables(rows=90, people=60)[0], 1), schemes, columns=COLUMNS)
