@@ -166,12 +166,19 @@ def test_answers_that_stop(tmp_path, vendor, meta, failure, message):
     assert vendor.members("Top") == found_by(range(9))
 
 
-def test_a_vendor_that_never_answers(tmp_path, vendor, meta, waits):
+def test_a_vendor_that_never_answers(tmp_path, vendor, meta, waits, caplog):
     vendor.fail(*[Lost] * 8, on="/users")
     with pytest.raises(oc.SyncError, match="does not answer, after 8 requests"):
         audience(range(3)).sync(meta, people(range(3)), tmp_path / "s")
     assert len(waits) == 7
     assert len(vendor.audiences) == 1
+    # Waits that somebody would notice are told of, and nothing else.
+    long = [round(one) for one in waits if one >= 5]
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert told == [
+        f"Meta does not answer; request {number} of 8 follows in {wait} s"
+        for number, wait in enumerate(long, start=9 - len(long))
+    ]
 
 
 def test_a_batch_that_is_refused_as_a_whole_is_halved(tmp_path, vendor, meta):

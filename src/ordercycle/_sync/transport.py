@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +21,11 @@ CONNECT_SECONDS = 20.0
 #: Requests that are tried so often, with waits that double up to the longest one.
 ATTEMPTS = 8
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 300.0
+#: Waits that are told of as a warning: whoever watches would take them for a hang.
+LONG_WAIT_SECONDS = 5.0
 SERVER_ERROR = 500
+
+LOGGER = logging.getLogger("ordercycle")
 
 #: What waits; tests do not.
 pause: Callable[[float], None] = time.sleep
@@ -186,7 +191,11 @@ def asked(
             hint, why = verdict.seconds, verdict.why
         if attempt + 1 < ATTEMPTS:
             jitter = 0.75 + random.random() / 2  # noqa: S311 - no secret
-            pause(min(wait * jitter if hint is None else hint, LONGEST_WAIT_SECONDS))
+            seconds = min(wait * jitter if hint is None else hint, LONGEST_WAIT_SECONDS)
+            level = logging.WARNING if seconds >= LONG_WAIT_SECONDS else logging.INFO
+            follows = f"request {attempt + 2} of {ATTEMPTS} follows in {seconds:.0f} s"
+            LOGGER.log(level, "%s %s; %s", vendor, why, follows)
+            pause(seconds)
             wait *= 2
     raise SyncError(
         f"{vendor} {why}, after {ATTEMPTS} requests",
