@@ -129,7 +129,9 @@ def test_reports_of_schemes_that_are_recalculated(shop):
     history = local(orders, customers)
     cuts = {"recency": [30, 90], "frequency": [3, 9], "monetary": [500, 2000]}
     names = {"Best": "3 3 *", "Rest": "* * *"}
-    for scheme in (oc.Rules({"VIP": "revenue > 500"}), oc.Rfm(bins=3, map=names, cuts=cuts)):
+    fitted_again = oc.Rfm(bins=3, map=names, where="orders > 2")
+    rfm = oc.Rfm(bins=3, map=names, cuts=cuts)
+    for scheme in (oc.Rules({"VIP": "revenue > 500"}), rfm, fitted_again):
         found = dask.segment_report(
             there[0], scheme, there[1], period=PERIOD, columns=COLUMNS, partitions=3,
             compare="previous_period", every="week", months=("2024-06", "2024-07"),
@@ -142,11 +144,29 @@ def test_reports_of_schemes_that_are_recalculated(shop):
         assert found.comparison().equals(expected.comparison())
 
 
+@pytest.mark.parametrize("partitions", [1, 7])
+def test_reports_to_date_of_a_scheme_that_is_fitted_again(shop, partitions):
+    """A period that turns out not to be over, and begins before there is anybody to fit to."""
+    orders, customers, *there = shop
+    history, scheme = local(orders, customers), oc.Rfm(bins=3)
+    period = ("2023-09", "2025-03")
+    with pytest.warns(oc.OrdercycleWarning, match="is not over"):
+        found = dask.segment_report(
+            there[0], scheme, there[1], period=period, columns=COLUMNS, partitions=partitions,
+            compare=None,
+        )  # fmt: skip
+    with pytest.warns(oc.OrdercycleWarning, match="is not over"):
+        expected = oc.SegmentReport.build(
+            history, scheme.membership(history), period=period, compare=None
+        )
+    assert found.as_of == expected.as_of
+    assert found.comparison().equals(expected.comparison())
+    assert found.dynamics("Revenue").equals(expected.dynamics("Revenue", period))
+
+
 def test_what_cannot_be_reported(shop):
     *_, there, _ = shop
-    fitted = dask.fit(dask.profile(there, as_of=AS_OF, columns=COLUMNS), oc.Rfm())
     for scheme, message in (
-        (fitted, "fitted to all customers"),
         (oc.Cadence(), "is not fitted"),
         ("lifecycle", "is no scheme; pass one"),
     ):

@@ -23,7 +23,7 @@ from ordercycle._report.checks import warnings_of_orders
 from ordercycle._report.cube import Cube, count
 from ordercycle._report.known_days import KnownDays, cells_of_days
 from ordercycle._report.report_numbers import ReportNumbers
-from ordercycle._report.report_spec import Memberships, Plan
+from ordercycle._report.report_spec import Plan
 from ordercycle._report.segment_report import SegmentReport
 from ordercycle._segments import fittable
 from ordercycle._segments.counting_rounds import CELLS_SCHEMA, Cells, Round
@@ -155,32 +155,8 @@ def membership_of(scheme: Scheme, history: OrderHistory, period: Period, every: 
         )
     if not scheme.recalculates:
         return scheme.membership(history)
-    if scheme.refits:
-        raise ConfigError(
-            f"{scheme!r} is fitted to all customers at each recalculation, which no partition has",
-            remedy="give it numbers of its own, as in Rfm(..., cuts=dict(fitted.cuts))",
-        )
     # Left to itself, each partition would begin with an order of its own.
     return scheme.membership(history, period.first_day, period.last_day, every=every)
-
-
-class TaskMemberships(Protocol):
-    """What says who is in which segment, in the task of any customers; it pickles."""
-
-    def of(self, history: OrderHistory, period: Period, /) -> Memberships:
-        """Return the memberships of a history, over a period."""
-
-
-@dataclass(frozen=True)
-class OneScheme:
-    """The membership of one scheme; every: how often it is recalculated."""
-
-    scheme: Scheme
-    every: str
-
-    def of(self, history: OrderHistory, period: Period) -> Membership:
-        """Return the membership of a history, over a period."""
-        return membership_of(self.scheme, history, period, self.every)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -18,10 +18,11 @@ from ordercycle._engines.partition_tasks import (
     ORDERS,
     Streams,
     SumTask,
-    TaskMemberships,
     of_a_partition,
 )
+from ordercycle._engines.refits import Added
 from ordercycle._engines.report_sums import ANY_OTHER, OF_CELLS, ReportSums, batches_of, cells_of
+from ordercycle._engines.task_memberships import TaskMemberships
 from ordercycle._engines.vocabularies import Vocabulary
 from ordercycle._errors import warn, without_warnings
 from ordercycle._events.event_history import EventHistory, stored_events
@@ -187,7 +188,7 @@ class FullReport:
     changes: Any = None
     halved: bool = False
 
-    def report(self, added: Callable[[CountSources], pa.Table], nobody: Streams) -> SegmentReport:
+    def report(self, added: Added, nobody: Streams) -> SegmentReport:
         """Return the report of the sums that `added` adds up.
 
         nobody: the streams without customers. Whether the period is over is known once all is
@@ -199,7 +200,9 @@ class FullReport:
         self.of.sources(nobody)  # which checks all that is known without rows
         unknown = Known(lambda: KnownDays.of_cells(np.zeros(0, np.int64)))
         chosen = AsOf.chosen(months, self.compare, self.as_of, unknown)
-        task = self._task(_periods(chosen, given), chosen, nobody, with_days=True)
+        periods, orders = _periods(chosen, given), nobody[ORDERS]
+        memberships = self.memberships.prepared(added, orders, periods)
+        task = self._task(memberships, periods, chosen, nobody, with_days=True)
         sums = ReportSums.of(added(task), (*OF_CELLS, DAYS))
         sources = self._sources(sums, nobody)
         days = KnownDays.of_cells(sums.places((DAYS,)))
@@ -209,7 +212,8 @@ class FullReport:
         done = [plan.period for plan, _ in task.plans]
         lacking = [period for period in _periods(chosen, given) if period not in done]
         if lacking:
-            task = self._task(lacking, chosen, nobody, with_days=False)
+            memberships = memberships.prepared(added, orders, lacking)
+            task = self._task(memberships, lacking, chosen, nobody, with_days=False)
             sums = ReportSums.of(added(task), OF_CELLS)
             counted = self._counted(task, sums, sources) + counted
         is_halved = isinstance(counted[-1].plan, HalfMonths)
@@ -220,8 +224,8 @@ class FullReport:
         cubes: list[Any] = (
             [one.views[sources.views[0]] for one in counted] if sources.is_of_orders else counted
         )
-        memberships = self.memberships.of(nobody[ORDERS], chosen.period)
-        made_with = given_of(listed(memberships), self.of.targets, self.compare)
+        shown = listed(memberships.of(orders, chosen.period))
+        made_with = given_of(shown, self.of.targets, self.compare)
         halves = cubes.pop() if is_halved else None
         return SegmentReport(ReportNumbers(cubes, chosen, halves=halves), log, made_with)
 
@@ -239,12 +243,18 @@ class FullReport:
         return replace(sources, subscriptions=named)
 
     def _task(
-        self, periods: Sequence[Period], chosen: AsOf, nobody: Streams, *, with_days: bool
+        self,
+        memberships: TaskMemberships,
+        periods: Sequence[Period],
+        chosen: AsOf,
+        nobody: Streams,
+        *,
+        with_days: bool,
     ) -> CountSources:
         plans: list[tuple[Plan, int | None]] = []
         for period in periods:
             plan = Plan.of(
-                self.memberships.of(nobody[ORDERS], period),
+                memberships.of(nobody[ORDERS], period),
                 period=period,
                 segments=self.segments,
                 kind=grouped_orders(nobody[ORDERS]).spec,
@@ -253,7 +263,7 @@ class FullReport:
         if self.halved and with_days and not chosen.period.is_whole:
             of_period, until = plans[0]
             plans.append((HalfMonths.of_plan(of_period), until))
-        return CountSources(self.of, self.memberships, tuple(plans), chosen.horizon, with_days)
+        return CountSources(self.of, memberships, tuple(plans), chosen.horizon, with_days)
 
     def _counted(self, task: CountSources, sums: ReportSums, sources: Sources) -> list[Counted]:
         has_money = sources.orders.spec.has_amount

@@ -12,7 +12,7 @@ from ordercycle._columns import Columns
 from ordercycle._engines.credit_tasks import TOUCHES, VISITS
 from ordercycle._engines.engine import Engine, F
 from ordercycle._engines.given_streams import GivenStreams
-from ordercycle._engines.partition_tasks import ORDERS, OneScheme, ReportRequest
+from ordercycle._engines.partition_tasks import ORDERS, ReportRequest, first_round
 from ordercycle._engines.report_tasks import (
     MEMBERS,
     OF_ROWS,
@@ -21,6 +21,7 @@ from ordercycle._engines.report_tasks import (
     FullReport,
     SourcesOf,
 )
+from ordercycle._engines.task_memberships import OneScheme
 from ordercycle._engines.verbs import ClusterHistory, planned_streams
 from ordercycle._errors import ConfigError, Option, suggestion
 from ordercycle._event_columns import EventColumns
@@ -78,8 +79,9 @@ class ReportVerbs(Generic[F]):
         orders_df, customers_df, timezone, where, missing, partitions, **options
             As for `profile`; ``lookups`` by the names of streams, where there are others.
         scheme
-            A scheme that decides for each customer separately: `Lifecycle`, a fitted `Cadence`,
-            `Rules`, or an `Rfm` with cuts of its own.
+            A scheme: `Lifecycle`, a fitted `Cadence`, `Rules` or `Rfm`. One that is fitted again at
+            each recalculation is so as of all days at once, in as many passes as one fit has
+            rounds, over rows that are held.
         period, compare, segments, as_of
             As for :meth:`ordercycle.SegmentReport.build`. Without `as_of`, a period that turns out
             not to be over is counted a second time, as of the last known day.
@@ -114,7 +116,7 @@ class ReportVerbs(Generic[F]):
         ------
         ConfigError, ColumnError
             At once, where a month or an option makes no sense, a column is missing, or the scheme
-            would be fitted again.
+            is fitted to a whole profile.
 
         Warns
         -----
@@ -146,10 +148,13 @@ class ReportVerbs(Generic[F]):
         )
         history = history.where(where, missing, has_streams=bool(beside.events))
         asked = (period, compare, months, segments)
-        if not (has_more or changes is not None):
+        refits = isinstance(scheme, Scheme) and scheme.refits
+        if refits:
+            first_round(scheme)  # which refuses what no partition can fit
+        if not (has_more or refits or changes is not None):
             return history.segment_report(ReportRequest(scheme, *asked, every, as_of))
         request = FullReport(beside.sources, OneScheme(scheme, every), *asked, as_of, changes)
-        with history.held(is_asked_again=as_of is None) as held:
+        with history.held(is_asked_again=refits or as_of is None) as held:
             return request.report(held.added, history.job.nobody)
 
 
