@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from io import StringIO
 from typing import Any, NamedTuple
 
 import ordercycle as oc
@@ -149,8 +150,8 @@ class Case:
 
     name: to choose it by; of: the row of the README; verb: of the engine; also: other rows and
     verbs that this is of; counted: the stream whose rows it is divided by; given: frames, files;
-    share: of the orders asked for; key, columns: by which results are compared, and which, None
-    for all; tolerance: of floats; engines: those that have the verb.
+    share: of the orders asked for; key: by which rows are compared, None where none is unique;
+    columns: that are compared, None for all; tolerance: of floats; engines: that have the verb.
     """
 
     name: str
@@ -161,7 +162,7 @@ class Case:
     also: tuple[tuple[str, str], ...] = ()
     given: tuple[str, ...] = FRAMES + FILES
     share: float = PART
-    key: str = "customer_id"
+    key: str | None = "customer_id"
     columns: tuple[str, ...] | None = None
     tolerance: float = 1e-9
     engines: tuple[str, ...] = ENGINES
@@ -318,6 +319,53 @@ def _lifted(given: Given) -> Any:
     return lift.to_table()
 
 
+def _listed_customers(given: Given) -> Any:
+    return given.verbs.audience(
+        given.frame("profiles"), RULES.rules["Best"], name="Best", value="revenue", as_of=AS_OF
+    )
+
+
+def _lists(given: Given) -> Any:
+    """Return how many are on each list, and what they are worth."""
+    lists = oc.AudienceLists.from_dict(
+        {"audiences": {name: {"where": rule} for name, rule in RULES.rules.items()}}
+    )
+    made = given.verbs.audiences(given.frame("profiles"), lists, as_of=AS_OF)
+    return [repr(made[name].summary()) for name in RULES.rules]
+
+
+def _moved(verb: str) -> Callable[[Given], Any]:
+    return lambda given: getattr(given.verbs, verb)(
+        given.frame("before"), given.frame("after"), partitions=given.partitions
+    )
+
+
+def _page(given: Given) -> Any:
+    page = given.verbs.dashboard(
+        given["orders"],
+        [oc.Lifecycle(), oc.Rfm()],
+        months=PERIOD,
+        as_of=AS_OF,
+        partitions=given.partitions,
+    )
+    written = StringIO()
+    page.save(written)
+    return written.getvalue()
+
+
+def _brought(given: Given) -> Any:
+    """Return the profiles of three customers, made on this machine."""
+    ids = given.shop.once("three ids", lambda: given.shop.table("orders")["customer_id"][:3])
+    return given.verbs.history_of(given["orders"], ids.to_pylist()).history.profile(AS_OF)
+
+
+def _backtested(given: Given) -> Any:
+    test = given.verbs.clv_backtest(
+        given["orders"], MBG, AS_OF - timedelta(days=365), share=0.05, horizon_days=365
+    )
+    return test.to_table()
+
+
 def _intervals(given: Given) -> Any:
     fitted = given.shop.once("fitted to histories", lambda: MBG.fit(given.shop.table("histories")))
     return given.verbs.clv_intervals(given.frame("histories"), fitted, draws=20)
@@ -371,6 +419,13 @@ CASES = (
         given=FRAMES,
     ),
     Case(
+        name="clv-backtest",
+        of="Predicted value",
+        verb="clv_backtest",
+        ours=_backtested,
+        counted="orders",
+    ),
+    Case(
         name="value",
         of="Predicted value",
         verb="assign",
@@ -420,6 +475,34 @@ CASES = (
         counted="touches",
     ),
     Case(
+        name="audience",
+        of="Audiences",
+        verb="audience",
+        ours=lambda given: _listed_customers(given).to_frame(),
+        counted="profiles",
+        given=FRAMES,
+        share=1,
+    ),
+    Case(
+        name="audiences",
+        of="Audiences",
+        verb="audiences",
+        ours=_lists,
+        counted="profiles",
+        given=FRAMES,
+        share=1,
+    ),
+    Case(
+        name="membership",
+        of="Memberships",
+        verb="membership",
+        ours=lambda given: given.verbs.membership(
+            given["orders"], oc.Lifecycle(), end=AS_OF, partitions=given.partitions
+        ),
+        counted="orders",
+        key=None,
+    ),
+    Case(
         name="report",
         of="Segment report",
         verb="segment_report",
@@ -455,6 +538,13 @@ CASES = (
         columns=("channel", "orders", "revenue"),
     ),
     Case(
+        name="dashboard",
+        of="Dashboard",
+        verb="dashboard",
+        ours=_page,
+        counted="orders",
+    ),
+    Case(
         name="journey",
         of="Journeys",
         verb="journey",
@@ -480,6 +570,37 @@ CASES = (
     Case(name="measure", of="Experiments", verb="measure", ours=_measured, counted="orders"),
     Case(name="rehearse", of="Experiments", verb="rehearse", ours=_rehearsed, counted="orders"),
     Case(name="lift", of="Experiments", verb="holdout_lift", ours=_lifted, counted="touches"),
+    *(
+        Case(
+            name=name,
+            of="Transitions",
+            verb=verb,
+            ours=_moved(verb),
+            counted="after",
+            given=FRAMES,
+            share=1,
+        )
+        for name, verb in (
+            ("transitions", "transitions"),
+            ("transition-matrix", "transition_matrix"),
+        )
+    ),
+    Case(
+        name="next",
+        of="Transitions",
+        verb="next_transition",
+        ours=lambda given: given.verbs.next_transition(given.frame("profiles"), oc.Lifecycle()),
+        counted="profiles",
+        given=FRAMES,
+        share=1,
+    ),
+    Case(
+        name="customer",
+        of="One customer",
+        verb="history_of",
+        ours=_brought,
+        counted="orders",
+    ),
     Case(
         name="csv",
         of="Sources",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,15 @@ def _profiles(_: Size, shop: Shop) -> Iterator[pa.Table]:
     yield from _pieces(history.profile(AS_OF))
 
 
+def _segments(day: date) -> Callable[[Size, Shop], Iterator[pa.Table]]:
+    def tables(_: Size, shop: Shop) -> Iterator[pa.Table]:
+        history = oc.OrderHistory.build(shop.path("orders"))
+        made = oc.Lifecycle().assign(history.profile(day)).select(["customer_id", "lifecycle"])
+        yield from _pieces(made.set_column(1, "lifecycle", made["lifecycle"].cast(pa.string())))
+
+    return tables
+
+
 def _histories(size: Size, _: Shop) -> Iterator[pa.Table]:
     table = clv.drawn(size.customers)
     yield from _pieces(table.append_column("customer_id", pa.array(np.arange(1, len(table) + 1))))
@@ -153,6 +162,8 @@ STREAMS: Mapping[str, Callable[[Size, Shop], Iterator[pa.Table]]] = {
     "people": _people,
     "holdout": _holdout,
     "profiles": _profiles,
+    "before": _segments(AS_OF - timedelta(days=31)),
+    "after": _segments(AS_OF),
     "histories": _histories,
 }
 

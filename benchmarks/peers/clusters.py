@@ -236,9 +236,10 @@ class Bench:
         """Return how two results differ; whole: in all columns, not only those peers have."""
         case = self.case
         if not isinstance(wanted, pa.Table):
-            return [] if wanted == found else [f"{wanted!r} here, {found!r} there"]
+            return [] if wanted == found else [f"{wanted!r:.80} here, {found!r:.80} there"]
         if case.key not in wanted.column_names:
-            return [] if wanted.equals(found) else ["other rows"]
+            both = [in_order(table) for table in (wanted, found)]
+            return [] if both[0].equals(both[1]) else ["other rows"]
         if not whole and case.columns is not None:
             wanted, found = wanted.select(case.columns), found.select(case.columns)
         return [
@@ -291,6 +292,11 @@ def _beside(peer: Measured | None, took: Took) -> list[str]:
         *(f"{one:.2f}" for one in theirs),
         *(f"{one / own:.1f}" for one, own in zip(theirs, took, strict=True)),
     ]
+
+
+def in_order(table: pa.Table) -> pa.Table:
+    """Return rows in the order of all of their values."""
+    return table.sort_by([(name, "ascending") for name in table.column_names])
 
 
 def done(engine: Engine, result: Any, work: Callable[[Any], Any]) -> Any:
