@@ -327,7 +327,7 @@ def _listed_customers(given: Given) -> Any:
 
 def _lists(given: Given) -> Any:
     """Return how many are on each list, and what they are worth."""
-    lists = oc.AudienceLists.from_dict(
+    lists = oc.audiences_from_dict(
         {"audiences": {name: {"where": rule} for name, rule in RULES.rules.items()}}
     )
     made = given.verbs.audiences(given.frame("profiles"), lists, as_of=AS_OF)

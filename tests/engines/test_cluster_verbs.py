@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,19 @@ def test_verbs_are_those_of_both_engines(engine):
     assert own == verbs_of(engine)
     passing = {name for row in PASSES for name in names_in(row[0])}
     assert passing == named - OF_SPARK_ALONE
+
+
+def test_each_verb_is_measured_under_each_row():
+    sys.path.append(str(Path(__file__).parents[2]))
+    from benchmarks.peers.cluster_cases import CASES
+    from benchmarks.peers.dask_peers import FORMULATIONS as OF_DASK
+    from benchmarks.peers.spark_peers import FORMULATIONS as OF_SPARK
+
+    measured = {one for case in CASES for one in case.covers}
+    assert {(row[0], verb) for row in TABLE for verb in names_in(row[1])} <= measured
+    names = [case.name for case in CASES]
+    assert len(set(names)) == len(names)
+    assert set(OF_SPARK) == set(OF_DASK) <= set(names)
 
 
 def test_verbs_take_the_same_arguments_on_both():
