@@ -65,8 +65,8 @@ COMMANDS = {
     ),
     "A page": ("page_size",),
     "On a cluster": (
-        "peers.clusters --engine spark --orders 20000000 --customers 2000000",
-        "peers.clusters --engine dask --orders 20000000 --customers 2000000",
+        "peers.clusters --engine spark --orders 20000000",
+        "peers.clusters --engine dask --orders 20000000",
     ),
     "From CSV": (
         "peers.files --orders 10000000 --input csv --rounds 3 --engines ordercycle duckdb",
