@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ class Choosing:
     values: Mapping[str, str]
     features: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def read(self) -> ReadRules:
         """The conditions as they are read, with the errors of what cannot be."""
         return ReadRules.of(dict(self.conditions), dict(self.features))

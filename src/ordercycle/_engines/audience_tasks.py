@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from ordercycle._audiences.summaries import QUANTILES, known_values
 from ordercycle._engines.feature_tasks import PROFILES, in_hash_order, others, with_values
 from ordercycle._engines.named_sums import Name, to_batch
 from ordercycle._engines.partition_tasks import Streams, SumTask
+from ordercycle._engines.shuffle_blocks import STEP_BYTES, joined
 from ordercycle._segments.counting_rounds import Cells, Round
 from ordercycle._segments.order_statistics import KeyType, Search
 from ordercycle._segments.profile_tables import CUSTOMER
@@ -48,8 +50,11 @@ class ChosenRows:
     are_whole: bool
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of batches."""
-        for batch in batches:
+        """Yield the rows of batches, small ones together: reading conditions has a fixed cost."""
+        first = next(batches, None)
+        if first is None:
+            return
+        for batch in joined(chain([first], batches), first.schema, STEP_BYTES):
             yield from self._rows(pa.Table.from_batches([batch]), {}).to_batches()
 
     def schema(self, nobody: Streams) -> pa.Schema:
