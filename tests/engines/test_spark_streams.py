@@ -247,3 +247,29 @@ def test_pages_of_schemes_that_are_fitted_again(there):
         found._page == oc.Dashboard.build(shop.history, schemes, credited=credited, **asked)._page
     )
     assert found._shown.grid is not None
+
+
+def test_memberships_and_transitions(there):
+    orders, _, _ = there
+    shop, days = streams(), ("2025-09-30", "2025-12-31")
+    columns, lifecycle = shop.columns, oc.Lifecycle()
+    found = spark.membership(orders, lifecycle, end=AS_OF, columns=columns, partitions=3)
+    intervals = lifecycle.membership(shop.history, end=AS_OF).to_table()
+    tables = [
+        spark.assign(spark.profile(orders, as_of=day, columns=columns), lifecycle) for day in days
+    ]
+    here = [lifecycle.assign(shop.history.profile(day)) for day in days]
+    for rows, expected in (
+        (found, intervals),
+        (spark.transitions(*tables, partitions=3), oc.transitions(*here)),
+        (spark.next_transition(tables[1], lifecycle), lifecycle.next_transition(here[1])),
+    ):
+        made = values(rows.toArrow())
+        assert made.column_names == expected.column_names
+        assert sorted(map(repr, made.to_pylist())) == sorted(
+            map(repr, values(expected).to_pylist())
+        )
+        assert made.num_rows > 20
+    counts = oc.transition_matrix(*here).to_pylist()
+    found = spark.transition_matrix(*tables, partitions=3).to_pylist()
+    assert sorted(map(repr, found)) == sorted(map(repr, counts))

@@ -56,10 +56,10 @@ class DaskEngine:
         """Return the results of a task, one partition of customers after the other."""
         return blocks.run(task)
 
-    def assign(self, frame: DataFrame, assignment: Assignment, added: pa.Schema) -> DataFrame:
+    def assign(self, frame: DataFrame, assignment: Assignment, added: pa.Table) -> DataFrame:
         """Return profiles with segments."""
         assign = Assign(assignment, self._known_schema(frame))
-        meta = with_columns(frame._meta, added.empty_table())  # noqa: SLF001 - types
+        meta = with_columns(frame._meta, added)  # noqa: SLF001 - types
         return frame.map_partitions(assign, meta=meta)
 
     def map(
@@ -138,7 +138,7 @@ class Assign:
 
 def with_columns(frame: Any, added: pa.Table) -> Any:
     """Return a pandas frame with further columns, one row for each of its own."""
-    columns = dask_frames.frame_of(added.to_batches(), added.schema)
+    columns = dask_frames.frame_of_table(added)
     return frame.assign(**{name: columns[name].array for name in columns})
 
 

@@ -78,16 +78,18 @@ def batches_of(frame: Any, schema: pa.Schema, table: str) -> list[pa.RecordBatch
 
 
 def frame_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Any:
-    """Return record batches as a pandas frame of Arrow's types, which hold every value exactly.
+    """Return record batches as a pandas frame of Arrow's types, which hold every value exactly."""
+    return frame_of_table(pa.Table.from_batches(list(batches), schema=schema))
 
-    Segments become categories, known beforehand.
-    """
+
+def frame_of_table(table: pa.Table) -> Any:
+    """Return a table as such a frame; segments become categories, also those that nobody is in."""
     import pandas as pd
 
     # Of several chunks, each selection of rows would copy all.
-    table = pa.Table.from_batches(list(batches), schema=schema).combine_chunks()
+    table = table.combine_chunks()
     frame = table.to_pandas(types_mapper=pd.ArrowDtype)
-    for field in schema:
+    for field in table.schema:
         if pa.types.is_dictionary(field.type):
             frame[field.name] = table[field.name].to_pandas()
     return frame

@@ -64,8 +64,8 @@ class Engine(Protocol[F]):
     def run(self, blocks: Blocks, task: PartitionTask) -> F:
         """Return the results of a task, one partition of customers after the other."""
 
-    def assign(self, frame: F, assignment: Assignment, added: pa.Schema) -> F:
-        """Return a profile with the columns that a scheme adds."""
+    def assign(self, frame: F, assignment: Assignment, added: pa.Table) -> F:
+        """Return a profile with the columns that a scheme adds; added: these, without rows."""
 
     def map(
         self,

@@ -106,7 +106,7 @@ class SparkEngine:
         self._made_of[results] = (blocks, task)
         return results
 
-    def assign(self, frame: DataFrame, assignment: Assignment, added: pa.Schema) -> DataFrame:
+    def assign(self, frame: DataFrame, assignment: Assignment, added: pa.Table) -> DataFrame:
         """Return profiles with segments, assigned in the tasks that make the profiles.
 
         Where these are not just as `run` returned them, or are kept, each row goes to Spark and
@@ -114,7 +114,7 @@ class SparkEngine:
         """
         from pyspark.sql.types import StructType
 
-        schema = StructType([*frame.schema.fields, *as_spark(added).fields])
+        schema = StructType([*frame.schema.fields, *as_spark(added.schema).fields])
         made_of, kept = self._made_of.get(frame), frame.storageLevel
         if made_of is None or kept.useMemory or kept.useDisk:
             return _by_place(frame).mapInArrow(MapBatches(assignment, frame.columns), schema)

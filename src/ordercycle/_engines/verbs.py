@@ -32,6 +32,7 @@ from ordercycle._engines.partition_tasks import (
     first_round,
 )
 from ordercycle._engines.stream_plans import (
+    OF_TASKS,
     EventsPlan,
     OrdersPlan,
     Packing,
@@ -40,7 +41,7 @@ from ordercycle._engines.stream_plans import (
     here,
     read_request,
 )
-from ordercycle._errors import ConfigError, Option, check_choice
+from ordercycle._errors import ConfigError, Option, check_choice, suggestion
 from ordercycle._features.language import Feature
 from ordercycle._features.scan import by_stream
 from ordercycle._report.segment_report import SegmentReport
@@ -259,13 +260,60 @@ def planned_streams(
     plans: list[StreamPlan] = [OrdersPlan.of(ORDERS, frames, mine, packing)]
     _add_streams(engine, given, plans, frames, packing, missing)
     for name, (frame, wanted) in (rows or {}).items():
-        check_frame(engine, frame, name)
-        found = [one for one in wanted if one in engine.columns(frame)]
-        schema = engine.schema(frame, found, name)
-        read = pa.schema([schema.field(one) for one in found])
-        plans.append(RowsPlan.of(name, frame, read, packing, len(frames)))
+        plans.append(_rows_plan(engine, name, frame, wanted, packing, len(frames)))
         frames.append(frame)
     return ClusterHistory(engine, GroupingJob.of_streams(plans, mine), frames)
+
+
+def planned_tables(
+    engine: Engine[F],
+    tables: Mapping[str, F],
+    wanted: Sequence[str],
+    partitions: int | None,
+    options: Mapping[str, Any],
+) -> ClusterHistory[F]:
+    """Return the rows of frames of the same customers, beside each other, by the frames' names.
+
+    wanted: the columns that are read, where they are there; options: of tasks.
+
+    Raises
+    ------
+    ColumnError, ConfigError
+        As for `planned`.
+    """
+    require(engine)
+    given = GivenStreams.of({}, None, None, options, {})
+    for name in given.options:
+        if name not in OF_TASKS:
+            raise ConfigError(
+                f"there is no option {name!r} here{suggestion(name, OF_TASKS)}",
+                remedy=f"there are {', '.join(OF_TASKS)}",
+            )
+    for name, frame in tables.items():
+        check_frame(engine, frame, name)
+    frames = list(tables.values())
+    packing = _packing(engine, frames, partitions, given.shared)
+    plans = [
+        _rows_plan(engine, name, frame, wanted, packing, number)
+        for number, (name, frame) in enumerate(tables.items())
+    ]
+    return ClusterHistory(engine, GroupingJob.of_streams(plans, given.shared), frames)
+
+
+def _rows_plan(
+    engine: Engine[F],
+    name: str,
+    frame: F,
+    wanted: Sequence[str],
+    packing: Packing,
+    number: int,
+) -> RowsPlan:
+    """Return the plan of a frame, of which some columns are read where they are there."""
+    check_frame(engine, frame, name)
+    found = [one for one in wanted if one in engine.columns(frame)]
+    schema = engine.schema(frame, found, name)
+    read = pa.schema([schema.field(one) for one in found])
+    return RowsPlan.of(name, frame, read, packing, number)
 
 
 def planned_rows(
@@ -338,7 +386,7 @@ def assign(engine: Engine[F], profiles: F, scheme: Fittable, options: dict[str, 
     assignment = Assignment(scheme, options)
     # With all columns, so that one with the name of a new one is refused.
     schema = engine.schema(profiles, engine.columns(profiles), "profiles")
-    return engine.assign(profiles, assignment, assignment.added(schema.empty_table()).schema)
+    return engine.assign(profiles, assignment, assignment.added(schema.empty_table()))
 
 
 def fit(engine: Engine[F], profiles: F, scheme: S) -> S:

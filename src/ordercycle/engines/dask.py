@@ -20,6 +20,7 @@ from ordercycle._engines.file_frames import Paths
 from ordercycle._engines.given_streams import GivenStreams
 from ordercycle._engines.history_verbs import HistoryVerbs
 from ordercycle._engines.lift_verbs import LiftVerbs
+from ordercycle._engines.movement_verbs import MovementVerbs
 from ordercycle._engines.page_verbs import PageVerbs
 from ordercycle._engines.report_verbs import ReportVerbs
 from ordercycle._engines.stream_verbs import StreamVerbs
@@ -46,9 +47,13 @@ __all__ = [
     "holdout_lift",
     "journey",
     "measure",
+    "membership",
+    "next_transition",
     "profile",
     "rehearse",
     "segment_report",
+    "transition_matrix",
+    "transitions",
 ]
 
 S = TypeVar("S")
@@ -257,3 +262,8 @@ history_of = _HISTORIES.history_of
 clv_backtest = _HISTORIES.clv_backtest
 _PAGES: PageVerbs[DataFrame] = PageVerbs(DASK)
 dashboard = _PAGES.dashboard
+_MOVEMENTS: MovementVerbs[DataFrame] = MovementVerbs(DASK)
+membership = _MOVEMENTS.membership
+transitions = _MOVEMENTS.transitions
+transition_matrix = _MOVEMENTS.transition_matrix
+next_transition = _MOVEMENTS.next_transition

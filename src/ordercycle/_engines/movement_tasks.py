@@ -1,0 +1,155 @@
+"""Tasks about where customers are and were: intervals, and who moved between two tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+import pyarrow as pa
+
+from ordercycle._engines.feature_tasks import with_values
+from ordercycle._engines.named_sums import Name, to_batch
+from ordercycle._engines.partition_tasks import (
+    ORDERS,
+    Assignment,
+    Streams,
+    SumTask,
+    of_a_partition,
+)
+from ordercycle._errors import ConfigError, Option
+from ordercycle._segments.assigning import SEGMENT_TYPE
+from ordercycle._segments.scheme import Scheme
+from ordercycle._segments.transitions import transition_matrix, transitions
+
+BEFORE, AFTER = "before", "after"
+FROM, TO = "from_segment", "to_segment"
+
+
+@dataclass(frozen=True)
+class IntervalRows:
+    """Makes the intervals of a membership: the arguments are those of `Scheme.membership`."""
+
+    scheme: Scheme
+    start: date | str | None
+    end: date | str | None
+    every: str | None
+    window_days: int | None
+    schemes: tuple[Scheme, ...]
+
+    def check(self) -> None:
+        """Raise a ConfigError for schemes whose memberships no task can compute."""
+        for scheme in (*self.schemes, self.scheme):
+            if not isinstance(scheme, Scheme):
+                raise ConfigError(
+                    (Option("scheme", scheme), " is no scheme"),
+                    remedy="pass one such as Lifecycle()",
+                )
+            if scheme.refits:
+                raise ConfigError(
+                    f"{scheme!r} is fitted to all customers at each recalculation, which no "
+                    "partition has",
+                    remedy="give it numbers of its own, as in Rfm(..., cuts=dict(fitted.cuts))",
+                )
+        if not self.scheme.recalculates:
+            return
+        for name, day in (("start", self.start), ("end", self.end)):
+            if day is None:
+                raise ConfigError(
+                    f"{self.scheme!r} is recalculated, and no partition knows the first and the "
+                    "last order of all",
+                    remedy=("pass ", Option(name)),
+                )
+
+    @property
+    def read_streams(self) -> tuple[str, ...]:
+        """The names of the streams that the schemes read."""
+        names = (name for one in (*self.schemes, self.scheme) for name in one.reads_streams)
+        return tuple(dict.fromkeys(names))
+
+    def schema(self, nobody: Streams) -> pa.Schema:
+        """Return the columns, segments as texts."""
+        return self._table(nobody).schema
+
+    def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
+        """Yield the rows."""
+        yield from self._table(streams).to_batches()
+
+    def _table(self, streams: Streams) -> pa.Table:
+        options: dict[str, Any] = {}
+        if self.read_streams:  # whose texts were compared with those of all partitions before
+            there = {name: streams[name] for name in self.read_streams if name in streams}
+            options = {"streams": there, "missing": "empty"}
+        made = self.scheme.membership(
+            streams[ORDERS],
+            self.start,
+            self.end,
+            every=self.every,
+            window_days=self.window_days,
+            schemes=self.schemes,
+            **options,
+        ).to_table()
+        return with_values(made, range(made.num_columns))
+
+
+@dataclass(frozen=True)
+class MovedRows:
+    """Makes the rows of customers whose segment is another one."""
+
+    column: str
+
+    def schema(self, nobody: Streams) -> pa.Schema:
+        """Return the columns, segments as texts."""
+        return self._table(nobody).schema
+
+    def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
+        """Yield the rows."""
+        with of_a_partition():
+            yield from self._table(streams).to_batches()
+
+    def _table(self, streams: Streams) -> pa.Table:
+        made = transitions(streams[BEFORE], streams[AFTER], self.column, threads=1)
+        return with_values(made, range(made.num_columns))
+
+
+@dataclass(frozen=True)
+class MovedSums(SumTask):
+    """Counts customers by where they were, and where they are."""
+
+    column: str
+
+    def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
+        """Yield the counts."""
+        with of_a_partition():
+            counted = transition_matrix(streams[BEFORE], streams[AFTER], self.column, threads=1)
+        yield to_batch({(row[FROM], row[TO]): row["customers"] for row in counted.to_pylist()})
+
+
+def matrix_of(sums: Mapping[Name, Fraction]) -> pa.Table:
+    """Return the counts of all partitions, in the order of names, null last."""
+    pairs = sorted(sums, key=lambda pair: [(name is None, name or "") for name in map(_text, pair)])
+    columns: dict[str, Any] = {}
+    for place, title in enumerate((FROM, TO)):
+        names = pa.array([_text(pair[place]) for pair in pairs], pa.string())
+        columns[title] = names.cast(SEGMENT_TYPE)
+    columns["customers"] = pa.array([int(sums[pair]) for pair in pairs], pa.int64())
+    return pa.table(columns)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+class LookAheads(Assignment):
+    """Adds the next segment of each customer to profiles, wherever these are."""
+
+    def table(self, profiles: pa.Table) -> pa.Table:
+        """Return a profile with the next segments, and from which day on."""
+        scheme = self.scheme
+        if not isinstance(scheme, Scheme):
+            raise ConfigError(
+                (Option("scheme", scheme), " is no scheme"), remedy="pass one such as Lifecycle()"
+            )
+        return scheme.next_transition(profiles, threads=1)
