@@ -45,8 +45,23 @@ def cadence_of(history):
             {"every": "month", "schemes": [oc.Rfm(bins=3, map=NAMES, cuts=CUTS)], **SPAN},
         ),
         (lambda _: oc.Rfm(bins=3, map=NAMES, cuts=CUTS), 3, pa.string(), SPAN),
+        (lambda _: oc.Rfm(bins=3, map=NAMES), 3, pa.int64(), SPAN),
+        (
+            lambda _: oc.Rules({"Best": "rfm == 'Best'"}),
+            7,
+            pa.string(),
+            {"every": "month", "schemes": [oc.Rfm(bins=3, map=NAMES, where="orders > 1")], **SPAN},
+        ),
     ],
-    ids=["all days", "some days", "cadence", "rules after scores", "scores"],
+    ids=[
+        "all days",
+        "some days",
+        "cadence",
+        "rules after scores",
+        "scores",
+        "scores of each month",
+        "rules after scores of each month",
+    ],
 )
 def test_intervals(make, partitions, kind, asked):
     orders, customers = tables(kind)
@@ -87,7 +102,8 @@ def test_intervals_of_rules_with_features(partitions):
 @pytest.mark.parametrize(
     ("scheme", "asked", "says"),
     [
-        (oc.Rfm(), SPAN, "is fitted to all customers at each recalculation"),
+        (oc.Rfm(), SPAN | {"window_days": 90}, "to profiles of all orders, and of no streams"),
+        (oc.Rfm(), {}, "first and the last order"),
         (oc.Cadence(), {}, "is not fitted"),
         (oc.Rules({"Big": "revenue > 9"}), {"start": "2025-01-01"}, "first and the last order"),
         (oc.Lifecycle(), {"every": "day"}, "every= means nothing for Lifecycle"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -19,9 +19,13 @@ from ordercycle._engines.partition_tasks import (
     SumTask,
     of_a_partition,
 )
+from ordercycle._engines.refits import Added, Fits, fits_of
 from ordercycle._errors import ConfigError, Option
+from ordercycle._history.order_history import OrderHistory
+from ordercycle._membership.membership import Membership
+from ordercycle._membership.scheduled import Schedule
 from ordercycle._segments.assigning import SEGMENT_TYPE
-from ordercycle._segments.scheme import Scheme
+from ordercycle._segments.scheme import Scheme, membership_with
 from ordercycle._segments.transitions import transition_matrix, transitions
 
 BEFORE, AFTER = "before", "after"
@@ -30,7 +34,10 @@ FROM, TO = "from_segment", "to_segment"
 
 @dataclass(frozen=True)
 class IntervalRows:
-    """Makes the intervals of a membership: the arguments are those of `Scheme.membership`."""
+    """Makes the intervals of a membership: the arguments are those of `Scheme.membership`.
+
+    fits: schemes that are fitted again, as of each day.
+    """
 
     scheme: Scheme
     start: date | str | None
@@ -38,20 +45,15 @@ class IntervalRows:
     every: str | None
     window_days: int | None
     schemes: tuple[Scheme, ...]
+    fits: Fits = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise a ConfigError for schemes whose memberships no task can compute."""
-        for scheme in (*self.schemes, self.scheme):
+        for scheme in self._all:
             if not isinstance(scheme, Scheme):
                 raise ConfigError(
                     (Option("scheme", scheme), " is no scheme"),
                     remedy="pass one such as Lifecycle()",
-                )
-            if scheme.refits:
-                raise ConfigError(
-                    f"{scheme!r} is fitted to all customers at each recalculation, which no "
-                    "partition has",
-                    remedy="give it numbers of its own, as in Rfm(..., cuts=dict(fitted.cuts))",
                 )
         if not self.scheme.recalculates:
             return
@@ -62,12 +64,35 @@ class IntervalRows:
                     "last order of all",
                     remedy=("pass ", Option(name)),
                 )
+        if self.refits and (self.read_streams or self.window_days is not None):
+            raise ConfigError(
+                f"{self.scheme!r} or one before it is fitted again at each recalculation, on "
+                "clusters to profiles of all orders, and of no streams",
+                remedy="give it numbers of its own, as in Rfm(..., cuts=dict(fitted.cuts))",
+            )
+
+    @property
+    def _all(self) -> tuple[Scheme, ...]:
+        return (*self.schemes, self.scheme)
 
     @property
     def read_streams(self) -> tuple[str, ...]:
         """The names of the streams that the schemes read."""
-        names = (name for one in (*self.schemes, self.scheme) for name in one.reads_streams)
+        names = (name for one in self._all for name in one.reads_streams)
         return tuple(dict.fromkeys(names))
+
+    @property
+    def refits(self) -> bool:
+        """Whether any of the schemes is fitted again at each recalculation."""
+        return self.scheme.recalculates and any(one.refits for one in self._all)
+
+    def prepared(self, added: Added, nobody: OrderHistory) -> IntervalRows:
+        """Return the same with all that is fitted again fitted as of each day.
+
+        added: adds up what a task counts; nobody: a history without customers.
+        """
+        days = self._schedule(nobody).days
+        return replace(self, fits=fits_of(added, nobody, self._all, days))
 
     def schema(self, nobody: Streams) -> pa.Schema:
         """Return the columns, segments as texts."""
@@ -78,20 +103,29 @@ class IntervalRows:
         yield from self._table(streams).to_batches()
 
     def _table(self, streams: Streams) -> pa.Table:
+        made = self._membership(streams).to_table()
+        return with_values(made, range(made.num_columns))
+
+    def _schedule(self, history: OrderHistory) -> Schedule:
+        return Schedule.of(history, self.start, self.end, self.every or "month")
+
+    def _membership(self, streams: Streams) -> Membership:
+        history: OrderHistory = streams[ORDERS]
+        if self.refits:
+            return membership_with(history, self._schedule(history), self._all, self.fits)
         options: dict[str, Any] = {}
         if self.read_streams:  # whose texts were compared with those of all partitions before
             there = {name: streams[name] for name in self.read_streams if name in streams}
             options = {"streams": there, "missing": "empty"}
-        made = self.scheme.membership(
-            streams[ORDERS],
+        return self.scheme.membership(
+            history,
             self.start,
             self.end,
             every=self.every,
             window_days=self.window_days,
             schemes=self.schemes,
             **options,
-        ).to_table()
-        return with_values(made, range(made.num_columns))
+        )
 
 
 @dataclass(frozen=True)

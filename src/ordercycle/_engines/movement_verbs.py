@@ -63,8 +63,9 @@ class MovementVerbs(Generic[F]):
         orders_df, customers_df
             Frames, or paths of files.
         scheme
-            A scheme that decides for each customer separately: `Lifecycle`, a fitted `Cadence`,
-            `Rules`, or an `Rfm` with cuts of its own.
+            One that is fitted again at each recalculation, as is an `Rfm` without cuts of its own,
+            is so at once, as of all days together: the orders are read and shuffled for it, and
+            once more for the rows.
         start, end, every, window_days, schemes
             As for :meth:`ordercycle.Scheme.membership`. A scheme that is recalculated needs `start`
             and `end`: no partition knows the first and the last order of all customers.
@@ -84,7 +85,7 @@ class MovementVerbs(Generic[F]):
         ------
         ConfigError, ColumnError
             At once, as for :meth:`ordercycle.Scheme.membership`, as far as no row is read for it,
-            and where the scheme would be fitted again.
+            and where a scheme that is fitted again reads streams, or orders of a window.
 
         Examples
         --------
@@ -104,6 +105,9 @@ class MovementVerbs(Generic[F]):
             if isinstance(one, Rules) and one.reads_streams:
                 names = (ORDERS, *given.streams)
                 history = history.comparing(features_of_rules(one), missing, names)
+        if task.refits:
+            with history.held() as held:
+                task = task.prepared(held.added, history.job.nobody[ORDERS])
         return history.group(task)
 
     def transitions(
