@@ -21,7 +21,7 @@ from ordercycle._columns import (
     WINDOW,
     profile_schema,
 )
-from ordercycle._errors import ConfigError, DataError, Option, whole_number
+from ordercycle._errors import ConfigError, DataError, Option, printable, whole_number
 from ordercycle._grouping.amount_words import DECIMAL_BOUNDS, INT64_BOUNDS
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._ingest.column_readers import IdReader
@@ -258,8 +258,9 @@ class ProfileBuilder:
             sums.average_integers(revenue, unit, orders, average)
         for customer in (overflow, windowed):
             if customer >= 0:
+                called = printable(f"customer {ids[customer].as_py()!r}")
                 raise DataError(
-                    f"revenue of customer {ids[customer]} exceeds what {amount.produced} holds",
+                    f"revenue of {called} exceeds what {amount.produced} holds",
                     remedy=amount.remedy_for_overflow,
                     column="revenue",
                 )
