@@ -17,11 +17,12 @@ from ordercycle._audiences.listed import REVENUE, VALUE, Total, fingerprint_of, 
 from ordercycle._audiences.summaries import QUANTILES, known_values
 from ordercycle._engines.feature_tasks import PROFILES, in_hash_order, others, with_values
 from ordercycle._engines.named_sums import Name, to_batch
-from ordercycle._engines.partition_tasks import Streams, SumTask
+from ordercycle._engines.partition_tasks import Streams, SumTask, of_a_partition
 from ordercycle._engines.shuffle_blocks import STEP_BYTES, joined
 from ordercycle._segments.counting_rounds import Cells, Round
+from ordercycle._segments.customer_features import with_columns
 from ordercycle._segments.order_statistics import KeyType, Search
-from ordercycle._segments.profile_tables import CUSTOMER
+from ordercycle._segments.profile_tables import CUSTOMER, as_table
 from ordercycle_kernels.selection import DIGIT_BITS, DIGITS
 
 #: What sums are about, as the first part of their names.
@@ -67,12 +68,15 @@ class ChosenRows:
         yield from self._rows(table, others(streams)).to_batches()
 
     def _rows(self, table: pa.Table, streams: Streams) -> pa.Table:
-        chosen = self.choosing.chosen(table, streams, self.day, "empty", 1)
+        with of_a_partition():
+            declared = as_table(table)
+        chosen = self.choosing.chosen(declared, streams, self.day, "empty", 1)
         rows = pa.array(np.flatnonzero(chosen.holds[self.name]))
         if self.are_whole:
-            taken = chosen.shown.take(rows)
-            return with_values(taken, range(table.num_columns, taken.num_columns))
-        ids = {CUSTOMER: table.column(CUSTOMER).take(rows)}
+            places = range(table.num_columns, chosen.shown.num_columns)
+            shown = with_columns(table, chosen.shown.select(places))
+            return with_values(shown.take(rows), places)
+        ids = {CUSTOMER: declared.column(CUSTOMER).take(rows)}
         columns = chosen.columns(self.choosing.values.get(self.name), rows)
         return pa.table(ids | {one: columns.column(one) for one in columns.column_names})
 
@@ -86,7 +90,8 @@ class AudienceSums(SumTask):
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield the sums."""
-        table = in_hash_order(streams[PROFILES])
+        with of_a_partition():
+            table = as_table(in_hash_order(streams[PROFILES]))
         customers, _ = CustomerSet.of_table(table, "the table", 1)
         chosen = self.choosing.chosen(table, others(streams), self.day, "empty", 1)
         sums: dict[Name, Fraction | int] = {

@@ -40,6 +40,7 @@ from ordercycle._engines.feature_tasks import PROFILES
 from ordercycle._engines.named_sums import Name
 from ordercycle._engines.verbs import ClusterHistory, counted_rounds
 from ordercycle._errors import ConfigError, Option, SourceError, counted
+from ordercycle._segments.profile_tables import as_table
 
 MOST_BYTES = 2**31
 
@@ -236,7 +237,7 @@ class ClusterAudience(Generic[F]):
 
     @property
     def _kind_of_revenue(self) -> pa.DataType | None:
-        table = self._lists.narrow.job.nobody[PROFILES]
+        table = as_table(self._lists.narrow.job.nobody[PROFILES])
         column = revenue_of(table)
         return None if column is None else table.schema.field(column).type
 
