@@ -139,12 +139,12 @@ def total_in(sums: Mapping[Name, Fraction], *of: str) -> Total:
 
 def _overlaps(chosen: Chosen) -> dict[Name, Fraction | int]:
     """Return how many customers each two lists have in common, and of how many lists others are."""
-    masks = np.array(list(chosen.holds.values()), np.float32)
+    masks = np.array(list(chosen.holds.values()))
     names = list(chosen.holds)
     both = np.zeros((len(names), len(names)), np.int64)
     several = none = 0
     for start in range(0, masks.shape[1], EXACT_ROWS):
-        part = masks[:, start : start + EXACT_ROWS]
+        part = masks[:, start : start + EXACT_ROWS].astype(np.float32)
         both += np.rint(part @ part.T).astype(np.int64)
         lists = part.sum(axis=0)
         several += int(np.count_nonzero(lists > 1))
