@@ -1,6 +1,10 @@
 """Dashboards on a cluster against one machine: the same bytes of page."""
 
+import datetime as dt
+import re
+
 import dask as configured
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -121,6 +125,69 @@ def test_pages_of_schemes_that_are_fitted_again(partitions, options):
     assert found.report.segments == expected.report.segments
 
 
+def without_numbers(page):
+    """Return a page without those of its pictures' clips, which go on from page to page."""
+    return re.sub(r"\bclip[0-9]+", "clip", page)
+
+
+@pytest.mark.parametrize(
+    ("partitions", "schemes", "least"), [(3, [oc.Lifecycle()], 0), (7, [], 0), (1, [], 5)], ids=str
+)
+def test_pages_of_tables_and_journeys(partitions, schemes, least):
+    """Of a list that has people whom nobody knows, whichever partitions there are."""
+    orders, customers = tables(rows=900, people=120)
+    history = local(orders, customers)
+    ids = history.profile("2025-02-10")["customer_id"].slice(0, 40).to_pylist()
+    listed = pa.table(
+        {
+            "customer_id": [*ids, 1, 2, 3],
+            "segment": ["VIP", "Basic", "VIP"] * 14 + ["Few"],
+            "valid_from": [dt.date(2024, 3, 1)] * 43,
+            "valid_to": pa.array([None, dt.date(2024, 12, 1)] * 21 + [None], pa.date32()),
+        }
+    )
+    lists = {"lists": oc.Membership.from_table(listed)}
+    journey = oc.Journey(
+        "win-back",
+        oc.enters("At-risk", of="lifecycle"),
+        [{"name": "hello", "action": "mail/hello"}],
+        arms={"control": 20, "treatment": 80},
+    )
+    asked = {"memberships": lists, "as_of": "2025-02-10", "min_customers": least}
+    run = journey.replay(
+        history,
+        memberships={"lifecycle": oc.Lifecycle().membership(history)},
+        as_of="2025-02-10",
+    )
+    with pytest.warns(oc.OrdercycleWarning, match="3 intervals are of customers whom"):
+        expected = oc.Dashboard.build(history, schemes, journeys=[run], **asked)
+    there = framed(orders, 3), framed(customers, 2)
+    how = {"partitions": partitions}
+    with configured.config.set(scheduler="sync"):
+        replayed = dask.journey(
+            there[0],
+            journey,
+            there[1],
+            memberships={"lifecycle": oc.Lifecycle()},
+            as_of="2025-02-10",
+            columns={"orders": COLUMNS},
+            **how,
+        )
+        with pytest.warns(oc.OrdercycleWarning, match="3 intervals are of customers whom"):
+            found = dask.dashboard(
+                there[0],
+                schemes,
+                there[1],
+                columns=COLUMNS,
+                journeys=[replayed],
+                **asked,
+                **how,
+            )
+    assert without_numbers(found._page) == without_numbers(expected._page)
+    assert found._shown.journeys == expected._shown.journeys
+    assert (found._shown.moves is not None) == bool(schemes)
+
+
 class Median(oc.Scheme):
     """A scheme that is fitted to a whole profile."""
 
@@ -146,3 +213,18 @@ class Median(oc.Scheme):
 def test_what_is_wrong_is_said_at_once(schemes, says):
     with pytest.raises(oc.ConfigError, match=says):
         dask.dashboard(framed(tables(rows=90, people=60)[0], 1), schemes, columns=COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"memberships": {"VIP": oc.Lifecycle()}}, "memberships=: 'VIP' is a Lifecycle"),
+        ({"journeys": [oc.Lifecycle()]}, "journeys= are no runs of journeys"),
+        ({"journeys": 7}, "journeys= are no runs of journeys"),
+    ],
+    ids=str,
+)
+def test_what_a_page_cannot_show(given, says):
+    orders, _ = tables(rows=90, people=60)
+    with pytest.raises(oc.ConfigError, match=says):
+        dask.dashboard(framed(orders, 1), [oc.Lifecycle()], columns=COLUMNS, **given)

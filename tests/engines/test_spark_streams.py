@@ -239,6 +239,15 @@ def test_pages_of_schemes_that_are_fitted_again(there):
     shop, [model, _] = streams(), MODELS
     asked = {"months": ("2025-12", "2026-01"), "as_of": "2026-01-15"}
     schemes = [oc.Lifecycle(), oc.Rfm(bins=3)]
+    listed = pa.table(
+        {
+            "customer_id": pa.array(range(1, 61), pa.int64()),
+            "segment": ["VIP", "Basic"] * 30,
+            "valid_from": pa.array([date(2025, 1, 1)] * 60, pa.date32()),
+            "valid_to": pa.nulls(60, pa.date32()),
+        }
+    )
+    asked["memberships"] = {"lists": oc.Membership.from_table(listed)}
     found = spark.dashboard(
         orders, schemes, touches=touches, model=model, partitions=3, **asked, **how
     )

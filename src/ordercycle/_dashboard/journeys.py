@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from datetime import date
+from typing import Any, Protocol, runtime_checkable
+
+import pyarrow as pa
 
 from ordercycle._errors import ConfigError, Option, printable
 from ordercycle._experiments.result import ExperimentResult, path_curves
 from ordercycle._journeys.charts import conversion_curve
 from ordercycle._journeys.replayed import CONTROL, STATUSES
-from ordercycle._journeys.run import JourneyRun
 from ordercycle._page.journeys import (
     Column,
     Curve,
@@ -65,6 +67,44 @@ ALL = "All"
 STARTS = {"assignment": "assignment", "view": "the first view"}
 
 
+@runtime_checkable
+class Run(Protocol):
+    """What a page asks of a journey that was replayed, wherever that was."""
+
+    @property
+    def name(self) -> str:
+        """What the journey is called."""
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The names of its arms."""
+
+    @property
+    def version(self) -> str:
+        """A digest of its definition."""
+
+    @property
+    def starts_on(self) -> date | None:
+        """The first day of the definition."""
+
+    @property
+    def ends_on(self) -> date | None:
+        """The last day of the definition."""
+
+    @property
+    def as_of(self) -> date:
+        """The last day that is known."""
+
+    def analytics(self, by: str | None = None) -> pa.Table:
+        """Return what entries came to."""
+
+    def funnel(self, arm: str | None = None) -> pa.Table:
+        """Return how far entries came."""
+
+    def time_to_convert(self, arm: str | None = None) -> pa.Table:
+        """Return after how many days entries converted."""
+
+
 def shown_journeys(runs: Any, least: int) -> tuple[ShownJourney, ...]:
     """Return what journeys came to, without numbers of fewer people.
 
@@ -73,7 +113,7 @@ def shown_journeys(runs: Any, least: int) -> tuple[ShownJourney, ...]:
     ConfigError
         These are no runs of journeys, or two are of one version.
     """
-    if not isinstance(runs, Sequence) or not all(isinstance(one, JourneyRun) for one in runs):
+    if not isinstance(runs, Sequence) or not all(isinstance(one, Run) for one in runs):
         raise ConfigError(
             (Option("journeys"), " are no runs of journeys"),
             remedy="pass a list of what Journey.replay() returns",
@@ -89,7 +129,7 @@ def shown_journeys(runs: Any, least: int) -> tuple[ShownJourney, ...]:
     return tuple(_journey(one, name, least) for one, name in zip(runs, names, strict=True))
 
 
-def _names(runs: Sequence[JourneyRun]) -> list[str]:
+def _names(runs: Sequence[Run]) -> list[str]:
     """Return what runs are called: versions of a journey by their days, or else their digests."""
     several = {name for name, many in Counter(one.name for one in runs).items() if many > 1}
     names = [f"{one.name}{_days_of(one)}" if one.name in several else one.name for one in runs]
@@ -100,7 +140,7 @@ def _names(runs: Sequence[JourneyRun]) -> list[str]:
     ]
 
 
-def _days_of(run: JourneyRun) -> str:
+def _days_of(run: Run) -> str:
     if run.starts_on is not None:
         return f", from {day_name(run.starts_on)}"
     return "" if run.ends_on is None else f", until {day_name(run.ends_on)}"
@@ -123,7 +163,7 @@ def shown_experiments(results: Any, least: int) -> tuple[ShownExperiment, ...]:
     return tuple(_experiment(name, one, least) for name, one in results.items())
 
 
-def _journey(run: JourneyRun, name: str, least: int) -> ShownJourney:
+def _journey(run: Run, name: str, least: int) -> ShownJourney:
     by_arm = [(row["arm"], row) for row in run.analytics(by="arm").to_pylist()]
     rows = [*by_arm, (ALL, run.analytics().to_pylist()[0])] if len(by_arm) > 1 else by_arm
     few = {arm for arm, row in rows if _is_few(row["Triggered journey"], least)}

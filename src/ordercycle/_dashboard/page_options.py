@@ -8,11 +8,10 @@ from datetime import date
 from typing import Any
 
 from ordercycle._dashboard.grid import CUSTOMERS
-from ordercycle._dashboard.journeys import shown_experiments, shown_journeys
+from ordercycle._dashboard.journeys import Run, shown_experiments, shown_journeys
 from ordercycle._dashboard.memberships import Named, changed_months
 from ordercycle._dashboard.small import cohorts_without_few, grid_without_few, without_few
 from ordercycle._errors import ConfigError, Option
-from ordercycle._journeys.run import JourneyRun
 from ordercycle._months import Months, Period
 from ordercycle._page.content import Cohorts, Content, Grid, Moves
 from ordercycle._page.encoding import checked_currency
@@ -43,7 +42,7 @@ class PageOptions:
         currency: str,
         min_customers: int,
         changes: Mapping[str, Any] | None,
-        journeys: Sequence[JourneyRun],
+        journeys: Sequence[Run],
         experiments: Mapping[str, Any] | None,
     ) -> PageOptions:
         """Return the options of a page, or raise a ConfigError for one that makes no sense."""

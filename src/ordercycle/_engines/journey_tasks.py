@@ -205,6 +205,40 @@ class ClusterJourneyRun(Generic[F]):
         with self.history.held() as history:
             yield replace(self, history=history)
 
+    @property
+    def name(self) -> str:
+        """What the journey is called."""
+        return self._run_of_nobody.name
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The names of its arms."""
+        return self._run_of_nobody.arms
+
+    @property
+    def version(self) -> str:
+        """A digest of its definition."""
+        return self._run_of_nobody.version
+
+    @property
+    def starts_on(self) -> date | None:
+        """The first day of the definition."""
+        return self._run_of_nobody.starts_on
+
+    @property
+    def ends_on(self) -> date | None:
+        """The last day of the definition."""
+        return self._run_of_nobody.ends_on
+
+    @property
+    def as_of(self) -> date:
+        """The last day that is known."""
+        return self._run_of_nobody.as_of
+
+    @property
+    def _run_of_nobody(self) -> JourneyRun:
+        return JourneyRun(Replayed(self.nobody, Found(())))
+
     def entries(self) -> F:
         """Return the rows of :meth:`ordercycle.JourneyRun.entries`; lazy."""
         return self.history.group(JourneyRows(self.replaying, ENTRIES))

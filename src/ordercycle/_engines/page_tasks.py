@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -34,12 +34,13 @@ from ordercycle._engines.partition_tasks import (
 from ordercycle._engines.refits import Added, OfDay, fits_of, fitted_as_of, rounds_of
 from ordercycle._engines.report_sums import ReportSums, cells_of
 from ordercycle._engines.report_tasks import DAYS, FullReport, SourcesOf
-from ordercycle._errors import ConfigError, OrdercycleWarning
+from ordercycle._errors import ConfigError, Option, OrdercycleWarning, printable, warn
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.membership import Membership
 from ordercycle._months import Months, Period
 from ordercycle._page.content import Cohorts, Grid, Moves
 from ordercycle._report.as_of import Known
+from ordercycle._report.checks import refuse_foreign, warnings_of_unknown
 from ordercycle._report.cube import Cube
 from ordercycle._report.known_days import KnownDays, cells_of_days
 from ordercycle._report.report_spec import Memberships
@@ -48,11 +49,17 @@ from ordercycle._segments.scheme import Scheme
 
 #: What sums are about, as the first part of their names.
 MOVES, COHORTS, GRID, ORDERED, SEEN = "moves", "cohorts", "grid", "ordered", "seen"
+UNKNOWN, PARTITIONS = "unknown", "partitions"
 
 
 @dataclass(frozen=True)
 class CountDays(SumTask):
-    """Tells the days on which anything happened, and those between which there are orders."""
+    """Tells the days on which anything happened, and those between which there are orders.
+
+    further: memberships of tables, of which intervals are told whose customers are not here.
+    """
+
+    further: Mapping[str, Membership]
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield the days, each of which counts."""
@@ -64,20 +71,38 @@ class CountDays(SumTask):
         seen = [number_of(day) for day in (made.first_day, made.last_day) if day is not None]
         for name, those in ((ORDERED, ordered), (SEEN, seen)):
             yield to_batch(dict.fromkeys([(name, day) for day in those], 1))
+        unknown = {name: one.unknown_intervals(history) for name, one in self.further.items()}
+        yield to_batch({(UNKNOWN, name): many for name, many in unknown.items()})
+        yield to_batch({(PARTITIONS,): 1})
+
+    def unknown(self, sums: ReportSums, nobody: OrderHistory) -> Iterator[int]:
+        """Yield of each table how many intervals are of customers whom no partition has.
+
+        nobody: a history without customers, which knows none of them.
+        """
+        partitions = int(sums.others[PARTITIONS,])
+        for name, one in self.further.items():
+            # Each partition counted the customers of all others as well.
+            by_all = int(sums.others.get((UNKNOWN, name), 0))
+            yield by_all - (partitions - 1) * one.unknown_intervals(nobody)
 
 
 @dataclass(frozen=True)
 class PageSchemes:
-    """The memberships of a page; few: segments that are merged, of those that are reported."""
+    """The memberships of a page; few: segments that are merged, of those that are reported.
+
+    further: memberships of tables, by name.
+    """
 
     schemes: tuple[Scheme, ...]
+    further: Mapping[str, Membership]
     elsewhere: RecalculatedElsewhere
     few: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
 
     def named(self, history: OrderHistory) -> tuple[Named, list[str]]:
         """Return the memberships of a history by name, and the segments, where some are merged."""
-        named = named_memberships(history, self.schemes, {}, elsewhere=self.elsewhere)
+        named = named_memberships(history, self.schemes, self.further, elsewhere=self.elsewhere)
         return named.merged(history, self.few, self.segments) if self.few else (named, [])
 
     def of(self, history: OrderHistory, _: Period) -> Memberships:
@@ -105,9 +130,10 @@ class CountPage(SumTask):
         history: OrderHistory = streams[ORDERS]
         if self.period.months.size > 1:
             membership = self.moving(history)
-            moves = counted_moves(history, membership, month_ends(self.period)).reshape(-1)
-            places = np.flatnonzero(moves)
-            yield cells_of((MOVES,), places, moves[places])
+            if membership is not None:
+                moves = counted_moves(history, membership, month_ends(self.period)).reshape(-1)
+                places = np.flatnonzero(moves)
+                yield cells_of((MOVES,), places, moves[places])
             yield cells_of((COHORTS,), *counted_cohorts(history, self.period).sparse())
         if self.grid is None:
             return
@@ -116,10 +142,10 @@ class CountPage(SumTask):
                 sums = grid_sums(pa.Table.from_batches([batch]), self.grid)
                 yield to_batch({(GRID, *name): total for name, total in sums.items()})
 
-    def moving(self, history: OrderHistory) -> Membership:
-        """Return the membership of which moves are shown."""
+    def moving(self, history: OrderHistory) -> Membership | None:
+        """Return the membership of which moves are shown; None without schemes."""
         named, _ = self.schemes.named(history)
-        return named.memberships[str(named.scheme)]
+        return None if named.scheme is None else named.memberships[named.scheme]
 
     def shown(
         self, table: pa.Table, nobody: OrderHistory
@@ -129,13 +155,14 @@ class CountPage(SumTask):
         spec = grouped_orders(nobody).spec
         moves, grid, cohorts = None, None, None
         if self.period.months.size > 1:
-            segments = self.moving(nobody).segments
-            places = len(segments) + 1
-            counts = np.zeros((self.period.months.size - 1, places, places), np.int64)
             none = (np.zeros(0, np.int64), np.zeros(0, np.int64))
-            where, values = sums.cells.get((MOVES,), none)
-            counts.reshape(-1)[where] = values
-            moves = moves_in(segments, counts)
+            membership = self.moving(nobody)
+            if membership is not None:
+                places = len(membership.segments) + 1
+                counts = np.zeros((self.period.months.size - 1, places, places), np.int64)
+                where, values = sums.cells.get((MOVES,), none)
+                counts.reshape(-1)[where] = values
+                moves = moves_in(membership.segments, counts)
             counted = sums.cells.get((COHORTS,), none)
             cohorts = cohorts_in(Cube.dense(cohort_plan(spec, self.period), *counted))
         if self.grid is not None:
@@ -161,6 +188,7 @@ class PageRequest:
 
     of: SourcesOf
     schemes: tuple[Scheme, ...]
+    further: Mapping[str, Membership]
     segments: Sequence[str] | None
     months: str | Sequence[str] | None
     as_of: date | str | None
@@ -171,10 +199,18 @@ class PageRequest:
 
         nobody: a history without customers.
         """
+        for name, one in self.further.items():
+            if not isinstance(one, Membership):
+                raise ConfigError(
+                    (Option("memberships"), printable(f": {name!r} is a {type(one).__name__}")),
+                    remedy="pass what Membership.from_table() returns",
+                )
+        refuse_foreign(list(self.further.values()), nobody)
         lacking = [one for one in self.schemes if isinstance(one, Scheme) and _is_lacking(one)]
         fitted = [one for one in self.schemes if one not in lacking]
-        if fitted or not lacking:
-            named_memberships(nobody, fitted, {}, elsewhere=RecalculatedElsewhere(None, None, {}))
+        if fitted or self.further or not lacking:
+            elsewhere = RecalculatedElsewhere(None, None, {})
+            named_memberships(nobody, fitted, self.further, elsewhere=elsewhere)
         for scheme in self.schemes:
             if scheme.reads_streams:
                 raise ConfigError(
@@ -188,7 +224,8 @@ class PageRequest:
     def dashboard(self, added: Added, nobody: Streams) -> Dashboard:
         """Return the page of the sums that `added` adds up; nobody: streams without customers."""
         orders: OrderHistory = nobody[ORDERS]
-        sums = ReportSums.of(added(CountDays()), (DAYS,))
+        task = CountDays(self.further)
+        sums = ReportSums.of(added(task), (DAYS,))
         known = KnownDays.of_cells(sums.places((DAYS,)))
         ordered = _days_of(sums, ORDERED)
         schemes = self._fitted(added, _days_of(sums, SEEN))
@@ -197,7 +234,7 @@ class PageRequest:
         )
         days = elsewhere.schedule(orders).days
         fits = fits_of(added, orders, schemes, days)
-        of_page = PageSchemes(schemes, replace(elsewhere, fits=fits))
+        of_page = PageSchemes(schemes, self.further, replace(elsewhere, fits=fits))
         named, _ = of_page.named(orders)
         end = last_day_of(Known(lambda: known), named, self.months, self.as_of)
         first_day = min(_days_of(sums, SEEN), default=None)
@@ -210,6 +247,9 @@ class PageRequest:
         months = _span(period.months), None, _span(counted)
         request = FullReport(self.of, of_page, *months, kept, period.last_day, halved=True)
         report = request.report(added, nobody)
+        for many in task.unknown(sums, orders):
+            for warning in warnings_of_unknown(many):
+                warn(warning)
         page = CountPage(of_page, period, self._of_grid(added, schemes, end))
         shown = page.shown(added(page), orders)
         content = self.options.content(report, named, of_page.few, period, shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import date
 from typing import Any, Generic
 
@@ -11,9 +12,12 @@ from ordercycle._columns import Columns
 from ordercycle._dashboard.dashboard import Dashboard
 from ordercycle._dashboard.page_options import PageOptions
 from ordercycle._engines.engine import Engine, F
+from ordercycle._engines.journey_tasks import ClusterJourneyRun
 from ordercycle._engines.page_tasks import PageRequest
 from ordercycle._engines.report_verbs import ReportStreams
 from ordercycle._experiments.result import ExperimentResult
+from ordercycle._journeys.run import JourneyRun
+from ordercycle._membership.membership import Membership
 from ordercycle._report.own_metrics import Metric, check_own
 from ordercycle._segments.scheme import Scheme
 
@@ -30,6 +34,7 @@ class PageVerbs(Generic[F]):
         schemes: Sequence[Scheme],
         customers_df: Any = None,
         *,
+        memberships: Mapping[str, Membership] | None = None,
         segments: Sequence[str] | None = None,
         months: str | Sequence[str] | None = None,
         as_of: date | str | None = None,
@@ -41,6 +46,7 @@ class PageVerbs(Generic[F]):
         brand: str | None = None,
         targets: Mapping[str, Any] | None = None,
         metrics: Sequence[Metric] = (),
+        journeys: Sequence[JourneyRun | ClusterJourneyRun[F]] = (),
         experiments: Mapping[str, ExperimentResult] | None = None,
         changes: Mapping[str, date | str | Sequence[date | str]] | None = None,
         title: str = "Segments",
@@ -67,6 +73,11 @@ class PageVerbs(Generic[F]):
         schemes
             As for :meth:`ordercycle.Dashboard.build`; those that have to be fitted once are fitted
             to the profiles as of the last order.
+        memberships
+            Of tables, by name: what :meth:`ordercycle.Membership.from_table` returns, which travels
+            to all tasks.
+        journeys
+            What `journey` returns: the streams of each are held while it is asked.
         segments, months, as_of, experiments, changes, title, currency, min_customers
             As for :meth:`ordercycle.Dashboard.build`. `experiments` are what `measure` returns.
         touches, visits, model, subscriptions, loyalty, brand, targets, metrics
@@ -78,7 +89,7 @@ class PageVerbs(Generic[F]):
         -------
         Dashboard
             With the page of one machine, to the last byte. Its report cannot be audited, as no
-            order is here. Memberships of tables and runs of journeys are one machine's.
+            order is here.
 
         Raises
         ------
@@ -93,14 +104,23 @@ class PageVerbs(Generic[F]):
             page = engine.dashboard(orders, [oc.Lifecycle(), oc.Rfm()], as_of="2025-12-31")
             page.save("segments.html")
         """
-        look = PageOptions.of(
-            title=title,
-            currency=currency,
-            min_customers=min_customers,
-            changes=changes,
-            journeys=(),
-            experiments=experiments,
-        )
+        with ExitStack() as held_runs:
+            runs: Any = journeys
+            if isinstance(journeys, Sequence):
+                runs = [
+                    held_runs.enter_context(one.held())
+                    if isinstance(one, ClusterJourneyRun)
+                    else one
+                    for one in journeys
+                ]
+            look = PageOptions.of(
+                title=title,
+                currency=currency,
+                min_customers=min_customers,
+                changes=changes,
+                journeys=runs,
+                experiments=experiments,
+            )
         beside = ReportStreams(
             touches, visits, model, subscriptions, loyalty, brand, targets, check_own(metrics)
         )
@@ -110,7 +130,9 @@ class PageVerbs(Generic[F]):
         )
         history = history.where(where, missing, has_streams=bool(beside.events))
         given = (schemes,) if isinstance(schemes, Scheme) else tuple(schemes)
-        request = PageRequest(beside.sources, given, segments, months, as_of, look)
+        request = PageRequest(
+            beside.sources, given, memberships or {}, segments, months, as_of, look
+        )
         request.check(history.job.nobody["orders"])
         with history.held() as held:
             return request.dashboard(held.added, history.job.nobody)

@@ -42,6 +42,13 @@ def warnings_of_orders(period: Period, first: date | None, last: date | None) ->
         )
 
 
+def warnings_of_unknown(intervals: int) -> Iterator[str]:
+    """Yield a warning where intervals are of customers whom a history does not have."""
+    if intervals:
+        count = counted(intervals, "interval is", "intervals are")
+        yield f"{count} of customers whom the history does not have, and count nowhere"
+
+
 def warnings_of(
     memberships: Sequence[Membership],
     history: OrderHistory,
@@ -52,10 +59,7 @@ def warnings_of(
     made = history.summary()
     yield from warnings_of_orders(period, made.first_day, made.last_day)
     for membership in memberships:
-        unknown = membership.unknown_intervals(history)
-        if unknown:
-            count = counted(unknown, "interval is", "intervals are")
-            yield f"{count} of customers whom the history does not have, and count nowhere"
+        yield from warnings_of_unknown(membership.unknown_intervals(history))
         if made.first_day is None or made.last_day is None:
             continue
         known = membership.known_from
