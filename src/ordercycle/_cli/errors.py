@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ordercycle._errors import Option
 
 INTERRUPTED = 130
+#: What shells read between double quotes as something else.
+SPECIAL_TO_SHELLS = frozenset('"$`\\!')
 
 #: What stands for an argument that has no flag of its own, by its name and value.
 PHRASES: dict[tuple[str, Any], str] = {
@@ -145,7 +147,18 @@ def flag(option: Option) -> str:
     elif not isinstance(values, (tuple, list)):
         values = [values]
     texts = (":".join(one) if isinstance(one, tuple) else str(one) for one in values)
-    return " ".join(f"{name} {shlex.quote(text)}" for text in texts)
+    return " ".join(f"{name} {_quoted(text)}" for text in texts)
+
+
+def _quoted(text: str) -> str:
+    """Return text as a shell takes it: between double quotes where these change nothing in it.
+
+    >>> print(_quoted("'Status' == 'paid'"), _quoted("$5, isn't it"))
+    "'Status' == 'paid'" '$5, isn'"'"'t it'
+    """
+    if "'" in text and not set(text) & SPECIAL_TO_SHELLS:
+        return f'"{text}"'
+    return shlex.quote(text)
 
 
 def _ended(error: Exception) -> click.ClickException:
