@@ -310,6 +310,17 @@ def test_workers_get_warm(cluster):
     assert {made.kernels for made in ready.values()} == {oc.warmup().kernels}
 
 
+def test_fits_to_columns_of_files_that_dask_reads_together(tmp_path):
+    import dask as configured
+
+    profile = local(*tables()).profile(AS_OF).slice(0, 120)
+    for number in range(3):
+        pq.write_table(profile.slice(number * 40, 40), tmp_path / f"{number}.parquet")
+    frame = dd.read_parquet(tmp_path, dtype_backend="pyarrow")
+    with configured.config.set(scheduler="sync"):
+        assert dask.fit(frame, oc.Rfm()) == oc.Rfm().fit(profile)
+
+
 def test_the_benchmark_compares_like_with_like(tmp_path):
     """Whatever Dask is measured by, it computes what is ours."""
     sys.path.append(str(Path(__file__).parents[2]))

@@ -84,7 +84,9 @@ class DaskEngine:
     @contextmanager
     def kept(self, frame: DataFrame, columns: Sequence[str]) -> Iterator[DataFrame]:
         """Persist columns, as long as they are held."""
-        yield frame[list(columns)].persist()
+        # Of files that it reads several of at once, Dask (2026.8) persists fewer partitions than
+        # it then looks for; of what is mapped, it knows how many there are.
+        yield frame[list(columns)].map_partitions(as_it_is).persist()
 
     def collect(self, frame: DataFrame, schema: pa.Schema) -> pa.Table:
         """Return the rows of a frame."""
@@ -134,6 +136,11 @@ class Assign:
         batches = dask_frames.batches_of(frame, self.taken, "profiles")
         table = pa.Table.from_batches(batches, schema=self.taken)
         return with_columns(frame, self.assignment.added(table))
+
+
+def as_it_is(frame: Any) -> Any:
+    """Return a partition."""
+    return frame
 
 
 def with_columns(frame: Any, added: pa.Table) -> Any:
