@@ -37,7 +37,7 @@ from typing import Any, NamedTuple, Self
 import psutil
 import pyarrow as pa
 
-from .cluster_cases import CASES, Case, Given
+from .cluster_cases import CASES, FILES, FRAMES, Case, Given
 from .cluster_shop import Shop, Size
 from .compare import differences
 
@@ -45,8 +45,9 @@ ROOT = Path(__file__).resolve().parents[2]
 #: What ours is called, by what it is given.
 OURS = "ordercycle, given "
 HEADER = (
-    "| row of the README | verb | case | given | rows | seconds | of processors | ns of processors "
-    "a row | the engine's own | seconds | of processors | times as long | by processors |"
+    "| | verb | case | rows | seconds, from frames | from files | the engine's own | µs of "
+    "processors a row, from frames | from files | the engine's own | the engine's own takes, of "
+    "frames | of files | by |"
 )
 
 
@@ -116,7 +117,7 @@ def main() -> int:
                 signal.alarm(0)
             if bench.failed:
                 cluster.stop()
-            print(*bench.rows(), sep="\n", flush=True)
+            print(bench.row(), flush=True)
             if bench.is_bad:
                 bad.append(case.name)
     if bad:
@@ -262,36 +263,36 @@ class Bench:
         if turn:  # the first one starts processes, loads code and warms Java
             one.rounds.append(took)
 
-    def rows(self) -> Iterator[str]:
-        """Yield a row of the table for each of ours."""
+    def row(self) -> str:
+        """Return the row of the table."""
         case = self.case
         what = f"{self.counted:,} {case.counted}" if case.counted else ""
         best = min(
             (one for one in self.peers if one.rounds), key=lambda one: one.median, default=None
         )
-        for one in self.ours or [Measured(OURS, case.ours, failed=self.failed)]:
-            cells = [case.of, f"`{case.verb}`", case.name, one.name.removeprefix(OURS), what]
-            if not one.rounds:
-                cells += [f"not measured: {one.failed or self.failed}", *[""] * 7]
-            else:
-                took = one.median
-                each = f"{took.busy / self.counted * 1e9:,.0f}" if self.counted else ""
-                cells += [f"{took.elapsed:.2f}", f"{took.busy:.2f}", each, *_beside(best, took)]
-            if self.unequal:
-                cells[2] += " NOT EQUAL"
-            yield "| " + " | ".join(cells) + " |"
-
-
-def _beside(peer: Measured | None, took: Took) -> list[str]:
-    """Return the cells of the engine's own formulation: its name, seconds, factors."""
-    if peer is None:
-        return [""] * 5
-    theirs = peer.median
-    return [
-        peer.name,
-        *(f"{one:.2f}" for one in theirs),
-        *(f"{one / own:.1f}" for one, own in zip(theirs, took, strict=True)),
-    ]
+        ours = {one.name.removeprefix(OURS): one for one in self.ours}
+        all_of_them = [*(ours.get(kind) for kind in FRAMES + FILES), best]
+        took = [one.median if one is not None and one.rounds else None for one in all_of_them]
+        *own, theirs = took
+        failed = [one.failed for one in (*self.ours, *self.peers) if one.failed]
+        remarks = [
+            *(["NOT EQUAL"] if self.unequal else []),
+            *(f"not measured: {why}" for why in (self.failed, *failed) if why),
+        ]
+        cells = [
+            *(case.of, f"`{case.verb}`", case.name, what),
+            *("" if one is None else f"{one.elapsed:.2f}" for one in took),
+            *(
+                "" if one is None or not self.counted else f"{one.busy / self.counted * 1e6:.2f}"
+                for one in took
+            ),
+            *(
+                "" if one is None or theirs is None else f"{theirs.elapsed / one.elapsed:.1f} x"
+                for one in own
+            ),
+            "; ".join([*([] if best is None else [best.name]), *remarks]),
+        ]
+        return "| " + " | ".join(cells) + " |"
 
 
 def in_order(table: pa.Table) -> pa.Table:
