@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
@@ -70,6 +71,26 @@ def test_values_and_revenue_follow_the_customers():
     assert (one - other).summary().revenue == Decimal("3.30")
     assert (one & other).summary().value.mean is None
     assert "nobody has one" in str((one & other).summary())
+
+
+@pytest.mark.parametrize(
+    ("kind", "amounts"),
+    [
+        (pa.int64(), [2**63 - 1, -1, None] * 3),
+        (pa.decimal128(38, 2), [Decimal(f"{'9' * 36}.99"), Decimal("-0.01"), None] * 4),
+        (pa.decimal128(38, 0), [Decimal(10**38 - 1), Decimal(1 - 10**38)] * 3 + [Decimal(-5)]),
+        (pa.decimal128(5, -2), [Decimal(1200), Decimal(-100), None]),
+        (pa.decimal256(40, 1), [Decimal("0.5"), Decimal("-7.5"), None]),
+    ],
+    ids=str,
+)
+def test_revenue_beyond_its_type(kind, amounts):
+    """Tables come in chunks, of which one begins in the middle of a buffer."""
+    table = pa.table({"customer_id": range(len(amounts)), "revenue": pa.array(amounts, kind)})
+    table = pa.concat_tables([table.slice(0, 1), table.slice(1)])
+    found = where(table, "customer_id >= 0").summary()
+    assert Fraction(found.revenue) == sum(Fraction(one) for one in amounts if one is not None)
+    assert found.of_revenue == found.revenue
 
 
 def test_the_day_is_that_of_the_profile():

@@ -3,6 +3,7 @@
 import io
 from collections import Counter, defaultdict
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -321,6 +322,14 @@ def test_the_grid_counts_everybody_with_scores(history):
         for column, value in enumerate(values):
             own = revenues.get((row, column))
             assert value == (None if own is None else float(sum(map(Fraction, own))))
+
+
+@pytest.mark.parametrize("amount", [2**62, Decimal(6 * 10**37)], ids=["int64", "decimal128"])
+def test_the_revenue_of_a_cell_may_be_beyond_its_type(amount):
+    day = [date(2025, 1, 5)] * 3
+    orders = pa.table({"customer_id": [1, 2, 3], "ordered_at": day, "amount": [amount] * 3})
+    grid = oc.Dashboard.build(oc.OrderHistory.build(orders), [oc.Rfm()])._shown.grid
+    assert grid.values["Revenue (all time)"][4][4] == float(3 * amount)
 
 
 def test_segments_of_few_people_are_merged():

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ordercycle._arrow_views import fixed_view
 from ordercycle._errors import DataError
 from ordercycle._grouping.amount_words import AmountWords
+from ordercycle._ingest.column_readers import MAX_DIGITS
 
 HALF_BITS, WORD_BITS, FLOAT_BITS = 32, 64, 53
 HALF = np.uint64(0xFFFFFFFF)
@@ -32,6 +35,28 @@ def exact_total(words: AmountWords, *, is_float: bool) -> Fraction:
     return Fraction(
         _total_unsigned(words.lows.view(np.uint64)) + (_total(words.highs) << WORD_BITS)
     )
+
+
+def whole_total(column: pa.ChunkedArray) -> Fraction:
+    """Return the sum of whole numbers or decimals, in units of their last digit, without nulls.
+
+    It may be beyond the type, where Arrow's sum goes round.
+
+    >>> whole_total(pa.chunked_array([[2**63 - 1, None, 2**63 - 1]]))
+    Fraction(18446744073709551614, 1)
+    """
+    kind = column.type
+    if pa.types.is_decimal(kind):
+        wide = column.cast(pa.decimal128(MAX_DIGITS, kind.scale)).drop_null()
+        pairs = [fixed_view(chunk, np.int64, 2).reshape(-1, 2) for chunk in wide.chunks]
+        words = (AmountWords(one[:, 0], one[:, 1]) for one in pairs)
+        return sum((exact_total(one, is_float=False) for one in words), Fraction(0))
+    if kind.bit_width < WORD_BITS:
+        return Fraction(pc.sum(column).as_py() or 0)
+    bits, mask = (pa.scalar(one, kind) for one in (HALF_BITS, 2**HALF_BITS - 1))
+    halves = (pc.shift_right(column, bits), pc.bit_wise_and(column, mask))
+    upper, lower = (pc.sum(half).as_py() or 0 for half in halves)
+    return Fraction((upper << HALF_BITS) + lower)
 
 
 def _total(values: NDArray[np.int64]) -> int:

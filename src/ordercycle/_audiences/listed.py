@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ordercycle._arrow_views import rows_of
-from ordercycle._attribution.exact_totals import as_number
+from ordercycle._attribution.exact_totals import as_number, whole_total
 from ordercycle._audiences.customer_sets import CustomerSet, Pairs, common_reader, paired, united
 from ordercycle._experiments.window_scan import whole_sum
 from ordercycle_kernels.exact_sums import FLOAT_CHUNKS, carry_sums
@@ -22,7 +21,6 @@ REVENUE = "revenue"
 VALUE = "value"
 #: Floats that are added up before digits are carried.
 MOST_ROWS = 2**28
-WORD_BITS, HALF_BITS = 64, 32
 
 
 class Population(NamedTuple):
@@ -65,7 +63,7 @@ class Total(NamedTuple):
         """Return the sum of the numbers of a column that are not null."""
         kind = column.type
         if not pa.types.is_floating(kind):
-            return cls(_whole_total(column))
+            return cls(whole_total(column))
         chunks, odd = np.zeros(FLOAT_CHUNKS, np.int64), np.zeros(3, np.int64)
         for chunk in column.chunks:
             values = np.asarray(chunk.cast(pa.float64()).drop_null(), np.float64)
@@ -92,20 +90,6 @@ class Total(NamedTuple):
             return float(self.finite / by)
         except OverflowError:
             return math.copysign(math.inf, self.finite)
-
-
-def _whole_total(column: pa.ChunkedArray) -> Fraction:
-    """Return the sum of whole numbers, in units of their last digit, which may be beyond them."""
-    kind = column.type
-    if pa.types.is_decimal(kind):
-        found = pc.sum(column.cast(pa.decimal128(38, kind.scale))).as_py()
-        return Fraction(found or 0) * int(10**kind.scale)
-    if kind.bit_width < WORD_BITS:
-        return Fraction(pc.sum(column).as_py() or 0)
-    bits, mask = (pa.scalar(one, kind) for one in (HALF_BITS, 2**HALF_BITS - 1))
-    halves = (pc.shift_right(column, bits), pc.bit_wise_and(column, mask))
-    upper, lower = (pc.sum(half).as_py() or 0 for half in halves)
-    return Fraction((upper << HALF_BITS) + lower)
 
 
 def sum_of(column: pa.ChunkedArray) -> Any:

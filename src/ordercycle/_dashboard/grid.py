@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ordercycle._attribution.exact_totals import exact_total
+from ordercycle._attribution.exact_totals import exact_total, whole_total
 from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._page.content import Grid
@@ -107,17 +107,17 @@ def grid_in(
 
 def _revenue_of(scored: pa.Table) -> dict[tuple[int, int], Fraction]:
     """Return the revenue of each cell in its units: the exact sum, whatever the order of rows."""
-    kind = scored.schema.field("revenue").type
-    if not pa.types.is_floating(kind):
-        sums = scored.group_by(SCORES).aggregate([("revenue", "sum")]).to_pylist()
-        return {_scores(row): Fraction(row["revenue_sum"]) * _unit(kind) for row in sums}
+    revenue = scored["revenue"]
     recency, frequency = (np.asarray(scored[name]) for name in SCORES)
-    revenue = np.asarray(scored["revenue"], np.float64)
     found = {}
     for row in scored.group_by(SCORES).aggregate([]).to_pylist():
         scores = _scores(row)
-        its = AmountWords(revenue[(recency == scores[0]) & (frequency == scores[1])], NO_WORDS)
-        found[scores] = exact_total(its, is_float=True)
+        its = revenue.filter(pa.array((recency == scores[0]) & (frequency == scores[1])))
+        if pa.types.is_floating(its.type):
+            words = AmountWords(np.asarray(its, np.float64), NO_WORDS)
+            found[scores] = exact_total(words, is_float=True)
+        else:
+            found[scores] = whole_total(its)
     return found
 
 
