@@ -167,6 +167,21 @@ def test_customers_who_are_there_twice_are_refused():
                 getattr(found, ask)()
             assert f"customer_id {says} in a partition (1 such row)" in str(raised.value)
             assert raised.value.row is None
+    with configured.config.set(scheduler="sync"), pytest.raises(oc.DataError) as raised:
+        some(missing).to_frame().compute()
+    assert "customer_id is null in a partition (1 such row)" in str(raised.value)
+    assert (raised.value.column, raised.value.count) == ("customer_id", 1)
+
+
+def test_pairs_of_many_lists_are_not_counted():
+    named = {f"From {least}": {"where": f"orders >= {least}"} for least in range(65)}
+    lists = oc.audiences_from_dict({"audiences": named})
+    with configured.config.set(scheduler="sync"):
+        found = dask.audiences(framed(TABLE, 2), lists, partitions=3)
+        assert found["From 3"].summary().customers == 2
+        assert len(found.sums) < 200
+        with pytest.raises(oc.ConfigError, match="65 audiences are too many"):
+            found.overlap()
 
 
 def test_what_is_wrong_is_said():

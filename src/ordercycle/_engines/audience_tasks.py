@@ -14,11 +14,13 @@ import pyarrow.compute as pc
 from ordercycle._audiences.choosing import Choosing, Chosen, days_of
 from ordercycle._audiences.customer_sets import CustomerSet
 from ordercycle._audiences.listed import REVENUE, VALUE, Total, fingerprint_of, revenue_of
+from ordercycle._audiences.overlap import MOST_AUDIENCES
 from ordercycle._audiences.summaries import QUANTILES, known_values
 from ordercycle._engines.feature_tasks import PROFILES, in_hash_order, others, with_values
 from ordercycle._engines.named_sums import Name, to_batch
 from ordercycle._engines.partition_tasks import Streams, SumTask, of_a_partition
 from ordercycle._engines.shuffle_blocks import STEP_BYTES, joined
+from ordercycle._errors import DataError, counted
 from ordercycle._segments.counting_rounds import Cells, Round
 from ordercycle._segments.customer_features import with_columns
 from ordercycle._segments.order_statistics import KeyType, Search
@@ -70,6 +72,7 @@ class ChosenRows:
     def _rows(self, table: pa.Table, streams: Streams) -> pa.Table:
         with of_a_partition():
             declared = as_table(table)
+        _refuse_nobody(declared)
         chosen = self.choosing.chosen(declared, streams, self.day, "empty", 1)
         rows = pa.array(np.flatnonzero(chosen.holds[self.name]))
         if self.are_whole:
@@ -118,6 +121,18 @@ class AudienceSums(SumTask):
         yield to_batch({name: total for name, total in sums.items() if total})
 
 
+def _refuse_nobody(table: pa.Table) -> None:
+    """Raise a DataError for rows without a customer, which nothing else finds without a shuffle."""
+    count = table.column(CUSTOMER).null_count
+    if count:
+        raise DataError(
+            f"the table: {CUSTOMER} is null in a partition ({counted(count, 'such row')})",
+            remedy="drop these rows: they are nobody's",
+            column=CUSTOMER,
+            count=count,
+        )
+
+
 def _bytes_of(ids: pa.Array) -> int:
     """Return how many bytes ids take, of text with the places where each ends."""
     if not (pa.types.is_large_string(ids.type) or pa.types.is_large_binary(ids.type)):
@@ -138,7 +153,12 @@ def total_in(sums: Mapping[Name, Fraction], *of: str) -> Total:
 
 
 def _overlaps(chosen: Chosen) -> dict[Name, Fraction | int]:
-    """Return how many customers each two lists have in common, and of how many lists others are."""
+    """Return how many customers each two lists have in common, and of how many lists others are.
+
+    Nothing of more lists than overlaps are made of: their pairs would be more than all else.
+    """
+    if len(chosen.holds) > MOST_AUDIENCES:
+        return {}
     masks = np.array(list(chosen.holds.values()))
     names = list(chosen.holds)
     both = np.zeros((len(names), len(names)), np.int64)

@@ -143,6 +143,8 @@ class ClusterAudience(Generic[F]):
         ------
         ColumnError
             At once, where a column is of a type that has no meaning here: select the others.
+        DataError
+            When the frame is computed, where a customer is null.
         """
         return self._lists.rows(self._task(are_whole=True))
 
