@@ -80,6 +80,8 @@ BATCH = Batch(
         ("price * units < 0.02", [0, 1, 0, 0], 0),
         ("true", [1, 1, 1, 1], 0),
         ("false", [0, 0, 0, 0], 0),
+        ("not (true and false)", [1, 1, 1, 1], 0),
+        ("false or brand in ('b')", [0, 1, 0, 0], 1),
     ],
 )
 def test_what_is_computed_per_value(text, holds, per_value):

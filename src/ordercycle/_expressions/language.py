@@ -122,18 +122,25 @@ def parsed(text: str, grammar: Grammar = PLAIN) -> Node:
 def _check_conditions(node: Node) -> bool:
     """Return whether a node names columns; raise a ConfigError where a condition in it has none.
 
-    A column between quotes is meant there, more often than not. ``true`` and ``false`` stand for
-    all and none where they are the whole text.
+    A column between quotes is meant there, more often than not. ``true`` and ``false`` are meant as
+    they are written, alone and beside others: programs begin with them when they join conditions.
     """
     has_column = isinstance(node, Column | Path | Aggregate)
     for part in parts_of(node):
         if _check_conditions(part):
             has_column = True
-        elif isinstance(node, Joint | Negation):
+        elif isinstance(node, Joint | Negation) and not _is_constant(part):
             raise _undecided(part)
     if _is_condition(node) and not has_column:
         raise _undecided(node)
     return has_column
+
+
+def _is_constant(node: Node) -> bool:
+    """Return whether a node that names no columns is ``true``, ``false``, or made of these."""
+    return isinstance(node, Joint | Negation) or (
+        isinstance(node, Literal) and isinstance(node.value, bool)
+    )
 
 
 def _is_condition(node: Node) -> bool:
