@@ -98,6 +98,13 @@ def test_what_a_history_has_is_not_said_again(arguments, says):
     assert says in " ".join(done.stderr.split())
 
 
+def test_what_is_said_of_the_machine_is_checked():
+    for option in (("--memory-limit", "much"), ("--spill-directory", ".")):
+        done = run("profile", *SAVED, "--as-of", "2025-06-30", *option)
+        assert done.exit_code
+        assert option[0] in done.stderr
+
+
 def test_every_command_that_reads_orders_takes_one():
     readers = {
         name
@@ -117,6 +124,8 @@ def test_other_folders_are_none():
     assert "events holds an EventHistory, and no OrderHistory" in done.stderr
     done = run("profile", "--history", "nowhere", "--as-of", "2025-06-30")
     assert "there is no folder nowhere" in done.stderr
+    done = run("profile", "--history", "s3://shop/history", "--as-of", "2025-06-30")
+    assert "--history s3://shop/history is a URI" in done.stderr
 
 
 def test_a_history_among_files_is_opened_with_a_flag():

@@ -48,6 +48,7 @@ FLAGS: dict[str, str] = {
     "values": "value",
     "condition": "where",
     "saved-history": "history",
+    "directory": "history",
     "groups": "group",
     "Attribution.windows": "window",
     "tiers": "tier",

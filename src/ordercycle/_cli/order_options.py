@@ -80,7 +80,7 @@ BEFORE = (
     ),
     click.option(
         "--history",
-        type=click.Path(path_type=Path),
+        type=click.Path(),
         metavar="FOLDER",
         help="A saved history, instead of ORDERS and of all that says how they are read.",
     ),
@@ -212,6 +212,7 @@ def _opened(options: dict[str, Any], missing: str) -> OrderHistory:
         Where something is said that it has of its own.
     """
     import ordercycle as oc
+    from ordercycle._ingest.spill import Spill
 
     context = click.get_current_context()
     flags = {one.name: one.opts[0] for one in context.command.params}
@@ -223,6 +224,7 @@ def _opened(options: dict[str, Any], missing: str) -> OrderHistory:
             raise click.UsageError(
                 f"{flags[name]} says nothing of --history, which has its own; leave it out"
             )
+    Spill.of(options["memory_limit"], options["spill_directory"])  # of streams, where there are any
     history = oc.OrderHistory.open(options["history"], threads=options["threads"])
     where = options["where"]
     return history if where is None else history.where(where, missing=missing)
