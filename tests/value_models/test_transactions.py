@@ -148,19 +148,37 @@ def test_horizons_that_are_too_long_to_sum_are_refused():
         fit.new_customer_orders(8_001)
 
 
+MODELS = ("nbd", "pareto_nbd", "bg_nbd", "mbg_nbd", "mbg_cnbd_2", "mbg_cnbd_4")
+SOME = (
+    np.array([0, 1, 300]),
+    np.array([0, 10, 2_000], np.int32),
+    np.array([0, 500, 3_000], np.int32),
+)
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """Compile what predictions call, which is no part of their time."""
+    for model in MODELS:
+        parameters = {one.name: 1.0 for one in FORMS[model].parameters}
+        fit = TransactionFit.of_parameters(model, parameters)
+        fit.predict(*SOME, 365, 0.1)
+        variances_of_orders(fit, *SOME, 365)
+
+
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("seed", range(20))
 def test_predictions_of_any_parameters_are_finite_and_soon_there(seed):
     """Parameters over all magnitudes: what takes long is refused when they are passed."""
     random = np.random.default_rng(seed)
-    model = random.choice(["nbd", "pareto_nbd", "bg_nbd", "mbg_nbd", "mbg_cnbd_2", "mbg_cnbd_4"])
+    model = random.choice(MODELS)
     names = [one.name for one in FORMS[model].parameters]
     given = dict(zip(names, 10 ** random.uniform(-9, 12, 4), strict=False))
-    x, t, age = np.array([0, 1, 300]), np.array([0, 10, 2_000]), np.array([0, 500, 3_000])
     before, found, refused = time.process_time(), [], "too long"
     try:
         fit = TransactionFit.of_parameters(model, given)
-        found = [*fit.predict(x, t, age, 365, 0.1)]
-        found.append(variances_of_orders(fit, x, t.astype(np.int32), age.astype(np.int32), 365))
+        found = [*fit.predict(*SOME, 365, 0.1)]
+        found.append(variances_of_orders(fit, *SOME, 365))
     except ConfigError as error:
         found, refused = [], str(error)
     assert re.search("too often|too long|alpha = .* is no parameter", refused)
