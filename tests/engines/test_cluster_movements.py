@@ -171,3 +171,6 @@ def test_what_cannot_be_compared():
                 lambda: dask.transition_matrix(here, other, "tier")):  # fmt: skip
         with pytest.raises(oc.DataError, match="is there already"):
             ask()
+    tiers = pa.table({"customer_id": range(200), "tier": [f"tier {one}" for one in range(200)]})
+    with pytest.raises(oc.ColumnError, match="tier brings the names to 200, and 127 is the most"):
+        dask.transition_matrix(framed(tiers, 2), framed(tiers, 2), "tier", partitions=7)

@@ -192,7 +192,7 @@ class MovementVerbs(Generic[F]):
         history = self._both(before_df, after_df, column, partitions, options)
         task = MovedSums(column)
         MovedRows(column).schema(history.job.nobody)  # which checks the columns
-        return matrix_of(history.exchanged.summed(task))
+        return matrix_of(history.exchanged.summed(task), column)
 
     def next_transition(self, profile_df: F, scheme: Scheme) -> F:
         """Add each customer's next segment, as :meth:`ordercycle.Scheme.next_transition`. Lazy.

@@ -121,14 +121,18 @@ def _names(tables: dict[str, pa.Table], column: str) -> tuple[str, ...]:
                 seen = chunk.dictionary
                 names |= dict.fromkeys(seen.to_pylist())
         names.pop(None, None)  # type: ignore[call-overload]
-        if len(names) > MOST_SEGMENTS:
-            raise ColumnError(
-                f"{what}: {column} brings the names to {len(names):,}, and {MOST_SEGMENTS} is the "
-                "most",
-                remedy="is it the column of the segments?",
-                column=column,
-            )
+        check_names(what, column, len(names))
     return tuple(names)
+
+
+def check_names(what: str, column: str, count: int) -> None:
+    """Raise a ColumnError for more names than there can be segments."""
+    if count > MOST_SEGMENTS:
+        raise ColumnError(
+            f"{what}: {column} brings the names to {count:,}, and {MOST_SEGMENTS} is the most",
+            remedy="is it the column of the segments?",
+            column=column,
+        )
 
 
 def _read(
