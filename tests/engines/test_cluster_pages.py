@@ -188,6 +188,19 @@ def test_pages_of_tables_and_journeys(partitions, schemes, least):
     assert (found._shown.moves is not None) == bool(schemes)
 
 
+@pytest.mark.filterwarnings("ignore::ordercycle.OrdercycleWarning")
+def test_pages_of_customers_without_orders_have_no_grid():
+    orders, customers = tables(rows=90, people=60)
+    nothing = orders.slice(0, 0)
+    expected = oc.Dashboard.build(local(nothing, customers), [oc.Rfm()])
+    assert expected._shown.grid is None
+    with configured.config.set(scheduler="sync"):
+        found = dask.dashboard(
+            framed(nothing, 1), [oc.Rfm()], framed(customers, 2), columns=COLUMNS, partitions=3
+        )
+    assert found._page == expected._page
+
+
 class Median(oc.Scheme):
     """A scheme that is fitted to a whole profile."""
 

@@ -17,7 +17,7 @@ from ordercycle._history.order_history import OrderHistory
 from ordercycle._page.content import Grid
 from ordercycle._page.numbers import day_name
 from ordercycle._segments.rfm import Rfm
-from ordercycle._segments.scheme import Scheme
+from ordercycle._segments.scheme import Scheme, refitted
 
 CUSTOMERS, REVENUE, VALUE = "Customers", "Revenue (all time)", "Average Order Value (all time)"
 SCORES = ["recency_score", "frequency_score"]
@@ -35,9 +35,10 @@ def scheme_of_grid(schemes: Sequence[Scheme]) -> Rfm | None:
 def grid_of(history: OrderHistory, scheme: Rfm, as_of: date) -> Grid | None:
     """Return the grid as of a day; None where nobody has scores."""
     profile = history.profile(as_of)
-    if not profile.num_rows:
+    fitted = refitted(scheme, profile) if scheme.refits else scheme
+    if fitted is None:
         return None
-    sums = grid_sums(profile, scheme.fit(profile) if scheme.refits else scheme)
+    sums = grid_sums(profile, fitted)
     has_money = "revenue" in profile.column_names
     return grid_in(sums, scheme, as_of, profile.schema.field("revenue").type if has_money else None)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +43,8 @@ from ordercycle._segments.other_days import Days, OneCustomer, StreamsOnDays, ev
 from ordercycle._segments.profile_tables import as_table
 from ordercycle._segments.recalculation import Assigning, ProfileOf, Steps, recalculated
 from ordercycle._segments.transitions import transitions
+
+S = TypeVar("S", bound="Scheme")
 
 
 @public()
@@ -484,6 +486,11 @@ def assigning(scheme: Scheme, source: StreamsAsOf | None) -> Assigning:
 
 def _refit(scheme: Scheme, profile_of: ProfileOf, day: int) -> Scheme | None:  # noqa: ARG001
     return scheme._refitted(profile_of)  # noqa: SLF001 - for subclasses to override, not to call
+
+
+def refitted(scheme: S, profile: pa.Table) -> S | None:
+    """Return a scheme fitted to a profile again, or None where nobody is there to fit it to."""
+    return scheme._refitted(lambda _: profile)  # noqa: SLF001 - for subclasses to override
 
 
 def membership_with(
