@@ -165,6 +165,7 @@ def test_views_know_the_texts_of_all_customers():
         ({"share": 0}, "share=0 is no share"),
         ({"share": True}, "share=True is no share"),
         ({"share": "all"}, "share='all' is no share"),
+        ({"share": 1, "memory_limit": "1GB"}, "memory_limit= is about tasks that group rows"),
     ],
     ids=str,
 )

@@ -14,6 +14,7 @@ from ordercycle._engines.engine import Engine, F
 from ordercycle._engines.given_streams import GivenStreams
 from ordercycle._engines.kept_customers import KeptCustomers
 from ordercycle._engines.partition_tasks import ORDERS
+from ordercycle._engines.stream_plans import OF_TASKS
 from ordercycle._engines.verbs import ClusterHistory, planned_streams
 from ordercycle._errors import ConfigError, Option, counted, printable, warn
 from ordercycle._events.event_history import EventHistory
@@ -75,7 +76,8 @@ class HistoryVerbs(Generic[F]):
         streams
             Further events of the same customers, frames or paths of files by name.
         columns, timezone, where, missing, stream_options, **options
-            As for `profile`; ``threads`` are those that the histories have here.
+            As for `profile`, but for ``memory_limit`` and ``spill_directory``, which are about
+            tasks; ``threads`` are those that the histories have here.
 
         Returns
         -------
@@ -185,6 +187,12 @@ class HistoryVerbs(Generic[F]):
 def _brought(
     planned: ClusterHistory[F], kept: KeptCustomers, options: Mapping[str, Any]
 ) -> CustomersHere:
+    for name in OF_TASKS:
+        if options.get(name) is not None:
+            raise ConfigError(
+                (Option(name), " is about tasks that group rows, and these are grouped here"),
+                remedy="leave it out, and bring fewer customers where they do not fit",
+            )
     job = planned.job.brought(kept, options.get("threads"))
     built = job.built(planned.engine.bring(job, planned.frames))
     history = built.pop(ORDERS)
