@@ -137,10 +137,14 @@ def check_sums(naturals: Sequence[float], stages: int, horizon_days: float = 0.0
     r, alpha = naturals[:2]
     if not has_short_sums(naturals, stages):
         raise ConfigError(
-            f"r / alpha = {r / alpha / stages:.3g} days with orders a day, with alpha = {alpha:g}, "
-            "is too often: the sums over them take too long",
-            remedy=f"pass an r of at most {MOST_DAILY_ORDERS * stages:g} alpha, and an alpha from "
-            f"{LEAST_ALPHA_OF_STAGES:g} days",
+            f"r / alpha / {stages} = {r / alpha / stages:.3g} days with orders a day, with "
+            f"alpha = {alpha:g}, is too often: the sums over them take too long",
+            remedy=(
+                f"pass an r of at most {MOST_DAILY_ORDERS * stages:g} alpha, ",
+                f"and an alpha from {LEAST_ALPHA_OF_STAGES:g} days, or fit ",
+                Option("model", "mbg_nbd"),
+                ", which has no such sums",
+            ),
         )
     if horizon_days > MOST_SPAN * alpha:
         raise ConfigError(
