@@ -28,8 +28,8 @@ def small_disk(place: Path, size: int):
 def filled(place: Path, but: int):
     """Fill the disk of a folder but for some bytes, for the time of a block."""
     filler = place / "filler"
-    filler.write_bytes(bytes(max(0, shutil.disk_usage(place).free - but)))
     try:
+        filler.write_bytes(bytes(max(0, shutil.disk_usage(place).free - but)))
         yield
     finally:
-        filler.unlink()
+        filler.unlink(missing_ok=True)

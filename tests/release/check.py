@@ -179,7 +179,8 @@ def table(runs):
     ]
     for name, found in sorted(latest.items()):
         cells = [_cell(found.get(what), what) for what in CHECKS]
-        libraries = found["install"]["found"] if found["install"]["passed"] else ""
+        install = found.get("install", {"passed": False})
+        libraries = install["found"] if install["passed"] else ""
         lines.append(f"| {name} | {libraries} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
