@@ -192,7 +192,7 @@ def test_typos_are_found_when_all_orders_were_read(orders):
     found = dask.profile(
         there, where="status.group == 'godo'", lookups={"status": STATUSES}, **options
     )
-    with pytest.raises(oc.ConfigError, match=r"equals 'godo'.*'good'.* there are 'good', 'bad'; "):
+    with pytest.raises(oc.ConfigError, match=r"equals 'godo'.*'good'.* there are 'bad', 'good'; "):
         found.compute(scheduler="sync")
 
 
