@@ -125,6 +125,57 @@ def test_pages_of_schemes_that_are_fitted_again(partitions, options):
     assert found.report.segments == expected.report.segments
 
 
+BY_LIFECYCLE = "lifecycle == 'Loyal' or lifecycle == 'Active'"
+BY_RHYTHM = "cadence != 'Lost'"
+
+
+@pytest.mark.filterwarnings("ignore::ordercycle.OrdercycleWarning")
+@pytest.mark.parametrize(
+    "schemes",
+    [
+        [oc.Lifecycle(), oc.Rfm(bins=3, where=BY_LIFECYCLE)],
+        [oc.Cadence(), oc.Rfm(bins=3, where=BY_RHYTHM)],
+        [
+            oc.Lifecycle(),
+            oc.Rfm(
+                bins=2,
+                map={"All": "* *"},
+                where=BY_LIFECYCLE,
+                cuts={"recency": [30], "frequency": [2], "monetary": [50]},
+            ),
+        ],
+    ],
+    ids=["exact before", "fitted before", "cuts by hand"],
+)
+def test_the_grid_is_of_those_whom_earlier_schemes_say(schemes):
+    orders, customers = tables(rows=900, people=120)
+    history = local(orders, customers)
+    as_of = "2025-02-10"
+    profile = history.profile(as_of)
+    for given_one in schemes:
+        scheme = given_one
+        if scheme.refits:
+            scheme = scheme.fit(profile)
+        elif not scheme.is_fitted:  # once, to all orders
+            scheme = scheme.fit(history.profile(history.summary().last_day))
+        profile = scheme.assign(profile)
+    scored = len(profile) - profile["rfm"].null_count
+    assert 0 < scored < len(profile)
+    expected = oc.Dashboard.build(history, schemes, as_of=as_of)
+    shown = expected._shown.grid.values["Customers"]
+    assert sum(value or 0 for row in shown for value in row) == scored
+    with configured.config.set(scheduler="sync"):
+        found = dask.dashboard(
+            framed(orders, 3),
+            schemes,
+            framed(customers, 2),
+            columns=COLUMNS,
+            partitions=3,
+            as_of=as_of,
+        )
+    assert found._page == expected._page
+
+
 def without_numbers(page):
     """Return a page without those of its pictures' clips, which go on from page to page."""
     return re.sub(r"\bclip[0-9]+", "clip", page)

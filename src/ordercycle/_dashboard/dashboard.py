@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from ordercycle._attribution.credited import Credited
 from ordercycle._dashboard.cohorts import cohorts_of
-from ordercycle._dashboard.grid import grid_of, scheme_of_grid
+from ordercycle._dashboard.grid import grid_of, schemes_of_grid
 from ordercycle._dashboard.memberships import Named, last_day_of, named_memberships
 from ordercycle._dashboard.moves import month_ends, moves_of
 from ordercycle._dashboard.page_options import PageOptions, few_people, page_months
@@ -30,6 +30,7 @@ from ordercycle._report.export import write_text
 from ordercycle._report.loyalty import Loyalty
 from ordercycle._report.own_metrics import Metric as OwnMetric
 from ordercycle._report.segment_report import SegmentReport
+from ordercycle._segments.customer_features import StreamsAsOf
 from ordercycle._segments.scheme import Scheme
 
 
@@ -188,7 +189,7 @@ class Dashboard:
         )
         counted = (
             _moves(history, named, period),
-            _grid(history, schemes, end),
+            _grid(history, named.schemes, end, streams, missing),
             _cohorts(history, period),
         )
         content = options.content(report, named, few, period, counted)
@@ -230,9 +231,17 @@ def _moves(history: OrderHistory, named: Named, period: Period) -> Moves | None:
     return moves_of(history, named.memberships[named.scheme], month_ends(period))
 
 
-def _grid(history: OrderHistory, schemes: Sequence[Scheme], as_of: date) -> Grid | None:
-    scheme = scheme_of_grid(schemes)
-    return None if scheme is None else grid_of(history, scheme, as_of)
+def _grid(
+    history: OrderHistory,
+    schemes: Sequence[Scheme],
+    as_of: date,
+    streams: Mapping[str, Any] | None,
+    missing: str,
+) -> Grid | None:
+    before, scheme = schemes_of_grid(schemes)
+    if scheme is None:
+        return None
+    return grid_of(history, before, scheme, StreamsAsOf.of(streams or {}, as_of, missing))
 
 
 def _cohorts(history: OrderHistory, period: Period) -> Cohorts | None:

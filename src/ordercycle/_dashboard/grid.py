@@ -12,12 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ordercycle._attribution.exact_totals import exact_total, whole_total
+from ordercycle._days import date_of
 from ordercycle._grouping.amount_words import NO_WORDS, AmountWords
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._page.content import Grid
 from ordercycle._page.numbers import day_name
+from ordercycle._segments.customer_features import StreamsAsOf
 from ordercycle._segments.rfm import Rfm
-from ordercycle._segments.scheme import Scheme, refitted
+from ordercycle._segments.scheme import Scheme, assigning, refitted
 
 CUSTOMERS, REVENUE, VALUE = "Customers", "Revenue (all time)", "Average Order Value (all time)"
 SCORES = ["recency_score", "frequency_score"]
@@ -27,14 +29,28 @@ ORDERS, SEGMENT = "orders", "segment"
 GridName: TypeAlias = tuple[str | int | bool | None, ...]
 
 
-def scheme_of_grid(schemes: Sequence[Scheme]) -> Rfm | None:
-    """Return the first RFM scheme, of which there is a grid."""
-    return next((one for one in schemes if isinstance(one, Rfm)), None)
+def schemes_of_grid(schemes: Sequence[Scheme]) -> tuple[tuple[Scheme, ...], Rfm | None]:
+    """Return the first RFM scheme, of which there is a grid, after the schemes before it."""
+    for place, scheme in enumerate(schemes):
+        if isinstance(scheme, Rfm):
+            return tuple(schemes[:place]), scheme
+    return (), None
 
 
-def grid_of(history: OrderHistory, scheme: Rfm, as_of: date) -> Grid | None:
-    """Return the grid as of a day; None where nobody has scores."""
+def grid_of(
+    history: OrderHistory, before: Sequence[Scheme], scheme: Rfm, source: StreamsAsOf
+) -> Grid | None:
+    """Return the grid as of the day of the streams; None where nobody has scores.
+
+    before: schemes that are assigned first, as for memberships: conditions may read them.
+    """
+    as_of = date_of(source.as_of)
     profile = history.profile(as_of)
+    for one in before:
+        assigned = refitted(one, profile) if one.refits else one
+        if assigned is None:
+            return None
+        profile = assigning(assigned, source)(profile, None)
     fitted = refitted(scheme, profile) if scheme.refits else scheme
     if fitted is None:
         return None

@@ -26,12 +26,14 @@ EVERY = "month"
 class Named:
     """Memberships by name, and what is known of their segments in words.
 
-    scheme: the name of the first one that is of a scheme; words: of each segment, by membership.
+    scheme: the name of the first one that is of a scheme; words: of each segment, by membership;
+    schemes: as they were given, with the numbers that they need once.
     """
 
     memberships: dict[str, Membership]
     scheme: str | None
     words: Mapping[str, Mapping[str, str]]
+    schemes: tuple[Scheme, ...]
 
     @property
     def passed(self) -> dict[str, Membership] | Membership:
@@ -153,7 +155,7 @@ def named_memberships(
             (Option("schemes"), " and ", Option("memberships"), " are empty"),
             remedy="a dashboard needs at least one scheme or membership",
         )
-    return Named(made, first, words)
+    return Named(made, first, words, tuple(before))
 
 
 def last_day_of(

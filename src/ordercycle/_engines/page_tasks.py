@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ordercycle._dashboard.cohorts import cohort_plan, cohorts_in, counted_cohorts
 from ordercycle._dashboard.dashboard import Dashboard
-from ordercycle._dashboard.grid import grid_in, grid_sums, scheme_of_grid
+from ordercycle._dashboard.grid import grid_in, grid_sums, schemes_of_grid
 from ordercycle._dashboard.memberships import (
     Named,
     RecalculatedElsewhere,
@@ -31,7 +31,7 @@ from ordercycle._engines.partition_tasks import (
     first_round,
     of_a_partition,
 )
-from ordercycle._engines.refits import Added, OfDay, fits_of, fitted_as_of, rounds_of
+from ordercycle._engines.refits import Added, fits_of, fitted_as_of, profiles_after
 from ordercycle._engines.report_sums import ReportSums, cells_of
 from ordercycle._engines.report_tasks import DAYS, FullReport, SourcesOf
 from ordercycle._errors import ConfigError, Option, OrdercycleWarning, printable, warn
@@ -118,11 +118,12 @@ class PageSchemes:
 class CountPage(SumTask):
     """Counts what a page shows beside the report: moves, cohorts and the grid.
 
-    grid: the scheme of it, fitted.
+    grid: the scheme of it, fitted; before_grid: those that are assigned before it, fitted too.
     """
 
     schemes: PageSchemes
     period: Period
+    before_grid: tuple[Scheme, ...]
     grid: Rfm | None
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
@@ -138,8 +139,9 @@ class CountPage(SumTask):
         if self.grid is None:
             return
         with of_a_partition():
-            for batch in history.profile_batches(self.period.last_day):
-                sums = grid_sums(pa.Table.from_batches([batch]), self.grid)
+            day = number_of(self.period.last_day)
+            for table in profiles_after(history, day, self.before_grid):
+                sums = grid_sums(table, self.grid)
                 yield to_batch({(GRID, *name): total for name, total in sums.items()})
 
     def moving(self, history: OrderHistory) -> Membership | None:
@@ -250,7 +252,7 @@ class PageRequest:
         for many in task.unknown(sums, orders):
             for warning in warnings_of_unknown(many):
                 warn(warning)
-        page = CountPage(of_page, period, self._of_grid(added, schemes, end))
+        page = CountPage(of_page, period, *_of_grid(added, orders, schemes, end))
         shown = page.shown(added(page), orders)
         content = self.options.content(report, named, of_page.few, period, shown)
         return Dashboard(content, report)
@@ -261,14 +263,6 @@ class PageRequest:
         return tuple(
             fitted_as_of(added, one, day) if _is_lacking(one) else one for one in self.schemes
         )
-
-    def _of_grid(self, added: Added, schemes: Sequence[Scheme], end: date) -> Rfm | None:
-        scheme = scheme_of_grid(schemes)
-        if scheme is None or not scheme.refits:
-            return scheme
-        day = number_of(end)
-        fitted: Rfm | None = rounds_of(added, {day: OfDay(first_round(scheme), ())})[day]
-        return fitted
 
     def _without_few(
         self, added: Added, nobody: Streams, of_page: PageSchemes, period: Period
@@ -293,6 +287,22 @@ class PageRequest:
             return of_page, self.segments
         of_page = replace(of_page, few=tuple(few), segments=counts.segments)
         return of_page, of_page.named(nobody[ORDERS])[1]
+
+
+def _of_grid(
+    added: Added, nobody: OrderHistory, schemes: Sequence[Scheme], end: date
+) -> tuple[tuple[Scheme, ...], Rfm | None]:
+    """Return the schemes before that of the grid, and this, fitted as of the last day."""
+    before, scheme = schemes_of_grid(schemes)
+    if scheme is None:
+        return (), None
+    day = number_of(end)
+    fits = fits_of(added, nobody, (*before, scheme), [day])
+    *earlier, last = (fits.get((one.name, day), one) for one in (*before, scheme))
+    there = tuple(one for one in earlier if one is not None)
+    if len(there) < len(earlier) or not isinstance(last, Rfm):  # nobody was there to fit one to
+        return (), None
+    return there, last
 
 
 def _is_lacking(scheme: Scheme) -> bool:

@@ -51,12 +51,14 @@ class CountRounds(SumTask):
         """Yield what the profiles of each day count."""
         with of_a_partition():
             for day, now in self.rounds.items():
-                total = Cells.total(map(now.round.count, _profiles(streams[ORDERS], day, now)))
+                tables = profiles_after(streams[ORDERS], day, now.before)
+                total = Cells.total(map(now.round.count, tables))
                 yield cells_of((ROUND, day), total.cell, total.count)
 
 
-def _profiles(history: OrderHistory, day: int, now: OfDay) -> Iterator[pa.Table]:
-    assigned = [assigning(one, StreamsAsOf({}, day, "error")) for one in now.before]
+def profiles_after(history: OrderHistory, day: int, before: Sequence[Scheme]) -> Iterator[pa.Table]:
+    """Yield the profile as of a day in pieces, to which fitted schemes were assigned."""
+    assigned = [assigning(one, StreamsAsOf({}, day, "error")) for one in before]
     for batch in history.profile_batches(date_of(day)):
         table = pa.Table.from_batches([batch])
         for assign in assigned:
@@ -89,7 +91,7 @@ def fits_of(
             else:  # nobody was there to fit an earlier one to
                 fits[scheme.name, day] = None
         for day in before:
-            for table in _profiles(nobody, day, OfDay(first, before[day])):
+            for table in profiles_after(nobody, day, before[day]):
                 first.count(table)  # which checks the columns
         current = {day: OfDay(first, there) for day, there in before.items()}
         for day, fitted in rounds_of(added, current).items():
