@@ -1,6 +1,7 @@
 """Customers of a cluster who are brought to the driver, against one machine."""
 
 import warnings
+from dataclasses import replace
 
 import dask as configured
 import pyarrow as pa
@@ -137,6 +138,30 @@ def test_files_are_read_where_they_are(tmp_path):
         )
     assert others == {}
     assert set(found.profile(AS_OF)["customer_id"].to_pylist()) == set(IDS[:2])
+
+
+@pytest.mark.parametrize("who", [{"ids": IDS[:2]}, {"share": 0.2}, {"share": 1}], ids=str)
+def test_rows_of_nobody_are_refused_as_on_one_machine(who):
+    """Whoever comes; where they are dropped, none of them come."""
+    known = SHOP.orders.filter(SHOP.orders["customer_id"].is_valid())
+    guest = max(known["customer_id"].to_pylist()) + 7
+    ids = pa.array([guest, guest, *known["customer_id"].to_pylist()[2:]], pa.int64())
+    place = known.column_names.index("customer_id")
+    of_guests = known.set_column(place, "customer_id", ids)
+    listed = framed(pa.table({"customer_id": pa.array([*IDS, None], pa.int64())}), 2)
+    columns = replace(SHOP.columns, registered=None)
+    with configured.config.set(scheduler="sync"):
+        for orders, nobody in ((SHOP.orders, ()), (of_guests, (guest,))):
+            kept = {"columns": columns, "anonymous": "error", "nobody": nobody}
+            with pytest.raises(oc.DataError) as there:
+                oc.OrderHistory.build(orders, **kept)
+            with pytest.raises(oc.DataError) as found:
+                dask.history_of(framed(orders, 2), **who, **kept)
+            assert found.value.count == there.value.count >= 1
+        with pytest.raises(oc.DataError, match="customer_id"):
+            dask.history_of(framed(known, 2), **who, customers_df=listed, columns=columns)
+        dropped, _ = dask.history_of(framed(SHOP.orders, 2), **who, columns=columns)
+    assert dropped.summary().anonymous == 0
 
 
 def test_views_know_the_texts_of_all_customers():

@@ -83,7 +83,9 @@ class HistoryVerbs(Generic[F]):
         -------
         CustomersHere
             ``history`` and ``streams``, by name. Of a history of some customers the last day is
-            that of their own orders: name the day with ``as_of``.
+            that of their own orders: name the day with ``as_of``. Its ``summary()`` counts the
+            rows that came here: of those without a customer, which ``anonymous="drop"`` leaves
+            out in the tasks, none, with a share of 1 either.
 
         Raises
         ------
@@ -91,7 +93,8 @@ class HistoryVerbs(Generic[F]):
             Ids are of another kind than those of the orders, too many, or all unknown; and as for
             `profile`.
         DataError
-            As for :meth:`ordercycle.OrderHistory.build`, of rows of these customers.
+            As for :meth:`ordercycle.OrderHistory.build`, of rows of these customers, and with
+            ``anonymous="error"`` of all rows without one.
 
         Warns
         -----

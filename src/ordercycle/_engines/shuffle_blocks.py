@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import fixed_view, validity
@@ -294,11 +295,16 @@ class Packer:
             yield target, batch
 
     def _kept(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the rows of those who are kept."""
+        """Return the rows of those who are kept, and of nobody where these are an error."""
         if self.kept is None:
             return batch
         reader, ids = IdReader.of(self.schema.field(0), self.name), batch.column(0)
-        return batch.filter(self.kept.among(ids, known_hashes(ids, reader), reader))
+        kept = self.kept.among(ids, known_hashes(ids, reader), reader)
+        if not self.drop_nameless:  # whoever builds the history refuses and counts them
+            kept = pc.or_(kept, ids.is_null())
+            if self.nobody is not None:
+                kept = pc.or_(kept, pa.array(self.nobody.among(ids)))
+        return batch.filter(kept)
 
     def _travelling(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         problems = Problems(self.name, lambda row: f"row {row} of a batch")
