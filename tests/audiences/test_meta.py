@@ -1,6 +1,7 @@
 """Syncs with Meta: what its server has afterwards, whatever it answers in between."""
 
 import json
+import logging
 import os
 import pickle
 import stat
@@ -164,6 +165,15 @@ def test_answers_that_stop(tmp_path, vendor, meta, failure, message):
     assert len(vendor.writes()) <= 1 + 2  # those on their way; the last one waits for them
     audience(range(9)).sync(meta, people(range(9)), tmp_path / "s")
     assert vendor.members("Top") == found_by(range(9))
+
+
+def test_waits_are_not_printed_where_nobody_logs(tmp_path, vendor, meta, waits, monkeypatch, capfd):
+    monkeypatch.setattr(logging.getLogger("ordercycle"), "propagate", False)
+    vendor.fail(*[Lost] * 8, on="/users")
+    with pytest.raises(oc.SyncError, match="does not answer, after 8 requests"):
+        audience(range(3)).sync(meta, people(range(3)), tmp_path / "s")
+    assert max(waits) >= 5
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_vendor_that_never_answers(tmp_path, vendor, meta, waits, caplog):

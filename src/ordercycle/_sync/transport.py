@@ -194,7 +194,8 @@ def asked(
             seconds = min(wait * jitter if hint is None else hint, LONGEST_WAIT_SECONDS)
             level = logging.WARNING if seconds >= LONG_WAIT_SECONDS else logging.INFO
             follows = f"request {attempt + 2} of {ATTEMPTS} follows in {seconds:.0f} s"
-            LOGGER.log(level, "%s %s; %s", vendor, why, follows)
+            if LOGGER.hasHandlers():  # without any, Python itself would print it on stderr
+                LOGGER.log(level, "%s %s; %s", vendor, why, follows)
             pause(seconds)
             wait *= 2
     raise SyncError(
