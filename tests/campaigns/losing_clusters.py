@@ -5,6 +5,7 @@ import random
 import signal
 from abc import ABC, abstractmethod
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
@@ -78,7 +79,9 @@ def trial(random: random.Random, state: Cluster, totals: Counter[str]) -> None:
     if kind == "full disk":
         _with_full_disk(question, there, random, state, totals)
     elif kind == "worker lost at any moment":
-        _with_a_worker_lost(question, there, random, state, totals)
+        if not _with_a_worker_lost(question, there, random, state):
+            totals["answers before a worker was lost"] += 1
+            return
     else:
         _with_a_task_struck(kind, question, there, random, state)
     totals[kind] += 1
@@ -102,12 +105,18 @@ def _with_a_task_struck(kind, question, there, random, state):
         raise FaultError(f"{kind}: it did not happen")
 
 
-def _with_a_worker_lost(question, there, random, state, totals):
+def _with_a_worker_lost(question, there, random, state):
+    """Ask a question; return whether a worker was lost before there was an answer."""
     found = state.workers()
+    if not found:
+        raise FaultError("there is no worker that could be lost")
+    killed = []
 
     def kill():
-        os.kill(random.choice(found), signal.SIGKILL)
-        totals["of them before the answer"] += 1
+        worker = random.choice(found)
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.kill(worker, signal.SIGKILL)
+            killed.append(worker)
 
     timer = Timer(random.uniform(0, SOON), kill)
     timer.start()
@@ -116,6 +125,7 @@ def _with_a_worker_lost(question, there, random, state, totals):
     finally:
         timer.cancel()
         timer.join()
+    return bool(killed)
 
 
 def _with_full_disk(question, there, random, state, totals):
