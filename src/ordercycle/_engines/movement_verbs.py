@@ -147,6 +147,9 @@ class MovementVerbs(Generic[F]):
             At once, where a column is missing, or of another type.
         DataError
             When the frame is computed, where an id is null, or there twice.
+        ColumnError
+            Then too, where a partition has more than 127 names: with names of 128 segments or
+            more, the number of partitions decides. `transition_matrix` refuses them in any case.
 
         Examples
         --------
@@ -182,7 +185,8 @@ class MovementVerbs(Generic[F]):
         Returns
         -------
         pyarrow.Table
-            The rows of :func:`ordercycle.transition_matrix`, in the order of the segments' names.
+            The rows of :func:`ordercycle.transition_matrix`, in alphabetical order of the names,
+            null last: partitions have no dictionary in common, whose order one machine keeps.
 
         Raises
         ------

@@ -122,7 +122,8 @@ def transition_matrix(
     -------
     pyarrow.Table
         ``from_segment`` and ``to_segment`` (null as for :func:`transitions`) and ``customers``
-        (int64): a row for each pair that occurs, in the order of the segments' names, null last.
+        (int64): a row for each pair that occurs, null last. In the order of the dictionaries: names
+        of `before`, then those that `after` alone has; of texts, as they occur.
         The sum of ``customers`` is the number of customers in either table.
 
     Raises
