@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mpmath import mpf
 from oracle.value_models import alive_and_left, log_likelihood_of_pareto, regular_alive_and_left
 
-from ordercycle import ConfigError
-from ordercycle._value_models import Cells, fit_transactions, poisson_bootstrap, searching
+from ordercycle import ConfigError, DataError
+from ordercycle._value_models import Cells, fit_transactions, forms, poisson_bootstrap, searching
 from ordercycle._value_models.cells import as_cells
 from ordercycle._value_models.searching import LIKELIHOODS
 from ordercycle._workspace import Workers
@@ -164,6 +164,20 @@ def test_other_units_of_time_give_the_same_fit(model):
     for name, (value, error) in days.parameters.items():
         unit = 3 if name in ("alpha", "beta") else 1
         assert np.allclose(parts.parameters[name], (value * unit, error * unit), rtol=1e-5)
+
+
+def test_a_fit_that_cannot_predict_is_refused_when_it_is_made(monkeypatch):
+    """Most never come again, and few come daily: rates so different that alpha is small."""
+    x = np.array([300] * 10 + [1, 2, 1, 2, 1, 2, 2, 1, 1, 2] + [0] * 980)
+    t = np.array([300] * 10 + np.linspace(110, 295, 10).astype(int).tolist() + [0] * 980)
+    customers = cells_of(x, t, np.full(1000, 300))
+    fit = fit_transactions(customers, "mbg_cnbd_12")
+    alpha = fit.parameters["alpha"][0]
+    assert fit.new_customer_orders(365) > 0
+    monkeypatch.setattr(forms, "LEAST_ALPHA_OF_STAGES", alpha * 1.01)
+    with pytest.raises(DataError, match=r"mbg_cnbd_12 has alpha = .*; take model='mbg_nbd'"):
+        fit_transactions(customers, "mbg_cnbd_12")
+    assert fit_transactions(customers, "mbg_cnbd").new_customer_orders(365) > 0
 
 
 def test_nobody_leaves_is_found_and_said():

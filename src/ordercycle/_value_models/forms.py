@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ordercycle._errors import ConfigError, Option, counted, suggestion
+from ordercycle._errors import ConfigError, DataError, Option, counted, suggestion
 from ordercycle_kernels.elementary import exponentials, logarithms
 
 #: Parameters by hand are between these.
@@ -151,6 +151,20 @@ def check_sums(naturals: Sequence[float], stages: int, horizon_days: float = 0.0
             f"a horizon of {horizon_days:,.0f} days is too long for alpha = {alpha:g}",
             remedy=f"pass {counted(math.floor(MOST_SPAN * alpha), 'day')} at most",
         )
+
+
+def check_fitted_sums(likelihood: str, naturals: Sequence[float]) -> None:
+    """Raise a DataError where a model was fitted that cannot predict: its sums are too long."""
+    stages = stages_of(likelihood)
+    if stages == 1 or has_short_sums(naturals, stages):
+        return
+    r, alpha = naturals[:2]
+    raise DataError(
+        f"{likelihood} has alpha = {alpha:.3g} and r / alpha / {stages} = "
+        f"{r / alpha / stages:.3g} days with orders a day, whose predictions are sums that take "
+        "too long",
+        remedy=("take ", Option("model", "mbg_nbd"), ", which has no such sums"),
+    )
 
 
 def _with_limits(

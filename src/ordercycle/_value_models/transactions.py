@@ -19,6 +19,7 @@ from ordercycle._value_models.forms import (
     LEAST_ALPHA_OF_STAGES,
     MODELS,
     Form,
+    check_fitted_sums,
     check_names,
     check_sums,
     checked_parameter,
@@ -207,7 +208,8 @@ def fit_transactions(
     ConfigError
         If there is no such model or kind of errors.
     DataError
-        If cells are not in ascending order, or nobody has ordered on a second day.
+        If cells are not in ascending order, or nobody has ordered on a second day; or customers
+        order too often for the model with several stages that was chosen to predict with it.
     """
     if model not in LIKELIHOODS:
         check_choice("model", model, MODELS)
@@ -216,6 +218,7 @@ def fit_transactions(
         search = Search(as_cells(cells), workers, gaps)
         found = search.candidates(model)
         best = max(found, key=lambda one: one.value)
+        check_fitted_sums(best.form.likelihood, best.naturals)
         return _result(best, found, search.cells, errors)
 
 
