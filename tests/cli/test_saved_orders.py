@@ -105,6 +105,27 @@ def test_what_is_said_of_the_machine_is_checked():
         assert option[0] in done.stderr
 
 
+def test_a_limit_of_nothing_is_said():
+    """Of streams that are built beside a history it is one."""
+    limit = ("--memory-limit", "1GB")
+    done = run("profile", *SAVED, "--as-of", "2025-06-30", *limit, "--out", "limited.parquet")
+    assert done.exit_code == 0, done.stderr
+    assert "--memory-limit limits nothing: --history is built already" in done.stderr
+    done = run("attribution", *SAVED, "--touches", "touches.parquet", *limit, "--out", "a.csv")
+    assert done.exit_code == 0, done.stderr
+    assert "limits nothing" not in done.stderr
+
+
+def test_remedies_say_how_to_save_a_history_anew():
+    done = run("profile", *SAVED, "--as-of", "2025-06-30", "--where", "brand == 'x'")
+    assert done.exit_code
+    assert "--attribute" in done.stderr
+    assert "save it anew, with OrderHistory.build(...)" in " ".join(done.stderr.split())
+    done = run("profile", *FILES, "--as-of", "2025-06-30", "--where", "brand == 'x'")
+    assert done.exit_code
+    assert "save it anew" not in done.stderr
+
+
 def test_every_command_that_reads_orders_takes_one():
     readers = {
         name

@@ -14,10 +14,17 @@ from ordercycle._compile_notice import shown_otherwise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
     from ordercycle._errors import Option
 
 INTERRUPTED = 130
+#: Where a command over a saved history keeps the flags that say nothing of it.
+REFUSED_FLAGS = "ordercycle.refused_flags"
+SAVE_ANEW = (
+    "with --history, that is said when it is built: save it anew, with OrderHistory.build(...) and "
+    "its method save"
+)
 #: What shells read between double quotes as something else.
 SPECIAL_TO_SHELLS = frozenset('"$`\\!')
 
@@ -105,7 +112,7 @@ class OneLineErrors(click.Group):
         except Exception as error:
             if os.environ.get("ORDERCYCLE_TRACEBACK"):
                 raise
-            raise _ended(error) from None
+            raise _ended(error, ctx.meta.get(REFUSED_FLAGS, frozenset())) from None
 
 
 @contextmanager
@@ -162,11 +169,21 @@ def _quoted(text: str) -> str:
     return shlex.quote(text)
 
 
-def _ended(error: Exception) -> click.ClickException:
+def _ended(error: Exception, refused: AbstractSet[str]) -> click.ClickException:
+    """Return how a command ends; refused: flags that say nothing of the history it reads."""
     from ordercycle._errors import ConfigError, OrdercycleError, rendered
 
     if isinstance(error, OrdercycleError):
-        message = rendered(error, flag)
+        named = set[str]()
+
+        def noted(option: Option) -> str:
+            text = flag(option)
+            named.update(one.rstrip(",") for one in text.split())
+            return text
+
+        message = rendered(error, noted)
+        if named & refused:
+            message += f"; {SAVE_ANEW}"
     else:
         message = " ".join(str(error).split())
     if isinstance(error, ConfigError):

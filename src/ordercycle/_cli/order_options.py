@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,8 +13,9 @@ import click
 from click.core import ParameterSource
 
 from ordercycle._cli import source_options
+from ordercycle._cli.errors import REFUSED_FLAGS
 from ordercycle._cli.sql import relation_of
-from ordercycle._cli.stream_files import OF_MACHINE
+from ordercycle._cli.stream_files import OF_MACHINE, UNUSED_LIMIT
 from ordercycle._cli.toml_files import read_toml
 from ordercycle._columns import Columns
 from ordercycle._history.source_options import SourceOptions, source_from_dict
@@ -224,10 +226,24 @@ def _opened(options: dict[str, Any], missing: str) -> OrderHistory:
             raise click.UsageError(
                 f"{flags[name]} says nothing of --history, which has its own; leave it out"
             )
+    context.meta[REFUSED_FLAGS] = frozenset(
+        one.opts[0] for one in context.command.params if one.name in set(options) - {*OF_SAVED}
+    )
     Spill.of(options["memory_limit"], options["spill_directory"])  # of streams, where there are any
+    if options["memory_limit"] is not None:
+        context.meta[UNUSED_LIMIT] = True
+        context.call_on_close(partial(_say_unused, context))
     history = oc.OrderHistory.open(options["history"], threads=options["threads"])
     where = options["where"]
     return history if where is None else history.where(where, missing=missing)
+
+
+def _say_unused(context: click.Context) -> None:
+    """Warn where a command has built nothing that a limit would be of; not behind an error."""
+    from ordercycle._errors import Option, warn
+
+    if context.meta.get(UNUSED_LIMIT) and sys.exc_info()[0] is None:
+        warn((Option("memory_limit"), " limits nothing: ", Option("history"), " is built already"))
 
 
 def _arguments(

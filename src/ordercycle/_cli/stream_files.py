@@ -28,6 +28,8 @@ EVENTS, ORDERS = "events", "orders"
 OF_SAVED = ("path", "lookups")
 #: Options of commands that say how much of the machine building may use.
 OF_MACHINE = ("threads", "memory_limit", "spill_directory")
+#: Where a command keeps that a limit of memory was given and nothing built yet.
+UNUSED_LIMIT = "ordercycle.unused_limit"
 #: Arguments that are flags of the commands that read such files.
 OF_COMMAND = ("missing",)
 
@@ -170,6 +172,10 @@ class StreamTable:
     def _built(self, path: Any, watch: Watch, machine: Mapping[str, Any]) -> Any:
         import ordercycle as oc
         from ordercycle._history.source_options import read_from_dict, source_from_dict
+
+        context = click.get_current_context(silent=True)
+        if context is not None:
+            context.meta.pop(UNUSED_LIMIT, None)
 
         def report(done: int, total: int | None, stage: str) -> None:
             watch.report(done, total, f"{stage} {self.name}")
