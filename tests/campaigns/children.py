@@ -3,21 +3,26 @@
 And a folder in memory for what they write.
 """
 
+import faulthandler
 import os
 import select
 import signal
 import tempfile
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from campaigns.runner import FaultError
 
-#: Seconds after which a child counts as one that hangs, of the clock where it does nothing, of a
-#: processor where it works: on a busy machine, it may have to wait for one.
+#: Seconds between two looks at a child that says nothing.
 PATIENCE = 60
-#: Seconds of a processor, between two looks, that are work; and how often it is waited on.
-LITTLE, MOST_LOOKS = 0.02, 20
+#: Looks after which one counts as hanging that sleeps at each of them and did nothing in between;
+#: one that waits for a processor or a disk, as on a busy machine, does not.
+IDLE_LOOKS = 2
+#: Seconds of a processor that are work; after so many, or looks, a child has no end.
+LITTLE, MOST_WORK, MOST_LOOKS = 0.02, 300, 60
+#: Seconds in which a child that hangs can say where.
+LAST_WORDS = 5
 
 
 class Child:
@@ -47,24 +52,48 @@ class Child:
                 break
             said += piece
         else:
+            used = _processor_seconds(self.pid)
+            said += self._place()
             self.kill()
             os.waitpid(self.pid, 0)
             os.close(self._reports)
-            raise FaultError(f"a child hangs, and has said {said.decode(errors='replace')!r}")
+            text = " ".join(said.decode(errors="replace").split())
+            raise FaultError(f"a child hangs after {used:.1f} s of a processor: {text}")
         os.close(self._reports)
         code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         return code, said.decode(errors="replace")
 
     def _speaks(self):
         """Wait for what the child says; return False where it hangs."""
-        used = 0.0
+        used, idle = 0.0, 0
         for _ in range(MOST_LOOKS):
             if select.select([self._reports], [], [], PATIENCE)[0]:
                 return True
             before, used = used, _processor_seconds(self.pid)
-            if used - before < LITTLE or used > PATIENCE:
+            idle = idle + 1 if used - before < LITTLE and _sleeps(self.pid) else 0
+            if idle == IDLE_LOOKS or used > MOST_WORK:
                 return False
         return False
+
+    def _place(self):
+        """Return where each thread of the child is, if it can still say so."""
+        said = b""
+        self.kill(signal.SIGUSR1)
+        while select.select([self._reports], [], [], LAST_WORDS)[0]:
+            piece = os.read(self._reports, 2**16)
+            if not piece:
+                break
+            said += piece
+        return said
+
+
+def _sleeps(pid):
+    """Return whether all threads of a process wait for something that is no processor or disk."""
+    states = set()
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):  # a thread that has just ended
+            states.add(stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0])
+    return states.isdisjoint({"R", "D"})
 
 
 def _processor_seconds(pid):
@@ -82,6 +111,8 @@ def _work(work, report):
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if hasattr(faulthandler, "register"):
+            faulthandler.register(signal.SIGUSR1, file=report, all_threads=True)
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in (1, 2):
             os.dup2(silent, stream)

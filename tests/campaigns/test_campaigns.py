@@ -8,11 +8,14 @@ import json
 import os
 import random
 import signal
+import threading
+import time
 from collections import Counter
 
 import pytest
 
-from campaigns import differential, docs_oracle
+from campaigns import children, differential, docs_oracle
+from campaigns.children import done
 from campaigns.mutants import DEFECTS, planted
 from campaigns.runner import (
     NAMES,
@@ -119,6 +122,39 @@ def test_a_signal_ends_a_run_with_what_it_counted(number):
     assert 0 < outcome.trials < 1000
     assert (outcome.totals["tried"], outcome.faults) == (outcome.trials, [])
     assert signal.getsignal(number) == before
+
+
+def test_of_what_is_slowest_the_larger_is_kept():
+    def trial(drawn, _state, totals):
+        totals["slowest ms"] = drawn.randrange(100)
+
+    outcomes = [run(coins(trial), seed=seed, trials=5) for seed in (1, 2)]
+    assert all(outcome.totals["slowest ms"] < 100 for outcome in outcomes)
+    (line,) = added_up([record(outcome) for outcome in outcomes])
+    assert f"slowest ms {max(outcome.totals['slowest ms'] for outcome in outcomes)};" in line
+
+
+def _spin():
+    until = time.process_time() + 0.5
+    while time.process_time() < until:
+        pass
+    return "late"
+
+
+def test_a_child_that_hangs_says_where(monkeypatch):
+    monkeypatch.setattr(children, "PATIENCE", 0.2)
+    with pytest.raises(FaultError, match=r"a child hangs after .*test_campaigns.py"):
+        done(threading.Event().wait)
+
+
+def test_a_child_that_works_or_waits_for_a_processor_does_not_hang(monkeypatch):
+    monkeypatch.setattr(children, "PATIENCE", 0.05)
+    assert done(_spin) == "late"
+    monkeypatch.setattr(children, "LITTLE", 10**9)  # as where others have all processors
+    assert done(_spin) == "late"
+    monkeypatch.setattr(children, "MOST_WORK", 0.1)
+    with pytest.raises(FaultError, match="a child hangs after"):
+        done(_spin)
 
 
 def test_runs_add_up_and_their_seeds_differ(tmp_path):

@@ -4,6 +4,7 @@
     python tests/release/check.py --python python3.11 python3.13    # several
     python tests/release/check.py --kinds wheel sdist               # both
     python tests/release/check.py --lowest                          # the oldest libraries allowed
+    python tests/release/check.py --kernels FOLDER                  # keep what was compiled
     python tests/release/check.py --json runs.jsonl                 # what was found, a line each
     python tests/release/check.py --table runs.jsonl                # the latest of each, as a table
 
@@ -147,11 +148,11 @@ def checks(python, artefact, constraints, kernels):
     yield from (("install", install), ("doctor", doctor), ("demo", demo), ("tests", tests))
 
 
-def tried(name, python, artefact, constraints, folder, asked):
+def tried(name, python, artefact, constraints, folder, kernels, asked):
     """Try an artefact in an environment of its own; return what was found, by check."""
     found = {}
     own = environment(folder / re.sub(r"\W+", "-", name), python)
-    for what, check in checks(own, artefact, constraints, folder / "kernels"):
+    for what, check in checks(own, artefact, constraints, kernels):
         if what not in asked:
             continue
         begun = time.monotonic()
@@ -200,6 +201,9 @@ def main():
     parser.add_argument("--lowest", action="store_true", help="with the oldest core libraries")
     parser.add_argument("--checks", nargs="+", default=CHECKS, choices=CHECKS)
     parser.add_argument("--kinds", nargs="+", default=KINDS[:1], choices=KINDS)
+    parser.add_argument(
+        "--kernels", type=Path, metavar="FOLDER", help="where compiled kernels are, and are kept"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="add what was found to a file")
     parser.add_argument("--table", type=Path, metavar="FILE", help="only show what a file has")
     given = parser.parse_args()
@@ -216,7 +220,8 @@ def main():
             version = run([python, "-c", asked]).strip()
             constraints = lowest(version.rpartition(".")[0]) if given.lowest else []
             name = f"Python {version}, {kind}{', lowest' if given.lowest else ''}"
-            found = tried(name, python, artefacts[kind], constraints, folder, given.checks)
+            places = (folder, given.kernels or folder / "kernels")
+            found = tried(name, python, artefacts[kind], constraints, *places, given.checks)
             has_passed &= all(check["passed"] for check in found.values())
             if given.json is not None:
                 with given.json.open("a", encoding="utf-8") as file:
