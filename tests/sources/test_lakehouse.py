@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs
+from support.delta_tables import delete_by_vector, rename_by_mapping
 from support.order_files import orders, profile
 
 import ordercycle as oc
@@ -68,6 +69,30 @@ def test_a_delta_table_by_its_own_reader(delta):
     files = sorted(str(file) for file in pq.ParquetDataset(delta).files)
     named = oc.OrderHistory.build(files)  # by name, files are read, the deleted rows with them
     assert named.summary().rows > LEFT.num_rows
+
+
+@pytest.mark.parametrize("change", ["deleted", "renamed"])
+def test_delta_tables_whose_files_do_not_say_all(tmp_path, change):
+    """Their scan knows; the dataset of a table with mapped columns would have nulls in these."""
+    from deltalake import DeltaTable, write_deltalake
+
+    path = str(tmp_path / "orders")
+    if change == "deleted":
+        write_deltalake(path, TABLE)
+        delete_by_vector(path, [0, 1, 88])
+        kept = TABLE.take([row for row in range(90) if row not in (0, 1, 88)])
+    else:
+        old = {"amount": "gross", "customer_id": "buyer"}
+        write_deltalake(
+            path, TABLE.rename_columns([old.get(one, one) for one in TABLE.schema.names])
+        )
+        rename_by_mapping(path, {new: name for name, new in old.items()})
+        kept = TABLE
+        with pytest.raises(
+            oc.SourceError, match=r"'(gross|buyer)' in the files of the Delta table"
+        ):
+            profile(DeltaTable(path).to_pyarrow_dataset())
+    assert profile(DeltaTable(path).scan()).equals(profile(kept))
 
 
 def test_an_iceberg_table_by_its_own_reader(iceberg):

@@ -8,6 +8,7 @@ OF_SPARK = frozenset(
     f"test_{name}.py"
     for name in (
         "spark",
+        "lakes",
         "options",
         "spark_files",
         "spark_streams",

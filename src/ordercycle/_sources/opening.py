@@ -42,6 +42,9 @@ WITHOUT_ROWS = {
     ("pyiceberg", "DataScan"): ".to_arrow_batch_reader()",
 }
 
+#: What Delta tables with mapped columns say of each.
+NAME_IN_FILES = b"delta.columnMapping.physicalName"
+
 _consumed: WeakSet[pa.RecordBatchReader] = WeakSet()
 
 
@@ -270,6 +273,7 @@ def _reading(batches: Iterable[Any], name: str) -> Iterator[Any]:
 def _open_dataset(dataset: ds.Dataset, request: ReadRequest, threads: int) -> Source:
     name, names = request.table, request.names
     check_columns(dataset.schema, names, name)
+    _refuse_mapped(dataset.schema, names, name)
     schema = pa.schema([dataset.schema.field(column) for column in names])
     scanner = dataset.scanner(
         columns=names,
@@ -288,6 +292,21 @@ def _open_dataset(dataset: ds.Dataset, request: ReadRequest, threads: int) -> So
     read = validated(_reading(batches(), name), name)
     source = Source(name, schema, read, _known_rows(dataset, name))
     return noticed(source, request, lambda: file)
+
+
+def _refuse_mapped(schema: pa.Schema, names: Iterable[str], name: str) -> None:
+    """Raise a SourceError for columns of a Delta table that its files call otherwise.
+
+    deltalake makes datasets of such tables as well, which look for the columns under their names.
+    """
+    for column in names:
+        told = (schema.field(column).metadata or {}).get(NAME_IN_FILES)
+        if told is not None and told.decode() != column:
+            raise SourceError(
+                f"{name}: {column} is {told.decode()!r} in the files of the Delta table, where its "
+                "dataset looks for it in vain",
+                remedy="pass what the scan() of the DeltaTable returns, in deltalake 1.6 or later",
+            )
 
 
 def _known_rows(dataset: ds.Dataset, name: str) -> int | None:
