@@ -19,6 +19,7 @@ PERIOD = ("2025-10", "2026-03")
 #: Whole units of money, hundredths, and floats of which sums are rounded in any order.
 KINDS = {"int": pa.int64(), "decimal": pa.decimal128(12, 2), "float": pa.float64()}
 ARMS = ["held out", "mail", "VIP"]
+MAP = {"Best": "2 2", "Rest": "* *"}
 
 
 def orders_of(kind):
@@ -73,7 +74,9 @@ INTERVALS = st.lists(
     st.sampled_from(sorted(KINDS)),
     st.sampled_from([1, 3, 7]),
     st.sampled_from([None, "mail", ("VIP", "mail")]),
-    st.sampled_from([None, oc.Lifecycle(), oc.Rules({"Big": "revenue >= 300"})]),
+    st.sampled_from(
+        [None, oc.Lifecycle(), oc.Rules({"Big": "revenue >= 300"}), oc.Rfm(bins=2, map=MAP)]
+    ),
 )
 def test_equal_to_one_machine(rows, kind, partitions, treated, segments):
     rows = [*rows, *((1 + place, arm, 1, None) for place, arm in enumerate(ARMS))]
@@ -82,7 +85,7 @@ def test_equal_to_one_machine(rows, kind, partitions, treated, segments):
     asked = {"control": "held out", "treated": treated, "period": PERIOD}
     history = oc.OrderHistory.build(orders, columns=SHOP.columns)
     by = segments
-    if isinstance(segments, oc.Rules):
+    if segments is not None and segments.recalculates:
         by = segments.membership(history, dt.date(2025, 10, 1), dt.date(2025, 10, 1), every="day")
     elif segments is not None:
         by = segments.membership(history)
@@ -108,6 +111,29 @@ def test_equal_to_one_machine(rows, kind, partitions, treated, segments):
     assert found.between("2025-11", "2026-01").equals(expected.between("2025-11", "2026-01"))
     assert found.to_table()["customers"][0].as_py() + found.in_both > 0
     assert repr(found) == repr(expected)
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 7])
+def test_of_a_view_of_the_orders(partitions):
+    holdout = holdout_of([(who, ARMS[who % 2], 1, None) for who in range(1, 121)])
+    orders, view = orders_of("float"), "amount >= 5"
+    asked = {"control": "held out", "treated": "mail", "period": PERIOD}
+    history = oc.OrderHistory.build(orders, columns=SHOP.columns).where(view)
+    expected = oc.HoldoutLift.build(
+        MODELS[0].credit(history, SHOP.events), oc.Membership.from_table(holdout), **asked
+    )
+    with configured.config.set(scheduler="sync"):
+        found = dask.holdout_lift(
+            framed(orders, 2),
+            framed(SHOP.touches, 3),
+            framed(holdout, 2),
+            model=MODELS[0],
+            where=view,
+            columns={"orders": SHOP.columns, "touches": TOUCHED},
+            partitions=partitions,
+            **asked,
+        )
+    assert found.to_table().equals(expected.to_table())
 
 
 DAY = dt.date(2025, 1, 1)
@@ -136,7 +162,7 @@ def lift(holdout=GIVEN, **asked):
         ({"control": ()}, oc.ConfigError, "control=.* names no segment"),
         ({"control": "held"}, oc.ConfigError, "control='held'.*'held out'"),
         ({"treated": "mails"}, oc.ConfigError, "treated='mails'.*'mail'"),
-        ({"segments": oc.Rfm()}, oc.ConfigError, "is fitted to all customers at each recalc"),
+        ({"segments": oc.Cadence()}, oc.ConfigError, "is not fitted"),
         ({"segments": "Loyal"}, oc.ConfigError, "segments='Loyal' is no scheme"),
         (
             {"holdout": GIVEN.drop_columns(["segment"])},

@@ -171,6 +171,30 @@ def test_what_cannot_be_compared():
                 lambda: dask.transition_matrix(here, other, "tier")):  # fmt: skip
         with pytest.raises(oc.DataError, match="is there already"):
             ask()
-    tiers = pa.table({"customer_id": range(200), "tier": [f"tier {one}" for one in range(200)]})
-    with pytest.raises(oc.ColumnError, match="tier brings the names to 200, and 127 is the most"):
-        dask.transition_matrix(framed(tiers, 2), framed(tiers, 2), "tier", partitions=7)
+
+
+def tiers(names, first=0):
+    """Return customers of whom each has a tier of its own."""
+    ids = range(first, first + names)
+    return pa.table({"customer_id": ids, "tier": [f"tier {one}" for one in ids]})
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 7])
+@pytest.mark.parametrize("ask", [dask.transitions, dask.transition_matrix])
+def test_more_names_than_segments_in_whichever_partitions(ask, partitions):
+    """What tables have together counts, as on one machine, though no partition has many names."""
+    pairs = [
+        (tiers(200), tiers(3), "before: tier brings the names to 200, and 127 is the most"),
+        (tiers(3), tiers(128, 50), "after: tier brings the names to 131, and 127 is the most"),
+    ]
+    for before, after, says in pairs:
+        with pytest.raises(oc.ColumnError, match=says):
+            oc.transitions(before, after, "tier")
+        found = (framed(before, 2), framed(after, 3))
+        with pytest.raises(oc.ColumnError, match=says):
+            computed(ask(*found, "tier", partitions=partitions))
+    most = tiers(127), tiers(127).slice(0, 0)
+    expected = oc.transitions(*most, "tier")
+    assert expected.num_rows == 127
+    found = dask.transitions(*(framed(one, 2) for one in most), "tier", partitions=partitions)
+    assert rows_of(computed(found)) == rows_of(expected)

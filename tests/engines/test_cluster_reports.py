@@ -28,6 +28,7 @@ from support.channel_shops import (
     shops,
     subscriptions_of,
 )
+from support.cluster_streams import streams
 from support.crediting import attribution
 from support.dask_shops import framed
 
@@ -38,6 +39,8 @@ from ordercycle.engines import dask
 NOBODY = SimpleNamespace(customers=[])
 KINDS = ("int", "decimal", "wide", "float")
 PARTITIONS = (1, 3, 7)
+OF_SCORES = {"Best": "3 3", "Rest": "* *"}
+COARSE = oc.Rfm(bins=2, map={"Best": "2 2", "Rest": "* *"})
 OWN = [
     oc.Metric("Emails", "deliveries", where="channel == 'Email'", unit="messages"),
     oc.Metric("Emailed", "recipients", where="type == 'bulk'", unit="customers"),
@@ -138,6 +141,51 @@ def test_equal_to_one_machine(data, kind, partitions, as_of):
         assert found.equals(one) if hasattr(found, "equals") else found == one, name
     assert not expected
     assert said == said_here
+
+
+@pytest.mark.parametrize("partitions", PARTITIONS)
+@pytest.mark.parametrize("as_of", [None, "2025-12-31"])
+def test_several_schemes_beside_each_other(as_of, partitions):
+    """In a row or by names of their own; also those of one kind that are fitted again."""
+    shop = streams()
+    orders, history = framed(shop.orders, 2), shop.history
+    asked = {"period": ("2025-11", "2025-12"), "as_of": as_of}
+    schemes = {"stage": oc.Lifecycle(), "fine": oc.Rfm(bins=3, map=OF_SCORES), "coarse": COARSE}
+    start, end = "2024-11-01", "2025-12-31"
+
+    def of_period(scheme):
+        return scheme.membership(history, *((start, end) if scheme.recalculates else ()))
+
+    some = [schemes["stage"], oc.Rules({"Big": "revenue >= 300"})]
+    for asked_for, memberships in (
+        (schemes, {name: of_period(one) for name, one in schemes.items()}),
+        (some, [of_period(one) for one in some]),
+    ):
+        here, said_here = told(partial(oc.SegmentReport.build, history, memberships, **asked))
+        with configured.config.set(scheduler="sync"):
+            how = {"columns": shop.columns, "partitions": partitions}
+            there, said = told(partial(dask.segment_report, orders, asked_for, **how, **asked))
+        assert said == said_here
+        assert len(there.segments) > 6
+        for name, one in tables_of(here):
+            found = dict(tables_of(there))[name]
+            assert found.equals(one) if hasattr(found, "equals") else found == one, name
+
+
+@pytest.mark.parametrize(
+    ("schemes", "says"),
+    [
+        ([], "scheme=[] is empty"),
+        ([oc.Lifecycle(), oc.Lifecycle()], "several schemes have a segment 'New"),
+        ({"one": oc.Lifecycle(), "two": 2}, "scheme=2 is no scheme"),
+        ([oc.Rules({"Big": "revenue > 9"}), oc.Cadence()], "is not fitted"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_beside_each_other(schemes, says):
+    shop = streams()
+    with pytest.raises(oc.ConfigError, match=re.escape(says)):
+        dask.segment_report(framed(shop.orders, 1), schemes, columns=shop.columns, period="2025-12")
 
 
 @pytest.mark.parametrize(

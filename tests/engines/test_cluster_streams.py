@@ -217,6 +217,9 @@ def test_views_of_streams():
     assert_same_bits(values(by_customer(there)), values(by_customer(expected)))
 
 
+#: Names for scores, of which some have no customers at first.
+MAP = {"Best": "3 3", "Good": "2+ *", "Rest": "* *"}
+VIEW = "amount >= 40"
 EXPERIMENT = oc.Experiment("banner", arms={"control": 40, "banner": 60})
 MEASURED = {"since": "2025-06-01", "as_of": "2025-09-30", "window_days": 30}
 
@@ -228,16 +231,21 @@ def assert_same_result(found, expected):
 
 
 @pytest.mark.parametrize("partitions", [1, 3, 7])
-@pytest.mark.parametrize("covariate", [None, "revenue"], ids=str)
-def test_experiments(partitions, covariate):
-    """Equal to the last bit, with segments and a covariate of floats, and windows from views."""
-    scheme, how = oc.Lifecycle(), {"columns": {"orders": SHOP.columns}, "partitions": partitions}
+@pytest.mark.parametrize(
+    ("scheme", "covariate"),
+    [(oc.Lifecycle(), None), (oc.Lifecycle(), "revenue"), (oc.Rfm(bins=3, map=MAP), "revenue")],
+    ids=str,
+)
+def test_experiments(partitions, scheme, covariate):
+    """Equal to the last bit, with segments, also of scores that are fitted on the day."""
+    how = {"columns": {"orders": SHOP.columns}, "partitions": partitions}
+    since, asked = MEASURED["since"], {"every": "day"}
+    on_day = (since, since) if scheme.recalculates else ()
+    by = scheme.membership(SHOP.history, *on_day, **asked if on_day else {})
     orders = framed(SHOP.orders, 2)
     with configured.config.set(scheduler="sync"):
         found = dask.measure(orders, EXPERIMENT, **MEASURED, covariate=covariate, by=scheme, **how)
-        expected = EXPERIMENT.measure(
-            SHOP.history, **MEASURED, covariate=covariate, by=scheme.membership(SHOP.history)
-        )
+        expected = EXPERIMENT.measure(SHOP.history, **MEASURED, covariate=covariate, by=by)
         assert sum(expected.to_table()["customers"].to_pylist()) > 50
         assert_same_result(found, expected)
         assert found.segments().equals(expected.segments())
@@ -278,6 +286,43 @@ def test_experiments_with_exposures():
             dask.measure(
                 framed(SHOP.orders, 2), EXPERIMENT, framed(SHOP.touches, 2), **MEASURED, **how
             )
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 7])
+def test_views_of_orders(opened, partitions):
+    """Of whatever is asked, the orders that satisfy a condition count, and all customers do."""
+    orders, view = framed(SHOP.orders, 2), SHOP.history.where(VIEW)
+    how = {"where": VIEW, "partitions": partitions}
+    of_orders, of_touches = {"orders": SHOP.columns}, {"orders": SHOP.columns, "touches": TOUCHED}
+    [model, _] = MODELS
+    with configured.config.set(scheduler="sync"):
+        credited = dask.attribution(
+            orders, framed(SHOP.touches, 3), model=model, columns=of_touches, **how
+        )
+        expected = model.credit(view, SHOP.events)
+        assert credited.totals("channel").equals(expected.totals("channel"))
+        assert not credited.totals().equals(model.credit(SHOP.history, SHOP.events).totals())
+        asked = MEASURED | {"covariate": "revenue"}
+        found = dask.measure(orders, EXPERIMENT, **asked, columns=of_orders, **how)
+        assert_same_result(found, EXPERIMENT.measure(view, **asked))
+        asked |= {"runs": 20}
+        found = dask.rehearse(orders, EXPERIMENT, **asked, columns=SHOP.columns, **how)
+        assert found.equals(EXPERIMENT.rehearse(view, **asked))
+        assert not found.equals(EXPERIMENT.rehearse(SHOP.history, **asked))
+        run = JOURNEY.replay(
+            view,
+            memberships={"lifecycle": oc.Lifecycle().membership(view)},
+            as_of=AS_OF,
+            streams={"mails": oc.EventHistory.build(opened, columns=OPENED)},
+        )
+        assert (
+            replayed(opened, where=VIEW, partitions=partitions)
+            .analytics("segment")
+            .equals(run.analytics("segment"))
+        )
+        typo = how | {"where": "order_id == 'nobody'"}
+        with pytest.raises((oc.ConfigError, oc.ColumnError), match="order_id"):
+            dask.rehearse(orders, EXPERIMENT, **MEASURED, columns=SHOP.columns, **typo)
 
 
 def test_arms():
@@ -419,8 +464,38 @@ def test_versions_of_a_journey(opened, partitions):
         replayed(opened, partitions, journey=last, after=[1])
 
 
+@pytest.mark.parametrize("partitions", [1, 3, 7])
+@pytest.mark.parametrize("every", ["week", "month"])
+def test_journeys_by_scores_that_are_fitted_again(opened, partitions, every):
+    """Several schemes of one name, each with its own numbers as of each day."""
+    trigger = {"enters": ["Best", "Good"], "of": "fine"}
+    data = JOURNEY.to_dict() | {"starts_on": "2025-07-01", "trigger": trigger}
+    journey = oc.Journey.from_dict(data)
+    schemes = {"fine": oc.Rfm(bins=3, map=MAP), "coarse": oc.Rfm(bins=2, map={"Any": "* *"})}
+    run = journey.replay(
+        SHOP.history,
+        memberships={
+            name: one.membership(SHOP.history, "2025-07-01", AS_OF, every=every)
+            for name, one in schemes.items()
+        },
+        as_of=AS_OF,
+        streams={"mails": oc.EventHistory.build(opened, columns=OPENED)},
+    )
+    there = replayed(opened, partitions, journey, memberships=schemes, every=every)
+    days = ("2025-08-01", AS_OF)
+    for name, given in (("entries", ()), ("states", ()), ("feed", days)):
+        expected = values(getattr(run, name)(*given)).to_pylist()
+        found = values(computed(getattr(there, name)(*given), scheduler="sync")).to_pylist()
+        assert sorted(map(repr, found)) == sorted(map(repr, expected))
+        assert len(expected) > 20
+    with configured.config.set(scheduler="sync"):
+        for by in ("segment", "coarse"):
+            assert there.analytics(by).equals(run.analytics(by)), by
+        assert there.log_rank().equals(run.log_rank())
+
+
 def test_what_is_wrong_with_a_journey_is_said(opened):
-    with pytest.raises(oc.ConfigError, match="is fitted to all customers at each recalculation"):
+    with pytest.raises(oc.ConfigError, match="the journey starts on no day"):
         replayed(opened, 2, memberships={"lifecycle": oc.Rfm()})
     with pytest.raises(oc.ConfigError, match=r"'lifecycle' is a Membership"):
         replayed(opened, 2, memberships={"lifecycle": oc.Lifecycle().membership(SHOP.history)})

@@ -4,12 +4,16 @@ import warnings
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from support.cluster_streams import AS_OF, FEATURES, MODELS, TOUCHED, by_customer, streams, values
 
 import ordercycle as oc
 from ordercycle.engines import spark
+
+#: Fitted again each time.
+SCORES = oc.Rfm(bins=3, map={"Best": "3 3", "Good": "2+ *", "Rest": "* *"})
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +107,21 @@ def test_full_reports(there):
     assert found.channels().equals(expected.channels())
     assert found.top_campaigns().num_rows > 10
     assert found.top_campaigns().equals(expected.top_campaigns())
+    # Several schemes, of which one is fitted again each month.
+    schemes = {"stage": oc.Lifecycle(), "scores": SCORES}
+    asked |= {"as_of": "2026-02-28"}
+    found = spark.segment_report(orders, schemes, columns=how["columns"]["orders"], **asked)
+    months = ("2025-11-01", "2026-02-28")
+    expected = oc.SegmentReport.build(
+        history,
+        {
+            "stage": oc.Lifecycle().membership(history),
+            "scores": SCORES.membership(history, *months),
+        },
+        **asked,
+    )
+    assert found.segments == expected.segments
+    assert found.comparison().equals(expected.comparison())
 
 
 def test_experiments(there):
@@ -114,6 +133,14 @@ def test_experiments(there):
     )
     expected = experiment.measure(streams().history, **asked)
     assert found.to_table().equals(expected.to_table())
+    # Of a view, by scores that are fitted on the day.
+    how = {"where": "amount >= 40", "columns": {"orders": streams().columns}, "partitions": 3}
+    found = spark.measure(orders, experiment, by=SCORES, **asked, **how)
+    view = streams().history.where(how["where"])
+    by = SCORES.membership(view, asked["since"], asked["since"], every="day")
+    expected = experiment.measure(view, by=by, **asked)
+    assert found.to_table().equals(expected.to_table())
+    assert found.segments().equals(expected.segments())
     asked |= {"covariate": "revenue", "runs": 20}
     rehearsed = spark.rehearse(orders, experiment, columns=streams().columns, partitions=3, **asked)
     assert rehearsed.equals(experiment.rehearse(streams().history, **asked))
@@ -143,6 +170,65 @@ def test_journeys(there):
         assert len(expected) > 5
 
 
+def test_versions_of_a_journey_by_scores_that_are_fitted_again(there):
+    orders, _, _ = there
+    before, last = (
+        oc.Journey(
+            "win-back",
+            oc.enters(["Best", "Good"], of="scores"),
+            [{"name": "hello", "action": "mail/hello"}],
+            arms={"control": 20, "treatment": 80},
+            **span,
+        )
+        for span in (
+            {"starts_on": "2025-03-01", "ends_on": "2025-05-31"},
+            {"starts_on": "2025-06-01"},
+        )
+    )
+    found = spark.journey(
+        orders,
+        last,
+        memberships={"scores": SCORES},
+        as_of=AS_OF,
+        after=before,
+        every="week",
+        columns={"orders": streams().columns},
+        partitions=3,
+    )
+    scores = SCORES.membership(streams().history, "2025-03-01", AS_OF, every="week")
+    run = last.replay(streams().history, memberships={"scores": scores}, as_of=AS_OF, after=before)
+    with found.held() as held:
+        for rows, here in (
+            (held.entries(), run.entries()),
+            (held.states(), run.states()),
+            (held.feed("2025-07-01", AS_OF), run.feed("2025-07-01", AS_OF)),
+        ):
+            expected = values(here).to_pylist()
+            there_too = values(rows.toArrow()).to_pylist()
+            assert sorted(map(repr, there_too)) == sorted(map(repr, expected))
+            assert len(expected) > 15
+        for by in ("version", "segment"):
+            assert held.analytics(by).equals(run.analytics(by)), by
+        assert held.log_rank().equals(run.log_rank())
+
+
+@pytest.mark.filterwarnings("ignore::ordercycle.OrdercycleWarning")
+@pytest.mark.parametrize("share", [0.6, 1])
+def test_backtests(there, share):
+    """Of a share of the customers, the backtest of one machine of the same ones."""
+    orders, _, _ = there
+    shop, clv = streams(), oc.Clv()
+    asked = {"split_day": "2025-06-30", "horizon_days": 120}
+    found = spark.clv_backtest(orders, clv, share=share, columns=shop.columns, **asked)
+    brought, _ = spark.history_of(orders, share=share, columns={"orders": shop.columns})
+    ids = brought.profile(AS_OF)["customer_id"]
+    kept = shop.orders.filter(pc.is_in(shop.orders["customer_id"], ids.combine_chunks()))
+    expected = clv.backtest(oc.OrderHistory.build(kept, columns=shop.columns), **asked)
+    for one in ("to_table", "by_decile", "by_frequency", "by_list", "tracking", "reliability"):
+        assert getattr(found, one)().equals(getattr(expected, one)()), one
+    assert found.verdict == expected.verdict
+
+
 def test_holdout_lift(there, session):
     orders, touches, how = there
     shop, [model, _] = streams(), MODELS
@@ -160,15 +246,17 @@ def test_holdout_lift(there, session):
         touches,
         session.createDataFrame(held),
         model=model,
-        segments=oc.Lifecycle(),
+        segments=SCORES,
+        where="amount >= 5",
         partitions=3,
         **asked,
         **how,
     )
+    view = shop.history.where("amount >= 5")
     expected = oc.HoldoutLift.build(
-        model.credit(shop.history, shop.events),
+        model.credit(view, shop.events),
         oc.Membership.from_table(held),
-        segments=oc.Lifecycle().membership(shop.history),
+        segments=SCORES.membership(view, "2025-10-01", "2025-10-01", every="day"),
         **asked,
     )
     assert found.to_table().equals(expected.to_table())

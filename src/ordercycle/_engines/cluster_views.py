@@ -68,10 +68,10 @@ def check_texts(
     conditions: Iterable[Compared],
     columns: StreamColumns,
     looked_for: LookedFor,
-    found: AbstractSet[int],
+    found: AbstractSet[int | str],
 ) -> None:
     """Raise a ConfigError where a text of a condition is not among those that were found."""
-    there = {looked_for.texts[number] for number in found}
+    there = {looked_for.texts[number] for number in found if isinstance(number, int)}
     for condition in conditions:
         try:
             for column, path, value in texts_of(condition.node, columns):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -12,11 +12,11 @@ import pyarrow as pa
 from ordercycle._engines.feature_tasks import with_values
 from ordercycle._engines.named_sums import arrays_to_batches, fill_arrays
 from ordercycle._engines.partition_tasks import ORDERS, Streams, SumTask
-from ordercycle._errors import ConfigError, Option
+from ordercycle._engines.refits import Added
+from ordercycle._engines.task_memberships import SchemeBetween
 from ordercycle._experiments.experiment import Experiment, result_of, scan_of
 from ordercycle._experiments.result import ExperimentResult
 from ordercycle._experiments.window_scan import Sums, WindowScan
-from ordercycle._membership.membership import Membership
 from ordercycle._segments.scheme import Scheme
 
 EXPOSURES = "exposures"
@@ -26,12 +26,12 @@ EXPOSURES = "exposures"
 class MeasuredSums(SumTask):
     """Adds up what customers did in their windows; options: those of `Experiment.measure`.
 
-    from_views: whether windows start at the first view.
+    by: whose segments are compared; from_views: whether windows start at the first view.
     """
 
     experiment: Experiment
     options: Mapping[str, Any]
-    by: Scheme | None
+    by: SchemeBetween | None
     from_views: bool = False
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
@@ -41,8 +41,7 @@ class MeasuredSums(SumTask):
     def scan(self, streams: Streams) -> WindowScan:
         """Return what measures the customers of streams."""
         history = streams[ORDERS]
-        since = self.options["since"]
-        by = None if self.by is None else membership_on("by", self.by, history, since)
+        by = None if self.by is None else self.by.of(history)
         exposures = streams.get(EXPOSURES)
         scan = scan_of(self.experiment, history, exposures=exposures, by=by, **self.options)
         return WindowScan(**{**vars(scan), "from_views": self.from_views})
@@ -54,30 +53,16 @@ class MeasuredSums(SumTask):
         return made
 
 
-def membership_on(option: str, scheme: Scheme, history: Any, day: date | str) -> Membership:
-    """Return the membership of a scheme that holds on a day; option: where it is given.
-
-    Raises
-    ------
-    ConfigError
-        It is no scheme, or is fitted to all customers again and again.
-    """
-    if not isinstance(scheme, Scheme):
-        raise ConfigError((Option(option, scheme), " is no scheme"), remedy="pass one")
-    if not scheme.recalculates:
-        return scheme.membership(history)
-    if scheme.refits:
-        raise ConfigError(
-            f"{scheme!r} is fitted to all customers at each recalculation, which no partition has",
-            remedy="give it numbers of its own, as in Rfm(..., cuts=dict(fitted.cuts))",
-        )
-    return scheme.membership(history, day, day, every="day")
+def on_day(option: str, scheme: Scheme | None, day: date | str) -> SchemeBetween | None:
+    """Return the membership of a scheme that holds on a day; option: where it is given."""
+    return None if scheme is None else SchemeBetween(option, scheme, day, day, "day")
 
 
-def measured(
-    task: MeasuredSums, nobody: Streams, added: Callable[[MeasuredSums], pa.Table], alpha: float
-) -> ExperimentResult:
+def measured(task: MeasuredSums, nobody: Streams, added: Added, alpha: float) -> ExperimentResult:
     """Return what the sums that `added` adds up come to; nobody: the streams without customers."""
+    task.scan(nobody)  # which checks all, before anything is read
+    if task.by is not None:
+        task = replace(task, by=task.by.prepared(added, nobody[ORDERS]))
 
     def sums_of(scan: WindowScan) -> Sums:
         wanted = replace(task, from_views=scan.from_views)
@@ -85,7 +70,7 @@ def measured(
         scan.check(sums)
         return sums
 
-    segments = () if task.by is None else tuple(task.by.segments)
+    segments = () if task.by is None else tuple(task.by.scheme.segments)
     return result_of(task.experiment, task.scan(nobody), sums_of, alpha, segments)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Generic
 
@@ -13,6 +13,8 @@ import pyarrow as pa
 from ordercycle._days import day_number
 from ordercycle._engines.engine import F
 from ordercycle._engines.partition_tasks import ORDERS, Streams
+from ordercycle._engines.refits import Added, Fits
+from ordercycle._engines.task_memberships import SchemeBetween
 from ordercycle._engines.verbs import Exchanged
 from ordercycle._errors import ConfigError, Option, printable, without_warnings
 from ordercycle._history.order_history import OrderHistory, grouped_orders
@@ -65,7 +67,7 @@ class Replaying:
     """A journey with what it reads: the arguments of `Journey.replay`.
 
     every: how often schemes are recalculated that do not follow each order; after: the versions
-    before.
+    before; fits: of the memberships whose schemes are fitted again, as of each day.
     """
 
     journey: Journey
@@ -74,6 +76,7 @@ class Replaying:
     ledger: Any
     every: str
     after: Journey | Sequence[Journey] = ()
+    fits: Mapping[str, Fits] = field(default_factory=dict)
 
     def run(self, streams: Streams) -> JourneyRun:
         """Return the journey as it went for the customers of a partition."""
@@ -105,13 +108,28 @@ class Replaying:
             self.journey, history, memberships, others, self.as_of, self.ledger, self.after
         )
 
+    @property
+    def refits(self) -> bool:
+        """Whether any scheme is fitted again at each recalculation."""
+        return any(one.refits for one in self.memberships.values())
+
+    def prepared(self, added: Added, nobody: OrderHistory) -> Replaying:
+        """Return the same with all that is fitted again fitted as of each day.
+
+        added: adds up what a task counts; nobody: a history without customers.
+        """
+        those = [name for name, scheme in self.memberships.items() if scheme.refits]
+        made = {name: self._between(name).prepared(added, nobody).fits for name in those}
+        return replace(self, fits={name: one for name, one in made.items() if one is not None})
+
     def membership(self, name: str, history: OrderHistory) -> Membership:
         """Return the membership of a scheme.
 
         Raises
         ------
         ConfigError
-            It is no scheme, is fitted to all customers, or begins on no day that all share.
+            It is no scheme, lacks numbers, is fitted to a whole profile, or begins on no day that
+            all share.
         """
         scheme = self.memberships[name]
         if not isinstance(scheme, Scheme):
@@ -119,21 +137,19 @@ class Replaying:
                 (Option("memberships"), printable(f": {name!r} is a {type(scheme).__name__}")),
                 remedy="pass a scheme, which each task computes the memberships of",
             )
-        if not scheme.recalculates:
-            return scheme.membership(history)
-        if scheme.refits:
-            raise ConfigError(
-                f"{scheme!r} is fitted to all customers at each recalculation, which no partition "
-                "has",
-                remedy="give it numbers of its own, as in Rfm(..., cuts=dict(fitted.cuts))",
-            )
-        start = versions_of(self.journey, self.after)[0].starts_on
+        return self._between(name).of(history)
+
+    def _between(self, name: str) -> SchemeBetween:
+        scheme, start = self.memberships[name], versions_of(self.journey, self.after)[0].starts_on
         if start is None:
-            raise ConfigError(
-                f"{scheme!r} is recalculated, and the journey starts on no day from which on",
-                remedy=("name it by ", Option("starts_on")),
-            )
-        return scheme.membership(history, start, self.as_of, every=self.every)
+            if scheme.recalculates:
+                raise ConfigError(
+                    f"{scheme!r} is recalculated, and the journey starts on no day from which on",
+                    remedy=("name it by ", Option("starts_on")),
+                )
+            start = self.as_of  # which says nothing of a scheme that follows each order
+        fits = self.fits.get(name)
+        return SchemeBetween("memberships", scheme, start, self.as_of, self.every, fits)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any, Generic
 from ordercycle._attribution.attribution import Attribution
 from ordercycle._engines.credit_tasks import TOUCHES, VISITS
 from ordercycle._engines.engine import Engine, F
+from ordercycle._engines.experiment_tasks import on_day
 from ordercycle._engines.given_streams import GivenStreams
 from ordercycle._engines.lift_tasks import HOLDOUT, OF_INTERVALS, LiftSums, lift_of
 from ordercycle._engines.verbs import planned_streams
@@ -40,6 +41,7 @@ class LiftVerbs(Generic[F]):
         alpha: float = 0.05,
         columns: Mapping[str, Any] | None = None,
         timezone: str | None = None,
+        where: Any = None,
         missing: str = "error",
         stream_options: Mapping[str, Mapping[str, Any]] | None = None,
         partitions: int | None = None,
@@ -64,9 +66,10 @@ class LiftVerbs(Generic[F]):
         model
             The attribution that credits the orders; None: ``Attribution()``.
         segments
-            A scheme that decides for each customer separately, whose segments on the first day are
-            compared one by one as well; one that is recalculated is so on that day.
-        columns, timezone, missing, stream_options, partitions, **options
+            A scheme, whose segments on the first day are compared one by one as well; one that is
+            recalculated is so on that day, and one that is fitted again each time is fitted to the
+            profiles of that day, over rows that are held.
+        columns, timezone, where, missing, stream_options, partitions, **options
             As for `attribution`.
 
         Returns
@@ -105,5 +108,8 @@ class LiftVerbs(Generic[F]):
         rows = {HOLDOUT: (holdout_df, OF_INTERVALS)}
         both = (orders_df, customers_df)
         history = planned_streams(self._engine, both, partitions, given, missing, rows)
-        task = LiftSums(asked, Attribution() if model is None else model, segments)
-        return lift_of(task, history.job.nobody, history.added)
+        history = history.where(where, missing, has_streams=True)
+        by = on_day("segments", segments, asked.months.first_day)
+        task = LiftSums(asked, Attribution() if model is None else model, by)
+        with history.held(is_asked_again=by is not None and by.refits) as held:
+            return lift_of(task, history.job.nobody, held.added)

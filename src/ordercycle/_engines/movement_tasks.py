@@ -26,7 +26,6 @@ from ordercycle._membership.membership import Membership
 from ordercycle._membership.scheduled import Schedule
 from ordercycle._segments.assigning import SEGMENT_TYPE
 from ordercycle._segments.scheme import Scheme, membership_with
-from ordercycle._segments.segment_tables import check_names
 from ordercycle._segments.transitions import transition_matrix, transitions
 
 BEFORE, AFTER = "before", "after"
@@ -162,17 +161,8 @@ class MovedSums(SumTask):
         yield to_batch({(row[FROM], row[TO]): row["customers"] for row in counted.to_pylist()})
 
 
-def matrix_of(sums: Mapping[Name, Fraction], column: str) -> pa.Table:
-    """Return the counts of all partitions, in the order of names, null last.
-
-    Raises
-    ------
-    ColumnError
-        Partitions have more names together than there can be segments.
-    """
-    check_names(
-        f"{BEFORE} and {AFTER}", column, len({name for pair in sums for name in pair} - {None})
-    )
+def matrix_of(sums: Mapping[Name, Fraction]) -> pa.Table:
+    """Return the counts of all partitions, in the order of names, null last."""
     pairs = sorted(sums, key=lambda pair: [(name is None, name or "") for name in map(_text, pair)])
     columns: dict[str, Any] = {}
     for place, title in enumerate((FROM, TO)):

@@ -148,8 +148,7 @@ class MovementVerbs(Generic[F]):
         DataError
             When the frame is computed, where an id is null, or there twice.
         ColumnError
-            Then too, where a partition has more than 127 names: with names of 128 segments or
-            more, the number of partitions decides. `transition_matrix` refuses them in any case.
+            Then too, where the tables have more than 127 names together, in whichever partitions.
 
         Examples
         --------
@@ -196,7 +195,7 @@ class MovementVerbs(Generic[F]):
         history = self._both(before_df, after_df, column, partitions, options)
         task = MovedSums(column)
         MovedRows(column).schema(history.job.nobody)  # which checks the columns
-        return matrix_of(history.exchanged.summed(task), column)
+        return matrix_of(history.exchanged.summed(task))
 
     def next_transition(self, profile_df: F, scheme: Scheme) -> F:
         """Add each customer's next segment, as :meth:`ordercycle.Scheme.next_transition`. Lazy.
@@ -236,4 +235,5 @@ class MovementVerbs(Generic[F]):
     ) -> ClusterHistory[F]:
         """Return the ids and segments of two tables, by customer."""
         tables = {BEFORE: before, AFTER: after}
-        return planned_tables(self._engine, tables, (CUSTOMER, column), partitions, options)
+        wanted = (CUSTOMER, column)
+        return planned_tables(self._engine, tables, wanted, column, partitions, options)

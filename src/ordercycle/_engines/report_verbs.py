@@ -12,7 +12,7 @@ from ordercycle._columns import Columns
 from ordercycle._engines.credit_tasks import TOUCHES, VISITS
 from ordercycle._engines.engine import Engine, F
 from ordercycle._engines.given_streams import GivenStreams
-from ordercycle._engines.partition_tasks import ORDERS, ReportRequest, first_round
+from ordercycle._engines.partition_tasks import ORDERS, ReportRequest
 from ordercycle._engines.report_tasks import (
     MEMBERS,
     OF_ROWS,
@@ -21,7 +21,7 @@ from ordercycle._engines.report_tasks import (
     FullReport,
     SourcesOf,
 )
-from ordercycle._engines.task_memberships import OneScheme
+from ordercycle._engines.task_memberships import OneScheme, SeveralSchemes
 from ordercycle._engines.verbs import ClusterHistory, planned_streams
 from ordercycle._errors import ConfigError, Option, suggestion
 from ordercycle._event_columns import EventColumns
@@ -43,7 +43,7 @@ class ReportVerbs(Generic[F]):
     def segment_report(  # noqa: PLR0913 - every option is keyword-only
         self,
         orders_df: Any,
-        scheme: Scheme,
+        scheme: Scheme | Sequence[Scheme] | Mapping[str, Scheme],
         customers_df: Any = None,
         *,
         period: str | Sequence[str],
@@ -79,8 +79,9 @@ class ReportVerbs(Generic[F]):
         orders_df, customers_df, timezone, where, missing, partitions, **options
             As for `profile`; ``lookups`` by the names of streams, where there are others.
         scheme
-            A scheme: `Lifecycle`, a fitted `Cadence`, `Rules` or `Rfm`. One that is fitted again at
-            each recalculation is so as of all days at once, in as many passes as one fit has
+            A scheme: `Lifecycle`, a fitted `Cadence`, `Rules` or `Rfm`; a list of several; or a
+            dict of several, whose keys then go before the segments' names. One that is fitted again
+            at each recalculation is so as of all days at once, in as many passes as one fit has
             rounds, over rows that are held.
         period, compare, segments, as_of
             As for :meth:`ordercycle.SegmentReport.build`. Without `as_of`, a period that turns out
@@ -148,13 +149,13 @@ class ReportVerbs(Generic[F]):
         )
         history = history.where(where, missing, has_streams=bool(beside.events))
         asked = (period, compare, months, segments)
-        refits = isinstance(scheme, Scheme) and scheme.refits
-        if refits:
-            first_round(scheme)  # which refuses what no partition can fit
-        if not (has_more or refits or changes is not None):
-            return history.segment_report(ReportRequest(scheme, *asked, every, as_of))
-        request = FullReport(beside.sources, OneScheme(scheme, every), *asked, as_of, changes)
-        with history.held(is_asked_again=refits or as_of is None) as held:
+        schemes = SeveralSchemes.given(scheme, every)
+        schemes.check()
+        has_more = has_more or schemes.refits or changes is not None
+        if isinstance(schemes, OneScheme) and not has_more:
+            return history.segment_report(ReportRequest(schemes.scheme, *asked, every, as_of))
+        request = FullReport(beside.sources, schemes, *asked, as_of, changes)
+        with history.held(is_asked_again=schemes.refits or as_of is None) as held:
             return request.report(held.added, history.job.nobody)
 
 

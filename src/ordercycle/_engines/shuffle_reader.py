@@ -112,7 +112,7 @@ class ShuffleReader:
         self._sent: dict[tuple[int, int], _Sent] = defaultdict(_Sent)
         self._origins = [_Origins() for _ in tables]
         self._has_rows: set[int] = set()
-        self._found: dict[int, set[int]] = defaultdict(set)
+        self._found: dict[int, set[int | str]] = defaultdict(set)
         # What is here already takes no more memory by waiting.
         self._waiting = WaitingBlocks(spill if self._here is None else None)
 
@@ -132,8 +132,8 @@ class ShuffleReader:
             is_whole=False,
         )
 
-    def found(self, table: Packer) -> set[int] | None:
-        """Return which texts the sources of a table found; None: it has no rows anywhere."""
+    def found(self, table: Packer) -> set[int | str] | None:
+        """Return which texts and names the sources of a table found; None: it has no rows."""
         return self._found[table.number] if table.number in self._has_rows else None
 
     def _opened(self, table: int) -> Iterator[pa.RecordBatch]:

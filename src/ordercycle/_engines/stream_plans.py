@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ordercycle._columns import Columns
 from ordercycle._engines.cluster_views import Compared, View, check_texts, looked_for
@@ -179,10 +180,11 @@ class StreamPlan(ABC):
         of_tasks = {name: None for name in OF_TASKS if name in self.options}
         return replace(self, tables=tables, options=self.options | of_tasks | {"threads": threads})
 
-    def counted(self, built: Any, found: AbstractSet[int] | None) -> Any:
+    def counted(self, built: Any, found: AbstractSet[int | str] | None) -> Any:
         """Return what counts of a stream that was built.
 
-        found: which of the texts any row of any customer has; None where there are no rows.
+        found: which of the texts any row of any customer has, and which names; None where there are
+        no rows.
 
         Raises
         ------
@@ -385,6 +387,25 @@ class RowsPlan(StreamPlan):
         """Return the rows of the customers of a partition."""
         [source] = sources
         return pa.Table.from_batches(list(source.batches), schema=source.schema)
+
+    def naming(self, column: str) -> RowsPlan:
+        """Return the plan with a column of names, whose dictionary has those of all partitions."""
+        [table] = self.tables
+        return replace(self, tables=(replace(table, looked_for=LookedFor(named=column)),))
+
+    def counted(self, built: pa.Table, found: AbstractSet[int | str] | None) -> pa.Table:
+        """Return the rows, where names are in a column, with those of all partitions there."""
+        named = self.tables[0].looked_for.named
+        if named is None or found is None:
+            return built
+        place = built.schema.get_field_index(named)
+        names = pa.array(sorted(map(str, found)), pa.string())
+        codes = pc.index_in(built.column(named).cast(pa.string()), value_set=names)
+        # Names are known where there is no row, too.
+        some = codes.chunks or [pa.array([], pa.int32())]
+        chunks = [pa.DictionaryArray.from_arrays(one, names) for one in some]
+        kind = pa.dictionary(pa.int32(), pa.string())
+        return built.set_column(place, named, pa.chunked_array(chunks, kind))
 
     def rows_of(self, built: pa.Table) -> int:
         """Return how many there are."""

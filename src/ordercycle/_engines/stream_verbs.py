@@ -20,10 +20,12 @@ from ordercycle._engines.experiment_tasks import (
     AssignedArms,
     MeasuredSums,
     measured,
+    on_day,
 )
 from ordercycle._engines.feature_tasks import AssignedRows, FeaturesOfRows
 from ordercycle._engines.given_streams import GivenStreams
 from ordercycle._engines.journey_tasks import ClusterJourneyRun, Replaying
+from ordercycle._engines.partition_tasks import ORDERS
 from ordercycle._engines.rehearsal_tasks import RehearsedSums, rehearsed_on
 from ordercycle._engines.verbs import clv_intervals, planned, planned_rows, planned_streams
 from ordercycle._errors import ConfigError, Option, check_choice
@@ -189,6 +191,7 @@ class StreamVerbs(Generic[F]):
         model: Attribution | None = None,
         columns: Mapping[str, Any] | None = None,
         timezone: str | None = None,
+        where: Any = None,
         missing: str = "error",
         stream_options: Mapping[str, Mapping[str, Any]] | None = None,
         partitions: int | None = None,
@@ -210,6 +213,8 @@ class StreamVerbs(Generic[F]):
             an ``EventColumns``; touches need the attributes ``kind`` and ``channel``.
         timezone, missing, stream_options, partitions
             As for `features`; ``stream_options={"touches": {"where": ...}}`` is a view.
+        where
+            A condition, of which a view of the orders is made, as for `profile`.
         **options
             Others of :meth:`ordercycle.OrderHistory.build` for the orders; ``lookups`` by the names
             of streams.
@@ -245,7 +250,7 @@ class StreamVerbs(Generic[F]):
         history = planned_streams(
             self._engine, (orders_df, customers_df), partitions, given, missing
         )
-        return ClusterCredited.of(history, model)
+        return ClusterCredited.of(history.where(where, missing, has_streams=True), model)
 
     def clv_intervals(
         self,
@@ -334,6 +339,7 @@ class StreamVerbs(Generic[F]):
         alpha: float = 0.05,
         columns: Mapping[str, Any] | None = None,
         timezone: str | None = None,
+        where: Any = None,
         missing: str = "error",
         stream_options: Mapping[str, Mapping[str, Any]] | None = None,
         partitions: int | None = None,
@@ -352,11 +358,12 @@ class StreamVerbs(Generic[F]):
         since, as_of, window_days, covariate, alpha
             As for :meth:`ordercycle.Experiment.measure`.
         by
-            A scheme that decides for each customer separately, whose segments on the day of
-            assignment are compared; one that is recalculated is so on that day.
+            A scheme, whose segments on the day of assignment are compared; one that is recalculated
+            is so on that day, and one that is fitted again each time is fitted to the profiles of
+            that day, over rows that are held.
         columns
             By name: ``"orders"`` a ``Columns``, ``"exposures"`` an ``EventColumns``.
-        timezone, missing, stream_options, partitions, **options
+        timezone, where, missing, stream_options, partitions, **options
             As for `attribution`.
 
         Returns
@@ -374,15 +381,17 @@ class StreamVerbs(Generic[F]):
         given = GivenStreams.of(streams, columns or {}, timezone, options, stream_options)
         tables = (orders_df, customers_df)
         history = planned_streams(self._engine, tables, partitions, given, missing)
+        history = history.where(where, missing, has_streams=bool(given.streams))
         asked = {
             "since": since,
             "as_of": as_of,
             "window_days": window_days,
             "covariate": covariate,
         }
-        task = MeasuredSums(experiment, asked, by)
+        task = MeasuredSums(experiment, asked, on_day("by", by, since))
         # With exposures, windows may turn out to start at views.
-        with history.held(is_asked_again=exposures_df is not None) as held:
+        is_asked_again = exposures_df is not None or (task.by is not None and task.by.refits)
+        with history.held(is_asked_again=is_asked_again) as held:
             return measured(task, history.job.nobody, held.added, alpha)
 
     def rehearse(  # noqa: PLR0913 - every option is keyword-only
@@ -399,6 +408,8 @@ class StreamVerbs(Generic[F]):
         alpha: float = 0.05,
         columns: Columns | None = None,
         timezone: str | None = None,
+        where: Any = None,
+        missing: str = "error",
         partitions: int | None = None,
         **options: Any,
     ) -> pa.Table:
@@ -414,7 +425,7 @@ class StreamVerbs(Generic[F]):
             The arms.
         since, as_of, window_days, covariate, runs, alpha
             As for :meth:`ordercycle.Experiment.rehearse`.
-        columns, timezone, partitions, **options
+        columns, timezone, where, missing, partitions, **options
             As for `profile`.
 
         Returns
@@ -429,7 +440,7 @@ class StreamVerbs(Generic[F]):
         """
         history = planned(
             self._engine, orders_df, customers_df, partitions, columns, timezone, options
-        )
+        ).where(where, missing)
         asked = {
             "since": since,
             "as_of": as_of,
@@ -453,6 +464,7 @@ class StreamVerbs(Generic[F]):
         every: str = "month",
         columns: Mapping[str, Any] | None = None,
         timezone: str | None = None,
+        where: Any = None,
         missing: str = "error",
         stream_options: Mapping[str, Mapping[str, Any]] | None = None,
         partitions: int | None = None,
@@ -467,9 +479,9 @@ class StreamVerbs(Generic[F]):
         journey
             The definition.
         memberships
-            Schemes by the names that the journey has for them: those that decide for each customer
-            separately. One that is recalculated is so from the first day of the journey
-            (``starts_on``) to `as_of`.
+            Schemes by the names that the journey has for them. One that is recalculated is so from
+            the first day of the journey (``starts_on``) to `as_of`. One that is fitted again each
+            time is so at once, as of all days together: the orders are read and shuffled for it.
         as_of
             The last day that is known.
         streams
@@ -486,7 +498,7 @@ class StreamVerbs(Generic[F]):
         columns
             By name: ``"orders"`` a ``Columns``, those of streams ``EventColumns`` with the
             attributes ``event`` and, where waits name one, ``step``.
-        timezone, missing, stream_options, partitions, **options
+        timezone, where, missing, stream_options, partitions, **options
             As for `attribution`.
 
         Returns
@@ -505,8 +517,12 @@ class StreamVerbs(Generic[F]):
         given = GivenStreams.of(streams, columns or {}, timezone, options, stream_options)
         tables = (orders_df, customers_df)
         history = planned_streams(self._engine, tables, partitions, given, missing)
+        history = history.where(where, missing, has_streams=bool(given.streams))
         replaying = Replaying(journey, memberships, as_of, ledger, every, after)
         nobody = replaying.check(history.job.nobody)
+        if replaying.refits:
+            with history.orders_alone.held() as held:
+                replaying = replaying.prepared(held.added, history.job.nobody[ORDERS])
         if len(given.streams) == 1:
             [name] = given.streams
             signals = (

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, Self
+from datetime import date
+from typing import Any, Protocol, Self
 
-from ordercycle._engines.partition_tasks import membership_of
+from ordercycle._engines.partition_tasks import first_round, membership_of
 from ordercycle._engines.refits import Added, Fits, fits_of
+from ordercycle._errors import Code, ConfigError, Option, printable
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.membership import Membership
 from ordercycle._membership.scheduled import Schedule
@@ -36,13 +39,13 @@ class OneScheme:
 
     def of(self, history: OrderHistory, period: Period) -> Membership:
         """Return the membership of a history, over a period."""
-        if not self._refits:
+        if not self.refits:
             return membership_of(self.scheme, history, period, self.every)
         return membership_with(history, self._schedule(history, period), [self.scheme], self.fits)
 
     def prepared(self, added: Added, nobody: OrderHistory, periods: Sequence[Period]) -> OneScheme:
         """Return the same with the scheme fitted as of all days of recalculation in periods."""
-        if not self._refits:
+        if not self.refits:
             return self
         days = {day for period in periods for day in self._schedule(nobody, period).days}
         lacking = sorted(day for day in days if (self.scheme.name, day) not in self.fits)
@@ -50,8 +53,135 @@ class OneScheme:
         return replace(self, fits={**self.fits, **further})
 
     @property
-    def _refits(self) -> bool:
+    def refits(self) -> bool:
+        """Whether the scheme is fitted again."""
         return isinstance(self.scheme, Scheme) and self.scheme.refits
+
+    def check(self) -> None:
+        """Raise a ConfigError for what no partition can fit."""
+        if self.refits:
+            first_round(self.scheme)
 
     def _schedule(self, history: OrderHistory, period: Period) -> Schedule:
         return Schedule.of(history, period.first_day, period.last_day, self.every)
+
+
+@dataclass(frozen=True)
+class SeveralSchemes:
+    """The memberships of several schemes, beside each other.
+
+    names: those that go before the segments'; None: the segments' own tell them apart.
+    """
+
+    schemes: tuple[OneScheme, ...]
+    names: tuple[str, ...] | None
+
+    @classmethod
+    def given(cls, given: Any, every: str) -> SeveralSchemes | OneScheme:
+        """Return what was given: a scheme, some in a row, or by name.
+
+        Raises
+        ------
+        ConfigError
+            There are none in the row.
+        """
+        is_by_name = isinstance(given, Mapping)
+        if not is_by_name and not isinstance(given, list | tuple):
+            return OneScheme(given, every)
+        names = tuple(given) if is_by_name else None
+        schemes = tuple(given.values() if is_by_name else given)
+        if not schemes:
+            raise ConfigError(
+                (Option("scheme", given), " is empty"), remedy="a report needs at least one scheme"
+            )
+        return cls(tuple(OneScheme(one, every) for one in schemes), names)
+
+    def of(self, history: OrderHistory, period: Period) -> Memberships:
+        """Return the memberships of a history, over a period."""
+        made = [one.of(history, period) for one in self.schemes]
+        return made if self.names is None else dict(zip(self.names, made, strict=True))
+
+    def prepared(
+        self, added: Added, nobody: OrderHistory, periods: Sequence[Period]
+    ) -> SeveralSchemes:
+        """Return the same with schemes fitted as of all days of recalculation in periods."""
+        made = tuple(one.prepared(added, nobody, periods) for one in self.schemes)
+        return replace(self, schemes=made)
+
+    @property
+    def refits(self) -> bool:
+        """Whether any scheme is fitted again."""
+        return any(one.refits for one in self.schemes)
+
+    def check(self) -> None:
+        """Raise a ConfigError for what no partition can fit, and for names of several segments."""
+        for one in self.schemes:
+            one.check()
+        those = [one.scheme for one in self.schemes if isinstance(one.scheme, Scheme)]
+        names = Counter(name for one in those for name in one.segments)
+        twice = [name for name, times in names.items() if times > 1]
+        if twice and self.names is None:
+            raise ConfigError(
+                printable(f"several schemes have a segment {', '.join(map(repr, twice))}"),
+                remedy=(
+                    "tell them apart by names of their own: ",
+                    Option("scheme", Code("{'lifecycle': ..., 'rfm': ...}")),
+                ),
+            )
+
+
+@dataclass(frozen=True)
+class SchemeBetween:
+    """The membership of one scheme between two days that all tasks share.
+
+    option: where the scheme is given; fits: as of the days on which it is fitted again, None before
+    it was: until then nobody has a segment.
+    """
+
+    option: str
+    scheme: Scheme
+    start: date | str
+    end: date | str
+    every: str
+    fits: Fits | None = None
+
+    def of(self, history: OrderHistory) -> Membership:
+        """Return the membership of a history.
+
+        Raises
+        ------
+        ConfigError
+            The scheme is none, lacks numbers, or is fitted to a whole profile.
+        """
+        if not isinstance(self.scheme, Scheme):
+            raise ConfigError(
+                (Option(self.option, self.scheme), " is no scheme"), remedy="pass one"
+            )
+        if not self.scheme.recalculates:
+            return self.scheme.membership(history)
+        if not self.scheme.refits:
+            return self.scheme.membership(history, self.start, self.end, every=self.every)
+        schedule = self._schedule(history)
+        fits = self.fits
+        if fits is None:
+            first_round(self.scheme)  # which refuses what no partition can fit
+            fits = dict.fromkeys(((self.scheme.name, day) for day in schedule.days), None)
+        return membership_with(history, schedule, [self.scheme], fits)
+
+    @property
+    def refits(self) -> bool:
+        """Whether the scheme is fitted again, which `prepared` does."""
+        return isinstance(self.scheme, Scheme) and self.scheme.refits
+
+    def prepared(self, added: Added, nobody: OrderHistory) -> SchemeBetween:
+        """Return the same with all that is fitted again fitted as of each day.
+
+        added: adds up what a task counts; nobody: a history without customers.
+        """
+        if not self.refits:
+            return self
+        days = self._schedule(nobody).days
+        return replace(self, fits=fits_of(added, nobody, [self.scheme], days))
+
+    def _schedule(self, history: OrderHistory) -> Schedule:
+        return Schedule.of(history, self.start, self.end, self.every)

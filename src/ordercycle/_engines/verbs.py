@@ -129,6 +129,13 @@ class ClusterHistory(Generic[F]):
         """The streams where the tasks of their customers are."""
         return Exchanged(self.engine, self.engine.exchange(self.job, self.frames))
 
+    @property
+    def orders_alone(self) -> ClusterHistory[F]:
+        """The same without the streams beside orders and customers."""
+        orders = self.job.streams[0]
+        job = replace(self.job, streams=(orders,))
+        return replace(self, job=job, frames=self.frames[: len(orders.tables)])
+
     @contextmanager
     def held(self, *, is_asked_again: bool = True) -> Iterator[Exchanged[F]]:
         """Hold the rows, for verbs that may ask again, so that all of them take one shuffle.
@@ -269,12 +276,14 @@ def planned_tables(
     engine: Engine[F],
     tables: Mapping[str, F],
     wanted: Sequence[str],
+    named: str,
     partitions: int | None,
     options: Mapping[str, Any],
 ) -> ClusterHistory[F]:
     """Return the rows of frames of the same customers, beside each other, by the frames' names.
 
-    wanted: the columns that are read, where they are there; options: of tasks.
+    wanted: the columns that are read, where they are there; named: that of names, all of which
+    every task knows; options: of tasks.
 
     Raises
     ------
@@ -297,6 +306,7 @@ def planned_tables(
         _rows_plan(engine, name, frame, wanted, packing, number)
         for number, (name, frame) in enumerate(tables.items())
     ]
+    plans = [plan.naming(named) if named in _texts_of(plan) else plan for plan in plans]
     return ClusterHistory(engine, GroupingJob.of_streams(plans, given.shared), frames)
 
 
@@ -314,6 +324,12 @@ def _rows_plan(
     schema = engine.schema(frame, found, name)
     read = pa.schema([schema.field(one) for one in found])
     return RowsPlan.of(name, frame, read, packing, number)
+
+
+def _texts_of(plan: RowsPlan) -> list[str]:
+    """Return the columns of text behind that of customers."""
+    texts = (pa.types.is_string, pa.types.is_large_string)
+    return [one.name for one in list(plan.nobody.schema)[1:] if any(is_(one.type) for is_ in texts)]
 
 
 def planned_rows(
