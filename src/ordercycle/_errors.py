@@ -264,6 +264,18 @@ def renamed_error(error: Problem, names: Callable[[str], str]) -> Problem:
     return _again(error, renamed(error.args[0], names), remedy)
 
 
+def without_option(error: Problem, name: str, instead: str) -> Problem:
+    """Return an error whose remedy says something else from the piece on that led to an argument.
+
+    Where the argument is not in it, the error is returned as it is.
+    """
+    pieces = _pieces(_remedy_of(error) or ())
+    places = [n for n, one in enumerate(pieces) if isinstance(one, Option) and one.name == name]
+    if not places:
+        return error
+    return _again(error, error.args[0], (*pieces[: places[0] - 1], instead))
+
+
 def _remedy_of(message: OrdercycleError | OrdercycleWarning) -> Text | None:
     return getattr(message, "_remedy", None)
 

@@ -249,3 +249,26 @@ def test_runs_that_pile_up_are_merged(tmp_path):
     assert len(list(tmp_path.glob("run-*.arrow"))) <= 8
     assert history.summary().orders == 120
     assert Path(tmp_path, "manifest.json").exists()
+
+
+def test_columns_that_have_another_name_now_are_to_be_renamed():
+    day = date(2026, 1, 1)
+    orders = pa.table({"customer_id": ["ann"], "ordered_at": [day], "amount": [10]})
+    history = oc.OrderHistory.build(orders)
+    renamed = orders.rename_columns({"amount": "total"})
+    kept = "rename the one that is meant: a history keeps the names of its columns"
+    with pytest.raises(oc.ColumnError, match=f"it has .*'total': {kept}$") as caught:
+        history.append(renamed)
+    assert caught.value.column == "amount"
+    assert "columns=" not in str(caught.value)
+    customers = pa.table({"customer_id": ["bob"], "since": [day]})
+    with pytest.raises(oc.ColumnError, match=f"'registered_at'; it has .*'since': {kept}$"):
+        history.append(orders, customers)
+    with pytest.raises(oc.ColumnError, match=r"say which columns to read with columns=$"):
+        oc.OrderHistory.build(renamed)
+    other_type = orders.set_column(2, "amount", pa.array(["10"]))
+    with pytest.raises(oc.ColumnError, match="amount is string, which is no amount"):
+        history.append(other_type)
+    events = oc.EventHistory.build(pa.table({"customer_id": ["ann"], "occurred_at": [day]}))
+    with pytest.raises(oc.ColumnError, match=f"'occurred_at'.*; it has .*'at': {kept}$"):
+        events.append(pa.table({"customer_id": ["ann"], "at": [day]}))

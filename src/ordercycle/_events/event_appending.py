@@ -16,7 +16,7 @@ from ordercycle._events.event_merging import merge_events, with_repeats
 from ordercycle._events.event_options import EventOptions
 from ordercycle._events.event_spec import EventSpec
 from ordercycle._events.stored_events import EventCounts, StoredEvents
-from ordercycle._history.appending import as_described, extended, is_there, pieces_of
+from ordercycle._history.appending import as_described, extended, is_there, names_kept, pieces_of
 from ordercycle._history.common_details import common_details, together
 from ordercycle._history.places import find_places
 from ordercycle._workspace import Workspace
@@ -38,7 +38,8 @@ def append(
         return history
     spec = history.spec
     options = _options(history, reading)
-    arriving = build(events, options, like=spec, most_batches=len(history.parts))
+    with names_kept():
+        arriving = build(events, options, like=spec, most_batches=len(history.parts))
     made = EventFormat(_common(spec, arriving.spec))
     pieces = pieces_of(arriving, len(history.parts), made)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import reduce
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -21,6 +21,7 @@ from ordercycle._errors import (
     StorageError,
     check_choice,
     counted,
+    without_option,
 )
 from ordercycle._grouping.batches import CustomerBatch
 from ordercycle._grouping.grouping_tally import Counted
@@ -51,6 +52,8 @@ from ordercycle._spec import HistorySpec
 from ordercycle._workspace import Workers, Workspace
 
 G = TypeVar("G", bound=Grouped[Any])
+#: What to do where a column of what arrives has another name than in the history.
+RENAME = "rename the one that is meant: a history keeps the names of its columns"
 
 
 class Described(Protocol):
@@ -96,7 +99,8 @@ def append(
         return history
     spec = history.spec
     options = _options(history, reading)
-    arriving = group(orders, customers, options, most_batches=len(history.parts), like=spec)
+    with names_kept():
+        arriving = group(orders, customers, options, most_batches=len(history.parts), like=spec)
     _check_types(spec, arriving.spec)
     has_listing = spec.has_listing or arriving.spec.has_listing
     amount = spec.amount.wider(arriving.spec.amount)
@@ -193,6 +197,15 @@ def _merged(parts: Sequence[Part[Any]], pieces: Sequence[Any], kept: int) -> Any
     levels = zip(*(runs[kept:] for runs in _runs_of(parts)), strict=True)
     later = [joined(made, [run.read() for run in runs]) for runs in levels]
     return reduce(made.merge, [*later, joined(made, pieces)])
+
+
+@contextmanager
+def names_kept() -> Iterator[None]:
+    """Say of a column that does not arrive what can be done: its name is the history's."""
+    try:
+        yield
+    except ColumnError as error:
+        raise without_option(error, "columns", RENAME) from error.__cause__
 
 
 def _runs_of(parts: Sequence[Part[Any]]) -> list[tuple[Run, ...]]:
