@@ -61,7 +61,7 @@ class _SyncedFile(io.FileIO):
             self._syncing.result()
 
 
-def leads_into_store(path: Path) -> bool:
+def leads_into_store(path: Path | str) -> bool:
     """Return whether a path is a URI: a disk would get a folder named like its scheme.
 
     Examples

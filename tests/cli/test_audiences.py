@@ -68,6 +68,7 @@ def test_files(shop):
     names = sorted(path.name for path in (shop / "made").iterdir())
     assert names == ["lost.mailchimp.csv", "top-coffee.meta.csv", "top-coffee.plain.csv"]
     assert "1 of 1 customer reachable" in result.stderr
+    assert "not reached" not in result.stderr
     rows = rows_of(shop / "made" / "top-coffee.plain.csv")
     assert rows == [{"customer_id": "ann", "value": "9.5", "email": "ann@example.com"}]
     (row,) = rows_of(shop / "made" / "lost.mailchimp.csv")
@@ -122,6 +123,24 @@ def test_files_that_make_no_sense(shop, before, after, says):
     assert result.exit_code == 1
     assert says in result.stderr
     assert not (shop / "made").exists()
+
+
+def test_who_cannot_be_reached_is_said_with_the_causes(shop, monkeypatch):
+    people = {"customer_id": ["cid", "dan"], "email": ["cid@example.com", "n/a"]}
+    parquet.write_table(pa.table(people), "contacts.parquet")
+    lists = LISTS.replace("not has(lines, category == 'tea')", "clv >= 0")
+    with served(FakeMailchimp(members=["cid@example.com"])) as url:
+        given = {"meta": NOWHERE["meta"], "mailchimp": url}
+        (shop / "lists.toml").write_text(lists.format(**given))
+        monkeypatch.setenv("TEST_MAILCHIMP_KEY", KEY)
+        common = ("lists.toml", *GIVEN, "--contacts", "contacts.parquet")
+        sent = run("sync", *common, "--to", "mailchimp", "--state", "state")
+    why = "; not reached: 1 only addresses or numbers that are none"
+    assert sent.stderr == f"Lost: 1 added, 0 removed, 0 changed, 0 unchanged (1 batch){why}\n"
+    written = run("audience", *common, "--out", "made", "--target", "mailchimp")
+    top, lost = written.stderr.splitlines()
+    assert top.endswith("0 of 1 customer reachable; not reached: 1 not among the contacts")
+    assert lost.endswith(f"1 of 2 customers reachable{why}")
 
 
 def test_what_is_missing(shop):

@@ -1,5 +1,6 @@
 """The command line where something is wrong: one line, and an exit code."""
 
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,6 +9,7 @@ from pyarrow import parquet
 from support.command_line import AS_OF, one_line, run, run_profile
 
 import ordercycle as oc
+from ordercycle._page import vega
 
 
 @pytest.mark.usefixtures("shop")
@@ -119,3 +121,20 @@ def test_memory_and_disk_errors_are_one_line(monkeypatch):
         monkeypatch.setattr(oc, "warmup", fail)
         line = one_line(run("warmup"))
         assert "not enough memory" in line or "profile.parquet: No space left" in line
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_page_that_cannot_be_drawn_is_said_before_any_work(monkeypatch):
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    line = one_line(run("dashboard", "nowhere.parquet", "--out", "page.html"))
+    assert line == f"ordercycle: {vega.MISSING}"
+    history = oc.OrderHistory.build("orders.parquet", "customers.parquet")
+    with pytest.raises(ImportError, match="pip install"):
+        oc.Dashboard.build(history, [oc.Lifecycle()])
+
+
+def test_columns_that_are_not_named_are_counted(tmp_path):
+    names = [f"c{number}" for number in range(23)]
+    parquet.write_table(pa.table({name: [1] for name in names}), tmp_path / "wide.parquet")
+    line = one_line(run("profile", tmp_path / "wide.parquet", "--as-of", AS_OF))
+    assert "'c18', 'c19' and 3 more: say which columns to read with --customer" in line

@@ -69,6 +69,10 @@ def test_a_feed_and_what_came_of_it(folder):
     result = run(*common, "--feed", "2026-05-02", "--ledger", ledger, "--out", out, "--overwrite")
     assert result.exit_code == 0, result.stderr
     assert csv.read_csv(out).num_rows == len(rows) - 3
+    uri = ("--ledger", ledger.as_uri())  # of which a path would keep one slash
+    result = run(*common, "--feed", "2026-05-02", *uri, "--out", out, "--overwrite")
+    assert result.exit_code == 0, result.stderr
+    assert csv.read_csv(out).num_rows == len(rows) - 3
     for show in ("entries", "states", "funnel", "time_to_convert", "withdrawn", "analytics"):
         result = run(*common, "--as-of", "2026-06-30", "--show", show, "--quiet")
         assert result.exit_code == 0, result.stderr

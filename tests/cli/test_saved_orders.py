@@ -121,6 +121,11 @@ def test_remedies_say_how_to_save_a_history_anew():
     assert done.exit_code
     assert "--attribute" in done.stderr
     assert "save it anew, with OrderHistory.build(...)" in " ".join(done.stderr.split())
+    # What is named is what tells, and no text that looks like it.
+    done = run("profile", *SAVED, "--as-of", "2025-06-30", "--where", "status == ' --attribute '")
+    assert done.exit_code
+    assert " --attribute " in done.stderr
+    assert "save it anew" not in done.stderr
     done = run("profile", *FILES, "--as-of", "2025-06-30", "--where", "brand == 'x'")
     assert done.exit_code
     assert "save it anew" not in done.stderr

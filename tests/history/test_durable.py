@@ -70,7 +70,7 @@ def test_a_place_in_a_store_is_no_folder_of_that_name(place, tmp_path, monkeypat
     with pytest.raises(oc.ConfigError, match=r"is a URI.*; pass a path on a disk"):
         path_of("directory", place)
     result = run("dashboard", "orders.parquet", "--out", f"{place}/page.html")
-    assert result.exit_code == 1
-    assert "is a URI" in result.stderr
+    assert result.exit_code == 2
+    assert f"--out {place}/page.html is a URI" in result.stderr
     assert not list(tmp_path.iterdir())
     assert path_of("directory", "s3/shop: old").parts == ("s3", "shop: old")

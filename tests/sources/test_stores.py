@@ -2,9 +2,11 @@
 
 import os
 import pickle
+import re
 import threading
 import traceback
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +25,7 @@ from ordercycle._sources.store_errors import explained, redacted
 
 TABLE = orders(120)
 KEY = "S3CR3T%2Fkey"  # of nothing
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorials" / "nightly.md"
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +215,29 @@ def test_file_systems_of_fsspec(server, s3):
         assert oc.OrderHistory.build("shop/orders", filesystem=client).summary().rows == 240
     finally:
         s3.delete_file("shop/orders/year=2026/late.parquet")
+
+
+def test_a_history_is_put_back_and_fetched_as_the_tutorial_says(server, tmp_path, monkeypatch):
+    import s3fs
+
+    monkeypatch.chdir(tmp_path)
+    store = s3fs.S3FileSystem(endpoint_url="http://{}:{}".format(*server), skip_instance_cache=True)
+    written = re.findall(r"^(?:>>>|\.\.\.) (.*)$", TUTORIAL.read_text(), re.MULTILINE)
+    start, stop = written.index("def put_back(night, *folders):"), "def fetch(into, *folders):"
+    stop = written.index(stop) + 4
+    code = "\n".join(written[start:stop])
+    said = {"store": store}
+    exec(code, said)  # noqa: S102 - our own page
+    history = oc.OrderHistory.build(TABLE)
+    history.save("history")
+    for night in ("2026-01-01-first-run", "2026-01-01-again"):
+        said["put_back"](night, "history")
+        said["fetch"](night, "history")
+        assert sorted(path.name for path in (tmp_path / night / "history").iterdir()) == sorted(
+            path.name for path in (tmp_path / "history").iterdir()
+        )
+        fetched = oc.OrderHistory.open(tmp_path / night / "history")
+        assert fetched.profile(AS_OF).equals(history.profile(AS_OF))
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "csv.gz", "arrow"])

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ordercycle._cli.errors import OneLineError, say
+from ordercycle._cli.paths import DiskPath
 from ordercycle._cli.progress import watched
 from ordercycle._cli.results import overwrite_option, quiet_option
 from ordercycle._cli.stream_files import (
     STREAMS,
     StreamTable,
+    absolute,
     found_in,
     missing_option,
     opened,
@@ -21,7 +23,7 @@ from ordercycle._cli.stream_files import (
 from ordercycle._cli.toml_files import read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ordercycle import Audience, AudienceLists, Contacts
     from ordercycle._cli.progress import Watch
@@ -49,7 +51,7 @@ def _streams(
 def list_options(command: Command) -> Command:
     """Add what both commands read."""
     options = (
-        click.argument("lists", type=click.Path(path_type=Path, exists=True, dir_okay=False)),
+        click.argument("lists", type=DiskPath(is_read=True, exists=True, dir_okay=False)),
         click.option(
             "--profile",
             required=True,
@@ -87,7 +89,7 @@ def list_options(command: Command) -> Command:
 @list_options
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=DiskPath(file_okay=False),
     required=True,
     metavar="FOLDER",
     help="Where the files go, NAME.TARGET.csv each.",
@@ -149,7 +151,8 @@ def audience(
         for (name, target), path in places.items():
             found = built[name].to_csv(path, contacts, target, hashed=not not_hashed)
             if not quiet:
-                say(f"{path}: {name}, {str(found).splitlines()[0]}")
+                line = str(found).splitlines()[0]
+                say(f"{path}: {name}, {line}{_not_reached(found.unreachable)}")
 
 
 @click.command()
@@ -162,7 +165,7 @@ def audience(
 )
 @click.option(
     "--state",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=DiskPath(file_okay=False),
     required=True,
     metavar="FOLDER",
     help="What was sent before; readable by its owner alone.",
@@ -233,7 +236,8 @@ def sync(
                 allow_empty=allow_empty,
             )
             if not quiet:
-                say(str(report))
+                causes = {**report.unreachable, "suppressed": 0}  # the report has them itself
+                say(f"{report}{_not_reached(causes)}")
 
 
 def _read(lists: Path) -> tuple[AudienceLists, dict[str, Any]]:
@@ -248,7 +252,7 @@ def _read(lists: Path) -> tuple[AudienceLists, dict[str, Any]]:
 def _built(
     lists: Path, described: AudienceLists, tables: Any, watch: Watch, given: dict[str, Any]
 ) -> dict[str, Audience]:
-    paths = {name: str(Path(path).absolute()) for name, path in given["streams"].items()}
+    paths = {name: absolute(path) for name, path in given["streams"].items()}
     if isinstance(tables, dict):
         known = {
             name: {**table, "path": paths.get(name, table.get("path"))}
@@ -279,6 +283,14 @@ def _contacts(lists: Path, described: AudienceLists, path: str | None) -> Contac
         options = dict(described.contacts)
         region, suppress = options.pop("default_region", None), options.pop("suppress", None)
         return oc.Contacts(path, oc.ContactColumns(**options), region, suppress)
+
+
+def _not_reached(unreachable: Mapping[str, int]) -> str:
+    """Return why customers cannot be reached, behind a line; nothing where all can."""
+    from ordercycle._audiences.reach import MEANINGS
+
+    causes = [f"{number:,} {MEANINGS[cause]}" for cause, number in unreachable.items() if number]
+    return f"; not reached: {', '.join(causes)}" if causes else ""
 
 
 def _connector(lists: Path, described: AudienceLists, to: str) -> Any:

@@ -85,8 +85,8 @@ def clv(  # noqa: PLR0913 - one argument per option
       ordercycle clv orders/*.parquet --as-of 2026-11-01 --horizon-days 182 \\
           --backtest-days 182 --save-scheme clv.toml --out clv.parquet
     """  # noqa: D301 - click's mark for "keep these lines"
-    for result in (out, save_scheme):
-        refuse_existing(result, overwrite=overwrite)
+    refuse_existing(out, overwrite=overwrite)
+    refuse_existing(save_scheme, overwrite=overwrite, flag="--save-scheme")
     import pyarrow as pa
 
     import ordercycle as oc

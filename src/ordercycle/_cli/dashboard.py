@@ -9,6 +9,7 @@ import click
 
 from ordercycle._cli.errors import say
 from ordercycle._cli.order_options import account_of, history_of, order_options
+from ordercycle._cli.paths import DiskPath
 from ordercycle._cli.progress import watched
 from ordercycle._cli.report import months_of
 from ordercycle._cli.report_options import SOURCES, sources_of, with_options
@@ -70,7 +71,7 @@ def _html_only(_ctx: click.Context, _option: click.Parameter, value: Path) -> Pa
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=DiskPath(),
     callback=_html_only,
     required=True,
     metavar="FILE",
@@ -115,13 +116,16 @@ def dashboard(  # noqa: PLR0913 - one argument per option
     With --touches there are channels and campaigns, credited by the rules under [attribution] of a
     file as for `ordercycle attribution`. --brand and --target each give the page a box to choose
     from:
-      ordercycle dashboard orders.parquet --scheme lifecycle --touches touches.toml \
-          --attribute brand --brand brand --attribute status \
+      ordercycle dashboard orders.parquet --scheme lifecycle --touches touches.toml \\
+          --attribute brand --brand brand --attribute status \\
           --target Orders --target "Paid=status == 'paid'" --out segments.html
     """  # noqa: D301 - click's mark for "keep these lines"
     refuse_existing(out, overwrite=overwrite)
     import ordercycle as oc
     from ordercycle._errors import counted
+    from ordercycle._page.vega import require
+
+    require()
 
     with watched(quiet=quiet) as watch:
         file = None if touches is None else TouchFile.read(touches)

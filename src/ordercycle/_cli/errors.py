@@ -6,7 +6,7 @@ import os
 import shlex
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -28,22 +28,36 @@ SAVE_ANEW = (
 #: What shells read between double quotes as something else.
 SPECIAL_TO_SHELLS = frozenset('"$`\\!')
 
+
+class Named(NamedTuple):
+    """How a line names an argument of the library, and the flags that are in it."""
+
+    text: str
+    flags: tuple[str, ...] = ()
+
+
 #: What stands for an argument that has no flag of its own, by its name and value.
-PHRASES: dict[tuple[str, Any], str] = {
-    ("Columns.registered", None): '--registered ""',
-    ("Columns.amount", None): "--no-amount",
-    ("Columns.instants", True): "instants = true in [columns] of --source",
-    ("Attribution.reuse", False): "--no-reuse",
-    ("Attribution.strict", True): "--strict",
-    ("day_instants", True): "day_instants = true in the file that describes them",
-    ("read", "CsvFormat()"): "--format csv",
-    ("read", "NdJson()"): "--format ndjson",
-    ("read", "ExcelSheet()"): "--format excel",
+PHRASES: dict[tuple[str, Any], Named] = {
+    ("Columns.registered", None): Named('--registered ""', ("--registered",)),
+    ("Columns.amount", None): Named("--no-amount", ("--no-amount",)),
+    ("Columns.instants", True): Named("instants = true in [columns] of --source", ("--source",)),
+    ("Attribution.reuse", False): Named("--no-reuse", ("--no-reuse",)),
+    ("Attribution.strict", True): Named("--strict", ("--strict",)),
+    ("day_instants", True): Named("day_instants = true in the file that describes them"),
+    ("read", "CsvFormat()"): Named("--format csv", ("--format",)),
+    ("read", "NdJson()"): Named("--format ndjson", ("--format",)),
+    ("read", "ExcelSheet()"): Named("--format excel", ("--format",)),
 }
 #: What stands for an argument that is named without a value.
 NAMED_ALONE = {
-    "columns": "--customer, --time, --amount and so on",
-    "exposures": "[streams.exposures]",
+    "columns": Named(
+        "--customer, --time, --amount and so on (in a file: --source)",
+        ("--customer", "--time", "--amount", "--source"),
+    ),
+    "exposures": Named("[streams.exposures]"),
+    "base_url": Named("base_url in [connections.NAME]"),
+    "filesystem": Named("filesystem= in Python"),
+    "lookups": Named("lookups= in Python"),
 }
 #: Arguments whose flag has another name than they have, their class left out.
 FLAGS: dict[str, str] = {
@@ -58,6 +72,9 @@ FLAGS: dict[str, str] = {
     "directory": "history",
     "groups": "group",
     "Attribution.windows": "window",
+    "currency": "amounts-in",  # of a page; the sign beside the numbers of a file keeps its name
+    "CsvFormat.currency": "currency",
+    "read.CsvFormat.currency": "currency",
     "tiers": "tier",
     "bursts": "burst",
 }
@@ -138,6 +155,10 @@ def shown_in_lines() -> Iterator[None]:
 
 def flag(option: Option) -> str:
     """Return how an argument of the library is given on the command line."""
+    return _named(option).text
+
+
+def _named(option: Option) -> Named:
     from ordercycle._errors import NOT_GIVEN
 
     value = option.value
@@ -148,14 +169,14 @@ def flag(option: Option) -> str:
     name = option.name.rpartition(".")[2].replace("_", "-")
     name = f"--{FLAGS.get(option.name, FLAGS.get(name, name))}"
     if value is NOT_GIVEN or value is True:  # a switch has no value
-        return name
+        return Named(name, (name,))
     values = option.value
     if isinstance(values, dict):
         values = [f"{key}={value}" for key, value in values.items()]
     elif not isinstance(values, (tuple, list)):
         values = [values]
     texts = (":".join(one) if isinstance(one, tuple) else str(one) for one in values)
-    return " ".join(f"{name} {_quoted(text)}" for text in texts)
+    return Named(" ".join(f"{name} {_quoted(text)}" for text in texts), (name,))
 
 
 def _quoted(text: str) -> str:
@@ -177,9 +198,9 @@ def _ended(error: Exception, refused: AbstractSet[str]) -> click.ClickException:
         named = set[str]()
 
         def noted(option: Option) -> str:
-            text = flag(option)
-            named.update(one.rstrip(",") for one in text.split())
-            return text
+            found = _named(option)
+            named.update(found.flags)
+            return found.text
 
         message = rendered(error, noted)
         if named & refused:
@@ -193,6 +214,8 @@ def _ended(error: Exception, refused: AbstractSet[str]) -> click.ClickException:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return OneLineError(f"{where}{error.strerror or message}")
+    if isinstance(error, ImportError) and error.name is None:  # of an extra: others have a name
+        return OneLineError(message)
     if isinstance(error, MemoryError):
         return OneLineError(f"not enough memory {message}".rstrip())
     return OneLineError(

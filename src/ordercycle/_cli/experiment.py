@@ -9,6 +9,7 @@ import click
 
 from ordercycle._cli.errors import say
 from ordercycle._cli.journey import day_type, history_option
+from ordercycle._cli.paths import DiskPath
 from ordercycle._cli.progress import watched
 from ordercycle._cli.results import (
     overwrite_option,
@@ -30,7 +31,7 @@ SHOWN = ("table", "path", "rehearsal")
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path), metavar="EXPERIMENT.toml")
+@click.argument("file", type=DiskPath(is_read=True), metavar="EXPERIMENT.toml")
 @history_option
 @click.option("--since", type=day_type, required=True, metavar="DAY", help="The day of assignment.")
 @click.option(
@@ -62,7 +63,7 @@ SHOWN = ("table", "path", "rehearsal")
 def experiment(  # noqa: PLR0913 - one argument per option
     *,
     file: Path,
-    folder: Path,
+    folder: str,
     since: datetime,
     as_of: datetime,
     window_days: int,

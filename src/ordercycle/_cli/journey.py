@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ordercycle._cli.errors import OneLineError, say
+from ordercycle._cli.paths import DiskPath
 from ordercycle._cli.progress import watched
 from ordercycle._cli.results import (
     overwrite_option,
@@ -39,7 +40,7 @@ day_type = click.DateTime(["%Y-%m-%d"])
 history_option = click.option(
     "--history",
     "folder",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     required=True,
     metavar="FOLDER",
     help="A saved history of orders.",
@@ -47,7 +48,7 @@ history_option = click.option(
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path), metavar="JOURNEY.toml")
+@click.argument("file", type=DiskPath(is_read=True), metavar="JOURNEY.toml")
 @history_option
 @click.option(
     "--as-of",
@@ -60,14 +61,13 @@ history_option = click.option(
 )
 @click.option(
     "--ledger",
-    type=click.Path(path_type=Path),
     metavar="FILE",
     help="What was sent: action_key and sent_on. It is left out of the feed.",
 )
 @click.option(
     "--after",
     "earlier",
-    type=click.Path(path_type=Path),
+    type=DiskPath(is_read=True),
     multiple=True,
     metavar="JOURNEY.toml",
     help="A version before this one; may be given several times, the oldest first.",
@@ -90,10 +90,10 @@ history_option = click.option(
 def journey(  # noqa: PLR0913 - one argument per option
     *,
     file: Path,
-    folder: Path,
+    folder: str,
     as_of: datetime | None,
     feed: datetime | None,
-    ledger: Path | None,
+    ledger: str | None,
     earlier: tuple[Path, ...],
     show: str,
     by: str | None,
@@ -134,7 +134,7 @@ def journey(  # noqa: PLR0913 - one argument per option
                 memberships=_memberships([definition, *before], schemes, history, day, streams, by),
                 as_of=day,
                 streams=streams,
-                ledger=None if ledger is None else str(ledger),
+                ledger=ledger,
                 after=before,
             )
         table = _shown(run, show, by) if due is None else run.feed(due)

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from ordercycle._cli import source_options
 from ordercycle._cli.errors import REFUSED_FLAGS
+from ordercycle._cli.paths import DiskPath
 from ordercycle._cli.sql import relation_of
 from ordercycle._cli.stream_files import OF_MACHINE, UNUSED_LIMIT
 from ordercycle._cli.toml_files import read_toml
@@ -89,7 +90,7 @@ BEFORE = (
     click.option("--customers", metavar="PATH", help="Customer table: one row per customer."),
     click.option(
         "--source",
-        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        type=DiskPath(is_read=True, exists=True, dir_okay=False),
         metavar="FILE",
         help="A TOML file with any of these options; those that are given here come first.",
     ),
@@ -113,7 +114,7 @@ AFTER = (
     ),
     click.option(
         "--spill-directory",
-        type=click.Path(path_type=Path),
+        type=DiskPath(),
         metavar="FOLDER",
         help="Where it waits. Default: the system's folder for temporary files.",
     ),

@@ -10,6 +10,7 @@ import click
 from ordercycle._cli.errors import say
 from ordercycle._cli.feature_files import FeatureFile
 from ordercycle._cli.order_options import account_of, history_of, order_options, profiles_of
+from ordercycle._cli.paths import DiskPath
 from ordercycle._cli.progress import watched
 from ordercycle._cli.results import (
     harmless_option,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--features",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=DiskPath(is_read=True, exists=True, dir_okay=False),
     metavar="FILE",
     help="Add what a TOML file says: [features] of [streams.NAME], and [rules] over both.",
 )

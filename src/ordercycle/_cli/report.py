@@ -10,6 +10,7 @@ import click
 
 from ordercycle._cli.errors import say
 from ordercycle._cli.order_options import account_of, history_of, order_options
+from ordercycle._cli.paths import DiskPath
 from ordercycle._cli.progress import watched
 from ordercycle._cli.report_options import (
     QUESTIONS,
@@ -97,7 +98,7 @@ GRAINS = ("channel", "mailing-type", "form-type")
 @with_options(QUESTIONS)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=DiskPath(),
     metavar="FILE",
     help="Result: a .csv file; of --audit and --top-campaigns also .parquet, .arrow or .feather. "
     "Without it: CSV on stdout.",

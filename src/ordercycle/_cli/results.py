@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import click
 
 from ordercycle._cli.errors import OneLineError, say
-from ordercycle._durable import IN_STORE, leads_into_store, replacing
+from ordercycle._cli.paths import DiskPath
+from ordercycle._durable import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -69,7 +70,7 @@ def result_option(text: str) -> Callable[[Command], Command]:
     """Return ``--out`` of a table, with a help text."""
     return click.option(
         "--out",
-        type=click.Path(path_type=Path),
+        type=DiskPath(),
         callback=checked_out,
         metavar="FILE",
         help=f"Result: .parquet, .arrow, .feather or .csv. {text}",
@@ -86,17 +87,15 @@ harmless_option = click.option(
 )
 
 
-def refuse_existing(out: Path | None, *, overwrite: bool) -> None:
-    """Stop before any work where the result could not be put in its place."""
+def refuse_existing(out: Path | None, *, overwrite: bool, flag: str = "--out") -> None:
+    """Stop before any work where the result could not be put in its place; flag: what names it."""
     if out is None:
         return
-    if leads_into_store(out):
-        raise OneLineError(f"--out {out} {IN_STORE}; name a file on a disk, and copy it")
     folder = out.parent
     if not folder.is_dir():
-        raise OneLineError(f"the folder {folder} of --out does not exist; create it first")
+        raise OneLineError(f"the folder {folder} of {flag} does not exist; create it first")
     if out.is_dir():
-        raise OneLineError(f"{out} is a folder; --out names a file")
+        raise OneLineError(f"{out} is a folder; {flag} names a file")
     if out.exists() and not overwrite:
         raise OneLineError(f"{out} exists; add --overwrite to replace it")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ordercycle._cli.paths import refuse_store
 from ordercycle._cli.stream_files import StreamTable, together
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _dashed(name: str) -> str:
 
 
 def _checked(
-    _ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]
+    _ctx: click.Context, option: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Refuse what is neither the name of a scheme nor a file."""
     named = _named()
@@ -170,6 +171,7 @@ def _checked(
                 f"{text!r} is no scheme{suggestion(text, named)}; choose {', '.join(named)}, "
                 "or name a file that ends in .toml"
             )
+        refuse_store(text, option, is_read=True)
         if not path.is_file():
             raise click.BadParameter(f"there is no file {text}")
     return values

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ordercycle._cli.errors import say
+from ordercycle._cli.paths import DiskPath
 from ordercycle._cli.profile_rows import ProfileRows
 from ordercycle._cli.progress import watched
 from ordercycle._cli.results import (
@@ -57,7 +58,7 @@ def save_scheme_option(text: str) -> Callable[[Command], Command]:
     """Return ``--save-scheme``, with a help text."""
     return click.option(
         "--save-scheme",
-        type=click.Path(path_type=Path),
+        type=DiskPath(),
         callback=_checked_toml,
         metavar="FILE",
         help=text,
@@ -66,7 +67,7 @@ def save_scheme_option(text: str) -> Callable[[Command], Command]:
 
 @click.command(cls=SchemeCommand)
 @click.argument(
-    "profile", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+    "profile", type=DiskPath(is_read=True, exists=True, dir_okay=False, allow_dash=True)
 )
 @scheme_option
 @click.option(
@@ -159,8 +160,8 @@ def segment(  # noqa: PLR0913 - one argument per option
     model, schemes = _with_model(
         schemes, given_options(model=clv, horizon_days=horizon_days, discount_rate=discount_rate)
     )
-    for result in (out, save_scheme):
-        refuse_existing(result, overwrite=overwrite)
+    refuse_existing(out, overwrite=overwrite)
+    refuse_existing(save_scheme, overwrite=overwrite, flag="--save-scheme")
     from ordercycle._workspace import Workers, thread_count
 
     with watched(quiet=quiet) as watch, Workers(thread_count(None)) as workers:

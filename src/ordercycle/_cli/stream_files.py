@@ -200,10 +200,10 @@ class StreamTable:
         made = dict(self.given)
         for name in ("path", "customers"):
             if name in made:
-                made[name] = _absolute(self._paths(name, made[name]))
+                made[name] = absolute(self._paths(name, made[name]))
         if "lookups" in made:
             made["lookups"] = {
-                name: _absolute(self._paths(f"lookups.{name}", path))
+                name: absolute(self._paths(f"lookups.{name}", path))
                 for name, path in made["lookups"].items()
             }
         return made
@@ -222,9 +222,10 @@ def table_of(path: Any, what: str) -> pa.Table:
         source.close()
 
 
-def _absolute(path: Any) -> Any:
+def absolute(path: Any) -> Any:
+    """Return a path, or a list of them, of whatever folder; URIs as they are."""
     if isinstance(path, list):
-        return [_absolute(one) for one in path]
+        return [absolute(one) for one in path]
     return path if "://" in path else str(Path(path).absolute())
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ordercycle._cli.errors import OneLineError
+from ordercycle._cli.paths import refuse_store
 from ordercycle._cli.stream_files import OF_MACHINE, STREAMS, StreamTable, found_in
 from ordercycle._cli.toml_files import read_toml
 
@@ -220,11 +221,20 @@ PRESETS = ("maestra", "klaviyo", "last_click")
 MODELS = ("last_touch", "first_touch", "linear", "position", "time_decay")
 
 
+def _description_on_disk(
+    _ctx: click.Context, option: click.Parameter, value: str | None
+) -> str | None:
+    if value is not None and value.lower().endswith(".toml"):
+        refuse_store(value, option, is_read=True)
+    return value
+
+
 def touches_option(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return ``--touches``."""
     return click.option(
         "--touches",
         required=required,
+        callback=_description_on_disk,
         metavar="PATH",
         help="Deliveries, opens, clicks: files with customer_id, occurred_at, kind and channel, a "
         "saved history, or a .toml file with [streams.touches], and with [streams.visits] and "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from ordercycle._cli.paths import DiskPath
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,7 @@ SPENDS = ("gamma_gamma", "average", "none")
 def model_or_file(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
     """Return the name of a model of value, or the path of the file that one was saved in."""
     if value is not None and value.endswith(".toml"):
-        return Path(value)
+        return DiskPath(is_read=True).convert(value, param, ctx)
     return None if value is None else click.Choice(MODELS).convert(value, param, ctx)
 
 

@@ -135,6 +135,8 @@ class Dashboard:
         ConfigError
             There is no segment, there are more than 30, two have one name, a name in `changes` is
             unknown, or an option makes no sense; two runs are of one journey.
+        ImportError
+            Altair or vl-convert is not installed: the extra ``page``.
 
         Examples
         --------
@@ -205,8 +207,6 @@ class Dashboard:
 
         Raises
         ------
-        ImportError
-            Altair or vl-convert is not installed: the extra ``page``.
         StorageError
             The file cannot be written.
         """

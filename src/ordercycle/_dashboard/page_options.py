@@ -16,6 +16,7 @@ from ordercycle._months import Months, Period
 from ordercycle._page.content import Cohorts, Content, Grid, Moves
 from ordercycle._page.encoding import checked_currency
 from ordercycle._page.journeys import ShownExperiment, ShownJourney
+from ordercycle._page.vega import require
 from ordercycle._report.page_content import Look
 from ordercycle._report.segment_report import SegmentReport, content_of_report
 
@@ -46,6 +47,7 @@ class PageOptions:
         experiments: Mapping[str, Any] | None,
     ) -> PageOptions:
         """Return the options of a page, or raise a ConfigError for one that makes no sense."""
+        require()
         code = checked_currency(currency)
         if not isinstance(min_customers, int) or isinstance(min_customers, bool):
             raise ConfigError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib import resources
+from importlib.util import find_spec
 from typing import Any
 
 MISSING = (
@@ -17,6 +18,12 @@ import {parse, View, None} from "/npm/vega@6.2.0/+esm";
 import {expressionInterpreter} from "/npm/vega-interpreter@2.0.0/+esm";
 window.vega = {parse, View, None, expressionInterpreter};
 """
+
+
+def require() -> None:
+    """Raise an ImportError where a page could not be drawn: before its numbers are counted."""
+    if None in map(find_spec, ("altair", "vl_convert")):
+        raise ImportError(MISSING)
 
 
 def altair() -> Any:

@@ -14,6 +14,8 @@ from ordercycle._sources.file_names import FORMATS, without_compression
 from ordercycle._sources.store_errors import explained
 from ordercycle._sources.stores import LOCAL, Store
 
+#: How many columns a message names of those that are there.
+MOST_NAMED = 20
 #: What to do where a column is missing, by what the rows are.
 _NAMED = ("say which columns to read with ", Option("columns"))
 REMEDIES: dict[str, tuple[str | Option, ...]] = {
@@ -105,7 +107,9 @@ def check_names(
     for column in required:
         found = list(names).count(column)
         if found == 0:
-            there = ", ".join(map(repr, names[:20])) or "no column at all"
+            there = ", ".join(map(repr, names[:MOST_NAMED])) or "no column at all"
+            if len(names) > MOST_NAMED:
+                there += f" and {len(names) - MOST_NAMED} more"
             hint = suggestion(column, map(str, names))
             raise ColumnError(
                 f"{name} has no column {column!r}{hint}{where}",
