@@ -49,35 +49,40 @@ def replaced(**kinds: pa.DataType) -> st.SearchStrategy[Types]:
 
 
 @pytest.mark.parametrize("kind", CUSTOMER_KINDS, ids=str)
-def test_every_customer_id_type(kind):
-    check_some(replaced(customer=kind))
+@examples(8)
+@given(data=st.data(), layout=layouts())
+def test_every_customer_id_type(kind, data, layout):
+    check_drawn(replaced(customer=kind), data, layout)
 
 
 @pytest.mark.parametrize("kind", TIME_TYPES, ids=str)
-def test_every_time_type(kind):
-    check_some(replaced(time=kind, registered=kind))
+@examples(8)
+@given(data=st.data(), layout=layouts())
+def test_every_time_type(kind, data, layout):
+    check_drawn(replaced(time=kind, registered=kind), data, layout)
 
 
 @pytest.mark.parametrize("kind", AMOUNT_TYPES, ids=str)
-def test_every_amount_type(kind):
-    check_some(replaced(amount=kind))
+@examples(8)
+@given(data=st.data(), layout=layouts())
+def test_every_amount_type(kind, data, layout):
+    check_drawn(replaced(amount=kind), data, layout)
 
 
 @pytest.mark.parametrize("kind", ORDER_KINDS, ids=str)
-def test_every_order_id_type(kind):
-    check_some(replaced(order=kind, customer=pa.string(), amount=pa.decimal128(10, 2)))
+@examples(8)
+@given(data=st.data(), layout=layouts())
+def test_every_order_id_type(kind, data, layout):
+    check_drawn(
+        replaced(order=kind, customer=pa.string(), amount=pa.decimal128(10, 2)), data, layout
+    )
 
 
-def check_some(types: st.SearchStrategy[Types]) -> None:
-    """Check a handful of cases of given types."""
-
-    @examples(8)
-    @given(case=cases(types), layout=layouts())
-    def run(case, layout):
-        orders = layout.table(order_columns(case, NAMES))
-        check(case, orders, customer_table(case, layout, NAMES))
-
-    run()
+def check_drawn(types: st.SearchStrategy[Types], data: st.DataObject, layout: Layout) -> None:
+    """Check a case of given types."""
+    case = data.draw(cases(types))
+    orders = layout.table(order_columns(case, NAMES))
+    check(case, orders, customer_table(case, layout, NAMES))
 
 
 def frame_case() -> tuple[Case, pa.Table]:

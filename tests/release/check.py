@@ -4,6 +4,7 @@
     python tests/release/check.py --python python3.11 python3.13    # several
     python tests/release/check.py --kinds wheel sdist               # both
     python tests/release/check.py --lowest                          # the oldest libraries allowed
+    python tests/release/check.py --dist FOLDER                     # those that are there
     python tests/release/check.py --kernels FOLDER                  # keep what was compiled
     python tests/release/check.py --json runs.jsonl                 # what was found, a line each
     python tests/release/check.py --table runs.jsonl                # the latest of each, as a table
@@ -69,13 +70,17 @@ def lowest(python):
 
 
 def build(folder):
-    """Return the sdist, and the wheel that is made of it."""
+    """Make the sdist, and the wheel of it; return where they are."""
     maker = environment(folder / "maker", sys.executable)
     run([maker, "-m", "pip", "install", "-q", "build"])
     run([maker, "-m", "build", "--outdir", folder / "dist", ROOT])
-    (sdist,) = (folder / "dist").glob("*.tar.gz")
-    (wheel,) = (folder / "dist").glob("*.whl")
-    return sdist, wheel
+    return folder / "dist"
+
+
+def artefacts_of(dist):
+    """Return the sdist and the wheel of a folder, by kind."""
+    ((sdist,), (wheel,)) = (sorted(dist.glob(f"*.{end}")) for end in ("tar.gz", "whl"))
+    return {"sdist": sdist.resolve(), "wheel": wheel.resolve()}
 
 
 def environment(place, python):
@@ -202,6 +207,9 @@ def main():
     parser.add_argument("--checks", nargs="+", default=CHECKS, choices=CHECKS)
     parser.add_argument("--kinds", nargs="+", default=KINDS[:1], choices=KINDS)
     parser.add_argument(
+        "--dist", type=Path, metavar="FOLDER", help="where sdist and wheel are, built before"
+    )
+    parser.add_argument(
         "--kernels", type=Path, metavar="FOLDER", help="where compiled kernels are, and are kept"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="add what was found to a file")
@@ -213,7 +221,7 @@ def main():
     has_passed = True
     with tempfile.TemporaryDirectory(prefix="release-") as made:
         folder = Path(made)
-        artefacts = dict(zip(("sdist", "wheel"), build(folder), strict=True))
+        artefacts = artefacts_of(given.dist or build(folder))
         say("| environment | check | result | time | found |\n|---|---|---|---|---|")
         for python, kind in itertools.product(given.python, given.kinds):
             asked = "import platform; print(platform.python_version())"
