@@ -154,8 +154,7 @@ def checks(python, artefact, constraints, kernels):
 
 
 def tried(name, python, artefact, constraints, folder, kernels, asked):
-    """Try an artefact in an environment of its own; return what was found, by check."""
-    found = {}
+    """Try an artefact in an environment of its own; yield what was found, by check."""
     own = environment(folder / re.sub(r"\W+", "-", name), python)
     for what, check in checks(own, artefact, constraints, kernels):
         if what not in asked:
@@ -166,12 +165,11 @@ def tried(name, python, artefact, constraints, folder, kernels, asked):
         except (RuntimeError, ValueError) as error:
             remark, passed = str(error), False
         seconds = round(time.monotonic() - begun)
-        found[what] = {"passed": passed, "seconds": seconds, "found": remark}
+        yield what, {"passed": passed, "seconds": seconds, "found": remark}
         result = "ok" if passed else "FAILED"
         say(f"| {name} | {what} | {result} | {seconds} s | {remark} |")
         if not passed and what == "install":
             break
-    return found
 
 
 def table(runs):
@@ -230,10 +228,12 @@ def main():
             name = f"Python {version}, {kind}{', lowest' if given.lowest else ''}"
             places = (folder, given.kernels or folder / "kernels")
             found = tried(name, python, artefacts[kind], constraints, *places, given.checks)
-            has_passed &= all(check["passed"] for check in found.values())
-            if given.json is not None:
-                with given.json.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"environment": name, "checks": found}) + "\n")
+            for what, check in found:
+                has_passed &= check["passed"]
+                if given.json is not None:  # at once, so that an end loses nothing
+                    with given.json.open("a", encoding="utf-8") as file:
+                        line = {"environment": name, "checks": {what: check}}
+                        file.write(json.dumps(line) + "\n")
     sys.exit(not has_passed)
 
 
