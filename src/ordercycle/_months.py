@@ -168,7 +168,10 @@ def counted_periods(
 
 def _named(option: str, value: object) -> tuple[Option | str, ...]:
     """Return how a message names an option and its value: not every value is one of a flag."""
-    return (Option(option, value),) if isinstance(value, str) else (Option(option), f" {value!r}")
+    texts = value if isinstance(value, tuple) and len(value) == 2 else (value,)
+    if all(isinstance(text, str) for text in texts):
+        return (Option(option, value),)
+    return (Option(option), f" {value!r}")
 
 
 def _month_number(text: object, option: str, value: object) -> int:

@@ -88,7 +88,7 @@ def test_a_period_that_is_not_over_is_reported_in_flags():
     [
         (["--period", "2024-06", "--as-of", "2024-07-01"], "--as-of 2024-07-01 is no day of"),
         (["--period", "2024-13"], "--period 2024-13: '2024-13' is no month"),
-        (["--period", "2024-06:"], "--period ('2024-06', ''): '' is no month"),
+        (["--period", "2024-06:"], "--period '2024-06:': '' is no month"),
         (["--period", "2024-06:2024-05"], "ends before it begins"),
         (["--period", "2024-06", "--segment", "Loyl"], "did you mean 'Loyal'"),
         (["--period", "2024-06", "--metric", "Orders"], "add --mode dynamics"),

@@ -270,6 +270,8 @@ def test_every_option_of_the_library_is_one_of_each_command():
         (Option("CsvFormat.currency", "$"), "--currency '$'"),
         (Option("read.CsvFormat.currency"), "--currency"),
         (Option("filesystem"), "filesystem= in Python"),
+        (Option("months", ("2026-13", "2027-01")), "--months 2026-13:2027-01"),
+        (Option("period", "2026-10"), "--period 2026-10"),
     ],
     ids=str,
 )

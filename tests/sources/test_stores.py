@@ -456,6 +456,7 @@ def test_keys_are_hidden_wherever_they_stand():
     assert "abc" not in reason
     assert "\n" not in reason
     assert remedy == "look at the path, or leave it out"
+    assert explained(ValueError("Not in the footer. No such file."))[0].endswith("No such file")
 
 
 def test_stores_travel(s3, server):

@@ -59,6 +59,8 @@ NAMED_ALONE = {
     "filesystem": Named("filesystem= in Python"),
     "lookups": Named("lookups= in Python"),
 }
+#: Flags whose value is a range: of two texts in Python.
+RANGES = ("--months", "--period")
 #: Arguments whose flag has another name than they have, their class left out.
 FLAGS: dict[str, str] = {
     "time-formats": "time-format",
@@ -171,6 +173,9 @@ def _named(option: Option) -> Named:
     if value is NOT_GIVEN or value is True:  # a switch has no value
         return Named(name, (name,))
     values = option.value
+    if name in RANGES and isinstance(values, tuple):
+        joined = ":".join(values)
+        return Named(f"{name} {joined if all(values) else repr(joined)}", (name,))
     if isinstance(values, dict):
         values = [f"{key}={value}" for key, value in values.items()]
     elif not isinstance(values, (tuple, list)):

@@ -69,7 +69,7 @@ def explained(error: BaseException, *uris: str) -> tuple[str, Text | None]:
     text = lines[0] if lines else ""
     if isinstance(error, OSError) and error.strerror and text.startswith("[Errno"):
         text = error.strerror
-    text = REQUEST.sub("", text) or type(error).__name__
+    text = REQUEST.sub("", text).removesuffix(".") or type(error).__name__
     for secret in sorted({one for uri in uris for one in _secrets(uri)}, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     text = WITHIN_TEXT.sub(lambda match: redacted(match[0]), text)
