@@ -93,6 +93,22 @@ def test_a_month_that_is_not_over_is_compared_with_as_many_days(browser, page_fi
             assert page.get_by_text("Dec 2025 is not over").is_visible()
 
 
+def test_charts_name_schemes_where_names_are_alike(browser, history, tmp_path):
+    schemes = [oc.Lifecycle.preset("fashion"), oc.Rfm(map="ten")]
+    oc.Dashboard.build(history, schemes, months=("2025-07", "2025-12")).save(tmp_path / "page.html")
+
+    def charted(*names):
+        link = "&".join(f"segment={name}&show={name}" for name in names)
+        with browser.open(tmp_path / "page.html", f"#{link}") as page:
+            return set(page.locator("#plot svg text").all_text_contents())
+
+    both = charted("lifecycle: Loyal", "rfm: Loyal", "rfm: Champions")
+    assert {"lifecycle: Loyal", "rfm: Loyal", "Champions"} <= both
+    one = charted("lifecycle: Loyal", "lifecycle: Promising")
+    assert {"Loyal", "Promising"} <= one
+    assert not any("lifecycle" in text for text in one)
+
+
 def test_every_control_by_its_name(browser, page_file):
     with browser.open(page_file) as page:
         assert page.get_by_role("heading", level=1).inner_text() == "Shop & <b>friends</b>"

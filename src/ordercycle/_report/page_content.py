@@ -166,16 +166,15 @@ def _shown(metric: Metric, units: Mapping[str, Fraction], cells: PageCells) -> S
 def _segments(names: Sequence[str], look: Look) -> tuple[ShownSegment, ...]:
     groups = look.groups or [""] * len(names)
     rules, changes = look.rules or {}, look.changes or {}
-    shorts = [name.removeprefix(f"{group}: ") for name, group in zip(names, groups, strict=True)]
     return tuple(
         ShownSegment(
             name=name,
-            short=short if shorts.count(short) == 1 else name,
+            short=name.removeprefix(f"{group}: "),
             group=group,
             rule=rules.get(name, ""),
             changed=changes.get(name, ()),
         )
-        for name, short, group in zip(names, shorts, groups, strict=True)
+        for name, group in zip(names, groups, strict=True)
     )
 
 

@@ -14,8 +14,7 @@ function fitted(names, pixels, font) {
     const letters = [...name];
     let [most, text] = [Math.min(letters.length, Math.ceil(pixels / 3) + 1), name];
     while (most > 1 && (letters.length * 3 > pixels + 3 && text === name || widthOf(text, font) > pixels)) {
-      const start = Math.ceil(--most * before);
-      text = `${letters.slice(0, start).join("")}…${letters.slice(letters.length - most + start).join("")}`;
+      text = `${letters.slice(0, Math.ceil(--most * before)).join("")}…${letters.slice(letters.length - most + Math.ceil(most * before)).join("")}`;
     }
     return text;
   };
@@ -49,7 +48,8 @@ const chartsOf = (specs, cube, tables) => ({
   },
 
   axis: ({ unit }) => ({ share: unit === "share", before: unit === "currency" ? cube.head.symbol : "" }),
-  names: (rows, pixels, font) => fitted(rows.map(([, row]) => cube.head.segments[row]?.short ?? cube.head.all), pixels, font),
+  names: (rows, pixels, font, own = rows.map(([, row]) => cube.head.segments[row]?.short ?? cube.head.all)) => // without their scheme's, where no two are alike
+    fitted(own.map((name, at) => (own.indexOf(name) === own.lastIndexOf(name) ? name : tables.nameOf(rows[at][1]))), pixels, font),
   short: (metric, value) => short(metric, value ?? null, cube.head.symbol),
 
   // Bars of one metric.
