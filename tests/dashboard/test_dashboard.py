@@ -109,6 +109,24 @@ def test_charts_name_schemes_where_names_are_alike(browser, history, tmp_path):
     assert not any("lifecycle" in text for text in one)
 
 
+@pytest.mark.parametrize(
+    ("metric", "tones"),
+    [
+        ("TotalRevenue", {("▲", "good"), ("▼", "bad")}),
+        ("AverageDaysSinceLastOrderAllTime", {("▲", "bad"), ("▼", "good")}),
+        ("TotalCustomers", {("▲", "flat"), ("▼", "flat")}),
+        ("CustomersShare", {("▲", "flat"), ("▼", "flat")}),
+    ],
+)
+def test_a_segment_is_not_better_for_being_large(browser, page_file, metric, tones):
+    with browser.open(page_file, f"#compare=previous_period&metric={metric}") as page:
+        changes = page.locator("#table tbody").evaluate(
+            "body => [...body.querySelectorAll('.good, .bad, .flat')]"
+            ".map(one => [one.innerText[0], one.className.split(' ').at(-1)])"
+        )
+    assert {(sign, tone) for sign, tone in changes if sign in "▲▼"} == tones
+
+
 def test_every_control_by_its_name(browser, page_file):
     with browser.open(page_file) as page:
         assert page.get_by_role("heading", level=1).inner_text() == "Shop & <b>friends</b>"

@@ -12,6 +12,7 @@ from ordercycle._months import PRIOR, Months, Period
 from ordercycle._page.content import (
     LESS_IS_BETTER,
     MORE_IS_BETTER,
+    NEITHER,
     Campaign,
     Content,
     ShownMetric,
@@ -31,6 +32,8 @@ from ordercycle._report.report_spec import ALL_CUSTOMERS
 BETTER_SMALL = {
     "Time to First Order", "Time Between Orders", "Days Since Last Order", "Missed Purchase Cycles",
 }  # fmt: skip
+#: Metrics of which more or less is neither: no segment is better for being large.
+NOT_JUDGED = ("Customers", "Customer Share")
 #: What a page without the streams of metrics says of these, by what they need.
 UNKNOWN = {
     "credited": "channels and campaigns",
@@ -157,10 +160,16 @@ def _shown(metric: Metric, units: Mapping[str, Fraction], cells: PageCells) -> S
         of_all=metric.of_all,
         scale=(unit.denominator, unit.numerator),
         doc=metric.doc,
-        better=LESS_IS_BETTER if metric.name in BETTER_SMALL else MORE_IS_BETTER,
+        better=_better(metric.name),
         channels=cells.is_by_channel(metric),
         campaigns=cells.is_by_campaign(metric),
     )
+
+
+def _better(name: str) -> int:
+    if name in NOT_JUDGED:
+        return NEITHER
+    return LESS_IS_BETTER if name in BETTER_SMALL else MORE_IS_BETTER
 
 
 def _segments(names: Sequence[str], look: Look) -> tuple[ShownSegment, ...]:
