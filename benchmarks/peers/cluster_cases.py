@@ -218,6 +218,11 @@ def _featured_profile(given: Given) -> Any:
     return given.verbs.profile(given["placed"], features=features, **streams)
 
 
+def _reached(given: Given) -> Any:
+    columns = oc.EventColumns(attributes=("kind",))
+    return given.verbs.reach(given["touches"], columns=columns, partitions=given.partitions)
+
+
 def _segments_by_touches(given: Given) -> Any:
     return given.verbs.assign(given.frame("people"), RULES_OF_TOUCHES, **_touched(given, ("kind",)))
 
@@ -466,6 +471,13 @@ CASES = (
         ours=_featured_profile,
         counted="touches",
         share=HALF,
+    ),
+    Case(
+        name="reach",
+        of="Events and features",
+        verb="reach",
+        ours=_reached,
+        counted="touches",
     ),
     Case(
         name="rules-touches",

@@ -124,6 +124,15 @@ def test_full_reports(there):
     assert found.comparison().equals(expected.comparison())
 
 
+def test_reach(there):
+    _, touches, how = there
+    shop, view = streams(), "kind == 'click'"
+    found = spark.reach(touches, columns=how["columns"]["touches"], where=view, partitions=3)
+    expected = oc.reach(shop.events.where(view))
+    assert found.to_table().equals(expected.to_table())
+    assert repr(found) == repr(expected)
+
+
 def test_experiments(there):
     orders, _, _ = there
     experiment = oc.Experiment("banner", arms={"control": 40, "banner": 60})
@@ -261,6 +270,71 @@ def test_holdout_lift(there, session):
     )
     assert found.to_table().equals(expected.to_table())
     assert found.to_table()["difference_low"][0].as_py() is not None
+
+
+@pytest.mark.filterwarnings("ignore::ordercycle.OrdercycleWarning")  # of strangers on the list
+def test_frames_of_intervals_are_memberships(there, session):
+    """A list of another system, wherever a verb takes a scheme."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    orders, touches, how = there
+    shop, [model, _] = streams(), MODELS
+    whom = range(1, 121)
+    names = ["Basic", "VIP"]
+    codes = pa.array([who % 2 for who in whom], pa.int8())
+    rows = {
+        "customer_id": pa.array(whom, pa.int64()),
+        "segment": pa.DictionaryArray.from_arrays(codes, pa.array(names)),
+        "valid_from": pa.array([date(2025, 1 + who % 6, 1) for who in whom], pa.date32()),
+        "valid_to": pa.array([None if who % 5 else date(2025, 11, 10) for who in whom]),
+    }
+    here = oc.Membership.from_table(pa.table(rows))
+    plain = pa.table(rows | {"segment": rows["segment"].cast(pa.string())})
+    listed = session.createDataFrame(plain, from_arrow_schema(plain.schema)).repartition(3)
+    asked = {"period": ("2025-11", "2025-12"), "compare": None, "as_of": "2025-12-31"}
+    found = spark.segment_report(
+        orders,
+        {"stage": oc.Lifecycle(), "list": listed},
+        touches=touches,
+        model=model,
+        partitions=3,
+        **asked,
+        **how,
+    )
+    credited = model.credit(shop.history, shop.events)
+    both = {"stage": oc.Lifecycle().membership(shop.history), "list": here}
+    expected = oc.SegmentReport.build(shop.history, both, credited=credited, **asked)
+    assert found.segments == expected.segments
+    assert found.comparison().equals(expected.comparison())
+    assert found.channels().equals(expected.channels())
+    columns = {"orders": shop.columns}
+    asked = {"as_of": "2025-12-28", "months": ("2025-11", "2025-12"), "min_customers": 30}
+    page = spark.dashboard(
+        orders,
+        [oc.Lifecycle()],
+        memberships={"list": listed},
+        columns=columns,
+        partitions=3,
+        **asked,
+    )
+    schemes, lists = [oc.Lifecycle()], {"list": here}
+    assert page._page == oc.Dashboard.build(shop.history, schemes, memberships=lists, **asked)._page
+    experiment = oc.Experiment("banner", arms={"control": 40, "banner": 60})
+    asked = {"since": "2025-06-01", "as_of": "2025-09-30"}
+    measured = spark.measure(orders, experiment, by=listed, columns=columns, **asked)
+    expected = experiment.measure(shop.history, by=here, **asked)
+    assert measured.segments().equals(expected.segments())
+    journey = oc.Journey(
+        "welcome", oc.enters("VIP", of="list"), [{"name": "hello", "action": "mail/hello"}]
+    )
+    replayed = spark.journey(
+        orders, journey, memberships={"list": listed}, as_of=AS_OF, columns=columns, partitions=3
+    )
+    run = journey.replay(shop.history, memberships={"list": here}, as_of=AS_OF)
+    expected = values(run.entries()).to_pylist()
+    rows = values(replayed.entries().toArrow()).to_pylist()
+    assert sorted(map(repr, rows)) == sorted(map(repr, expected))
+    assert len(expected) > 20
 
 
 def test_audiences(there):

@@ -9,15 +9,16 @@ from typing import Any
 
 import pyarrow as pa
 
+from ordercycle._engines.engine import Engine, F
 from ordercycle._engines.feature_tasks import with_values
+from ordercycle._engines.interval_plans import GivenIntervals, among, is_frame
 from ordercycle._engines.named_sums import arrays_to_batches, fill_arrays
 from ordercycle._engines.partition_tasks import ORDERS, Streams, SumTask
 from ordercycle._engines.refits import Added
-from ordercycle._engines.task_memberships import SchemeBetween
+from ordercycle._engines.task_memberships import OnDay, SchemeBetween
 from ordercycle._experiments.experiment import Experiment, result_of, scan_of
 from ordercycle._experiments.result import ExperimentResult
 from ordercycle._experiments.window_scan import Sums, WindowScan
-from ordercycle._segments.scheme import Scheme
 
 EXPOSURES = "exposures"
 
@@ -31,7 +32,7 @@ class MeasuredSums(SumTask):
 
     experiment: Experiment
     options: Mapping[str, Any]
-    by: SchemeBetween | None
+    by: OnDay | None
     from_views: bool = False
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
@@ -41,7 +42,7 @@ class MeasuredSums(SumTask):
     def scan(self, streams: Streams) -> WindowScan:
         """Return what measures the customers of streams."""
         history = streams[ORDERS]
-        by = None if self.by is None else self.by.of(history)
+        by = None if self.by is None else self.by.of(streams)
         exposures = streams.get(EXPOSURES)
         scan = scan_of(self.experiment, history, exposures=exposures, by=by, **self.options)
         return WindowScan(**{**vars(scan), "from_views": self.from_views})
@@ -53,9 +54,18 @@ class MeasuredSums(SumTask):
         return made
 
 
-def on_day(option: str, scheme: Scheme | None, day: date | str) -> SchemeBetween | None:
-    """Return the membership of a scheme that holds on a day; option: where it is given."""
-    return None if scheme is None else SchemeBetween(option, scheme, day, day, "day")
+def on_day(
+    engine: Engine[F], option: str, given: Any, day: date | str
+) -> tuple[OnDay | None, dict[str, F]]:
+    """Return the membership of a scheme or a frame that holds on a day, and the frame.
+
+    option: where it is given.
+    """
+    if given is None:
+        return None, {}
+    if is_frame(engine, given):
+        return GivenIntervals.called(option), among(engine, {option: given})
+    return SchemeBetween(option, given, day, day, "day"), {}
 
 
 def measured(task: MeasuredSums, nobody: Streams, added: Added, alpha: float) -> ExperimentResult:
@@ -70,7 +80,7 @@ def measured(task: MeasuredSums, nobody: Streams, added: Added, alpha: float) ->
         scan.check(sums)
         return sums
 
-    segments = () if task.by is None else tuple(task.by.scheme.segments)
+    segments = () if task.by is None else task.by.of(nobody).segments
     return result_of(task.experiment, task.scan(nobody), sums_of, alpha, segments)
 
 

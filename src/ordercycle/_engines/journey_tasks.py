@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ordercycle._days import day_number
 from ordercycle._engines.engine import F
+from ordercycle._engines.interval_plans import GivenIntervals
 from ordercycle._engines.partition_tasks import ORDERS, Streams
 from ordercycle._engines.refits import Added, Fits
 from ordercycle._engines.task_memberships import SchemeBetween
@@ -71,7 +72,7 @@ class Replaying:
     """
 
     journey: Journey
-    memberships: Mapping[str, Scheme]
+    memberships: Mapping[str, Scheme | GivenIntervals]
     as_of: date | str
     ledger: Any
     every: str
@@ -81,8 +82,8 @@ class Replaying:
     def run(self, streams: Streams) -> JourneyRun:
         """Return the journey as it went for the customers of a partition."""
         history: OrderHistory = streams[ORDERS]
-        memberships = {name: self.membership(name, history) for name in self.memberships}
-        others = {name: one for name, one in streams.items() if name != ORDERS}
+        memberships = {name: self.membership(name, streams) for name in self.memberships}
+        others = self._signals(streams)
         with without_warnings():
             return self.journey.replay(
                 history,
@@ -102,8 +103,8 @@ class Replaying:
             The journey does not fit the streams, or a scheme has no membership in a task.
         """
         history: OrderHistory = nobody[ORDERS]
-        memberships = {name: self.membership(name, history) for name in self.memberships}
-        others = {name: one for name, one in nobody.items() if name != ORDERS}
+        memberships = {name: self.membership(name, nobody) for name in self.memberships}
+        others = self._signals(nobody)
         return replay_of(
             self.journey, history, memberships, others, self.as_of, self.ledger, self.after
         )
@@ -118,12 +119,15 @@ class Replaying:
 
         added: adds up what a task counts; nobody: a history without customers.
         """
-        those = [name for name, scheme in self.memberships.items() if scheme.refits]
-        made = {name: self._between(name).prepared(added, nobody).fits for name in those}
+        made = {
+            name: self._between(name, scheme).prepared(added, nobody).fits
+            for name, scheme in self.memberships.items()
+            if isinstance(scheme, Scheme) and scheme.refits
+        }
         return replace(self, fits={name: one for name, one in made.items() if one is not None})
 
-    def membership(self, name: str, history: OrderHistory) -> Membership:
-        """Return the membership of a scheme.
+    def membership(self, name: str, streams: Streams) -> Membership:
+        """Return the membership of a scheme, or of a frame.
 
         Raises
         ------
@@ -132,15 +136,25 @@ class Replaying:
             all share.
         """
         scheme = self.memberships[name]
+        if isinstance(scheme, GivenIntervals):
+            return scheme.of(streams)
         if not isinstance(scheme, Scheme):
             raise ConfigError(
                 (Option("memberships"), printable(f": {name!r} is a {type(scheme).__name__}")),
-                remedy="pass a scheme, which each task computes the memberships of",
+                remedy="pass a scheme, which each task computes the memberships of, or a frame of "
+                "intervals",
             )
-        return self._between(name).of(history)
+        return self._between(name, scheme).of(streams)
 
-    def _between(self, name: str) -> SchemeBetween:
-        scheme, start = self.memberships[name], versions_of(self.journey, self.after)[0].starts_on
+    def _signals(self, streams: Streams) -> dict[str, Any]:
+        """Return the streams of events that are waited for."""
+        frames = [
+            one.stream for one in self.memberships.values() if isinstance(one, GivenIntervals)
+        ]
+        return {name: one for name, one in streams.items() if name not in (ORDERS, *frames)}
+
+    def _between(self, name: str, scheme: Scheme) -> SchemeBetween:
+        start = versions_of(self.journey, self.after)[0].starts_on
         if start is None:
             if scheme.recalculates:
                 raise ConfigError(

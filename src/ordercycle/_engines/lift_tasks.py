@@ -14,7 +14,7 @@ from ordercycle._engines.credit_tasks import credited_by
 from ordercycle._engines.named_sums import NAMED_SCHEMA, arrays_to_batches, fill_arrays
 from ordercycle._engines.partition_tasks import ORDERS, Streams, SumTask, of_a_partition
 from ordercycle._engines.refits import Added
-from ordercycle._engines.task_memberships import SchemeBetween
+from ordercycle._engines.task_memberships import OnDay
 from ordercycle._history.order_history import grouped_orders
 from ordercycle._membership.interval_tables import CUSTOMER, FROM, SEGMENT, TO
 from ordercycle._membership.membership import Membership
@@ -33,7 +33,7 @@ class LiftSums(SumTask):
 
     asked: LiftRequest
     model: Attribution
-    segments: SchemeBetween | None
+    segments: OnDay | None
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield the sums that are not 0, and which names the holdout has."""
@@ -49,7 +49,7 @@ class LiftSums(SumTask):
     def arms(self, streams: Streams, holdout: Membership) -> HoldoutArms:
         """Return who is in which arm."""
         history = streams[ORDERS]
-        by = None if self.segments is None else self.segments.of(history)
+        by = None if self.segments is None else self.segments.of(streams)
         return self.asked.arms(grouped_orders(history), holdout, by)
 
 

@@ -37,7 +37,7 @@ class LiftVerbs(Generic[F]):
         period: str | tuple[str, str],
         treated: str | Sequence[str] | None = None,
         model: Attribution | None = None,
-        segments: Scheme | None = None,
+        segments: Scheme | F | None = None,
         alpha: float = 0.05,
         columns: Mapping[str, Any] | None = None,
         timezone: str | None = None,
@@ -68,7 +68,8 @@ class LiftVerbs(Generic[F]):
         segments
             A scheme, whose segments on the first day are compared one by one as well; one that is
             recalculated is so on that day, and one that is fitted again each time is fitted to the
-            profiles of that day, over rows that are held.
+            profiles of that day, over rows that are held. Or a frame of intervals, with the columns
+            of the holdout.
         columns, timezone, where, missing, stream_options, partitions, **options
             As for `attribution`.
 
@@ -107,9 +108,9 @@ class LiftVerbs(Generic[F]):
         given = GivenStreams.of(streams, columns or {}, timezone, options, stream_options)
         rows = {HOLDOUT: (holdout_df, OF_INTERVALS)}
         both = (orders_df, customers_df)
-        history = planned_streams(self._engine, both, partitions, given, missing, rows)
+        by, frames = on_day(self._engine, "segments", segments, asked.months.first_day)
+        history = planned_streams(self._engine, both, partitions, given, missing, rows, frames)
         history = history.where(where, missing, has_streams=True)
-        by = on_day("segments", segments, asked.months.first_day)
         task = LiftSums(asked, Attribution() if model is None else model, by)
         with history.held(is_asked_again=by is not None and by.refits) as held:
             return lift_of(task, history.job.nobody, held.added)

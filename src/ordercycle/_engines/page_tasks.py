@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,7 @@ from ordercycle._dashboard.memberships import (
 from ordercycle._dashboard.moves import counted_moves, month_ends, moves_in
 from ordercycle._dashboard.page_options import PageOptions, few_people, page_months
 from ordercycle._days import date_of, number_of
+from ordercycle._engines.interval_plans import GivenIntervals
 from ordercycle._engines.named_sums import to_batch
 from ordercycle._engines.partition_tasks import (
     ORDERS,
@@ -91,23 +93,28 @@ class CountDays(SumTask):
 class PageSchemes:
     """The memberships of a page; few: segments that are merged, of those that are reported.
 
-    further: memberships of tables, by name.
+    further: memberships of tables, or of frames, by name.
     """
 
     schemes: tuple[Scheme, ...]
-    further: Mapping[str, Membership]
+    further: Mapping[str, Membership | GivenIntervals]
     elsewhere: RecalculatedElsewhere
     few: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
 
-    def named(self, history: OrderHistory) -> tuple[Named, list[str]]:
-        """Return the memberships of a history by name, and the segments, where some are merged."""
-        named = named_memberships(history, self.schemes, self.further, elsewhere=self.elsewhere)
+    def named(self, streams: Streams) -> tuple[Named, list[str]]:
+        """Return the memberships of streams by name, and the segments, where some are merged."""
+        history: OrderHistory = streams[ORDERS]
+        further = {
+            name: one.of(streams) if isinstance(one, GivenIntervals) else one
+            for name, one in self.further.items()
+        }
+        named = named_memberships(history, self.schemes, further, elsewhere=self.elsewhere)
         return named.merged(history, self.few, self.segments) if self.few else (named, [])
 
-    def of(self, history: OrderHistory, _: Period) -> Memberships:
-        """Return the memberships of a history."""
-        return self.named(history)[0].passed
+    def of(self, streams: Streams, _: Period) -> Memberships:
+        """Return the memberships of streams."""
+        return self.named(streams)[0].passed
 
     def prepared(self, _: Added, __: OrderHistory, ___: Sequence[Period]) -> PageSchemes:
         """Return the same, which knows all that it has to."""
@@ -130,7 +137,7 @@ class CountPage(SumTask):
         """Yield the sums."""
         history: OrderHistory = streams[ORDERS]
         if self.period.months.size > 1:
-            membership = self.moving(history)
+            membership = self.moving(streams)
             if membership is not None:
                 moves = counted_moves(history, membership, month_ends(self.period)).reshape(-1)
                 places = np.flatnonzero(moves)
@@ -144,17 +151,17 @@ class CountPage(SumTask):
                 sums = grid_sums(table, self.grid)
                 yield to_batch({(GRID, *name): total for name, total in sums.items()})
 
-    def moving(self, history: OrderHistory) -> Membership | None:
+    def moving(self, streams: Streams) -> Membership | None:
         """Return the membership of which moves are shown; None without schemes."""
-        named, _ = self.schemes.named(history)
+        named, _ = self.schemes.named(streams)
         return None if named.scheme is None else named.memberships[named.scheme]
 
     def shown(
-        self, table: pa.Table, nobody: OrderHistory
+        self, table: pa.Table, nobody: Streams
     ) -> tuple[Moves | None, Grid | None, Cohorts | None]:
-        """Return what the page shows of the sums of all partitions; nobody: a history of it."""
+        """Return what the page shows of the sums of all partitions; nobody: streams of it."""
         sums = ReportSums.of(table, (MOVES, COHORTS))
-        spec = grouped_orders(nobody).spec
+        spec = grouped_orders(nobody[ORDERS]).spec
         moves, grid, cohorts = None, None, None
         if self.period.months.size > 1:
             none = (np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -175,13 +182,13 @@ class CountPage(SumTask):
 
 @dataclass(frozen=True)
 class OrdersAlone(SumTask):
-    """Does another task without the streams beside orders."""
+    """Does another task without the streams of events beside orders."""
 
     task: PartitionTask
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield the results of the other task."""
-        return self.task.results({ORDERS: streams[ORDERS]})
+        return self.task.results(_without_events(streams))
 
 
 @dataclass(frozen=True)
@@ -190,29 +197,29 @@ class PageRequest:
 
     of: SourcesOf
     schemes: tuple[Scheme, ...]
-    further: Mapping[str, Membership]
+    further: Mapping[str, Membership | GivenIntervals]
     segments: Sequence[str] | None
     months: str | Sequence[str] | None
     as_of: date | str | None
     options: PageOptions
 
-    def check(self, nobody: OrderHistory) -> None:
+    def check(self, nobody: Streams) -> None:
         """Raise a ConfigError for what are no schemes, and for what tasks cannot compute.
 
-        nobody: a history without customers.
+        nobody: streams without customers.
         """
         for name, one in self.further.items():
-            if not isinstance(one, Membership):
+            if not isinstance(one, Membership | GivenIntervals):
                 raise ConfigError(
                     (Option("memberships"), printable(f": {name!r} is a {type(one).__name__}")),
-                    remedy="pass what Membership.from_table() returns",
+                    remedy="pass a frame of intervals, or what Membership.from_table() returns",
                 )
-        refuse_foreign(list(self.further.values()), nobody)
+        refuse_foreign(list(self._of_tables.values()), nobody[ORDERS])
         lacking = [one for one in self.schemes if isinstance(one, Scheme) and _is_lacking(one)]
         fitted = [one for one in self.schemes if one not in lacking]
         if fitted or self.further or not lacking:
             elsewhere = RecalculatedElsewhere(None, None, {})
-            named_memberships(nobody, fitted, self.further, elsewhere=elsewhere)
+            PageSchemes(tuple(fitted), self.further, elsewhere).named(nobody)
         for scheme in self.schemes:
             if scheme.reads_streams:
                 raise ConfigError(
@@ -226,7 +233,7 @@ class PageRequest:
     def dashboard(self, added: Added, nobody: Streams) -> Dashboard:
         """Return the page of the sums that `added` adds up; nobody: streams without customers."""
         orders: OrderHistory = nobody[ORDERS]
-        task = CountDays(self.further)
+        task = CountDays(self._of_tables)
         sums = ReportSums.of(added(task), (DAYS,))
         known = KnownDays.of_cells(sums.places((DAYS,)))
         ordered = _days_of(sums, ORDERED)
@@ -237,12 +244,12 @@ class PageRequest:
         days = elsewhere.schedule(orders).days
         fits = fits_of(added, orders, schemes, days)
         of_page = PageSchemes(schemes, self.further, replace(elsewhere, fits=fits))
-        named, _ = of_page.named(orders)
+        named, _ = of_page.named(nobody)
         end = last_day_of(Known(lambda: known), named, self.months, self.as_of)
         first_day = min(_days_of(sums, SEEN), default=None)
         period = Period.to(page_months(first_day, end, self.months), end)
         of_page, kept = self._without_few(added, nobody, of_page, period)
-        named, _ = of_page.named(orders)
+        named, _ = of_page.named(nobody)
         counted = period.months
         if first_day is not None and first_day < period.first_day:
             counted = Months.between(first_day, period.last_day)
@@ -253,7 +260,7 @@ class PageRequest:
             for warning in warnings_of_unknown(many):
                 warn(warning)
         page = CountPage(of_page, period, *_of_grid(added, orders, schemes, end))
-        shown = page.shown(added(page), orders)
+        shown = page.shown(added(page), nobody)
         content = self.options.content(report, named, of_page.few, period, shown)
         return Dashboard(content, report)
 
@@ -281,12 +288,17 @@ class PageRequest:
                 None,
                 self.segments,
                 period.last_day,
-            ).report(lambda task: added(OrdersAlone(task)), {ORDERS: nobody[ORDERS]})
+            ).report(lambda task: added(OrdersAlone(task)), _without_events(nobody))
         few = few_people(counts, period.months, least)
         if not few:
             return of_page, self.segments
         of_page = replace(of_page, few=tuple(few), segments=counts.segments)
-        return of_page, of_page.named(nobody[ORDERS])[1]
+        return of_page, of_page.named(nobody)[1]
+
+    @property
+    def _of_tables(self) -> dict[str, Membership]:
+        """The memberships that travel to all tasks."""
+        return {name: one for name, one in self.further.items() if isinstance(one, Membership)}
 
 
 def _of_grid(
@@ -303,6 +315,13 @@ def _of_grid(
     if len(there) < len(earlier) or not isinstance(last, Rfm):  # nobody was there to fit one to
         return (), None
     return there, last
+
+
+def _without_events(streams: Streams) -> dict[str, Any]:
+    """Return the orders, and memberships of frames."""
+    return {
+        name: one for name, one in streams.items() if name == ORDERS or isinstance(one, Membership)
+    }
 
 
 def _is_lacking(scheme: Scheme) -> bool:

@@ -12,6 +12,7 @@ from ordercycle._columns import Columns
 from ordercycle._dashboard.dashboard import Dashboard
 from ordercycle._dashboard.page_options import PageOptions
 from ordercycle._engines.engine import Engine, F
+from ordercycle._engines.interval_plans import among, in_tasks
 from ordercycle._engines.journey_tasks import ClusterJourneyRun
 from ordercycle._engines.page_tasks import PageRequest
 from ordercycle._engines.report_verbs import ReportStreams
@@ -34,7 +35,7 @@ class PageVerbs(Generic[F]):
         schemes: Sequence[Scheme],
         customers_df: Any = None,
         *,
-        memberships: Mapping[str, Membership] | None = None,
+        memberships: Mapping[str, Membership | F] | None = None,
         segments: Sequence[str] | None = None,
         months: str | Sequence[str] | None = None,
         as_of: date | str | None = None,
@@ -74,8 +75,9 @@ class PageVerbs(Generic[F]):
             As for :meth:`ordercycle.Dashboard.build`; those that have to be fitted once are fitted
             to the profiles as of the last order.
         memberships
-            Of tables, by name: what :meth:`ordercycle.Membership.from_table` returns, which travels
-            to all tasks.
+            By name: frames of intervals, with the columns that `membership` returns, whose segments
+            are in alphabetical order. Or of tables what :meth:`ordercycle.Membership.from_table`
+            returns, which travels to all tasks.
         journeys
             What `journey` returns: the streams of each are held while it is asked.
         segments, months, as_of, experiments, changes, title, currency, min_customers
@@ -121,8 +123,17 @@ class PageVerbs(Generic[F]):
                 journeys=runs,
                 experiments=experiments,
             )
+        there = memberships or {}
         beside = ReportStreams(
-            touches, visits, model, subscriptions, loyalty, brand, targets, check_own(metrics)
+            touches,
+            visits,
+            model,
+            subscriptions,
+            loyalty,
+            brand,
+            targets,
+            check_own(metrics),
+            among(self._engine, there),
         )
         both = (orders_df, customers_df)
         history, _ = beside.planned(
@@ -130,9 +141,8 @@ class PageVerbs(Generic[F]):
         )
         history = history.where(where, missing, has_streams=bool(beside.events))
         given = (schemes,) if isinstance(schemes, Scheme) else tuple(schemes)
-        request = PageRequest(
-            beside.sources, given, memberships or {}, segments, months, as_of, look
-        )
-        request.check(history.job.nobody["orders"])
+        further = in_tasks(self._engine, there)
+        request = PageRequest(beside.sources, given, further, segments, months, as_of, look)
+        request.check(history.job.nobody)
         with history.held() as held:
             return request.dashboard(held.added, history.job.nobody)

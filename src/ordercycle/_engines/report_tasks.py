@@ -13,7 +13,7 @@ import pyarrow as pa
 from ordercycle._attribution.attribution import Attribution
 from ordercycle._attribution.touch_classes import CAMPAIGN, CHANNEL_COLUMN, FORM, KIND
 from ordercycle._engines.credit_tasks import TOUCHES, VISITS
-from ordercycle._engines.named_sums import to_batch
+from ordercycle._engines.named_sums import Name, to_batch
 from ordercycle._engines.partition_tasks import (
     ORDERS,
     Streams,
@@ -32,9 +32,10 @@ from ordercycle._expressions.nodes import Node
 from ordercycle._history.grouped import WITH_PATHS
 from ordercycle._history.order_history import grouped_orders
 from ordercycle._membership.interval_tables import CUSTOMER, FROM, TO
+from ordercycle._membership.membership import Membership
 from ordercycle._months import Months, Period
 from ordercycle._report.as_of import AsOf, Known
-from ordercycle._report.checks import warnings_of_orders
+from ordercycle._report.checks import warnings_of_orders, warnings_of_unknown
 from ordercycle._report.counting import Counted, ReportScan
 from ordercycle._report.event_log import EventLog
 from ordercycle._report.known_days import KnownDays, cells_of_days
@@ -56,7 +57,7 @@ OF_ROWS: Mapping[str, tuple[str, ...]] = {
     SUBSCRIPTIONS: (CUSTOMER, CHANNEL, TOPIC, *DATES),
     MEMBERS: (CUSTOMER, FROM, TO),
 }
-DAYS = "days"
+DAYS, UNKNOWN = "days", "unknown intervals"
 
 
 @dataclass(frozen=True)
@@ -157,13 +158,19 @@ class CountSources(SumTask):
         with without_warnings(), of_a_partition():  # what a partition lacks may be elsewhere
             sources = self.of.sources(streams, is_part=True)
         for number, (plan, until) in enumerate(self.plans):
-            memberships = self.memberships.of(orders, plan.period)
+            memberships = self.memberships.of(streams, plan.period)
             scan = ReportScan(sources, tuple(listed(memberships)), self.horizon)
             since = self.of.sent_since(sources, until)
             yield from batches_of(scan.count(plan, until, sent_since=since), number)
         if self.with_days:
             days = cells_of_days(orders)
             yield cells_of((DAYS,), days.cell, days.count)
+            unknown: dict[Name, int] = {
+                (UNKNOWN, name): one.unknown_intervals(orders)
+                for name, one in streams.items()
+                if isinstance(one, Membership)
+            }
+            yield to_batch(unknown)
             for name, known in self.of.vocabularies(streams):
                 yield to_batch(known.sums(name))
             if sources.subscriptions is not None:
@@ -204,7 +211,7 @@ class FullReport:
         memberships = self.memberships.prepared(added, orders, periods)
         task = self._task(memberships, periods, chosen, nobody, with_days=True)
         sums = ReportSums.of(added(task), (*OF_CELLS, DAYS))
-        sources = self._sources(sums, nobody)
+        sources, sums_of_all = self._sources(sums, nobody), sums
         days = KnownDays.of_cells(sums.places((DAYS,)))
         known = Known(lambda: days, touched=sources.last_touch)
         chosen = AsOf.chosen(months, self.compare, self.as_of, known)
@@ -218,13 +225,18 @@ class FullReport:
             counted = self._counted(task, sums, sources) + counted
         is_halved = isinstance(counted[-1].plan, HalfMonths)
         of_orders = warnings_of_orders(chosen.period, days.first_order, days.last_order)
+        of_frames = (
+            warning
+            for name in nobody
+            for warning in warnings_of_unknown(int(sums_of_all.others.get((UNKNOWN, name), 0)))
+        )
         notes = notes_of(counted[0])
-        for warning in (*chosen.warnings(), *of_orders, *notes):
+        for warning in (*chosen.warnings(), *of_orders, *of_frames, *notes):
             warn(warning)
         cubes: list[Any] = (
             [one.views[sources.views[0]] for one in counted] if sources.is_of_orders else counted
         )
-        shown = listed(memberships.of(orders, chosen.period))
+        shown = listed(memberships.of(nobody, chosen.period))
         made_with = given_of(shown, self.of.targets, self.compare)
         halves = cubes.pop() if is_halved else None
         return SegmentReport(ReportNumbers(cubes, chosen, halves=halves), log, made_with)
@@ -234,6 +246,7 @@ class FullReport:
         there = {
             name: one if name in OF_ROWS else Vocabulary.of_sums(sums.others, name).history(one)
             for name, one in nobody.items()
+            if not isinstance(one, Membership)
         }
         sources = self.of.sources(there)
         if sources.subscriptions is None:
@@ -254,7 +267,7 @@ class FullReport:
         plans: list[tuple[Plan, int | None]] = []
         for period in periods:
             plan = Plan.of(
-                memberships.of(nobody[ORDERS], period),
+                memberships.of(nobody, period),
                 period=period,
                 segments=self.segments,
                 kind=grouped_orders(nobody[ORDERS]).spec,

@@ -43,7 +43,7 @@ class ReportVerbs(Generic[F]):
     def segment_report(  # noqa: PLR0913 - every option is keyword-only
         self,
         orders_df: Any,
-        scheme: Scheme | Sequence[Scheme] | Mapping[str, Scheme],
+        scheme: Scheme | F | Sequence[Scheme | F] | Mapping[str, Scheme | F],
         customers_df: Any = None,
         *,
         period: str | Sequence[str],
@@ -82,7 +82,9 @@ class ReportVerbs(Generic[F]):
             A scheme: `Lifecycle`, a fitted `Cadence`, `Rules` or `Rfm`; a list of several; or a
             dict of several, whose keys then go before the segments' names. One that is fitted again
             at each recalculation is so as of all days at once, in as many passes as one fit has
-            rounds, over rows that are held.
+            rounds, over rows that are held. In the place of a scheme there may be a frame of
+            intervals, with the columns that `membership` returns: of schemes that read streams, or
+            of another system. Its segments are in alphabetical order.
         period, compare, segments, as_of
             As for :meth:`ordercycle.SegmentReport.build`. Without `as_of`, a period that turns out
             not to be over is counted a second time, as of the last known day.
@@ -140,8 +142,17 @@ class ReportVerbs(Generic[F]):
             )
             report.channels()
         """
+        schemes, frames = SeveralSchemes.given(self._engine, scheme, every)
         beside = ReportStreams(
-            touches, visits, model, subscriptions, loyalty, brand, targets, check_own(metrics)
+            touches,
+            visits,
+            model,
+            subscriptions,
+            loyalty,
+            brand,
+            targets,
+            check_own(metrics),
+            frames,
         )
         both = (orders_df, customers_df)
         history, has_more = beside.planned(
@@ -149,7 +160,6 @@ class ReportVerbs(Generic[F]):
         )
         history = history.where(where, missing, has_streams=bool(beside.events))
         asked = (period, compare, months, segments)
-        schemes = SeveralSchemes.given(scheme, every)
         schemes.check()
         has_more = has_more or schemes.refits or changes is not None
         if isinstance(schemes, OneScheme) and not has_more:
@@ -161,7 +171,10 @@ class ReportVerbs(Generic[F]):
 
 @dataclass(frozen=True)
 class ReportStreams(Generic[F]):
-    """What a report is made of beside orders, as frames or paths."""
+    """What a report is made of beside orders, as frames or paths.
+
+    intervals: frames of memberships, by what tasks call them.
+    """
 
     touches: Any
     visits: Any
@@ -171,6 +184,7 @@ class ReportStreams(Generic[F]):
     brand: str | None
     targets: Mapping[str, Any] | None
     own: tuple[Metric, ...]
+    intervals: Mapping[str, F]
 
     @property
     def sources(self) -> SourcesOf:
@@ -219,8 +233,11 @@ class ReportStreams(Generic[F]):
         tables = {SUBSCRIPTIONS: self.subscriptions, MEMBERS: programme.get(MEMBERS)}
         rows = {name: (one, OF_ROWS[name]) for name, one in tables.items() if one is not None}
         given_streams = GivenStreams.of(streams, columns, timezone, dict(options), stream_options)
-        history = planned_streams(engine, both, partitions, given_streams, missing, rows)
-        return history, bool(streams or rows or self.brand or self.targets or self.own)
+        history = planned_streams(
+            engine, both, partitions, given_streams, missing, rows, self.intervals
+        )
+        more = (streams, rows, self.intervals, self.brand, self.targets, self.own)
+        return history, any(map(bool, more))
 
 
 def _programme(loyalty: Any) -> Mapping[str, Any]:

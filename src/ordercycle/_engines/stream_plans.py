@@ -355,9 +355,7 @@ class RowsPlan(StreamPlan):
     """Rows with whatever columns, one per customer: they travel as they are."""
 
     @classmethod
-    def of(
-        cls, name: str, frame: Any, schema: pa.Schema, packing: Packing, first: int = 0
-    ) -> RowsPlan:
+    def of(cls, name: str, frame: Any, schema: pa.Schema, packing: Packing, first: int = 0) -> Self:
         """Return the plan of a frame, of which the schema says what travels.
 
         first: the number of its table in the job.
@@ -374,7 +372,7 @@ class RowsPlan(StreamPlan):
         return cls(name=name, tables=(packer,), options={})
 
     @property
-    def nobody(self) -> pa.Table:
+    def nobody(self) -> Any:
         """No rows."""
         return self.tables[0].schema.empty_table()
 
@@ -393,7 +391,7 @@ class RowsPlan(StreamPlan):
         [table] = self.tables
         return replace(self, tables=(replace(table, looked_for=LookedFor(named=column)),))
 
-    def counted(self, built: pa.Table, found: AbstractSet[int | str] | None) -> pa.Table:
+    def counted(self, built: pa.Table, found: AbstractSet[int | str] | None) -> Any:
         """Return the rows, where names are in a column, with those of all partitions there."""
         named = self.tables[0].looked_for.named
         if named is None or found is None:

@@ -24,6 +24,7 @@ from ordercycle._engines.experiment_tasks import (
 )
 from ordercycle._engines.feature_tasks import AssignedRows, FeaturesOfRows
 from ordercycle._engines.given_streams import GivenStreams
+from ordercycle._engines.interval_plans import among, in_tasks
 from ordercycle._engines.journey_tasks import ClusterJourneyRun, Replaying
 from ordercycle._engines.partition_tasks import ORDERS
 from ordercycle._engines.rehearsal_tasks import RehearsedSums, rehearsed_on
@@ -335,7 +336,7 @@ class StreamVerbs(Generic[F]):
         as_of: date | str,
         window_days: int = 30,
         covariate: str | None = None,
-        by: Scheme | None = None,
+        by: Scheme | F | None = None,
         alpha: float = 0.05,
         columns: Mapping[str, Any] | None = None,
         timezone: str | None = None,
@@ -360,7 +361,7 @@ class StreamVerbs(Generic[F]):
         by
             A scheme, whose segments on the day of assignment are compared; one that is recalculated
             is so on that day, and one that is fitted again each time is fitted to the profiles of
-            that day, over rows that are held.
+            that day, over rows that are held. Or a frame of intervals, as `membership` returns it.
         columns
             By name: ``"orders"`` a ``Columns``, ``"exposures"`` an ``EventColumns``.
         timezone, where, missing, stream_options, partitions, **options
@@ -380,7 +381,10 @@ class StreamVerbs(Generic[F]):
         streams = {} if exposures_df is None else {EXPOSURES: exposures_df}
         given = GivenStreams.of(streams, columns or {}, timezone, options, stream_options)
         tables = (orders_df, customers_df)
-        history = planned_streams(self._engine, tables, partitions, given, missing)
+        on, frames = on_day(self._engine, "by", by, since)
+        history = planned_streams(
+            self._engine, tables, partitions, given, missing, intervals=frames
+        )
         history = history.where(where, missing, has_streams=bool(given.streams))
         asked = {
             "since": since,
@@ -388,7 +392,7 @@ class StreamVerbs(Generic[F]):
             "window_days": window_days,
             "covariate": covariate,
         }
-        task = MeasuredSums(experiment, asked, on_day("by", by, since))
+        task = MeasuredSums(experiment, asked, on)
         # With exposures, windows may turn out to start at views.
         is_asked_again = exposures_df is not None or (task.by is not None and task.by.refits)
         with history.held(is_asked_again=is_asked_again) as held:
@@ -456,7 +460,7 @@ class StreamVerbs(Generic[F]):
         journey: Journey,
         customers_df: Any = None,
         *,
-        memberships: Mapping[str, Scheme],
+        memberships: Mapping[str, Scheme | F],
         as_of: date | str,
         streams: Mapping[str, Any] | None = None,
         ledger: Any = None,
@@ -482,6 +486,8 @@ class StreamVerbs(Generic[F]):
             Schemes by the names that the journey has for them. One that is recalculated is so from
             the first day of the journey (``starts_on``) to `as_of`. One that is fitted again each
             time is so at once, as of all days together: the orders are read and shuffled for it.
+            Or frames of intervals, with the columns that `membership` returns: of schemes that read
+            streams, or of another system.
         as_of
             The last day that is known.
         streams
@@ -516,9 +522,13 @@ class StreamVerbs(Generic[F]):
         check_choice("missing", missing, MISSING)
         given = GivenStreams.of(streams, columns or {}, timezone, options, stream_options)
         tables = (orders_df, customers_df)
-        history = planned_streams(self._engine, tables, partitions, given, missing)
+        frames = among(self._engine, memberships)
+        history = planned_streams(
+            self._engine, tables, partitions, given, missing, intervals=frames
+        )
         history = history.where(where, missing, has_streams=bool(given.streams))
-        replaying = Replaying(journey, memberships, as_of, ledger, every, after)
+        there = in_tasks(self._engine, memberships)
+        replaying = Replaying(journey, there, as_of, ledger, every, after)
         nobody = replaying.check(history.job.nobody)
         if replaying.refits:
             with history.orders_alone.held() as held:

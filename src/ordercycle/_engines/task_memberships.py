@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeAlias
 
-from ordercycle._engines.partition_tasks import first_round, membership_of
+from ordercycle._engines.engine import Engine, F
+from ordercycle._engines.interval_plans import GivenIntervals, among, is_frame
+from ordercycle._engines.partition_tasks import ORDERS, Streams, first_round, membership_of
 from ordercycle._engines.refits import Added, Fits, fits_of
 from ordercycle._errors import Code, ConfigError, Option, printable
 from ordercycle._history.order_history import OrderHistory
@@ -22,8 +24,8 @@ from ordercycle._segments.scheme import Scheme, membership_with
 class TaskMemberships(Protocol):
     """What says who is in which segment, in the task of any customers; it pickles."""
 
-    def of(self, history: OrderHistory, period: Period, /) -> Memberships:
-        """Return the memberships of a history, over a period that was prepared."""
+    def of(self, streams: Streams, period: Period, /) -> Memberships:
+        """Return the memberships of streams, over a period that was prepared."""
 
     def prepared(self, added: Added, nobody: OrderHistory, periods: Sequence[Period], /) -> Self:
         """Return the same with all that tasks have to know of other customers, for periods."""
@@ -37,8 +39,9 @@ class OneScheme:
     every: str
     fits: Fits = field(default_factory=dict)
 
-    def of(self, history: OrderHistory, period: Period) -> Membership:
-        """Return the membership of a history, over a period."""
+    def of(self, streams: Streams, period: Period) -> Membership:
+        """Return the membership of streams, over a period."""
+        history: OrderHistory = streams[ORDERS]
         if not self.refits:
             return membership_of(self.scheme, history, period, self.every)
         return membership_with(history, self._schedule(history, period), [self.scheme], self.fits)
@@ -68,17 +71,19 @@ class OneScheme:
 
 @dataclass(frozen=True)
 class SeveralSchemes:
-    """The memberships of several schemes, beside each other.
+    """The memberships of several schemes or frames, beside each other.
 
     names: those that go before the segments'; None: the segments' own tell them apart.
     """
 
-    schemes: tuple[OneScheme, ...]
+    schemes: tuple[OneScheme | GivenIntervals, ...]
     names: tuple[str, ...] | None
 
     @classmethod
-    def given(cls, given: Any, every: str) -> SeveralSchemes | OneScheme:
-        """Return what was given: a scheme, some in a row, or by name.
+    def given(
+        cls, engine: Engine[F], given: Any, every: str
+    ) -> tuple[SeveralSchemes | OneScheme | GivenIntervals, dict[str, F]]:
+        """Return what was given: a scheme, some in a row, or by name; and frames among them.
 
         Raises
         ------
@@ -87,18 +92,29 @@ class SeveralSchemes:
         """
         is_by_name = isinstance(given, Mapping)
         if not is_by_name and not isinstance(given, list | tuple):
-            return OneScheme(given, every)
+            alone = {"": given}
+            return cls._each(engine, alone, every)[""], among(engine, alone)
         names = tuple(given) if is_by_name else None
-        schemes = tuple(given.values() if is_by_name else given)
-        if not schemes:
+        those = given if is_by_name else {str(place): one for place, one in enumerate(given)}
+        if not those:
             raise ConfigError(
                 (Option("scheme", given), " is empty"), remedy="a report needs at least one scheme"
             )
-        return cls(tuple(OneScheme(one, every) for one in schemes), names)
+        each = cls._each(engine, those, every).values()
+        return cls(tuple(each), names), among(engine, those)
 
-    def of(self, history: OrderHistory, period: Period) -> Memberships:
-        """Return the memberships of a history, over a period."""
-        made = [one.of(history, period) for one in self.schemes]
+    @staticmethod
+    def _each(
+        engine: Engine[F], those: Mapping[str, Any], every: str
+    ) -> dict[str, OneScheme | GivenIntervals]:
+        return {
+            name: GivenIntervals.called(name) if is_frame(engine, one) else OneScheme(one, every)
+            for name, one in those.items()
+        }
+
+    def of(self, streams: Streams, period: Period) -> Memberships:
+        """Return the memberships of streams, over a period."""
+        made = [one.of(streams, period) for one in self.schemes]
         return made if self.names is None else dict(zip(self.names, made, strict=True))
 
     def prepared(
@@ -117,8 +133,8 @@ class SeveralSchemes:
         """Raise a ConfigError for what no partition can fit, and for names of several segments."""
         for one in self.schemes:
             one.check()
-        those = [one.scheme for one in self.schemes if isinstance(one.scheme, Scheme)]
-        names = Counter(name for one in those for name in one.segments)
+        given = (one.scheme for one in self.schemes if isinstance(one, OneScheme))
+        names = Counter(name for one in given if isinstance(one, Scheme) for name in one.segments)
         twice = [name for name, times in names.items() if times > 1]
         if twice and self.names is None:
             raise ConfigError(
@@ -145,14 +161,15 @@ class SchemeBetween:
     every: str
     fits: Fits | None = None
 
-    def of(self, history: OrderHistory) -> Membership:
-        """Return the membership of a history.
+    def of(self, streams: Streams) -> Membership:
+        """Return the membership of streams.
 
         Raises
         ------
         ConfigError
             The scheme is none, lacks numbers, or is fitted to a whole profile.
         """
+        history: OrderHistory = streams[ORDERS]
         if not isinstance(self.scheme, Scheme):
             raise ConfigError(
                 (Option(self.option, self.scheme), " is no scheme"), remedy="pass one"
@@ -185,3 +202,7 @@ class SchemeBetween:
 
     def _schedule(self, history: OrderHistory) -> Schedule:
         return Schedule.of(history, self.start, self.end, self.every)
+
+
+#: What says who is in which segment on a day, or between two.
+OnDay: TypeAlias = SchemeBetween | GivenIntervals

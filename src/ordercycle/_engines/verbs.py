@@ -19,6 +19,7 @@ from ordercycle._engines.feature_tasks import PROFILES, FeaturedProfiles
 from ordercycle._engines.file_frames import FileFrame, are_paths
 from ordercycle._engines.given_streams import GivenStreams
 from ordercycle._engines.grouping_job import GroupingJob, check_memory, checked_partitions
+from ordercycle._engines.interval_plans import OF_INTERVALS, IntervalsPlan, names_of
 from ordercycle._engines.named_sums import NAMED_SCHEMA, Name, from_table
 from ordercycle._engines.partition_tasks import (
     ORDERS,
@@ -245,11 +246,13 @@ def planned_streams(
     given: GivenStreams,
     missing: str = "error",
     rows: Mapping[str, tuple[F, Sequence[str]]] | None = None,
+    intervals: Mapping[str, F] | None = None,
 ) -> ClusterHistory[F]:
     """Return the history of orders and customers beside other streams.
 
     missing: what becomes of texts in conditions of views of others; rows: frames of what are no
-    events, by name, with those of their columns that are read where they are there.
+    events, by name, with those of their columns that are read where they are there; intervals:
+    frames of memberships, of which the names of segments are read here.
 
     Raises
     ------
@@ -268,6 +271,13 @@ def planned_streams(
     _add_streams(engine, given, plans, frames, packing, missing)
     for name, (frame, wanted) in (rows or {}).items():
         plans.append(_rows_plan(engine, name, frame, wanted, packing, len(frames)))
+        frames.append(frame)
+    for name, frame in (intervals or {}).items():
+        names = names_of(engine, frame, name)
+        schema = engine.schema(frame, OF_INTERVALS, name)
+        read = pa.schema([schema.field(one) for one in OF_INTERVALS])
+        plan = IntervalsPlan.of(name, frame, read, packing, len(frames))
+        plans.append(replace(plan, names=names))
         frames.append(frame)
     return ClusterHistory(engine, GroupingJob.of_streams(plans, mine), frames)
 
@@ -330,6 +340,22 @@ def _texts_of(plan: RowsPlan) -> list[str]:
     """Return the columns of text behind that of customers."""
     texts = (pa.types.is_string, pa.types.is_large_string)
     return [one.name for one in list(plan.nobody.schema)[1:] if any(is_(one.type) for is_ in texts)]
+
+
+def planned_events(
+    engine: Engine[F], given: GivenStreams, partitions: int | None
+) -> ClusterHistory[F]:
+    """Return streams of events alone, as `planned_streams` returns them beside orders."""
+    require(engine)
+    frames: list[F | FileFrame] = []
+    for name, rows in given.streams.items():
+        options, _ = given.of_stream(name)
+        frame = _frame(engine, rows, EventsPlan.request(name, options))
+        frames.append(frame)
+    packing = _packing(engine, frames, partitions, given.shared)
+    plans: list[StreamPlan] = []
+    _add_streams(engine, given, plans, [], packing, "error")
+    return ClusterHistory(engine, GroupingJob.of_streams(plans, given.shared), frames)
 
 
 def planned_rows(

@@ -171,16 +171,21 @@ def _segments(column: pa.ChunkedArray) -> tuple[tuple[str, ...], NDArray[np.int1
     if pa.types.is_dictionary(kind):
         names = pa.chunked_array([chunk.dictionary for chunk in column.chunks], plain)
     names = pc.unique(names.cast(pa.large_string())).drop_null()
-    if len(names) > MOST_SEGMENTS:
-        raise DataError(
-            f"{NAME}: {SEGMENT} has {counted(len(names), 'name')}, and at most "
-            f"{MOST_SEGMENTS:,} make sense",
-            remedy="is it the column of the segments?",
-            column=SEGMENT,
-        )
+    refuse_many_names(len(names))
     codes = pc.index_in(column.cast(pa.large_string()), value_set=names)
     codes = codes.fill_null(0).to_numpy().astype(np.int16)
     return tuple(names.to_pylist()), codes
+
+
+def refuse_many_names(count: int) -> None:
+    """Raise a DataError for more names than make sense."""
+    if count > MOST_SEGMENTS:
+        raise DataError(
+            f"{NAME}: {SEGMENT} has {counted(count, 'name')}, and at most {MOST_SEGMENTS:,} make "
+            "sense",
+            remedy="is it the column of the segments?",
+            column=SEGMENT,
+        )
 
 
 def _customers(column: pa.ChunkedArray, reader: IdReader) -> tuple[pa.Array, NDArray[np.int64]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -164,3 +165,18 @@ def reach(stream: EventHistory, months: str | Sequence[str] | None = None) -> Re
         return found
 
     return ReachedCustomers(asked, sum(stored.scan(count), np.zeros(size, np.int64)))
+
+
+def reached_of(months: Months, pairs: Iterable[tuple[date | None, date, int]]) -> ReachedCustomers:
+    """Return what different customers add up to.
+
+    pairs: the month in which they were reached before, or None, the month, and how many there are.
+    """
+    places: dict[date | None, int] = {
+        one.first_day: place for place, one in enumerate(months.each(), 1)
+    }
+    places[None] = 0
+    counts = np.zeros(pair_place(0, months.size + 1), np.int64)
+    for before, month, customers in pairs:
+        counts[pair_place(places[before], places[month])] += customers
+    return ReachedCustomers(months, counts)

@@ -22,6 +22,7 @@ from ordercycle._engines.history_verbs import HistoryVerbs
 from ordercycle._engines.lift_verbs import LiftVerbs
 from ordercycle._engines.movement_verbs import MovementVerbs
 from ordercycle._engines.page_verbs import PageVerbs
+from ordercycle._engines.reach_verbs import ReachVerbs
 from ordercycle._engines.report_verbs import ReportVerbs
 from ordercycle._engines.stream_verbs import StreamVerbs
 from ordercycle._engines.verbs import planned, planned_streams
@@ -50,6 +51,7 @@ __all__ = [
     "membership",
     "next_transition",
     "profile",
+    "reach",
     "rehearse",
     "segment_report",
     "transition_matrix",
@@ -267,3 +269,5 @@ membership = _MOVEMENTS.membership
 transitions = _MOVEMENTS.transitions
 transition_matrix = _MOVEMENTS.transition_matrix
 next_transition = _MOVEMENTS.next_transition
+_REACH: ReachVerbs[DataFrame] = ReachVerbs(DASK)
+reach = _REACH.reach
