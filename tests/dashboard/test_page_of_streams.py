@@ -11,6 +11,7 @@ import pytest
 from support.pages import exported
 
 import ordercycle as oc
+from ordercycle._report.page_cells import PageCells
 
 pytestmark = pytest.mark.filterwarnings("ignore::ordercycle.OrdercycleWarning")
 
@@ -59,6 +60,22 @@ def made(kind, people=60):
     """Return orders, and what they were credited to."""
     history, events = touched(kind, people)
     return history, oc.Attribution().credit(history, events)
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_quantities_that_follow_from_others_come_in_any_order(monkeypatch, step):
+    """One that is derived of derived ones may be met before these."""
+    history, _ = touched("int")
+    rows = {
+        "customer_id": pa.array(range(0, 60, 2), pa.int64()),
+        "valid_from": pa.array([FIRST] * 30),
+        "valid_to": pa.nulls(30, pa.date32()),
+    }
+    members = oc.Loyalty(members=pa.table(rows))
+    metrics = property(lambda cells: cells.figures.catalogue.metrics[::step])
+    monkeypatch.setattr(PageCells, "metrics", metrics)
+    page = oc.Dashboard.build(history, [oc.Lifecycle()], loyalty=members, as_of="2026-05-15")
+    assert "order value uplift" in page._page
 
 
 def csv_of(report, **options):

@@ -123,10 +123,18 @@ class PageCells:
             if shift:
                 slices = [one.shifted(names, shift) for one in slices]
             units |= dict.fromkeys(names, unit / 2**shift)
-        used = {name for metric in self.metrics for name in metric.parts}
+        used = dict.fromkeys(name for metric in self.metrics for name in metric.parts)
         derived = {name: found.terms for name in used if (found := derived_of(name)) is not None}
-        for name, terms in derived.items():
-            units[name] = prod((units[part] for part in terms[0][1]), start=Fraction(1))
+
+        def unit_of(name: str) -> Fraction:
+            """Return the unit of a quantity, which may be derived of others that are derived."""
+            if name in derived and name not in units:
+                parts = derived[name][0][1]
+                units[name] = prod((unit_of(part) for part in parts), start=Fraction(1))
+            return units[name]
+
+        for name in derived:
+            unit_of(name)
         over = {name: one.over for name, one in self.quantities.items()}
         return (
             Numbers(over, dict(sorted(derived.items())), self.grains),
