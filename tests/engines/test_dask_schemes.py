@@ -68,6 +68,10 @@ def test_intervals_of_models_of_value(partitions, spend):
     clv = oc.Clv(model="bg_nbd", spend=spend, horizon_days=180).fit(table)
     found = dask.clv_intervals(profiles, clv, draws=5, seed=5)
     assert found.equals(clv.intervals(table, draws=5, seed=5))
+    informed = dask.fit(profiles, oc.Clv(model="bg_nbd", spend=spend), errors="information")
+    expected = oc.Clv(model="bg_nbd", spend=spend).fit(table, errors="information")
+    assert informed == expected
+    assert informed.account == expected.account != clv.account
     with pytest.raises(oc.ConfigError, match="the model was fitted to"):
         dask.clv_intervals(other, clv, draws=5)
     if spend is not None:
@@ -80,6 +84,10 @@ def test_what_cannot_be_fitted_to_profiles(shop):
     profiles = dask.profile(there, as_of=AS_OF, columns=COLUMNS)
     with pytest.raises(oc.ConfigError, match="pass the orders to fit_lifecycle"):
         dask.fit(profiles, oc.Lifecycle())
+    with pytest.raises(oc.ConfigError, match="errors='sandwich' means nothing for a Cadence"):
+        dask.fit(profiles, oc.Cadence(), errors="sandwich")
+    with pytest.raises(oc.ConfigError, match="errors='none' is not an option"):
+        dask.fit(profiles, oc.Clv(), errors="none")
     with pytest.raises(oc.ConfigError, match="nothing to fit"):
         dask.fit(profiles, oc.Rules({"VIP": "revenue > 500"}))
     with pytest.raises(oc.ColumnError, match="revenue"):

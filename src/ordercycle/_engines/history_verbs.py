@@ -85,7 +85,7 @@ class HistoryVerbs(Generic[F]):
             ``history`` and ``streams``, by name. Of a history of some customers the last day is
             that of their own orders: name the day with ``as_of``. Its ``summary()`` counts the
             rows that came here: of those without a customer, which ``anonymous="drop"`` leaves
-            out in the tasks, none, with a share of 1 either.
+            out in the tasks, none, but with a share of 1 all, as on one machine.
 
         Raises
         ------

@@ -68,10 +68,15 @@ class KeptCustomers:
             )
         return cls(reader, below=math.ceil(share * HASHES))
 
+    @property
+    def are_all(self) -> bool:
+        """Whether everybody's rows are kept."""
+        return self.below is not None and self.below >= HASHES
+
     def among(self, column: pa.Array, hashes: NDArray[np.uint64], reader: IdReader) -> pa.Array:
         """Return whose rows are kept; hashes: those of the ids, 0 of none; reader: of them."""
         if self.below is not None:
-            if self.below >= HASHES:
+            if self.are_all:
                 return pa.array(np.ones(hashes.size, np.bool_))
             return pa.array(hashes < np.uint64(self.below))
         ids = pa.array(self.ids, self.reader.plain)

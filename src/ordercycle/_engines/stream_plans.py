@@ -176,7 +176,16 @@ class StreamPlan(ABC):
 
     def brought(self, kept: KeptCustomers, threads: int | None) -> Self:
         """Return the plan of the rows of some customers, who are to be on the driver."""
-        tables = tuple(replace(table, targets=1, kept=kept) for table in self.tables)
+        # With everybody come those without a customer, whom whoever builds the history counts.
+        tables = tuple(
+            replace(
+                table,
+                targets=1,
+                kept=kept,
+                drop_nameless=table.drop_nameless and not kept.are_all,
+            )
+            for table in self.tables
+        )
         of_tasks = {name: None for name in OF_TASKS if name in self.options}
         return replace(self, tables=tables, options=self.options | of_tasks | {"threads": threads})
 

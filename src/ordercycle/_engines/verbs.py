@@ -53,6 +53,7 @@ from ordercycle._segments.fittable import Fittable
 from ordercycle._segments.lifecycle import Lifecycle
 from ordercycle._segments.lifecycle_fit import gap_round
 from ordercycle._segments.value.clv import Clv, intervals_with
+from ordercycle._segments.value.fit import ERRORS, ClvRound
 from ordercycle._segments.value.intervals import Population, PopulationRound
 from ordercycle._sources.read_request import ReadRequest
 
@@ -431,10 +432,24 @@ def assign(engine: Engine[F], profiles: F, scheme: Fittable, options: dict[str, 
     return engine.assign(profiles, assignment, assignment.added(schema.empty_table()))
 
 
-def fit(engine: Engine[F], profiles: F, scheme: S) -> S:
-    """Return a scheme fitted to profiles, of which only counts come back."""
+def fit(engine: Engine[F], profiles: F, scheme: S, errors: str | None = None) -> S:
+    """Return a scheme fitted to profiles, of which only counts come back; errors: of a Clv.
+
+    Raises
+    ------
+    ConfigError, ColumnError, DataError
+        As for the method fit of the scheme.
+    """
     check_frame(engine, profiles, "profiles")
     first = first_round(scheme)
+    if errors is not None:
+        if not isinstance(first, ClvRound):
+            raise ConfigError(
+                (Option("errors", errors), f" means nothing for a {type(scheme).__name__}"),
+                remedy="leave it out",
+            )
+        check_choice("errors", errors, ERRORS)
+        first = replace(first, errors=errors)
     # With all columns: of a profile without money, an error says something else.
     check_countable(scheme, engine.schema(profiles, engine.columns(profiles), "profiles"))
     fitted: S = counted_rounds(engine, profiles, first)

@@ -194,7 +194,7 @@ def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
     return verbs.assign(DASK, profile_df, scheme, options)
 
 
-def fit(profile_df: DataFrame, scheme: S) -> S:
+def fit(profile_df: DataFrame, scheme: S, *, errors: str | None = None) -> S:
     """Return a scheme fitted to profiles, with the numbers that `scheme.fit` gives.
 
     Customers are counted where they are, in a few rounds; only the counts come back. The columns
@@ -208,8 +208,10 @@ def fit(profile_df: DataFrame, scheme: S) -> S:
     scheme
         An `Rfm`, a `Cadence`, a `Clv` or a `ValueLists`; a `Lifecycle` needs the orders:
         :func:`fit_lifecycle`.
+    errors
+        Of a `Clv`, as for :meth:`Clv.fit`; None: as usual.
     """
-    return verbs.fit(DASK, profile_df, scheme)
+    return verbs.fit(DASK, profile_df, scheme, errors)
 
 
 def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only

@@ -190,7 +190,7 @@ def assign(profile_df: DataFrame, scheme: Scheme, **options: Any) -> DataFrame:
     return verbs.assign(SPARK, profile_df, scheme, options)
 
 
-def fit(profile_df: DataFrame, scheme: S) -> S:
+def fit(profile_df: DataFrame, scheme: S, *, errors: str | None = None) -> S:
     """Return a scheme fitted to profiles, with the numbers that `scheme.fit` gives.
 
     Customers are counted where they are, in a few rounds; only the counts come to the driver. The
@@ -204,6 +204,8 @@ def fit(profile_df: DataFrame, scheme: S) -> S:
     scheme
         An `Rfm`, a `Cadence`, a `Clv` or a `ValueLists`; a `Lifecycle` needs the orders:
         :func:`fit_lifecycle`.
+    errors
+        Of a `Clv`, as for :meth:`Clv.fit`; None: as usual.
 
     Examples
     --------
@@ -212,7 +214,7 @@ def fit(profile_df: DataFrame, scheme: S) -> S:
         rfm = spark.fit(profiles, oc.Rfm())
         spark.assign(profiles, rfm).groupBy("rfm").count().show()
     """
-    return verbs.fit(SPARK, profile_df, scheme)
+    return verbs.fit(SPARK, profile_df, scheme, errors)
 
 
 def fit_lifecycle(  # noqa: PLR0913 - every option is keyword-only
