@@ -52,6 +52,7 @@ def cadence_of(history):
             pa.string(),
             {"every": "month", "schemes": [oc.Rfm(bins=3, map=NAMES, where="orders > 1")], **SPAN},
         ),
+        (lambda _: oc.Rfm(bins=3, map=NAMES), 7, pa.int64(), {"window_days": 200, **SPAN}),
     ],
     ids=[
         "all days",
@@ -61,6 +62,7 @@ def cadence_of(history):
         "scores",
         "scores of each month",
         "rules after scores of each month",
+        "scores of a window of each month",
     ],
 )
 def test_intervals(make, partitions, kind, asked):
@@ -99,10 +101,29 @@ def test_intervals_of_rules_with_features(partitions):
         there.compute()
 
 
+@pytest.mark.parametrize("partitions", [1, 3, 7])
+def test_scores_of_each_month_after_features(partitions):
+    """Fitted to those whom rules with features of streams let in."""
+    shop = streams()
+    reached = oc.Rules(
+        {"Clicks": "count(touches, kind == 'click', last=300) > 1"}, column="reached"
+    )
+    scores = oc.Rfm(bins=2, map={"Best": "2 2", "Rest": "* *"}, where="reached == 'Clicks'")
+    asked = {"start": "2025-06-30", "end": "2025-12-31", "every": "month", "window_days": 400}
+    orders, given = framed(shop.orders, 2), {"streams": {"touches": framed(shop.touches, 3)}}
+    columns = {"orders": shop.columns, "touches": TOUCHED}
+    found = dask.membership(
+        orders, scores, schemes=[reached], columns=columns, partitions=partitions, **asked, **given
+    )
+    here = {"streams": {"touches": shop.events}, "schemes": [reached]}
+    expected = scores.membership(shop.history, **asked, **here).to_table()
+    assert rows_of(computed(found)) == rows_of(expected)
+    assert expected.num_rows > 10
+
+
 @pytest.mark.parametrize(
     ("scheme", "asked", "says"),
     [
-        (oc.Rfm(), SPAN | {"window_days": 90}, "to profiles of all orders, and of no streams"),
         (oc.Rfm(), {}, "first and the last order"),
         (oc.Cadence(), {}, "is not fitted"),
         (oc.Rules({"Big": "revenue > 9"}), {"start": "2025-01-01"}, "first and the last order"),

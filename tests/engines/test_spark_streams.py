@@ -420,6 +420,18 @@ def test_pages_of_schemes_that_are_fitted_again(there):
     assert found._shown.grid is not None
 
 
+def test_more_names_than_segments_in_whichever_partitions(session):
+    rows = [(number, f"tier {number}") for number in range(150)]
+    before = session.createDataFrame(rows[:20], "customer_id long, tier string").repartition(2)
+    after = session.createDataFrame(rows, "customer_id long, tier string").repartition(3)
+    for ask in (lambda: spark.transitions(before, after, "tier", partitions=7).count(),
+                lambda: spark.transition_matrix(before, after, "tier", partitions=7)):  # fmt: skip
+        with pytest.raises(Exception, match="after: tier brings the names to 150, and 127"):
+            ask()
+    few = after.where("customer_id < 127")
+    assert spark.transitions(before, few, "tier", partitions=7).count() == 107
+
+
 def test_memberships_and_transitions(there):
     orders, _, _ = there
     shop, days = streams(), ("2025-09-30", "2025-12-31")

@@ -19,7 +19,7 @@ from ordercycle._engines.partition_tasks import (
     SumTask,
     of_a_partition,
 )
-from ordercycle._engines.refits import Added, Fits, fits_of
+from ordercycle._engines.refits import Added, Fits, Profiled, fits_of
 from ordercycle._errors import ConfigError, Option
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._membership.membership import Membership
@@ -64,12 +64,6 @@ class IntervalRows:
                     "last order of all",
                     remedy=("pass ", Option(name)),
                 )
-        if self.refits and (self.read_streams or self.window_days is not None):
-            raise ConfigError(
-                f"{self.scheme!r} or one before it is fitted again at each recalculation, on "
-                "clusters to profiles of all orders, and of no streams",
-                remedy="give it numbers of its own, as in Rfm(..., cuts=dict(fitted.cuts))",
-            )
 
     @property
     def _all(self) -> tuple[Scheme, ...]:
@@ -86,13 +80,17 @@ class IntervalRows:
         """Whether any of the schemes is fitted again at each recalculation."""
         return self.scheme.recalculates and any(one.refits for one in self._all)
 
-    def prepared(self, added: Added, nobody: OrderHistory) -> IntervalRows:
+    def prepared(self, added: Added, nobody: Streams) -> IntervalRows:
         """Return the same with all that is fitted again fitted as of each day.
 
-        added: adds up what a task counts; nobody: a history without customers.
+        added: adds up what a task counts; nobody: streams without customers.
         """
-        days = self._schedule(nobody).days
-        return replace(self, fits=fits_of(added, nobody, self._all, days))
+        days = self._schedule(nobody[ORDERS]).days
+        return replace(self, fits=fits_of(added, nobody, self._all, days, self._profiled))
+
+    @property
+    def _profiled(self) -> Profiled:
+        return Profiled(self.window_days, self.read_streams)
 
     def schema(self, nobody: Streams) -> pa.Schema:
         """Return the columns, segments as texts."""
@@ -112,11 +110,17 @@ class IntervalRows:
     def _membership(self, streams: Streams) -> Membership:
         history: OrderHistory = streams[ORDERS]
         if self.refits:
-            return membership_with(history, self._schedule(history), self._all, self.fits)
+            return membership_with(
+                history,
+                self._schedule(history),
+                self._all,
+                self.fits,
+                self.window_days,
+                self._profiled.there(streams),
+            )
         options: dict[str, Any] = {}
         if self.read_streams:  # whose texts were compared with those of all partitions before
-            there = {name: streams[name] for name in self.read_streams if name in streams}
-            options = {"streams": there, "missing": "empty"}
+            options = {"streams": self._profiled.there(streams), "missing": "empty"}
         return self.scheme.membership(
             history,
             self.start,

@@ -84,8 +84,7 @@ class MovementVerbs(Generic[F]):
         Raises
         ------
         ConfigError, ColumnError
-            At once, as for :meth:`ordercycle.Scheme.membership`, as far as no row is read for it,
-            and where a scheme that is fitted again reads streams, or orders of a window.
+            At once, as for :meth:`ordercycle.Scheme.membership`, as far as no row is read for it.
 
         Examples
         --------
@@ -107,7 +106,7 @@ class MovementVerbs(Generic[F]):
                 history = history.comparing(features_of_rules(one), missing, names)
         if task.refits:
             with history.held() as held:
-                task = task.prepared(held.added, history.job.nobody[ORDERS])
+                task = task.prepared(held.added, history.job.nobody)
         return history.group(task)
 
     def transitions(

@@ -242,7 +242,7 @@ class PageRequest:
             min(ordered, default=None), max(ordered, default=None), {}
         )
         days = elsewhere.schedule(orders).days
-        fits = fits_of(added, orders, schemes, days)
+        fits = fits_of(added, nobody, schemes, days)
         of_page = PageSchemes(schemes, self.further, replace(elsewhere, fits=fits))
         named, _ = of_page.named(nobody)
         end = last_day_of(Known(lambda: known), named, self.months, self.as_of)
@@ -309,7 +309,7 @@ def _of_grid(
     if scheme is None:
         return (), None
     day = number_of(end)
-    fits = fits_of(added, nobody, (*before, scheme), [day])
+    fits = fits_of(added, {ORDERS: nobody}, (*before, scheme), [day])
     *earlier, last = (fits.get((one.name, day), one) for one in (*before, scheme))
     there = tuple(one for one in earlier if one is not None)
     if len(there) < len(earlier) or not isinstance(last, Rfm):  # nobody was there to fit one to

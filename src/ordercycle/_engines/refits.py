@@ -19,6 +19,7 @@ from ordercycle._engines.partition_tasks import (
     of_a_partition,
 )
 from ordercycle._engines.report_sums import ReportSums, cells_of
+from ordercycle._features.streams import streams_of
 from ordercycle._history.order_history import OrderHistory
 from ordercycle._segments.counting_rounds import Cells, Round
 from ordercycle._segments.counting_rounds import fit as run_rounds
@@ -42,36 +43,66 @@ class OfDay:
 
 
 @dataclass(frozen=True)
+class Profiled:
+    """The profiles that schemes are fitted to.
+
+    window_days: they keep only the orders of so many days; read: the streams that schemes read.
+    """
+
+    window_days: int | None = None
+    read: tuple[str, ...] = ()
+
+    def there(self, streams: Streams) -> dict[str, Any]:
+        """Return the streams that schemes read."""
+        return {name: streams[name] for name in self.read if name in streams}
+
+    def after(self, streams: Streams, day: int, before: Sequence[Scheme]) -> Iterator[pa.Table]:
+        """Yield the profile as of a day in pieces, to which fitted schemes were assigned."""
+        source = StreamsAsOf(streams_of(self.there(streams)), day, "empty")
+        assigned = [assigning(one, source) for one in before]
+        history: OrderHistory = streams[ORDERS]
+        for batch in history.profile_batches(date_of(day), self.window_days):
+            table = pa.Table.from_batches([batch])
+            for assign in assigned:
+                table = assign(table, 1)
+            yield table
+
+
+OF_ALL_ORDERS = Profiled()
+
+
+@dataclass(frozen=True)
 class CountRounds(SumTask):
     """Counts profiles as of days for a round of a fit each; rounds: by day."""
 
     rounds: Mapping[int, OfDay]
+    profiled: Profiled = OF_ALL_ORDERS
 
     def results(self, streams: Streams) -> Iterator[pa.RecordBatch]:
         """Yield what the profiles of each day count."""
         with of_a_partition():
             for day, now in self.rounds.items():
-                tables = profiles_after(streams[ORDERS], day, now.before)
+                tables = self.profiled.after(streams, day, now.before)
                 total = Cells.total(map(now.round.count, tables))
                 yield cells_of((ROUND, day), total.cell, total.count)
 
 
 def profiles_after(history: OrderHistory, day: int, before: Sequence[Scheme]) -> Iterator[pa.Table]:
-    """Yield the profile as of a day in pieces, to which fitted schemes were assigned."""
-    assigned = [assigning(one, StreamsAsOf({}, day, "error")) for one in before]
-    for batch in history.profile_batches(date_of(day)):
-        table = pa.Table.from_batches([batch])
-        for assign in assigned:
-            table = assign(table, 1)
-        yield table
+    """Yield the profile of all orders as of a day, as `Profiled.after` does."""
+    return OF_ALL_ORDERS.after({ORDERS: history}, day, before)
 
 
 def fits_of(
-    added: Added, nobody: OrderHistory, schemes: Sequence[Scheme], days: Sequence[int]
+    added: Added,
+    nobody: Streams,
+    schemes: Sequence[Scheme],
+    days: Sequence[int],
+    profiled: Profiled = OF_ALL_ORDERS,
 ) -> Fits:
     """Return schemes that are fitted again, as of days: as many passes as their fits have rounds.
 
-    nobody: a history without customers; schemes: each is assigned after those before it.
+    nobody: streams without customers; schemes: each is assigned after those before it; profiled:
+    how profiles are made.
 
     Raises
     ------
@@ -91,19 +122,21 @@ def fits_of(
             else:  # nobody was there to fit an earlier one to
                 fits[scheme.name, day] = None
         for day in before:
-            for table in profiles_after(nobody, day, before[day]):
+            for table in profiled.after(nobody, day, before[day]):
                 first.count(table)  # which checks the columns
         current = {day: OfDay(first, there) for day, there in before.items()}
-        for day, fitted in rounds_of(added, current).items():
+        for day, fitted in rounds_of(added, current, profiled).items():
             fits[scheme.name, day] = fitted
     return fits
 
 
-def rounds_of(added: Added, first: Mapping[int, OfDay]) -> dict[int, Any]:
+def rounds_of(
+    added: Added, first: Mapping[int, OfDay], profiled: Profiled = OF_ALL_ORDERS
+) -> dict[int, Any]:
     """Run the fits of all days at once; None: nobody is there to fit to."""
     current, done = dict(first), dict[int, Any]()
     while current:
-        totals = _counted(added, current)
+        totals = _counted(added, current, profiled)
         following: dict[int, OfDay] = {}
         for day, now in current.items():
             made = now.round.then(totals[day]) if totals[day].cell.size else None
@@ -123,13 +156,15 @@ def fitted_as_of(added: Added, scheme: Scheme, day: int) -> Scheme:
     DataError
         Nobody is there to fit it to.
     """
-    made: Scheme = run_rounds(
-        first_round(scheme), lambda now: [_counted(added, {day: OfDay(now, ())})[day]]
-    )
+
+    def counted(now: Round[pa.Table, Any]) -> list[Cells]:
+        return [_counted(added, {day: OfDay(now, ())}, OF_ALL_ORDERS)[day]]
+
+    made: Scheme = run_rounds(first_round(scheme), counted)
     return made
 
 
-def _counted(added: Added, rounds: Mapping[int, OfDay]) -> dict[int, Cells]:
-    sums = ReportSums.of(added(CountRounds(rounds)), (ROUND,)).cells
+def _counted(added: Added, rounds: Mapping[int, OfDay], profiled: Profiled) -> dict[int, Cells]:
+    sums = ReportSums.of(added(CountRounds(rounds, profiled)), (ROUND,)).cells
     nothing = np.zeros(0, np.int64), np.zeros(0, np.int64)
     return {day: Cells(*sums.get((ROUND, day), nothing)) for day in rounds}

@@ -52,7 +52,7 @@ class OneScheme:
             return self
         days = {day for period in periods for day in self._schedule(nobody, period).days}
         lacking = sorted(day for day in days if (self.scheme.name, day) not in self.fits)
-        further = fits_of(added, nobody, [self.scheme], lacking) if lacking else {}
+        further = fits_of(added, {ORDERS: nobody}, [self.scheme], lacking) if lacking else {}
         return replace(self, fits={**self.fits, **further})
 
     @property
@@ -198,7 +198,7 @@ class SchemeBetween:
         if not self.refits:
             return self
         days = self._schedule(nobody).days
-        return replace(self, fits=fits_of(added, nobody, [self.scheme], days))
+        return replace(self, fits=fits_of(added, {ORDERS: nobody}, [self.scheme], days))
 
     def _schedule(self, history: OrderHistory) -> Schedule:
         return Schedule.of(history, self.start, self.end, self.every)

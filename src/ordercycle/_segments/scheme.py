@@ -498,18 +498,22 @@ def membership_with(
     schedule: Schedule,
     schemes: Sequence[Scheme],
     fits: Mapping[tuple[str, int], Scheme | None],
+    window_days: int | None = None,
+    streams: Mapping[str, Any] | None = None,
 ) -> Membership:
     """Return the membership of the last of some schemes, each assigned after those before it.
 
     fits: those that are fitted again, as they were fitted elsewhere, by their names and the day;
-    None where nobody was there to fit them to.
+    None where nobody was there to fit them to; window_days: of profiles; streams: that schemes
+    read, of which others may have texts that are compared.
     """
+    there = streams_of({} if streams is None else streams)
 
     def refit(scheme: Scheme, _: ProfileOf, day: int) -> Scheme | None:
         return fits[scheme.name, day]
 
-    steps = Steps(refit, lambda scheme, day: assigning(scheme, StreamsAsOf({}, day, "error")))
-    return recalculated(history, schedule, None, schemes, steps)
+    steps = Steps(refit, lambda scheme, day: assigning(scheme, StreamsAsOf(there, day, "empty")))
+    return recalculated(history, schedule, window_days, schemes, steps)
 
 
 class _Question(NamedTuple):
