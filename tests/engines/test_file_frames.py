@@ -118,3 +118,23 @@ def test_no_task_grows_with_the_number_of_files(path, monkeypatch, tasks):
     pack = PackFiles(Pack(table, (0, 1)), frame.reader)
     run = RunTask(history.job, Profiles("2026-01-01"))
     assert len(pickle.dumps((pack, run))) < 6_000
+
+
+def test_pieces_are_the_same_as_rows_and_within_the_function(path, monkeypatch):
+    monkeypatch.setattr(file_frames, "TASK_BYTES", 1)
+    parquet.write_table(ORDERS, path.with_name("orders-1.parquet"))
+    history = planned(DASK, path.parent, None, 2, None, None, {})
+    (frame,), (table,) = history.frames, history.job.tables
+    pieces = tuple(map(pickle.dumps, frame.tasks))
+    pack = Pack(table, (7, 9))
+    rows = [
+        pa.record_batch([[source], [one]], names=["source", "pieces"])
+        for source, one in enumerate(pieces)
+    ]
+    numbers = [pa.record_batch([[source]], names=["id"]) for source in range(len(pieces))]
+    as_rows = list(PackFiles(pack, frame.reader)(rows))
+    assert list(PackFiles(pack, frame.reader, pieces)(numbers)) == as_rows
+    sent = pa.Table.from_batches(as_rows)
+    assert set(sent["target"].to_pylist()) == {7, 9}
+    assert set(sent["source"].to_pylist()) == set(range(len(frame.tasks)))
+    assert sum(sent["rows"].to_pylist()) == 2 * ORDERS.num_rows

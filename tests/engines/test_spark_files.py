@@ -8,7 +8,7 @@ from support import buyers
 from support.shops import AS_OF, COLUMNS, assert_same_bits, tables
 
 import ordercycle as oc
-from ordercycle._engines import file_frames
+from ordercycle._engines import file_frames, spark_engine
 from ordercycle.engines import spark
 
 
@@ -29,7 +29,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_files_and_frames_give_the_same_bits(session, folder):
+@pytest.mark.parametrize("few", [0, 2**16])
+def test_files_and_frames_give_the_same_bits(session, folder, monkeypatch, few):
+    """Whether the pieces of files travel as rows, or within the function of all tasks."""
+    monkeypatch.setattr(spark_engine, "FEW_BYTES", few)
     orders, customers = tables()
     expected = oc.OrderHistory.build(orders, customers, columns=COLUMNS).profile(AS_OF)
     listed = folder / "listed" / "customers.arrow"

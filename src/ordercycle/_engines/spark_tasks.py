@@ -67,19 +67,25 @@ class Pack:
 
 @dataclass(frozen=True)
 class PackFiles:
-    """Packs the pieces of files that come as rows."""
+    """Packs the pieces of files that come as rows, or whose numbers do.
+
+    known: the pieces of each source, pickled, where these are few.
+    """
 
     pack: Pack
     reader: PieceReader
+    known: tuple[bytes, ...] = ()
 
     @in_a_worker
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Return what a task makes of its batches: of one row, in all."""
         for batch in batches:
-            for row in batch.to_pylist():
-                pieces = pickle.loads(row["pieces"])  # noqa: S301 - our own
+            sources, *data = (column.to_pylist() for column in batch.columns)
+            pickled = data[0] if data else [self.known[source] for source in sources]
+            for source, one in zip(sources, pickled, strict=True):
+                pieces = pickle.loads(one)  # noqa: S301 - our own
                 read = self.reader.batches(pieces)
-                yield from self.pack.rows(row["source"], read, place_of(pieces))
+                yield from self.pack.rows(source, read, place_of(pieces))
 
 
 @dataclass(frozen=True)
