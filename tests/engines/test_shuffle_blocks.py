@@ -17,10 +17,7 @@ from support.strategies import cases, layouts
 
 import ordercycle as oc
 from ordercycle._engines.partition_tasks import Profiles
-from ordercycle._engines.shuffle_blocks import (
-    ShuffleBlock,
-    from_rows,
-)
+from ordercycle._engines.shuffle_blocks import BATCH_BYTES, ShuffleBlock, as_rows, from_rows
 from ordercycle._engines.shuffle_reader import WaitingBlocks
 from ordercycle._engines.spark_types import keys_of_partitions, murmur3
 from ordercycle._ingest.spill import Spill
@@ -193,6 +190,34 @@ def test_customers_wait_on_disk_past_a_memory_limit(tmp_path):
         assert list(waiting.drain(1)) == blocks
         assert waiting.held == 0
         assert not list(waiting.drain(1))
+
+
+@pytest.mark.parametrize("size", [8, BATCH_BYTES // 2, BATCH_BYTES + 8])
+def test_blocks_of_any_size_are_rows_of_batches_of_some_size(size):
+    """However large rows are: what a column holds is limited."""
+    blocks = [
+        ShuffleBlock(1, place, place + 2, None, pa.py_buffer(bytes([place]) * size))
+        for place in range(7)
+    ]
+    blocks.append(ShuffleBlock(0, 3, 0, 9, pa.py_buffer(b"[]")))
+    rows = list(as_rows((target, block) for target, block in enumerate(blocks)))
+    for batch in rows:
+        batch.validate(full=True)
+        assert batch.column("data").nbytes < BATCH_BYTES + size + 100
+    assert len(rows) == {8: 1, BATCH_BYTES // 2: 4}.get(size, 8)
+    assert [place for one in rows for place in one.column("target").to_pylist()] == [*range(8)]
+    assert list(from_rows(rows)) == blocks
+
+
+def test_what_waits_holds_no_memory_of_the_rows_it_came_in():
+    block = ShuffleBlock(1, 0, 9, None, pa.py_buffer(bytes(1000)))
+    for are_here in (False, True):
+        [came] = from_rows(as_rows([(0, block)]))
+        waiting = WaitingBlocks(None, are_here=are_here)
+        waiting.add(came)
+        [waited] = waiting.drain(1)
+        assert waited == block
+        assert (waited.data.address == came.data.address) == are_here
 
 
 @pytest.mark.parametrize(

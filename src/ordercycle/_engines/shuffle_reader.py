@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._engines.shuffle_blocks import Packer, ShuffleBlock, joined
-from ordercycle._engines.source_notes import SourceNote
+from ordercycle._engines.source_notes import ALIGNMENT, SourceNote
 from ordercycle._errors import SourceError, counted
 from ordercycle._ingest.spill import Spill
 from ordercycle._ingest.spill_file import SpilledArray, SpillFile
@@ -19,8 +19,6 @@ from ordercycle._sources.row_source import Source
 
 #: Smaller blocks are joined to batches of so many bytes: reading a batch has a fixed cost.
 JOINED_BYTES = 2**19
-#: At which places in memory NumPy and kernels read whole numbers.
-ALIGNMENT = 8
 #: How much of the memory limit blocks that wait may take: one part in so many. Rows that are read
 #: are laid out beside them.
 SHARE = 4
@@ -61,11 +59,13 @@ class _Origins:
 class WaitingBlocks:
     """Blocks of tables that wait until others were read: in memory while they fit, else on disk.
 
-    spill: where to keep those that do not fit; None: all do.
+    spill: where to keep those that do not fit; None: all do. are_here: whether all are in memory
+    anyway; else, they are in that of rows, which is not to be held for some of them.
     """
 
-    def __init__(self, spill: Spill | None) -> None:
-        self._spill = spill
+    def __init__(self, spill: Spill | None, *, are_here: bool = False) -> None:
+        self._spill = None if are_here else spill
+        self._are_here = are_here
         self._file: SpillFile | None = None
         self._blocks: dict[int, list[tuple[ShuffleBlock, SpilledArray | None]]] = defaultdict(list)
         self.held = 0  # bytes in memory
@@ -75,6 +75,8 @@ class WaitingBlocks:
         spill, size, blocks = self._spill, block.data.size, self._blocks[block.table]
         if spill is None or not spill.is_over((self.held + size) * SHARE):
             self.held += size
+            if not self._are_here:
+                block = block._replace(data=pa.py_buffer(block.data.to_pybytes()))
             blocks.append((block, None))
             return
         if self._file is None:
@@ -114,7 +116,7 @@ class ShuffleReader:
         self._has_rows: set[int] = set()
         self._found: dict[int, set[int | str]] = defaultdict(set)
         # What is here already takes no more memory by waiting.
-        self._waiting = WaitingBlocks(spill if self._here is None else None)
+        self._waiting = WaitingBlocks(spill, are_here=self._here is not None)
 
     def source(self, table: Packer) -> Source:
         """Return a table; all but the first are there once that has been read."""

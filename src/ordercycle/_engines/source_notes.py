@@ -11,6 +11,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+#: At which places in memory NumPy and kernels read whole numbers.
+ALIGNMENT = 8
 #: A source tells every target its names: of more than there can be segments, not all.
 MOST_NAMES = 1000
 
@@ -29,7 +31,9 @@ class SourceNote(NamedTuple):
 
     def to_buffer(self) -> pa.Buffer:
         """Return the note as it travels."""
-        return pa.py_buffer(json.dumps(self).encode())
+        said = json.dumps(self).encode()
+        # Blocks that follow in the memory of a column begin where whole numbers may.
+        return pa.py_buffer(said + b" " * (-len(said) % ALIGNMENT))
 
     @classmethod
     def from_buffer(cls, data: pa.Buffer) -> SourceNote:
