@@ -5,6 +5,7 @@ import re
 
 import dask as configured
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -25,6 +26,7 @@ from support.channel_shops import (
     shops,
     subscriptions_of,
 )
+from support.cluster_streams import MODELS, TOUCHED, streams
 from support.crediting import attribution
 from support.dask_shops import COLUMNS, framed, local
 from support.shops import tables
@@ -252,6 +254,44 @@ def test_pages_of_customers_without_orders_have_no_grid():
     assert found._page == expected._page
 
 
+@pytest.mark.filterwarnings("ignore::ordercycle.OrdercycleWarning")
+@pytest.mark.parametrize(("partitions", "least"), [(1, 30), (3, 0), (7, 30)])
+def test_pages_of_schemes_that_read_streams(partitions, least):
+    """Also scores after rules with features, and touches of the report that are others."""
+    shop, [model, _] = streams(), MODELS
+    clicks = "count(touches, kind == 'click', last=300) > 1"
+    reached = oc.Rules({"Clicks": clicks, "Big": "sum(orders.amount, last=300) > 200"})
+    map_ = {"Best": "2 2", "Rest": "* *"}
+    schemes = [oc.Lifecycle(), reached, oc.Rfm(bins=2, map=map_, where="tier != 'Other'")]
+    asked = {"as_of": "2025-12-28", "months": ("2025-11", "2025-12"), "min_customers": least}
+    mails = shop.touches.filter(pc.equal(shop.touches["channel"], "Email"))
+    of_mails = oc.EventHistory.build(mails, columns=TOUCHED)
+    expected = oc.Dashboard.build(
+        shop.history,
+        schemes,
+        streams={"touches": shop.events, "orders": shop.history},
+        credited=model.credit(shop.history, of_mails),
+        **asked,
+    )
+    how = {"columns": {"orders": shop.columns, "touches": TOUCHED}, "partitions": partitions}
+    orders, touches = framed(shop.orders, 2), framed(shop.touches, 3)
+    with configured.config.set(scheduler="sync"):
+        found = dask.dashboard(
+            orders,
+            schemes,
+            touches=framed(mails, 2),
+            model=model,
+            streams={"touches": touches},
+            **asked,
+            **how,
+        )
+        assert found._page == expected._page
+        assert found._shown.grid is not None
+        typo = oc.Rules({"Clicks": "count(touches, kind == 'clikc') > 1"})
+        with pytest.raises(oc.ConfigError, match="clikc"):
+            dask.dashboard(orders, [typo], streams={"touches": touches}, **asked, **how)
+
+
 class Median(oc.Scheme):
     """A scheme that is fitted to a whole profile."""
 
@@ -269,7 +309,7 @@ class Median(oc.Scheme):
         ([], "schemes= and memberships= are empty"),
         (["lifecycle"], "schemes= has a str, which is no scheme"),
         ([oc.Lifecycle(), oc.Lifecycle()], "two memberships are called 'lifecycle'"),
-        ([oc.Rules({"Read": "count(touches) > 2"})], "reads streams, which dashboards on clusters"),
+        ([oc.Rules({"Read": "count(touches) > 2"})], "touches"),
         ([Median()], "is fitted to a whole profile, which no partition has"),
     ],
     ids=str,

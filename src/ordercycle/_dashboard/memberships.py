@@ -98,9 +98,14 @@ class RecalculatedElsewhere:
         """Return the days of recalculation."""
         return Schedule.of(history, self.first, self.last, EVERY)
 
-    def membership(self, history: OrderHistory, schemes: Sequence[Scheme]) -> Membership:
+    def membership(
+        self,
+        history: OrderHistory,
+        schemes: Sequence[Scheme],
+        streams: Mapping[str, Any] | None = None,
+    ) -> Membership:
         """Return the membership of the last scheme, after those before it."""
-        return membership_with(history, self.schedule(history), schemes, self.fits)
+        return membership_with(history, self.schedule(history), schemes, self.fits, streams=streams)
 
 
 def named_memberships(
@@ -138,7 +143,7 @@ def named_memberships(
         made[scheme.name] = (
             scheme.membership(history)
             if not scheme.recalculates
-            else elsewhere.membership(history, [*before, scheme])
+            else elsewhere.membership(history, [*before, scheme], streams)
             if elsewhere is not None
             else scheme.membership(
                 history, every=EVERY, schemes=before, **read_by([*before, scheme])

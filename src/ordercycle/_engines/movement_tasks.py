@@ -90,7 +90,7 @@ class IntervalRows:
 
     @property
     def _profiled(self) -> Profiled:
-        return Profiled(self.window_days, self.read_streams)
+        return Profiled(self.window_days, {name: name for name in self.read_streams})
 
     def schema(self, nobody: Streams) -> pa.Schema:
         """Return the columns, segments as texts."""

@@ -33,9 +33,15 @@ from ordercycle._engines.partition_tasks import (
     first_round,
     of_a_partition,
 )
-from ordercycle._engines.refits import Added, fits_of, fitted_as_of, profiles_after
+from ordercycle._engines.refits import Added, Profiled, fits_of, fitted_as_of
 from ordercycle._engines.report_sums import ReportSums, cells_of
-from ordercycle._engines.report_tasks import DAYS, FullReport, SourcesOf
+from ordercycle._engines.report_tasks import (
+    DAYS,
+    FullReport,
+    SourcesOf,
+    is_of_schemes,
+    stream_of_schemes,
+)
 from ordercycle._errors import ConfigError, Option, OrdercycleWarning, printable, warn
 from ordercycle._history.order_history import OrderHistory, grouped_orders
 from ordercycle._membership.membership import Membership
@@ -102,6 +108,13 @@ class PageSchemes:
     few: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
 
+    @property
+    def profiled(self) -> Profiled:
+        """The profiles that the schemes are fitted and assigned to."""
+        schemes = (one for one in self.schemes if isinstance(one, Scheme))
+        names = (name for one in schemes for name in one.reads_streams)
+        return Profiled(read={name: stream_of_schemes(name) for name in names})
+
     def named(self, streams: Streams) -> tuple[Named, list[str]]:
         """Return the memberships of streams by name, and the segments, where some are merged."""
         history: OrderHistory = streams[ORDERS]
@@ -109,7 +122,14 @@ class PageSchemes:
             name: one.of(streams) if isinstance(one, GivenIntervals) else one
             for name, one in self.further.items()
         }
-        named = named_memberships(history, self.schemes, further, elsewhere=self.elsewhere)
+        named = named_memberships(
+            history,
+            self.schemes,
+            further,
+            self.profiled.there(streams),
+            "empty",  # texts were compared with those of all partitions before
+            self.elsewhere,
+        )
         return named.merged(history, self.few, self.segments) if self.few else (named, [])
 
     def of(self, streams: Streams, _: Period) -> Memberships:
@@ -147,7 +167,7 @@ class CountPage(SumTask):
             return
         with of_a_partition():
             day = number_of(self.period.last_day)
-            for table in profiles_after(history, day, self.before_grid):
+            for table in self.schemes.profiled.after(streams, day, self.before_grid):
                 sums = grid_sums(table, self.grid)
                 yield to_batch({(GRID, *name): total for name, total in sums.items()})
 
@@ -221,12 +241,6 @@ class PageRequest:
             elsewhere = RecalculatedElsewhere(None, None, {})
             PageSchemes(tuple(fitted), self.further, elsewhere).named(nobody)
         for scheme in self.schemes:
-            if scheme.reads_streams:
-                raise ConfigError(
-                    f"{scheme!r} reads streams, which dashboards on clusters have none of",
-                    remedy="add the features to profiles and leave out the scheme here, or build "
-                    "the page on one machine",
-                )
             if scheme.refits or _is_lacking(scheme):
                 first_round(scheme)
 
@@ -242,7 +256,8 @@ class PageRequest:
             min(ordered, default=None), max(ordered, default=None), {}
         )
         days = elsewhere.schedule(orders).days
-        fits = fits_of(added, nobody, schemes, days)
+        profiled = PageSchemes(schemes, self.further, elsewhere).profiled
+        fits = fits_of(added, nobody, schemes, days, profiled)
         of_page = PageSchemes(schemes, self.further, replace(elsewhere, fits=fits))
         named, _ = of_page.named(nobody)
         end = last_day_of(Known(lambda: known), named, self.months, self.as_of)
@@ -259,7 +274,7 @@ class PageRequest:
         for many in task.unknown(sums, orders):
             for warning in warnings_of_unknown(many):
                 warn(warning)
-        page = CountPage(of_page, period, *_of_grid(added, orders, schemes, end))
+        page = CountPage(of_page, period, *_of_grid(added, nobody, of_page, end))
         shown = page.shown(added(page), nobody)
         content = self.options.content(report, named, of_page.few, period, shown)
         return Dashboard(content, report)
@@ -302,14 +317,14 @@ class PageRequest:
 
 
 def _of_grid(
-    added: Added, nobody: OrderHistory, schemes: Sequence[Scheme], end: date
+    added: Added, nobody: Streams, of_page: PageSchemes, end: date
 ) -> tuple[tuple[Scheme, ...], Rfm | None]:
     """Return the schemes before that of the grid, and this, fitted as of the last day."""
-    before, scheme = schemes_of_grid(schemes)
+    before, scheme = schemes_of_grid(of_page.schemes)
     if scheme is None:
         return (), None
     day = number_of(end)
-    fits = fits_of(added, {ORDERS: nobody}, (*before, scheme), [day])
+    fits = fits_of(added, nobody, (*before, scheme), [day], of_page.profiled)
     *earlier, last = (fits.get((one.name, day), one) for one in (*before, scheme))
     there = tuple(one for one in earlier if one is not None)
     if len(there) < len(earlier) or not isinstance(last, Rfm):  # nobody was there to fit one to
@@ -318,9 +333,11 @@ def _of_grid(
 
 
 def _without_events(streams: Streams) -> dict[str, Any]:
-    """Return the orders, and memberships of frames."""
+    """Return the orders, memberships of frames, and what schemes read."""
     return {
-        name: one for name, one in streams.items() if name == ORDERS or isinstance(one, Membership)
+        name: one
+        for name, one in streams.items()
+        if name == ORDERS or is_of_schemes(name) or isinstance(one, Membership)
     }
 
 

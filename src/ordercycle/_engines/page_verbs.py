@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date
 from typing import Any, Generic
 
@@ -11,15 +12,22 @@ from ordercycle._attribution.attribution import Attribution
 from ordercycle._columns import Columns
 from ordercycle._dashboard.dashboard import Dashboard
 from ordercycle._dashboard.page_options import PageOptions
+from ordercycle._engines.cluster_views import Compared, of_features
 from ordercycle._engines.engine import Engine, F
 from ordercycle._engines.interval_plans import among, in_tasks
 from ordercycle._engines.journey_tasks import ClusterJourneyRun
 from ordercycle._engines.page_tasks import PageRequest
+from ordercycle._engines.partition_tasks import ORDERS
+from ordercycle._engines.report_tasks import stream_of_schemes
 from ordercycle._engines.report_verbs import ReportStreams
+from ordercycle._engines.verbs import ClusterHistory
 from ordercycle._experiments.result import ExperimentResult
+from ordercycle._features.scan import by_stream
 from ordercycle._journeys.run import JourneyRun
 from ordercycle._membership.membership import Membership
 from ordercycle._report.own_metrics import Metric, check_own
+from ordercycle._segments.rules import Rules
+from ordercycle._segments.rules import features_of as features_of_rules
 from ordercycle._segments.scheme import Scheme
 
 
@@ -49,6 +57,7 @@ class PageVerbs(Generic[F]):
         metrics: Sequence[Metric] = (),
         journeys: Sequence[JourneyRun | ClusterJourneyRun[F]] = (),
         experiments: Mapping[str, ExperimentResult] | None = None,
+        streams: Mapping[str, Any] | None = None,
         changes: Mapping[str, date | str | Sequence[date | str]] | None = None,
         title: str = "Segments",
         currency: str = "EUR",
@@ -84,8 +93,12 @@ class PageVerbs(Generic[F]):
             As for :meth:`ordercycle.Dashboard.build`. `experiments` are what `measure` returns.
         touches, visits, model, subscriptions, loyalty, brand, targets, metrics
             As for `segment_report`.
+        streams
+            What schemes read, frames or paths by the names that their features have for them; also
+            where `touches` are the same. Whether a text that they compare equals any value is known
+            when all rows were read.
         columns, timezone, where, missing, stream_options, partitions, **options
-            As for `segment_report`.
+            As for `segment_report`; those of `streams` by their names, too.
 
         Returns
         -------
@@ -96,8 +109,7 @@ class PageVerbs(Generic[F]):
         Raises
         ------
         ConfigError, ColumnError
-            As for :meth:`ordercycle.Dashboard.build`; a scheme reads streams, or is fitted to a
-            whole profile.
+            As for :meth:`ordercycle.Dashboard.build`; a scheme is fitted to a whole profile.
 
         Examples
         --------
@@ -134,6 +146,7 @@ class PageVerbs(Generic[F]):
             targets,
             check_own(metrics),
             among(self._engine, there),
+            streams or {},
         )
         both = (orders_df, customers_df)
         history, _ = beside.planned(
@@ -141,8 +154,25 @@ class PageVerbs(Generic[F]):
         )
         history = history.where(where, missing, has_streams=bool(beside.events))
         given = (schemes,) if isinstance(schemes, Scheme) else tuple(schemes)
+        if missing == "error":
+            history = _comparing(history, given, streams or {})
         further = in_tasks(self._engine, there)
         request = PageRequest(beside.sources, given, further, segments, months, as_of, look)
         request.check(history.job.nobody)
         with history.held() as held:
             return request.dashboard(held.added, history.job.nobody)
+
+
+def _comparing(
+    history: ClusterHistory[F], schemes: Sequence[Any], streams: Mapping[str, Any]
+) -> ClusterHistory[F]:
+    """Return the same with texts of the features of rules looked for."""
+    compared: dict[str, list[Compared]] = {}
+    for one in schemes:
+        if isinstance(one, Rules) and one.reads_streams:
+            own = by_stream(features_of_rules(one), dict.fromkeys((ORDERS, *streams)))
+            for name, features in own.items():
+                compared.setdefault(stream_of_schemes(name), []).extend(
+                    of_features(features.items())
+                )
+    return replace(history, job=history.job.comparing(compared))

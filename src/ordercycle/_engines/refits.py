@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -46,15 +46,16 @@ class OfDay:
 class Profiled:
     """The profiles that schemes are fitted to.
 
-    window_days: they keep only the orders of so many days; read: the streams that schemes read.
+    window_days: they keep only the orders of so many days; read: the streams that schemes read, by
+    the names that they have for them.
     """
 
     window_days: int | None = None
-    read: tuple[str, ...] = ()
+    read: Mapping[str, str] = field(default_factory=dict)
 
     def there(self, streams: Streams) -> dict[str, Any]:
         """Return the streams that schemes read."""
-        return {name: streams[name] for name in self.read if name in streams}
+        return {name: streams[one] for name, one in self.read.items() if one in streams}
 
     def after(self, streams: Streams, day: int, before: Sequence[Scheme]) -> Iterator[pa.Table]:
         """Yield the profile as of a day in pieces, to which fitted schemes were assigned."""
@@ -85,11 +86,6 @@ class CountRounds(SumTask):
                 tables = self.profiled.after(streams, day, now.before)
                 total = Cells.total(map(now.round.count, tables))
                 yield cells_of((ROUND, day), total.cell, total.count)
-
-
-def profiles_after(history: OrderHistory, day: int, before: Sequence[Scheme]) -> Iterator[pa.Table]:
-    """Yield the profile of all orders as of a day, as `Profiled.after` does."""
-    return OF_ALL_ORDERS.after({ORDERS: history}, day, before)
 
 
 def fits_of(

@@ -60,6 +60,19 @@ OF_ROWS: Mapping[str, tuple[str, ...]] = {
 DAYS, UNKNOWN = "days", "unknown intervals"
 
 
+OF_SCHEMES = "of schemes: "
+
+
+def stream_of_schemes(name: str) -> str:
+    """Return what tasks call a stream that schemes read: touches of a report may be others."""
+    return name if name == ORDERS else f"{OF_SCHEMES}{name}"
+
+
+def is_of_schemes(name: str) -> bool:
+    """Return whether schemes read a stream, and nothing else does."""
+    return name.startswith(OF_SCHEMES)
+
+
 @dataclass(frozen=True)
 class SourcesOf:
     """What a report is made of beside orders and memberships, but for the streams themselves."""
@@ -246,7 +259,7 @@ class FullReport:
         there = {
             name: one if name in OF_ROWS else Vocabulary.of_sums(sums.others, name).history(one)
             for name, one in nobody.items()
-            if not isinstance(one, Membership)
+            if not (isinstance(one, Membership) or is_of_schemes(name))
         }
         sources = self.of.sources(there)
         if sources.subscriptions is None:

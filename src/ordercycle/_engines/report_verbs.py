@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Generic
 
@@ -11,7 +11,7 @@ from ordercycle._attribution.attribution import Attribution
 from ordercycle._columns import Columns
 from ordercycle._engines.credit_tasks import TOUCHES, VISITS
 from ordercycle._engines.engine import Engine, F
-from ordercycle._engines.given_streams import GivenStreams
+from ordercycle._engines.given_streams import LOOKUPS, GivenStreams
 from ordercycle._engines.partition_tasks import ORDERS, ReportRequest
 from ordercycle._engines.report_tasks import (
     MEMBERS,
@@ -20,6 +20,7 @@ from ordercycle._engines.report_tasks import (
     SUBSCRIPTIONS,
     FullReport,
     SourcesOf,
+    stream_of_schemes,
 )
 from ordercycle._engines.task_memberships import OneScheme, SeveralSchemes
 from ordercycle._engines.verbs import ClusterHistory, planned_streams
@@ -173,7 +174,7 @@ class ReportVerbs(Generic[F]):
 class ReportStreams(Generic[F]):
     """What a report is made of beside orders, as frames or paths.
 
-    intervals: frames of memberships, by what tasks call them.
+    intervals: frames of memberships, by what tasks call them; read: streams that schemes read.
     """
 
     touches: Any
@@ -185,6 +186,7 @@ class ReportStreams(Generic[F]):
     targets: Mapping[str, Any] | None
     own: tuple[Metric, ...]
     intervals: Mapping[str, F]
+    read: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def sources(self) -> SourcesOf:
@@ -198,7 +200,18 @@ class ReportStreams(Generic[F]):
         """The streams of events that are there, by name."""
         points = _programme(self.loyalty).get(POINTS)
         events = {TOUCHES: self.touches, VISITS: self.visits, POINTS: points}
-        return {name: one for name, one in events.items() if one is not None}
+        there = {name: one for name, one in events.items() if one is not None}
+        return there | {stream_of_schemes(name): one for name, one in self.read.items()}
+
+    def renamed(self, given: Any) -> Any:
+        """Return what is given by the names of streams, those that schemes read under theirs."""
+        if not self.read or not isinstance(given, Mapping):
+            return given
+        of_report = {name: one for name, one in given.items() if name not in self.read}
+        of_report |= {name: given[name] for name in self.events if name in given}
+        return of_report | {
+            stream_of_schemes(name): given[name] for name in self.read if name in given
+        }
 
     def planned(
         self,
@@ -232,7 +245,12 @@ class ReportStreams(Generic[F]):
             columns = {POINTS: EventColumns(attributes=(KIND,), values=(VALUE,)), **by_name}
         tables = {SUBSCRIPTIONS: self.subscriptions, MEMBERS: programme.get(MEMBERS)}
         rows = {name: (one, OF_ROWS[name]) for name, one in tables.items() if one is not None}
-        given_streams = GivenStreams.of(streams, columns, timezone, dict(options), stream_options)
+        others = dict(options)
+        if LOOKUPS in others:
+            others[LOOKUPS] = self.renamed(others[LOOKUPS])
+        given_streams = GivenStreams.of(
+            streams, self.renamed(columns), timezone, others, self.renamed(stream_options)
+        )
         history = planned_streams(
             engine, both, partitions, given_streams, missing, rows, self.intervals
         )
