@@ -1,7 +1,7 @@
 """Schemes on a profile in memory, on warm code."""
 
 import pyarrow as pa
-from benchmarks.peers.segments import profile_table
+from benchmarks.peers.generate_profiles import profile_table
 
 import ordercycle as oc
 

@@ -21,8 +21,9 @@ from benchmarks.peers.duckdb_report import reports  # noqa: E402
 from benchmarks.peers.engines import ENGINES, OURS  # noqa: E402
 from benchmarks.peers.generate import AS_OF, IDS, Workload, order_table  # noqa: E402
 from benchmarks.peers.generate_events import EventWorkload, event_table  # noqa: E402
+from benchmarks.peers.generate_profiles import profile_table  # noqa: E402
 from benchmarks.peers.membership import in_one_order  # noqa: E402
-from benchmarks.peers.segments import check, profile_table  # noqa: E402
+from benchmarks.peers.segments import check  # noqa: E402
 
 PEERS = [name for name, engine in ENGINES.items() if name != OURS and engine.complete]
 WORKLOADS = {
