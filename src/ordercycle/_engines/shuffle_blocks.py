@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ordercycle._arrow_views import fixed_view, validity
+from ordercycle._engines.block_bytes import BlockForm
 from ordercycle._engines.kept_customers import KeptCustomers
 from ordercycle._engines.source_notes import NO_TEXTS, LookedFor, Noticed
 from ordercycle._ingest.bad_values import Problems
@@ -75,7 +76,7 @@ WORD_DIGITS = 4
 
 
 def packed_type(kind: pa.DataType) -> pa.DataType:
-    """Return the type in which a column travels: each block would repeat a whole dictionary."""
+    """Return the type of what stands in a column: without dictionaries, and without views."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if pa.types.is_string_view(kind):
@@ -85,10 +86,14 @@ def packed_type(kind: pa.DataType) -> pa.DataType:
 
 def packed(column: pa.Array, kind: pa.DataType) -> pa.Array:
     """Return a column in the type in which it travels."""
-    if pa.types.is_dictionary(column.type) and pa.types.is_string_view(column.type.value_type):
+    is_coded, values = pa.types.is_dictionary(kind), packed_type(kind)
+    if pa.types.is_dictionary(column.type):
         # Arrow takes no values out of a dictionary of views.
-        plain = column.dictionary.cast(kind)
-        column = pa.DictionaryArray.from_arrays(column.indices, plain)
+        entries, codes = column.dictionary.cast(values), column.indices
+        codes = codes.cast(kind.index_type) if is_coded else codes
+        column = pa.DictionaryArray.from_arrays(codes, entries, safe=False)
+    elif is_coded:
+        column = column.cast(values).dictionary_encode()
     return column if column.type == kind else column.cast(kind)
 
 
@@ -131,7 +136,12 @@ def _words(column: pa.Array) -> list[NDArray[np.int64]]:
     kind = column.type
     if pa.types.is_null(kind):
         return []
-    if pa.types.is_boolean(kind):
+    if pa.types.is_dictionary(kind):
+        [entries] = _words(column.dictionary)
+        column = column.indices
+        codes = fixed_view(column, np.int32)
+        words = [entries[codes] if entries.size else np.zeros(len(column), np.int64)]
+    elif pa.types.is_boolean(kind):
         words = [fixed_view(column.cast(pa.int8()), np.int8).astype(np.int64)]
     elif pa.types.is_decimal128(kind):
         pairs = fixed_view(column, np.int64, per_row=2)
@@ -198,7 +208,10 @@ class IncomingColumns:
                 raise error.at("a row of a partition") from None
         if ONLY not in rows.schema.names:
             return rows
-        plain = [packed(column, packed_type(column.type)) for column in rows.columns]
+        plain = [
+            one if pa.types.is_dictionary(one.type) else packed(one, packed_type(one.type))
+            for one in rows.columns
+        ]
         rows = pa.RecordBatch.from_arrays(plain, names=rows.schema.names)
         return rows.filter(rows.column(ONLY))
 
@@ -227,6 +240,11 @@ class Packer:
     looked_for: LookedFor = NO_TEXTS
     kept: KeptCustomers | None = None
 
+    @property
+    def form(self) -> BlockForm:
+        """How rows are the bytes of blocks."""
+        return BlockForm(self.schema)
+
     def blocks(
         self,
         source: int,
@@ -243,15 +261,8 @@ class Packer:
         travelling = (self._kept(noticed.see(self._travelling(batch))) for batch in batches)
         for target, batch in self._divided(travelling):
             sent[target] += batch.num_rows
-            most = batch.num_rows
-            if most_bytes is not None:
-                most = max(1, most_bytes * batch.num_rows // max(1, batch.nbytes))
-            for first in range(0, batch.num_rows, most):
-                rows = batch.slice(first, most)
-                yield (
-                    target,
-                    ShuffleBlock(self.number, source, rows.num_rows, None, rows.serialize()),
-                )
+            for rows, data in self.form.pieces(batch, most_bytes):
+                yield target, ShuffleBlock(self.number, source, rows, None, data)
         said = noticed.note(place).to_buffer()
         for target, rows in enumerate(sent):
             yield target, ShuffleBlock(self.number, source, 0, rows, said)

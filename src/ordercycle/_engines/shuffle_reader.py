@@ -161,10 +161,8 @@ class ShuffleReader:
                 self._waiting.add(block)
 
     def _rows(self, block: ShuffleBlock) -> pa.RecordBatch:
-        message, table = block.data, self._tables[block.table]
-        if message.address % ALIGNMENT:
-            message = pa.py_buffer(message.to_pybytes())
-        rows = pa.ipc.read_record_batch(message, table.schema)
+        table = self._tables[block.table]
+        rows = table.form.opened(block.data)
         if rows.num_rows != block.rows:
             raise SourceError(
                 f"a shuffle block of {counted(block.rows, 'row')} of {table.name} holds "

@@ -74,11 +74,20 @@ class LookedFor:
             values = rows.column(column)
             if values.null_count == len(values):  # of whatever type
                 continue
-            if pc.index(values, pa.scalar(text, values.type)).as_py() >= 0:
+            if _holds(values, text):
                 yield number
 
 
 NO_TEXTS = LookedFor()
+
+
+def _holds(values: pa.Array, text: str) -> bool:
+    """Return whether a text is among values."""
+    if not pa.types.is_dictionary(values.type):
+        found: int = pc.index(values, pa.scalar(text, values.type)).as_py()
+        return found >= 0
+    is_text = pc.equal(values.dictionary, pa.scalar(text, values.dictionary.type))
+    return pc.any(is_text.take(values.indices)).as_py() is True
 
 
 @dataclass

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ordercycle._columns import Columns
+from ordercycle._engines.block_bytes import coded_type
 from ordercycle._engines.cluster_views import Compared, View, check_texts, looked_for
 from ordercycle._engines.file_frames import FileFrame
 from ordercycle._engines.kept_customers import KeptCustomers
@@ -46,7 +47,7 @@ from ordercycle._ingest.row_identity import check_comparable
 from ordercycle._policies import Policies
 from ordercycle._segments.profile_tables import CUSTOMER
 from ordercycle._sources.computed_columns import resolved
-from ordercycle._sources.read_request import IDS, ReadRequest
+from ordercycle._sources.read_request import CODED, IDS, ReadRequest
 from ordercycle._sources.row_source import Source, check_columns
 from ordercycle._spec import HistorySpec
 from ordercycle._streams.columns import StreamColumns
@@ -112,8 +113,9 @@ def _travelling(incoming: IncomingColumns, request: ReadRequest) -> pa.Schema:
     for name, role in request.roles.items():
         field = incoming.made.field(name)
         # Ids travel as they are read.
-        kind = id_type(field, request.table) if role in IDS else field.type
-        fields.append((name, packed_type(kind)))
+        kind = packed_type(id_type(field, request.table) if role in IDS else field.type)
+        is_coded = request.as_codes and role in CODED
+        fields.append((name, coded_type(kind) if is_coded else kind))
     if request.compared:
         others = incoming.others(request.names)
         check_comparable(incoming.made, others)

@@ -117,5 +117,11 @@ class EventOptions:
             roles[columns.id] = "order"
         policies = self.policies
         return ReadRequest(
-            "events", roles, self.read, self.filesystem, policies.only, times=policies.times
+            "events",
+            roles,
+            self.read,
+            self.filesystem,
+            policies.only,
+            times=policies.times,
+            as_codes=True,
         )

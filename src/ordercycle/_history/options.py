@@ -139,6 +139,7 @@ class BuildOptions:
             policies.only,
             compared=policies.duplicates != "keep",
             times=policies.times,
+            as_codes=True,
         )
 
     @property

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ordercycle._arrow_views import booleans, without_view
+from ordercycle._arrow_views import booleans, is_text, without_view
 from ordercycle._errors import ColumnError, ConfigError, DataError, Option, OrdercycleError
 from ordercycle._expressions.expression_text import ExpressionText
 from ordercycle._expressions.language import parsed
@@ -28,6 +28,7 @@ from ordercycle._expressions.typed import Clock, computed
 from ordercycle._sources.formulas import Formula, missing_columns
 from ordercycle._sources.read_ahead import PART_ROWS, read_ahead
 from ordercycle._sources.read_request import ReadRequest, Role
+from ordercycle._sources.word_tests import WordTest, divided
 
 if TYPE_CHECKING:
     from ordercycle._sources.row_source import Source
@@ -150,7 +151,8 @@ class UncomputableError(DataError):
 class Computation:
     """What makes the requested columns of batches of one schema.
 
-    formulas: the expressions by the names of what they make; casts: of columns that they read.
+    expressions: by the names of what they make; reads: the columns that decide; casts: of those
+    that are read row by row, their types; tests: comparisons of words, whose results are read.
     """
 
     table: str
@@ -158,6 +160,7 @@ class Computation:
     expressions: Mapping[str, Any]
     reads: tuple[str, ...]
     casts: Mapping[str, pa.DataType]
+    tests: Mapping[str, WordTest]
     schema: pa.Schema
 
     @classmethod
@@ -187,13 +190,28 @@ class Computation:
                 (Option("only", str(request.only)), f" is {made[ONLY][1]}, not true or false"),
                 remedy="compare it with something",
             )
+        words = {
+            name: kind
+            for name, kind in casts.items()
+            if pa.types.is_dictionary(schema.field(name).type) and is_text(kind)
+        }
+        tests: dict[str, WordTest] = {}
+        by_row: set[str] = set()
+        for name, formula in request.formulas.items():
+            rest, own = divided(formula, words)
+            tests |= own
+            by_row.update(rest.read)
+            if own:
+                there = pa.schema([*plain, *((one, pa.bool_()) for one in own)])
+                made[name] = rest.over(there, request.table, clock)
         names = (*request.made, *((ONLY,) if ONLY in made else ()))
         fields = [
             pa.field(name, made[name][1]) if name in made else _handed_on(schema.field(name))
             for name in names
         ]
         expressions = {name: expression for name, (expression, _) in made.items()}
-        return cls(request.table, names, expressions, reads, casts, pa.schema(fields))
+        casts = {name: kind for name, kind in casts.items() if name in by_row}
+        return cls(request.table, names, expressions, reads, casts, tests, pa.schema(fields))
 
     def batch(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """Return the requested columns of some rows.
@@ -203,10 +221,12 @@ class Computation:
         UncomputableError
             Where one cannot be computed, in a row that counts.
         """
-        inputs = pa.table({name: _values(rows.column(name), self.casts[name])
-                           for name in self.reads})  # fmt: skip
-        if not self.reads:  # a condition that is the same for all rows, of which there are some
-            inputs = pa.table({"": pa.nulls(rows.num_rows)})
+        columns = {name: _values(rows.column(name), kind) for name, kind in self.casts.items()}
+        columns |= {name: test.of_rows(rows.column(test.column))
+                    for name, test in self.tests.items()}  # fmt: skip
+        if not columns:  # a condition that is the same for all rows, of which there are some
+            columns = {"": pa.nulls(rows.num_rows)}
+        inputs = pa.table(columns)
         try:
             values = _computed(inputs, self.expressions)
         except pa.ArrowException:
@@ -225,8 +245,8 @@ class Computation:
         keep = counts[ONLY].fill_null(fill_value=False)
         blotted = pa.table(
             {
-                name: pc.if_else(keep, inputs.column(name), pa.scalar(None, kind))
-                for name, kind in self.casts.items()
+                field.name: pc.if_else(keep, column, pa.scalar(None, field.type))
+                for field, column in zip(inputs.schema, inputs.columns, strict=True)
             }
         )
         others = {name: one for name, one in self.expressions.items() if name != ONLY}

@@ -25,6 +25,11 @@ class Formula:
     expression: Any
     columns: tuple[tuple[str, str], ...]  # that it reads, and what each is used as
 
+    @property
+    def read(self) -> list[str]:
+        """The columns that it reads."""
+        return list(dict(self.columns))
+
     def over(self, schema: pa.Schema, table: str, clock: Clock) -> tuple[Any, pa.DataType]:
         """Return the expression over columns of plain types, and its type.
 

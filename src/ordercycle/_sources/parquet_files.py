@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
+from ordercycle._arrow_views import is_text
 from ordercycle._sources.file_list import DataFile, Look
 from ordercycle._sources.instants import ARROW_SCHEMA, with_meanings
 from ordercycle._sources.read_ahead import BATCH_ROWS, PART_ROWS
@@ -24,11 +25,15 @@ MOST_FETCHED = 2**28
 FIRST_ROWS, MOST_GROWTH = 2**4, 8
 #: How often a reader holds the dictionary of a column's values: as read, unpacked, and decoded.
 DICTIONARY_COPIES = 4
+#: Bytes of a batch of texts that are too many for a dictionary.
+FEW_BYTES = 2**28
 #: The key under which Arrow keeps the schema that it wrote, and one that it does not look for.
 NO_SCHEMA = b"arrow.schema"
 #: How files are opened to be read: checksums that their pages carry are compared; in nanoseconds,
 #: INT96 beyond the years 1677 to 2262 would become other days without a word.
 SAFELY = {"page_checksum_verification": True, "coerce_int96_timestamp_unit": "us"}
+#: What Arrow reads texts as where it is asked for codes, whatever they are otherwise.
+CODES = pa.dictionary(pa.int32(), pa.string())
 MAGIC, TAIL = b"PAR1", struct.Struct("<I4s")
 
 
@@ -47,7 +52,25 @@ def look(file: DataFile, request: ReadRequest) -> Look:
         sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
         held = partial(_held, file, request.names)
         schema = with_meanings(opened, file.path, request)
-        return Look(schema, metadata.num_rows, _parts(sizes), held)
+        texts = [name for name in request.coded if _is_text(schema, name)]
+        return Look(_as_codes(schema, texts), metadata.num_rows, _parts(sizes), held)
+
+
+def _is_text(schema: pa.Schema, name: str) -> bool:
+    """Return whether there is one column of a name, and it is text."""
+    return schema.names.count(name) == 1 and is_text(schema.field(name).type)
+
+
+def _as_codes(schema: pa.Schema, texts: list[str]) -> pa.Schema:
+    """Return a schema in which texts are codes of dictionaries, as Arrow reads them then.
+
+    A column of text is mostly stored so: decoding each row takes five times as long, and whoever
+    wants codes makes them again.
+    """
+    for name in texts:
+        place = schema.get_field_index(name)
+        schema = schema.set(place, schema.field(place).with_type(CODES))
+    return schema
 
 
 def _held(file: DataFile, names: list[str]) -> int:
@@ -115,10 +138,41 @@ def read(
 
     batch_bytes: of a batch, roughly, and dictionaries as text; None: no limit.
     """
+    coded = [field.name for field in columns if pa.types.is_dictionary(field.type)]
+    if batch_bytes is not None or not coded:
+        is_limited = batch_bytes is not None and not all(map(_is_narrow, columns.types))
+        yield from _read(file, groups, columns.names, batch_bytes, is_limited=is_limited)
+        return
+    done = 0
+    try:
+        for batch in _read(file, groups, columns.names, None, is_limited=False, coded=coded):
+            yield batch
+            done += batch.num_rows
+    except pa.lib.ArrowCapacityError:
+        # Texts beyond the two gigabytes that a dictionary holds: fewer of them at a time.
+        for batch in _read(file, groups, columns.names, FEW_BYTES, is_limited=True):
+            if done < batch.num_rows:
+                yield batch.slice(done)
+            done = max(0, done - batch.num_rows)
+
+
+def _read(
+    file: DataFile,
+    groups: range,
+    names: list[str],
+    batch_bytes: int | None,
+    *,
+    is_limited: bool,
+    coded: Sequence[str] = (),
+) -> Iterator[pa.RecordBatch]:
+    """Read columns.
+
+    is_limited: whether batches have as many rows as fit in `batch_bytes`; coded: the columns whose
+    texts come as codes.
+    """
     from pyarrow import parquet
 
-    options = {"columns": columns.names, "row_groups": list(groups), "use_threads": False}
-    is_limited = batch_bytes is not None and not all(map(_is_narrow, columns.types))
+    options = {"columns": names, "row_groups": list(groups), "use_threads": False}
     rows = FIRST_ROWS if is_limited else BATCH_ROWS
     with file.open() as stream:
         metadata = None
@@ -136,7 +190,7 @@ def read(
             at_once = {"metadata": metadata, "pre_buffer": True} | SAFELY
             plainly = at_once if fetched <= most else plainly
         inspector = Inspector()
-        with parquet.ParquetFile(stream, **plainly) as opened:
+        with parquet.ParquetFile(stream, read_dictionary=list(coded), **plainly) as opened:
             for batch in opened.iter_batches(rows, **options):
                 inspector.check(batch)  # codes of dictionaries are what the file has
                 yield batch

@@ -16,6 +16,8 @@ Role: TypeAlias = Literal["customer", "time", "amount", "order", "registered", "
 
 #: What columns of ids are for.
 IDS: tuple[Role, ...] = ("customer", "order")
+#: What columns are for whose texts can be codes.
+CODED: tuple[Role, ...] = ("text", "other")
 #: Where a column says of which extension type it is, to those who do not know the type.
 EXTENSION = b"ARROW:extension:name"
 
@@ -76,6 +78,9 @@ class ReadRequest:
         formats without types are text then.
     times
         What times mean.
+    as_codes
+        Whether texts are wanted as codes of a dictionary, where a format has them so: attributes
+        are kept as codes. Those of ids, of which there are many, are not.
     """
 
     table: str
@@ -90,6 +95,7 @@ class ReadRequest:
     kinds: Mapping[str, pa.DataType] = field(default_factory=dict)
     are_settled: bool = False
     times: Times = USUAL_TIMES
+    as_codes: bool = False
 
     def knowing(self, column: str, kind: pa.DataType) -> ReadRequest:
         """Return the same, read in a wider type of a column."""
@@ -99,6 +105,11 @@ class ReadRequest:
     def names(self) -> list[str]:
         """The columns to read."""
         return list(self.roles)
+
+    @property
+    def coded(self) -> list[str]:
+        """The columns whose texts are wanted as codes."""
+        return [name for name, role in self.roles.items() if self.as_codes and role in CODED]
 
     @property
     def may_compute(self) -> bool:

@@ -1,0 +1,80 @@
+"""Comparisons of a column of words, computed for each word of its dictionary, not for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from ordercycle._expressions.nodes import (
+    Column,
+    Comparison,
+    Literal,
+    Membership,
+    Node,
+    columns_of,
+    replaced,
+)
+from ordercycle._expressions.typed import compiled, computed
+from ordercycle._sources.formulas import Formula
+
+
+@dataclass(frozen=True)
+class WordTest:
+    """A comparison of a column of words with what is written: no word makes it fail."""
+
+    column: str
+    kind: pa.DataType  # of the words
+    expression: Any
+
+    def of_rows(self, array: pa.Array) -> pa.Array:
+        """Return which rows hold, null where neither they do nor do not."""
+        words, rows = array.dictionary.cast(self.kind), array.indices
+        # Behind the words, what holds of a row that has none.
+        words = pa.concat_arrays([words, pa.nulls(1, self.kind)])
+        table = pa.table({self.column: words})
+        holds = computed(table, [self.expression]).column(0).combine_chunks()
+        if rows.null_count:
+            rows = rows.cast(pa.int64()).fill_null(len(words) - 1)
+        # Bytes are taken in a third of the time that bits take.
+        return holds.cast(pa.uint8()).take(rows).cast(pa.bool_())
+
+
+def divided(
+    formula: Formula, words: Mapping[str, pa.DataType]
+) -> tuple[Formula, dict[str, WordTest]]:
+    """Return a formula that reads the results of comparisons as columns, and these, by name.
+
+    words: the types of words, by the names of the columns that are dictionaries. The formula as it
+    was fits the types of its columns.
+    """
+    tests: dict[str, WordTest] = {}
+
+    def change(node: Node) -> Node | None:
+        column = _compared(node)
+        if column is None or column not in words:
+            return None
+        plain = pa.schema([(column, words[column])])
+        name = repr(node)  # which no column has: those of expressions are written otherwise
+        tests[name] = WordTest(column, words[column], compiled(node, plain).expression)
+        return Column(node.written, name)
+
+    if formula.node is None or not words:
+        return formula, tests
+    rest = replaced(formula.node, change)
+    columns = tuple((name, use) for name, use in columns_of(rest) if name not in tests)
+    return replace(formula, node=rest, columns=columns), tests
+
+
+def _compared(node: Node) -> str | None:
+    """Return the column that a node compares with what is written, if that is all it does."""
+    match node:
+        case Comparison(left=Column(name=name), right=Literal()):
+            return name
+        case Comparison(left=Literal(), right=Column(name=name)):
+            return name
+        case Membership(node=Column(name=name)):
+            return name
+    return None
