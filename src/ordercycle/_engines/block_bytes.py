@@ -65,7 +65,7 @@ class BlockForm:
         if most_bytes is not None:
             most = min(count, max(1, most_bytes * count // max(1, whole.rows.nbytes)))
         has_few = most == count or whole.most <= most // ROWS_OF_A_WORD
-        for first in range(0, count, most):
+        for first in range(0, count, max(1, most)):
             if has_few:
                 rows = whole.slice(first, most)
             else:
@@ -148,11 +148,11 @@ def _settled(column: pa.DictionaryArray) -> tuple[pa.Array, pa.Array]:
     order = np.asarray(pc.array_sort_indices(words))
     places = np.zeros(max(1, len(entries)), np.uint32)
     places[used[order]] = np.arange(used.size, dtype=np.uint32)
-    if known is not None:
-        rows = np.where(known, rows, 0)
-    return pa.array(places[rows], mask=None if known is None else ~known), words.take(
-        pa.array(order)
-    )
+    if known is None:
+        codes = pa.array(places[rows])
+    else:  # codes of nulls may be anything, which is not to travel
+        codes = pa.array(places[np.where(known, rows, 0)] * known, mask=~known)
+    return codes, words.take(pa.array(order))
 
 
 def _kind(words: int) -> int:

@@ -92,6 +92,8 @@ def packed(column: pa.Array, kind: pa.DataType) -> pa.Array:
         entries, codes = column.dictionary.cast(values), column.indices
         codes = codes.cast(kind.index_type) if is_coded else codes
         column = pa.DictionaryArray.from_arrays(codes, entries, safe=False)
+        if entries.null_count and is_coded:  # which Arrow puts together with no other
+            column = entries.take(codes).dictionary_encode()
     elif is_coded:
         column = column.cast(values).dictionary_encode()
     return column if column.type == kind else column.cast(kind)

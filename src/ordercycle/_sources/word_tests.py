@@ -31,15 +31,19 @@ class WordTest:
 
     def of_rows(self, array: pa.Array) -> pa.Array:
         """Return which rows hold, null where neither they do nor do not."""
+        if not pa.types.is_dictionary(array.type):  # as under a memory limit
+            return self._of(array.cast(self.kind))
         words, rows = array.dictionary.cast(self.kind), array.indices
         # Behind the words, what holds of a row that has none.
-        words = pa.concat_arrays([words, pa.nulls(1, self.kind)])
-        table = pa.table({self.column: words})
-        holds = computed(table, [self.expression]).column(0).combine_chunks()
+        holds = self._of(pa.concat_arrays([words, pa.nulls(1, self.kind)]))
         if rows.null_count:
-            rows = rows.cast(pa.int64()).fill_null(len(words) - 1)
+            rows = rows.cast(pa.int64()).fill_null(len(holds) - 1)
         # Bytes are taken in a third of the time that bits take.
         return holds.cast(pa.uint8()).take(rows).cast(pa.bool_())
+
+    def _of(self, words: pa.Array) -> pa.Array:
+        column = computed(pa.table({self.column: words}), [self.expression]).column(0)
+        return pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, pa.bool_())
 
 
 def divided(
