@@ -15,7 +15,8 @@ VALUE_TYPES = st.sampled_from([pa.string(), pa.large_string()])
 def dictionary_of(texts, kind, spare=()):
     """Return texts as codes of a dictionary in any order, which has others, too."""
     words = list(dict.fromkeys([*spare, *reversed([one for one in texts if one is not None])]))
-    codes = [None if one is None else words.index(one) for one in texts]
+    places = {word: place for place, word in enumerate(words)}
+    codes = [places.get(one) for one in texts]
     return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(words, kind))
 
 
