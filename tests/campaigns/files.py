@@ -148,6 +148,14 @@ FILES = {
     "memberships.parquet": ("membership", parquet(MEMBERSHIPS)),
     "events.arrow": ("events", arrow(events())),
     "events.parquet": ("events", parquet(events())),
+    "plain_events.parquet": (
+        "events",
+        parquet(events(), use_dictionary=False, compression="none", store_schema=False),
+    ),
+    "second_events.parquet": (
+        "events",
+        parquet(events(), data_page_version="2.0", row_group_size=5),
+    ),
     "events.csv": ("events", csv(events())),
     "events.ndjson": ("events", ndjson(events())),
     "events.xlsx": ("events", excel(events())),
