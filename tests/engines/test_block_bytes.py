@@ -44,6 +44,7 @@ def test_rows_come_back_as_they_went(pairs, kind, spare, most_bytes, skipped):
     form = BlockForm(batch.schema)
     pieces = list(form.pieces(batch, most_bytes))
     found = [form.opened(data) for _, data in pieces]
+    assert all(data.size % 8 == 0 for _, data in pieces)  # they are laid end to end
     assert [rows for rows, _ in pieces] == [one.num_rows for one in found]
     back = pa.Table.from_batches(found, schema=batch.schema)
     back.validate(full=True)

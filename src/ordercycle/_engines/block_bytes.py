@@ -23,7 +23,8 @@ CODES = (pa.uint8(), pa.uint16(), pa.uint32())
 ROWS_OF_A_WORD = 16
 #: The bytes of the words, before them and the rows.
 HEAD = struct.Struct("<q")
-#: At which places in memory NumPy and kernels read whole numbers.
+#: At which places in memory NumPy and kernels read whole numbers: blocks, which lie end to end, are
+#: of as many bytes, or a multiple.
 ALIGNMENT = 8
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -242,7 +243,7 @@ class Packer:
     looked_for: LookedFor = NO_TEXTS
     kept: KeptCustomers | None = None
 
-    @property
+    @cached_property
     def form(self) -> BlockForm:
         """How rows are the bytes of blocks."""
         return BlockForm(self.schema)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ordercycle._engines.shuffle_blocks import Packer, ShuffleBlock, joined
-from ordercycle._engines.source_notes import ALIGNMENT, SourceNote
+from ordercycle._engines.source_notes import SourceNote
 from ordercycle._errors import SourceError, counted
 from ordercycle._ingest.spill import Spill
 from ordercycle._ingest.spill_file import SpilledArray, SpillFile

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-#: At which places in memory NumPy and kernels read whole numbers.
-ALIGNMENT = 8
+from ordercycle._engines.block_bytes import ALIGNMENT
+
 #: A source tells every target its names: of more than there can be segments, not all.
 MOST_NAMES = 1000
 
