@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+import sys
 
 import dask as configured
 import pyarrow as pa
@@ -239,6 +240,45 @@ def test_pages_of_tables_and_journeys(partitions, schemes, least):
     assert without_numbers(found._page) == without_numbers(expected._page)
     assert found._shown.journeys == expected._shown.journeys
     assert (found._shown.moves is not None) == bool(schemes)
+
+
+def no_partition(_):
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("given", "is_whole", "error", "says"),
+    [
+        ({"currency": "euro"}, True, oc.ConfigError, "currency='euro'"),
+        ({"min_customers": 2.5}, True, oc.ConfigError, "min_customers=2.5 is no number"),
+        ({"experiments": [7]}, True, oc.ConfigError, "experiments= are no results by name"),
+        ({}, False, ImportError, r"ordercycle\[page\]"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_said_before_journeys_are_computed(
+    given, is_whole, error, says, monkeypatch
+):
+    orders, _ = tables(rows=90, people=60)
+    lazy = framed(orders, 2)
+    journey = oc.Journey(
+        "win-back",
+        oc.enters("At-risk", of="lifecycle"),
+        [{"name": "hello", "action": "mail/hello"}],
+        arms={"control": 20, "treatment": 80},
+    )
+    run = dask.journey(
+        lazy.map_partitions(no_partition, meta=lazy._meta),
+        journey,
+        memberships={"lifecycle": oc.Lifecycle()},
+        as_of="2025-02-10",
+        columns={"orders": COLUMNS},
+        partitions=2,
+    )
+    if not is_whole:
+        monkeypatch.setitem(sys.modules, "vl_convert", None)
+    with configured.config.set(scheduler="sync"), pytest.raises(error, match=says):
+        dask.dashboard(lazy, [oc.Lifecycle()], columns=COLUMNS, journeys=[run], **given)
 
 
 @pytest.mark.filterwarnings("ignore::ordercycle.OrdercycleWarning")

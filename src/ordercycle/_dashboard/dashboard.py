@@ -158,9 +158,8 @@ class Dashboard:
             currency=currency,
             min_customers=min_customers,
             changes=changes,
-            journeys=journeys,
             experiments=experiments,
-        )
+        ).with_journeys(journeys)
         named = named_memberships(history, schemes, memberships or {}, streams, missing)
         end = last_day_of(Known.of(history), named, months, as_of)
         period = Period.to(page_months(history.summary().first_day, end, months), end)

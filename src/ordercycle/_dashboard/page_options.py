@@ -43,10 +43,17 @@ class PageOptions:
         currency: str,
         min_customers: int,
         changes: Mapping[str, Any] | None,
-        journeys: Sequence[Run],
         experiments: Mapping[str, Any] | None,
     ) -> PageOptions:
-        """Return the options of a page, or raise a ConfigError for one that makes no sense."""
+        """Return the options of a page without journeys, before anything is counted.
+
+        Raises
+        ------
+        ConfigError
+            One makes no sense.
+        ImportError
+            What draws pages is not installed.
+        """
         require()
         code = checked_currency(currency)
         if not isinstance(min_customers, int) or isinstance(min_customers, bool):
@@ -54,9 +61,12 @@ class PageOptions:
                 (Option("min_customers", min_customers), " is no number of customers"),
                 remedy="pass a whole number",
             )
-        of_journeys = shown_journeys(journeys, min_customers)
-        of_experiments = shown_experiments(experiments or {}, min_customers)
-        return cls(title, code, min_customers, changes or {}, of_journeys, of_experiments)
+        shown = shown_experiments(experiments or {}, min_customers)
+        return cls(title, code, min_customers, changes or {}, (), shown)
+
+    def with_journeys(self, runs: Sequence[Run]) -> PageOptions:
+        """Return the same with what journeys came to, which is asked of each."""
+        return replace(self, journeys=shown_journeys(runs, self.min_customers))
 
     def content(
         self,

@@ -118,7 +118,14 @@ class PageVerbs(Generic[F]):
             page = engine.dashboard(orders, [oc.Lifecycle(), oc.Rfm()], as_of="2025-12-31")
             page.save("segments.html")
         """
-        with ExitStack() as held_runs:
+        look = PageOptions.of(
+            title=title,
+            currency=currency,
+            min_customers=min_customers,
+            changes=changes,
+            experiments=experiments,
+        )
+        with ExitStack() as held_runs:  # the streams of each are computed here, on Dask
             runs: Any = journeys
             if isinstance(journeys, Sequence):
                 runs = [
@@ -127,14 +134,7 @@ class PageVerbs(Generic[F]):
                     else one
                     for one in journeys
                 ]
-            look = PageOptions.of(
-                title=title,
-                currency=currency,
-                min_customers=min_customers,
-                changes=changes,
-                journeys=runs,
-                experiments=experiments,
-            )
+            look = look.with_journeys(runs)
         there = memberships or {}
         beside = ReportStreams(
             touches,
