@@ -143,12 +143,15 @@ def _spin():
 
 def test_a_child_that_hangs_says_where(monkeypatch):
     monkeypatch.setattr(children, "PATIENCE", 0.2)
+    monkeypatch.setattr(children, "LAST_WORDS", 0.5)
     with pytest.raises(FaultError, match=r"a child hangs after .*test_campaigns.py"):
         done(threading.Event().wait)
 
 
 def test_a_child_that_works_or_waits_for_a_processor_does_not_hang(monkeypatch):
     monkeypatch.setattr(children, "PATIENCE", 0.05)
+    monkeypatch.setattr(children, "LAST_WORDS", 0.5)
+    monkeypatch.setattr(children, "MOST_LOOKS", 10_000)
     assert done(_spin) == "late"
     monkeypatch.setattr(children, "LITTLE", 10**9)  # as where others have all processors
     assert done(_spin) == "late"
