@@ -229,6 +229,10 @@ class SyncError(OrdercycleError):
         self.subcode = subcode
 
 
+class MissingExtraError(ImportError):
+    """What an extra brings is not installed; the message says what to install."""
+
+
 @public()
 class OrdercycleWarning(UserWarning):
     """A result stands on weak ground: says why, and what to look at.

@@ -112,6 +112,16 @@ def test_a_defect_is_reported_in_one_line_too(monkeypatch):
     assert isinstance(run("warmup").exception, ZeroDivisionError)
 
 
+def test_a_library_that_is_broken_is_no_extra_that_is_missing(monkeypatch):
+    def broken(**_options):
+        raise ImportError("numpy.core.multiarray failed to import")
+
+    monkeypatch.setattr(oc, "warmup", broken)
+    line = one_line(run("warmup"))
+    assert "unexpected ImportError: numpy.core.multiarray failed" in line
+    assert "ORDERCYCLE_TRACEBACK=1" in line
+
+
 def test_memory_and_disk_errors_are_one_line(monkeypatch):
     for error in (MemoryError(), OSError(28, "No space left on device", "profile.parquet")):
 

@@ -197,7 +197,7 @@ def _quoted(text: str) -> str:
 
 def _ended(error: Exception, refused: AbstractSet[str]) -> click.ClickException:
     """Return how a command ends; refused: flags that say nothing of the history it reads."""
-    from ordercycle._errors import ConfigError, OrdercycleError, rendered
+    from ordercycle._errors import ConfigError, MissingExtraError, OrdercycleError, rendered
 
     if isinstance(error, OrdercycleError):
         named = set[str]()
@@ -219,7 +219,7 @@ def _ended(error: Exception, refused: AbstractSet[str]) -> click.ClickException:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return OneLineError(f"{where}{error.strerror or message}")
-    if isinstance(error, ImportError) and error.name is None:  # of an extra: others have a name
+    if isinstance(error, MissingExtraError):
         return OneLineError(message)
     if isinstance(error, MemoryError):
         return OneLineError(f"not enough memory {message}".rstrip())

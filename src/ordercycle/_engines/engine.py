@@ -13,7 +13,7 @@ from ordercycle._engines.file_frames import FileFrame
 from ordercycle._engines.grouping_job import GroupingJob
 from ordercycle._engines.partition_tasks import Assignment, PartitionTask
 from ordercycle._engines.shuffle_blocks import ShuffleBlock
-from ordercycle._errors import ConfigError
+from ordercycle._errors import ConfigError, MissingExtraError
 
 #: The frames of an engine: tables whose rows are made when they are needed.
 F = TypeVar("F")
@@ -86,12 +86,12 @@ class Engine(Protocol[F]):
 
 
 def require(engine: Engine[Any]) -> Any:
-    """Return the package of the engine, or raise an ImportError that says what to install."""
+    """Return the package of the engine, or raise an error that says what to install."""
     try:
         return import_module(engine.package)
     except ImportError as error:
         extra = engine.name.lower()
-        raise ImportError(
+        raise MissingExtraError(
             f'ordercycle.engines.{extra} needs {engine.library}; pip install "ordercycle[{extra}]"'
         ) from error
 

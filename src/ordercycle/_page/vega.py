@@ -8,6 +8,8 @@ from importlib import resources
 from importlib.util import find_spec
 from typing import Any
 
+from ordercycle._errors import MissingExtraError
+
 MISSING = (
     'charts and pages need altair and vl-convert; install them with pip install "ordercycle[page]"'
 )
@@ -21,9 +23,9 @@ window.vega = {parse, View, None, expressionInterpreter};
 
 
 def require() -> None:
-    """Raise an ImportError where a page could not be drawn: before its numbers are counted."""
+    """Raise a MissingExtraError where a page could not be drawn: before its numbers are counted."""
     if None in map(find_spec, ("altair", "vl_convert")):
-        raise ImportError(MISSING)
+        raise MissingExtraError(MISSING)
 
 
 def altair() -> Any:
@@ -31,7 +33,7 @@ def altair() -> Any:
     try:
         import altair as alt
     except ImportError:
-        raise ImportError(MISSING) from None
+        raise MissingExtraError(MISSING) from None
     return alt
 
 
@@ -41,7 +43,7 @@ def script() -> str:
     try:
         import vl_convert
     except ImportError:
-        raise ImportError(MISSING) from None
+        raise MissingExtraError(MISSING) from None
     text: str = vl_convert.javascript_bundle(SNIPPET)
     return text.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
@@ -60,7 +62,7 @@ def picture(declared: str) -> str:
     try:
         import vl_convert
     except ImportError:
-        raise ImportError(MISSING) from None
+        raise MissingExtraError(MISSING) from None
     drawn: str = vl_convert.vegalite_to_svg(declared)
     return drawn
 
