@@ -84,7 +84,8 @@ def path_of(option: str, given: Any) -> Path:
         path = Path(os.fsdecode(found))
         if leads_into_store(path):
             raise ConfigError(
-                (Option(option, given), f" {IN_STORE}"), remedy="pass a path on a disk, and copy"
+                (Option(option, given), f" {IN_STORE}"),
+                remedy="pass a path on a disk, and copy from there",
             )
         return path
     raise ConfigError(

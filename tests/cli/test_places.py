@@ -48,7 +48,13 @@ def test_a_uri_is_refused_as_it_was_typed(command, param, tmp_path, monkeypatch)
 )
 def test_so_is_that_of_a_file_that_says_how(command, option, place):
     (line,) = run(command, option, place).stderr.splitlines()
-    assert f"{option} {place} is a URI, and is read from a disk alone" in line
+    assert f"{option} {place} is a URI, and this file is read from a disk only" in line
+
+
+@pytest.mark.parametrize(("command", "option"), [("report", "--touches"), ("profile", "--out")])
+def test_of_a_uri_of_a_disk_its_path_is_asked_for(command, option):
+    (line,) = run(command, option, "File:///shop/a.toml").stderr.splitlines()
+    assert line.endswith("; write its path")
 
 
 def test_no_other_option_makes_a_path_of_what_was_typed():

@@ -10,8 +10,11 @@ import click
 from ordercycle._cli.errors import ImpossibleOptionError
 from ordercycle._durable import IN_STORE, leads_into_store
 
-READ = "is a URI, and is read from a disk alone; copy it there first"
-WRITTEN = f"{IN_STORE}; name a place on a disk, and copy"
+READ = "is a URI, and this file is read from a disk only; "
+WRITTEN = f"{IN_STORE}; "
+COPY_FIRST, COPY_LATER = "copy it there first", "name a place on a disk, and copy from there"
+#: Of a place that is on a disk already.
+WITHOUT_SCHEME = "write its path"
 
 
 class DiskPath(click.Path):
@@ -37,4 +40,7 @@ def refuse_store(value: Any, param: click.Parameter, *, is_read: bool) -> None:
     """End the command where the value of an option or argument leads into a store."""
     if leads_into_store(value):
         named = param.human_readable_name if isinstance(param, click.Argument) else param.opts[0]
-        raise ImpossibleOptionError(f"{named} {value} {READ if is_read else WRITTEN}")
+        what, remedy = (READ, COPY_FIRST) if is_read else (WRITTEN, COPY_LATER)
+        if str(value).lower().startswith("file:"):
+            remedy = WITHOUT_SCHEME
+        raise ImpossibleOptionError(f"{named} {value} {what}{remedy}")
