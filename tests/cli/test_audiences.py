@@ -135,11 +135,11 @@ def test_who_cannot_be_reached_is_said_with_the_causes(shop, monkeypatch):
         monkeypatch.setenv("TEST_MAILCHIMP_KEY", KEY)
         common = ("lists.toml", *GIVEN, "--contacts", "contacts.parquet")
         sent = run("sync", *common, "--to", "mailchimp", "--state", "state")
-    why = "; not reached: 1 only addresses or numbers that are none"
+    why = "; not reached: only addresses or numbers that are none (1)"
     assert sent.stderr == f"Lost: 1 added, 0 removed, 0 changed, 0 unchanged (1 batch){why}\n"
     written = run("audience", *common, "--out", "made", "--target", "mailchimp")
     top, lost = written.stderr.splitlines()
-    assert top.endswith("0 of 1 customer reachable; not reached: 1 not among the contacts")
+    assert top.endswith("0 of 1 customer reachable; not reached: not among the contacts (1)")
     assert lost.endswith(f"1 of 2 customers reachable{why}")
 
 

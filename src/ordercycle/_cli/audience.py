@@ -289,7 +289,7 @@ def _not_reached(unreachable: Mapping[str, int]) -> str:
     """Return why customers cannot be reached, behind a line; nothing where all can."""
     from ordercycle._audiences.reach import MEANINGS
 
-    causes = [f"{number:,} {MEANINGS[cause]}" for cause, number in unreachable.items() if number]
+    causes = [f"{MEANINGS[cause]} ({number:,})" for cause, number in unreachable.items() if number]
     return f"; not reached: {', '.join(causes)}" if causes else ""
 
 
