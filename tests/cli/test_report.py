@@ -63,7 +63,7 @@ def test_a_period_without_orders_is_reported():
     result = run_report("--period", "2030-01", "--out", "report.csv")
     assert result.exit_code == 0
     warning, account = result.stderr.splitlines()
-    assert warning.startswith("ordercycle: period 2030-01: there are no orders in it")
+    assert warning.startswith("ordercycle: there are no orders in 2030-01: ")
     assert account.endswith("in report.csv")
 
 
@@ -79,7 +79,7 @@ def test_a_period_that_is_not_over_is_reported_in_flags():
     result = run_report("--period", "2024-06:2024-12", "--compare", "none", "--out", "report.csv")
     assert result.exit_code == 0, result.stderr
     warning, _ = result.stderr.splitlines()
-    assert "period 2024-06 to 2024-12 is not over" in warning
+    assert "ordercycle: 2024-06 to 2024-12 is not over" in warning
     assert warning.endswith("choose a day with --as-of")
 
 

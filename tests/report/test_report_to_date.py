@@ -45,7 +45,7 @@ def test_a_month_that_is_not_over_is_reported_to_date(history):
     found, messages = warned(history)
     (text,) = messages
     assert text == (
-        "period 2026-11 is not over, the last order or registration is of 2026-11-10: the report "
+        "2026-11 is not over, the last order or registration is of 2026-11-10: the report "
         "is as of 2026-11-10 and compared with 2025-11-01 to 2025-11-10; choose a day with as_of="
     )
     assert (found.period, found.previous) == (

@@ -113,7 +113,7 @@ class AsOf:
         end, reason = known.end_of(months), None
         if end < months.last_day:
             what = "touch" if end == known.touched else "order or registration"
-            reason = f"period {months} is not over, the last {what} is of {end}"
+            reason = f"{months} is not over, the last {what} is of {end}"
         if until is not None and months.first_day <= until < end:
             reason = f"a membership is known until {until}"
             if until < known.last_order:

@@ -32,14 +32,11 @@ def refuse_foreign(memberships: Sequence[Membership], history: OrderHistory) -> 
 def warnings_of_orders(period: Period, first: date | None, last: date | None) -> Iterator[str]:
     """Yield a warning for a period without orders; first, last: the days of those there are."""
     if first is None or last is None:
-        yield f"period {period}: the history has no orders at all"
+        yield f"there are no orders in {period}: the history has none at all"
         return
     ordered = Months.between(first, last)
     if period.months.last < ordered.first or ordered.last < period.months.first:
-        yield (
-            f"period {period}: there are no orders in it, the history has orders from {first} to "
-            f"{last}"
-        )
+        yield f"there are no orders in {period}: the history has orders from {first} to {last}"
 
 
 def warnings_of_unknown(intervals: int) -> Iterator[str]:
