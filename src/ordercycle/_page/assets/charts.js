@@ -48,8 +48,8 @@ const chartsOf = (specs, cube, tables) => ({
   },
 
   axis: ({ unit }) => ({ share: unit === "share", before: unit === "currency" ? cube.head.symbol : "" }),
-  names: (rows, pixels, font, own = rows.map(([, row]) => cube.head.segments[row]?.short ?? cube.head.all)) => // without their scheme's, where no two are alike
-    fitted(own.map((name, at) => (own.indexOf(name) === own.lastIndexOf(name) ? name : tables.nameOf(rows[at][1]))), pixels, font),
+  names: (rows, pixels, font) => fitted(rows.map(([, row]) => cube.head.segments[row]?.short ?? cube.head.all)
+    .map((name, at, own) => (own.indexOf(name) === own.lastIndexOf(name) ? name : tables.nameOf(rows[at][1]))), pixels, font), // without their scheme's, where no two are alike
   short: (metric, value) => short(metric, value ?? null, cube.head.symbol),
 
   // Bars of one metric.
