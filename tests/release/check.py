@@ -9,12 +9,15 @@
     python tests/release/check.py --json runs.jsonl                 # what was found, a line each
     python tests/release/check.py --table runs.jsonl                # the latest of each, as a table
 
+Lines name their build; of each environment, the table has that which was tried last, alone.
+
 The wheel comes from the sdist, so that both are whole. In each environment run the demo,
 `ordercycle doctor`, and a slice of the tests against what was installed, not against this tree.
 Compiled kernels are shared by the environments, which find those of their versions only.
 """
 
 import argparse
+import hashlib
 import itertools
 import json
 import os
@@ -46,7 +49,11 @@ SLICE = (
     "tests/package/test_kernel_cache.py",
 )
 CHECKS = ("install", "doctor", "demo", "tests")
-KINDS = ("wheel", "sdist")
+#: Kinds of artefacts, with how their files end.
+ENDS = {"wheel": "whl", "sdist": "tar.gz"}
+KINDS = tuple(ENDS)
+#: Digits that tell builds apart.
+DIGITS = 12
 #: Libraries whose versions are shown, and whose lowest ones `--lowest` installs.
 SHOWN = ("numba", "numpy", "pyarrow")
 #: Versions that are the first for a Python, where that is newer than the lowest allowed.
@@ -78,9 +85,26 @@ def build(folder):
 
 
 def artefacts_of(dist):
-    """Return the sdist and the wheel of a folder, by kind."""
-    ((sdist,), (wheel,)) = (sorted(dist.glob(f"*.{end}")) for end in ("tar.gz", "whl"))
-    return {"sdist": sdist.resolve(), "wheel": wheel.resolve()}
+    """Return the sdist and the wheel of a folder, by kind; end where there is not one of each."""
+    found = {kind: sorted(dist.glob(f"*.{end}")) for kind, end in ENDS.items()}
+    for kind, files in found.items():
+        if not files:
+            sys.exit(
+                f"{dist} has no {kind} (*.{ENDS[kind]}): one build has both; make them with "
+                f"python -m build --outdir {dist}"
+            )
+        if len(files) > 1:
+            names = ", ".join(file.name for file in files)
+            sys.exit(f"{dist} has {len(files)} {kind}s ({names}): leave those of one build")
+    return {kind: file.resolve() for kind, (file,) in found.items()}
+
+
+def build_of(artefacts):
+    """Return what tells one build from another: a hash of its files."""
+    both = hashlib.sha256()
+    for kind in KINDS:
+        both.update(hashlib.sha256(artefacts[kind].read_bytes()).digest())
+    return both.hexdigest()[:DIGITS]
 
 
 def environment(place, python):
@@ -173,19 +197,25 @@ def tried(name, python, artefact, constraints, folder, kernels, asked):
 
 
 def table(runs):
-    """Return the latest run of each environment, a row each."""
+    """Return a row for each environment: what was found there of the build that came last.
+
+    Whatever was checked before an environment was made anew is of another one, of that build, too.
+    """
     latest = {}
     for run in runs:
-        latest.setdefault(run["environment"], {}).update(run["checks"])
+        name, build, checked = run["environment"], run["build"], run["checks"]
+        if name not in latest or latest[name][0] != build or "install" in checked:
+            latest[name] = (build, {})
+        latest[name][1].update(checked)
     lines = [
-        f"| environment | libraries | {' | '.join(CHECKS)} |",
-        f"|---|---|{'---|' * len(CHECKS)}",
+        f"| environment | build | libraries | {' | '.join(CHECKS)} |",
+        f"|---|---|---|{'---|' * len(CHECKS)}",
     ]
-    for name, found in sorted(latest.items()):
+    for name, (build, found) in sorted(latest.items()):
         cells = [_cell(found.get(what), what) for what in CHECKS]
         install = found.get("install", {"passed": False})
         libraries = install["found"] if install["passed"] else ""
-        lines.append(f"| {name} | {libraries} | {' | '.join(cells)} |")
+        lines.append(f"| {name} | {build} | {libraries} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -220,6 +250,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="release-") as made:
         folder = Path(made)
         artefacts = artefacts_of(given.dist or build(folder))
+        made_of = build_of(artefacts)
         say("| environment | check | result | time | found |\n|---|---|---|---|---|")
         for python, kind in itertools.product(given.python, given.kinds):
             asked = "import platform; print(platform.python_version())"
@@ -232,7 +263,7 @@ def main():
                 has_passed &= check["passed"]
                 if given.json is not None:  # at once, so that an end loses nothing
                     with given.json.open("a", encoding="utf-8") as file:
-                        line = {"environment": name, "checks": {what: check}}
+                        line = {"environment": name, "build": made_of, "checks": {what: check}}
                         file.write(json.dumps(line) + "\n")
     sys.exit(not has_passed)
 
