@@ -106,6 +106,34 @@ def test_types_of_two_kinds_are_refused_by_file(tmp_path, column, left, right):
         profile(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "says"),
+    [
+        ("amount", ["12 EUR", "7 EUR"], "no amount .its first value is 12 EUR, in"),
+        ("ordered_at", [2.5, 3.5], "no time .its first value is 2.5, in"),
+        ("customer_id", [True, False], "customer_id is bool"),
+    ],
+)
+def test_a_type_that_is_none_of_its_column_is_refused_by_file(tmp_path, column, values, says):
+    table = orders(2)
+    table = table.set_column(table.column_names.index(column), column, pa.array(values))
+    for name, rows in (("a", table.slice(0, 0)), ("b", table), ("c", table)):
+        pq.write_table(rows, tmp_path / f"{name}.parquet")
+    stream = oc.EventColumns(customer="customer_id", time="ordered_at", values=["amount"])
+    no_number = says.replace("no amount", "no number")
+    for build, expected in (
+        (oc.OrderHistory.build, says),
+        (lambda rows: oc.EventHistory.build(rows, columns=stream), no_number),
+    ):
+        with pytest.raises(oc.ColumnError, match=expected) as caught:
+            build(tmp_path)
+        assert "b.parquet'" in str(caught.value)
+        assert caught.value.column == column
+        with pytest.raises(oc.ColumnError) as in_memory:
+            build(table)
+        assert ", in '" not in str(in_memory.value)
+
+
 def test_a_column_of_nothing_but_nulls_fits_any_type(tmp_path):
     nulls = orders(2, customer_id=pa.nulls(2))
     pq.write_table(nulls, tmp_path / "a.parquet")

@@ -75,14 +75,16 @@ class Table(Generic[Reader]):
             raise self._with_first_value(error) from None
 
     def _with_first_value(self, error: ColumnError) -> ColumnError:
-        """Return an error about a column's type with the column's first value, if one is near."""
+        """Return an error about a type with the first value of its column, and the file of that."""
         column, found = error.column, ""
         if column in self.source.schema.names:
             with suppress(OrdercycleError), closing(self.source):  # the type is wrong before that
                 for batch in self.source.batches:
                     values = batch.column(column).drop_null()
                     if len(values):
-                        found = f" (its first value is {shown(values[0])})"
+                        file = getattr(self.source.place(0), "file", None)  # batches are of one
+                        of_file = "" if file is None else f", in {file!r}"
+                        found = f" (its first value is {shown(values[0])}{of_file})"
                     break
         return within(error, behind=found)
 
