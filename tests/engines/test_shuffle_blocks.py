@@ -17,7 +17,13 @@ from support.strategies import cases, layouts
 
 import ordercycle as oc
 from ordercycle._engines.partition_tasks import Profiles
-from ordercycle._engines.shuffle_blocks import BATCH_BYTES, ShuffleBlock, as_rows, from_rows
+from ordercycle._engines.shuffle_blocks import (
+    BATCH_BYTES,
+    ShuffleBlock,
+    as_rows,
+    from_rows,
+    order_of,
+)
 from ordercycle._engines.shuffle_reader import WaitingBlocks
 from ordercycle._engines.spark_types import keys_of_partitions, murmur3
 from ordercycle._ingest.spill import Spill
@@ -248,3 +254,14 @@ def test_each_partition_has_its_key(partitions):
 def test_the_hash_is_sparks():
     """Values of Spark's own Murmur3: SELECT hash(0), hash(1), hash(42)."""
     assert murmur3(np.array([0, 1, 42])).tolist() == [933211791, -559580957, 29417773]
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([3, 2_000, 200_000]))
+@settings(max_examples=15, deadline=None)
+def test_rows_have_one_order_however_they_come(seed, different):
+    random = np.random.default_rng(seed)
+    content = random.integers(0, 2**64, different, dtype=np.uint64)
+    content[: different // 3] &= np.uint64(0xFFFFFFFF00000007)  # halves that are alike
+    content = random.choice(content, 200_000)
+    again = random.permutation(content)
+    assert np.array_equal(content[order_of(content)], again[order_of(again)])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from support.event_histories import customers_of
 
 import ordercycle as oc
+from ordercycle._expressions.language import parsed
 from ordercycle._sources import parquet_files
 from ordercycle._sources.computed_columns import ONLY, Computation, resolved
 from ordercycle._sources.read_request import ReadRequest
@@ -72,6 +73,27 @@ def test_words_that_no_row_has_make_nothing_fail():
     assert computation.batch(batch).column(ONLY).to_pylist() == [True, None]
 
 
+def test_a_column_that_is_called_like_a_test():
+    condition = "kind == 'click'"
+    name = repr(parsed(condition))
+    batch = pa.RecordBatch.from_pydict(
+        {"kind": pa.array(["click", "open"]).dictionary_encode(), name: [False, True]}
+    )
+    whole = f'{condition} and column("{name}") == true'
+    request = ReadRequest("events", {"kind": "other"}, only=whole)
+    computation = Computation.of(resolved(request, batch.schema.names), batch.schema)
+    assert computation.batch(batch).column(ONLY).to_pylist() == [False, False]
+
+
+def test_many_words_of_few_rows():
+    words = pa.array([f"campaign {number}" for number in range(100)])
+    kind = pa.DictionaryArray.from_arrays(pa.array([7, None, 8], pa.int32()), words)
+    batch = pa.RecordBatch.from_pydict({"kind": kind})
+    request = ReadRequest("events", {"kind": "other"}, only="kind == 'campaign 7'")
+    computation = Computation.of(resolved(request, ["kind"]), batch.schema)
+    assert computation.batch(batch).column(ONLY).to_pylist() == [True, None, False]
+
+
 EVENTS = oc.EventColumns(attributes=["kind", "campaign name"])
 
 
@@ -96,7 +118,11 @@ def events(kind=TEXT):
 @pytest.mark.parametrize("only", [None, "kind == 'click'", "`campaign name` != 'campaign 7'"])
 @pytest.mark.parametrize("memory_limit", [None, "100MB"])
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
-def test_files_hold_what_tables_do(kind, memory_limit, only, tmp_path):
+@pytest.mark.parametrize("rows_with_codes", [1, 2**14])
+def test_files_hold_what_tables_do(
+    kind, memory_limit, only, rows_with_codes, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(parquet_files, "ROWS_WITH_CODES", rows_with_codes)
     if only is not None:
         only = only.replace("`campaign name`", "column('campaign name')")
     table = events(kind)
@@ -111,6 +137,7 @@ def test_files_hold_what_tables_do(kind, memory_limit, only, tmp_path):
 
 
 def test_texts_beyond_a_dictionary_are_read_plainly(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet_files, "ROWS_WITH_CODES", 1)
     pq.write_table(events(), tmp_path / "events.parquet")
     plainly = parquet_files._read
     asked = []
@@ -128,3 +155,12 @@ def test_texts_beyond_a_dictionary_are_read_plainly(tmp_path, monkeypatch):
     found = oc.EventHistory.build(str(tmp_path / "events.parquet"), columns=EVENTS)
     assert [bool(coded) for coded in asked] == [True, False]
     assert customers_of(found) == customers_of(whole)
+
+
+def test_an_error_names_the_type_of_texts_that_files_have(tmp_path):
+    table = events()
+    pq.write_table(pa.concat_tables([table] * 20), tmp_path / "1.parquet")
+    numbers = table.set_column(2, "kind", pa.array(range(len(table))))
+    pq.write_table(numbers, tmp_path / "2.parquet")
+    with pytest.raises(oc.ColumnError, match=r"kind is int64 in .* but string in"):
+        oc.EventHistory.build(str(tmp_path / "*.parquet"), columns=EVENTS)

@@ -43,7 +43,7 @@ class GivenIntervals:
     @classmethod
     def called(cls, name: str) -> GivenIntervals:
         """Return that of a name, beside which streams of events may have the same one."""
-        return cls(f"{NAME}: {name}")
+        return cls(f"{NAME}: {name}" if name else f"given {NAME}")
 
     def of(self, streams: Streams, *_: Period) -> Membership:
         """Return the membership of the customers of a partition."""

@@ -47,7 +47,7 @@ def common_type(
         return left
     if pa.types.is_null(left):
         return right
-    left, right = _values(left), _values(right)
+    left, right = without_codes(left), without_codes(right)
     if left == right:
         return left
     for widened in (_number, _text, _bytes, _time, _exact):
@@ -57,7 +57,8 @@ def common_type(
     return None
 
 
-def _values(kind: pa.DataType) -> pa.DataType:
+def without_codes(kind: pa.DataType) -> pa.DataType:
+    """Return the type of what codes of a dictionary stand for."""
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
@@ -127,7 +128,7 @@ def common_id_type(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
     >>> common_id_type(pa.int64(), pa.float32())
     DataType(double)
     """
-    left, right = _values(left), _values(right)
+    left, right = without_codes(left), without_codes(right)
     for one, other in ((left, right), (right, left)):
         if pa.types.is_integer(one) and pa.types.is_floating(other):
             return pa.float64()

@@ -198,7 +198,7 @@ class Computation:
         tests: dict[str, WordTest] = {}
         by_row: set[str] = set()
         for name, formula in request.formulas.items():
-            rest, own = divided(formula, words)
+            rest, own = divided(formula, words, schema.names)
             tests |= own
             by_row.update(rest.read)
             if own:

@@ -17,7 +17,13 @@ import pyarrow as pa
 
 from ordercycle._errors import ColumnError, Option, OrdercycleError, SourceError, Text
 from ordercycle._sources import arrow_files, excel_files, json_files, parquet_files
-from ordercycle._sources.column_types import common_id_type, common_type, decoded_to, type_read
+from ordercycle._sources.column_types import (
+    common_id_type,
+    common_type,
+    decoded_to,
+    type_read,
+    without_codes,
+)
 from ordercycle._sources.computed_columns import Computation, located, resolved
 from ordercycle._sources.file_list import DataFile, Look, list_files
 from ordercycle._sources.instants import times_mix
@@ -412,8 +418,8 @@ def _common_field(opened: list[_Opened], column: str, request: ReadRequest) -> p
                     Option("CsvFormat.types"),
                 )
             raise ColumnError(
-                f"{request.table}: {column} is {here} in {one.file.path!r} but {kind} in "
-                f"{decided_by.file.path!r}",
+                f"{request.table}: {column} is {without_codes(here)} in {one.file.path!r} but "
+                f"{without_codes(kind)} in {decided_by.file.path!r}",
                 remedy=remedy,
                 column=column,
             )

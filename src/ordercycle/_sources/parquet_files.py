@@ -32,6 +32,9 @@ NO_SCHEMA = b"arrow.schema"
 #: How files are opened to be read: checksums that their pages carry are compared; in nanoseconds,
 #: INT96 beyond the years 1677 to 2262 would become other days without a word.
 SAFELY = {"page_checksum_verification": True, "coerce_int96_timestamp_unit": "us"}
+#: Rows of a row group, on average, from which on its texts are read as codes: batches of these end
+#: with it, as others have other codes.
+ROWS_WITH_CODES = 2**14
 #: What Arrow reads texts as where it is asked for codes, whatever they are otherwise.
 CODES = pa.dictionary(pa.int32(), pa.string())
 MAGIC, TAIL = b"PAR1", struct.Struct("<I4s")
@@ -53,6 +56,8 @@ def look(file: DataFile, request: ReadRequest) -> Look:
         held = partial(_held, file, request.names)
         schema = with_meanings(opened, file.path, request)
         texts = [name for name in request.coded if _is_text(schema, name)]
+        if sum(sizes) < ROWS_WITH_CODES * len(sizes):
+            texts = []
         return Look(_as_codes(schema, texts), metadata.num_rows, _parts(sizes), held)
 
 

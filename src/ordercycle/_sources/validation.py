@@ -75,7 +75,7 @@ class Inspector:
             array = array.storage
         if pa.types.is_dictionary(array.type):
             entries = array.dictionary
-            if not _is_same(self._seen.get(name), entries):
+            if not is_same(self._seen.get(name), entries):
                 bad = self._outside(f"{name}.dictionary", entries)
                 if bad is not None:
                     count = int(np.count_nonzero(bad))
@@ -88,7 +88,8 @@ class Inspector:
         return values_outside(array)
 
 
-def _is_same(seen: pa.Array | None, entries: pa.Array) -> bool:
+def is_same(seen: pa.Array | None, entries: pa.Array) -> bool:
+    """Return whether two arrays are one in memory; seen: which is kept meanwhile."""
     return (
         seen is not None
         and (len(seen), seen.offset) == (len(entries), entries.offset)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +34,8 @@ class WordTest:
         if not pa.types.is_dictionary(array.type):  # as under a memory limit
             return self._of(array.cast(self.kind))
         words, rows = array.dictionary.cast(self.kind), array.indices
+        if len(words) > len(rows):  # of which most are of other rows
+            return self._of(words.take(rows))
         # Behind the words, what holds of a row that has none.
         holds = self._of(pa.concat_arrays([words, pa.nulls(1, self.kind)]))
         if rows.null_count:
@@ -47,12 +49,12 @@ class WordTest:
 
 
 def divided(
-    formula: Formula, words: Mapping[str, pa.DataType]
+    formula: Formula, words: Mapping[str, pa.DataType], taken: Collection[str]
 ) -> tuple[Formula, dict[str, WordTest]]:
     """Return a formula that reads the results of comparisons as columns, and these, by name.
 
-    words: the types of words, by the names of the columns that are dictionaries. The formula as it
-    was fits the types of its columns.
+    words: the types of words, by the names of the columns that are dictionaries; taken: names that
+    columns have. The formula as it was fits the types of its columns.
     """
     tests: dict[str, WordTest] = {}
 
@@ -61,7 +63,9 @@ def divided(
         if column is None or column not in words:
             return None
         plain = pa.schema([(column, words[column])])
-        name = repr(node)  # which no column has: those of expressions are written otherwise
+        name = repr(node)
+        while name in taken:
+            name += "'"
         tests[name] = WordTest(column, words[column], compiled(node, plain).expression)
         return Column(node.written, name)
 
