@@ -41,7 +41,9 @@ def pieces_of(batches, most_bytes=None):
     columns = [pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
                for column in table.columns]  # fmt: skip
     rows = pa.RecordBatch.from_arrays(columns, schema=form.numbered)
-    return list(words.pieces(words.in_order(rows), most_bytes))
+    rows = words.in_order(rows)
+    # As rows are put in order before.
+    return list(words.pieces(rows.take(pa.array(range(len(rows)), pa.int64())), most_bytes))
 
 
 @given(
@@ -106,6 +108,15 @@ def test_pieces_are_no_larger_than_they_may_be(length, different):
     assert sum(rows for rows, _ in pieces) == len(texts)
     whole = sum(data.size for _, data in pieces)
     assert len(pieces) <= 1 + 2 * whole // 2**16  # nor much smaller
+
+
+def test_few_rows_of_many_words():
+    spare = [str(number) for number in range(1_000)]
+    batch = rows_of(["7", None, "999", "7"], ["a"] * 4, pa.string(), spare)
+    [(_, data)] = pieces_of([batch])
+    found = BlockForm(batch.schema).opened(data)
+    assert found.to_pylist() == batch.to_pylist()
+    assert found.column("kind").dictionary.to_pylist() == ["7", "999"]
 
 
 def test_bytes_that_begin_anywhere():

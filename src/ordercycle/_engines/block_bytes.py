@@ -23,6 +23,8 @@ from ordercycle._sources.validation import is_same
 CODES = (pa.uint8(), pa.uint16(), pa.uint32())
 #: Of the bytes of a piece, so many may be words that are all there for few of its rows.
 SHARE_OF_WORDS = 8
+#: Words that can be counted in the time that a row takes to be sorted.
+WORDS_OF_A_ROW = 32
 #: The bytes of the words, before them and the rows.
 HEAD = struct.Struct("<q")
 #: At which places in memory NumPy and kernels read whole numbers: blocks, which lie end to end, are
@@ -244,7 +246,7 @@ def _codes_of_used(places: pa.Array, words: int) -> tuple[pa.Array, NDArray[np.i
     known = validity(places)
     rows = fixed_view(places, np.uint32)
     there = rows if known is None else rows[known]
-    if there.size < words:
+    if there.size * WORDS_OF_A_ROW < words:
         used = np.unique(there).astype(np.int64)
         codes = np.searchsorted(used, rows).astype(np.uint32)
     else:
