@@ -20,10 +20,10 @@ def dictionary_of(texts, kind, spare=()):
     return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(words, kind))
 
 
-def rows_of(texts, others, kind, spare=()):
+def rows_of(texts, others, kind, spare=(), first=0):
     return pa.RecordBatch.from_pydict(
         {
-            "customer_id": pa.array(range(len(texts)), pa.int64()),
+            "customer_id": pa.array(range(first, first + len(texts)), pa.int64()),
             "kind": dictionary_of(texts, kind, spare),
             "plain": pa.array(others, pa.string()),
             "campaign": dictionary_of(others, kind),
@@ -73,8 +73,10 @@ def test_rows_come_back_as_they_went(pairs, kind, spare, most_bytes, skipped):
 )
 def test_equal_rows_are_equal_bytes_whatever_their_dictionaries(texts, spare, cut):
     whole = rows_of(texts, texts, pa.string())
-    first, second = texts[:cut], texts[cut:]
-    parts = [rows_of(part, part, pa.string(), spare) for part in (first, second)]
+    parts = [
+        rows_of(part, part, pa.string(), spare, first)
+        for part, first in ((texts[:cut], 0), (texts[cut:], cut))
+    ]
     one, other = pieces_of([whole], 100), pieces_of(parts, 100)
     assert [data.to_pybytes() for _, data in one] == [data.to_pybytes() for _, data in other]
 
