@@ -10,8 +10,9 @@ from support.event_histories import customers_of
 import ordercycle as oc
 from ordercycle._expressions.language import parsed
 from ordercycle._sources import parquet_files
-from ordercycle._sources.computed_columns import ONLY, Computation, resolved
+from ordercycle._sources.computed_columns import Computation, resolved
 from ordercycle._sources.read_request import ReadRequest
+from ordercycle._sources.row_source import ONLY, TAKEN
 
 WORDS = ["click", "open", "", "Click", "é", "7"]
 CONDITIONS = [
@@ -164,3 +165,11 @@ def test_an_error_names_the_type_of_texts_that_files_have(tmp_path):
     pq.write_table(numbers, tmp_path / "2.parquet")
     with pytest.raises(oc.ColumnError, match=r"kind is int64 in .* but string in"):
         oc.EventHistory.build(str(tmp_path / "*.parquet"), columns=EVENTS)
+
+
+@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("only", [None, "kind == 'click'"])
+def test_names_of_columns_that_are_made_are_refused(name, only):
+    table = events().rename_columns(["customer_id", "occurred_at", "kind", name])
+    with pytest.raises(oc.ColumnError, match=rf"events: '{name}' is what .* rename the column"):
+        oc.EventHistory.build(table, columns=oc.EventColumns(attributes=["kind", name]), only=only)

@@ -28,13 +28,10 @@ from ordercycle._ingest.id_bytes import hashes_of
 from ordercycle._ingest.id_types import Identity
 from ordercycle._ingest.nobody import Nobody
 from ordercycle._ingest.row_identity import words_of_rows
-from ordercycle._sources.computed_columns import ONLY, Computation, UncomputableError
+from ordercycle._sources.computed_columns import Computation, UncomputableError
 from ordercycle._sources.read_request import ReadRequest
-from ordercycle._sources.row_source import check_columns
+from ordercycle._sources.row_source import COMPARED, ONLY, check_columns
 from ordercycle_kernels import hashing, partition
-
-#: The columns in which what stands behind computed ones travels, where rows are compared in it.
-COMPARED = ("a word of all others", "another word of all others")
 
 #: A shuffle block: `rows` rows of a table, from a partition of the source to one of the target.
 #: The last one of a source for a target holds no rows: `sent` is how many were sent in all, and the

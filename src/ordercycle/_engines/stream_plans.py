@@ -16,7 +16,7 @@ from ordercycle._engines.block_bytes import coded_type
 from ordercycle._engines.cluster_views import Compared, View, check_texts, looked_for
 from ordercycle._engines.file_frames import FileFrame
 from ordercycle._engines.kept_customers import KeptCustomers
-from ordercycle._engines.shuffle_blocks import COMPARED, IncomingColumns, Packer, packed_type
+from ordercycle._engines.shuffle_blocks import IncomingColumns, Packer, packed_type
 from ordercycle._engines.source_notes import NO_TEXTS, LookedFor
 from ordercycle._errors import ColumnError
 from ordercycle._event_columns import EventColumns
@@ -48,7 +48,7 @@ from ordercycle._policies import Policies
 from ordercycle._segments.profile_tables import CUSTOMER
 from ordercycle._sources.computed_columns import resolved
 from ordercycle._sources.read_request import CODED, IDS, ReadRequest
-from ordercycle._sources.row_source import Source, check_columns
+from ordercycle._sources.row_source import COMPARED, Source, check_columns
 from ordercycle._spec import HistorySpec
 from ordercycle._streams.columns import StreamColumns
 

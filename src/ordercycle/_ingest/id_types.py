@@ -27,9 +27,8 @@ from ordercycle._errors import ColumnError
 from ordercycle._ingest.bad_values import Problems, Trouble
 from ordercycle._ingest.dictionaries import DictionaryCache
 from ordercycle._sources.column_types import decoded, is_encoded
-from ordercycle._sources.computed_columns import ONLY
 from ordercycle._sources.read_request import EXTENSION
-from ordercycle._sources.row_source import Source
+from ordercycle._sources.row_source import ONLY, Source
 from ordercycle_kernels.whole_numbers import integers_of_floats
 
 UUID = "arrow.uuid"

@@ -24,7 +24,7 @@ from ordercycle._ingest.nobody import Nobody
 from ordercycle._ingest.payload import DAY, DetailColumns, PayloadReader, refuse_words
 from ordercycle._ingest.row_identity import check_comparable, instants, words_of_rows
 from ordercycle._policies import Policies
-from ordercycle._sources.computed_columns import ONLY
+from ordercycle._sources.row_source import ONLY
 from ordercycle._sources.validation import REMAKE
 from ordercycle_kernels.calendar import NO_DAY
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -28,15 +28,11 @@ from ordercycle._expressions.typed import Clock, computed
 from ordercycle._sources.formulas import Formula, missing_columns
 from ordercycle._sources.read_ahead import PART_ROWS, read_ahead
 from ordercycle._sources.read_request import ReadRequest, Role
+from ordercycle._sources.row_source import ONLY, Source
 from ordercycle._sources.word_tests import WordTest, divided
-
-if TYPE_CHECKING:
-    from ordercycle._sources.row_source import Source
 
 #: Rows that are computed at a time of what is in memory.
 BATCH_ROWS = 2**18
-#: The column that says which rows count, where a condition does.
-ONLY = "rows that count"
 #: Numbers of text files where rows are compared: computed with as numbers, and compared as they are
 #: written, since 007 and 7 differ.
 WRITTEN = pa.struct([("the number", pa.float64()), ("as it is written", pa.string())])

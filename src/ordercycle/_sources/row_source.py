@@ -92,6 +92,14 @@ class Source:
             pa.default_memory_pool().release_unused()
 
 
+#: The column that says which rows count, where a condition does.
+ONLY = "rows that count"
+#: The columns in which what stands behind computed ones travels, where rows are compared in it.
+COMPARED = ("a word of all others", "another word of all others")
+#: Names of columns that are made.
+TAKEN = (ONLY, *COMPARED)
+
+
 def check_columns(
     schema: pa.Schema, required: list[str], name: str, file: str | None = None
 ) -> None:
@@ -102,9 +110,15 @@ def check_columns(
 def check_names(
     names: Sequence[str], required: list[str], name: str, file: str | None = None
 ) -> None:
-    """Raise a ColumnError unless each required column is among some names once."""
+    """Raise a ColumnError unless each required column is among some names once, and can be read."""
     where = f" in {file!r}" if file else ""
     for column in required:
+        if column in TAKEN:
+            raise ColumnError(
+                f"{name}: {column!r} is what a column is called that is made while rows are read",
+                remedy="rename the column",
+                column=column,
+            )
         found = list(names).count(column)
         if found == 0:
             there = ", ".join(map(repr, names[:MOST_NAMED])) or "no column at all"
