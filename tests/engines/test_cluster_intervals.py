@@ -258,3 +258,14 @@ def test_names_that_were_not_there_before():
     asked = {"period": "2025-12", "columns": SHOP.columns, "partitions": 3}
     with pytest.raises(oc.SourceError, match="segment has 'New', which no row had when names"):
         dask.segment_report(framed(SHOP.orders, 2), frame, **asked)
+
+
+@pytest.mark.parametrize(("name", "said"), [(None, "given memberships"), ("a", "memberships: a")])
+def test_other_ids_are_an_error_that_names_the_frame(name, said):
+    table = intervals()
+    place = table.schema.get_field_index("customer_id")
+    texts = framed(table.set_column(place, "customer_id", table[place].cast(pa.string())), 2)
+    given = texts if name is None else {name: texts}
+    orders, how = framed(SHOP.orders, 2), {"period": "2025-11", "columns": SHOP.columns}
+    with pytest.raises(oc.ColumnError, match=rf"string in {said} and int64 in orders"):
+        dask.segment_report(orders, given, **how)
