@@ -246,7 +246,7 @@ def test_a_period_without_the_history_is_empty_and_says_so(period):
 
 def test_a_history_without_orders():
     nothing = orders_of([("ann", date(2025, 1, 1), 1.0)]).slice(0, 0)
-    with pytest.warns(oc.OrdercycleWarning, match="no orders at all"):
+    with pytest.warns(oc.OrdercycleWarning, match="the history has none at all"):
         found = report_of(nothing)
     table = found.comparison()
     assert set(table["value"].to_pylist()) == {0.0, None}
