@@ -244,8 +244,9 @@ class _Piece:
 def _codes_of_used(places: pa.Array, words: int) -> tuple[pa.Array, NDArray[np.int64]]:
     """Return the codes of rows for the words that these have, and the places of these words."""
     known = validity(places)
-    rows = fixed_view(places, np.uint32)
-    there = rows if known is None else rows[known]
+    rows = there = fixed_view(places, np.uint32)
+    if known is not None:
+        there, rows = rows[known], np.where(known, rows, 0)
     if there.size * WORDS_OF_A_ROW < words:
         used = np.unique(there).astype(np.int64)
         codes = np.searchsorted(used, rows).astype(np.uint32)
