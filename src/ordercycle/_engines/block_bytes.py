@@ -116,7 +116,8 @@ class Lexicon:
             rows = fixed_view(codes, np.int32)
             if known is not None:
                 rows = np.where(known, rows, numbers.size - 1)
-            columns[place] = pa.array(numbers[rows], mask=numbers[rows] == NO_WORD)
+            found = numbers[rows]
+            columns[place] = pa.array(found, mask=found == NO_WORD)
         return pa.RecordBatch.from_arrays(columns, schema=self._form.numbered)
 
     def _of_entries(self, number: int, entries: pa.Array) -> NDArray[np.uint32]:
